@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  streamledger generate --plays 1000000 --days 6 --seed 7 --out demo
+  streamledger nightly --inbox demo/inbox --warehouse demo/warehouse
+  streamledger verify --warehouse demo/warehouse
+
+Exit codes:
+  0  done
+  1  done, but this run refused reports or quarantined rows, or `verify` found
+     differences: they are listed
+  2  nothing was done: usage, configuration or I/O error
+  3  another run holds the warehouse";
+
+/// Turns the reports of streaming stores into tables in which every play has a verdict and a reason.
+#[derive(Debug, Parser)]
+#[command(name = "streamledger", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Options of all commands.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take in every report of the inbox that is not yet in the ledger, build the partitions whose
+    /// inputs changed, and publish all tables together.
+    Nightly(Nightly),
+    /// Read everything again that is published: checksums, row counts, sums.
+    Verify(Verify),
+    /// Make a realistic inbox from a seed, for demos, tests and benchmarks.
+    Generate(Generate),
+}
+
+/// Options of all commands.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Form of what is printed to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Form of the logs on stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = "Output")]
+    pub(crate) log_format: LogFormat,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// Say errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Threads to work with; all cores if not given. Never changes a result.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
+    pub(crate) threads: Option<u16>,
+}
+
+/// Form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned, for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// Form of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Options of `nightly`.
+#[derive(Debug, Args)]
+pub(crate) struct Nightly {
+    /// Pipeline file: stores, policy, what the inbox ignores.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Folder of the reports: `inbox/<store>/**`.
+    #[arg(long, value_name = "DIR", default_value = "inbox")]
+    pub(crate) inbox: PathBuf,
+    /// Folder of the tables, made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+    /// File of 32 bytes that listeners are hashed with; else the warehouse makes one.
+    #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
+    pub(crate) listener_key_file: Option<PathBuf>,
+    /// The day that it is, for what is due and late; today (UTC) if not given.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<NaiveDate>,
+    /// Memory for plays; what does not fit goes to disk. Never changes a result.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Machine")]
+    pub(crate) memory_limit: ByteSize,
+    /// Examine refused reports again that have not changed.
+    #[arg(long)]
+    pub(crate) retry_refused: bool,
+    /// Say what would be done and why; write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+}
+
+/// Options of `generate`.
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// Plays in all.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) plays: u64,
+    /// Days, a report each.
+    #[arg(long, value_name = "D", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) days: u32,
+    /// The same seed makes the same bytes.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// First counted date.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-09-01")]
+    pub(crate) first_day: NaiveDate,
+    /// Folder for `inbox/` and `truth.tsv`; neither may be there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}

@@ -1,0 +1,49 @@
+//! The command `streamledger`: reads the command line, makes a plan of it, runs it, prints what came
+//! of it. Data goes to stdout, logs and progress to stderr.
+
+mod arguments;
+mod generate;
+mod logging;
+mod nightly;
+mod output;
+mod progress;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+
+/// Few large allocations, many threads: the system's allocator gives memory back more slowly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit codes, the same for all commands.
+mod exit {
+    /// Done.
+    pub(crate) const DONE: u8 = 0;
+    /// Done, but reports were refused, rows quarantined, or differences found: they are listed.
+    pub(crate) const WITH_COMPLAINTS: u8 = 1;
+    /// Nothing was done: usage, configuration or I/O error.
+    pub(crate) const NOTHING_DONE: u8 = 2;
+    /// Another run holds the warehouse.
+    pub(crate) const LOCKED: u8 = 3;
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(&arguments.common);
+    let result = match &arguments.command {
+        Command::Nightly(command) => nightly::run(&arguments.common, command),
+        Command::Verify(command) => verify::run(&arguments.common, command),
+        Command::Generate(command) => generate::run(&arguments.common, command),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(nightly::exit_code(&error))
+        }
+    }
+}

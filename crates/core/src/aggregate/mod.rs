@@ -1,0 +1,4 @@
+//! Tables from judged plays, in the order in which they are made.
+
+pub mod track_order;
+pub mod trends_daily;

@@ -1,0 +1,256 @@
+//! `trends_daily`: plays of a counted date summed by listening month, track, release, territory,
+//! tier, offline, verdict and reason.
+//!
+//! Rows come in the order of `plays`, so that each track's rows lie together. Everything else that a
+//! group is made of fits 92 bits, and the listener's id the next 32: one sort of 128-bit numbers by
+//! track gives groups in order and each listener once. The general engine does the same sums in
+//! [`crate::aggregate::recompute`]; the two are held against each other.
+
+use std::collections::BTreeMap;
+
+use crate::aggregate::track_order::in_order;
+use crate::filter::policy::Policy;
+use crate::vocabulary::day::{Day, Month};
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::play::{NONE, Play, Plays, Track};
+use crate::vocabulary::territory::Territory;
+use crate::vocabulary::tier::Tier;
+use crate::vocabulary::upc::Upc;
+use crate::vocabulary::verdict::{Reason, Verdict};
+
+/// One row of `trends_daily`, without its date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trend {
+    /// Month of the listening date.
+    pub listened_month: Month,
+    /// The recording.
+    pub isrc: Option<Isrc>,
+    /// Id of the store's track in [`DayTrends::store_tracks`], only where there is no recording; else
+    /// [`NONE`].
+    pub store_track: u32,
+    /// The release.
+    pub upc: Option<Upc>,
+    /// Where.
+    pub territory: Option<Territory>,
+    /// What kind of user.
+    pub tier: Tier,
+    /// Whether offline; `None` = unknown.
+    pub offline: Option<bool>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why it is not counted.
+    pub reason: Option<Reason>,
+    /// Plays.
+    pub plays: i64,
+    /// Played time, milliseconds; `None` if not known of any row.
+    pub played_ms: Option<i64>,
+    /// Distinct known listeners; `None` if no row has one.
+    pub listeners: Option<i64>,
+}
+
+/// The rows of `trends_daily` for one counted date, in the order of the table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayTrends {
+    /// The rows.
+    pub rows: Vec<Trend>,
+    /// Store tracks of the rows without a recording, ascending.
+    pub store_tracks: Vec<Box<str>>,
+}
+
+/// Sums judged plays; `order` is that of the table `plays`.
+#[must_use]
+pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
+    let mut summing = Summing::new(policy);
+    let tracks = &plays.words.tracks;
+    let name = |play: &Play| track_name(&tracks[play.track as usize]);
+    let mut rows = in_order(plays, order).peekable();
+    while let Some(first) = rows.next() {
+        let current = name(first);
+        summing.take(plays, first);
+        while let Some(play) = rows.next_if(|play| name(play) == current) {
+            summing.take(plays, play);
+        }
+        summing.end_track(&tracks[first.track as usize]);
+    }
+    DayTrends {
+        rows: summing.by_month.into_values().flatten().collect(),
+        store_tracks: summing.store_tracks,
+    }
+}
+
+/// What `trends_daily` knows of a track beside the release.
+fn track_name(track: &Track) -> (Option<Isrc>, Option<&str>) {
+    (track.isrc, if track.isrc.is_some() { None } else { track.store_track.as_deref() })
+}
+
+/// A play as its group sees it.
+#[derive(Debug, Clone, Copy)]
+struct Summand {
+    /// Group above, listener's id in the lowest 32 bits.
+    key: u128,
+    plays: u32,
+    played_ms: u32,
+}
+
+const UPC_BITS: u32 = 49;
+const UPC_NONE: u64 = (1 << UPC_BITS) - 1;
+const TERRITORY_NONE: u16 = u16::MAX;
+
+struct Summing {
+    summands: Vec<Summand>,
+    by_month: BTreeMap<u32, Vec<Trend>>,
+    store_tracks: Vec<Box<str>>,
+    outcomes: Outcomes,
+    /// The month of the last listening date met, since most are the same.
+    month: (Day, u32),
+}
+
+impl Summing {
+    fn new(policy: &Policy) -> Self {
+        Self {
+            summands: Vec::new(),
+            by_month: BTreeMap::new(),
+            store_tracks: Vec::new(),
+            outcomes: Outcomes::new(policy),
+            month: (Day(0), month_number(Day(0).month())),
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, plays: &Plays, play: &Play) {
+        let day = Day::of_ms(play.listened_at_ms);
+        if self.month.0 != day {
+            self.month = (day, month_number(day.month()));
+        }
+        let upc = plays.words.tracks[play.track as usize].upc.map_or(UPC_NONE, Upc::packed);
+        let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
+        let reason = plays.mark(play).map_or(0, |mark| mark.reason as u8);
+        let tier = plays.words.products[usize::from(play.product)].tier;
+        let group = u128::from(self.month.1) << (UPC_BITS + 26)
+            | u128::from(upc) << 26
+            | u128::from(territory) << 10
+            | u128::from(tier as u8) << 6
+            | u128::from(play.offline) << 4
+            | u128::from(self.outcomes.rank_of[usize::from(reason)]);
+        self.summands.push(Summand {
+            key: group << 32 | u128::from(play.listener),
+            plays: play.plays,
+            played_ms: play.played_ms,
+        });
+    }
+
+    fn end_track(&mut self, track: &Track) {
+        let store_track = match (track.isrc, &track.store_track) {
+            (None, Some(store_track)) => {
+                self.store_tracks.push(store_track.clone());
+                u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
+            }
+            _ => NONE,
+        };
+        self.summands.sort_unstable_by_key(|summand| summand.key);
+        for group in self.summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32) {
+            let (month, trend) = self.outcomes.trend(group, track.isrc, store_track);
+            self.by_month.entry(month).or_default().push(trend);
+        }
+        self.summands.clear();
+    }
+}
+
+fn month_number(month: Month) -> u32 {
+    u32::try_from(month.year).unwrap_or(0) * 12 + month.month - 1
+}
+
+/// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.
+struct Outcomes {
+    rank_of: [u8; Reason::ALL.len() + 1],
+    by_rank: Vec<(Verdict, Option<Reason>)>,
+}
+
+impl Outcomes {
+    fn new(policy: &Policy) -> Self {
+        let reasons = Reason::ALL.iter().copied().map(Some).chain([None]);
+        let mut by_rank: Vec<_> = reasons.map(|reason| (policy.verdict(reason), reason)).collect();
+        by_rank.sort_by_key(|(verdict, reason)| (*verdict, reason.is_none(), *reason));
+        let mut rank_of = [0; Reason::ALL.len() + 1];
+        for (rank, (_, reason)) in (0_u8..).zip(&by_rank) {
+            rank_of[reason.map_or(0, |reason| reason as usize)] = rank;
+        }
+        Self { rank_of, by_rank }
+    }
+
+    /// The sums of a group, whose keys are sorted and differ in the listener alone.
+    fn trend(&self, group: &[Summand], isrc: Option<Isrc>, store_track: u32) -> (u32, Trend) {
+        let key = group[0].key >> 32;
+        let part = |shift: u32, bits: u32| {
+            u64::try_from(key >> shift & ((1 << bits) - 1)).unwrap_or_default()
+        };
+        let small = |shift, bits| usize::try_from(part(shift, bits)).unwrap_or_default();
+        let month = u32::try_from(key >> (UPC_BITS + 26)).unwrap_or_default();
+        let territory = u16::try_from(part(10, 16)).unwrap_or_default();
+        let (verdict, reason) = self.by_rank[small(0, 4)];
+        let listener = |summand: &Summand| (summand.key & u128::from(NONE)) as u32;
+        let n_listeners = group
+            .chunk_by(|a, b| listener(a) == listener(b))
+            .filter(|same| listener(&same[0]) != NONE)
+            .count();
+        let known = || group.iter().filter(|summand| summand.played_ms != NONE);
+        let played = |s: &Summand| i64::from(s.played_ms) * i64::from(s.plays);
+        let trend = Trend {
+            listened_month: Month {
+                year: i32::try_from(month / 12).unwrap_or_default(),
+                month: month % 12 + 1,
+            },
+            isrc,
+            store_track,
+            upc: Upc::from_packed(part(26, UPC_BITS)).filter(|upc| upc.packed() != UPC_NONE),
+            territory: Territory::from_packed(territory).filter(|_| territory != TERRITORY_NONE),
+            tier: Tier::ALL[small(6, 4)],
+            offline: [Some(false), Some(true), None][small(4, 2)],
+            verdict,
+            reason,
+            plays: group.iter().map(|summand| i64::from(summand.plays)).sum(),
+            played_ms: known().next().map(|_| known().map(played).sum()),
+            listeners: (n_listeners != 0).then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX)),
+        };
+        (month, trend)
+    }
+}
+
+/// Adds up the trends of disjoint sets of listeners of one date.
+#[must_use]
+pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
+    let mut store_tracks: Vec<Box<str>> =
+        parts.iter().flat_map(|part| part.store_tracks.iter().cloned()).collect();
+    store_tracks.sort_unstable();
+    store_tracks.dedup();
+    let mut rows = Vec::with_capacity(parts.iter().map(|part| part.rows.len()).sum());
+    for part in parts {
+        rows.extend(part.rows.into_iter().map(|row| {
+            let name = part.store_tracks.get(row.store_track as usize);
+            let id = name.and_then(|name| store_tracks.binary_search(name).ok());
+            Trend { store_track: id.and_then(|id| u32::try_from(id).ok()).unwrap_or(NONE), ..row }
+        }));
+    }
+    rows.sort_unstable_by_key(order_key);
+    rows.dedup_by(|row, into| {
+        let same = order_key(row) == order_key(into);
+        if same {
+            let sum = |a: Option<i64>, b: Option<i64>| a.map_or(b, |a| Some(a + b.unwrap_or(0)));
+            into.plays += row.plays;
+            into.played_ms = sum(into.played_ms, row.played_ms);
+            into.listeners = sum(into.listeners, row.listeners);
+        }
+        same
+    });
+    DayTrends { rows, store_tracks }
+}
+
+/// What a row is sorted by inside its date: the grain, nulls last.
+fn order_key(row: &Trend) -> impl Ord + use<> {
+    let recording = (row.listened_month, row.isrc.is_none(), row.isrc, row.store_track);
+    let place = (row.upc.is_none(), row.upc, row.territory.is_none(), row.territory, row.tier);
+    (recording, place, row.offline.is_none(), row.offline, row.verdict, row.reason.is_none(), row.reason)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Rule 1, `duplicate`: the same play is there already.
+//!
+//! Rows with the same listener, track, listening time (of the same kind, exact or rounded) and played
+//! time are one group. From the report that has most of them (then the smallest hash) the first k
+//! rows are kept; all others are duplicates. k = 1 where the time is exact; on a clock rounded to P
+//! seconds as many as fit into one step, max(1, floor(1000 P / played ms)): the fan who played a song
+//! of three minutes five times in a quarter of an hour has five plays that look the same. Taking the
+//! rows of one report, not of all, makes a report that was sent twice count once.
+
+use crate::filter::heard::Heard;
+use crate::normalize::store::Clock;
+use crate::vocabulary::play::{Mark, NONE};
+use crate::vocabulary::verdict::Reason;
+
+/// Sorts a listener's plays so that possible duplicates stand together, and calls `take` with each
+/// duplicate. Measured: rows of the group; threshold: rows of it that are kept.
+pub fn mark_duplicates(heard: &mut [Heard], clock: Clock, mut take: impl FnMut(&Heard, Mark)) {
+    if heard.len() < 2 {
+        return;
+    }
+    heard.sort_unstable_by_key(|heard| (group_key(heard), heard.place));
+    for group in heard.chunk_by(|a, b| group_key(a) == group_key(b)) {
+        if 1 < group.len() {
+            mark_group(group, clock, &mut take);
+        }
+    }
+}
+
+fn group_key(heard: &Heard) -> (u32, i64, u8, u32) {
+    (heard.track, heard.listened_at_ms, heard.exact, heard.played_ms)
+}
+
+/// Rows of a group stand in order of report and row.
+fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)) {
+    let by_report = || group.chunk_by(|a, b| a.report == b.report);
+    // `max_by_key` returns the last of equals, the smallest hash is the first: so it goes from behind.
+    let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else { return };
+    let kept = &most[..most.len().min(rows_that_fit(&group[0], clock))];
+    let mark = Mark {
+        reason: Reason::Duplicate,
+        measured: i64::try_from(group.len()).ok(),
+        threshold: i64::try_from(kept.len()).ok(),
+    };
+    let (first, last) = (kept[0].place, kept[kept.len() - 1].place);
+    group
+        .iter()
+        .filter(|heard| heard.place < first || last < heard.place)
+        .for_each(|heard| take(heard, mark));
+}
+
+/// How many plays of this length one step of the clock holds.
+fn rows_that_fit(heard: &Heard, clock: Clock) -> usize {
+    let step_ms = u64::from(clock.rounded_to_s) * 1000;
+    match heard.played_ms {
+        0 | NONE => 1,
+        _ if heard.exact == 1 => 1,
+        played_ms => usize::try_from(step_ms / u64::from(played_ms)).unwrap_or(usize::MAX).max(1),
+    }
+}

@@ -1,0 +1,20 @@
+//! Rule 5, `impossible_time`: a listener has more played time in a day than a day has.
+//!
+//! 24 hours and 5 % for clocks that disagree. Rows without a known played time add nothing.
+
+use crate::filter::heard::{Heard, sum_played_ms};
+use crate::filter::policy::ImpossibleTime;
+use crate::vocabulary::play::Mark;
+use crate::vocabulary::verdict::Reason;
+
+/// Judges a listener's day. Measured: milliseconds; threshold: most that a day has.
+#[must_use]
+pub fn judge_day(day: &[Heard], policy: &ImpossibleTime) -> Option<Mark> {
+    let played_ms = sum_played_ms(day);
+    let played_ms_max = i64::try_from(policy.played_ms_max).unwrap_or(i64::MAX);
+    (played_ms_max < played_ms).then_some(Mark {
+        reason: Reason::ImpossibleTime,
+        measured: Some(played_ms),
+        threshold: Some(played_ms_max),
+    })
+}

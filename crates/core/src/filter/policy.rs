@@ -1,0 +1,131 @@
+//! Policy: the versioned numbers of the filter rules, as `pipelines/policies/*.toml` writes them.
+//! There is no default in code: a number that decides what counts stands in a file, with its source.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::vocabulary::verdict::{Reason, Verdict};
+
+/// The numbers of the filter rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Name of the policy, for people.
+    pub name: String,
+    /// Version of the policy, for people; what counts is the hash of the numbers.
+    pub version: u32,
+    /// Offline plays that are reported too late.
+    pub offline_expired: OfflineExpired,
+    /// More plays than a day can hold.
+    pub impossible_volume: ImpossibleVolume,
+    /// More played time than a day has.
+    pub impossible_time: ImpossibleTime,
+    /// Many plays, hardly varying in length.
+    pub low_variety: LowVariety,
+    /// One listener, one track, over and over.
+    pub repeater: Repeater,
+    /// Most plays end just after the bound from which they pay.
+    pub short_cluster: ShortCluster,
+}
+
+/// Rule 3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfflineExpired {
+    /// Days between listening and counting that are still accepted.
+    pub days_max: u32,
+}
+
+/// Rule 4.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImpossibleVolume {
+    /// Most plays that a listener can have in a day; one more is impossible.
+    pub plays_max: u32,
+}
+
+/// Rule 5.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImpossibleTime {
+    /// Most played time that a listener can have in a day, milliseconds.
+    pub played_ms_max: u64,
+}
+
+/// Rule 6.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LowVariety {
+    /// Plays of a listener in a day from which the rule looks.
+    #[schemars(range(min = 1))]
+    pub plays_min: u32,
+    /// At most this many different played times are suspicious.
+    pub played_times_max: u32,
+    /// A longest play of at most this is suspicious, milliseconds.
+    pub longest_ms_max: u32,
+}
+
+/// Rule 7.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeater {
+    /// Plays of one track by a listener in a day from which the rule looks.
+    #[schemars(range(min = 1))]
+    pub plays_min: u32,
+    /// What happens to them.
+    pub action: RepeaterAction,
+}
+
+/// What happens to a repeater's plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RepeaterAction {
+    /// All are held.
+    Hold,
+    /// All are excluded.
+    Exclude,
+    /// The first `plays_min` count, those beyond are excluded.
+    Cap,
+}
+
+/// Rule 8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShortCluster {
+    /// Plays of a listener in a day from which the rule looks.
+    #[schemars(range(min = 1))]
+    pub plays_min: u32,
+    /// Share of short plays from which they are suspicious, basis points.
+    #[schemars(range(max = 10_000))]
+    pub share_min_basis_points: u32,
+    /// Shortest play that is short, milliseconds.
+    pub played_ms_from: u32,
+    /// Longest play that is short, milliseconds.
+    pub played_ms_to: u32,
+    /// A play that reaches this share of a known track length is no short play, percent.
+    #[schemars(range(max = 100))]
+    pub complete_min_percent: u32,
+}
+
+impl Policy {
+    /// SHA-256 over the numbers (as JSON with the fields in the order above), hex: two files that
+    /// differ in comments only are one policy.
+    ///
+    /// # Errors
+    /// If the policy cannot be written as JSON, which its types rule out.
+    pub fn hash(&self) -> Result<String, serde_json::Error> {
+        Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
+    }
+
+    /// What becomes of a play with this reason.
+    #[must_use]
+    pub fn verdict(&self, reason: Option<Reason>) -> Verdict {
+        match reason {
+            None => Verdict::Counted,
+            Some(Reason::DurationMissing | Reason::ShortCluster) => Verdict::Held,
+            Some(Reason::Repeater) if self.repeater.action == RepeaterAction::Hold => Verdict::Held,
+            Some(_) => Verdict::Excluded,
+        }
+    }
+}

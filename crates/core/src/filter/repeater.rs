@@ -1,0 +1,33 @@
+//! Rule 7, `repeater`: one listener plays one track over and over.
+//!
+//! 50 plays of a song of three and a half minutes are three hours, which a fan may well do: so the
+//! usual action is to hold, not to exclude. In `cap` mode the first plays up to the bound count (by
+//! listening time, report, row) and those beyond are excluded; a row that stands for several plays
+//! is beyond if its last one is.
+
+use crate::filter::heard::{Heard, sum_plays};
+use crate::filter::policy::{Repeater, RepeaterAction};
+use crate::vocabulary::play::Mark;
+use crate::vocabulary::verdict::Reason;
+
+/// Judges one track in a listener's day, rows in order of listening time, report and row; calls
+/// `take` with each row that is marked. Measured: plays; threshold: plays from which the rule looks.
+pub fn judge_track(track: &[Heard], policy: &Repeater, mut take: impl FnMut(&Heard, Mark)) {
+    let plays = sum_plays(track);
+    let plays_min = i64::from(policy.plays_min);
+    if plays < plays_min {
+        return;
+    }
+    let mark = Mark {
+        reason: Reason::Repeater,
+        measured: Some(plays),
+        threshold: Some(plays_min),
+    };
+    let mut plays_so_far = 0;
+    for heard in track {
+        plays_so_far += i64::from(heard.plays);
+        if policy.action != RepeaterAction::Cap || plays_min < plays_so_far {
+            take(heard, mark);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Rule 8, `short_cluster`: most of a listener's plays end just after the bound from which they pay.
+//!
+//! A play that reaches most of a known track length is left out of all numbers here: a track of 33
+//! seconds is not to blame for being short. So are rows without a known played time.
+
+use crate::filter::heard::Heard;
+use crate::filter::policy::ShortCluster;
+use crate::vocabulary::play::{Mark, NONE};
+use crate::vocabulary::verdict::Reason;
+
+/// Judges a listener's day. Measured: share of short plays, basis points, cut; threshold: share from
+/// which they are suspicious.
+#[must_use]
+pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
+    let (mut plays, mut short_plays) = (0_i64, 0_i64);
+    for heard in day {
+        let Some(played_ms) = heard.known_played_ms() else { continue };
+        let is_complete = heard.track_ms != NONE
+            && u64::from(heard.track_ms) * u64::from(policy.complete_min_percent)
+                <= u64::from(played_ms) * 100;
+        if is_complete {
+            continue;
+        }
+        plays += i64::from(heard.plays);
+        if (policy.played_ms_from..=policy.played_ms_to).contains(&played_ms) {
+            short_plays += i64::from(heard.plays);
+        }
+    }
+    let share_min = i64::from(policy.share_min_basis_points);
+    let is_cluster = i64::from(policy.plays_min) <= plays && share_min * plays <= short_plays * 10_000;
+    is_cluster.then(|| Mark {
+        reason: Reason::ShortCluster,
+        measured: Some(short_plays * 10_000 / plays),
+        threshold: Some(share_min),
+    })
+}

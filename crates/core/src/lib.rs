@@ -1,0 +1,13 @@
+//! The pure part of streamledger: words, stages, rules. Opens no file, reads no clock and no
+//! environment.
+
+#![deny(missing_docs)]
+
+pub mod vocabulary;
+pub mod ingest;
+pub mod normalize;
+pub mod filter;
+pub mod aggregate;
+pub mod generate;
+#[cfg(test)]
+mod testing;

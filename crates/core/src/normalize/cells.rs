@@ -1,0 +1,170 @@
+//! Reads cells: played seconds, truth values, text. Whitespace-only is empty; nothing is guessed.
+
+use crate::normalize::defect::Defect;
+
+/// Longest played time that is believed, in milliseconds: a day (specification, section 5).
+pub const PLAYED_MS_MAX: u64 = 86_400_000;
+
+/// Trims spaces; cheap where there are none, which is nearly always.
+#[must_use]
+#[inline]
+pub fn trimmed(cell: &[u8]) -> &[u8] {
+    match cell {
+        [] => cell,
+        [first, .., last] if b' ' < *first && b' ' < *last => cell,
+        _ => cell.trim_ascii(),
+    }
+}
+
+/// Seconds as a plain decimal (`12`, `.5`, `12.0`), cut to whole milliseconds: 29.9996 s has not
+/// reached 30 s. `None` where the cell is empty.
+///
+/// # Errors
+/// [`Defect::BadNumber`] for anything else, [`Defect::OutOfRange`] if negative or more than
+/// [`PLAYED_MS_MAX`] after cutting.
+#[inline]
+pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, Defect> {
+    let cell = trimmed(cell);
+    // The usual cell, up to five digits of whole seconds, is settled at once.
+    if let 1..=5 = cell.len()
+        && cell.iter().all(u8::is_ascii_digit)
+    {
+        let seconds = cell.iter().fold(0_u32, |n, byte| n * 10 + u32::from(byte - b'0'));
+        let ms = seconds * 1000;
+        return if u64::from(ms) <= PLAYED_MS_MAX { Ok(Some(ms)) } else { Err(Defect::OutOfRange) };
+    }
+    if cell.is_empty() { Ok(None) } else { decimal_seconds_to_ms(cell).map(Some) }
+}
+
+fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, Defect> {
+    let (negative, digits) = match cell.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, cell),
+    };
+    let ms = decimal_to_thousandths(digits).ok_or(Defect::BadNumber)?;
+    match u32::try_from(ms) {
+        Ok(0) => Ok(0),
+        Ok(ms) if !negative && u64::from(ms) <= PLAYED_MS_MAX => Ok(ms),
+        _ => Err(Defect::OutOfRange),
+    }
+}
+
+/// A plain decimal without sign in thousandths, cut, at most [`u64::MAX`]; `None` if it is none.
+#[must_use]
+pub fn decimal_to_thousandths(cell: &[u8]) -> Option<u64> {
+    let mut parts = cell.splitn(2, |byte| *byte == b'.');
+    let whole = parts.next().unwrap_or_default();
+    let fraction = parts.next();
+    let is_number = match fraction {
+        Some(fraction) => !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit),
+        None => !whole.is_empty(),
+    };
+    if !is_number || !whole.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let fraction = fraction.unwrap_or_default().iter().chain(b"000").take(3);
+    Some(whole.iter().chain(fraction).fold(0_u64, |number, byte| {
+        number.saturating_mul(10).saturating_add(u64::from(byte - b'0'))
+    }))
+}
+
+/// A truth value: true/false, t/f, yes/no, 1/0 in any case; `None` where the cell is empty.
+///
+/// # Errors
+/// [`Defect::BadBool`] for anything else.
+#[inline]
+pub fn truth(cell: &[u8]) -> Result<Option<bool>, Defect> {
+    let cell = trimmed(cell);
+    let is = |words: [&[u8]; 4]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    if cell.is_empty() {
+        Ok(None)
+    } else if is([b"false", b"0", b"f", b"no"]) {
+        Ok(Some(false))
+    } else if is([b"true", b"1", b"t", b"yes"]) {
+        Ok(Some(true))
+    } else {
+        Err(Defect::BadBool)
+    }
+}
+
+/// Text that may go into a table: trimmed UTF-8 without NUL; `None` where the cell is empty.
+///
+/// # Errors
+/// [`Defect::NulByte`] or [`Defect::InvalidUtf8`], whichever stands first.
+pub fn text(cell: &[u8]) -> Result<Option<&str>, Defect> {
+    let valid_up_to = match std::str::from_utf8(cell) {
+        Ok(_) => cell.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    if cell[..valid_up_to].contains(&0) {
+        return Err(Defect::NulByte);
+    }
+    let text = std::str::from_utf8(trimmed(cell)).map_err(|_| Defect::InvalidUtf8)?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn seconds_are_cut_not_rounded() {
+        for (cell, ms) in [
+            ("30", 30_000),
+            ("29.9996", 29_999),
+            ("29.9999999999999999999", 29_999),
+            (".5", 500),
+            ("12.0", 12_000),
+            ("0", 0),
+            ("00030", 30_000),
+            ("000000030", 30_000),
+            (" 31 ", 31_000),
+            ("-0.0004", 0),
+            ("86400", 86_400_000),
+            ("86400.0009", 86_400_000),
+        ] {
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Ok(Some(ms)), "{cell}");
+        }
+        assert_eq!(seconds_to_ms(b""), Ok(None));
+        assert_eq!(seconds_to_ms(b"  "), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_length_is_refused() {
+        for cell in ["86400.001", "86401", "-1", "-0.001", "99999", "99999999999999999999999"] {
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::OutOfRange), "{cell}");
+        }
+        for cell in ["x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1"] {
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::BadNumber), "{cell}");
+        }
+    }
+
+    #[test]
+    fn truth_has_four_spellings() {
+        for (cell, value) in [("TRUE", true), ("t", true), ("Yes", true), ("1", true), ("false", false), ("F", false), ("NO", false), ("0", false)] {
+            assert_eq!(truth(cell.as_bytes()), Ok(Some(value)), "{cell}");
+        }
+        assert_eq!(truth(b" "), Ok(None));
+        assert_eq!(truth(b"2"), Err(Defect::BadBool));
+        assert_eq!(truth(b"tru"), Err(Defect::BadBool));
+    }
+
+    #[test]
+    fn text_is_utf8_without_nul() {
+        assert_eq!(text(" Bj\u{f6}rk ".as_bytes()), Ok(Some("Bj\u{f6}rk")));
+        assert_eq!(text(b"\t "), Ok(None));
+        assert_eq!(text(b"a\0b"), Err(Defect::NulByte));
+        assert_eq!(text(b"a\xffb"), Err(Defect::InvalidUtf8));
+        assert_eq!(text(b"a\xffb\0"), Err(Defect::InvalidUtf8));
+    }
+
+    proptest! {
+        #[test]
+        fn every_millisecond_of_a_day_reads_back(ms in 0_u32..=86_400_000, places in 3_usize..6) {
+            let cell = format!("{}.{:03}{}", ms / 1000, ms % 1000, "9".repeat(places - 3));
+            prop_assert_eq!(seconds_to_ms(cell.as_bytes()), Ok(Some(ms)));
+        }
+    }
+}

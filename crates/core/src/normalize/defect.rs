@@ -1,0 +1,160 @@
+//! Defect: why a row or a report is not taken in. Data errors are data: each has a code, the column
+//! it was found in, and what was expected and found.
+
+/// What is wrong with a cell or a row. The codes stand in `quarantine.reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The line has another number of cells than the header.
+    ColumnCount,
+    /// The last line has too few cells and no line end: the report was cut off.
+    CutLine,
+    /// A cell that every play needs is empty.
+    Missing,
+    /// Not a calendar date.
+    BadDate,
+    /// Not a time stamp.
+    BadTime,
+    /// Not a plain decimal number.
+    BadNumber,
+    /// Not a truth value.
+    BadBool,
+    /// A number outside of what it can be.
+    OutOfRange,
+    /// A NUL byte.
+    NulByte,
+    /// Not UTF-8.
+    InvalidUtf8,
+    /// Neither a recording nor a store's track: nobody could be paid.
+    NoTrack,
+}
+
+impl Defect {
+    /// The code in `quarantine.reason`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ColumnCount => "column_count",
+            Self::CutLine => "cut_line",
+            Self::Missing => "missing",
+            Self::BadDate => "bad_date",
+            Self::BadTime => "bad_time",
+            Self::BadNumber => "bad_number",
+            Self::BadBool => "bad_bool",
+            Self::OutOfRange => "out_of_range",
+            Self::NulByte => "nul_byte",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::NoTrack => "no_track",
+        }
+    }
+}
+
+/// A row that was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRow {
+    /// Data line after the header, from 1; blank lines are counted.
+    pub row: u32,
+    /// The store's header name of the first bad cell; `None` where the whole row is bad.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub defect: Defect,
+    /// Expected and found, for a person.
+    pub detail: String,
+    /// The line, at most [`RAW_BYTES_MAX`] bytes, invalid bytes escaped, without the listener's id.
+    pub raw: String,
+}
+
+/// Longest raw text that is kept of a bad row, in bytes (specification of `quarantine.raw`).
+pub const RAW_BYTES_MAX: usize = 4096;
+
+/// Stands in the raw text in place of the listener's id.
+pub const LISTENER_MASK: &str = "<listener>";
+
+/// The cells of a bad line as text, without the cells that can hold the listener's id.
+///
+/// Where the line has another number of cells than the header (`n_columns`), cells were lost or
+/// added before or after the listener's, so every place that he can have moved to is masked.
+#[must_use]
+pub fn raw_text(line: &[u8], listener: usize, n_columns: usize) -> String {
+    let cells: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
+    let moved = (listener + cells.len()).saturating_sub(n_columns);
+    let masked = listener.min(moved)..=listener.max(moved);
+    let mut text = String::new();
+    for (place, cell) in cells.iter().enumerate() {
+        if place != 0 {
+            text.push('\t');
+        }
+        if masked.contains(&place) && !cell.trim_ascii().is_empty() {
+            text.push_str(LISTENER_MASK);
+        } else {
+            push_escaped(&mut text, cell);
+        }
+        if RAW_BYTES_MAX < text.len() {
+            break;
+        }
+    }
+    let mut end = text.len().min(RAW_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+/// A short, printable rendering of a cell for a message: at most 40 characters.
+#[must_use]
+pub fn shown(cell: &[u8]) -> String {
+    let mut text = String::new();
+    push_escaped(&mut text, &cell[..cell.len().min(160)]);
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+/// Appends bytes as text; what is not UTF-8, and control characters, as `\xNN`.
+fn push_escaped(text: &mut String, bytes: &[u8]) {
+    use std::fmt::Write as _;
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                let _infallible = write!(text, "\\x{:02x}", u32::from(character));
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _infallible = write!(text, "\\x{byte:02x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_listener_is_masked_wherever_a_lost_or_added_cell_moved_him() {
+        assert_eq!(raw_text(b"a\tsecret\tc\td", 1, 4), "a\t<listener>\tc\td");
+        assert_eq!(raw_text(b"secret\tc\td", 1, 4), "<listener>\t<listener>\td");
+        assert_eq!(raw_text(b"x\ta\tsecret\tc\td", 1, 4), "x\t<listener>\t<listener>\tc\td");
+        assert_eq!(raw_text(b"a\tsec", 1, 4), "<listener>\t<listener>");
+        assert_eq!(raw_text(b"a\t\tc\td", 1, 4), "a\t\tc\td");
+    }
+
+    #[test]
+    fn raw_text_is_cut_at_a_character_and_escapes_what_is_not_text() {
+        assert_eq!(raw_text(b"\xff\0\te\xc3\xa9", 5, 2), "\\xff\\x00\te\u{e9}");
+        let long = "\u{e9}".repeat(RAW_BYTES_MAX);
+        let text = raw_text(long.as_bytes(), 5, 1);
+        assert_eq!(text.len(), RAW_BYTES_MAX);
+        let text = raw_text(format!("a{long}").as_bytes(), 5, 1);
+        assert_eq!(text.len(), RAW_BYTES_MAX - 1);
+    }
+
+    #[test]
+    fn a_shown_cell_is_short() {
+        assert_eq!(shown(b"12a"), "`12a`");
+        assert_eq!(shown(&[b'x'; 300]), format!("`{}...`", "x".repeat(40)));
+    }
+}

@@ -1,0 +1,9 @@
+//! Raw cells to plays in our words. What cannot be read becomes a [`defect::Defect`], never a guess.
+
+pub mod cells;
+pub mod defect;
+pub mod times;
+pub mod store;
+pub mod interning;
+pub mod spotify_streams;
+pub mod join;

@@ -1,0 +1,132 @@
+//! Store settings: what differs from store to store, as `pipelines/stores/*.toml` writes it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::vocabulary::tier::Tier;
+
+/// What differs from store to store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Name of the store: of its folder in the inbox and of its partitions.
+    pub store: String,
+    /// A report with a larger share of bad rows than this is refused as a whole. Basis points of
+    /// its data rows: 100 = 1 %.
+    #[schemars(range(max = 10_000))]
+    pub bad_rows_max_basis_points: u32,
+    /// The played time from which a play counts.
+    pub minimum: Minimum,
+    /// What a missing played time means.
+    pub played_time: PlayedTime,
+    /// The store's clock.
+    pub clock: Clock,
+    /// The store's codes for the kinds of users.
+    pub tier: TierTable,
+}
+
+/// The played time from which a play counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Minimum {
+    /// The bound, milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub played_ms: u32,
+    /// What a play of exactly the bound is: most stores count it, Apple does not.
+    pub at_bound: AtBound,
+}
+
+impl Minimum {
+    /// Whether a play of this length is too short.
+    #[must_use]
+    pub fn is_too_short(&self, played_ms: u32) -> bool {
+        match self.at_bound {
+            AtBound::Counts => played_ms < self.played_ms,
+            AtBound::TooShort => played_ms <= self.played_ms,
+        }
+    }
+}
+
+/// What a play of exactly the bound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AtBound {
+    /// It counts (">= 30 s").
+    Counts,
+    /// It is too short ("> 30 s").
+    TooShort,
+}
+
+/// What a missing played time means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlayedTime {
+    /// True if the feed holds countable plays only, so that a play without a played time counts;
+    /// false if such a play is held.
+    pub countable_only: bool,
+}
+
+/// The store's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Width of the steps to which the store rounds the times of plays, in seconds. As many plays
+    /// as fit one step can look the same without being duplicates.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub rounded_to_s: u32,
+}
+
+/// The store's codes for the kinds of users, in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TierTable {
+    /// By product code, looked at first.
+    pub product: BTreeMap<String, Tier>,
+    /// By access code, where there is no product code.
+    pub access: BTreeMap<String, Tier>,
+}
+
+impl TierTable {
+    /// The tier of a user: by product code if there is one, else by access code. A code that the
+    /// table does not hold is [`Tier::Unmapped`], no code at all is [`Tier::Unknown`].
+    #[must_use]
+    pub fn look_up(&self, product: Option<&str>, access: Option<&str>) -> Tier {
+        let (table, code) = match (product, access) {
+            (Some(product), _) => (&self.product, product),
+            (None, Some(access)) => (&self.access, access),
+            (None, None) => return Tier::Unknown,
+        };
+        table
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(code))
+            .map_or(Tier::Unmapped, |(_, tier)| *tier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_product_goes_before_the_access_even_where_it_is_unknown() {
+        let table = TierTable {
+            product: [("FAM6".to_owned(), Tier::Family)].into(),
+            access: [("premium".to_owned(), Tier::Premium)].into(),
+        };
+        assert_eq!(table.look_up(Some("fam6"), Some("premium")), Tier::Family);
+        assert_eq!(table.look_up(Some("new"), Some("premium")), Tier::Unmapped);
+        assert_eq!(table.look_up(None, Some("Premium")), Tier::Premium);
+        assert_eq!(table.look_up(None, Some("free")), Tier::Unmapped);
+        assert_eq!(table.look_up(None, None), Tier::Unknown);
+    }
+
+    #[test]
+    fn the_bound_counts_or_not_as_the_store_says() {
+        let minimum = |at_bound| Minimum { played_ms: 30_000, at_bound };
+        let too_short = |at_bound| [29_999, 30_000, 30_001].map(|ms| minimum(at_bound).is_too_short(ms));
+        assert_eq!(too_short(AtBound::Counts), [true, false, false]);
+        assert_eq!(too_short(AtBound::TooShort), [true, true, false]);
+    }
+}

@@ -1,0 +1,77 @@
+//! Days and times: whole days since 1970-01-01 and milliseconds since its midnight, always UTC.
+//!
+//! Days are plain numbers on the play path (a comparison, a subtraction); `chrono` does the
+//! calendar where a day is read or shown.
+
+use chrono::{Datelike as _, NaiveDate};
+
+/// Milliseconds of a day. There are no leap seconds in UTC stamps of stores.
+pub const MS_PER_DAY: i64 = 86_400_000;
+
+/// A day, in days since 1970-01-01 (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// The day of a calendar date; `None` outside of what a date can say.
+    #[must_use]
+    pub fn from_calendar(year: i32, month: u32, day: u32) -> Option<Self> {
+        NaiveDate::from_ymd_opt(year, month, day).map(|date| Self(date.to_epoch_days()))
+    }
+
+    /// The day on which a moment lies (floor, also before 1970).
+    #[must_use]
+    pub fn of_ms(ms: i64) -> Self {
+        Self(i32::try_from(ms.div_euclid(MS_PER_DAY)).unwrap_or(i32::MAX))
+    }
+
+    /// The calendar date. Days are only made from dates and from stamps in years of four digits.
+    #[must_use]
+    pub fn date(self) -> NaiveDate {
+        NaiveDate::from_epoch_days(self.0).unwrap_or_default()
+    }
+
+    /// The month this day lies in.
+    #[must_use]
+    pub fn month(self) -> Month {
+        let date = self.date();
+        Month { year: date.year(), month: date.month() }
+    }
+}
+
+impl std::fmt::Display for Day {
+    /// `YYYY-MM-DD`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.date().format("%Y-%m-%d").fmt(formatter)
+    }
+}
+
+/// A calendar month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    /// The year, four digits.
+    pub year: i32,
+    /// 1 to 12.
+    pub month: u32,
+}
+
+impl std::fmt::Display for Month {
+    /// `YYYY-MM`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_months_read_as_the_calendar() {
+        let day = Day::from_calendar(2024, 2, 29).unwrap();
+        assert_eq!((day.to_string(), day.month().to_string()), ("2024-02-29".into(), "2024-02".into()));
+        assert_eq!(Day::from_calendar(2023, 2, 29), None);
+        assert_eq!(Day::of_ms(-1).to_string(), "1969-12-31");
+        assert_eq!(Day::of_ms(MS_PER_DAY - 1), Day(0));
+    }
+}

@@ -1,0 +1,10 @@
+//! The words of the field as types: what a play is, how it is named, and what was decided of it.
+
+pub mod day;
+pub mod isrc;
+pub mod listener;
+pub mod play;
+pub mod territory;
+pub mod tier;
+pub mod upc;
+pub mod verdict;

@@ -1,0 +1,178 @@
+//! Play: one row of a trends feed in our words, and the dictionaries its ids point into.
+//!
+//! A play is a record of 48 bytes, not a row of many columns: the filter scatters plays by listener
+//! and the encoder gathers them by track, and both then touch one cache line a play instead of one a
+//! column. Text is interned once a report; ids mean nothing without their [`Words`].
+
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::listener::Listener;
+use crate::vocabulary::tier::Tier;
+use crate::vocabulary::upc::Upc;
+use crate::vocabulary::verdict::Reason;
+
+/// In an id: the store gave none. In a number of milliseconds: not known.
+pub const NONE: u32 = u32::MAX;
+
+/// In a small id: the store gave none.
+pub const NONE_SMALL: u16 = u16::MAX;
+
+/// Offline: the device was connected.
+pub const ONLINE: u8 = 0;
+/// Offline: the device was not connected.
+pub const OFFLINE: u8 = 1;
+/// Offline: the store does not say.
+pub const OFFLINE_UNKNOWN: u8 = 2;
+
+/// One play, or `plays` > 1 of them where the store reports sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Play {
+    /// When the listener heard it, milliseconds since 1970 UTC.
+    pub listened_at_ms: i64,
+    /// Data line in the report after the header, from 1; blank lines are counted.
+    pub row: u32,
+    /// Id of the track, never [`NONE`].
+    pub track: u32,
+    /// Id of the listener; [`NONE`] if the store gives none.
+    pub listener: u32,
+    /// How long it was played, milliseconds; [`NONE`] if not known. Of one play, where `plays` > 1.
+    pub played_ms: u32,
+    /// How long the track is, milliseconds; [`NONE`] if not known.
+    pub track_ms: u32,
+    /// Number of plays that the row stands for.
+    pub plays: u32,
+    /// Id of what the filter measured; 0 for nothing. See [`Plays::marks`].
+    pub mark: u32,
+    /// Packed territory; 0 for none.
+    pub territory: u16,
+    /// Id of the user's product: tier, its code, and the use type.
+    pub product: u16,
+    /// Id of the source; [`NONE_SMALL`] for none.
+    pub source: u16,
+    /// Id of the device; [`NONE_SMALL`] for none.
+    pub device: u16,
+    /// Place of the report among [`Plays::reports`].
+    pub report: u16,
+    /// [`ONLINE`], [`OFFLINE`] or [`OFFLINE_UNKNOWN`].
+    pub offline: u8,
+    /// 1 if `listened_at_ms` is exact, 0 if it is read off a clock that the store rounds.
+    pub exact: u8,
+}
+
+impl Play {
+    /// The played time, or `None` if not known.
+    #[must_use]
+    pub fn played_ms(&self) -> Option<i64> {
+        (self.played_ms != NONE).then(|| i64::from(self.played_ms))
+    }
+
+    /// The length of the track, or `None` if not known.
+    #[must_use]
+    pub fn track_ms(&self) -> Option<i64> {
+        (self.track_ms != NONE).then(|| i64::from(self.track_ms))
+    }
+}
+
+/// What a rule found of a play or of the group it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// Why the play is not counted.
+    pub reason: Reason,
+    /// What was measured, in the rule's unit; `None` where the rule measures nothing.
+    pub measured: Option<i64>,
+    /// What it was held against, in the same unit.
+    pub threshold: Option<i64>,
+}
+
+/// A track as a store names it in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Track {
+    /// The recording; `None` if the store gave none or not a code.
+    pub isrc: Option<Isrc>,
+    /// The release; `None` if the store gave none or not one.
+    pub upc: Option<Upc>,
+    /// The store's own id; `None` if it gave none. One of `isrc` and `store_track` is there.
+    pub store_track: Option<Box<str>>,
+}
+
+/// A user's product: what kind of user, in our word and in the store's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Product {
+    /// Our word.
+    pub tier: Tier,
+    /// The store's codes, joined by `|`; `None` if it gave none.
+    pub tier_code: Option<Box<str>>,
+    /// What kind of use: `stream` unless the report says otherwise.
+    pub use_type: Box<str>,
+}
+
+/// What the ids of plays mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// By [`Play::track`].
+    pub tracks: Vec<Track>,
+    /// By [`Play::listener`]; no listener twice.
+    pub listeners: Vec<Listener>,
+    /// By [`Play::product`].
+    pub products: Vec<Product>,
+    /// By [`Play::source`].
+    pub sources: Vec<Box<str>>,
+    /// By [`Play::device`].
+    pub devices: Vec<Box<str>>,
+}
+
+impl Words {
+    /// About how much memory this takes, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.tracks.len() * (size_of::<Track>() + 24)
+            + self.listeners.len() * size_of::<Listener>()
+    }
+}
+
+/// Plays of one report, as they were read: rows in any number of chunks, ids in one set of words.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// SHA-256 of the report's bytes.
+    pub report: [u8; 32],
+    /// The plays, in order of their rows; [`Play::report`] is 0.
+    pub rows: Vec<Vec<Play>>,
+    /// What their ids mean.
+    pub words: Arc<Words>,
+}
+
+/// All plays of one store and counted date (or of a share of its listeners), with what their ids
+/// mean. Rows stand in order of report, then row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plays {
+    /// The plays.
+    pub rows: Vec<Play>,
+    /// What their ids mean.
+    pub words: Words,
+    /// By [`Play::report`], ascending: SHA-256 of the reports' bytes.
+    pub reports: Vec<[u8; 32]>,
+    /// By [`Play::mark`], from 1: what the filter found. Empty before it ran.
+    pub marks: Vec<Mark>,
+}
+
+impl Plays {
+    /// What the filter found of a play; `None` if it counts, or before the filter ran.
+    #[must_use]
+    pub fn mark(&self, play: &Play) -> Option<&Mark> {
+        self.marks.get((play.mark as usize).checked_sub(1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_play_fits_a_cache_line_and_no_byte_is_padding() {
+        assert_eq!(size_of::<Play>(), 48);
+    }
+}

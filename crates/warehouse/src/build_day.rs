@@ -1,0 +1,218 @@
+//! One store and counted date: its plays joined, judged, sorted, summed and written.
+//!
+//! A date that fits the memory is judged at once. A larger one is judged share by share of its
+//! listeners; each share leaves a sorted run on disk, and the runs are merged into the same rows in
+//! the same order.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use streamledger_core::aggregate::track_order::order_by_track;
+use streamledger_core::aggregate::trends_daily::{DayTrends, merge_trends, sum_trends};
+use streamledger_core::filter::order::judge_plays;
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::normalize::join::join_pieces;
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::play::{Piece, Plays};
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
+use crate::encode::plays::encode_plays;
+use crate::held::{BUCKETS, Holder, Segment};
+use crate::ledger::FileEntry;
+use crate::merge::RunFile;
+use crate::partition::{PartitionError, PartitionWriter};
+use crate::stages::Stages;
+
+/// Bytes that judging and sorting a play takes beside the play itself.
+const WORK_BYTES_PER_PLAY: usize = 160;
+
+/// What building a date needs to know.
+#[derive(Clone, Copy)]
+pub struct DayBuilder<'a> {
+    /// The numbers of the rules.
+    pub policy: &'a Policy,
+    /// Layout of `plays`.
+    pub layout: &'a TableLayout,
+    /// Who held the plays.
+    pub holder: &'a Holder,
+    /// Memory that one date may take, in bytes.
+    pub work_bytes_max: usize,
+    /// Where the time goes.
+    pub stages: &'a Stages,
+}
+
+/// A date to build.
+#[derive(Debug)]
+pub struct DayTask<'a> {
+    /// The store's settings.
+    pub store: &'a StoreSettings,
+    /// Counted date.
+    pub day: Day,
+    /// Its plays, by hash of the report. Taken out when the date is built.
+    pub segments: Mutex<BTreeMap<[u8; 32], Vec<Segment>>>,
+    /// The partition's folder in staging.
+    pub folder: PathBuf,
+    /// What the footer says.
+    pub provenance: Provenance,
+}
+
+/// A built date.
+#[derive(Debug)]
+pub struct BuiltDay {
+    /// Its files.
+    pub files: Vec<FileEntry>,
+    /// Its rows of `trends_daily`.
+    pub trends: DayTrends,
+    /// Rows and plays by verdict and reason.
+    pub outcomes: Outcomes,
+}
+
+/// Rows and plays by verdict and reason.
+pub type Outcomes = BTreeMap<(Verdict, Option<Reason>), (u64, i64)>;
+
+impl DayBuilder<'_> {
+    /// Builds a date.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn build(&self, task: &DayTask<'_>) -> Result<BuiltDay, PartitionError> {
+        let segments = task.segments.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
+        let n_rows: usize = segments.values().flatten().map(Segment::n_rows).sum();
+        let n_shares = (n_rows * WORK_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(1, BUCKETS);
+        let mut writer = PartitionWriter::new(
+            task.folder.clone(),
+            self.layout,
+            &task.provenance,
+            self.stages,
+        )?;
+        let (trends, outcomes) = if n_shares == 1 {
+            self.build_at_once(task, segments, &mut writer)?
+        } else {
+            self.build_in_shares(task, segments, n_shares, &mut writer)?
+        };
+        let files = writer.finish()?;
+        let n_written: u64 = files.iter().map(|file| file.rows).sum();
+        let n_judged: u64 = outcomes.values().map(|(rows, _)| rows).sum();
+        if (n_written, n_judged) != (n_rows as u64, n_rows as u64) {
+            let message = format!("{n_rows} in, {n_judged} judged, {n_written} written");
+            return Err(PartitionError::NotConserved { path: task.folder.clone(), message });
+        }
+        Ok(BuiltDay { files, trends, outcomes })
+    }
+
+    fn build_at_once(
+        &self,
+        task: &DayTask<'_>,
+        segments: BTreeMap<[u8; 32], Vec<Segment>>,
+        writer: &mut PartitionWriter<'_>,
+    ) -> Result<(DayTrends, Outcomes), PartitionError> {
+        let mut pieces = Vec::new();
+        for (report, segments) in segments {
+            for segment in segments {
+                match segment {
+                    Segment::Memory(piece) => {
+                        self.holder.release(&piece);
+                        pieces.push(Piece { report, ..piece });
+                    }
+                    Segment::Disk(_) => pieces.extend(segment.share(&(0..BUCKETS), report)?),
+                }
+            }
+        }
+        let (plays, order) = self.judge(task, pieces);
+        let (trends, encoded) = rayon::join(
+            || self.stages.aggregate.time(|| sum_trends(&plays, &order, self.policy)),
+            || self.encode(task, &plays, &order, writer),
+        );
+        encoded?;
+        Ok((trends, count_outcomes(&plays, self.policy)))
+    }
+
+    fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
+        let mut plays = self.stages.join.time(|| join_in_row_order(pieces));
+        self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
+        let order = self.stages.sort.time(|| order_by_track(&plays));
+        (plays, order)
+    }
+
+    fn encode(
+        &self,
+        task: &DayTask<'_>,
+        plays: &Plays,
+        order: &[u32],
+        writer: &mut PartitionWriter<'_>,
+    ) -> Result<(), PartitionError> {
+        for order in order.chunks(ROW_GROUP_ROWS_MAX) {
+            let row_group = self
+                .stages
+                .encode
+                .time(|| encode_plays(plays, order, self.policy, &self.layout.schema))
+                .map_err(PartitionError::parquet(&task.folder))?;
+            writer.push(row_group)?;
+        }
+        Ok(())
+    }
+
+    fn build_in_shares(
+        &self,
+        task: &DayTask<'_>,
+        segments: BTreeMap<[u8; 32], Vec<Segment>>,
+        n_shares: usize,
+        writer: &mut PartitionWriter<'_>,
+    ) -> Result<(DayTrends, Outcomes), PartitionError> {
+        let (mut runs, mut parts, mut outcomes) = (Vec::new(), Vec::new(), Outcomes::new());
+        for share in 0..n_shares {
+            let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
+            let mut pieces = Vec::new();
+            for (report, segments) in &segments {
+                for segment in segments {
+                    pieces.extend(segment.share(&buckets, *report)?);
+                }
+            }
+            let (plays, order) = self.judge(task, pieces);
+            parts.push(self.stages.aggregate.time(|| sum_trends(&plays, &order, self.policy)));
+            for (outcome, (rows, n_plays)) in count_outcomes(&plays, self.policy) {
+                let sums = outcomes.entry(outcome).or_default();
+                *sums = (sums.0 + rows, sums.1 + n_plays);
+            }
+            runs.push(RunFile::write(self.holder.new_path("run"), &plays, &order)?);
+        }
+        for segment in segments.into_values().flatten() {
+            if let Segment::Memory(piece) = &segment {
+                self.holder.release(piece);
+            }
+        }
+        crate::merge::merge_runs(&runs, |plays| {
+            let order: Vec<u32> = (0_u32..).take(plays.rows.len()).collect();
+            self.encode(task, plays, &order, writer)
+        })?;
+        Ok((merge_trends(parts), outcomes))
+    }
+}
+
+/// Joins pieces so that rows stand in order of report and row, also where a report's plays come from
+/// several buckets.
+fn join_in_row_order(pieces: Vec<Piece>) -> Plays {
+    let mut plays = join_pieces(pieces);
+    let key = |play: &streamledger_core::vocabulary::play::Play| (play.report, play.row);
+    if !plays.rows.is_sorted_by_key(key) {
+        plays.rows.sort_unstable_by_key(key);
+    }
+    plays
+}
+
+fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
+    let mut by_reason = [(0_u64, 0_i64); Reason::ALL.len() + 1];
+    for play in &plays.rows {
+        let sums = &mut by_reason[plays.mark(play).map_or(0, |mark| mark.reason as usize)];
+        *sums = (sums.0 + 1, sums.1 + i64::from(play.plays));
+    }
+    let reasons = std::iter::once(None).chain(Reason::ALL.iter().copied().map(Some));
+    reasons
+        .zip(by_reason)
+        .filter(|(_, (rows, _))| *rows != 0)
+        .map(|(reason, sums)| ((policy.verdict(reason), reason), sums))
+        .collect()
+}

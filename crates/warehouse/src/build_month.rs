@@ -1,0 +1,213 @@
+//! One store and month of `trends_daily`: the dates that were built anew, and the others as they were.
+//!
+//! Rows are sorted by date first, so a month is its dates one after the other. Row groups end with a
+//! date where that leaves them large enough: what a late date changes begins with its row group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Date32Type, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use rayon::prelude::*;
+use streamledger_core::aggregate::trends_daily::{DayTrends, Trend};
+use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::vocabulary::isrc::Isrc;
+use streamledger_core::vocabulary::play::NONE;
+use streamledger_core::vocabulary::territory::Territory;
+use streamledger_core::vocabulary::tier::Tier;
+use streamledger_core::vocabulary::upc::Upc;
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, ROW_GROUP_ROWS_MIN, TableLayout};
+use crate::encode::trends::{MonthRow, encode_trends};
+use crate::ledger::FileEntry;
+use crate::partition::{PartitionError, PartitionWriter};
+use crate::stages::Stages;
+
+/// Row groups that are encoded at the same time: bounds the memory of a month.
+const PARALLEL_ROW_GROUPS: usize = 2;
+
+/// Writes a month from all of its dates.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn build_month(
+    days: &BTreeMap<Day, DayTrends>,
+    folder: PathBuf,
+    layout: &TableLayout,
+    provenance: &Provenance,
+    stages: &Stages,
+) -> Result<Vec<FileEntry>, PartitionError> {
+    let mut writer = PartitionWriter::new(folder.clone(), layout, provenance, stages)?;
+    let days: Vec<(&Day, &DayTrends)> = days.iter().collect();
+    let lengths: Vec<usize> = days.iter().map(|(_, trends)| trends.rows.len()).collect();
+    for groups in plan_row_groups(&lengths).chunks(PARALLEL_ROW_GROUPS) {
+        let encoded: Vec<_> = groups
+            .par_iter()
+            .map(|parts| {
+                let rows: Vec<MonthRow<'_>> = parts
+                    .iter()
+                    .flat_map(|(place, range)| month_rows(*days[*place].0, days[*place].1, range))
+                    .collect();
+                stages.encode.time(|| encode_trends(&rows, &layout.schema))
+            })
+            .collect::<Result<_, ParquetError>>()
+            .map_err(PartitionError::parquet(&folder))?;
+        encoded.into_iter().try_for_each(|row_group| writer.push(row_group))?;
+    }
+    writer.finish()
+}
+
+fn month_rows<'a>(
+    date: Day,
+    trends: &'a DayTrends,
+    range: &Range<usize>,
+) -> impl Iterator<Item = MonthRow<'a>> {
+    trends.rows[range.clone()].iter().map(move |trend| MonthRow {
+        date,
+        trend,
+        store_track: trends.store_tracks.get(trend.store_track as usize).map(|text| &**text),
+    })
+}
+
+/// Parts of dates (place and rows) by row group. A pure function of the dates' numbers of rows.
+fn plan_row_groups(lengths: &[usize]) -> Vec<Vec<(usize, Range<usize>)>> {
+    let (mut groups, mut current, mut n_rows) = (Vec::new(), Vec::new(), 0);
+    for (place, length) in lengths.iter().enumerate() {
+        let mut start = 0;
+        while start < *length {
+            let end = (*length).min(start + ROW_GROUP_ROWS_MAX - n_rows);
+            current.push((place, start..end));
+            n_rows += end - start;
+            start = end;
+            if n_rows == ROW_GROUP_ROWS_MAX {
+                groups.push(std::mem::take(&mut current));
+                n_rows = 0;
+            }
+        }
+        if ROW_GROUP_ROWS_MIN <= n_rows {
+            groups.push(std::mem::take(&mut current));
+            n_rows = 0;
+        }
+    }
+    if !current.is_empty() {
+        groups.push(current);
+    }
+    groups
+}
+
+/// Reads dates of a month back from a published file.
+///
+/// # Errors
+/// [`PartitionError`] if it is not what was written.
+pub fn read_days(
+    path: &Path,
+    wanted: &BTreeSet<Day>,
+    days: &mut BTreeMap<Day, DayTrends>,
+) -> Result<(), PartitionError> {
+    let open = || -> Result<_, ParquetError> {
+        ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.with_batch_size(1 << 16).build()
+    };
+    let read = |error| PartitionError::parquet(path)(error);
+    for batch in open().map_err(read)? {
+        let batch = batch.map_err(|error| read(error.into()))?;
+        read_batch(&batch, wanted, days)
+            .ok_or_else(|| read(ParquetError::General("not a file of trends_daily".to_owned())))?;
+    }
+    Ok(())
+}
+
+fn read_batch(
+    batch: &RecordBatch,
+    wanted: &BTreeSet<Day>,
+    days: &mut BTreeMap<Day, DayTrends>,
+) -> Option<()> {
+    let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?);
+    let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
+    let dates = batch.column_by_name("date")?.as_primitive_opt::<Date32Type>()?;
+    let (months, isrcs, store_tracks) = (texts("listened_month")?, texts("isrc")?, texts("store_track")?);
+    let (upcs, territories, tiers) = (texts("upc")?, texts("territory")?, texts("tier")?);
+    let offlines = batch.column_by_name("offline")?.as_boolean_opt()?;
+    let (verdicts, reasons) = (texts("verdict")?, texts("reason")?);
+    let (plays, played, listeners) = (numbers("plays")?, numbers("played_ms")?, numbers("listeners")?);
+    for row in 0..batch.num_rows() {
+        let day = Day(dates.value(row));
+        if !wanted.contains(&day) {
+            continue;
+        }
+        let text = |array: &arrow::array::StringArray| -> Option<String> {
+            array.is_valid(row).then(|| array.value(row).to_owned())
+        };
+        let number = |array: &arrow::array::PrimitiveArray<Int64Type>| {
+            array.is_valid(row).then(|| array.value(row))
+        };
+        let trends = days.entry(day).or_default();
+        let store_track = text(store_tracks).map_or(NONE, |name| store_track_id(trends, name));
+        trends.rows.push(Trend {
+            listened_month: read_month(months.value(row))?,
+            isrc: text(isrcs).and_then(|code| Isrc::parse(code.as_bytes())),
+            store_track,
+            upc: text(upcs).and_then(|code| Upc::parse(code.as_bytes())),
+            territory: text(territories)
+                .and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok())
+                .and_then(|code| Territory::from_packed(u16::from_be_bytes(code))),
+            tier: Tier::ALL.into_iter().find(|tier| tier.as_str() == tiers.value(row))?,
+            offline: offlines.is_valid(row).then(|| offlines.value(row)),
+            verdict: Verdict::ALL.into_iter().find(|v| v.as_str() == verdicts.value(row))?,
+            reason: match text(reasons) {
+                Some(code) => Some(Reason::ALL.into_iter().find(|r| r.as_str() == code)?),
+                None => None,
+            },
+            plays: plays.value(row),
+            played_ms: number(played),
+            listeners: number(listeners),
+        });
+    }
+    Some(())
+}
+
+/// Ids need only be the same for the same name: the encoder looks at names.
+fn store_track_id(trends: &mut DayTrends, name: String) -> u32 {
+    let place = trends.store_tracks.iter().rposition(|known| **known == *name).unwrap_or_else(|| {
+        trends.store_tracks.push(name.into_boxed_str());
+        trends.store_tracks.len() - 1
+    });
+    u32::try_from(place).unwrap_or(NONE)
+}
+
+fn read_month(text: &str) -> Option<Month> {
+    let (year, month) = text.split_once('-')?;
+    Some(Month { year: year.parse().ok()?, month: month.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_groups_end_with_a_date_that_makes_them_large_enough() {
+        let (small, large) = (ROW_GROUP_ROWS_MIN - 1, ROW_GROUP_ROWS_MIN);
+        assert_eq!(plan_row_groups(&[large, large]), [vec![(0, 0..large)], vec![(1, 0..large)]]);
+        assert_eq!(
+            plan_row_groups(&[small, 1, small, small, 3]),
+            [vec![(0, 0..small), (1, 0..1)], vec![(2, 0..small), (3, 0..small)], vec![(4, 0..3)]]
+        );
+        assert_eq!(plan_row_groups(&[0, 0]), [const { Vec::new() }; 0]);
+    }
+
+    #[test]
+    fn a_large_date_is_cut_at_the_most_rows() {
+        let groups = plan_row_groups(&[5, ROW_GROUP_ROWS_MAX + 10, 2]);
+        assert_eq!(
+            groups,
+            [
+                vec![(0, 0..5), (1, 0..ROW_GROUP_ROWS_MAX - 5)],
+                vec![(1, ROW_GROUP_ROWS_MAX - 5..ROW_GROUP_ROWS_MAX + 10), (2, 0..2)]
+            ]
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! One column of a row group: its dictionary and pages as bytes, with all that the footer says of
+//! them (statistics, column index, offset index).
+
+use bytes::Bytes;
+use parquet::basic::{BoundaryOrder, Compression, Encoding, Type, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page as ParquetPage, PageWriter as _};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::{ByteArray, FixedLenByteArray};
+use parquet::errors::Result;
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::encode::page::{Page, ZSTD_LEVEL};
+
+/// What the codes or bounds of a column's pages mean.
+#[derive(Debug)]
+pub enum Values {
+    /// Codes of these texts, ascending.
+    Texts(Vec<Vec<u8>>),
+    /// Codes of these numbers, ascending.
+    Numbers(Vec<i64>),
+    /// The numbers themselves.
+    Plain,
+}
+
+impl Values {
+    /// Bits of a code.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        let n_values = match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Plain => 0,
+        };
+        crate::encode::hybrid::width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    /// A page's bound as a value: of the texts by code, of numbers as `INT32` or `INT64`.
+    fn bytes_of(&self, bound: i64, physical: Type) -> Vec<u8> {
+        let place = usize::try_from(bound).unwrap_or(usize::MAX);
+        let number = match self {
+            Self::Texts(texts) => return texts.get(place).cloned().unwrap_or_default(),
+            Self::Numbers(numbers) => numbers.get(place).copied().unwrap_or_default(),
+            Self::Plain => bound,
+        };
+        let le = number.to_le_bytes();
+        match physical {
+            Type::INT32 => le[..4].to_vec(),
+            Type::BOOLEAN => le[..1].to_vec(),
+            _ => le.to_vec(),
+        }
+    }
+
+    /// The dictionary page's bytes and number of values; `None` without a dictionary.
+    fn dictionary(&self, physical: Type) -> Option<(Vec<u8>, usize)> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Plain => return None,
+            Self::Numbers(numbers) => {
+                (0..numbers.len()).for_each(|code| {
+                    let code = i64::try_from(code).unwrap_or(i64::MAX);
+                    bytes.extend(self.bytes_of(code, physical));
+                });
+                return Some((bytes, numbers.len()));
+            }
+            Self::Texts(texts) => {
+                for text in texts {
+                    if physical == Type::BYTE_ARRAY {
+                        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                        bytes.extend_from_slice(&length.to_le_bytes());
+                    }
+                    bytes.extend_from_slice(text);
+                }
+                Some((bytes, texts.len()))
+            }
+        }
+    }
+}
+
+/// The bytes of a column chunk, and its close result with offsets from their start.
+///
+/// # Errors
+/// If the `parquet` crate or zstd refuses a page.
+pub fn assemble_chunk(
+    column: &ColumnDescPtr,
+    values: &Values,
+    pages: Vec<Page>,
+) -> Result<(Bytes, ColumnCloseResult)> {
+    let physical = column.physical_type();
+    let mut sink = TrackedWrite::new(Vec::new());
+    let mut totals = Totals::default();
+    let mut writer = SerializedPageWriter::new(&mut sink);
+    let dictionary = values.dictionary(physical);
+    if let Some((plain, n_values)) = &dictionary {
+        let page = ParquetPage::DictionaryPage {
+            buf: zstd::bulk::compress(plain, ZSTD_LEVEL)?.into(),
+            num_values: u32::try_from(*n_values)?,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        totals.add(&writer.write_page(CompressedPage::new(page, plain.len()))?);
+    }
+    let mut index = Index::new(physical);
+    let data_page_offset = totals.compressed;
+    let value_encoding = pages.first().map_or(Encoding::PLAIN, |page| page.encoding);
+    for page in pages {
+        index.add_page(&page, values);
+        let plain_bytes = page.plain_bytes;
+        let spec = writer.write_page(CompressedPage::new(data_page(page)?, plain_bytes))?;
+        index.offsets.append_offset_and_size(
+            i64::try_from(spec.offset)?,
+            i32::try_from(spec.compressed_size)?,
+        );
+        totals.add(&spec);
+    }
+    writer.close()?;
+    let metadata = ColumnChunkMetaData::builder(column.clone())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_encodings(encodings(value_encoding, dictionary.is_some()))
+        .set_total_compressed_size(i64::try_from(totals.compressed)?)
+        .set_total_uncompressed_size(i64::try_from(totals.plain)?)
+        .set_num_values(i64::try_from(index.n_rows)?)
+        .set_data_page_offset(i64::try_from(data_page_offset)?)
+        .set_dictionary_page_offset(dictionary.map(|_| 0))
+        .set_statistics(index.statistics(values, dictionary_len(values)))
+        .build()?;
+    let close = ColumnCloseResult {
+        bytes_written: totals.compressed,
+        rows_written: index.n_rows,
+        metadata,
+        bloom_filter: None,
+        column_index: Some(index.columns.build()?),
+        offset_index: Some(index.offsets.build()),
+    };
+    Ok((sink.into_inner()?.into(), close))
+}
+
+/// Codes that are all used are the distinct values.
+fn dictionary_len(values: &Values) -> Option<u64> {
+    match values {
+        Values::Texts(texts) => Some(texts.len() as u64),
+        Values::Numbers(numbers) => Some(numbers.len() as u64),
+        Values::Plain => None,
+    }
+}
+
+fn encodings(values: Encoding, has_dictionary: bool) -> Vec<Encoding> {
+    // RLE is the encoding of the levels; PLAIN that of the dictionary page.
+    let mut encodings = vec![Encoding::RLE, values];
+    if has_dictionary {
+        encodings.push(Encoding::PLAIN);
+    }
+    encodings
+}
+
+fn data_page(page: Page) -> Result<ParquetPage> {
+    Ok(ParquetPage::DataPage {
+        buf: page.bytes.into(),
+        num_values: u32::try_from(page.n_rows)?,
+        encoding: page.encoding,
+        def_level_encoding: Encoding::RLE,
+        rep_level_encoding: Encoding::RLE,
+        statistics: None,
+    })
+}
+
+#[derive(Default)]
+struct Totals {
+    compressed: u64,
+    plain: u64,
+}
+
+impl Totals {
+    fn add(&mut self, spec: &parquet::column::page::PageWriteSpec) {
+        self.compressed += spec.bytes_written;
+        self.plain += spec.uncompressed_size as u64;
+    }
+}
+
+/// What the page index and the statistics are made of.
+struct Index {
+    physical: Type,
+    columns: ColumnIndexBuilder,
+    offsets: OffsetIndexBuilder,
+    n_rows: u64,
+    n_nulls: u64,
+    bounds: Option<(i64, i64)>,
+}
+
+impl Index {
+    fn new(physical: Type) -> Self {
+        let mut columns = ColumnIndexBuilder::new(physical);
+        columns.set_boundary_order(BoundaryOrder::UNORDERED);
+        Self {
+            physical,
+            columns,
+            offsets: OffsetIndexBuilder::new(),
+            n_rows: 0,
+            n_nulls: 0,
+            bounds: None,
+        }
+    }
+
+    fn add_page(&mut self, page: &Page, values: &Values) {
+        let bytes_of = |bound| values.bytes_of(bound, self.physical);
+        let (min, max) = page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
+        let n_nulls = i64::try_from(page.n_nulls).unwrap_or(i64::MAX);
+        self.columns.append(page.bounds.is_none(), min, max, n_nulls, None);
+        self.offsets.append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
+        self.n_rows += page.n_rows as u64;
+        self.n_nulls += page.n_nulls as u64;
+        if let Some((min, max)) = page.bounds {
+            let (low, high) = self.bounds.unwrap_or((min, max));
+            self.bounds = Some((low.min(min), high.max(max)));
+        }
+    }
+
+    fn statistics(&self, values: &Values, distinct: Option<u64>) -> Statistics {
+        let nulls = Some(self.n_nulls);
+        let bytes = |pick: fn((i64, i64)) -> i64| {
+            self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))
+        };
+        let (min, max) = (bytes(|bounds| bounds.0), bytes(|bounds| bounds.1));
+        let int64 = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.try_into().ok()).map(i64::from_le_bytes);
+        let int32 = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.try_into().ok()).map(i32::from_le_bytes);
+        let truth = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.first()).map(|b| *b != 0);
+        match self.physical {
+            Type::INT32 => Statistics::int32(int32(&min), int32(&max), distinct, nulls, false),
+            Type::INT64 => Statistics::int64(int64(&min), int64(&max), distinct, nulls, false),
+            Type::BOOLEAN => Statistics::boolean(truth(&min), truth(&max), distinct, nulls, false),
+            Type::FIXED_LEN_BYTE_ARRAY => {
+                let fixed = |b: Option<Vec<u8>>| b.map(|b| FixedLenByteArray::from(ByteArray::from(b)));
+                Statistics::fixed_len_byte_array(fixed(min), fixed(max), distinct, nulls, false)
+            }
+            _ => {
+                let array = |b: Option<Vec<u8>>| b.map(ByteArray::from);
+                Statistics::byte_array(array(min), array(max), distinct, nulls, false)
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! One data page of one column: levels and values, compressed, with its smallest and largest value.
+//!
+//! Pages know nothing of each other, so that the pages of a row group are encoded in parallel.
+
+use parquet::basic::Encoding;
+use streamledger_core::vocabulary::play::NONE;
+
+use crate::encode::delta::{Integer, push_delta};
+use crate::encode::hybrid::push_hybrid;
+
+/// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
+pub const ZSTD_LEVEL: i32 = 1;
+
+/// Whether a column has nulls, by its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nulls {
+    /// `REQUIRED`.
+    Never,
+    /// `OPTIONAL`.
+    Allowed,
+}
+
+/// A data page.
+#[derive(Debug)]
+pub struct Page {
+    /// Compressed bytes of levels and values.
+    pub bytes: Vec<u8>,
+    /// Their length before compression.
+    pub plain_bytes: usize,
+    /// Rows of the page, nulls included.
+    pub n_rows: usize,
+    /// Rows that are null.
+    pub n_nulls: usize,
+    /// How the values are stored.
+    pub encoding: Encoding,
+    /// Smallest and largest value, or code in a sorted dictionary; `None` if all are null.
+    pub bounds: Option<(i64, i64)>,
+}
+
+/// Encodes pages; keeps its memory and the compressor's from page to page.
+pub struct PageEncoder {
+    compressor: zstd::bulk::Compressor<'static>,
+    plain: Vec<u8>,
+    codes: Vec<u32>,
+    integers: Vec<i64>,
+    levels: Vec<u32>,
+}
+
+impl PageEncoder {
+    /// An encoder at [`ZSTD_LEVEL`].
+    ///
+    /// # Errors
+    /// If zstd cannot get its memory.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
+            plain: Vec::new(),
+            codes: Vec::new(),
+            integers: Vec::new(),
+            levels: Vec::new(),
+        })
+    }
+
+    /// A page of dictionary codes of `width` bits; [`NONE`] is null.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_codes(
+        &mut self,
+        codes: impl Iterator<Item = u32>,
+        width: u32,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        self.codes.clear();
+        self.codes.extend(codes);
+        let n_rows = self.codes.len();
+        self.plain.clear();
+        if nulls == Nulls::Allowed {
+            self.levels.clear();
+            self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
+            push_levels(&self.levels, &mut self.plain);
+            self.codes.retain(|code| *code != NONE);
+        }
+        self.plain.push(width.to_le_bytes()[0]);
+        push_hybrid(&self.codes, width, &mut self.plain);
+        let bounds = bounds(self.codes.iter().map(|code| i64::from(*code)));
+        let n_nulls = n_rows - self.codes.len();
+        self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+    }
+
+    /// A page of whole numbers.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_integers(
+        &mut self,
+        values: impl Iterator<Item = Option<i64>>,
+        integer: Integer,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        let n_rows = self.split_nulls(values, nulls);
+        push_delta(&self.integers, integer, &mut self.plain);
+        let bounds = bounds(self.integers.iter().copied());
+        let n_nulls = n_rows - self.integers.len();
+        self.finish(n_rows, n_nulls, Encoding::DELTA_BINARY_PACKED, bounds)
+    }
+
+    /// A page of truth values, a bit each.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_truths(
+        &mut self,
+        values: impl Iterator<Item = Option<bool>>,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        let n_rows = self.split_nulls(values.map(|value| value.map(i64::from)), nulls);
+        for eight in self.integers.chunks(8) {
+            let bits = eight.iter().rev().fold(0_u8, |bits, truth| bits << 1 | u8::from(*truth != 0));
+            self.plain.push(bits);
+        }
+        let bounds = bounds(self.integers.iter().copied());
+        let n_nulls = n_rows - self.integers.len();
+        self.finish(n_rows, n_nulls, Encoding::PLAIN, bounds)
+    }
+
+    /// Starts a page: levels go to the plain bytes, what is not null to the integers.
+    fn split_nulls(&mut self, values: impl Iterator<Item = Option<i64>>, nulls: Nulls) -> usize {
+        self.integers.clear();
+        self.levels.clear();
+        self.plain.clear();
+        for value in values {
+            self.levels.push(u32::from(value.is_some()));
+            self.integers.extend(value);
+        }
+        if nulls == Nulls::Allowed {
+            push_levels(&self.levels, &mut self.plain);
+        }
+        self.levels.len()
+    }
+
+    fn finish(
+        &mut self,
+        n_rows: usize,
+        n_nulls: usize,
+        encoding: Encoding,
+        bounds: Option<(i64, i64)>,
+    ) -> std::io::Result<Page> {
+        let bytes = self.compressor.compress(&self.plain)?;
+        Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
+    }
+}
+
+fn bounds(values: impl Iterator<Item = i64> + Clone) -> Option<(i64, i64)> {
+    Some((values.clone().min()?, values.max()?))
+}
+
+/// Definition levels of a flat column: their length in bytes, then 1 where there is a value.
+fn push_levels(levels: &[u32], out: &mut Vec<u8>) {
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    push_hybrid(levels, 1, out);
+    let length = u32::try_from(out.len() - length_at - 4).unwrap_or(u32::MAX);
+    out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+}

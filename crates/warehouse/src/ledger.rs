@@ -1,0 +1,236 @@
+//! The ledger: which reports came, what they hold, and which files were made of them. It is part of a
+//! snapshot (`manifest.json`), so that what is published and what is known become true together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use streamledger_core::normalize::spotify_streams::Counts;
+
+use crate::report_source::FileState;
+
+/// Version of the manifest's own layout.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// A published state of all tables, and the ledger behind it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub manifest_version: u32,
+    /// Number of the snapshot, from 1.
+    pub snapshot: u64,
+    /// Fingerprint of the listener key; plays of another key are told apart by it.
+    pub listener_key: String,
+    /// Hash of the policy.
+    pub policy: String,
+    /// Reports by store and hash (`spotify/ab12...`).
+    pub reports: BTreeMap<String, ReportEntry>,
+    /// Partitions by table and path (`plays/store=spotify/month=2026-09/date=2026-09-01`).
+    pub partitions: BTreeMap<String, PartitionEntry>,
+}
+
+/// An inbox file that was examined. What was seen is kept beside the snapshots, only to save reading
+/// the same file again: without it the next run finds by the hashes that nothing is new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenFile {
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// Time of the last change, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// Key of the report that it holds.
+    pub report: String,
+}
+
+impl SeenFile {
+    /// Whether the file has not changed since.
+    #[must_use]
+    pub fn is(&self, state: FileState) -> bool {
+        (self.size_bytes, self.modified_ns) == (state.size_bytes, state.modified_ns)
+    }
+}
+
+/// Whether a report counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportState {
+    /// Its rows are in the tables.
+    Active,
+    /// It was refused as a whole.
+    Refused,
+}
+
+impl ReportState {
+    /// The name as it stands in `reports`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportEntry {
+    /// Folder in the inbox; `unknown` where the file lay in none.
+    pub store: String,
+    /// SHA-256, 64 hex digits.
+    pub hash: String,
+    /// What the report is for; `None` if it was not recognised.
+    pub feed: Option<String>,
+    /// Name of the format; `None` if it was not recognised.
+    pub format: Option<String>,
+    /// Paths in the inbox under which it came.
+    pub files: BTreeSet<String>,
+    /// File in the archive; `None` if it was refused.
+    pub archived: Option<String>,
+    /// Fingerprint of the settings under which it was read.
+    pub reading: String,
+    /// Whether it counts.
+    pub state: ReportState,
+    /// Why it is refused.
+    pub reason: Option<String>,
+    /// Counts; `None` if nothing could be counted.
+    pub counts: Option<ReportCounts>,
+    /// Rows taken in, by counted date (`YYYY-MM-DD`).
+    pub days: BTreeMap<String, u64>,
+    /// First counted date, also of a refused report.
+    pub first_date: Option<String>,
+    /// Last counted date, also of a refused report.
+    pub last_date: Option<String>,
+}
+
+/// What was counted in a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportCounts {
+    /// Data rows, bad ones included.
+    pub rows: u64,
+    /// Bad rows.
+    pub quarantined: u64,
+    /// Rows whose ISRC was not one.
+    pub bad_isrc: u64,
+    /// Rows whose UPC was not one.
+    pub bad_upc: u64,
+    /// Rows whose territory was not one.
+    pub bad_territory: u64,
+    /// Rows whose territory was spelt as an alias.
+    pub aliased_territory: u64,
+    /// Rows whose tier code is not in the store's table.
+    pub unmapped_tier: u64,
+}
+
+impl From<Counts> for ReportCounts {
+    fn from(counts: Counts) -> Self {
+        let Counts {
+            rows,
+            quarantined,
+            bad_isrc,
+            bad_upc,
+            bad_territory,
+            aliased_territory,
+            unmapped_tier,
+        } = counts;
+        Self { rows, quarantined, bad_isrc, bad_upc, bad_territory, aliased_territory, unmapped_tier }
+    }
+}
+
+impl ReportEntry {
+    /// The key of a report in the ledger.
+    #[must_use]
+    pub fn key(store: &str, hash: &str) -> String {
+        format!("{store}/{hash}")
+    }
+
+    /// Month of the earliest counted date (`YYYY-MM`), or `unknown`.
+    #[must_use]
+    pub fn first_month(&self) -> &str {
+        self.first_date.as_deref().map_or("unknown", |date| &date[..7])
+    }
+
+    /// The store's name as a part of a file name.
+    #[must_use]
+    pub fn store_token(&self) -> String {
+        hex::encode(&Sha256::digest(&self.store)[..4])
+    }
+
+    /// The first 16 digits of the hash: the report's name in the tables.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.hash[..16]
+    }
+
+    /// The smallest path under which it came.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        self.files.first().map_or("", String::as_str)
+    }
+}
+
+/// The files of a partition, and what they were made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionEntry {
+    /// Names all that the files depend on; another one means that they must be made again.
+    pub fingerprint: String,
+    /// The files, in order.
+    pub files: Vec<FileEntry>,
+}
+
+impl PartitionEntry {
+    /// Rows of all files.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+/// A published file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Name in the partition's folder.
+    pub name: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the bytes, hex.
+    pub sha256: String,
+}
+
+/// Hex SHA-256 over sorted hashes, a line feed after each: `streamledger.inputs`.
+#[must_use]
+pub fn inputs_hash<'a>(hashes: impl Iterator<Item = &'a str>) -> String {
+    let mut hashes: Vec<&str> = hashes.collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    let mut hasher = Sha256::new();
+    for hash in hashes {
+        hasher.update(hash);
+        hasher.update("\n");
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// A short name for all parts that something depends on.
+#[must_use]
+pub fn fingerprint(parts: &[&str]) -> String {
+    hex::encode(&Sha256::digest(parts.join("\n"))[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inputs_hash_is_that_of_the_sorted_lines() {
+        let (a, b) = ("a".repeat(64), "b".repeat(64));
+        let expected = hex::encode(Sha256::digest(format!("{a}\n{b}\n")));
+        assert_eq!(inputs_hash([b.as_str(), &a, &b].into_iter()), expected);
+    }
+}

@@ -1,0 +1,23 @@
+//! The only place that opens a file: inbox, archive, ledger, Parquet, snapshots, lock.
+
+#![deny(missing_docs)]
+
+pub mod archive;
+pub mod build_day;
+pub mod build_month;
+pub mod config;
+pub mod durable;
+pub mod encode;
+pub mod examine;
+pub mod held;
+pub mod inbox;
+pub mod ledger;
+pub mod merge;
+pub mod nightly;
+pub mod partition;
+pub mod publish;
+pub mod report_source;
+pub mod small_tables;
+pub mod spill;
+pub mod stages;
+pub mod warehouse;

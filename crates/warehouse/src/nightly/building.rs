@@ -1,0 +1,240 @@
+//! Third step of a night: the partitions that must be made anew are made, dates in parallel, then
+//! months, then the small tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use streamledger_core::aggregate::trends_daily::DayTrends;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::archive::archive_path;
+use crate::build_day::{BuiltDay, DayBuilder, DayTask};
+use crate::build_month::{build_month, read_days};
+use crate::encode::file::{Provenance, TableLayout};
+use crate::encode::{plays, trends};
+use crate::examine::Examined;
+use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
+use crate::nightly::examining::Days;
+use crate::nightly::planning::{Kind, Plan, Wanted};
+use crate::nightly::{Night, NightlyError};
+use crate::partition::PartitionError;
+use crate::small_tables::{write_quarantine, write_reports};
+use crate::warehouse::WarehouseError;
+
+type Reports = BTreeMap<String, ReportEntry>;
+type Partitions = BTreeMap<String, PartitionEntry>;
+/// Trends of built dates by store and date.
+type StoreTrends = BTreeMap<(String, Day), DayTrends>;
+
+impl Night<'_> {
+    /// Makes all stale partitions in staging; returns all partitions, the others as they were.
+    pub(super) fn build(
+        &self,
+        plan: &Plan,
+        mut fresh: BTreeMap<String, Days>,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+    ) -> Result<Partitions, NightlyError> {
+        self.read_again(plan, &mut fresh, reports)?;
+        let mut partitions: Partitions = plan
+            .wanted
+            .iter()
+            .filter(|(_, wanted)| !wanted.is_stale)
+            .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
+            .collect();
+        let trends = self.build_days(plan, fresh, reports, staged, &mut partitions)?;
+        self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
+        for (path, wanted) in stale(plan) {
+            let provenance = self.provenance(wanted, reports);
+            let folder = staged.join(path);
+            let files = match &wanted.kind {
+                Kind::Quarantine => {
+                    let mut complaints = Vec::new();
+                    for key in &wanted.reports {
+                        complaints.push((&reports[key], self.complaints(&reports[key])?));
+                    }
+                    write_quarantine(&folder, &complaints, &provenance)?
+                }
+                Kind::Reports => {
+                    let mut entries: Vec<&ReportEntry> = reports.values().collect();
+                    entries.sort_by_key(|report| (report.name(), &report.store));
+                    write_reports(&folder, &entries, &provenance)?
+                }
+                Kind::Plays { .. } | Kind::TrendsDaily { .. } => continue,
+            };
+            partitions.insert(path.clone(), entry(wanted, files));
+        }
+        Ok(partitions)
+    }
+
+    /// Reads reports that feed a stale date and were not read in this run from the archive.
+    fn read_again(
+        &self,
+        plan: &Plan,
+        fresh: &mut BTreeMap<String, Days>,
+        reports: &Reports,
+    ) -> Result<(), NightlyError> {
+        let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
+        for (_, wanted) in stale(plan) {
+            if let Kind::Plays { day, .. } = &wanted.kind {
+                for key in wanted.reports.iter().filter(|key| !fresh.contains_key(*key)) {
+                    wanted_days.entry(key).or_default().insert(*day);
+                }
+            }
+        }
+        let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
+        self.progress.begin("reading archived reports", wanted_days.len() as u64);
+        let examiner = self.examiner();
+        let read: Vec<(String, Days)> = wanted_days
+            .par_iter()
+            .with_max_len(1)
+            .map(|(key, days)| {
+                let report = &reports[*key];
+                let path = archive_path(self.places, report.archived.as_deref().unwrap_or_default());
+                let examined = examiner.examine(&path, Some(&report.store), Some(days))?;
+                self.progress.advance(1);
+                match examined {
+                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                        Ok(((*key).clone(), read.days))
+                    }
+                    _ => Err(NightlyError::Warehouse(WarehouseError::Damaged {
+                        path,
+                        message: format!(
+                            "is not the report {} any more; put the original back into the inbox \
+                             and remove this file",
+                            report.hash
+                        ),
+                    })),
+                }
+            })
+            .collect::<Result<_, NightlyError>>()?;
+        fresh.extend(read);
+        Ok(())
+    }
+
+    fn build_days(
+        &self,
+        plan: &Plan,
+        mut fresh: BTreeMap<String, Days>,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &mut Partitions,
+    ) -> Result<StoreTrends, NightlyError> {
+        let layout = TableLayout::new(plays::SCHEMA, &plays::SORTED_BY)
+            .map_err(PartitionError::parquet(staged))?;
+        let builder = DayBuilder {
+            policy: &self.settings.policy,
+            layout: &layout,
+            holder: &self.holder,
+            work_bytes_max: self.options.memory_limit_bytes / (2 * rayon::current_num_threads()),
+            stages: &self.stages,
+        };
+        let mut tasks = Vec::new();
+        for (path, wanted) in stale(plan) {
+            let Kind::Plays { store, day } = &wanted.kind else { continue };
+            let Some(store) = self.settings.stores.get(store) else { continue };
+            let segments = wanted.reports.iter().filter_map(|key| {
+                Some((report_hash(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
+            });
+            tasks.push((path, wanted, DayTask {
+                store,
+                day: *day,
+                segments: Mutex::new(segments.collect()),
+                folder: staged.join(path),
+                provenance: self.provenance(wanted, reports),
+            }));
+        }
+        self.progress.begin("building dates", tasks.len() as u64);
+        let built: Vec<BuiltDay> = tasks
+            .par_iter()
+            .with_max_len(1)
+            .map(|(_, _, task)| {
+                let built = builder.build(task);
+                self.progress.advance(1);
+                built
+            })
+            .collect::<Result<_, PartitionError>>()?;
+        let mut trends = StoreTrends::new();
+        for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
+            check_sums(path, &built)?;
+            self.note(|summary| {
+                for (outcome, (rows, n_plays)) in &built.outcomes {
+                    let sums = summary.outcomes.entry(*outcome).or_default();
+                    *sums = (sums.0 + rows, sums.1 + n_plays);
+                }
+            });
+            trends.insert((task.store.store.clone(), task.day), built.trends);
+            partitions.insert(path.clone(), entry(wanted, built.files));
+        }
+        Ok(trends)
+    }
+
+    fn build_months(
+        &self,
+        plan: &Plan,
+        mut trends: StoreTrends,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &mut Partitions,
+    ) -> Result<(), NightlyError> {
+        let layout = TableLayout::new(trends::SCHEMA, &trends::SORTED_BY)
+            .map_err(PartitionError::parquet(staged))?;
+        for (path, wanted) in stale(plan) {
+            let Kind::TrendsDaily { store, month } = &wanted.kind else { continue };
+            let mut days = BTreeMap::new();
+            let mut as_before = BTreeSet::new();
+            for date in plan.wanted.values() {
+                let Kind::Plays { store: of, day } = &date.kind else { continue };
+                if of != store || day.month().to_string() != *month {
+                    continue;
+                }
+                match trends.remove(&(store.clone(), *day)) {
+                    Some(built) => drop(days.insert(*day, built)),
+                    None => drop(as_before.insert(*day)),
+                }
+            }
+            if let Some(partition) = former.partitions.get(path).filter(|_| !as_before.is_empty()) {
+                let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
+                for file in &partition.files {
+                    read_days(&folder.join(&file.name), &as_before, &mut days)?;
+                }
+            }
+            let provenance = self.provenance(wanted, reports);
+            let files = build_month(&days, staged.join(path), &layout, &provenance, &self.stages)?;
+            partitions.insert(path.clone(), entry(wanted, files));
+        }
+        Ok(())
+    }
+
+    fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
+        let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
+        Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
+    }
+}
+
+fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
+    plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale)
+}
+
+fn entry(wanted: &Wanted, files: Vec<crate::ledger::FileEntry>) -> PartitionEntry {
+    PartitionEntry { fingerprint: wanted.fingerprint.clone(), files }
+}
+
+fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {
+    hex::decode(&report.hash).ok()?.try_into().ok()
+}
+
+/// `trends_daily` must hold the plays that were judged, no more and no fewer.
+fn check_sums(path: &str, built: &BuiltDay) -> Result<(), NightlyError> {
+    let judged: i64 = built.outcomes.values().map(|(_, plays)| plays).sum();
+    let summed: i64 = built.trends.rows.iter().map(|trend| trend.plays).sum();
+    if judged == summed {
+        return Ok(());
+    }
+    let message = format!("{path} has {judged} plays, trends_daily has {summed} of them");
+    Err(NightlyError::Inconsistent { message })
+}

@@ -1,0 +1,322 @@
+//! First step of a night: every file of the inbox that is not known is examined, and every known
+//! report that was read under other settings is read again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::archive::{archive_name, archive_path, archive_report};
+use crate::durable::{At as _, DiskError};
+use crate::examine::{Examined, ExaminedReport};
+use crate::held::Segment;
+use crate::inbox::{Inbox, InboxFile};
+use crate::ledger::{Manifest, ReportEntry, ReportState};
+use crate::nightly::seen::Seen;
+use crate::nightly::summary::RefusedReport;
+use crate::nightly::{Night, NightlyError};
+use crate::small_tables::Complaint;
+use crate::warehouse::WarehouseError;
+
+/// The feed of all formats so far.
+const FEED: &str = "trends";
+
+/// Store of a file that lies in no store's folder.
+const NO_STORE: &str = "unknown";
+
+/// Plays of a report by counted date.
+pub(super) type Days = BTreeMap<Day, Vec<Segment>>;
+
+/// What is known after all files were examined.
+#[derive(Debug, Default)]
+pub(super) struct Examination {
+    /// All reports, known and new.
+    pub(super) reports: BTreeMap<String, ReportEntry>,
+    /// Plays of the reports that were read in this run.
+    pub(super) fresh: BTreeMap<String, Days>,
+    /// Files to put into the archive under a name.
+    to_archive: Vec<(PathBuf, String)>,
+    /// What is wrong with the reports that were read in this run.
+    complaints: BTreeMap<String, Vec<Complaint>>,
+}
+
+/// A file to read.
+struct Candidate<'a> {
+    path: PathBuf,
+    store: Option<&'a str>,
+    size_bytes: u64,
+    /// The inbox file; `None` for a report from the archive.
+    file: Option<&'a InboxFile>,
+    /// The report's key, where it is a known one that is read again.
+    known: Option<&'a str>,
+}
+
+impl Night<'_> {
+    pub(super) fn examine(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+    ) -> Result<Examination, NightlyError> {
+        self.examine_all(inbox, manifest, seen, None)
+    }
+
+    /// The same without keeping any plays.
+    pub(super) fn examine_dry(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+    ) -> Result<Examination, NightlyError> {
+        self.examine_all(inbox, manifest, seen, Some(&BTreeSet::new()))
+    }
+
+    fn examine_all(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+        wanted: Option<&BTreeSet<Day>>,
+    ) -> Result<Examination, NightlyError> {
+        let candidates = self.candidates(inbox, manifest, seen);
+        let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
+        self.note(|summary| {
+            summary.n_known = n_known;
+            summary.passed_over.clone_from(&inbox.passed_over);
+        });
+        self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
+        let examiner = self.examiner();
+        let examined: Vec<Examined> = candidates
+            .par_iter()
+            .with_max_len(1)
+            .map(|candidate| {
+                let examined = examiner.examine(&candidate.path, candidate.store, wanted);
+                self.progress.advance(candidate.size_bytes);
+                examined
+            })
+            .collect::<Result<_, DiskError>>()?;
+        let mut examination =
+            Examination { reports: manifest.reports.clone(), ..Examination::default() };
+        for (candidate, examined) in candidates.iter().zip(examined) {
+            match examined {
+                Examined::Growing => {
+                    let name = candidate.file.map_or_else(|| candidate.path.display().to_string(), |f| f.name.clone());
+                    self.note(|summary| summary.growing.push(name));
+                }
+                Examined::Report(report) => {
+                    self.enter(candidate, *report, manifest, seen, &mut examination)?;
+                }
+            }
+        }
+        Ok(examination)
+    }
+
+    /// Files that are new or changed, and known reports that must be read again.
+    fn candidates<'a>(
+        &self,
+        inbox: &'a Inbox,
+        manifest: &'a Manifest,
+        seen: &Seen,
+    ) -> Vec<Candidate<'a>> {
+        let mut candidates = Vec::new();
+        let mut read_again = BTreeSet::new();
+        for file in &inbox.files {
+            let entry = seen.report(file).and_then(|key| manifest.reports.get_key_value(key));
+            let known = match entry {
+                // A file that moved within the inbox is another copy.
+                Some((_, report)) if !report.files.contains(&file.name) => None,
+                Some((_, report)) if !self.must_read_again(report) => continue,
+                Some((key, report)) if report.state == ReportState::Refused => {
+                    if !read_again.insert(key.as_str()) {
+                        continue;
+                    }
+                    Some(key.as_str())
+                }
+                Some(_) => continue,
+                None => None,
+            };
+            candidates.push(Candidate {
+                path: file.path.clone(),
+                store: file.store.as_deref(),
+                size_bytes: file.state.size_bytes,
+                file: Some(file),
+                known,
+            });
+        }
+        // A report that was taken in is read again from the archive, where its bytes cannot change.
+        for (key, report) in &manifest.reports {
+            if let Some(name) = report.archived.as_ref().filter(|_| self.must_read_again(report)) {
+                let path = archive_path(self.places, name);
+                let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
+                candidates.push(Candidate { path, store, size_bytes, file: None, known });
+            }
+        }
+        candidates
+    }
+
+    fn must_read_again(&self, report: &ReportEntry) -> bool {
+        let retry = self.options.retry_refused && report.state == ReportState::Refused;
+        retry || report.reading != self.reading(&report.store)
+    }
+
+    /// Fingerprint of what reading a store's reports depends on.
+    pub(super) fn reading(&self, store: &str) -> String {
+        self.settings.reading_fingerprint(store, &self.key.fingerprint())
+    }
+
+    /// Enters what was found into the ledger.
+    fn enter(
+        &self,
+        candidate: &Candidate<'_>,
+        report: ExaminedReport,
+        manifest: &Manifest,
+        seen: &mut Seen,
+        examination: &mut Examination,
+    ) -> Result<(), NightlyError> {
+        let store = candidate.store.unwrap_or(NO_STORE);
+        let hash = hex::encode(report.hash);
+        let key = ReportEntry::key(store, &hash);
+        if let Some(known) = candidate.known.filter(|known| candidate.file.is_none() && *known != key) {
+            return Err(NightlyError::Warehouse(WarehouseError::Damaged {
+                path: candidate.path.clone(),
+                message: format!(
+                    "the archived report {known} was changed (its hash is now {hash}); put the \
+                     original back into the inbox and remove this file"
+                ),
+            }));
+        }
+        if let Some(file) = candidate.file {
+            seen.note(file, &key);
+        }
+        let is_read_again = candidate.known == Some(key.as_str());
+        if let Some(entry) = examination.reports.get_mut(&key)
+            && !is_read_again
+        {
+            self.release(report.days);
+            if let Some(file) = candidate.file {
+                let other = entry.file().to_owned();
+                if entry.files.insert(file.name.clone()) {
+                    self.note(|summary| summary.copies.push((file.name.clone(), other)));
+                }
+            }
+            return Ok(());
+        }
+        let former = manifest.reports.get(&key);
+        self.enter_new(candidate, key, store, hash, report, former, examination);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
+    fn enter_new(
+        &self,
+        candidate: &Candidate<'_>,
+        key: String,
+        store: &str,
+        hash: String,
+        report: ExaminedReport,
+        former: Option<&ReportEntry>,
+        examination: &mut Examination,
+    ) {
+        let is_refused = report.refusal.is_some();
+        let mut files = former.map(|entry| entry.files.clone()).unwrap_or_default();
+        files.extend(candidate.file.map(|file| file.name.clone()));
+        let archived = former
+            .and_then(|entry| entry.archived.clone())
+            .unwrap_or_else(|| archive_name(&hash, report.packing));
+        let dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
+        let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
+        let entry = ReportEntry {
+            store: store.to_owned(),
+            hash,
+            feed: report.format.map(|_| FEED.to_owned()),
+            format: report.format.map(ToOwned::to_owned),
+            files,
+            archived: (!is_refused).then_some(archived),
+            reading: self.reading(store),
+            state: if is_refused { ReportState::Refused } else { ReportState::Active },
+            reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
+            counts: report.counts.map(Into::into),
+            days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
+            first_date: dates.first().cloned(),
+            last_date: dates.last().cloned(),
+        };
+        let is_news = former.is_none_or(|former| former.state != entry.state);
+        self.summarise(&entry, &report, is_news);
+        if let Some(name) = &entry.archived
+            && candidate.file.is_some()
+        {
+            examination.to_archive.push((candidate.path.clone(), name.clone()));
+        }
+        let whole = report.refusal.map(|refusal| Complaint {
+            row: None,
+            column: refusal.column,
+            reason: refusal.code.to_owned(),
+            detail: refusal.detail,
+            raw: None,
+        });
+        let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
+        examination.complaints.insert(key.clone(), complaints.collect());
+        examination.fresh.insert(key.clone(), report.days);
+        examination.reports.insert(key, entry);
+    }
+
+    fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
+        let file = entry.file().to_owned();
+        let counts = entry.counts.unwrap_or_default();
+        self.note(|summary| match &report.refusal {
+            Some(refusal) if is_news => summary.refused.push(RefusedReport {
+                file,
+                reason: refusal.code.to_owned(),
+                detail: refusal.detail.clone(),
+            }),
+            Some(_) => {}
+            None => {
+                summary.taken_in.push((file.clone(), counts.rows));
+                if counts.quarantined != 0 {
+                    summary.quarantined.push((file, counts.quarantined, counts.rows));
+                }
+            }
+        });
+    }
+
+    fn release(&self, days: Days) {
+        for segment in days.into_values().flatten() {
+            if let Segment::Memory(piece) = &segment {
+                self.holder.release(piece);
+            }
+        }
+    }
+
+    /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
+    /// anything is published that refers to them.
+    pub(super) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
+        for (path, name) in &examination.to_archive {
+            archive_report(self.places, path, name)?;
+        }
+        for (key, complaints) in &examination.complaints {
+            let path = self.complaints_path(&examination.reports[key]);
+            let new = self.places.internal("staging/complaints");
+            let bytes = serde_json::to_vec(complaints).map_err(std::io::Error::other).at("write", &new)?;
+            crate::durable::write_new(&new, &bytes)?;
+            crate::durable::rename(&new, &path)?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a report, as it was kept.
+    pub(super) fn complaints(&self, report: &ReportEntry) -> Result<Vec<Complaint>, NightlyError> {
+        let path = self.complaints_path(report);
+        let bytes = std::fs::read(&path).at("read", &path)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let message = format!("does not hold the bad rows of a report: {error}");
+            NightlyError::Warehouse(WarehouseError::Damaged { path, message })
+        })
+    }
+
+    fn complaints_path(&self, report: &ReportEntry) -> PathBuf {
+        let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
+        self.places.internal("bad_rows").join(name)
+    }
+}

@@ -1,0 +1,210 @@
+//! The nightly job: what is new in the inbox is examined, the partitions whose inputs changed are
+//! built, and all tables are published together.
+//!
+//! [`run_nightly`] is the way of a night on one screen; each step is a file of its own.
+
+pub mod summary;
+mod examining;
+mod planning;
+mod building;
+mod seen;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use chrono::NaiveDate;
+use streamledger_core::vocabulary::listener::ListenerKey;
+
+use crate::config::Settings;
+use crate::durable::DiskError;
+use crate::examine::Examiner;
+use crate::held::Holder;
+use crate::inbox::{Inbox, require_inbox, scan_inbox};
+use crate::ledger::{MANIFEST_VERSION, Manifest};
+use crate::nightly::examining::Examination;
+use crate::nightly::planning::Plan;
+use crate::nightly::seen::Seen;
+use crate::nightly::summary::Summary;
+use crate::partition::PartitionError;
+use crate::stages::Stages;
+use crate::warehouse::{Places, Warehouse, WarehouseError, read_key, read_manifest};
+
+/// What a night is told.
+#[derive(Debug, Clone)]
+pub struct NightlyOptions {
+    /// Where reports lie.
+    pub inbox: PathBuf,
+    /// Where tables go.
+    pub warehouse: PathBuf,
+    /// A file with the listener key; `None` for the warehouse's own.
+    pub listener_key: Option<PathBuf>,
+    /// Memory that the run may use for plays, in bytes.
+    pub memory_limit_bytes: usize,
+    /// Whether refused reports that have not changed are examined again.
+    pub retry_refused: bool,
+    /// The clock.
+    pub as_of: NaiveDate,
+    /// What the lock says of this run: host, process, start.
+    pub owner: String,
+}
+
+/// A night that could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NightlyError {
+    /// The warehouse.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A partition.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    /// What would be published contradicts the ledger.
+    #[error("nothing was published, since the sums do not agree: {message}")]
+    Inconsistent {
+        /// Which sums.
+        message: String,
+    },
+}
+
+impl From<DiskError> for NightlyError {
+    fn from(error: DiskError) -> Self {
+        Self::Warehouse(error.into())
+    }
+}
+
+/// Hears how a long run gets on.
+pub trait Progress: Sync {
+    /// A step begins, of so many units.
+    fn begin(&self, step: &'static str, units: u64);
+    /// So many units of it are done.
+    fn advance(&self, units: u64);
+}
+
+/// What all steps of a night share.
+struct Night<'a> {
+    settings: &'a Settings,
+    options: &'a NightlyOptions,
+    key: ListenerKey,
+    places: &'a Places,
+    holder: Holder,
+    stages: Stages,
+    progress: &'a dyn Progress,
+    summary: Mutex<Summary>,
+}
+
+impl Night<'_> {
+    fn examiner(&self) -> Examiner<'_> {
+        // Up to two reports a thread are being read: half of the held bytes for all of them.
+        let n_readers = 2 * rayon::current_num_threads();
+        Examiner {
+            settings: self.settings,
+            key: &self.key,
+            holder: &self.holder,
+            segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
+            stages: &self.stages,
+        }
+    }
+
+    fn note(&self, write: impl FnOnce(&mut Summary)) {
+        if let Ok(mut summary) = self.summary.lock() {
+            write(&mut summary);
+        }
+    }
+
+    fn finish(self) -> Summary {
+        let mut summary = self.summary.into_inner().unwrap_or_default();
+        summary.spilled_files = self.holder.n_files();
+        summary.stages = self.stages.totals().to_vec();
+        summary
+    }
+}
+
+/// Takes in what is new, builds what it changes, publishes.
+///
+/// # Errors
+/// [`NightlyError`]; what was published before stays as it was.
+pub fn run_nightly(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+) -> Result<Summary, NightlyError> {
+    require_inbox(&options.inbox)?;
+    let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
+    let key = warehouse.listener_key(options.listener_key.as_deref())?;
+    let places = warehouse.places.clone();
+    let night = Night {
+        settings,
+        options,
+        key,
+        places: &places,
+        holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
+        stages: Stages::default(),
+        progress,
+        summary: Mutex::default(),
+    };
+    let inbox = scan_inbox(&options.inbox, &settings.ignore)?;
+    let mut seen = Seen::read(&places)?;
+    let examination = night.examine(&inbox, &warehouse.manifest, &mut seen)?;
+    night.keep_reports(&examination)?;
+    let plan = night.plan(&examination.reports, &warehouse.manifest);
+    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    if plan.is_empty() {
+        seen.write(&places)?;
+        return Ok(night.finish());
+    }
+    let staged = warehouse.staged_tables();
+    let partitions = night.build(&plan, examination.fresh, &warehouse.manifest, &examination.reports, &staged)?;
+    let manifest = Manifest {
+        manifest_version: MANIFEST_VERSION,
+        snapshot: warehouse.manifest.snapshot + 1,
+        listener_key: night.key.fingerprint(),
+        policy: settings.policy_hash.clone(),
+        reports: examination.reports,
+        partitions,
+    };
+    planning::check_manifest(&manifest)?;
+    night.note(|summary| summary.snapshot = Some(manifest.snapshot));
+    night.stages.write.time(|| warehouse.publish(manifest))?;
+    seen.write(&places)?;
+    Ok(night.finish())
+}
+
+/// Says what [`run_nightly`] would do, and writes nothing.
+///
+/// # Errors
+/// [`NightlyError`].
+pub fn plan_nightly(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+) -> Result<Summary, NightlyError> {
+    require_inbox(&options.inbox)?;
+    let places = Places::new(&options.warehouse);
+    let manifest = match places.current()? {
+        Some(number) => read_manifest(&places.snapshot(number))?,
+        None => Manifest::default(),
+    };
+    let own_key = places.internal("listener.key");
+    let key = match &options.listener_key {
+        Some(path) => read_key(path)?,
+        None if own_key.exists() => read_key(&own_key)?,
+        // There will be a key at the first run; until then there is nothing it could agree with.
+        None => ListenerKey::new([0; 32]),
+    };
+    let night = Night {
+        settings,
+        options,
+        key,
+        places: &places,
+        holder: Holder::new(0, PathBuf::new()),
+        stages: Stages::default(),
+        progress,
+        summary: Mutex::default(),
+    };
+    let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
+    let mut seen = Seen::read(&places)?;
+    let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
+    let plan: Plan = night.plan(&examination.reports, &manifest);
+    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    Ok(night.finish())
+}

@@ -1,0 +1,182 @@
+//! Second step of a night: which partitions there must be, and which of them must be made anew. What
+//! decides is the fingerprint of a partition's inputs, never a window of dates.
+
+use std::collections::BTreeMap;
+
+use streamledger_core::vocabulary::day::Day;
+
+use crate::encode::file::SCHEMA_VERSION;
+use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint};
+use crate::nightly::{Night, NightlyError};
+
+/// Path of the one partition of `reports`.
+pub(super) const REPORTS: &str = "reports";
+
+/// A partition that there must be.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) fingerprint: String,
+    /// Keys of the reports that feed it.
+    pub(super) reports: Vec<String>,
+    pub(super) is_stale: bool,
+}
+
+/// What a partition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plays { store: String, day: Day },
+    TrendsDaily { store: String, month: String },
+    Quarantine,
+    Reports,
+}
+
+/// All partitions that there must be, by path, and why some must be made.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) wanted: BTreeMap<String, Wanted>,
+    /// Path and reason of the partitions to make or drop.
+    pub(super) reasons: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Whether the tables are already as they must be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+impl Night<'_> {
+    pub(super) fn plan(&self, reports: &BTreeMap<String, ReportEntry>, manifest: &Manifest) -> Plan {
+        let mut plan = Plan::default();
+        self.want_plays(reports, &mut plan);
+        want_trends(&mut plan);
+        want_quarantine(reports, &mut plan);
+        let all = serde_json::to_string(reports).unwrap_or_default();
+        let keys: Vec<String> = reports.keys().cloned().collect();
+        if !keys.is_empty() {
+            plan.want(REPORTS.to_owned(), Kind::Reports, &[&all], keys);
+        }
+        for (path, wanted) in &mut plan.wanted {
+            let reason = match manifest.partitions.get(path) {
+                None => "new",
+                Some(partition) if partition.fingerprint != wanted.fingerprint => "its inputs changed",
+                Some(_) => continue,
+            };
+            wanted.is_stale = true;
+            plan.reasons.push((path.clone(), reason.to_owned()));
+        }
+        for path in manifest.partitions.keys().filter(|path| !plan.wanted.contains_key(*path)) {
+            plan.reasons.push((path.clone(), "no report feeds it any more".to_owned()));
+        }
+        plan
+    }
+
+    fn want_plays(&self, reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
+        let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
+        for (key, report) in reports {
+            for day in report.days.keys() {
+                by_day.entry((&report.store, day)).or_default().push(key);
+            }
+        }
+        for ((store, date), keys) in by_day {
+            let Ok(day) = date.parse::<chrono::NaiveDate>() else { continue };
+            let path = format!("plays/store={store}/month={}/date={date}", &date[..7]);
+            let reading = self.reading(store);
+            let inputs: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+            let parts = [&[self.settings.policy_hash.as_str(), &reading], inputs.as_slice()].concat();
+            let kind = Kind::Plays { store: store.to_owned(), day: Day(day.to_epoch_days()) };
+            plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
+        }
+    }
+}
+
+impl Plan {
+    fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
+        let parts = [&[SCHEMA_VERSION, path.as_str()], parts].concat();
+        let wanted = Wanted { kind, fingerprint: fingerprint(&parts), reports, is_stale: false };
+        self.wanted.insert(path, wanted);
+    }
+}
+
+/// A month of trends is made of its dates of plays.
+fn want_trends(plan: &mut Plan) {
+    let mut months: BTreeMap<(String, String), (Vec<String>, Vec<String>)> = BTreeMap::new();
+    for wanted in plan.wanted.values() {
+        if let Kind::Plays { store, day } = &wanted.kind {
+            let month = months.entry((store.clone(), day.month().to_string())).or_default();
+            month.0.push(wanted.fingerprint.clone());
+            month.1.extend(wanted.reports.iter().cloned());
+        }
+    }
+    for ((store, month), (fingerprints, reports)) in months {
+        let path = format!("trends_daily/store={store}/month={month}");
+        let parts: Vec<&str> = fingerprints.iter().map(String::as_str).collect();
+        plan.want(path, Kind::TrendsDaily { store, month }, &parts, reports);
+    }
+}
+
+fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
+    let mut months: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
+    for (key, report) in reports {
+        let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
+        if report.state == ReportState::Refused || n_bad != 0 {
+            months.entry((&report.store, report.first_month())).or_default().push(key);
+        }
+    }
+    for ((store, month), keys) in months {
+        let path = format!("quarantine/store={}/month={month}", hive_escaped(store));
+        let entries: Vec<String> = keys
+            .iter()
+            .map(|key| format!("{key} {} {}", reports[*key].file(), reports[*key].reading))
+            .collect();
+        let parts: Vec<&str> = entries.iter().map(String::as_str).collect();
+        plan.want(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
+    }
+}
+
+/// A folder's name as a partition value: what Hive paths cannot hold is written as `%XX`.
+pub(super) fn hive_escaped(value: &str) -> String {
+    use std::fmt::Write as _;
+    let mut escaped = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _infallible = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+/// Holds what is about to be published against the ledger: every row that was taken in is in `plays`,
+/// every other one was quarantined.
+pub(super) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
+    let inconsistent = |message: String| Err(NightlyError::Inconsistent { message });
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for (key, report) in &manifest.reports {
+        for (date, rows) in &report.days {
+            let path = format!("plays/store={}/month={}/date={date}", report.store, &date[..7]);
+            *expected.entry(path).or_default() += rows;
+        }
+        let counts = report.counts.unwrap_or_default();
+        let n_taken: u64 = report.days.values().sum();
+        if report.state == ReportState::Active && n_taken + counts.quarantined != counts.rows {
+            return inconsistent(format!(
+                "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
+                counts.rows, counts.quarantined
+            ));
+        }
+    }
+    for (path, partition) in manifest.partitions.iter().filter(|(path, _)| path.starts_with("plays/")) {
+        let rows = expected.remove(path).unwrap_or(0);
+        if partition.rows() != rows {
+            let found = partition.rows();
+            return inconsistent(format!("{path} has {found} rows, its reports have {rows}"));
+        }
+    }
+    match expected.first_key_value() {
+        Some((path, rows)) => inconsistent(format!("{path} is missing, its reports have {rows} rows")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,47 @@
+//! Which inbox files were examined, and how they looked then.
+
+use std::collections::BTreeMap;
+
+use crate::durable::{At as _, DiskError, rename, write_new};
+use crate::inbox::InboxFile;
+use crate::ledger::SeenFile;
+use crate::warehouse::Places;
+
+/// Inbox files by path. Only saves work: what is wrong or missing here is found again by hash.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    files: BTreeMap<String, SeenFile>,
+}
+
+impl Seen {
+    /// Reads what is there; a damaged file is as good as none.
+    pub(super) fn read(places: &Places) -> Result<Self, DiskError> {
+        let path = places.internal("seen.json");
+        let files = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            bytes => serde_json::from_slice(&bytes.at("read", &path)?).unwrap_or_default(),
+        };
+        Ok(Self { files })
+    }
+
+    /// Writes what is known now.
+    pub(super) fn write(&self, places: &Places) -> Result<(), DiskError> {
+        let path = places.internal("seen.json");
+        let new = places.internal("staging/seen.json");
+        let bytes = serde_json::to_vec(&self.files).map_err(std::io::Error::other).at("write", &new)?;
+        write_new(&new, &bytes)?;
+        rename(&new, &path)
+    }
+
+    /// The report that a file holds, if it has not changed since it was examined.
+    pub(super) fn report(&self, file: &InboxFile) -> Option<&str> {
+        let seen = self.files.get(&file.name).filter(|seen| seen.is(file.state))?;
+        Some(&seen.report)
+    }
+
+    pub(super) fn note(&mut self, file: &InboxFile, report: &str) {
+        let (size_bytes, modified_ns) = (file.state.size_bytes, file.state.modified_ns);
+        let seen = SeenFile { size_bytes, modified_ns, report: report.to_owned() };
+        self.files.insert(file.name.clone(), seen);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a night did, for people.
+
+use std::time::Duration;
+
+use crate::build_day::Outcomes;
+
+/// What a night did.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Reports taken in: path and rows.
+    pub taken_in: Vec<(String, u64)>,
+    /// Reports refused in this run.
+    pub refused: Vec<RefusedReport>,
+    /// Files that hold a report which came under another name too: path, and the other name.
+    pub copies: Vec<(String, String)>,
+    /// Files that changed while they were read.
+    pub growing: Vec<String>,
+    /// Files that are no reports by their names, and links.
+    pub passed_over: Vec<String>,
+    /// Files that were examined before and have not changed.
+    pub n_known: usize,
+    /// Reports with quarantined rows: path, rows quarantined, rows in all.
+    pub quarantined: Vec<(String, u64, u64)>,
+    /// Rows and plays of the built dates by verdict and reason.
+    pub outcomes: Outcomes,
+    /// Partitions that were (or would be) built: path and why.
+    pub rebuilt: Vec<(String, String)>,
+    /// The published snapshot; `None` if nothing changed.
+    pub snapshot: Option<u64>,
+    /// Files of plays that did not fit the memory.
+    pub spilled_files: u64,
+    /// Seconds of work by stage.
+    pub stages: Vec<(&'static str, Duration)>,
+}
+
+/// A report that was refused.
+#[derive(Debug, Clone)]
+pub struct RefusedReport {
+    /// Path in the inbox.
+    pub file: String,
+    /// Code.
+    pub reason: String,
+    /// Expected and found.
+    pub detail: String,
+}
+
+impl Summary {
+    /// Rows of the reports taken in.
+    #[must_use]
+    pub fn rows_taken_in(&self) -> u64 {
+        self.taken_in.iter().map(|(_, rows)| rows).sum()
+    }
+
+    /// Whether this run refused a report or quarantined a row.
+    #[must_use]
+    pub fn has_complaints(&self) -> bool {
+        !self.refused.is_empty() || !self.quarantined.is_empty()
+    }
+}

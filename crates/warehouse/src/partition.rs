@@ -1,0 +1,150 @@
+//! A partition's files: written to staging under a passing name, hashed on the way, synced, and named
+//! for their content, so that two different files never have one name.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use parquet::errors::ParquetError;
+use sha2::{Digest as _, Sha256};
+
+use crate::durable::{At as _, DiskError, make_folder};
+use crate::encode::file::{EncodedRowGroup, FILE_BYTES_MAX, Provenance, TableFile, TableLayout};
+use crate::ledger::FileEntry;
+use crate::stages::Stages;
+
+/// A partition cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartitionError {
+    /// A step on the disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Parquet could not be written or read.
+    #[error("cannot encode {}", .path.display())]
+    Parquet {
+        /// The partition's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ParquetError,
+    },
+    /// What was computed contradicts itself: rows would be lost or counted twice.
+    #[error("{}: rows are not conserved: {message}", .path.display())]
+    NotConserved {
+        /// The partition's folder.
+        path: PathBuf,
+        /// The two numbers.
+        message: String,
+    },
+}
+
+impl PartitionError {
+    /// Names the partition for a Parquet error.
+    pub fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self + '_ {
+        move |source| Self::Parquet { path: path.to_owned(), source }
+    }
+}
+
+/// Writes the files of one partition.
+pub struct PartitionWriter<'a> {
+    folder: PathBuf,
+    layout: &'a TableLayout,
+    provenance: &'a Provenance,
+    stages: &'a Stages,
+    open: Option<(TableFile<Hashing>, u64)>,
+    files: Vec<FileEntry>,
+}
+
+impl<'a> PartitionWriter<'a> {
+    /// A writer into a folder of staging, which is made.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn new(
+        folder: PathBuf,
+        layout: &'a TableLayout,
+        provenance: &'a Provenance,
+        stages: &'a Stages,
+    ) -> Result<Self, DiskError> {
+        make_folder(&folder)?;
+        Ok(Self { folder, layout, provenance, stages, open: None, files: Vec::new() })
+    }
+
+    /// Appends a row group; starts another file first if this one is large enough.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn push(&mut self, row_group: EncodedRowGroup) -> Result<(), PartitionError> {
+        if self.open.as_mut().is_some_and(|(file, _)| FILE_BYTES_MAX <= file.size_bytes()) {
+            self.close_file()?;
+        }
+        let start = std::time::Instant::now();
+        let (mut file, n_rows) = match self.open.take() {
+            Some(open) => open,
+            None => (self.open_file()?, 0),
+        };
+        let n_rows = n_rows + row_group.n_rows as u64;
+        file.push(row_group).map_err(PartitionError::parquet(&self.folder))?;
+        self.open = Some((file, n_rows));
+        self.stages.write.add(start.elapsed());
+        Ok(())
+    }
+
+    fn open_file(&self) -> Result<TableFile<Hashing>, PartitionError> {
+        let path = self.folder.join("unfinished");
+        let file = File::create_new(&path).at("create", &path)?;
+        let sink = Hashing { file: BufWriter::with_capacity(1 << 18, file), hasher: Sha256::new(), size_bytes: 0 };
+        TableFile::new(sink, self.layout, self.provenance).map_err(PartitionError::parquet(&self.folder))
+    }
+
+    fn close_file(&mut self) -> Result<(), PartitionError> {
+        let Some((file, rows)) = self.open.take() else { return Ok(()) };
+        let start = std::time::Instant::now();
+        let sink = file.finish().map_err(PartitionError::parquet(&self.folder))?;
+        let path = self.folder.join("unfinished");
+        let (sha256, size_bytes) = sink.finish().at("write and sync", &path)?;
+        let name = format!("part-{:04}-{}.parquet", self.files.len(), &sha256[..16]);
+        std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
+        self.files.push(FileEntry { name, rows, size_bytes, sha256 });
+        self.stages.write.add(start.elapsed());
+        Ok(())
+    }
+
+    /// Ends the partition.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn finish(mut self) -> Result<Vec<FileEntry>, PartitionError> {
+        self.close_file()?;
+        Ok(self.files)
+    }
+}
+
+/// A file whose bytes are hashed as they are written.
+struct Hashing {
+    file: BufWriter<File>,
+    hasher: Sha256,
+    size_bytes: u64,
+}
+
+impl Hashing {
+    fn finish(self) -> io::Result<(String, u64)> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok((hex::encode(self.hasher.finalize()), self.size_bytes))
+    }
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.size_bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,48 @@
+//! Publishing: a snapshot is put together in staging, synced, given its name in one step, and shown to
+//! readers in another.
+
+use std::path::Path;
+
+use crate::durable::{At as _, DiskError, make_folder, rename, sync_folders};
+use crate::ledger::Manifest;
+use crate::warehouse::{Warehouse, write_manifest};
+
+/// Folder of the coming snapshot in staging.
+const STAGED: &str = "staging/snapshot";
+
+impl Warehouse {
+    /// The tables of the coming snapshot: where a run writes its partitions.
+    #[must_use]
+    pub fn staged_tables(&self) -> std::path::PathBuf {
+        self.places.internal(STAGED).join("tables")
+    }
+
+    /// Publishes a snapshot: partitions that are not in staging are linked from the current one.
+    ///
+    /// # Errors
+    /// [`DiskError`]; readers then still see the former snapshot, or, if the last step failed, will
+    /// see the new one when the next run makes up for it.
+    pub fn publish(&mut self, manifest: Manifest) -> Result<(), DiskError> {
+        let staged = self.places.internal(STAGED);
+        let current = self.places.snapshot(self.manifest.snapshot).join("tables");
+        for (path, partition) in &manifest.partitions {
+            let folder = self.staged_tables().join(path);
+            if !folder.exists() {
+                make_folder(&folder)?;
+                for file in &partition.files {
+                    link(&current.join(path).join(&file.name), &folder.join(&file.name))?;
+                }
+            }
+        }
+        write_manifest(&staged, &manifest)?;
+        sync_folders(&staged)?;
+        rename(&staged, &self.places.snapshot(manifest.snapshot))?;
+        self.places.flip(manifest.snapshot)?;
+        self.manifest = manifest;
+        Ok(())
+    }
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), DiskError> {
+    std::fs::hard_link(from, to).at("link", from)
+}

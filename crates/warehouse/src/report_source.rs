@@ -1,0 +1,227 @@
+//! The bytes of a report: plain, gzip (also of several members) or zstd, told by their first bytes,
+//! handed on in blocks of whole lines while their hash is taken.
+//!
+//! A block is a quarter of a megabyte, so that it is inflated, hashed and read while it is in the
+//! second-level cache. Inflating a whole report at once is faster by itself and needs memory of its
+//! size.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::durable::{At as _, DiskError};
+use crate::stages::Stages;
+
+/// Bytes of a block; a longer line makes its block longer.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Longest line that is read, so that a file without line ends cannot fill the memory.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// How a report is packed. The names are file endings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// As it is.
+    Plain,
+    /// gzip, one or more members.
+    Gzip,
+    /// zstd, one or more frames.
+    Zstd,
+}
+
+impl Packing {
+    /// Tells by the first bytes.
+    #[must_use]
+    pub fn of(first_bytes: &[u8]) -> Self {
+        match first_bytes {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    /// The ending of an archived file.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Plain => "txt",
+            Self::Gzip => "txt.gz",
+            Self::Zstd => "txt.zst",
+        }
+    }
+}
+
+/// What a file looked like when it was found; a report whose file changes while it is read is left
+/// for the next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileState {
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// Time of the last change, nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+impl FileState {
+    /// Looks at a file.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn of(path: &Path) -> Result<Self, DiskError> {
+        let metadata = std::fs::metadata(path).at("look at", path)?;
+        let modified = metadata.modified().at("look at", path)?;
+        let since = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        Ok(Self { size_bytes: metadata.len(), modified_ns: i64::try_from(since).unwrap_or(i64::MAX) })
+    }
+}
+
+/// How reading a report ended.
+#[derive(Debug)]
+pub enum End {
+    /// All of it was read.
+    Whole {
+        /// SHA-256 of the uncompressed bytes.
+        hash: [u8; 32],
+        /// How it is packed.
+        packing: Packing,
+    },
+    /// It cannot be unpacked.
+    Corrupt {
+        /// SHA-256 of the bytes as they came.
+        hash: [u8; 32],
+        /// What the decoder said.
+        detail: String,
+    },
+    /// The reader wanted no more of it; the rest was hashed only.
+    Growing,
+}
+
+/// Reads a file through, calling `take` with each block of whole lines (the last one may lack its
+/// line end).
+///
+/// # Errors
+/// [`DiskError`] if the file itself cannot be read; what is wrong inside it is an [`End`].
+pub fn read_through(
+    path: &Path,
+    stages: &Stages,
+    mut take: impl FnMut(&[u8]),
+) -> Result<End, DiskError> {
+    let before = FileState::of(path)?;
+    let failed = AtomicBool::new(false);
+    let file = File::open(path).at("open", path)?;
+    let watched = Watched { file, failed: &failed, stages };
+    let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
+    let packing = Packing::of(source.fill_buf().at("read", path)?);
+    let result = match packing {
+        Packing::Plain => pump(source, stages, &mut take),
+        Packing::Gzip => pump(flate2::bufread::MultiGzDecoder::new(source), stages, &mut take),
+        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
+            .and_then(|decoder| pump(decoder, stages, &mut take)),
+    };
+    if FileState::of(path)? != before {
+        return Ok(End::Growing);
+    }
+    match result {
+        Ok(hash) => Ok(End::Whole { hash, packing }),
+        Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
+        Err(error) => Ok(End::Corrupt { hash: hash_as_is(path)?, detail: error.to_string() }),
+    }
+}
+
+/// SHA-256 of a file's bytes as they are.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn hash_as_is(path: &Path) -> Result<[u8; 32], DiskError> {
+    let mut file = File::open(path).at("open", path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BLOCK_BYTES];
+    loop {
+        match file.read(&mut buffer).at("read", path)? {
+            0 => return Ok(hasher.finalize().into()),
+            n_bytes => hasher.update(&buffer[..n_bytes]),
+        }
+    }
+}
+
+/// Tells failures of the disk from failures of the decoder above it.
+struct Watched<'a> {
+    file: File,
+    failed: &'a AtomicBool,
+    stages: &'a Stages,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        let result = self.file.read(buffer);
+        self.stages.read.add(start.elapsed());
+        if let Err(error) = &result {
+            self.failed.fetch_or(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// Hands on blocks of whole lines; returns the hash of all bytes.
+fn pump(
+    mut source: impl Read,
+    stages: &Stages,
+    take: &mut impl FnMut(&[u8]),
+) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BLOCK_BYTES];
+    // Bytes of the buffer that are filled, and those of them that were not handed on yet.
+    let mut filled = 0;
+    loop {
+        if filled == buffer.len() {
+            if LINE_BYTES_MAX <= buffer.len() {
+                return Err(io::Error::other("a line is longer than 16 MiB"));
+            }
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        let start = Instant::now();
+        let n_bytes = fill(&mut source, &mut buffer[filled..])?;
+        stages.inflate.add(start.elapsed());
+        let start = Instant::now();
+        hasher.update(&buffer[filled..filled + n_bytes]);
+        stages.hash.add(start.elapsed());
+        let end = filled + n_bytes;
+        let start = Instant::now();
+        if n_bytes == 0 {
+            if 0 < end {
+                take(&buffer[..end]);
+            }
+            stages.parse.add(start.elapsed());
+            return Ok(hasher.finalize().into());
+        }
+        match memchr::memrchr(b'\n', &buffer[..end]) {
+            Some(feed) => {
+                take(&buffer[..=feed]);
+                buffer.copy_within(feed + 1..end, 0);
+                filled = end - feed - 1;
+                // A long line made it grow; later blocks are of the usual size again.
+                buffer.truncate(BLOCK_BYTES.max(filled));
+            }
+            None => filled = end,
+        }
+        stages.parse.add(start.elapsed());
+    }
+}
+
+/// Reads until the buffer is full or the source ends.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n_bytes) => filled += n_bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,182 @@
+//! The tables of what is not a play: `reports` and `quarantine`. Few rows, so Arrow's own writer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use streamledger_core::normalize::defect::BadRow;
+
+use crate::durable::{make_folder, write_new};
+use crate::encode::file::{CREATED_BY, Provenance, SCHEMA_VERSION};
+use crate::encode::page::ZSTD_LEVEL;
+use crate::ledger::{FileEntry, ReportCounts, ReportEntry};
+use crate::partition::PartitionError;
+
+/// What is wrong with a report or one of its rows, as it is kept beside the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Complaint {
+    /// Data line after the header; `None` for the report as a whole.
+    pub row: Option<u32>,
+    /// The store's name of the column; `None` where no single one is to blame.
+    pub column: Option<String>,
+    /// Code.
+    pub reason: String,
+    /// Expected and found.
+    pub detail: String,
+    /// The line; `None` for the report as a whole.
+    pub raw: Option<String>,
+}
+
+impl From<BadRow> for Complaint {
+    fn from(bad: BadRow) -> Self {
+        Self {
+            row: Some(bad.row),
+            column: bad.column,
+            reason: bad.defect.code().to_owned(),
+            detail: bad.detail,
+            raw: Some(bad.raw),
+        }
+    }
+}
+
+/// Writes a partition of `quarantine`: reports with what is wrong with each.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn write_quarantine(
+    folder: &Path,
+    reports: &[(&ReportEntry, Vec<Complaint>)],
+    provenance: &Provenance,
+) -> std::result::Result<Vec<FileEntry>, PartitionError> {
+    let mut rows: Vec<(&ReportEntry, &Complaint)> = reports
+        .iter()
+        .flat_map(|(report, complaints)| complaints.iter().map(move |complaint| (*report, complaint)))
+        .collect();
+    rows.sort_by_key(|(report, complaint)| (report.name(), complaint.row));
+    let text = |of: &dyn Fn(&(&ReportEntry, &Complaint)) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<StringArray>())
+    };
+    let numbers: UInt32Array = rows.iter().map(|(_, complaint)| complaint.row).collect();
+    let columns = vec![
+        ("report", text(&|(report, _)| Some(report.name().to_owned()))),
+        ("file", text(&|(report, _)| Some(report.file().to_owned()))),
+        ("row", Arc::new(numbers) as ArrayRef),
+        ("column", text(&|(_, complaint)| complaint.column.clone())),
+        ("reason", text(&|(_, complaint)| Some(complaint.reason.clone()))),
+        ("detail", text(&|(_, complaint)| Some(complaint.detail.clone()))),
+        ("raw", text(&|(_, complaint)| complaint.raw.clone())),
+    ];
+    let required = ["report", "file", "reason", "detail"];
+    write_table(folder, columns, &required, &[(0, false), (2, true)], provenance)
+}
+
+/// Writes the table `reports`.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn write_reports(
+    folder: &Path,
+    reports: &[&ReportEntry],
+    provenance: &Provenance,
+) -> std::result::Result<Vec<FileEntry>, PartitionError> {
+    let text = |of: &dyn Fn(&ReportEntry) -> Option<&str>| -> ArrayRef {
+        Arc::new(reports.iter().map(|report| of(report)).collect::<StringArray>())
+    };
+    let count = |of: fn(&ReportCounts) -> u64| -> ArrayRef {
+        let counts = reports.iter().map(|report| report.counts.as_ref().map(of));
+        Arc::new(counts.map(|count| count.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
+    };
+    let date = |of: fn(&ReportEntry) -> Option<&String>| -> ArrayRef {
+        let days = |text: &String| Some(text.parse::<chrono::NaiveDate>().ok()?.to_epoch_days());
+        Arc::new(reports.iter().map(|report| of(report).and_then(days)).collect::<Date32Array>())
+    };
+    let copies: Int32Array = reports.iter().map(|r| i32::try_from(r.files.len()).ok()).collect();
+    let columns = vec![
+        ("report", text(&|report| Some(report.name()))),
+        ("hash", text(&|report| Some(&report.hash))),
+        ("file", text(&|report| Some(report.file()))),
+        ("copies", Arc::new(copies) as ArrayRef),
+        ("store", text(&|report| Some(&report.store))),
+        ("feed", text(&|report| report.feed.as_deref())),
+        ("format", text(&|report| report.format.as_deref())),
+        ("first_date", date(|report| report.first_date.as_ref())),
+        ("last_date", date(|report| report.last_date.as_ref())),
+        ("rows", count(|counts| counts.rows)),
+        ("quarantined", count(|counts| counts.quarantined)),
+        ("bad_isrc", count(|counts| counts.bad_isrc)),
+        ("bad_upc", count(|counts| counts.bad_upc)),
+        ("bad_territory", count(|counts| counts.bad_territory)),
+        ("aliased_territory", count(|counts| counts.aliased_territory)),
+        ("unmapped_tier", count(|counts| counts.unmapped_tier)),
+        ("state", text(&|report| Some(report.state.as_str()))),
+        ("superseded_by", text(&|_| None)),
+        ("reason", text(&|report| report.reason.as_deref())),
+    ];
+    let required = ["report", "hash", "file", "copies", "store", "state"];
+    write_table(folder, columns, &required, &[(0, false), (4, false)], provenance)
+}
+
+/// `sorted_by`: place of a column, and whether its nulls come first.
+fn write_table(
+    folder: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    required: &[&str],
+    sorted_by: &[(i32, bool)],
+    provenance: &Provenance,
+) -> std::result::Result<Vec<FileEntry>, PartitionError> {
+    let rows = columns.first().map_or(0, |(_, column)| column.len()) as u64;
+    let bytes = encode_table(columns, required, sorted_by, provenance)
+        .map_err(PartitionError::parquet(folder))?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let name = format!("part-0000-{}.parquet", &sha256[..16]);
+    make_folder(folder)?;
+    write_new(&folder.join(&name), &bytes)?;
+    Ok(vec![FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 }])
+}
+
+fn encode_table(
+    columns: Vec<(&str, ArrayRef)>,
+    required: &[&str],
+    sorted_by: &[(i32, bool)],
+    provenance: &Provenance,
+) -> Result<Vec<u8>> {
+    let field = |(name, column): &(&str, ArrayRef)| {
+        let data_type: DataType = column.data_type().clone();
+        Field::new(*name, data_type, !required.contains(name))
+    };
+    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+    let arrays = columns.into_iter().map(|(_, column)| column).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
+    let entry = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
+    let sorting = |(column_idx, nulls_first): &(i32, bool)| SortingColumn {
+        column_idx: *column_idx,
+        descending: false,
+        nulls_first: *nulls_first,
+    };
+    let properties = WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_sorting_columns(Some(sorted_by.iter().map(sorting).collect()))
+        .set_key_value_metadata(Some(vec![
+            entry("streamledger.inputs", &provenance.inputs),
+            entry("streamledger.policy", &provenance.policy),
+            entry("streamledger.schema_version", SCHEMA_VERSION),
+        ]))
+        .build();
+    // Without Arrow's own schema in the footer, readers go by the standard's types alone.
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
+    writer.write(&batch)?;
+    writer.into_inner().map_err(|error: ParquetError| error)
+}

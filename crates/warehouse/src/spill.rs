@@ -1,0 +1,141 @@
+//! Plays on disk and back, for a run whose plays do not fit the memory that it may use.
+//!
+//! A block is self-contained: its ids mean what its own words say. The bytes are the machine's own
+//! (they never outlive a run), the rows and listeners are copied as they lie in memory.
+
+use std::io::{self, Read, Write};
+
+use streamledger_core::vocabulary::isrc::Isrc;
+use streamledger_core::vocabulary::listener::Listener;
+use streamledger_core::vocabulary::play::{Mark, Play, Plays, Product, Track, Words};
+use streamledger_core::vocabulary::tier::Tier;
+use streamledger_core::vocabulary::upc::Upc;
+use streamledger_core::vocabulary::verdict::Reason;
+
+/// Appends a block.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
+    let words = &plays.words;
+    write_number(plays.rows.len() as u64, out)?;
+    out.write_all(bytemuck::cast_slice(&plays.rows))?;
+    write_number(words.listeners.len() as u64, out)?;
+    out.write_all(bytemuck::cast_slice(&words.listeners))?;
+    write_number(words.tracks.len() as u64, out)?;
+    for track in &words.tracks {
+        write_number(track.isrc.map_or(0, Isrc::packed), out)?;
+        write_number(track.upc.map_or(0, Upc::packed), out)?;
+        write_text(track.store_track.as_deref(), out)?;
+    }
+    write_number(words.products.len() as u64, out)?;
+    for product in &words.products {
+        write_number(product.tier as u64, out)?;
+        write_text(product.tier_code.as_deref(), out)?;
+        write_text(Some(&product.use_type), out)?;
+    }
+    for texts in [&words.sources, &words.devices] {
+        write_number(texts.len() as u64, out)?;
+        texts.iter().try_for_each(|text| write_text(Some(text), out))?;
+    }
+    write_number(plays.reports.len() as u64, out)?;
+    plays.reports.iter().try_for_each(|report| out.write_all(report))?;
+    write_number(plays.marks.len() as u64, out)?;
+    for mark in &plays.marks {
+        write_number(mark.reason as u64, out)?;
+        write_optional(mark.measured, out)?;
+        write_optional(mark.threshold, out)?;
+    }
+    Ok(())
+}
+
+/// Reads the next block.
+///
+/// # Errors
+/// If it cannot be read or is not one.
+pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
+    let mut rows = vec![bytemuck::Zeroable::zeroed(); read_length(source)?];
+    source.read_exact(bytemuck::cast_slice_mut::<Play, u8>(&mut rows))?;
+    let mut listeners = vec![Listener([0; 16]); read_length(source)?];
+    source.read_exact(bytemuck::cast_slice_mut(&mut listeners))?;
+    let tracks = read_list(source, |source| {
+        Ok(Track {
+            isrc: Isrc::from_packed(read_number(source)?),
+            upc: Upc::from_packed(read_number(source)?),
+            store_track: read_text(source)?,
+        })
+    })?;
+    let products = read_list(source, |source| {
+        Ok(Product {
+            tier: *Tier::ALL.get(read_length(source)?).ok_or_else(torn)?,
+            tier_code: read_text(source)?,
+            use_type: read_text(source)?.ok_or_else(torn)?,
+        })
+    })?;
+    let mut texts = || read_list(source, |source| read_text(source)?.ok_or_else(torn));
+    let (sources, devices) = (texts()?, texts()?);
+    let reports = read_list(source, |source| {
+        let mut report = [0; 32];
+        source.read_exact(&mut report).map(|()| report)
+    })?;
+    let marks = read_list(source, |source| {
+        let code = u8::try_from(read_number(source)?).unwrap_or(0);
+        Ok(Mark {
+            reason: Reason::from_code(code).ok_or_else(torn)?,
+            measured: read_optional(source)?,
+            threshold: read_optional(source)?,
+        })
+    })?;
+    Ok(Plays { rows, words: Words { tracks, listeners, products, sources, devices }, reports, marks })
+}
+
+fn torn() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a block of plays on disk is damaged")
+}
+
+fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(&number.to_le_bytes())
+}
+
+fn write_optional(number: Option<i64>, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(&[u8::from(number.is_some())])?;
+    write_number(number.unwrap_or(0).cast_unsigned(), out)
+}
+
+/// A text as its length plus one and its bytes; 0 for none.
+fn write_text(text: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+    write_number(text.map_or(0, |text| text.len() as u64 + 1), out)?;
+    out.write_all(text.unwrap_or_default().as_bytes())
+}
+
+fn read_number(source: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    source.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+fn read_length(source: &mut impl Read) -> io::Result<usize> {
+    usize::try_from(read_number(source)?).map_err(|_| torn())
+}
+
+fn read_optional(source: &mut impl Read) -> io::Result<Option<i64>> {
+    let mut is_some = [0];
+    source.read_exact(&mut is_some)?;
+    let number = read_number(source)?.cast_signed();
+    Ok((is_some[0] != 0).then_some(number))
+}
+
+fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
+    let Some(length) = read_length(source)?.checked_sub(1) else { return Ok(None) };
+    let mut bytes = vec![0; length];
+    source.read_exact(&mut bytes)?;
+    String::from_utf8(bytes).map(|text| Some(text.into_boxed_str())).map_err(|_| torn())
+}
+
+fn read_list<R: Read, T>(
+    source: &mut R,
+    mut read: impl FnMut(&mut R) -> io::Result<T>,
+) -> io::Result<Vec<T>> {
+    let length = read_length(source)?;
+    (0..length).map(|_| read(source)).collect()
+}

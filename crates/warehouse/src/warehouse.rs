@@ -1,0 +1,294 @@
+//! A warehouse on disk: its places, its lock, its key, the current snapshot, and what is left to do
+//! after a crash.
+//!
+//! ```text
+//! WAREHOUSE/tables -> internal/snapshots/000042/tables     the one thing that readers look at
+//! WAREHOUSE/internal/lock                                  held by the one writer
+//! WAREHOUSE/internal/listener.key                          32 secret bytes, mode 0600
+//! WAREHOUSE/internal/archive/ab/ab12....txt.gz             reports by hash
+//! WAREHOUSE/internal/bad_rows/ab12....json                 bad rows of a report
+//! WAREHOUSE/internal/snapshots/000042/manifest.json        ledger and list of files
+//! WAREHOUSE/internal/snapshots/000042/tables/...           immutable files, hard-linked from
+//!                                                          snapshot to snapshot
+//! WAREHOUSE/internal/staging/                              a run's unfinished work
+//! WAREHOUSE/internal/runs/                                 a record of each run
+//! ```
+//!
+//! A snapshot is complete before it gets its name under `snapshots`; that rename decides. The flip of
+//! `tables` follows, and is made up for at the next start if a crash came between.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use streamledger_core::vocabulary::listener::ListenerKey;
+
+use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, sync, write_new};
+use crate::ledger::Manifest;
+
+/// Something about a warehouse that stops a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WarehouseError {
+    /// A step on the disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Another run holds the lock.
+    #[error("another run holds the warehouse {}: {owner}", .path.display())]
+    Locked {
+        /// The warehouse.
+        path: PathBuf,
+        /// What the lock file says of the other run.
+        owner: String,
+    },
+    /// There is no snapshot yet.
+    #[error("{} has no published tables yet; `streamledger nightly` makes them", .path.display())]
+    Empty {
+        /// The warehouse.
+        path: PathBuf,
+    },
+    /// A file of the warehouse is not what was written.
+    #[error("{}: {message}", .path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+}
+
+/// The places of a warehouse.
+#[derive(Debug, Clone)]
+pub struct Places {
+    root: PathBuf,
+}
+
+impl Places {
+    /// The places under a folder, which need not be there.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What readers look at.
+    #[must_use]
+    pub fn tables(&self) -> PathBuf {
+        self.root.join("tables")
+    }
+
+    /// Something internal.
+    #[must_use]
+    pub fn internal(&self, name: &str) -> PathBuf {
+        self.root.join("internal").join(name)
+    }
+
+    /// A snapshot's folder.
+    #[must_use]
+    pub fn snapshot(&self, number: u64) -> PathBuf {
+        self.internal("snapshots").join(format!("{number:06}"))
+    }
+
+    /// Numbers of the snapshots that are there, ascending.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn snapshots(&self) -> Result<Vec<u64>, DiskError> {
+        let folder = self.internal("snapshots");
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.at("list", &folder)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.at("list", &folder)?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The number of the snapshot that readers see; `None` before the first.
+    ///
+    /// # Errors
+    /// [`WarehouseError`] if `tables` points elsewhere.
+    pub fn current(&self) -> Result<Option<u64>, WarehouseError> {
+        let tables = self.tables();
+        let target = match std::fs::read_link(&tables) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            target => target.at("read the link", &tables)?,
+        };
+        let number = target.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok());
+        number.map(Some).ok_or_else(|| WarehouseError::Damaged {
+            path: tables,
+            message: format!("points at {}, which is no snapshot", target.display()),
+        })
+    }
+
+    /// The manifest of the snapshot that readers see.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Empty`] before the first snapshot; see also [`read_manifest`].
+    pub fn current_manifest(&self) -> Result<Manifest, WarehouseError> {
+        match self.current()? {
+            Some(number) => read_manifest(&self.snapshot(number)),
+            None => Err(WarehouseError::Empty { path: self.root.clone() }),
+        }
+    }
+
+    /// Points `tables` at a snapshot, in one step.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn flip(&self, number: u64) -> Result<(), DiskError> {
+        let new = self.internal("tables.new");
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", &new)?,
+            _ => {}
+        }
+        let target = format!("internal/snapshots/{number:06}/tables");
+        symlink(&target, &new).at("link", &new)?;
+        rename(&new, &self.tables())
+    }
+}
+
+/// A warehouse that this process may write to.
+#[derive(Debug)]
+pub struct Warehouse {
+    /// Where everything is.
+    pub places: Places,
+    /// The current snapshot's manifest; an empty one before the first.
+    pub manifest: Manifest,
+    _lock: File,
+}
+
+impl Warehouse {
+    /// Takes the lock, makes the folders, and finishes or clears away what a crash left behind.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Locked`] if another run holds it.
+    pub fn open(root: &Path, owner: &str) -> Result<Self, WarehouseError> {
+        let places = Places::new(root);
+        for name in ["archive", "bad_rows", "snapshots", "runs"] {
+            make_folder(&places.internal(name))?;
+        }
+        let lock = take_lock(&places, owner)?;
+        remove_tree(&places.internal("staging"))?;
+        make_folder(&places.internal("staging"))?;
+        sync(&places.internal(""))?;
+        sync(root)?;
+        let newest = places.snapshots()?.last().copied();
+        if let Some(newest) = newest
+            && places.current()? != Some(newest)
+        {
+            // Renamed into place, so complete; the crash came before the flip.
+            read_manifest(&places.snapshot(newest))?;
+            tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
+            places.flip(newest)?;
+        }
+        let manifest = match newest {
+            Some(newest) => read_manifest(&places.snapshot(newest))?,
+            None => Manifest::default(),
+        };
+        Ok(Self { places, manifest, _lock: lock })
+    }
+
+    /// The listener key: from a file of 32 bytes if one is given, else the warehouse's own, which is
+    /// made at the first run.
+    ///
+    /// # Errors
+    /// [`WarehouseError`] if a key file does not hold 32 bytes.
+    pub fn listener_key(&self, given: Option<&Path>) -> Result<ListenerKey, WarehouseError> {
+        if let Some(path) = given {
+            return read_key(path);
+        }
+        let path = self.places.internal("listener.key");
+        if !path.exists() {
+            let mut key = [0_u8; 32];
+            let random = Path::new("/dev/urandom");
+            File::open(random).and_then(|mut file| file.read_exact(&mut key)).at("read", random)?;
+            let new = self.places.internal("staging/listener.key");
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&new)
+                .at("create", &new)?;
+            file.write_all(&key).and_then(|()| file.sync_all()).at("write", &new)?;
+            rename(&new, &path)?;
+        }
+        read_key(&path)
+    }
+}
+
+/// Reads a key file.
+///
+/// # Errors
+/// [`WarehouseError`] if it does not hold 32 bytes.
+pub fn read_key(path: &Path) -> Result<ListenerKey, WarehouseError> {
+    let bytes = std::fs::read(path).at("read the listener key", path)?;
+    let n_bytes = bytes.len();
+    <[u8; 32]>::try_from(bytes).map(ListenerKey::new).map_err(|_| WarehouseError::Damaged {
+        path: path.to_owned(),
+        message: format!("a listener key file holds 32 bytes, this one {n_bytes}"),
+    })
+}
+
+/// The kernel releases the lock when its holder dies, so no dead owner is ever in the way.
+fn take_lock(places: &Places, owner: &str) -> Result<File, WarehouseError> {
+    let path = places.internal("lock");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.read(true).write(true).create(true).truncate(false).open(&path).at("open", &path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            file.read_to_string(&mut owner).at("read", &path)?;
+            let (path, owner) = (places.root.clone(), owner.trim().to_owned());
+            return Err(WarehouseError::Locked { path, owner });
+        }
+        Err(TryLockError::Error(source)) => Err(source).at("lock", &path)?,
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{owner}")).at("write", &path)?;
+    Ok(file)
+}
+
+/// Name of the manifest in a snapshot's folder.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of the file with the manifest's own SHA-256.
+pub const MANIFEST_SUM: &str = "manifest.sha256";
+
+/// Reads a snapshot's manifest and holds it against its checksum.
+///
+/// # Errors
+/// [`WarehouseError::Damaged`] if it is not what was written.
+pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
+    let path = snapshot.join(MANIFEST);
+    let bytes = std::fs::read(&path).at("read", &path)?;
+    let sum_path = snapshot.join(MANIFEST_SUM);
+    let sum = std::fs::read_to_string(&sum_path).at("read", &sum_path)?;
+    let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
+    if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))) {
+        return Err(damaged("differs from its checksum in manifest.sha256".to_owned()));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))
+}
+
+/// Writes a snapshot's manifest with its checksum.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn write_manifest(snapshot: &Path, manifest: &Manifest) -> Result<(), DiskError> {
+    let path = snapshot.join(MANIFEST);
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other).at("write", &path)?;
+    write_new(&path, &bytes)?;
+    let sum = format!("{}\n", hex::encode(Sha256::digest(&bytes)));
+    write_new(&snapshot.join(MANIFEST_SUM), sum.as_bytes())
+}
