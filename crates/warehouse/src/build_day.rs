@@ -18,6 +18,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
+use crate::build_month::KeptTrends;
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
 use crate::encode::plays::encode_plays;
 use crate::held::{BUCKETS, Holder, Segment};
@@ -36,6 +37,8 @@ pub struct DayBuilder<'a> {
     pub policy: &'a Policy,
     /// Layout of `plays`.
     pub layout: &'a TableLayout,
+    /// Layout of `trends_daily`.
+    pub trends_layout: &'a TableLayout,
     /// Who held the plays.
     pub holder: &'a Holder,
     /// Memory that one date may take, in bytes.
@@ -65,7 +68,7 @@ pub struct BuiltDay {
     /// Its files.
     pub files: Vec<FileEntry>,
     /// Its rows of `trends_daily`.
-    pub trends: DayTrends,
+    pub trends: KeptTrends,
     /// Rows and plays by verdict and reason.
     pub outcomes: Outcomes,
 }
@@ -100,6 +103,11 @@ impl DayBuilder<'_> {
             let message = format!("{n_rows} in, {n_judged} judged, {n_written} written");
             return Err(PartitionError::NotConserved { path: task.folder.clone(), message });
         }
+        let trends = self
+            .stages
+            .encode
+            .time(|| KeptTrends::new(task.day, trends, self.trends_layout))
+            .map_err(PartitionError::parquet(&task.folder))?;
         Ok(BuiltDay { files, trends, outcomes })
     }
 

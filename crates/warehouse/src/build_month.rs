@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 use streamledger_core::aggregate::trends_daily::{DayTrends, Trend};
 use streamledger_core::vocabulary::day::{Day, Month};
@@ -22,7 +24,9 @@ use streamledger_core::vocabulary::tier::Tier;
 use streamledger_core::vocabulary::upc::Upc;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, ROW_GROUP_ROWS_MIN, TableLayout};
+use crate::encode::file::{
+    EncodedRowGroup, Provenance, ROW_GROUP_ROWS_MAX, ROW_GROUP_ROWS_MIN, TableFile, TableLayout,
+};
 use crate::encode::trends::{MonthRow, encode_trends};
 use crate::ledger::FileEntry;
 use crate::partition::{PartitionError, PartitionWriter};
@@ -31,35 +35,132 @@ use crate::stages::Stages;
 /// Row groups that are encoded at the same time: bounds the memory of a month.
 const PARALLEL_ROW_GROUPS: usize = 2;
 
+/// The rows of a date until its month is written.
+#[derive(Debug)]
+pub enum KeptTrends {
+    /// As they are.
+    Rows(DayTrends),
+    /// As row groups, where the date fills them by itself: a tenth of the memory.
+    Encoded {
+        /// The row groups.
+        groups: Vec<EncodedRowGroup>,
+        /// Their rows.
+        n_rows: usize,
+        /// Plays that the rows stand for.
+        n_plays: i64,
+    },
+}
+
+impl KeptTrends {
+    /// Encodes the rows of a date if they end with a row group of their own.
+    ///
+    /// # Errors
+    /// If they cannot be encoded.
+    pub fn new(date: Day, trends: DayTrends, layout: &TableLayout) -> Result<Self, ParquetError> {
+        let n_rows = trends.rows.len();
+        let rest = n_rows % ROW_GROUP_ROWS_MAX;
+        if n_rows == 0 || (rest != 0 && rest < ROW_GROUP_ROWS_MIN) {
+            return Ok(Self::Rows(trends));
+        }
+        let mut groups = Vec::new();
+        for start in (0..n_rows).step_by(ROW_GROUP_ROWS_MAX) {
+            let range = start..n_rows.min(start + ROW_GROUP_ROWS_MAX);
+            let rows: Vec<MonthRow<'_>> = month_rows(date, &trends, &range).collect();
+            groups.push(encode_trends(&rows, &layout.schema)?);
+        }
+        let n_plays = trends.rows.iter().map(|trend| trend.plays).sum();
+        Ok(Self::Encoded { groups, n_rows, n_plays })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        match self {
+            Self::Rows(trends) => trends.rows.len(),
+            Self::Encoded { n_rows, .. } => *n_rows,
+        }
+    }
+
+    /// Plays that the rows stand for.
+    #[must_use]
+    pub fn n_plays(&self) -> i64 {
+        match self {
+            Self::Rows(trends) => trends.rows.iter().map(|trend| trend.plays).sum(),
+            Self::Encoded { n_plays, .. } => *n_plays,
+        }
+    }
+
+    /// The rows, read back if need be.
+    fn into_rows(self, date: Day, layout: &TableLayout) -> Result<DayTrends, ParquetError> {
+        let groups = match self {
+            Self::Rows(trends) => return Ok(trends),
+            Self::Encoded { groups, .. } => groups,
+        };
+        let nothing = Provenance { inputs: String::new(), policy: String::new() };
+        let mut file = TableFile::new(Vec::new(), layout, &nothing)?;
+        groups.into_iter().try_for_each(|group| file.push(group))?;
+        let mut days = BTreeMap::new();
+        read_rows(Bytes::from(file.finish()?), &BTreeSet::from([date]), &mut days)?;
+        Ok(days.remove(&date).unwrap_or_default())
+    }
+}
+
 /// Writes a month from all of its dates.
 ///
 /// # Errors
 /// [`PartitionError`].
 pub fn build_month(
-    days: &BTreeMap<Day, DayTrends>,
+    days: BTreeMap<Day, KeptTrends>,
     folder: PathBuf,
     layout: &TableLayout,
     provenance: &Provenance,
     stages: &Stages,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let mut writer = PartitionWriter::new(folder.clone(), layout, provenance, stages)?;
-    let days: Vec<(&Day, &DayTrends)> = days.iter().collect();
-    let lengths: Vec<usize> = days.iter().map(|(_, trends)| trends.rows.len()).collect();
-    for groups in plan_row_groups(&lengths).chunks(PARALLEL_ROW_GROUPS) {
-        let encoded: Vec<_> = groups
+    let lengths: Vec<usize> = days.values().map(KeptTrends::n_rows).collect();
+    let groups = plan_row_groups(&lengths);
+    let mut kept = Vec::new();
+    for (place, (date, trends)) in days.into_iter().enumerate() {
+        // What was encoded by itself stays so only if no earlier date runs into its row group.
+        let shares = groups.iter().any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
+        let trends = if shares {
+            KeptTrends::Rows(trends.into_rows(date, layout).map_err(PartitionError::parquet(&folder))?)
+        } else {
+            trends
+        };
+        kept.push((date, trends));
+    }
+    for groups in groups.chunks(PARALLEL_ROW_GROUPS) {
+        let encoded: Vec<Option<EncodedRowGroup>> = groups
             .par_iter()
-            .map(|parts| {
-                let rows: Vec<MonthRow<'_>> = parts
-                    .iter()
-                    .flat_map(|(place, range)| month_rows(*days[*place].0, days[*place].1, range))
-                    .collect();
-                stages.encode.time(|| encode_trends(&rows, &layout.schema))
-            })
+            .map(|parts| stages.encode.time(|| encode_group(&kept, parts, layout)))
             .collect::<Result<_, ParquetError>>()
             .map_err(PartitionError::parquet(&folder))?;
-        encoded.into_iter().try_for_each(|row_group| writer.push(row_group))?;
+        for (parts, encoded) in groups.iter().zip(encoded) {
+            let encoded = encoded.or_else(|| match &mut kept[parts[0].0].1 {
+                KeptTrends::Encoded { groups, .. } if !groups.is_empty() => Some(groups.remove(0)),
+                _ => None,
+            });
+            encoded.map_or(Ok(()), |row_group| writer.push(row_group))?;
+        }
     }
     writer.finish()
+}
+
+/// Encodes a row group; `None` where it is encoded already.
+fn encode_group(
+    kept: &[(Day, KeptTrends)],
+    parts: &[(usize, Range<usize>)],
+    layout: &TableLayout,
+) -> Result<Option<EncodedRowGroup>, ParquetError> {
+    let mut rows: Vec<MonthRow<'_>> = Vec::new();
+    for (place, range) in parts {
+        match &kept[*place] {
+            (date, KeptTrends::Rows(trends)) => rows.extend(month_rows(*date, trends, range)),
+            (_, KeptTrends::Encoded { .. }) => return Ok(None),
+        }
+    }
+    encode_trends(&rows, &layout.schema).map(Some)
 }
 
 fn month_rows<'a>(
@@ -109,14 +210,20 @@ pub fn read_days(
     wanted: &BTreeSet<Day>,
     days: &mut BTreeMap<Day, DayTrends>,
 ) -> Result<(), PartitionError> {
-    let open = || -> Result<_, ParquetError> {
-        ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.with_batch_size(1 << 16).build()
-    };
-    let read = |error| PartitionError::parquet(path)(error);
-    for batch in open().map_err(read)? {
-        let batch = batch.map_err(|error| read(error.into()))?;
-        read_batch(&batch, wanted, days)
-            .ok_or_else(|| read(ParquetError::General("not a file of trends_daily".to_owned())))?;
+    File::open(path)
+        .map_err(ParquetError::from)
+        .and_then(|file| read_rows(file, wanted, days))
+        .map_err(PartitionError::parquet(path))
+}
+
+fn read_rows(
+    file: impl ChunkReader + 'static,
+    wanted: &BTreeSet<Day>,
+    days: &mut BTreeMap<Day, DayTrends>,
+) -> Result<(), ParquetError> {
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(1 << 16).build()? {
+        read_batch(&batch?, wanted, days)
+            .ok_or_else(|| ParquetError::General("not a file of trends_daily".to_owned()))?;
     }
     Ok(())
 }
@@ -163,8 +270,8 @@ fn read_batch(
                 None => None,
             },
             plays: plays.value(row),
-            played_ms: number(played),
-            listeners: number(listeners),
+            played_ms: number(played).into(),
+            listeners: number(listeners).into(),
         });
     }
     Some(())

@@ -4,7 +4,7 @@
 //! Rows come in the order of `plays`, so that each track's rows lie together. Everything else that a
 //! group is made of fits 92 bits, and the listener's id the next 32: one sort of 128-bit numbers by
 //! track gives groups in order and each listener once. The general engine does the same sums in
-//! [`crate::aggregate::recompute`]; the two are held against each other.
+//! `verify`; the two are held against each other.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::aggregate::track_order::in_order;
 use crate::filter::policy::Policy;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{NONE, Play, Plays, Track};
+use crate::vocabulary::play::{NONE, Play, Plays, Track, Words};
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -42,10 +42,41 @@ pub struct Trend {
     pub reason: Option<Reason>,
     /// Plays.
     pub plays: i64,
-    /// Played time, milliseconds; `None` if not known of any row.
-    pub played_ms: Option<i64>,
-    /// Distinct known listeners; `None` if no row has one.
-    pub listeners: Option<i64>,
+    /// Played time, milliseconds; nothing if not known of any row.
+    pub played_ms: Sum,
+    /// Distinct known listeners; nothing if no row has one.
+    pub listeners: Sum,
+}
+
+/// A sum of what is not negative, or nothing. Eight bytes: a date has half as many trends as plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum(i64);
+
+impl Sum {
+    /// The sum of nothing, which is not 0.
+    pub const NOTHING: Self = Self(-1);
+
+    /// The sum, or `None` of nothing.
+    #[must_use]
+    pub fn get(self) -> Option<i64> {
+        (0 <= self.0).then_some(self.0)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        match (self.get(), other.get()) {
+            (Some(a), Some(b)) => Self(a + b),
+            (None, _) => other,
+            (_, None) => self,
+        }
+    }
+}
+
+impl From<Option<i64>> for Sum {
+    fn from(sum: Option<i64>) -> Self {
+        sum.map_or(Self::NOTHING, Self)
+    }
 }
 
 /// The rows of `trends_daily` for one counted date, in the order of the table.
@@ -60,9 +91,9 @@ pub struct DayTrends {
 /// Sums judged plays; `order` is that of the table `plays`.
 #[must_use]
 pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
-    let mut summing = Summing::new(policy);
-    let tracks = &plays.words.tracks;
-    let name = |play: &Play| track_name(&tracks[play.track as usize]);
+    let mut summing = Summing::new(plays, policy);
+    let names = plays.words.track_names();
+    let name = |play: &Play| names[play.track as usize];
     let mut rows = in_order(plays, order).peekable();
     while let Some(first) = rows.next() {
         let current = name(first);
@@ -70,17 +101,13 @@ pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
         while let Some(play) = rows.next_if(|play| name(play) == current) {
             summing.take(plays, play);
         }
-        summing.end_track(&tracks[first.track as usize]);
+        summing.end_track(&plays.words.tracks[first.track as usize]);
     }
-    DayTrends {
-        rows: summing.by_month.into_values().flatten().collect(),
-        store_tracks: summing.store_tracks,
+    let mut rows = Vec::with_capacity(summing.by_month.values().map(Vec::len).sum());
+    for month in summing.by_month.into_values() {
+        rows.extend_from_slice(&month);
     }
-}
-
-/// What `trends_daily` knows of a track beside the release.
-fn track_name(track: &Track) -> (Option<Isrc>, Option<&str>) {
-    (track.isrc, if track.isrc.is_some() { None } else { track.store_track.as_deref() })
+    DayTrends { rows, store_tracks: summing.store_tracks }
 }
 
 /// A play as its group sees it.
@@ -103,11 +130,17 @@ struct Summing {
     outcomes: Outcomes,
     /// The month of the last listening date met, since most are the same.
     month: (Day, u32),
+    /// What a group needs of a track and of a product, packed, by id.
+    upcs: Vec<u64>,
+    tiers: Vec<u8>,
 }
 
 impl Summing {
-    fn new(policy: &Policy) -> Self {
+    fn new(plays: &Plays, policy: &Policy) -> Self {
+        let Words { tracks, products, .. } = &plays.words;
         Self {
+            upcs: tracks.iter().map(|track| track.upc.map_or(UPC_NONE, Upc::packed)).collect(),
+            tiers: products.iter().map(|product| product.tier as u8).collect(),
             summands: Vec::new(),
             by_month: BTreeMap::new(),
             store_tracks: Vec::new(),
@@ -122,14 +155,12 @@ impl Summing {
         if self.month.0 != day {
             self.month = (day, month_number(day.month()));
         }
-        let upc = plays.words.tracks[play.track as usize].upc.map_or(UPC_NONE, Upc::packed);
         let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
         let reason = plays.mark(play).map_or(0, |mark| mark.reason as u8);
-        let tier = plays.words.products[usize::from(play.product)].tier;
         let group = u128::from(self.month.1) << (UPC_BITS + 26)
-            | u128::from(upc) << 26
+            | u128::from(self.upcs[play.track as usize]) << 26
             | u128::from(territory) << 10
-            | u128::from(tier as u8) << 6
+            | u128::from(self.tiers[usize::from(play.product)]) << 6
             | u128::from(play.offline) << 4
             | u128::from(self.outcomes.rank_of[usize::from(reason)]);
         self.summands.push(Summand {
@@ -157,7 +188,7 @@ impl Summing {
 }
 
 fn month_number(month: Month) -> u32 {
-    u32::try_from(month.year).unwrap_or(0) * 12 + month.month - 1
+    u32::try_from(month.year).unwrap_or(0) * 12 + u32::from(month.month) - 1
 }
 
 /// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.
@@ -197,8 +228,8 @@ impl Outcomes {
         let played = |s: &Summand| i64::from(s.played_ms) * i64::from(s.plays);
         let trend = Trend {
             listened_month: Month {
-                year: i32::try_from(month / 12).unwrap_or_default(),
-                month: month % 12 + 1,
+                year: i16::try_from(month / 12).unwrap_or_default(),
+                month: u8::try_from(month % 12 + 1).unwrap_or(1),
             },
             isrc,
             store_track,
@@ -209,8 +240,8 @@ impl Outcomes {
             verdict,
             reason,
             plays: group.iter().map(|summand| i64::from(summand.plays)).sum(),
-            played_ms: known().next().map(|_| known().map(played).sum()),
-            listeners: (n_listeners != 0).then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX)),
+            played_ms: known().next().map(|_| known().map(played).sum()).into(),
+            listeners: (n_listeners != 0).then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX)).into(),
         };
         (month, trend)
     }
@@ -235,10 +266,9 @@ pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
     rows.dedup_by(|row, into| {
         let same = order_key(row) == order_key(into);
         if same {
-            let sum = |a: Option<i64>, b: Option<i64>| a.map_or(b, |a| Some(a + b.unwrap_or(0)));
             into.plays += row.plays;
-            into.played_ms = sum(into.played_ms, row.played_ms);
-            into.listeners = sum(into.listeners, row.listeners);
+            into.played_ms = into.played_ms.plus(row.played_ms);
+            into.listeners = into.listeners.plus(row.listeners);
         }
         same
     });

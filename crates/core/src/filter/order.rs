@@ -4,8 +4,6 @@
 //! and 3 ask about one listener; each listener's plays are then settled in cache. Most listeners
 //! have few plays and are let through by one look at two sums.
 
-use std::collections::HashMap;
-
 use crate::filter::heard::{Heard, sum_played_ms, sum_plays};
 use crate::filter::policy::Policy;
 use crate::filter::{
@@ -14,8 +12,7 @@ use crate::filter::{
 };
 use crate::normalize::store::StoreSettings;
 use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{Mark, NONE, Plays, Words};
+use crate::vocabulary::play::{Mark, NONE, Plays};
 
 /// The place in the marks of a play that is not marked.
 const UNMARKED: u32 = 0;
@@ -73,7 +70,7 @@ struct ByListener {
 
 impl ByListener {
     fn lay_out(plays: &Plays) -> Self {
-        let tracks = track_keys(&plays.words);
+        let tracks = plays.words.track_names();
         // Counted one place further on, so that the running sum gives where each listener starts.
         let mut ends = vec![0_u32; plays.words.listeners.len()];
         let mut without = Vec::new();
@@ -107,29 +104,6 @@ impl ByListener {
         }
         Self { heard, ends, without }
     }
-}
-
-/// One number for each track: the same where the ISRC is, or where there is none the store's track.
-fn track_keys(words: &Words) -> Vec<u32> {
-    #[derive(PartialEq, Eq, Hash)]
-    enum Name<'a> {
-        Recording(Isrc),
-        StoreTrack(Option<&'a str>),
-    }
-    let mut keys = HashMap::with_capacity_and_hasher(
-        words.tracks.len(),
-        foldhash::fast::FixedState::with_seed(0),
-    );
-    (0_u32..)
-        .zip(&words.tracks)
-        .map(|(id, track)| {
-            let name = match track.isrc {
-                Some(isrc) => Name::Recording(isrc),
-                None => Name::StoreTrack(track.store_track.as_deref()),
-            };
-            *keys.entry(name).or_insert(id)
-        })
-        .collect()
 }
 
 struct Judge<'a> {

@@ -13,7 +13,7 @@ use crate::ingest::lines::{Line, LineCutter, Row};
 use crate::ingest::spotify_streams::{Columns, STORE};
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
 use crate::normalize::defect::{BadRow, Defect, raw_text, shown};
-use crate::normalize::interning::Interner;
+use crate::normalize::interning::{Interner, ShortMemory};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::{date, stamp, stamp_or_epoch};
 use crate::vocabulary::day::Day;
@@ -434,6 +434,7 @@ struct WordsBuilder {
     listeners: Interner,
     listener_words: Vec<Listener>,
     products: Interner,
+    product_memory: ShortMemory,
     product_words: Vec<Product>,
     sources: SmallWords,
     devices: SmallWords,
@@ -466,6 +467,7 @@ impl WordsBuilder {
             listeners: Interner::default(),
             listener_words: Vec::new(),
             products: Interner::default(),
+            product_memory: ShortMemory::default(),
             product_words: Vec::new(),
             sources: SmallWords::default(),
             devices: SmallWords::default(),
@@ -548,6 +550,10 @@ impl WordsBuilder {
     ) -> Result<(u16, Tier), Unreadable> {
         let product = columns.financial_product.map_or(&b""[..], |column| row.cell(column));
         let access = columns.access.map_or(&b""[..], |column| row.cell(column));
+        let place = match self.product_memory.recall(product, access) {
+            Ok(id) => return Ok((id, self.product_words[usize::from(id)].tier)),
+            Err(place) => place,
+        };
         self.key.clear();
         self.key.extend_from_slice(product);
         self.key.push(b'\t');
@@ -561,6 +567,7 @@ impl WordsBuilder {
         };
         // A store has some dozens of products; two columns of free text would be another format.
         let small = u16::try_from(id).map_err(|_| Unreadable)?;
+        self.product_memory.remember(place, small);
         Ok((small, self.product_words[id as usize].tier))
     }
 
@@ -603,6 +610,7 @@ fn read_product(product: &[u8], access: &[u8], store: &StoreSettings) -> Result<
 /// Words of a column with few different ones.
 #[derive(Debug, Default)]
 struct SmallWords {
+    memory: ShortMemory,
     interner: Interner,
     words: Vec<Box<str>>,
 }
@@ -613,6 +621,10 @@ impl SmallWords {
         let Some(bytes) = cell.map(trimmed).filter(|bytes| !bytes.is_empty()) else {
             return Ok(NONE_SMALL);
         };
+        let place = match self.memory.recall(bytes, b"") {
+            Ok(id) => return Ok(id),
+            Err(place) => place,
+        };
         let id = match self.interner.find(bytes) {
             Ok(id) => id,
             Err(hash) => {
@@ -621,7 +633,9 @@ impl SmallWords {
                 self.interner.insert(hash, bytes)
             }
         };
-        u16::try_from(id).ok().filter(|id| *id != NONE_SMALL).ok_or(Unreadable)
+        let small = u16::try_from(id).ok().filter(|id| *id != NONE_SMALL).ok_or(Unreadable)?;
+        self.memory.remember(place, small);
+        Ok(small)
     }
 }
 

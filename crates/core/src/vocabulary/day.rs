@@ -35,7 +35,10 @@ impl Day {
     #[must_use]
     pub fn month(self) -> Month {
         let date = self.date();
-        Month { year: date.year(), month: date.month() }
+        Month {
+            year: i16::try_from(date.year()).unwrap_or(i16::MAX),
+            month: u8::try_from(date.month()).unwrap_or(1),
+        }
     }
 }
 
@@ -50,9 +53,9 @@ impl std::fmt::Display for Day {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     /// The year, four digits.
-    pub year: i32,
+    pub year: i16,
     /// 1 to 12.
-    pub month: u32,
+    pub month: u8,
 }
 
 impl std::fmt::Display for Month {

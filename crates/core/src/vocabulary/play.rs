@@ -4,6 +4,7 @@
 //! and the encoder gathers them by track, and both then touch one cache line a play instead of one a
 //! column. Text is interned once a report; ids mean nothing without their [`Words`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
@@ -126,6 +127,21 @@ pub struct Words {
 }
 
 impl Words {
+    /// By id of a track a number that is the same for two tracks where the ISRC is, or where there is
+    /// none the store's track. Releases do not tell tracks apart.
+    #[must_use]
+    pub fn track_names(&self) -> Vec<u32> {
+        let hasher = foldhash::fast::FixedState::with_seed(0);
+        let mut first = HashMap::with_capacity_and_hasher(self.tracks.len(), hasher);
+        (0_u32..)
+            .zip(&self.tracks)
+            .map(|(id, track)| {
+                let store_track = track.store_track.as_deref().filter(|_| track.isrc.is_none());
+                *first.entry((track.isrc, store_track)).or_insert(id)
+            })
+            .collect()
+    }
+
     /// About how much memory this takes, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

@@ -12,13 +12,14 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use crate::encode::codes::TextList;
 use crate::encode::page::{Page, ZSTD_LEVEL};
 
 /// What the codes or bounds of a column's pages mean.
 #[derive(Debug)]
 pub enum Values {
     /// Codes of these texts, ascending.
-    Texts(Vec<Vec<u8>>),
+    Texts(TextList),
     /// Codes of these numbers, ascending.
     Numbers(Vec<i64>),
     /// The numbers themselves.
@@ -41,7 +42,7 @@ impl Values {
     fn bytes_of(&self, bound: i64, physical: Type) -> Vec<u8> {
         let place = usize::try_from(bound).unwrap_or(usize::MAX);
         let number = match self {
-            Self::Texts(texts) => return texts.get(place).cloned().unwrap_or_default(),
+            Self::Texts(texts) => return texts.get(place).unwrap_or_default().to_vec(),
             Self::Numbers(numbers) => numbers.get(place).copied().unwrap_or_default(),
             Self::Plain => bound,
         };
@@ -66,7 +67,7 @@ impl Values {
                 return Some((bytes, numbers.len()));
             }
             Self::Texts(texts) => {
-                for text in texts {
+                for text in texts.iter() {
                     if physical == Type::BYTE_ARRAY {
                         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
                         bytes.extend_from_slice(&length.to_le_bytes());

@@ -84,6 +84,7 @@ impl TableLayout {
 }
 
 /// The encoded columns of a row group.
+#[derive(Debug)]
 pub struct EncodedRowGroup {
     columns: Vec<(Bytes, ColumnCloseResult)>,
     /// Rows of the row group.

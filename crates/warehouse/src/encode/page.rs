@@ -5,7 +5,7 @@
 use parquet::basic::Encoding;
 use streamledger_core::vocabulary::play::NONE;
 
-use crate::encode::delta::{Integer, push_delta};
+use crate::encode::delta::{Integer, push_delta, push_varint};
 use crate::encode::hybrid::push_hybrid;
 
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
@@ -74,17 +74,23 @@ impl PageEncoder {
         self.codes.clear();
         self.codes.extend(codes);
         let n_rows = self.codes.len();
+        let n_nulls = self.codes.iter().filter(|code| **code == NONE).count();
         self.plain.clear();
         if nulls == Nulls::Allowed {
-            self.levels.clear();
-            self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
-            push_levels(&self.levels, &mut self.plain);
+            if n_nulls == 0 || n_nulls == n_rows {
+                push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
+            } else {
+                self.levels.clear();
+                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
+                push_levels(&self.levels, &mut self.plain);
+            }
+        }
+        if n_nulls != 0 {
             self.codes.retain(|code| *code != NONE);
         }
         self.plain.push(width.to_le_bytes()[0]);
         push_hybrid(&self.codes, width, &mut self.plain);
-        let bounds = bounds(self.codes.iter().map(|code| i64::from(*code)));
-        let n_nulls = n_rows - self.codes.len();
+        let bounds = code_bounds(&self.codes);
         self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
     }
 
@@ -153,6 +159,21 @@ impl PageEncoder {
 
 fn bounds(values: impl Iterator<Item = i64> + Clone) -> Option<(i64, i64)> {
     Some((values.clone().min()?, values.max()?))
+}
+
+fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {
+    let min = codes.iter().fold(NONE, |min, code| min.min(*code));
+    let max = codes.iter().fold(0, |max, code| max.max(*code));
+    (!codes.is_empty()).then(|| (i64::from(min), i64::from(max)))
+}
+
+/// Definition levels that are all the same: one run.
+fn push_equal_levels(level: u32, n_rows: usize, out: &mut Vec<u8>) {
+    let mut run = Vec::with_capacity(8);
+    push_varint((n_rows as u64) << 1, &mut run);
+    run.push(level.to_le_bytes()[0]);
+    out.extend_from_slice(&u32::try_from(run.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(&run);
 }
 
 /// Definition levels of a flat column: their length in bytes, then 1 where there is a value.

@@ -151,8 +151,13 @@ impl Codes {
         let used = Used::new(plays, order);
         let words = &plays.words;
         let product = |id: usize| &words.products[id];
-        let rows = || order.iter().map(|place| &plays.rows[*place as usize]);
-        let marks = || rows().filter_map(|play| plays.mark(play));
+        // The order makes no difference to a dictionary: all rows are read as they lie in memory.
+        let is_all = order.len() == plays.rows.len();
+        let (all, some) = if is_all { (&*plays.rows, &[][..]) } else { (&[][..], order) };
+        let rows = || all.iter().chain(some.iter().map(|place| &plays.rows[*place as usize]));
+        let marks = |number: fn(&Mark) -> Option<i64>| {
+            rows().filter_map(move |play| plays.mark(play).and_then(number))
+        };
         let verdict = |id: usize| policy.verdict(Reason::from_code(u8::try_from(id).unwrap_or(0)));
         Self {
             report: WordCodes::new(&used.reports, |id| Some(hex::encode(&plays.reports[id][..8]))),
@@ -174,12 +179,13 @@ impl Codes {
             reason: WordCodes::new(&used.reasons, |id| {
                 u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
-            listened_at: NumberCodes::new(rows().map(|play| play.listened_at_ms)),
+            // Sorted by time within a track: differences are small.
+            listened_at: NumberCodes::none(),
             played_ms: NumberCodes::new(rows().filter_map(Play::played_ms)),
             track_ms: NumberCodes::new(rows().filter_map(Play::track_ms)),
             plays: NumberCodes::new(rows().map(|play| i64::from(play.plays))),
-            measured: NumberCodes::new(marks().filter_map(|mark| mark.measured)),
-            threshold: NumberCodes::new(marks().filter_map(|mark| mark.threshold)),
+            measured: NumberCodes::new(marks(|mark| mark.measured)),
+            threshold: NumberCodes::new(marks(|mark| mark.threshold)),
         }
     }
 
@@ -215,45 +221,63 @@ impl Codes {
 /// A page of each column, in the order of the schema.
 fn encode_pages(plays: &Plays, rows: &[Play], codes: &Codes) -> Result<Vec<Page>> {
     use Nulls::{Allowed, Never};
-    let mut encoder = PageEncoder::new()?;
-    let mut words = |codes: &WordCodes, nulls, id: &dyn Fn(&Play) -> usize| {
-        encoder.of_codes(rows.iter().map(|play| codes.code(id(play))), codes.width, nulls)
-    };
+    let mut pages = Pages { encoder: PageEncoder::new()?, rows };
     let track = |play: &Play| play.track as usize;
     let product = |play: &Play| usize::from(play.product);
     let reason = |play: &Play| reason_id(plays, play);
-    let report = words(&codes.report, Never, &|play| usize::from(play.report))?;
-    let isrc = words(&codes.isrc, Allowed, &track)?;
-    let upc = words(&codes.upc, Allowed, &track)?;
-    let store_track = words(&codes.store_track, Allowed, &track)?;
-    let listener = words(&codes.listener, Allowed, &|play| play.listener as usize)?;
-    let territory = words(&codes.territory, Allowed, &|play| usize::from(play.territory))?;
-    let tier = words(&codes.tier, Never, &product)?;
-    let tier_code = words(&codes.tier_code, Allowed, &product)?;
-    let use_type = words(&codes.use_type, Never, &product)?;
-    let source = words(&codes.source, Allowed, &|play| usize::from(play.source))?;
-    let device = words(&codes.device, Allowed, &|play| usize::from(play.device))?;
-    let verdict = words(&codes.verdict, Never, &reason)?;
-    let reason = words(&codes.reason, Allowed, &reason)?;
-    let mut numbers = |codes: &NumberCodes, nulls, value: &dyn Fn(&Play) -> Option<i64>| {
-        number_page(&mut encoder, rows.iter().map(value), codes, nulls)
-    };
-    let mark = |play: &Play| plays.mark(play);
-    let listened_at = numbers(&codes.listened_at, Never, &|play| Some(play.listened_at_ms))?;
-    let played_ms = numbers(&codes.played_ms, Allowed, &Play::played_ms)?;
-    let track_ms = numbers(&codes.track_ms, Allowed, &Play::track_ms)?;
-    let n_plays = numbers(&codes.plays, Never, &|play| Some(i64::from(play.plays)))?;
-    let measured = numbers(&codes.measured, Allowed, &|play| mark(play).and_then(|m: &Mark| m.measured))?;
-    let threshold = numbers(&codes.threshold, Allowed, &|play| mark(play).and_then(|m: &Mark| m.threshold))?;
-    let row = encoder.of_integers(rows.iter().map(|play| Some(i64::from(play.row))), Integer::Bits32, Never)?;
-    // No format so far says when its plays were reported.
-    let reported_date = encoder.of_codes(rows.iter().map(|_| NONE), 1, Allowed)?;
-    let offline = encoder.of_truths(rows.iter().map(offline), Allowed)?;
+    let measured = |play: &Play| plays.mark(play).and_then(|mark| mark.measured);
+    let threshold = |play: &Play| plays.mark(play).and_then(|mark| mark.threshold);
     Ok(vec![
-        report, row, listened_at, reported_date, isrc, upc, store_track, listener, territory, tier,
-        tier_code, use_type, offline, played_ms, track_ms, source, device, n_plays, verdict, reason,
-        measured, threshold,
+        pages.of_words(&codes.report, Never, |play| usize::from(play.report))?,
+        pages.encoder.of_integers(rows.iter().map(|p| Some(i64::from(p.row))), Integer::Bits32, Never)?,
+        pages.of_numbers(&codes.listened_at, Never, |play| Some(play.listened_at_ms))?,
+        // No format so far says when its plays were reported.
+        pages.encoder.of_codes(rows.iter().map(|_| NONE), 1, Allowed)?,
+        pages.of_words(&codes.isrc, Allowed, track)?,
+        pages.of_words(&codes.upc, Allowed, track)?,
+        pages.of_words(&codes.store_track, Allowed, track)?,
+        pages.of_words(&codes.listener, Allowed, |play| play.listener as usize)?,
+        pages.of_words(&codes.territory, Allowed, |play| usize::from(play.territory))?,
+        pages.of_words(&codes.tier, Never, product)?,
+        pages.of_words(&codes.tier_code, Allowed, product)?,
+        pages.of_words(&codes.use_type, Never, product)?,
+        pages.encoder.of_truths(rows.iter().map(offline), Allowed)?,
+        pages.of_numbers(&codes.played_ms, Allowed, Play::played_ms)?,
+        pages.of_numbers(&codes.track_ms, Allowed, Play::track_ms)?,
+        pages.of_words(&codes.source, Allowed, |play| usize::from(play.source))?,
+        pages.of_words(&codes.device, Allowed, |play| usize::from(play.device))?,
+        pages.of_numbers(&codes.plays, Never, |play| Some(i64::from(play.plays)))?,
+        pages.of_words(&codes.verdict, Never, reason)?,
+        pages.of_words(&codes.reason, Allowed, reason)?,
+        pages.of_numbers(&codes.measured, Allowed, measured)?,
+        pages.of_numbers(&codes.threshold, Allowed, threshold)?,
     ])
+}
+
+/// Encodes pages of the same rows, a column each.
+struct Pages<'a> {
+    encoder: PageEncoder,
+    rows: &'a [Play],
+}
+
+impl Pages<'_> {
+    fn of_words(
+        &mut self,
+        codes: &WordCodes,
+        nulls: Nulls,
+        id: impl Fn(&Play) -> usize,
+    ) -> std::io::Result<Page> {
+        self.encoder.of_codes(self.rows.iter().map(|play| codes.code(id(play))), codes.width, nulls)
+    }
+
+    fn of_numbers(
+        &mut self,
+        codes: &NumberCodes,
+        nulls: Nulls,
+        number: impl Fn(&Play) -> Option<i64>,
+    ) -> std::io::Result<Page> {
+        number_page(&mut self.encoder, self.rows.iter().map(number), codes, nulls)
+    }
 }
 
 fn offline(play: &Play) -> Option<bool> {

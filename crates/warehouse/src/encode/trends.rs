@@ -13,7 +13,7 @@ use streamledger_core::vocabulary::upc::Upc;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::encode::chunk::Values;
-use crate::encode::codes::{NumberCodes, WordCodes};
+use crate::encode::codes::{NumberCodes, TextList, WordCodes};
 use crate::encode::file::{EncodedRowGroup, PAGE_ROWS, assemble_row_group};
 use crate::encode::page::{Nulls, Page, PageEncoder};
 use crate::encode::plays::number_page;
@@ -69,7 +69,7 @@ struct Codes {
     month: NumberCodes,
     isrc: SortedNumbers,
     upc: SortedNumbers,
-    store_track: Vec<Vec<u8>>,
+    store_track: Vec<Box<[u8]>>,
     territory: WordCodes,
     tier: WordCodes,
     verdict: WordCodes,
@@ -118,8 +118,8 @@ impl Codes {
         let tiers = used(Tier::ALL.len(), &|row| row.trend.tier as usize);
         let verdicts = used(Verdict::ALL.len(), &|row| row.trend.verdict as usize);
         let reasons = used(Reason::ALL.len() + 1, &|row| reason_id(row.trend));
-        let mut store_track: Vec<Vec<u8>> =
-            rows.iter().filter_map(|row| row.store_track).map(|text| text.into()).collect();
+        let mut store_track: Vec<Box<[u8]>> =
+            rows.iter().filter_map(|row| row.store_track).map(|text| text.as_bytes().into()).collect();
         store_track.sort_unstable();
         store_track.dedup();
         Self {
@@ -137,24 +137,24 @@ impl Codes {
                 u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
             plays: NumberCodes::new(rows.iter().map(|row| row.trend.plays)),
-            played_ms: NumberCodes::new(rows.iter().filter_map(|row| row.trend.played_ms)),
-            listeners: NumberCodes::new(rows.iter().filter_map(|row| row.trend.listeners)),
+            played_ms: NumberCodes::new(rows.iter().filter_map(|row| row.trend.played_ms.get())),
+            listeners: NumberCodes::new(rows.iter().filter_map(|row| row.trend.listeners.get())),
         }
     }
 
     /// What the pages' codes mean, in the order of the columns.
     fn into_values(self) -> Vec<Values> {
         let isrc_text = |packed: &u64| {
-            Isrc::from_packed(*packed).map(|isrc| isrc.to_text().to_vec()).unwrap_or_default()
+            Isrc::from_packed(*packed).map(Isrc::to_text).unwrap_or_default()
         };
         let upc_text = |packed: &u64| {
-            Upc::from_packed(*packed).map(|upc| upc.to_text().into_bytes()).unwrap_or_default()
+            Upc::from_packed(*packed).map(Upc::to_text).unwrap_or_default()
         };
         vec![
             self.date.values,
             month_texts(&self.month.values),
             Values::Texts(self.isrc.0.iter().map(isrc_text).collect()),
-            Values::Texts(self.store_track),
+            Values::Texts(self.store_track.into_iter().collect()),
             Values::Texts(self.upc.0.iter().map(upc_text).collect()),
             self.territory.values,
             self.tier.values,
@@ -169,8 +169,8 @@ impl Codes {
 }
 
 fn month_texts(months: &Values) -> Values {
-    let Values::Numbers(months) = months else { return Values::Texts(Vec::new()) };
-    let text = |month: &i64| format!("{:04}-{:02}", month / 12, month % 12 + 1).into_bytes();
+    let Values::Numbers(months) = months else { return Values::Texts(TextList::default()) };
+    let text = |month: &i64| format!("{:04}-{:02}", month / 12, month % 12 + 1);
     Values::Texts(months.iter().map(text).collect())
 }
 
@@ -192,7 +192,7 @@ fn encode_pages(rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
     let store_track_width = width(codes.store_track.len());
     let store_track = |row: &MonthRow<'_>| {
         let place = row.store_track.and_then(|text| {
-            codes.store_track.binary_search_by(|known| known.as_slice().cmp(text.as_bytes())).ok()
+            codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
         });
         place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
     };
@@ -215,8 +215,8 @@ fn encode_pages(rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
         words(encoder, &codes.verdict, Never, &|trend| trend.verdict as usize)?,
         words(encoder, &codes.reason, Allowed, &reason_id)?,
         number_page(encoder, trends().map(|trend| Some(trend.plays)), &codes.plays, Never)?,
-        number_page(encoder, trends().map(|trend| trend.played_ms), &codes.played_ms, Allowed)?,
-        number_page(encoder, trends().map(|trend| trend.listeners), &codes.listeners, Allowed)?,
+        number_page(encoder, trends().map(|trend| trend.played_ms.get()), &codes.played_ms, Allowed)?,
+        number_page(encoder, trends().map(|trend| trend.listeners.get()), &codes.listeners, Allowed)?,
     ])
 }
 

@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::DayTrends;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::archive_path;
-use crate::build_day::{BuiltDay, DayBuilder, DayTask};
-use crate::build_month::{build_month, read_days};
-use crate::encode::file::{Provenance, TableLayout};
-use crate::encode::{plays, trends};
+use crate::build_day::{BuiltDay, DayTask};
+use crate::build_month::{KeptTrends, build_month, read_days};
+use crate::durable::remove_tree;
+use crate::encode::file::Provenance;
 use crate::examine::Examined;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
-use crate::nightly::examining::Days;
+use crate::nightly::early::{EarlyDays, plays_path};
+use crate::nightly::examining::{Days, Examination};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
 use crate::partition::PartitionError;
@@ -26,26 +26,28 @@ use crate::warehouse::WarehouseError;
 type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;
 /// Trends of built dates by store and date.
-type StoreTrends = BTreeMap<(String, Day), DayTrends>;
+type StoreTrends = BTreeMap<(String, Day), KeptTrends>;
 
 impl Night<'_> {
     /// Makes all stale partitions in staging; returns all partitions, the others as they were.
     pub(super) fn build(
         &self,
         plan: &Plan,
-        mut fresh: BTreeMap<String, Days>,
+        examination: &mut Examination,
         former: &Manifest,
-        reports: &Reports,
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
-        self.read_again(plan, &mut fresh, reports)?;
+        let mut fresh = std::mem::take(&mut examination.fresh);
+        let early = self.usable_early(plan, examination, staged)?;
+        let reports = &examination.reports;
+        self.read_again(plan, &early, &mut fresh, reports)?;
         let mut partitions: Partitions = plan
             .wanted
             .iter()
             .filter(|(_, wanted)| !wanted.is_stale)
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
-        let trends = self.build_days(plan, fresh, reports, staged, &mut partitions)?;
+        let trends = self.build_days(plan, early, fresh, reports, staged, &mut partitions)?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
         for (path, wanted) in stale(plan) {
             let provenance = self.provenance(wanted, reports);
@@ -70,17 +72,43 @@ impl Night<'_> {
         Ok(partitions)
     }
 
+    /// Dates that were built at once from just the reports that feed them; the others are cleared away.
+    fn usable_early(
+        &self,
+        plan: &Plan,
+        examination: &mut Examination,
+        staged: &Path,
+    ) -> Result<EarlyDays, NightlyError> {
+        let mut usable = EarlyDays::new();
+        for ((store, day), (key, built)) in std::mem::take(&mut examination.early_days) {
+            let path = plays_path(&store, day);
+            let wanted = path.to_str().and_then(|path| plan.wanted.get(path));
+            if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [key.as_str()]) {
+                usable.insert((store, day), (key, built));
+            } else {
+                tracing::info!(%store, date = %day, "a date has more than one report, it is built again");
+                remove_tree(&staged.join(path))?;
+            }
+        }
+        Ok(usable)
+    }
+
     /// Reads reports that feed a stale date and were not read in this run from the archive.
     fn read_again(
         &self,
         plan: &Plan,
+        early: &EarlyDays,
         fresh: &mut BTreeMap<String, Days>,
         reports: &Reports,
     ) -> Result<(), NightlyError> {
         let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
         for (_, wanted) in stale(plan) {
-            if let Kind::Plays { day, .. } = &wanted.kind {
-                for key in wanted.reports.iter().filter(|key| !fresh.contains_key(*key)) {
+            let Kind::Plays { store, day } = &wanted.kind else { continue };
+            if early.contains_key(&(store.clone(), *day)) {
+                continue;
+            }
+            for key in &wanted.reports {
+                if fresh.get(key).is_none_or(|days| !days.contains_key(day)) {
                     wanted_days.entry(key).or_default().insert(*day);
                 }
             }
@@ -111,30 +139,30 @@ impl Night<'_> {
                 }
             })
             .collect::<Result<_, NightlyError>>()?;
-        fresh.extend(read);
+        for (key, days) in read {
+            fresh.entry(key).or_default().extend(days);
+        }
         Ok(())
     }
 
     fn build_days(
         &self,
         plan: &Plan,
+        mut early: EarlyDays,
         mut fresh: BTreeMap<String, Days>,
         reports: &Reports,
         staged: &Path,
         partitions: &mut Partitions,
     ) -> Result<StoreTrends, NightlyError> {
-        let layout = TableLayout::new(plays::SCHEMA, &plays::SORTED_BY)
-            .map_err(PartitionError::parquet(staged))?;
-        let builder = DayBuilder {
-            policy: &self.settings.policy,
-            layout: &layout,
-            holder: &self.holder,
-            work_bytes_max: self.options.memory_limit_bytes / (2 * rayon::current_num_threads()),
-            stages: &self.stages,
-        };
+        let builder = self.day_builder();
+        let mut results = Vec::new();
         let mut tasks = Vec::new();
         for (path, wanted) in stale(plan) {
             let Kind::Plays { store, day } = &wanted.kind else { continue };
+            if let Some((_, built)) = early.remove(&(store.clone(), *day)) {
+                results.push((path, wanted, store.clone(), *day, built));
+                continue;
+            }
             let Some(store) = self.settings.stores.get(store) else { continue };
             let segments = wanted.reports.iter().filter_map(|key| {
                 Some((report_hash(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
@@ -157,8 +185,11 @@ impl Night<'_> {
                 built
             })
             .collect::<Result<_, PartitionError>>()?;
-        let mut trends = StoreTrends::new();
         for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
+            results.push((path, wanted, task.store.store.clone(), task.day, built));
+        }
+        let mut trends = StoreTrends::new();
+        for (path, wanted, store, day, built) in results {
             check_sums(path, &built)?;
             self.note(|summary| {
                 for (outcome, (rows, n_plays)) in &built.outcomes {
@@ -166,7 +197,7 @@ impl Night<'_> {
                     *sums = (sums.0 + rows, sums.1 + n_plays);
                 }
             });
-            trends.insert((task.store.store.clone(), task.day), built.trends);
+            trends.insert((store, day), built.trends);
             partitions.insert(path.clone(), entry(wanted, built.files));
         }
         Ok(trends)
@@ -181,12 +212,10 @@ impl Night<'_> {
         staged: &Path,
         partitions: &mut Partitions,
     ) -> Result<(), NightlyError> {
-        let layout = TableLayout::new(trends::SCHEMA, &trends::SORTED_BY)
-            .map_err(PartitionError::parquet(staged))?;
         for (path, wanted) in stale(plan) {
             let Kind::TrendsDaily { store, month } = &wanted.kind else { continue };
             let mut days = BTreeMap::new();
-            let mut as_before = BTreeSet::new();
+            let (mut as_before, mut read) = (BTreeSet::new(), BTreeMap::new());
             for date in plan.wanted.values() {
                 let Kind::Plays { store: of, day } = &date.kind else { continue };
                 if of != store || day.month().to_string() != *month {
@@ -200,11 +229,12 @@ impl Night<'_> {
             if let Some(partition) = former.partitions.get(path).filter(|_| !as_before.is_empty()) {
                 let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
                 for file in &partition.files {
-                    read_days(&folder.join(&file.name), &as_before, &mut days)?;
+                    read_days(&folder.join(&file.name), &as_before, &mut read)?;
                 }
             }
+            days.extend(read.into_iter().map(|(day, trends)| (day, KeptTrends::Rows(trends))));
             let provenance = self.provenance(wanted, reports);
-            let files = build_month(&days, staged.join(path), &layout, &provenance, &self.stages)?;
+            let files = build_month(days, staged.join(path), &self.trends_layout, &provenance, &self.stages)?;
             partitions.insert(path.clone(), entry(wanted, files));
         }
         Ok(())
@@ -231,7 +261,7 @@ fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {
 /// `trends_daily` must hold the plays that were judged, no more and no fewer.
 fn check_sums(path: &str, built: &BuiltDay) -> Result<(), NightlyError> {
     let judged: i64 = built.outcomes.values().map(|(_, plays)| plays).sum();
-    let summed: i64 = built.trends.rows.iter().map(|trend| trend.plays).sum();
+    let summed = built.trends.n_plays();
     if judged == summed {
         return Ok(());
     }

@@ -2,17 +2,18 @@
 //! report that was read under other settings is read again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{archive_name, archive_path, archive_report};
-use crate::durable::{At as _, DiskError};
+use crate::durable::At as _;
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::{Manifest, ReportEntry, ReportState};
+use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
@@ -33,8 +34,10 @@ pub(super) type Days = BTreeMap<Day, Vec<Segment>>;
 pub(super) struct Examination {
     /// All reports, known and new.
     pub(super) reports: BTreeMap<String, ReportEntry>,
-    /// Plays of the reports that were read in this run.
+    /// Plays of the reports that were read in this run, of dates that were not built at once.
     pub(super) fresh: BTreeMap<String, Days>,
+    /// Dates that were built at once, by store and date.
+    pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
     to_archive: Vec<(PathBuf, String)>,
     /// What is wrong with the reports that were read in this run.
@@ -58,8 +61,9 @@ impl Night<'_> {
         inbox: &Inbox,
         manifest: &Manifest,
         seen: &mut Seen,
+        staged: &Path,
     ) -> Result<Examination, NightlyError> {
-        self.examine_all(inbox, manifest, seen, None)
+        self.examine_all(inbox, manifest, seen, Some(&Early::new(staged, manifest)))
     }
 
     /// The same without keeping any plays.
@@ -69,7 +73,7 @@ impl Night<'_> {
         manifest: &Manifest,
         seen: &mut Seen,
     ) -> Result<Examination, NightlyError> {
-        self.examine_all(inbox, manifest, seen, Some(&BTreeSet::new()))
+        self.examine_all(inbox, manifest, seen, None)
     }
 
     fn examine_all(
@@ -77,8 +81,10 @@ impl Night<'_> {
         inbox: &Inbox,
         manifest: &Manifest,
         seen: &mut Seen,
-        wanted: Option<&BTreeSet<Day>>,
+        early: Option<&Early<'_>>,
     ) -> Result<Examination, NightlyError> {
+        let nothing = BTreeSet::new();
+        let wanted = if early.is_some() { None } else { Some(&nothing) };
         let candidates = self.candidates(inbox, manifest, seen);
         let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
         self.note(|summary| {
@@ -91,13 +97,17 @@ impl Night<'_> {
             .par_iter()
             .with_max_len(1)
             .map(|candidate| {
-                let examined = examiner.examine(&candidate.path, candidate.store, wanted);
+                let mut examined = examiner.examine(&candidate.path, candidate.store, wanted)?;
+                if let (Some(early), Examined::Report(report)) = (early, &mut examined) {
+                    self.build_early(early, candidate.store.unwrap_or(NO_STORE), report)?;
+                }
                 self.progress.advance(candidate.size_bytes);
-                examined
+                Ok(examined)
             })
-            .collect::<Result<_, DiskError>>()?;
+            .collect::<Result<_, NightlyError>>()?;
+        let early_days = early.map(Early::take).unwrap_or_default();
         let mut examination =
-            Examination { reports: manifest.reports.clone(), ..Examination::default() };
+            Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined) {
             match examined {
                 Examined::Growing => {

@@ -4,12 +4,13 @@
 //! [`run_nightly`] is the way of a night on one screen; each step is a file of its own.
 
 pub mod summary;
+mod early;
 mod examining;
 mod planning;
 mod building;
 mod seen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use chrono::NaiveDate;
@@ -17,6 +18,9 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::durable::DiskError;
+use crate::build_day::DayBuilder;
+use crate::encode::file::TableLayout;
+use crate::encode::{plays, trends};
 use crate::examine::Examiner;
 use crate::held::Holder;
 use crate::inbox::{Inbox, require_inbox, scan_inbox};
@@ -89,6 +93,8 @@ struct Night<'a> {
     holder: Holder,
     stages: Stages,
     progress: &'a dyn Progress,
+    plays_layout: TableLayout,
+    trends_layout: TableLayout,
     summary: Mutex<Summary>,
 }
 
@@ -101,6 +107,17 @@ impl Night<'_> {
             key: &self.key,
             holder: &self.holder,
             segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
+            stages: &self.stages,
+        }
+    }
+
+    fn day_builder(&self) -> DayBuilder<'_> {
+        DayBuilder {
+            policy: &self.settings.policy,
+            layout: &self.plays_layout,
+            trends_layout: &self.trends_layout,
+            holder: &self.holder,
+            work_bytes_max: self.options.memory_limit_bytes / (2 * rayon::current_num_threads()),
             stages: &self.stages,
         }
     }
@@ -140,11 +157,14 @@ pub fn run_nightly(
         holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
         stages: Stages::default(),
         progress,
+        plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
+        trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
         summary: Mutex::default(),
     };
     let inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;
-    let examination = night.examine(&inbox, &warehouse.manifest, &mut seen)?;
+    let staged = warehouse.staged_tables();
+    let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
     let plan = night.plan(&examination.reports, &warehouse.manifest);
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
@@ -152,8 +172,7 @@ pub fn run_nightly(
         seen.write(&places)?;
         return Ok(night.finish());
     }
-    let staged = warehouse.staged_tables();
-    let partitions = night.build(&plan, examination.fresh, &warehouse.manifest, &examination.reports, &staged)?;
+    let partitions = night.build(&plan, &mut examination, &warehouse.manifest, &staged)?;
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,
@@ -167,6 +186,10 @@ pub fn run_nightly(
     night.stages.write.time(|| warehouse.publish(manifest))?;
     seen.write(&places)?;
     Ok(night.finish())
+}
+
+fn layout(schema: &str, sorted_by: &[i32], root: &Path) -> Result<TableLayout, PartitionError> {
+    TableLayout::new(schema, sorted_by).map_err(PartitionError::parquet(root))
 }
 
 /// Says what [`run_nightly`] would do, and writes nothing.
@@ -199,6 +222,8 @@ pub fn plan_nightly(
         holder: Holder::new(0, PathBuf::new()),
         stages: Stages::default(),
         progress,
+        plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
+        trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
         summary: Mutex::default(),
     };
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;

@@ -1,0 +1,97 @@
+//! A date whose report was just read is built at once, while its plays are at hand, on the assumption
+//! that no other report has plays of that date. Nearly always that is so, and a run then needs memory
+//! for the dates at hand only. Where it turns out otherwise the date is built again with all of its
+//! reports: what is published is the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use streamledger_core::vocabulary::day::Day;
+
+use crate::build_day::{BuiltDay, DayTask};
+use crate::encode::file::Provenance;
+use crate::examine::ExaminedReport;
+use crate::ledger::{Manifest, ReportEntry, inputs_hash};
+use crate::nightly::{Night, NightlyError};
+
+/// Dates that were built at once, with the report that they were built from.
+pub(super) type EarlyDays = BTreeMap<(String, Day), (String, BuiltDay)>;
+
+/// Which dates may be built at once, and those that were.
+pub(super) struct Early<'a> {
+    staged: &'a Path,
+    /// Stores and dates of known reports, with the report if it is the only one.
+    known: BTreeMap<(String, Day), Option<String>>,
+    claimed: Mutex<BTreeSet<(String, Day)>>,
+    built: Mutex<EarlyDays>,
+}
+
+impl<'a> Early<'a> {
+    pub(super) fn new(staged: &'a Path, manifest: &Manifest) -> Self {
+        let mut known = BTreeMap::new();
+        for (key, report) in &manifest.reports {
+            for date in report.days.keys().filter_map(|date| date.parse().ok()) {
+                let day = Day(chrono::NaiveDate::to_epoch_days(&date));
+                known
+                    .entry((report.store.clone(), day))
+                    .and_modify(|only| *only = None)
+                    .or_insert_with(|| Some(key.clone()));
+            }
+        }
+        Self { staged, known, claimed: Mutex::default(), built: Mutex::default() }
+    }
+
+    /// The dates that were built.
+    pub(super) fn take(&self) -> EarlyDays {
+        self.built.lock().map(|mut built| std::mem::take(&mut *built)).unwrap_or_default()
+    }
+
+    /// Whether no other report is known to have this date.
+    fn claim(&self, date: &(String, Day), key: &str) -> bool {
+        let is_free = self.known.get(date).is_none_or(|only| only.as_deref() == Some(key));
+        is_free && self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(date.clone()))
+    }
+}
+
+/// A date's partition of `plays` under the tables.
+pub(super) fn plays_path(store: &str, day: Day) -> PathBuf {
+    format!("plays/store={store}/month={}/date={day}", day.month()).into()
+}
+
+impl Night<'_> {
+    /// Builds those dates of a report that no other report is known to have.
+    pub(super) fn build_early(
+        &self,
+        early: &Early<'_>,
+        store: &str,
+        report: &mut ExaminedReport,
+    ) -> Result<(), NightlyError> {
+        let Some(settings) = self.settings.stores.get(store) else { return Ok(()) };
+        let hash = hex::encode(report.hash);
+        let key = ReportEntry::key(store, &hash);
+        let days: Vec<Day> = report.days.keys().copied().collect();
+        for day in days {
+            let date = (store.to_owned(), day);
+            if !early.claim(&date, &key) {
+                continue;
+            }
+            let Some(segments) = report.days.remove(&day) else { continue };
+            let task = DayTask {
+                store: settings,
+                day,
+                segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
+                folder: early.staged.join(plays_path(store, day)),
+                provenance: Provenance {
+                    inputs: inputs_hash(std::iter::once(hash.as_str())),
+                    policy: self.settings.policy_hash.clone(),
+                },
+            };
+            let built = self.day_builder().build(&task)?;
+            if let Ok(mut all) = early.built.lock() {
+                all.insert(date, (key.clone(), built));
+            }
+        }
+        Ok(())
+    }
+}
