@@ -10,7 +10,7 @@ use streamledger_warehouse::warehouse::WarehouseError;
 
 use crate::arguments::{Common, Format, Nightly};
 use crate::exit;
-use crate::output::{Sheet, grouped, print};
+use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
 
 /// Runs or plans a night and prints what it did.
@@ -39,11 +39,12 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     for (stage, time) in &summary.stages {
         tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
     }
-    match common.format {
-        Format::Table => print(&as_text(&summary, elapsed, command)),
-        Format::Json => print(&as_text(&summary, elapsed, command)),
-        Format::Csv => print(&as_text(&summary, elapsed, command)),
-    }
+    let night = Night { summary: &summary, elapsed, is_dry_run: command.dry_run };
+    print(&match common.format {
+        Format::Table => night.to_text(),
+        Format::Json => to_json(&night.sheets())?,
+        Format::Csv => to_csv(&night.sheets()),
+    });
     Ok(if summary.has_complaints() && !command.dry_run { exit::WITH_COMPLAINTS } else { exit::DONE })
 }
 
@@ -80,15 +81,108 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-fn as_text(summary: &Summary, elapsed: Duration, command: &Nightly) -> String {
-    let mut sheet = Sheet::new("night", &["what", "#number"]);
-    sheet.push(vec!["reports taken in".into(), grouped(summary.taken_in.len() as i128)]);
-    sheet.push(vec!["plays".into(), grouped(summary.rows_taken_in().into())]);
-    sheet.push(vec!["partitions".into(), grouped(summary.rebuilt.len() as i128)]);
-    sheet.push(vec!["seconds".into(), format!("{:.2}", elapsed.as_secs_f64())]);
-    for ((verdict, reason), (rows, _)) in &summary.outcomes {
-        sheet.push(vec![format!("{} {}", verdict.as_str(), reason.map_or("", |r| r.as_str())), grouped((*rows).into())]);
+/// A night as it is printed.
+struct Night<'a> {
+    summary: &'a Summary,
+    elapsed: Duration,
+    is_dry_run: bool,
+}
+
+impl Night<'_> {
+    /// What a person reads: a sentence, then the tables that have rows.
+    fn to_text(&self) -> String {
+        let summary = self.summary;
+        let sentence = match (self.is_dry_run, summary.snapshot) {
+            (true, _) if summary.rebuilt.is_empty() => "Nothing to do: no report is new.".to_owned(),
+            (true, _) => "Nothing was written. A run without --dry-run would do this:".to_owned(),
+            (false, Some(number)) => format!("Published snapshot {number}."),
+            (false, None) => "Nothing new, nothing published.".to_owned(),
+        };
+        let sheets = self.sheets();
+        let tables: Vec<String> =
+            sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
+        format!("{sentence}\n\n{}", tables.join("\n"))
     }
-    let _ = command;
-    sheet.to_text()
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![self.totals(), self.outcomes(), self.refused(), self.quarantined(), self.left(), self.plan()]
+    }
+
+    fn totals(&self) -> Sheet {
+        let summary = self.summary;
+        let mut sheet = Sheet::new("night", "Reports", &["what", "#number"]);
+        let mut push = |what: &str, number: u64| {
+            sheet.push(vec![what.to_owned(), grouped(number.into())]);
+        };
+        push("taken in", summary.taken_in.len() as u64);
+        push("refused", summary.refused.len() as u64);
+        push("copies of known reports", summary.copies.len() as u64);
+        push("known, not changed", summary.n_known as u64);
+        push("rows taken in or quarantined", summary.rows_taken_in());
+        push("partitions built", summary.rebuilt.len() as u64);
+        if summary.spilled_files != 0 {
+            push("files put on disk for want of memory", summary.spilled_files);
+        }
+        let seconds = self.elapsed.as_secs_f64();
+        sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
+        let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
+        sheet.push(vec!["plays per second".to_owned(), grouped(per_second.into())]);
+        sheet
+    }
+
+    fn outcomes(&self) -> Sheet {
+        let columns = ["verdict", "reason", "#rows", "#plays"];
+        let mut sheet = Sheet::new("outcomes", "Plays of the built dates", &columns);
+        for ((verdict, reason), (rows, plays)) in &self.summary.outcomes {
+            let reason = reason.map_or("", |reason| reason.as_str());
+            let numbers = [grouped((*rows).into()), grouped((*plays).into())];
+            sheet.push([vec![verdict.as_str().to_owned(), reason.to_owned()], numbers.to_vec()].concat());
+        }
+        sheet
+    }
+
+    fn refused(&self) -> Sheet {
+        let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
+        for report in &self.summary.refused {
+            sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
+        }
+        sheet
+    }
+
+    fn quarantined(&self) -> Sheet {
+        let columns = ["file", "#quarantined", "#of rows"];
+        let mut sheet = Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
+        for (file, quarantined, rows) in &self.summary.quarantined {
+            sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
+        }
+        sheet
+    }
+
+    /// Files that were not taken in as reports of their own.
+    fn left(&self) -> Sheet {
+        let mut sheet = Sheet::new("left", "Other files", &["file", "what it is"]);
+        for (file, other) in &self.summary.copies {
+            sheet.push(vec![file.clone(), format!("the same report as {other}")]);
+        }
+        for file in &self.summary.growing {
+            let what = "changed while it was read: left for the next run";
+            sheet.push(vec![file.clone(), what.to_owned()]);
+        }
+        for file in &self.summary.passed_over {
+            sheet.push(vec![file.clone(), "passed over: a link, or a name that the pipeline ignores".to_owned()]);
+        }
+        sheet
+    }
+
+    /// Which partitions would be built and why: what a dry run is for.
+    fn plan(&self) -> Sheet {
+        let mut sheet = Sheet::new("partitions", "Partitions", &["partition", "why"]);
+        if self.is_dry_run {
+            for (path, why) in &self.summary.rebuilt {
+                sheet.push(vec![path.clone(), why.clone()]);
+            }
+        }
+        sheet
+    }
 }

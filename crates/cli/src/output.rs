@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table};
 /// A table: a header, and cells as texts. Columns of numbers are aligned to the right.
 #[derive(Debug)]
 pub(crate) struct Sheet {
+    name: &'static str,
     title: &'static str,
     header: Vec<&'static str>,
     numbers: Vec<bool>,
@@ -14,11 +15,12 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// A table with these columns; names that begin with `#` are of numbers.
-    pub(crate) fn new(title: &'static str, columns: &[&'static str]) -> Self {
+    /// A table with these columns; names that begin with `#` are of numbers. `name` is for programs,
+    /// `title` for people.
+    pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&'static str]) -> Self {
         let header = columns.iter().map(|name| name.trim_start_matches('#')).collect();
         let numbers = columns.iter().map(|name| name.starts_with('#')).collect();
-        Self { title, header, numbers, rows: Vec::new() }
+        Self { name, title, header, numbers, rows: Vec::new() }
     }
 
     /// Appends a row.
@@ -36,7 +38,9 @@ impl Sheet {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         table.set_header(self.header.clone());
-        self.rows.iter().for_each(|row| drop(table.add_row(row.clone())));
+        for row in &self.rows {
+            table.add_row(row.clone());
+        }
         for (column, is_number) in table.column_iter_mut().zip(&self.numbers) {
             column.set_padding((0, 2));
             if *is_number {
@@ -45,6 +49,59 @@ impl Sheet {
         }
         let body: Vec<String> = table.lines().map(|line| format!("  {}", line.trim_end())).collect();
         format!("{}\n{}\n", self.title, body.join("\n"))
+    }
+}
+
+/// Tables as one JSON object: by name a list of objects; numbers are numbers.
+pub(crate) fn to_json(sheets: &[Sheet]) -> anyhow::Result<String> {
+    let mut document = serde_json::Map::new();
+    for sheet in sheets {
+        let object = |row: &Vec<String>| {
+            let cells = sheet.header.iter().zip(&sheet.numbers).zip(row);
+            let pairs = cells.map(|((name, is_number), cell)| (key(name), json_cell(cell, *is_number)));
+            serde_json::Value::Object(pairs.collect())
+        };
+        let rows = sheet.rows.iter().map(object).collect();
+        document.insert(sheet.name.to_owned(), serde_json::Value::Array(rows));
+    }
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn key(name: &str) -> String {
+    name.replace(' ', "_")
+}
+
+fn json_cell(cell: &str, is_number: bool) -> serde_json::Value {
+    let digits = cell.replace(',', "");
+    match (is_number, digits.parse::<i64>(), digits.parse::<f64>()) {
+        (true, Ok(number), _) => number.into(),
+        (true, _, Ok(number)) => number.into(),
+        _ => cell.into(),
+    }
+}
+
+/// Tables as CSV: the name of the table, then its cells; a header before each table that has rows.
+pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
+    let mut text = String::new();
+    for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
+        let header: Vec<String> = sheet.header.iter().map(|name| csv_cell(&key(name))).collect();
+        text.push_str(&format!("table,{}\n", header.join(",")));
+        for row in &sheet.rows {
+            let cells = row.iter().zip(&sheet.numbers).map(|(cell, is_number)| {
+                if *is_number { cell.replace(',', "") } else { csv_cell(cell) }
+            });
+            text.push_str(&format!("{},{}\n", sheet.name, cells.collect::<Vec<_>>().join(",")));
+        }
+    }
+    text
+}
+
+/// Quotes a cell where RFC 4180 wants it.
+fn csv_cell(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
     }
 }
 
@@ -83,9 +140,13 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut sheet = Sheet::new("plays", &["verdict", "#rows"]);
+        let mut sheet = Sheet::new("plays", "Plays", &["verdict", "#rows"]);
         sheet.push(vec!["counted".into(), "12,345".into()]);
         sheet.push(vec!["held".into(), "6".into()]);
-        assert_eq!(sheet.to_text(), "plays\n  verdict    rows\n  counted  12,345\n  held          6\n");
+        let json = to_json(std::slice::from_ref(&sheet)).unwrap();
+        assert!(json.contains("\"rows\": 12345"), "{json}");
+        let csv = to_csv(std::slice::from_ref(&sheet));
+        assert_eq!(csv, "table,verdict,rows\nplays,counted,12345\nplays,held,6\n");
+        assert_eq!(sheet.to_text(), "Plays\n  verdict    rows\n  counted  12,345\n  held          6\n");
     }
 }

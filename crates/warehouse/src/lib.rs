@@ -20,4 +20,5 @@ pub mod report_source;
 pub mod small_tables;
 pub mod spill;
 pub mod stages;
+pub mod verify;
 pub mod warehouse;

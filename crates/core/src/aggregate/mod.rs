@@ -1,4 +1,5 @@
 //! Tables from judged plays, in the order in which they are made.
 
+pub mod recompute;
 pub mod track_order;
 pub mod trends_daily;

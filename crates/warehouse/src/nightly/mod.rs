@@ -10,6 +10,8 @@ mod planning;
 mod building;
 mod seen;
 
+pub(crate) use planning::{check_manifest, hive_escaped};
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 

@@ -136,7 +136,7 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
 }
 
 /// A folder's name as a partition value: what Hive paths cannot hold is written as `%XX`.
-pub(super) fn hive_escaped(value: &str) -> String {
+pub(crate) fn hive_escaped(value: &str) -> String {
     use std::fmt::Write as _;
     let mut escaped = String::new();
     for byte in value.bytes() {
@@ -151,7 +151,7 @@ pub(super) fn hive_escaped(value: &str) -> String {
 
 /// Holds what is about to be published against the ledger: every row that was taken in is in `plays`,
 /// every other one was quarantined.
-pub(super) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
+pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     let inconsistent = |message: String| Err(NightlyError::Inconsistent { message });
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     for (key, report) in &manifest.reports {

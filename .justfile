@@ -1,0 +1,35 @@
+# Short names for the commands of the project. Every line also runs without just.
+
+# What there is.
+default:
+    @just --list
+
+# Format and lints, warnings are errors.
+check:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests.
+test:
+    cargo test --workspace
+
+# Accept what the inline snapshots show now; read the diff before you commit it.
+bless:
+    INSTA_UPDATE=always cargo test --workspace
+
+# Benchmarks of the stages.
+bench:
+    cargo bench -p streamledger-benches
+
+# The whole program against DuckDB and Polars on one inbox.
+bench-peers *arguments:
+    cargo build --release
+    python3 benches/peers/run.py {{ arguments }}
+
+# Licences, sources and versions of the dependencies.
+deny:
+    cargo deny check bans licenses sources
+
+# What must pass before a change is merged.
+ci:
+    .ci/run

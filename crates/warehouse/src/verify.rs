@@ -1,0 +1,304 @@
+//! Verify: everything that is published is read again and held against the manifest, the ledger, the
+//! archive, and a second engine.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use polars::prelude::{
+    Column, DataFrame, DataType, Engine, IntoLazy as _, LazyFrame, PlRefPath, PolarsError,
+    PolarsResult, ScanArgsParquet, UnionArgs, concat, lit,
+};
+use rayon::prelude::*;
+use streamledger_core::aggregate::recompute::{
+    differing_groups, recompute_trends, with_listened_day,
+};
+use streamledger_core::vocabulary::day::Day;
+use walkdir::WalkDir;
+
+use crate::archive::archive_path;
+use crate::durable::{At as _, DiskError};
+use crate::ledger::{Manifest, PartitionEntry, ReportEntry, ReportState, inputs_hash};
+use crate::nightly::NightlyError;
+use crate::nightly::check_manifest;
+use crate::report_source::{End, hash_as_is, read_through};
+use crate::stages::Stages;
+use crate::warehouse::{Places, WarehouseError};
+
+/// Something that is not as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What was looked at.
+    pub subject: String,
+    /// Expected and found.
+    pub message: String,
+}
+
+/// What was read, and what differs.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// The snapshot.
+    pub snapshot: u64,
+    /// Published files.
+    pub n_files: u64,
+    /// Their rows.
+    pub n_rows: u64,
+    /// Their bytes.
+    pub n_bytes: u64,
+    /// Archived reports.
+    pub n_reports: u64,
+    /// What differs; nothing if all is as it was published.
+    pub differences: Vec<Difference>,
+}
+
+impl Verification {
+    fn differs(&mut self, subject: impl Into<String>, message: impl Into<String>) {
+        self.differences.push(Difference { subject: subject.into(), message: message.into() });
+    }
+}
+
+/// Reads the current snapshot again.
+///
+/// # Errors
+/// [`NightlyError`] if there is none or its manifest cannot be read; all else is a [`Difference`].
+pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
+    let places = Places::new(root);
+    let Some(snapshot) = places.current()? else {
+        return Err(WarehouseError::Empty { path: root.to_owned() }.into());
+    };
+    let mut found = Verification { snapshot, ..Verification::default() };
+    let manifest = match places.current_manifest() {
+        Ok(manifest) => manifest,
+        Err(WarehouseError::Damaged { path, message }) => {
+            found.differs(path.display().to_string(), message);
+            return Ok(found);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Readers may meet a flip in between: all is read from the snapshot itself.
+    let tables = places.snapshot(snapshot).join("tables");
+    if let Err(error) = check_manifest(&manifest) {
+        found.differs("manifest.json", error.to_string());
+    }
+    verify_files(&tables, &manifest, &mut found)?;
+    if found.differences.is_empty() {
+        verify_quarantine(&tables, &manifest, &mut found);
+        verify_trends(&tables, &manifest, &mut found);
+    }
+    verify_archive(&places, &manifest, &mut found);
+    Ok(found)
+}
+
+/// Checksums, row counts, footers; and no file more or less than the manifest has.
+fn verify_files(
+    tables: &Path,
+    manifest: &Manifest,
+    found: &mut Verification,
+) -> Result<(), DiskError> {
+    let mut expected = BTreeMap::new();
+    for (partition, entry) in &manifest.partitions {
+        for file in &entry.files {
+            expected.insert(tables.join(partition).join(&file.name), (partition, entry, file));
+        }
+    }
+    for entry in WalkDir::new(tables) {
+        let entry = entry.map_err(std::io::Error::from).at("list", tables)?;
+        if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
+            found.differs(shown(tables, entry.path()), "is there, but was not published");
+        }
+    }
+    let messages: Vec<(String, Vec<String>)> = expected
+        .par_iter()
+        .map(|(path, (_, entry, file))| {
+            let mut messages = Vec::new();
+            let sum = hash_as_is(path).map(hex::encode);
+            match sum {
+                Err(error) => messages.push(format!("{error}: {}", error.source)),
+                Ok(sum) if sum != file.sha256 => {
+                    messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
+                }
+                Ok(_) => messages.extend(footer_message(path, file.rows, entry, manifest)),
+            }
+            (shown(tables, path), messages)
+        })
+        .collect();
+    for (subject, messages) in messages {
+        messages.into_iter().for_each(|message| found.differs(subject.clone(), message));
+    }
+    found.n_files = expected.len() as u64;
+    found.n_rows = expected.values().map(|(_, _, file)| file.rows).sum();
+    found.n_bytes = expected.values().map(|(_, _, file)| file.size_bytes).sum();
+    Ok(())
+}
+
+fn shown(tables: &Path, path: &Path) -> String {
+    path.strip_prefix(tables).unwrap_or(path).display().to_string()
+}
+
+fn footer_message(path: &Path, rows: u64, _: &PartitionEntry, manifest: &Manifest) -> Option<String> {
+    let read = || -> parquet::errors::Result<_> {
+        let reader = SerializedFileReader::new(File::open(path)?)?;
+        let metadata = reader.metadata().file_metadata().clone();
+        Ok((metadata.num_rows(), metadata.key_value_metadata().cloned().unwrap_or_default()))
+    };
+    let (found, entries) = match read() {
+        Ok(footer) => footer,
+        Err(error) => return Some(format!("cannot be read as Parquet: {error}")),
+    };
+    if u64::try_from(found).ok() != Some(rows) {
+        return Some(format!("the footer has {found} rows, {rows} were published"));
+    }
+    let policy = entries.iter().find(|entry| entry.key == "streamledger.policy");
+    let policy = policy.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
+    let is_judged = !path.components().any(|part| part.as_os_str() == "quarantine" || part.as_os_str() == "reports");
+    (is_judged && policy != manifest.policy)
+        .then(|| format!("was judged under policy {policy}, published under {}", manifest.policy))
+}
+
+/// Every bad row of an active report is in `quarantine`, and what feeds a file is what it says.
+fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verification) {
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for report in manifest.reports.values() {
+        let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
+        let rows = match report.state {
+            ReportState::Active => n_bad,
+            // One entry for the report, one for each of its first bad rows.
+            ReportState::Refused => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
+        };
+        if rows != 0 {
+            *expected.entry(quarantine_path(report)).or_default() += rows;
+        }
+    }
+    for (path, partition) in manifest.partitions.iter().filter(|(path, _)| path.starts_with("quarantine/")) {
+        let rows = expected.remove(path).unwrap_or(0);
+        if partition.rows() != rows {
+            found.differs(path.clone(), format!("has {} rows, its reports have {rows}", partition.rows()));
+        }
+    }
+    for (path, rows) in expected {
+        found.differs(path, format!("is missing, its reports have {rows} rows"));
+    }
+    for (path, partition) in manifest.partitions.iter().filter(|(path, _)| path.starts_with("plays/")) {
+        let date = path.rsplit('=').next().unwrap_or_default();
+        let store = path.split(['=', '/']).nth(2).unwrap_or_default();
+        let feeds = |report: &&ReportEntry| report.store == store && report.days.contains_key(date);
+        let hashes = manifest.reports.values().filter(feeds).map(|report| report.hash.as_str());
+        let inputs = inputs_hash(hashes);
+        for file in &partition.files {
+            if stored_inputs(&tables.join(path).join(&file.name)).as_deref() != Some(inputs.as_str()) {
+                found.differs(format!("{path}/{}", file.name), "names other reports than the ledger");
+            }
+        }
+    }
+}
+
+fn quarantine_path(report: &ReportEntry) -> String {
+    let store = crate::nightly::hive_escaped(&report.store);
+    format!("quarantine/store={store}/month={}", report.first_month())
+}
+
+fn stored_inputs(path: &Path) -> Option<String> {
+    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    let entries = reader.metadata().file_metadata().key_value_metadata()?;
+    entries.iter().find(|entry| entry.key == "streamledger.inputs")?.value.clone()
+}
+
+/// `trends_daily` must be what Polars sums up from `plays`, group by group.
+fn verify_trends(tables: &Path, manifest: &Manifest, found: &mut Verification) {
+    for (path, partition) in manifest.partitions.iter().filter(|(path, _)| path.starts_with("trends_daily/")) {
+        let month = path.replacen("trends_daily/", "plays/", 1);
+        let dates: Vec<(PathBuf, Day)> = manifest
+            .partitions
+            .iter()
+            .filter(|(date, _)| date.starts_with(&format!("{month}/")))
+            .flat_map(|(date, entry)| entry.files.iter().map(move |file| (date, file)))
+            .filter_map(|(date, file)| {
+                let day = date.rsplit('=').next()?.parse::<chrono::NaiveDate>().ok()?;
+                Some((tables.join(date).join(&file.name), Day(day.to_epoch_days())))
+            })
+            .collect();
+        let files: Vec<PathBuf> =
+            partition.files.iter().map(|file| tables.join(path).join(&file.name)).collect();
+        match count_differing(&dates, &files) {
+            Ok(0) => {}
+            Ok(n_groups) => found.differs(
+                path.clone(),
+                format!("{n_groups} groups differ from what Polars sums up from plays"),
+            ),
+            Err(error) => found.differs(path.clone(), format!("cannot be summed up again: {error}")),
+        }
+    }
+}
+
+fn count_differing(dates: &[(PathBuf, Day)], files: &[PathBuf]) -> PolarsResult<usize> {
+    let plays = dates
+        .iter()
+        .map(|(path, day)| {
+            let date = lit(day.0).cast(DataType::Date).alias("date");
+            Ok(scan(path)?.with_column(date))
+        })
+        .collect::<PolarsResult<Vec<LazyFrame>>>()?;
+    let plays = concat(plays, UnionArgs::default())?;
+    let days = collect(
+        with_listened_day(plays.clone())
+            .select([polars::prelude::col("listened_day")])
+            .unique(None, polars::prelude::UniqueKeepStrategy::Any),
+    )?;
+    let trends = files.iter().map(|path| scan(path)).collect::<PolarsResult<Vec<LazyFrame>>>()?;
+    let trends = concat(trends, UnionArgs::default())?;
+    let recomputed = recompute_trends(plays, months_of(&days)?.lazy());
+    Ok(collect(differing_groups(recomputed, trends)?)?.height())
+}
+
+fn months_of(days: &DataFrame) -> PolarsResult<DataFrame> {
+    let days: Vec<i64> = days.column("listened_day")?.i64()?.into_no_null_iter().collect();
+    let months: Vec<String> = days
+        .iter()
+        .map(|day| Day(i32::try_from(*day).unwrap_or_default()).month().to_string())
+        .collect();
+    let height = days.len();
+    let columns = vec![
+        Column::new("listened_day".into(), days),
+        Column::new("listened_month".into(), months),
+    ];
+    DataFrame::new(height, columns)
+}
+
+fn scan(path: &Path) -> PolarsResult<LazyFrame> {
+    let text = path.to_str().ok_or_else(|| {
+        PolarsError::ComputeError(format!("{} is not UTF-8", path.display()).into())
+    })?;
+    let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
+    LazyFrame::scan_parquet(PlRefPath::new(text), args)
+}
+
+/// The streaming engine by name: what Polars picks by itself holds everything in memory.
+fn collect(plan: LazyFrame) -> PolarsResult<DataFrame> {
+    plan.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())
+}
+
+/// Every report that was taken in is in the archive, with its bytes.
+fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
+    let reports: Vec<&ReportEntry> =
+        manifest.reports.values().filter(|report| report.archived.is_some()).collect();
+    found.n_reports = reports.len() as u64;
+    let messages: Vec<(String, Option<String>)> = reports
+        .par_iter()
+        .map(|report| {
+            let name = report.archived.as_deref().unwrap_or_default();
+            let read = read_through(&archive_path(places, name), &Stages::default(), |_| {});
+            let message = match read {
+                Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
+                Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
+                Ok(End::Corrupt { detail, .. }) => Some(format!("cannot be unpacked: {detail}")),
+                Ok(End::Growing) => Some("changed while it was read".to_owned()),
+                Err(error) => Some(format!("{error}: {}", error.source)),
+            };
+            (format!("archive/{name}"), message)
+        })
+        .collect();
+    for (subject, message) in messages {
+        message.into_iter().for_each(|message| found.differs(subject.clone(), message));
+    }
+}
