@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::filter::policy::Policy;
 use crate::normalize::store::{AtBound, Clock, Minimum, PlayedTime, StoreSettings, TierTable};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::ListenerKey;
@@ -27,6 +28,11 @@ pub(crate) fn store() -> StoreSettings {
             access: BTreeMap::from([("premium".to_owned(), Tier::Premium), ("free".to_owned(), Tier::Free)]),
         },
     }
+}
+
+/// The numbers of the filter rules as they are shipped.
+pub(crate) fn policy() -> Policy {
+    toml::from_str(include_str!("../../../pipelines/policies/default.toml")).unwrap()
 }
 
 /// A play of a minute, otherwise without anything.

@@ -1,0 +1,204 @@
+"""Run streamledger and its peers on one inbox, in turn, and print seconds, memory and ratios.
+
+The work is the same for all: every raw-streams report of the inbox to the tables `plays` and
+`trends_daily`. Each round runs each program once, the first one rotating, so that none always runs
+on a cold or a hot machine. Each run writes to a fresh directory, after a `sync`; the inbox has been
+read once before, so that it is in the page cache for all alike. Seconds are wall time from start to
+exit, memory is the peak resident set of the process. CPU seconds tell how busy the machine was with
+other things: with two threads they come to nearly twice the wall time on an idle one. The outputs
+of the first round are compared to the row.
+
+streamledger does more than the peers in its run: it archives the reports, hashes their content,
+keeps the ledger, makes its other tables and publishes with fsync. All of that is in its seconds.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WORK = HERE / "work"
+BINARY = ROOT / "target" / "release" / "streamledger"
+SEED = 7
+
+EXAMPLES = """\
+examples:
+  run.py                                   6,000,000 plays over 6 days, 3 rounds, all three programs
+  run.py --plays 1000000 --days 4 --rounds 5
+  run.py --inbox demo/inbox --threads 8    an inbox that is there already
+  run.py --inbox demo/inbox --skip-ours    the peers alone, compared with each other
+
+Needs `cargo build --release`, unless --skip-ours and --inbox are given. The first run makes its own
+Python environment in benches/peers/.venv from requirements.txt; inboxes and outputs are in
+benches/peers/work. Exit code 1 if a program failed or the outputs differ.
+"""
+
+
+@dataclass
+class Contestant:
+    name: str
+    command: list[str]
+    output: Path
+    # Ours exits with 1 when it is done but has quarantined something.
+    done: tuple[int, ...] = (0,)
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    peak_mib: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    arguments = read_arguments()
+    enter_environment()
+    inbox = arguments.inbox or generate_inbox(arguments.plays, arguments.days)
+    contestants = list_contestants(inbox.resolve(), arguments)
+    read_once(inbox)
+
+    equal = True
+    for number in range(arguments.rounds):
+        turn = number % len(contestants)
+        for contestant in contestants[turn:] + contestants[:turn]:
+            measure(contestant, number)
+        if number == 0:
+            equal = compare(contestants, arguments.threads)
+    for contestant in contestants:
+        shutil.rmtree(contestant.output, ignore_errors=True)
+    print_table(contestants, arguments.threads)
+    sys.exit(0 if equal else 1)
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--plays", type=int, default=6_000_000, help="plays of the generated inbox")
+    parser.add_argument("--days", type=int, default=6, help="days of the generated inbox")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default 3)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each (default 2)")
+    parser.add_argument("--inbox", type=Path, help="an inbox to use in place of a generated one")
+    parser.add_argument("--skip-ours", action="store_true", help="run the peers only")
+    arguments = parser.parse_args()
+    if not (BINARY.is_file() or (arguments.skip_ours and arguments.inbox)):
+        parser.error(f"{BINARY.relative_to(ROOT)} is missing: run `cargo build --release`")
+    return arguments
+
+
+def enter_environment() -> None:
+    """Go on in the environment of requirements.txt, made anew when the pins have changed."""
+    environment = HERE / ".venv"
+    python = environment / "bin" / "python"
+    pins = HERE / "requirements.txt"
+    installed = environment / "requirements.txt"
+    if not installed.is_file() or installed.read_text() != pins.read_text():
+        log(f"making {environment} from {pins.name}")
+        venv.create(environment, clear=True, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", pins], check=True)
+        shutil.copyfile(pins, installed)
+    if Path(sys.prefix).resolve() != environment:
+        os.execv(python, [str(python), *sys.argv])
+
+
+def generate_inbox(plays: int, days: int) -> Path:
+    demo = WORK / f"demo-{plays}-{days}-{SEED}"
+    # Another program may generate another inbox.
+    if not demo.is_dir() or demo.stat().st_mtime < BINARY.stat().st_mtime:
+        log(f"generating {plays:,} plays over {days} days")
+        # Under another name until it is whole, so that a broken one is never taken for it.
+        unfinished = demo.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        numbers = ["--plays", str(plays), "--days", str(days), "--seed", str(SEED)]
+        subprocess.run([BINARY, "generate", *numbers, "--out", unfinished], check=True, cwd=ROOT)
+        shutil.rmtree(demo, ignore_errors=True)
+        unfinished.rename(demo)
+    return demo / "inbox"
+
+
+def read_once(inbox: Path) -> None:
+    """Into the page cache; in small pieces, for a child's peak starts from its parent's."""
+    files = [path for path in inbox.rglob("*") if path.is_file()]
+    n_bytes = 0
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(2**20):
+                n_bytes += len(piece)
+    log(f"{inbox}: {len(files)} files, {n_bytes / 2**20:,.0f} MiB, {os.cpu_count()} processors")
+
+
+def list_contestants(inbox: Path, arguments: argparse.Namespace) -> list[Contestant]:
+    threads = ["--threads", str(arguments.threads)]
+    contestants = []
+    if not arguments.skip_ours:
+        output = WORK / "out-streamledger"
+        pipeline = str(ROOT / "pipelines" / "nightly.toml")
+        places = ["--inbox", str(inbox), "--warehouse", str(output), "--pipeline", pipeline]
+        command = [str(BINARY), "nightly", *places, *threads]
+        contestants.append(Contestant("streamledger", command, output, done=(0, 1)))
+    for name in ("duckdb", "polars"):
+        output = WORK / f"out-{name}"
+        places = ["--inbox", str(inbox), "--out", str(output)]
+        command = [sys.executable, str(HERE / f"{name}_job.py"), *places, *threads]
+        contestants.append(Contestant(name, command, output))
+    return contestants
+
+
+def measure(contestant: Contestant, number: int) -> None:
+    shutil.rmtree(contestant.output, ignore_errors=True)
+    WORK.mkdir(exist_ok=True)
+    log_file = WORK / f"{contestant.name}.log"
+    os.sync()
+    with log_file.open("w") as file:
+        start = time.perf_counter()
+        process = subprocess.Popen(contestant.command, stdout=file, stderr=file, cwd=ROOT)
+        # wait4 gives the peak of this one child; RUSAGE_CHILDREN would give that of the largest.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+    code = os.waitstatus_to_exitcode(status)
+    if code not in contestant.done:
+        raise SystemExit(f"{contestant.name} failed with {code}:\n{log_file.read_text()[-4000:]}")
+    contestant.seconds.append(seconds)
+    contestant.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
+    contestant.peak_mib.append(usage.ru_maxrss / 1024)
+    note = f", exit code {code}: see {log_file.relative_to(ROOT)}" if code else ""
+    log(
+        f"round {number + 1}: {contestant.name:<12} {seconds:7.2f} s"
+        f" {contestant.peak_mib[-1]:7,.0f} MiB{note}"
+    )
+
+
+def compare(contestants: list[Contestant], threads: int) -> bool:
+    outputs = [str(contestant.output) for contestant in contestants]
+    check = [sys.executable, str(HERE / "check.py"), *outputs, "--threads", str(threads)]
+    return subprocess.run(check, check=False).returncode == 0
+
+
+def print_table(contestants: list[Contestant], threads: int) -> None:
+    first = contestants[0]
+    print(f"\n{len(first.seconds)} rounds, {threads} threads; medians; ratios to {first.name}\n")
+    headings = ("seconds", "lowest", "highest", "ratio", "CPU s", "MiB", "ratio")
+    print(f"{'':<12}", *(f"{heading:>9}" for heading in headings))
+    seconds_of_first = statistics.median(first.seconds)
+    peak_of_first = statistics.median(first.peak_mib)
+    for contestant in contestants:
+        seconds = statistics.median(contestant.seconds)
+        peak = statistics.median(contestant.peak_mib)
+        print(
+            f"{contestant.name:<12} {seconds:9.2f} {min(contestant.seconds):9.2f}"
+            f" {max(contestant.seconds):9.2f} {seconds / seconds_of_first:9.2f}"
+            f" {statistics.median(contestant.cpu_seconds):9.2f}"
+            f" {peak:9,.0f} {peak / peak_of_first:9.2f}"
+        )
+
+
+def log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

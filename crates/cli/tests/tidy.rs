@@ -1,0 +1,376 @@
+//! Tidy: what lints cannot check. Each test reads the files of the repository as text and fails with
+//! the list of all places that break a habit of the project, so that one correction is enough.
+
+use std::path::{Path, PathBuf};
+
+/// Names that say nothing of what a file settles.
+const EMPTY_NAMES: [&str; 4] = ["utils", "helpers", "common", "misc"];
+
+/// Longest source file without its tests, in lines: what settles one thing fits it.
+const SOURCE_LINES_MAX: usize = 500;
+
+/// Hidden folders that belong to the project; all others belong to tools.
+const HIDDEN_FOLDERS: [&str; 3] = [".ci", ".config", ".github"];
+
+#[test]
+fn every_source_file_opens_with_what_it_settles() {
+    let silent = sources(|file| !file.is_tests() && !file.text.starts_with("//! "));
+    assert!(silent.is_empty(), "no `//!` in the first line: {silent:#?}");
+}
+
+#[test]
+fn no_source_file_has_a_name_that_says_nothing() {
+    let empty = sources(|file| {
+        let path = file.name.trim_end_matches(".rs");
+        path.split('/').any(|part| EMPTY_NAMES.contains(&part))
+    });
+    assert!(
+        empty.is_empty(),
+        "named for nothing in particular: {empty:#?}"
+    );
+}
+
+#[test]
+fn no_source_file_outgrows_what_can_be_read_at_once() {
+    let long = sources(|file| !file.is_tests() && SOURCE_LINES_MAX < file.source_lines());
+    assert!(
+        long.is_empty(),
+        "more than {SOURCE_LINES_MAX} lines without tests: {long:#?}"
+    );
+}
+
+#[test]
+fn every_rule_is_in_the_code_map_and_has_tests() {
+    let files = files();
+    let map = text_of(&files, "crates/README.md");
+    let tests = text_of(&files, "crates/core/src/filter/order/tests.rs");
+    let rules: Vec<Rule> = files.iter().filter_map(Rule::of_file).collect();
+    let mut problems = Vec::new();
+    for rule in &rules {
+        if !map.contains(&format!("`{}`", rule.file.trim_start_matches("crates/"))) {
+            problems.push(format!("crates/README.md has no line for {}", rule.file));
+        }
+        for reason in &rule.reasons {
+            if !map.contains(&format!("`{reason}`")) {
+                problems.push(format!("crates/README.md does not name `{reason}`"));
+            }
+            if !tests.contains(reason.as_str()) && !tests.contains(&camel_case(reason)) {
+                problems.push(format!("filter/order/tests.rs has nothing on `{reason}`"));
+            }
+        }
+    }
+    let mut numbers: Vec<&str> = rules.iter().map(|rule| rule.number.as_str()).collect();
+    numbers.sort_unstable();
+    assert_eq!(
+        numbers,
+        ["1", "2", "3", "4", "5", "6", "7", "8"],
+        "the rules that were found"
+    );
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn every_number_that_decides_stands_under_its_source() {
+    let files = files();
+    let mut problems = Vec::new();
+    for folder in ["pipelines/policies/", "pipelines/stores/"] {
+        let settings: Vec<&TextFile> = files
+            .iter()
+            .filter(|file| file.name.starts_with(folder))
+            .collect();
+        assert!(!settings.is_empty(), "{folder} holds nothing");
+        for file in settings {
+            let lines = lines_without_source(&file.text);
+            problems.extend(lines.iter().map(|line| format!("{}:{line}", file.name)));
+        }
+    }
+    assert!(
+        problems.is_empty(),
+        "a number without a comment above it: {problems:#?}"
+    );
+}
+
+#[test]
+fn what_the_readme_tells_a_newcomer_is_what_is_run_before_a_merge() {
+    let files = files();
+    let commands = fenced_blocks(text_of(&files, "README.md"), "sh");
+    let ci = text_of(&files, ".ci/run");
+    let first_two = commands.get(..2).unwrap_or_default();
+    assert_eq!(first_two.len(), 2, "README.md has fewer than two commands");
+    for command in first_two {
+        assert!(
+            ci.contains(&format!("=({command})\n")),
+            ".ci/run does not have: {command}"
+        );
+    }
+}
+
+#[test]
+fn the_code_map_names_files_that_are_there() {
+    let files = files();
+    let map = text_of(&files, "crates/README.md");
+    let named: Vec<&str> = code_spans(map).filter(|span| is_rust(span)).collect();
+    let gone: Vec<&&str> = named
+        .iter()
+        .filter(|span| {
+            let path = format!("crates/{span}");
+            !files
+                .iter()
+                .any(|file| file.name == path || file.name == **span)
+        })
+        .collect();
+    assert!(!named.is_empty(), "the code map names no file");
+    assert!(
+        gone.is_empty(),
+        "crates/README.md names files that are not there: {gone:#?}"
+    );
+}
+
+#[test]
+fn every_code_in_quarantine_is_explained() {
+    let files = files();
+    let examine = text_of(&files, "crates/warehouse/src/examine.rs");
+    let defects = quoted_after(
+        text_of(&files, "crates/core/src/normalize/defect.rs"),
+        "=> ",
+    );
+    let refusals = [
+        quoted_after(examine, "Refusal::new("),
+        quoted_after(examine, "code: "),
+    ]
+    .concat();
+    assert!(
+        !defects.is_empty() && !refusals.is_empty(),
+        "no codes found in the source"
+    );
+    let tables = text_of(&files, "docs/tables.md");
+    let codes = defects.into_iter().chain(refusals);
+    let silent: Vec<&str> = codes
+        .filter(|code| !tables.contains(&format!("`{code}`")))
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "docs/tables.md does not explain: {silent:#?}"
+    );
+}
+
+#[test]
+fn no_text_knows_the_machine_it_was_written_on() {
+    // Put together here, so that this file does not hold what it looks for.
+    let folders = ["work", "root", "home"].map(|name| format!("/{name}/"));
+    let files = files();
+    let found: Vec<&str> = files
+        .iter()
+        .filter(|file| folders.iter().any(|folder| has_path_in(&file.text, folder)))
+        .map(|file| file.name.as_str())
+        .collect();
+    assert!(
+        found.is_empty(),
+        "an absolute path of somebody's machine: {found:#?}"
+    );
+}
+
+#[test]
+fn the_checks_find_what_they_look_for() {
+    assert_eq!(
+        lines_without_source("# why\n[a]\nx = 1\n\n[b]\ny = 2\n# why\nz = -3\n"),
+        [6]
+    );
+    assert_eq!(
+        lines_without_source("version = 1\nname = \"n\"\n# why\nx = 1\ny = 2\n\nz = 3"),
+        [7]
+    );
+    assert!(has_path_in("see /here/x", "/here/") && has_path_in("/here/x", "/here/"));
+    assert!(!has_path_in("peers/here/x", "/here/") && !has_path_in("here/x", "/here/"));
+    assert_eq!(
+        fenced_blocks("```sh\na b\n```\ntext\n```sql\nc\n```\n", "sh"),
+        ["a b"]
+    );
+    assert_eq!(
+        code_spans("a `b.rs` and `c d`").collect::<Vec<_>>(),
+        ["b.rs", "c d"]
+    );
+    assert_eq!(
+        quoted_after("f(\n  \"one\", 2) f(x) f(\"two\")", "f("),
+        ["one", "two"]
+    );
+    assert_eq!(camel_case("offline_expired"), "OfflineExpired");
+}
+
+/// A file of the repository that is text.
+struct TextFile {
+    /// Path in the repository, with `/`.
+    name: String,
+    text: String,
+}
+
+impl TextFile {
+    /// Whether the file holds tests alone.
+    fn is_tests(&self) -> bool {
+        self.name.ends_with("/tests.rs") || self.name.contains("/tests/")
+    }
+
+    /// Lines before the tests that stand in the same file.
+    fn source_lines(&self) -> usize {
+        let source = self
+            .text
+            .split("\n#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
+        source.lines().count()
+    }
+}
+
+/// A rule of the filter, as the first line of its file tells: ``//! Rule 3, `offline_expired`: ...``.
+struct Rule {
+    file: String,
+    number: String,
+    reasons: Vec<String>,
+}
+
+impl Rule {
+    fn of_file(file: &TextFile) -> Option<Self> {
+        let first_line = file.text.lines().next()?;
+        let rule = first_line.strip_prefix("//! Rule ")?;
+        file.name
+            .starts_with("crates/core/src/filter/")
+            .then(|| Self {
+                file: file.name.clone(),
+                number: rule.chars().take_while(char::is_ascii_digit).collect(),
+                reasons: code_spans(first_line).map(ToOwned::to_owned).collect(),
+            })
+    }
+}
+
+/// Names of the Rust files for which this holds.
+fn sources(holds: impl Fn(&TextFile) -> bool) -> Vec<String> {
+    let mut files = files();
+    files.retain(|file| is_rust(&file.name) && holds(file));
+    files.into_iter().map(|file| file.name).collect()
+}
+
+fn is_rust(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "rs")
+}
+
+/// The text of one file; empty if it is not there, which no check takes for good.
+fn text_of<'a>(files: &'a [TextFile], name: &str) -> &'a str {
+    files
+        .iter()
+        .find(|file| file.name == name)
+        .map_or("", |file| &file.text)
+}
+
+/// All text files of the repository, without what `.gitignore` names and what belongs to tools.
+fn files() -> Vec<TextFile> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let ignored = std::fs::read_to_string(root.join(".gitignore")).unwrap_or_default();
+    let ignored: Vec<&str> = ignored.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    collect_files(&root, "", &ignored, &mut found);
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let is_whole = found
+        .iter()
+        .any(|file| file.name == "crates/cli/tests/tidy.rs");
+    assert!(
+        is_whole,
+        "{} does not look like the repository",
+        root.display()
+    );
+    found
+}
+
+fn collect_files(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<TextFile>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    let paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    for path in paths {
+        let part = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{prefix}{part}");
+        let patterns = [format!("/{name}"), format!("{part}/")];
+        if path.is_symlink()
+            || patterns
+                .iter()
+                .any(|pattern| ignored.contains(&pattern.as_str()))
+        {
+            continue;
+        }
+        if path.is_dir() {
+            if !part.starts_with('.') || HIDDEN_FOLDERS.contains(&part.as_ref()) {
+                collect_files(&path, &format!("{name}/"), ignored, found);
+            }
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            found.push(TextFile { name, text });
+        }
+    }
+}
+
+/// Lines (from 1) of a TOML text with a number that no comment above it, above its table or behind it
+/// explains. A comment holds for the lines that follow it without a blank one; a `version` is a name.
+fn lines_without_source(text: &str) -> Vec<usize> {
+    let (mut is_explained, mut table_is_explained) = (false, false);
+    let mut lines = Vec::new();
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.is_empty() {
+            is_explained = false;
+        } else if line.starts_with('#') {
+            is_explained = true;
+        } else if line.starts_with('[') {
+            table_is_explained = is_explained;
+        } else if let Some((key, value)) = line.split_once('=') {
+            let is_number = value
+                .trim()
+                .starts_with(|c: char| c.is_ascii_digit() || c == '-');
+            let has_source = is_explained || table_is_explained || value.contains('#');
+            if is_number && key.trim() != "version" && !has_source {
+                lines.push(number);
+            }
+        }
+    }
+    lines
+}
+
+/// Whether an absolute path into this folder stands in the text: what precedes it is no part of a path.
+fn has_path_in(text: &str, folder: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || "._-~}".contains(c);
+    text.match_indices(folder)
+        .any(|(start, _)| !text[..start].ends_with(goes_on))
+}
+
+/// The fenced blocks of a Markdown text in this language, without their fences.
+fn fenced_blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("\n```{language}\n");
+    format!("\n{text}")
+        .split(&fence)
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned()))
+        .collect()
+}
+
+/// What stands between backticks on one line.
+fn code_spans(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Texts in quotes that follow a marker, with nothing but space between.
+fn quoted_after<'a>(text: &'a str, marker: &str) -> Vec<&'a str> {
+    text.split(marker)
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        .collect()
+}
+
+/// `too_short` as Rust writes the name of a variant: `TooShort`.
+fn camel_case(name: &str) -> String {
+    let capital = |word: &str| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    };
+    name.split('_').map(capital).collect()
+}
