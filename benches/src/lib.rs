@@ -1,1 +1,79 @@
-//! b
+//! What the benches share: a generated day of Spotify's raw streams, and what reading it takes.
+
+#![expect(clippy::expect_used, reason = "a bench has nobody to hand an error to")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::NaiveDate;
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::generate::{Settings as World, World as Generator};
+use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::vocabulary::day::Day as Date;
+use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::play::Piece;
+use streamledger_core::vocabulary::territory::Territories;
+use streamledger_warehouse::config::Settings;
+
+/// A report's rows as text, and the settings to read and judge them with.
+#[derive(Debug)]
+pub struct Day {
+    /// Counted date.
+    pub date: Date,
+    /// The rows, without the header.
+    pub text: Vec<u8>,
+    /// Spotify's settings.
+    pub store: StoreSettings,
+    /// The default policy.
+    pub policy: Policy,
+    columns: Columns,
+    territories: Territories,
+}
+
+impl Day {
+    /// A day of so many plays.
+    #[must_use]
+    pub fn generate(plays: u64) -> Self {
+        let first_day = NaiveDate::from_ymd_opt(2026, 9, 1).expect("a date");
+        let world = Generator::new(&World { plays, days: 1, seed: 7, first_day });
+        let mut text = Vec::new();
+        world.write_day(0, &mut text).expect("memory takes it");
+        let header_end = text.iter().position(|byte| *byte == b'\n').expect("a header") + 1;
+        let columns = Columns::recognise(&text[..header_end - 1]).expect("the format");
+        text.drain(..header_end);
+        let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly.toml");
+        let settings = Settings::load(&pipeline).expect("the project's own settings");
+        Self {
+            date: Date(first_day.to_epoch_days()),
+            text,
+            store: settings.stores["spotify"].clone(),
+            policy: settings.policy,
+            columns,
+            territories: Territories::new(&BTreeMap::new()).expect("no aliases"),
+        }
+    }
+
+    /// Reads the rows, in blocks of the size that a run uses.
+    ///
+    /// # Panics
+    /// If a row of the generator cannot be read.
+    #[must_use]
+    pub fn read(&self) -> Vec<Piece> {
+        let key = ListenerKey::new([1; 32]);
+        let context =
+            Context { store: &self.store, territories: &self.territories, key: &key, wanted: None };
+        let mut reader = StreamsReader::new(self.columns.clone(), context);
+        let mut rest = self.text.as_slice();
+        while !rest.is_empty() {
+            let block = &rest[..rest.len().min(256 << 10)];
+            let end = block.iter().rposition(|byte| *byte == b'\n').expect("a line") + 1;
+            reader.read_block(&rest[..end]);
+            rest = &rest[end..];
+        }
+        let pieces = reader.take_pieces([1; 32]).into_values().collect();
+        assert_eq!(reader.finish().counts.quarantined, 0, "the generator's rows are good");
+        pieces
+    }
+}

@@ -16,14 +16,28 @@ use crate::{exit, nightly};
 /// Writes the inbox, a report a day in parallel, and the truth beside it.
 pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
-    let Generate { plays, days, seed, first_day, .. } = *command;
+    let Generate {
+        plays,
+        days,
+        seed,
+        first_day,
+        ..
+    } = *command;
     let folder = command.out.join("inbox/spotify");
     let truth = command.out.join("truth.tsv");
     if command.out.join("inbox").exists() || truth.exists() {
-        bail!("{} already holds an inbox or a truth file; give another --out", command.out.display());
+        bail!(
+            "{} already holds an inbox or a truth file; give another --out",
+            command.out.display()
+        );
     }
     fs_err::create_dir_all(&folder)?;
-    let world = World::new(&Settings { plays, days, seed, first_day });
+    let world = World::new(&Settings {
+        plays,
+        days,
+        seed,
+        first_day,
+    });
     let dates: Vec<_> = (0_u32..).zip(world.days()).collect();
     let rows: Vec<u64> = dates
         .into_par_iter()
@@ -34,7 +48,10 @@ pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
         })
         .collect::<anyhow::Result<_>>()?;
     let mut file = BufWriter::new(fs_err::File::create_new(&truth)?);
-    world.write_truth(&mut file).and_then(|()| file.flush()).context("cannot write the truth file")?;
+    world
+        .write_truth(&mut file)
+        .and_then(|()| file.flush())
+        .context("cannot write the truth file")?;
     let n_rows = rows.iter().sum::<u64>();
     print(&format!(
         "{} plays in {} reports: {}\nwho the listeners are: {}\n",
@@ -52,7 +69,12 @@ fn write_report(world: &World, index: u32, path: &Path) -> anyhow::Result<u64> {
     }
     let file = BufWriter::new(fs_err::File::create_new(path)?);
     let mut packed = GzEncoder::new(file, Compression::new(6));
-    let rows = world.write_day(index, &mut packed).context("cannot write a report")?;
-    packed.finish().and_then(|mut file| file.flush()).context("cannot write a report")?;
+    let rows = world
+        .write_day(index, &mut packed)
+        .context("cannot write a report")?;
+    packed
+        .finish()
+        .and_then(|mut file| file.flush())
+        .context("cannot write a report")?;
     Ok(rows)
 }

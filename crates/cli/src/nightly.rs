@@ -17,14 +17,18 @@ use crate::progress::Bar;
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     start_threads(common)?;
     let settings = load_settings(command)?;
+    let started = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
         warehouse: command.warehouse.clone(),
         listener_key: command.listener_key_file.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_refused: command.retry_refused,
-        as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
-        owner: owner(),
+        as_of: command
+            .as_of
+            .unwrap_or_else(|| chrono::Utc::now().date_naive()),
+        owner: owner(&started),
+        started,
     };
     let bar = Bar::new();
     let start = Instant::now();
@@ -37,15 +41,27 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     let summary = result?;
     let elapsed = start.elapsed();
     for (stage, time) in &summary.stages {
-        tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
+        tracing::info!(
+            stage,
+            ms = time.as_millis(),
+            "time of a stage, summed over threads"
+        );
     }
-    let night = Night { summary: &summary, elapsed, is_dry_run: command.dry_run };
+    let night = Night {
+        summary: &summary,
+        elapsed,
+        is_dry_run: command.dry_run,
+    };
     print(&match common.format {
         Format::Table => night.to_text(),
         Format::Json => to_json(&night.sheets())?,
         Format::Csv => to_csv(&night.sheets()),
     });
-    Ok(if summary.has_complaints() && !command.dry_run { exit::WITH_COMPLAINTS } else { exit::DONE })
+    Ok(if summary.has_complaints() && !command.dry_run {
+        exit::WITH_COMPLAINTS
+    } else {
+        exit::DONE
+    })
 }
 
 /// Threads for all parallel work of the process.
@@ -61,16 +77,24 @@ fn load_settings(command: &Nightly) -> anyhow::Result<Settings> {
     Settings::load(&command.pipeline).map_err(|errors| {
         let lines: Vec<String> = errors
             .into_iter()
-            .map(|error| anyhow::Error::from(error).chain().map(ToString::to_string).collect::<Vec<_>>().join(": "))
+            .map(|error| {
+                anyhow::Error::from(error)
+                    .chain()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(": ")
+            })
             .collect();
         anyhow!("the settings are not usable:\n  {}", lines.join("\n  "))
     })
 }
 
-fn owner() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let start = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ");
-    format!("process {} on {host}, since {start}", std::process::id())
+fn owner(started: &str) -> String {
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    format!("process {} on {host}, since {started}", std::process::id())
 }
 
 /// The exit code of an error.
@@ -93,19 +117,31 @@ impl Night<'_> {
     fn to_text(&self) -> String {
         let summary = self.summary;
         let sentence = match (self.is_dry_run, summary.snapshot) {
-            (true, _) if summary.rebuilt.is_empty() => "Nothing to do: no report is new.".to_owned(),
+            (true, _) if summary.rebuilt.is_empty() => {
+                "Nothing to do: no report is new.".to_owned()
+            }
             (true, _) => "Nothing was written. A run without --dry-run would do this:".to_owned(),
             (false, Some(number)) => format!("Published snapshot {number}."),
             (false, None) => "Nothing new, nothing published.".to_owned(),
         };
         let sheets = self.sheets();
-        let tables: Vec<String> =
-            sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
+        let tables: Vec<String> = sheets
+            .iter()
+            .filter(|sheet| !sheet.is_empty())
+            .map(Sheet::to_text)
+            .collect();
         format!("{sentence}\n\n{}", tables.join("\n"))
     }
 
     fn sheets(&self) -> Vec<Sheet> {
-        vec![self.totals(), self.outcomes(), self.refused(), self.quarantined(), self.left(), self.plan()]
+        vec![
+            self.totals(),
+            self.outcomes(),
+            self.refused(),
+            self.quarantined(),
+            self.left(),
+            self.plan(),
+        ]
     }
 
     fn totals(&self) -> Sheet {
@@ -121,13 +157,21 @@ impl Night<'_> {
         push("rows taken in or quarantined", summary.rows_taken_in());
         push("partitions built", summary.rebuilt.len() as u64);
         if summary.spilled_files != 0 {
-            push("files put on disk for want of memory", summary.spilled_files);
+            push(
+                "files put on disk for want of memory",
+                summary.spilled_files,
+            );
         }
         let seconds = self.elapsed.as_secs_f64();
         sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
-        let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        let millis = u64::try_from(self.elapsed.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
         let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
-        sheet.push(vec!["plays per second".to_owned(), grouped(per_second.into())]);
+        sheet.push(vec![
+            "plays per second".to_owned(),
+            grouped(per_second.into()),
+        ]);
         sheet
     }
 
@@ -137,7 +181,13 @@ impl Night<'_> {
         for ((verdict, reason), (rows, plays)) in &self.summary.outcomes {
             let reason = reason.map_or("", |reason| reason.as_str());
             let numbers = [grouped((*rows).into()), grouped((*plays).into())];
-            sheet.push([vec![verdict.as_str().to_owned(), reason.to_owned()], numbers.to_vec()].concat());
+            sheet.push(
+                [
+                    vec![verdict.as_str().to_owned(), reason.to_owned()],
+                    numbers.to_vec(),
+                ]
+                .concat(),
+            );
         }
         sheet
     }
@@ -145,16 +195,28 @@ impl Night<'_> {
     fn refused(&self) -> Sheet {
         let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
         for report in &self.summary.refused {
-            sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
+            sheet.push(vec![
+                report.file.clone(),
+                report.reason.clone(),
+                report.detail.clone(),
+            ]);
         }
         sheet
     }
 
     fn quarantined(&self) -> Sheet {
         let columns = ["file", "#quarantined", "#of rows"];
-        let mut sheet = Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
+        let mut sheet = Sheet::new(
+            "quarantined",
+            "Quarantined rows (table `quarantine`)",
+            &columns,
+        );
         for (file, quarantined, rows) in &self.summary.quarantined {
-            sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
+            sheet.push(vec![
+                file.clone(),
+                grouped((*quarantined).into()),
+                grouped((*rows).into()),
+            ]);
         }
         sheet
     }
@@ -170,7 +232,10 @@ impl Night<'_> {
             sheet.push(vec![file.clone(), what.to_owned()]);
         }
         for file in &self.summary.passed_over {
-            sheet.push(vec![file.clone(), "passed over: a link, or a name that the pipeline ignores".to_owned()]);
+            sheet.push(vec![
+                file.clone(),
+                "passed over: a link, or a name that the pipeline ignores".to_owned(),
+            ]);
         }
         sheet
     }

@@ -14,7 +14,9 @@ pub(crate) struct Bar {
 impl Bar {
     /// No bar yet.
     pub(crate) fn new() -> Self {
-        Self { bar: Mutex::new(ProgressBar::hidden()) }
+        Self {
+            bar: Mutex::new(ProgressBar::hidden()),
+        }
     }
 
     /// Clears the bar away.

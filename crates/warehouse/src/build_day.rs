@@ -82,9 +82,15 @@ impl DayBuilder<'_> {
     /// # Errors
     /// [`PartitionError`].
     pub fn build(&self, task: &DayTask<'_>) -> Result<BuiltDay, PartitionError> {
-        let segments = task.segments.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
+        let segments = task
+            .segments
+            .lock()
+            .map(|mut s| std::mem::take(&mut *s))
+            .unwrap_or_default();
         let n_rows: usize = segments.values().flatten().map(Segment::n_rows).sum();
-        let n_shares = (n_rows * WORK_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(1, BUCKETS);
+        let n_shares = (n_rows * WORK_BYTES_PER_PLAY)
+            .div_ceil(self.work_bytes_max)
+            .clamp(1, BUCKETS);
         let mut writer = PartitionWriter::new(
             task.folder.clone(),
             self.layout,
@@ -101,14 +107,21 @@ impl DayBuilder<'_> {
         let n_judged: u64 = outcomes.values().map(|(rows, _)| rows).sum();
         if (n_written, n_judged) != (n_rows as u64, n_rows as u64) {
             let message = format!("{n_rows} in, {n_judged} judged, {n_written} written");
-            return Err(PartitionError::NotConserved { path: task.folder.clone(), message });
+            return Err(PartitionError::NotConserved {
+                path: task.folder.clone(),
+                message,
+            });
         }
         let trends = self
             .stages
             .encode
             .time(|| KeptTrends::new(task.day, trends, self.trends_layout))
             .map_err(PartitionError::parquet(&task.folder))?;
-        Ok(BuiltDay { files, trends, outcomes })
+        Ok(BuiltDay {
+            files,
+            trends,
+            outcomes,
+        })
     }
 
     fn build_at_once(
@@ -131,7 +144,11 @@ impl DayBuilder<'_> {
         }
         let (plays, order) = self.judge(task, pieces);
         let (trends, encoded) = rayon::join(
-            || self.stages.aggregate.time(|| sum_trends(&plays, &order, self.policy)),
+            || {
+                self.stages
+                    .aggregate
+                    .time(|| sum_trends(&plays, &order, self.policy))
+            },
             || self.encode(task, &plays, &order, writer),
         );
         encoded?;
@@ -140,7 +157,9 @@ impl DayBuilder<'_> {
 
     fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
         let mut plays = self.stages.join.time(|| join_in_row_order(pieces));
-        self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
+        self.stages
+            .judge
+            .time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
         let order = self.stages.sort.time(|| order_by_track(&plays));
         (plays, order)
     }
@@ -180,7 +199,11 @@ impl DayBuilder<'_> {
                 }
             }
             let (plays, order) = self.judge(task, pieces);
-            parts.push(self.stages.aggregate.time(|| sum_trends(&plays, &order, self.policy)));
+            parts.push(
+                self.stages
+                    .aggregate
+                    .time(|| sum_trends(&plays, &order, self.policy)),
+            );
             for (outcome, (rows, n_plays)) in count_outcomes(&plays, self.policy) {
                 let sums = outcomes.entry(outcome).or_default();
                 *sums = (sums.0 + rows, sums.1 + n_plays);

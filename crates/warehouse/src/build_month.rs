@@ -69,7 +69,11 @@ impl KeptTrends {
             groups.push(encode_trends(&rows, &layout.schema)?);
         }
         let n_plays = trends.rows.iter().map(|trend| trend.plays).sum();
-        Ok(Self::Encoded { groups, n_rows, n_plays })
+        Ok(Self::Encoded {
+            groups,
+            n_rows,
+            n_plays,
+        })
     }
 
     /// Number of rows.
@@ -96,11 +100,18 @@ impl KeptTrends {
             Self::Rows(trends) => return Ok(trends),
             Self::Encoded { groups, .. } => groups,
         };
-        let nothing = Provenance { inputs: String::new(), policy: String::new() };
+        let nothing = Provenance {
+            inputs: String::new(),
+            policy: String::new(),
+        };
         let mut file = TableFile::new(Vec::new(), layout, &nothing)?;
         groups.into_iter().try_for_each(|group| file.push(group))?;
         let mut days = BTreeMap::new();
-        read_rows(Bytes::from(file.finish()?), &BTreeSet::from([date]), &mut days)?;
+        read_rows(
+            Bytes::from(file.finish()?),
+            &BTreeSet::from([date]),
+            &mut days,
+        )?;
         Ok(days.remove(&date).unwrap_or_default())
     }
 }
@@ -122,9 +133,15 @@ pub fn build_month(
     let mut kept = Vec::new();
     for (place, (date, trends)) in days.into_iter().enumerate() {
         // What was encoded by itself stays so only if no earlier date runs into its row group.
-        let shares = groups.iter().any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
+        let shares = groups
+            .iter()
+            .any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
         let trends = if shares {
-            KeptTrends::Rows(trends.into_rows(date, layout).map_err(PartitionError::parquet(&folder))?)
+            KeptTrends::Rows(
+                trends
+                    .into_rows(date, layout)
+                    .map_err(PartitionError::parquet(&folder))?,
+            )
         } else {
             trends
         };
@@ -168,11 +185,16 @@ fn month_rows<'a>(
     trends: &'a DayTrends,
     range: &Range<usize>,
 ) -> impl Iterator<Item = MonthRow<'a>> {
-    trends.rows[range.clone()].iter().map(move |trend| MonthRow {
-        date,
-        trend,
-        store_track: trends.store_tracks.get(trend.store_track as usize).map(|text| &**text),
-    })
+    trends.rows[range.clone()]
+        .iter()
+        .map(move |trend| MonthRow {
+            date,
+            trend,
+            store_track: trends
+                .store_tracks
+                .get(trend.store_track as usize)
+                .map(|text| &**text),
+        })
 }
 
 /// Parts of dates (place and rows) by row group. A pure function of the dates' numbers of rows.
@@ -221,7 +243,10 @@ fn read_rows(
     wanted: &BTreeSet<Day>,
     days: &mut BTreeMap<Day, DayTrends>,
 ) -> Result<(), ParquetError> {
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(1 << 16).build()? {
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?
+        .with_batch_size(1 << 16)
+        .build()?
+    {
         read_batch(&batch?, wanted, days)
             .ok_or_else(|| ParquetError::General("not a file of trends_daily".to_owned()))?;
     }
@@ -235,12 +260,22 @@ fn read_batch(
 ) -> Option<()> {
     let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?);
     let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
-    let dates = batch.column_by_name("date")?.as_primitive_opt::<Date32Type>()?;
-    let (months, isrcs, store_tracks) = (texts("listened_month")?, texts("isrc")?, texts("store_track")?);
+    let dates = batch
+        .column_by_name("date")?
+        .as_primitive_opt::<Date32Type>()?;
+    let (months, isrcs, store_tracks) = (
+        texts("listened_month")?,
+        texts("isrc")?,
+        texts("store_track")?,
+    );
     let (upcs, territories, tiers) = (texts("upc")?, texts("territory")?, texts("tier")?);
     let offlines = batch.column_by_name("offline")?.as_boolean_opt()?;
     let (verdicts, reasons) = (texts("verdict")?, texts("reason")?);
-    let (plays, played, listeners) = (numbers("plays")?, numbers("played_ms")?, numbers("listeners")?);
+    let (plays, played, listeners) = (
+        numbers("plays")?,
+        numbers("played_ms")?,
+        numbers("listeners")?,
+    );
     for row in 0..batch.num_rows() {
         let day = Day(dates.value(row));
         if !wanted.contains(&day) {
@@ -262,9 +297,13 @@ fn read_batch(
             territory: text(territories)
                 .and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok())
                 .and_then(|code| Territory::from_packed(u16::from_be_bytes(code))),
-            tier: Tier::ALL.into_iter().find(|tier| tier.as_str() == tiers.value(row))?,
+            tier: Tier::ALL
+                .into_iter()
+                .find(|tier| tier.as_str() == tiers.value(row))?,
             offline: offlines.is_valid(row).then(|| offlines.value(row)),
-            verdict: Verdict::ALL.into_iter().find(|v| v.as_str() == verdicts.value(row))?,
+            verdict: Verdict::ALL
+                .into_iter()
+                .find(|v| v.as_str() == verdicts.value(row))?,
             reason: match text(reasons) {
                 Some(code) => Some(Reason::ALL.into_iter().find(|r| r.as_str() == code)?),
                 None => None,
@@ -279,16 +318,23 @@ fn read_batch(
 
 /// Ids need only be the same for the same name: the encoder looks at names.
 fn store_track_id(trends: &mut DayTrends, name: String) -> u32 {
-    let place = trends.store_tracks.iter().rposition(|known| **known == *name).unwrap_or_else(|| {
-        trends.store_tracks.push(name.into_boxed_str());
-        trends.store_tracks.len() - 1
-    });
+    let place = trends
+        .store_tracks
+        .iter()
+        .rposition(|known| **known == *name)
+        .unwrap_or_else(|| {
+            trends.store_tracks.push(name.into_boxed_str());
+            trends.store_tracks.len() - 1
+        });
     u32::try_from(place).unwrap_or(NONE)
 }
 
 fn read_month(text: &str) -> Option<Month> {
     let (year, month) = text.split_once('-')?;
-    Some(Month { year: year.parse().ok()?, month: month.parse().ok()? })
+    Some(Month {
+        year: year.parse().ok()?,
+        month: month.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -298,10 +344,17 @@ mod tests {
     #[test]
     fn row_groups_end_with_a_date_that_makes_them_large_enough() {
         let (small, large) = (ROW_GROUP_ROWS_MIN - 1, ROW_GROUP_ROWS_MIN);
-        assert_eq!(plan_row_groups(&[large, large]), [vec![(0, 0..large)], vec![(1, 0..large)]]);
+        assert_eq!(
+            plan_row_groups(&[large, large]),
+            [vec![(0, 0..large)], vec![(1, 0..large)]]
+        );
         assert_eq!(
             plan_row_groups(&[small, 1, small, small, 3]),
-            [vec![(0, 0..small), (1, 0..1)], vec![(2, 0..small), (3, 0..small)], vec![(4, 0..3)]]
+            [
+                vec![(0, 0..small), (1, 0..1)],
+                vec![(2, 0..small), (3, 0..small)],
+                vec![(4, 0..3)]
+            ]
         );
         assert_eq!(plan_row_groups(&[0, 0]), [const { Vec::new() }; 0]);
     }
@@ -313,7 +366,10 @@ mod tests {
             groups,
             [
                 vec![(0, 0..5), (1, 0..ROW_GROUP_ROWS_MAX - 5)],
-                vec![(1, ROW_GROUP_ROWS_MAX - 5..ROW_GROUP_ROWS_MAX + 10), (2, 0..2)]
+                vec![
+                    (1, ROW_GROUP_ROWS_MAX - 5..ROW_GROUP_ROWS_MAX + 10),
+                    (2, 0..2)
+                ]
             ]
         );
     }

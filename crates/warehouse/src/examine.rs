@@ -12,7 +12,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use crate::config::Settings;
 use crate::durable::DiskError;
 use crate::held::{Holder, Segment};
-use crate::report_source::{End, Packing, read_through};
+use crate::report_source::{End, Pace, Packing, read_through};
 use crate::stages::Stages;
 
 /// What examining needs to know beside the file.
@@ -27,6 +27,8 @@ pub struct Examiner<'a> {
     /// Plays of one report that are kept in memory with their words before they are handed to the
     /// holder, in bytes.
     pub segment_bytes_max: usize,
+    /// Whether a report is unpacked in a thread of its own.
+    pub pace: Pace,
     /// Where the time goes.
     pub stages: &'a Stages,
 }
@@ -77,7 +79,11 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, column: None, detail: detail.into() }
+        Self {
+            code,
+            column: None,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -94,7 +100,7 @@ impl Examiner<'_> {
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examined, DiskError> {
         let mut reading = Reading::new(*self, store_folder, wanted);
-        let end = read_through(path, self.stages, |block| reading.take(block))?;
+        let end = read_through(path, self.pace, self.stages, |block| reading.take(block))?;
         if let Some(error) = reading.error.take() {
             return Err(error);
         }
@@ -107,7 +113,10 @@ impl Examiner<'_> {
                 counts: None,
                 day_rows: BTreeMap::new(),
                 bad_rows: Vec::new(),
-                refusal: Some(Refusal::new("corrupt", format!("cannot be unpacked: {detail}"))),
+                refusal: Some(Refusal::new(
+                    "corrupt",
+                    format!("cannot be unpacked: {detail}"),
+                )),
                 days: BTreeMap::new(),
             }))),
             End::Whole { hash, packing } => reading.finish(hash, packing).map(Examined::Report),
@@ -138,7 +147,14 @@ impl<'a> Reading<'a> {
         wanted: Option<&'a BTreeSet<Day>>,
     ) -> Self {
         let (state, days) = (State::Start, BTreeMap::new());
-        Self { examiner, store_folder, wanted, state, days, error: None }
+        Self {
+            examiner,
+            store_folder,
+            wanted,
+            state,
+            days,
+            error: None,
+        }
     }
 
     fn take(&mut self, block: &[u8]) {
@@ -176,7 +192,10 @@ impl<'a> Reading<'a> {
             return Err(Refusal::new("store_mismatch", detail));
         }
         let Some(store) = settings.stores.get(spotify_streams::STORE) else {
-            let detail = format!("no store file of the pipeline is for `{}`", spotify_streams::STORE);
+            let detail = format!(
+                "no store file of the pipeline is for `{}`",
+                spotify_streams::STORE
+            );
             return Err(Refusal::new("unknown_store", detail));
         };
         let context = Context {
@@ -190,7 +209,9 @@ impl<'a> Reading<'a> {
 
     /// Hands what was read so far to the holder.
     fn seal(&mut self) {
-        let State::Rows(reader) = &mut self.state else { return };
+        let State::Rows(reader) = &mut self.state else {
+            return;
+        };
         // The report's hash is known at its end only; whoever joins the pieces sets it.
         for (day, piece) in reader.take_pieces([0; 32]) {
             match self.examiner.holder.hold(piece) {
@@ -200,7 +221,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn finish(mut self, hash: [u8; 32], packing: Packing) -> Result<Box<ExaminedReport>, DiskError> {
+    fn finish(
+        mut self,
+        hash: [u8; 32],
+        packing: Packing,
+    ) -> Result<Box<ExaminedReport>, DiskError> {
         self.seal();
         if let Some(error) = self.error {
             return Err(error);
@@ -216,12 +241,14 @@ impl<'a> Reading<'a> {
             days: self.days,
         };
         match self.state {
-            State::Start => report.refusal = Some(Refusal::new("empty_file", "the report has no bytes")),
+            State::Start => {
+                report.refusal = Some(Refusal::new("empty_file", "the report has no bytes"))
+            }
             State::Refused(refusal) => report.refusal = Some(refusal),
             State::Rows(reader) => {
                 let reading = reader.finish();
-                let bad_rows_max = self.examiner.settings.stores[spotify_streams::STORE]
-                    .bad_rows_max_basis_points;
+                let bad_rows_max =
+                    self.examiner.settings.stores[spotify_streams::STORE].bad_rows_max_basis_points;
                 report.format = Some(spotify_streams::FORMAT);
                 report.refusal = too_many_bad_rows(&reading.counts, bad_rows_max);
                 report.counts = Some(reading.counts);

@@ -135,7 +135,15 @@ impl From<Counts> for ReportCounts {
             aliased_territory,
             unmapped_tier,
         } = counts;
-        Self { rows, quarantined, bad_isrc, bad_upc, bad_territory, aliased_territory, unmapped_tier }
+        Self {
+            rows,
+            quarantined,
+            bad_isrc,
+            bad_upc,
+            bad_territory,
+            aliased_territory,
+            unmapped_tier,
+        }
     }
 }
 
@@ -149,7 +157,9 @@ impl ReportEntry {
     /// Month of the earliest counted date (`YYYY-MM`), or `unknown`.
     #[must_use]
     pub fn first_month(&self) -> &str {
-        self.first_date.as_deref().map_or("unknown", |date| &date[..7])
+        self.first_date
+            .as_deref()
+            .map_or("unknown", |date| &date[..7])
     }
 
     /// The store's name as a part of a file name.

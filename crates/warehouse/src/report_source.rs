@@ -73,8 +73,13 @@ impl FileState {
     pub fn of(path: &Path) -> Result<Self, DiskError> {
         let metadata = std::fs::metadata(path).at("look at", path)?;
         let modified = metadata.modified().at("look at", path)?;
-        let since = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        Ok(Self { size_bytes: metadata.len(), modified_ns: i64::try_from(since).unwrap_or(i64::MAX) })
+        let since = modified
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |d| d.as_nanos());
+        Ok(Self {
+            size_bytes: metadata.len(),
+            modified_ns: i64::try_from(since).unwrap_or(i64::MAX),
+        })
     }
 }
 
@@ -95,9 +100,21 @@ pub enum End {
         /// What the decoder said.
         detail: String,
     },
-    /// The reader wanted no more of it; the rest was hashed only.
+    /// The file changed while it was read.
     Growing,
 }
+
+/// Whether unpacking runs beside reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// In one thread: where there is a report for every thread, each block stays in one core's cache.
+    Alone,
+    /// Unpacking and hashing in a thread of their own: where threads would be idle otherwise.
+    Beside,
+}
+
+/// Blocks that may wait between unpacking and reading.
+const BLOCKS_WAITING: usize = 8;
 
 /// Reads a file through, calling `take` with each block of whole lines (the last one may lack its
 /// line end).
@@ -106,20 +123,25 @@ pub enum End {
 /// [`DiskError`] if the file itself cannot be read; what is wrong inside it is an [`End`].
 pub fn read_through(
     path: &Path,
+    pace: Pace,
     stages: &Stages,
     mut take: impl FnMut(&[u8]),
 ) -> Result<End, DiskError> {
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
     let file = File::open(path).at("open", path)?;
-    let watched = Watched { file, failed: &failed, stages };
+    let watched = Watched {
+        file,
+        failed: &failed,
+        stages,
+    };
     let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
     let packing = Packing::of(source.fill_buf().at("read", path)?);
-    let result = match packing {
-        Packing::Plain => pump(source, stages, &mut take),
-        Packing::Gzip => pump(flate2::bufread::MultiGzDecoder::new(source), stages, &mut take),
-        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
-            .and_then(|decoder| pump(decoder, stages, &mut take)),
+    let result = match pace {
+        Pace::Alone => unpack(source, packing, stages, |block| {
+            stages.parse.time(|| take(block))
+        }),
+        Pace::Beside => unpack_beside(source, packing, stages, take),
     };
     if FileState::of(path)? != before {
         return Ok(End::Growing);
@@ -127,7 +149,10 @@ pub fn read_through(
     match result {
         Ok(hash) => Ok(End::Whole { hash, packing }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
-        Err(error) => Ok(End::Corrupt { hash: hash_as_is(path)?, detail: error.to_string() }),
+        Err(error) => Ok(End::Corrupt {
+            hash: hash_as_is(path)?,
+            detail: error.to_string(),
+        }),
     }
 }
 
@@ -160,9 +185,59 @@ impl Read for Watched<'_> {
         let result = self.file.read(buffer);
         self.stages.read.add(start.elapsed());
         if let Err(error) = &result {
-            self.failed.fetch_or(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed);
+            self.failed.fetch_or(
+                error.kind() != io::ErrorKind::Interrupted,
+                Ordering::Relaxed,
+            );
         }
         result
+    }
+}
+
+/// Unpacks in a thread of its own; `take` runs in this one.
+fn unpack_beside(
+    source: impl BufRead + Send,
+    packing: Packing,
+    stages: &Stages,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<[u8; 32]> {
+    let (full, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS_WAITING);
+    let (empty, used) = std::sync::mpsc::channel::<Vec<u8>>();
+    std::thread::scope(|scope| {
+        let unpacking = scope.spawn(move || {
+            unpack(source, packing, stages, |block| {
+                let mut copy = used.try_recv().unwrap_or_default();
+                copy.clear();
+                copy.extend_from_slice(block);
+                // Fails only where the reading side has panicked, which ends both.
+                drop(full.send(copy));
+            })
+        });
+        for block in blocks {
+            stages.parse.time(|| take(&block));
+            drop(empty.send(block));
+        }
+        unpacking
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn unpack(
+    source: impl BufRead,
+    packing: Packing,
+    stages: &Stages,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<[u8; 32]> {
+    match packing {
+        Packing::Plain => pump(source, stages, &mut take),
+        Packing::Gzip => pump(
+            flate2::bufread::MultiGzDecoder::new(source),
+            stages,
+            &mut take,
+        ),
+        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
+            .and_then(|decoder| pump(decoder, stages, &mut take)),
     }
 }
 
@@ -190,12 +265,10 @@ fn pump(
         hasher.update(&buffer[filled..filled + n_bytes]);
         stages.hash.add(start.elapsed());
         let end = filled + n_bytes;
-        let start = Instant::now();
         if n_bytes == 0 {
             if 0 < end {
                 take(&buffer[..end]);
             }
-            stages.parse.add(start.elapsed());
             return Ok(hasher.finalize().into());
         }
         match memchr::memrchr(b'\n', &buffer[..end]) {
@@ -208,7 +281,6 @@ fn pump(
             }
             None => filled = end,
         }
-        stages.parse.add(start.elapsed());
     }
 }
 

@@ -36,10 +36,15 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     }
     for texts in [&words.sources, &words.devices] {
         write_number(texts.len() as u64, out)?;
-        texts.iter().try_for_each(|text| write_text(Some(text), out))?;
+        texts
+            .iter()
+            .try_for_each(|text| write_text(Some(text), out))?;
     }
     write_number(plays.reports.len() as u64, out)?;
-    plays.reports.iter().try_for_each(|report| out.write_all(report))?;
+    plays
+        .reports
+        .iter()
+        .try_for_each(|report| out.write_all(report))?;
     write_number(plays.marks.len() as u64, out)?;
     for mark in &plays.marks {
         write_number(mark.reason as u64, out)?;
@@ -86,11 +91,25 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
             threshold: read_optional(source)?,
         })
     })?;
-    Ok(Plays { rows, words: Words { tracks, listeners, products, sources, devices }, reports, marks })
+    Ok(Plays {
+        rows,
+        words: Words {
+            tracks,
+            listeners,
+            products,
+            sources,
+            devices,
+        },
+        reports,
+        marks,
+    })
 }
 
 fn torn() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a block of plays on disk is damaged")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a block of plays on disk is damaged",
+    )
 }
 
 fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
@@ -126,10 +145,14 @@ fn read_optional(source: &mut impl Read) -> io::Result<Option<i64>> {
 }
 
 fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
-    let Some(length) = read_length(source)?.checked_sub(1) else { return Ok(None) };
+    let Some(length) = read_length(source)?.checked_sub(1) else {
+        return Ok(None);
+    };
     let mut bytes = vec![0; length];
     source.read_exact(&mut bytes)?;
-    String::from_utf8(bytes).map(|text| Some(text.into_boxed_str())).map_err(|_| torn())
+    String::from_utf8(bytes)
+        .map(|text| Some(text.into_boxed_str()))
+        .map_err(|_| torn())
 }
 
 fn read_list<R: Read, T>(

@@ -1,1 +1,17 @@
-//! stub
+//! The program as a person runs it: each test has a folder of its own, runs the binary on small
+//! reports that it writes itself, and reads what was printed and published.
+
+mod case;
+mod report;
+mod tables;
+
+mod bad_reports;
+mod bad_rows;
+mod command_line;
+mod crash;
+mod damage;
+mod exit_codes;
+mod golden;
+mod inbox;
+mod purity;
+mod readme;

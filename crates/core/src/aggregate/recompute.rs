@@ -24,7 +24,8 @@ const SUMS: [&str; 3] = ["plays", "played_ms", "listeners"];
 pub fn with_listened_day(plays: LazyFrame) -> LazyFrame {
     const MS_PER_DAY: i64 = 86_400_000;
     let ms = || col("listened_at").cast(DataType::Int64);
-    let day = (ms() - ((ms() % lit(MS_PER_DAY)) + lit(MS_PER_DAY)) % lit(MS_PER_DAY)) / lit(MS_PER_DAY);
+    let day =
+        (ms() - ((ms() % lit(MS_PER_DAY)) + lit(MS_PER_DAY)) % lit(MS_PER_DAY)) / lit(MS_PER_DAY);
     plays.with_column(day.cast(DataType::Int64).alias("listened_day"))
 }
 
@@ -37,7 +38,10 @@ pub fn recompute_trends(plays: LazyFrame, months: LazyFrame) -> LazyFrame {
     let mut join = JoinArgs::new(JoinType::Inner);
     join.validation = JoinValidation::ManyToOne;
     let known = |sum: Expr, of: &str| {
-        when(col(of).count().gt(lit(0_u32))).then(sum).otherwise(lit(NULL)).cast(DataType::Int64)
+        when(col(of).count().gt(lit(0_u32)))
+            .then(sum)
+            .otherwise(lit(NULL))
+            .cast(DataType::Int64)
     };
     with_listened_day(plays)
         .join(months, day(), day(), join)
@@ -62,7 +66,14 @@ pub fn differing_groups(one: LazyFrame, other: LazyFrame) -> PolarsResult<LazyFr
     // Each side's sums count with opposite signs; nulls become -1, which no sum is.
     let signed = |frame: LazyFrame, sign: i64| {
         let sums = SUMS.map(|name| (col(name).fill_null(lit(-1_i64)) * lit(sign)).alias(name));
-        frame.select([GRAIN.map(col).to_vec(), sums.to_vec(), vec![lit(sign).alias("side")]].concat())
+        frame.select(
+            [
+                GRAIN.map(col).to_vec(),
+                sums.to_vec(),
+                vec![lit(sign).alias("side")],
+            ]
+            .concat(),
+        )
     };
     let both = concat([signed(one, 1), signed(other, -1)], UnionArgs::default())?;
     let differs = ["plays", "played_ms", "listeners", "side"]

@@ -103,11 +103,14 @@ pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
         }
         summing.end_track(&plays.words.tracks[first.track as usize]);
     }
-    let mut rows = Vec::with_capacity(summing.by_month.values().map(Vec::len).sum());
-    for month in summing.by_month.into_values() {
-        rows.extend_from_slice(&month);
+    // The last month is nearly all of it: the earlier ones are put before it, it is not copied.
+    let mut months: Vec<Vec<Trend>> = summing.by_month.into_values().collect();
+    let mut rows = months.pop().unwrap_or_default();
+    rows.splice(0..0, months.into_iter().flatten());
+    DayTrends {
+        rows,
+        store_tracks: summing.store_tracks,
     }
-    DayTrends { rows, store_tracks: summing.store_tracks }
 }
 
 /// A play as its group sees it.
@@ -137,9 +140,14 @@ struct Summing {
 
 impl Summing {
     fn new(plays: &Plays, policy: &Policy) -> Self {
-        let Words { tracks, products, .. } = &plays.words;
+        let Words {
+            tracks, products, ..
+        } = &plays.words;
         Self {
-            upcs: tracks.iter().map(|track| track.upc.map_or(UPC_NONE, Upc::packed)).collect(),
+            upcs: tracks
+                .iter()
+                .map(|track| track.upc.map_or(UPC_NONE, Upc::packed))
+                .collect(),
             tiers: products.iter().map(|product| product.tier as u8).collect(),
             summands: Vec::new(),
             by_month: BTreeMap::new(),
@@ -155,7 +163,11 @@ impl Summing {
         if self.month.0 != day {
             self.month = (day, month_number(day.month()));
         }
-        let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
+        let territory = if play.territory == 0 {
+            TERRITORY_NONE
+        } else {
+            play.territory
+        };
         let reason = plays.mark(play).map_or(0, |mark| mark.reason as u8);
         let group = u128::from(self.month.1) << (UPC_BITS + 26)
             | u128::from(self.upcs[play.track as usize]) << 26
@@ -200,7 +212,9 @@ struct Outcomes {
 impl Outcomes {
     fn new(policy: &Policy) -> Self {
         let reasons = Reason::ALL.iter().copied().map(Some).chain([None]);
-        let mut by_rank: Vec<_> = reasons.map(|reason| (policy.verdict(reason), reason)).collect();
+        let mut by_rank: Vec<_> = reasons
+            .map(|reason| (policy.verdict(reason), reason))
+            .collect();
         by_rank.sort_by_key(|(verdict, reason)| (*verdict, reason.is_none(), *reason));
         let mut rank_of = [0; Reason::ALL.len() + 1];
         for (rank, (_, reason)) in (0_u8..).zip(&by_rank) {
@@ -241,7 +255,9 @@ impl Outcomes {
             reason,
             plays: group.iter().map(|summand| i64::from(summand.plays)).sum(),
             played_ms: known().next().map(|_| known().map(played).sum()).into(),
-            listeners: (n_listeners != 0).then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX)).into(),
+            listeners: (n_listeners != 0)
+                .then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX))
+                .into(),
         };
         (month, trend)
     }
@@ -250,8 +266,10 @@ impl Outcomes {
 /// Adds up the trends of disjoint sets of listeners of one date.
 #[must_use]
 pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
-    let mut store_tracks: Vec<Box<str>> =
-        parts.iter().flat_map(|part| part.store_tracks.iter().cloned()).collect();
+    let mut store_tracks: Vec<Box<str>> = parts
+        .iter()
+        .flat_map(|part| part.store_tracks.iter().cloned())
+        .collect();
     store_tracks.sort_unstable();
     store_tracks.dedup();
     let mut rows = Vec::with_capacity(parts.iter().map(|part| part.rows.len()).sum());
@@ -259,7 +277,10 @@ pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
         rows.extend(part.rows.into_iter().map(|row| {
             let name = part.store_tracks.get(row.store_track as usize);
             let id = name.and_then(|name| store_tracks.binary_search(name).ok());
-            Trend { store_track: id.and_then(|id| u32::try_from(id).ok()).unwrap_or(NONE), ..row }
+            Trend {
+                store_track: id.and_then(|id| u32::try_from(id).ok()).unwrap_or(NONE),
+                ..row
+            }
         }));
     }
     rows.sort_unstable_by_key(order_key);
@@ -277,9 +298,28 @@ pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
 
 /// What a row is sorted by inside its date: the grain, nulls last.
 fn order_key(row: &Trend) -> impl Ord + use<> {
-    let recording = (row.listened_month, row.isrc.is_none(), row.isrc, row.store_track);
-    let place = (row.upc.is_none(), row.upc, row.territory.is_none(), row.territory, row.tier);
-    (recording, place, row.offline.is_none(), row.offline, row.verdict, row.reason.is_none(), row.reason)
+    let recording = (
+        row.listened_month,
+        row.isrc.is_none(),
+        row.isrc,
+        row.store_track,
+    );
+    let place = (
+        row.upc.is_none(),
+        row.upc,
+        row.territory.is_none(),
+        row.territory,
+        row.tier,
+    );
+    (
+        recording,
+        place,
+        row.offline.is_none(),
+        row.offline,
+        row.verdict,
+        row.reason.is_none(),
+        row.reason,
+    )
 }
 
 #[cfg(test)]

@@ -27,14 +27,21 @@ pub fn mark_duplicates(heard: &mut [Heard], clock: Clock, mut take: impl FnMut(&
 }
 
 fn group_key(heard: &Heard) -> (u32, i64, u8, u32) {
-    (heard.track, heard.listened_at_ms, heard.exact, heard.played_ms)
+    (
+        heard.track,
+        heard.listened_at_ms,
+        heard.exact,
+        heard.played_ms,
+    )
 }
 
 /// Rows of a group stand in order of report and row.
 fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)) {
     let by_report = || group.chunk_by(|a, b| a.report == b.report);
     // `max_by_key` returns the last of equals, the smallest hash is the first: so it goes from behind.
-    let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else { return };
+    let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else {
+        return;
+    };
     let kept = &most[..most.len().min(rows_that_fit(&group[0], clock))];
     let mark = Mark {
         reason: Reason::Duplicate,
@@ -54,6 +61,8 @@ fn rows_that_fit(heard: &Heard, clock: Clock) -> usize {
     match heard.played_ms {
         0 | NONE => 1,
         _ if heard.exact == 1 => 1,
-        played_ms => usize::try_from(step_ms / u64::from(played_ms)).unwrap_or(usize::MAX).max(1),
+        played_ms => usize::try_from(step_ms / u64::from(played_ms))
+            .unwrap_or(usize::MAX)
+            .max(1),
     }
 }

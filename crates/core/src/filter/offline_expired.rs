@@ -11,7 +11,12 @@ use crate::vocabulary::verdict::Reason;
 /// Judges a play by its age when it was counted. Measured: days; threshold: days still accepted.
 #[must_use]
 #[inline]
-pub fn judge_age(offline: u8, listened: Day, counted: Day, policy: &OfflineExpired) -> Option<Mark> {
+pub fn judge_age(
+    offline: u8,
+    listened: Day,
+    counted: Day,
+    policy: &OfflineExpired,
+) -> Option<Mark> {
     let days = i64::from(counted.0) - i64::from(listened.0);
     let days_max = i64::from(policy.days_max);
     (offline == OFFLINE && days_max < days).then_some(Mark {

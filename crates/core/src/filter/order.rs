@@ -33,7 +33,11 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
         rest: Vec::new(),
         marks: Marks { plays },
     };
-    let ByListener { mut heard, ends, without } = layout;
+    let ByListener {
+        mut heard,
+        ends,
+        without,
+    } = layout;
     let mut start = 0;
     for end in ends {
         judge.judge_listener(&mut heard[start..end as usize]);
@@ -57,7 +61,11 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
 /// Below this many plays in a day none of rules 4 and 6 to 8 can apply.
 fn plays_min(policy: &Policy) -> i64 {
     let volume_min = policy.impossible_volume.plays_max.saturating_add(1);
-    let others = [policy.low_variety.plays_min, policy.repeater.plays_min, policy.short_cluster.plays_min];
+    let others = [
+        policy.low_variety.plays_min,
+        policy.repeater.plays_min,
+        policy.short_cluster.plays_min,
+    ];
     i64::from(others.into_iter().fold(volume_min, u32::min))
 }
 
@@ -88,7 +96,9 @@ impl ByListener {
         }
         let mut heard = vec![Heard::default(); n_heard as usize];
         for (place, play) in (0_u32..).zip(&plays.rows) {
-            let Some(next) = ends.get_mut(play.listener as usize) else { continue };
+            let Some(next) = ends.get_mut(play.listener as usize) else {
+                continue;
+            };
             heard[*next as usize] = Heard {
                 listened_at_ms: play.listened_at_ms,
                 place,
@@ -102,7 +112,11 @@ impl ByListener {
             };
             *next += 1;
         }
-        Self { heard, ends, without }
+        Self {
+            heard,
+            ends,
+            without,
+        }
     }
 }
 
@@ -126,7 +140,8 @@ impl Marks<'_> {
         if self.plays.marks.last() != Some(&mark) {
             self.plays.marks.push(mark);
         }
-        self.plays.rows[place as usize].mark = u32::try_from(self.plays.marks.len()).unwrap_or(NONE);
+        self.plays.rows[place as usize].mark =
+            u32::try_from(self.plays.marks.len()).unwrap_or(NONE);
     }
 
     fn is_marked(&self, place: u32) -> bool {
@@ -146,7 +161,9 @@ impl Judge<'_> {
 
     fn judge_listener(&mut self, heard: &mut [Heard]) {
         let Self { marks, .. } = self;
-        duplicate::mark_duplicates(heard, self.store.clock, |heard, mark| marks.set(heard.place, mark));
+        duplicate::mark_duplicates(heard, self.store.clock, |heard, mark| {
+            marks.set(heard.place, mark)
+        });
         let mut rest = std::mem::take(&mut self.rest);
         rest.clear();
         let is_alone = heard.len() == 1;
@@ -161,7 +178,8 @@ impl Judge<'_> {
         }
         if self.plays_min <= sum_plays(&rest) || self.exceeds_time(&rest) {
             rest.sort_unstable_by_key(|h| (h.day(), h.track, h.listened_at_ms, h.place));
-            rest.chunk_by(|a, b| a.day() == b.day()).for_each(|day| self.judge_day(day));
+            rest.chunk_by(|a, b| a.day() == b.day())
+                .for_each(|day| self.judge_day(day));
         }
         self.rest = rest;
     }
@@ -178,12 +196,15 @@ impl Judge<'_> {
             .or_else(|| impossible_time::judge_day(day, &policy.impossible_time))
             .or_else(|| low_variety::judge_day(day, &policy.low_variety));
         if let Some(mark) = of_all {
-            day.iter().for_each(|heard| self.marks.set(heard.place, mark));
+            day.iter()
+                .for_each(|heard| self.marks.set(heard.place, mark));
             return;
         }
         for track in day.chunk_by(|a, b| a.track == b.track) {
             let marks = &mut self.marks;
-            repeater::judge_track(track, &policy.repeater, |heard, mark| marks.set(heard.place, mark));
+            repeater::judge_track(track, &policy.repeater, |heard, mark| {
+                marks.set(heard.place, mark)
+            });
         }
         if let Some(mark) = short_cluster::judge_day(day, &policy.short_cluster) {
             for heard in day {

@@ -14,7 +14,9 @@ use crate::vocabulary::verdict::Reason;
 pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
     let (mut plays, mut short_plays) = (0_i64, 0_i64);
     for heard in day {
-        let Some(played_ms) = heard.known_played_ms() else { continue };
+        let Some(played_ms) = heard.known_played_ms() else {
+            continue;
+        };
         let is_complete = heard.track_ms != NONE
             && u64::from(heard.track_ms) * u64::from(policy.complete_min_percent)
                 <= u64::from(played_ms) * 100;
@@ -27,7 +29,8 @@ pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
         }
     }
     let share_min = i64::from(policy.share_min_basis_points);
-    let is_cluster = i64::from(policy.plays_min) <= plays && share_min * plays <= short_plays * 10_000;
+    let is_cluster =
+        i64::from(policy.plays_min) <= plays && share_min * plays <= short_plays * 10_000;
     is_cluster.then(|| Mark {
         reason: Reason::ShortCluster,
         measured: Some(short_plays * 10_000 / plays),

@@ -16,20 +16,36 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     pieces.sort_by_key(|piece| piece.report);
     let mut reports: Vec<[u8; 32]> = pieces.iter().map(|piece| piece.report).collect();
     reports.dedup();
-    let n_rows = pieces.iter().flat_map(|piece| &piece.rows).map(Vec::len).sum();
-    let mut rows: Vec<Play> = Vec::with_capacity(n_rows);
     if pieces.len() == 1
         && let Some(piece) = pieces.pop()
     {
-        let Piece { report, rows: chunks, words } = piece;
+        let Piece {
+            report,
+            rows: chunks,
+            words,
+        } = piece;
         match Arc::try_unwrap(words) {
             Ok(words) => {
-                chunks.into_iter().for_each(|chunk| rows.extend_from_slice(&chunk));
-                return Plays { rows, words, reports, marks: Vec::new() };
+                return Plays {
+                    rows: concatenate(chunks),
+                    words,
+                    reports,
+                    marks: Vec::new(),
+                };
             }
-            Err(words) => pieces.push(Piece { report, rows: chunks, words }),
+            Err(words) => pieces.push(Piece {
+                report,
+                rows: chunks,
+                words,
+            }),
         }
     }
+    let n_rows = pieces
+        .iter()
+        .flat_map(|piece| &piece.rows)
+        .map(Vec::len)
+        .sum();
+    let mut rows: Vec<Play> = Vec::with_capacity(n_rows);
     let mut joined = JoinedWords::default();
     let mut report = 0_u16;
     for piece in pieces {
@@ -38,12 +54,30 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
         }
         let mut translation = Translation::new(&piece.words);
         for chunk in piece.rows {
-            rows.extend(chunk.into_iter().map(|play| {
-                Play { report, ..translation.translate(play, &piece.words, &mut joined) }
+            rows.extend(chunk.into_iter().map(|play| Play {
+                report,
+                ..translation.translate(play, &piece.words, &mut joined)
             }));
         }
     }
-    Plays { rows, words: joined.words, reports, marks: Vec::new() }
+    Plays {
+        rows,
+        words: joined.words,
+        reports,
+        marks: Vec::new(),
+    }
+}
+
+/// All chunks as one; a single chunk stays where it is.
+fn concatenate(mut chunks: Vec<Vec<Play>>) -> Vec<Play> {
+    if chunks.len() == 1 {
+        return chunks.pop().unwrap_or_default();
+    }
+    let mut rows = Vec::with_capacity(chunks.iter().map(Vec::len).sum());
+    chunks
+        .into_iter()
+        .for_each(|chunk| rows.extend_from_slice(&chunk));
+    rows
 }
 
 /// Words of several pieces, each once, and where each is found.
@@ -92,19 +126,39 @@ impl Translation {
     pub fn translate(&mut self, mut play: Play, words: &Words, joined: &mut JoinedWords) -> Play {
         let all = &mut joined.words;
         play.track = large(
-            &mut self.tracks, play.track, &words.tracks, &mut joined.tracks, &mut all.tracks,
+            &mut self.tracks,
+            play.track,
+            &words.tracks,
+            &mut joined.tracks,
+            &mut all.tracks,
         );
         play.listener = large(
-            &mut self.listeners, play.listener, &words.listeners, &mut joined.listeners, &mut all.listeners,
+            &mut self.listeners,
+            play.listener,
+            &words.listeners,
+            &mut joined.listeners,
+            &mut all.listeners,
         );
         play.product = small(
-            &mut self.products, play.product, &words.products, &mut joined.products, &mut all.products,
+            &mut self.products,
+            play.product,
+            &words.products,
+            &mut joined.products,
+            &mut all.products,
         );
         play.source = small(
-            &mut self.sources, play.source, &words.sources, &mut joined.sources, &mut all.sources,
+            &mut self.sources,
+            play.source,
+            &words.sources,
+            &mut joined.sources,
+            &mut all.sources,
         );
         play.device = small(
-            &mut self.devices, play.device, &words.devices, &mut joined.devices, &mut all.devices,
+            &mut self.devices,
+            play.device,
+            &words.devices,
+            &mut joined.devices,
+            &mut all.devices,
         );
         play
     }
@@ -120,7 +174,9 @@ fn large<T: Clone + Eq + Hash>(
     places: &mut Places<T, u32>,
     all: &mut Vec<T>,
 ) -> u32 {
-    let Some(known) = known.get_mut(id as usize) else { return NONE };
+    let Some(known) = known.get_mut(id as usize) else {
+        return NONE;
+    };
     if *known == NONE {
         let word = &words[id as usize];
         *known = *places.entry(word.clone()).or_insert_with(|| {
@@ -139,7 +195,9 @@ fn small<T: Clone + Eq + Hash>(
     places: &mut Places<T, u16>,
     all: &mut Vec<T>,
 ) -> u16 {
-    let Some(known) = known.get_mut(usize::from(id)) else { return NONE_SMALL };
+    let Some(known) = known.get_mut(usize::from(id)) else {
+        return NONE_SMALL;
+    };
     if *known == NONE_SMALL {
         let word = &words[usize::from(id)];
         *known = *places.entry(word.clone()).or_insert_with(|| {
@@ -157,13 +215,47 @@ mod tests {
 
     #[test]
     fn one_id_means_one_thing_in_all_rows() {
-        let a = testing::piece(2, &[("USABC1234567", "t1", "anna"), ("USABC1234568", "t2", "bert")]);
-        let b = testing::piece(1, &[("USABC1234568", "t2", "anna"), ("USABC1234567", "t1", "cleo")]);
+        let a = testing::piece(
+            2,
+            &[
+                ("USABC1234567", "t1", "anna"),
+                ("USABC1234568", "t2", "bert"),
+            ],
+        );
+        let b = testing::piece(
+            1,
+            &[
+                ("USABC1234568", "t2", "anna"),
+                ("USABC1234567", "t1", "cleo"),
+            ],
+        );
         let joined = join_pieces(vec![a, b]);
         assert_eq!(joined.reports, [[1; 32], [2; 32]]);
-        assert_eq!(joined.rows.iter().map(|play| (play.report, play.row)).collect::<Vec<_>>(), [(0, 1), (0, 2), (1, 1), (1, 2)]);
-        assert_eq!((joined.words.tracks.len(), joined.words.listeners.len()), (2, 3));
-        let texts: Vec<_> = joined.rows.iter().map(|play| (joined.words.tracks[play.track as usize].store_track.clone().unwrap(), joined.words.listeners[play.listener as usize])).collect();
+        assert_eq!(
+            joined
+                .rows
+                .iter()
+                .map(|play| (play.report, play.row))
+                .collect::<Vec<_>>(),
+            [(0, 1), (0, 2), (1, 1), (1, 2)]
+        );
+        assert_eq!(
+            (joined.words.tracks.len(), joined.words.listeners.len()),
+            (2, 3)
+        );
+        let texts: Vec<_> = joined
+            .rows
+            .iter()
+            .map(|play| {
+                (
+                    joined.words.tracks[play.track as usize]
+                        .store_track
+                        .clone()
+                        .unwrap(),
+                    joined.words.listeners[play.listener as usize],
+                )
+            })
+            .collect();
         let key = testing::key();
         assert_eq!(texts[0], ("t2".into(), key.hash("spotify", b"anna")));
         assert_eq!(texts[2], ("t1".into(), key.hash("spotify", b"anna")));
@@ -172,10 +264,23 @@ mod tests {
 
     #[test]
     fn words_shared_with_another_day_are_left_behind() {
-        let mut a = testing::piece(1, &[("USABC1234567", "t1", "anna"), ("USABC1234568", "t2", "bert")]);
+        let mut a = testing::piece(
+            1,
+            &[
+                ("USABC1234567", "t1", "anna"),
+                ("USABC1234568", "t2", "bert"),
+            ],
+        );
         let _other_day = Arc::clone(&a.words);
         a.rows = vec![vec![a.rows[0][1]]];
         let joined = join_pieces(vec![a]);
-        assert_eq!((joined.rows.len(), joined.words.tracks.len(), joined.words.listeners.len()), (1, 1, 1));
+        assert_eq!(
+            (
+                joined.rows.len(),
+                joined.words.tracks.len(),
+                joined.words.listeners.len()
+            ),
+            (1, 1, 1)
+        );
     }
 }

@@ -10,31 +10,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ingest::lines::{Line, LineCutter, Row};
-use crate::ingest::spotify_streams::{Columns, STORE};
+use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
-use crate::normalize::defect::{BadRow, Defect, raw_text, shown};
-use crate::normalize::interning::{Interner, ShortMemory};
+use crate::normalize::defect::{BadRow, Defect, raw_text};
+use crate::normalize::spotify_defects::explain_row;
+use crate::normalize::spotify_words::{Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
-use crate::normalize::times::{date, stamp, stamp_or_epoch};
+use crate::normalize::times::{stamp, stamp_or_epoch};
 use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::{Listener, ListenerKey};
-use crate::vocabulary::play::{
-    NONE, NONE_SMALL, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Product, Track, Words,
-};
+use crate::vocabulary::listener::ListenerKey;
+use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play};
 use crate::vocabulary::territory::{Territories, TerritoryCell};
 use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
 
-/// Rows are kept in chunks of this many plays: growing never copies what is there.
-const CHUNK_ROWS: usize = 1 << 15;
+/// Rows are kept in chunks of at most this many plays. A chunk gets all of its room as soon as it has
+/// [`CHUNK_ROWS_SMALL`]: what is not used yet costs no memory, and growing never copies much.
+const CHUNK_ROWS: usize = 1 << 20;
+const CHUNK_ROWS_SMALL: usize = 1 << 14;
 
 /// Most bad rows that are kept in full; of a report with more only the number is known, since it is
 /// refused or a limit of the settings is very loose.
 const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
-
-/// From this many different words of a small column on, a report is read on with new ids.
-const SMALL_WORDS_SEAL: usize = 1 << 15;
 
 /// What normalising needs to know beside the rows.
 #[derive(Debug, Clone, Copy)]
@@ -152,10 +148,7 @@ impl<'a> StreamsReader<'a> {
     /// before the next block (of at most 1 MiB: a row has at least 35 bytes).
     #[must_use]
     pub fn must_seal(&self) -> bool {
-        let words = &self.words;
-        [words.products.len(), words.sources.words.len(), words.devices.words.len()]
-            .into_iter()
-            .any(|n_words| SMALL_WORDS_SEAL <= n_words)
+        self.words.must_seal()
     }
 
     /// Takes what was read so far out of the reader, by counted date.
@@ -165,7 +158,16 @@ impl<'a> StreamsReader<'a> {
         std::mem::take(&mut self.plays)
             .finish()
             .into_iter()
-            .map(|(day, rows)| (day, Piece { report, rows, words: Arc::clone(&words) }))
+            .map(|(day, rows)| {
+                (
+                    day,
+                    Piece {
+                        report,
+                        rows,
+                        words: Arc::clone(&words),
+                    },
+                )
+            })
             .collect()
     }
 
@@ -173,7 +175,11 @@ impl<'a> StreamsReader<'a> {
     #[must_use]
     pub fn finish(mut self) -> Reading {
         self.end_day();
-        Reading { counts: self.counts, bad_rows: self.bad_rows, day_rows: self.day_rows }
+        Reading {
+            counts: self.counts,
+            bad_rows: self.bad_rows,
+            day_rows: self.day_rows,
+        }
     }
 
     fn end_day(&mut self) {
@@ -201,10 +207,18 @@ impl<'a> StreamsReader<'a> {
         let (listened_at_ms, exact) = listened_at(columns, row, offline)?;
         let played_ms = seconds_to_ms(row.cell(columns.stream_length))?;
         let (track, track_flaws) = self.words.track(columns, row)?;
-        let listener = self.words.listener(row.cell(columns.customer_id), &self.context)?;
+        let listener = self
+            .words
+            .listener(row.cell(columns.customer_id), self.context.key)?;
         let (product, tier) = self.words.product(columns, row, self.context.store)?;
-        let source = self.words.sources.small_id(columns.stream_source.map(|c| row.cell(c)))?;
-        let device = self.words.devices.small_id(columns.stream_device.map(|c| row.cell(c)))?;
+        let source = self
+            .words
+            .sources
+            .small_id(columns.stream_source.map(|c| row.cell(c)))?;
+        let device = self
+            .words
+            .devices
+            .small_id(columns.stream_device.map(|c| row.cell(c)))?;
         let territory = self.territory(row.cell(columns.country_code))?;
         self.counts.bad_isrc += u64::from(track_flaws.bad_isrc);
         self.counts.bad_upc += u64::from(track_flaws.bad_upc);
@@ -214,7 +228,11 @@ impl<'a> StreamsReader<'a> {
             self.last_day = (day, 0);
         }
         self.last_day.1 += 1;
-        if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
+        if self
+            .context
+            .wanted
+            .is_some_and(|wanted| !wanted.contains(&day))
+        {
             return Ok(None);
         }
         let play = Play {
@@ -257,7 +275,11 @@ impl<'a> StreamsReader<'a> {
     fn refuse_line(&mut self, line: &[u8], n_cells: usize, at_end: bool) {
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
-        let defect = if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
+        let defect = if at_end && n_cells < n_columns {
+            Defect::CutLine
+        } else {
+            Defect::ColumnCount
+        };
         self.keep_bad_row(BadRow {
             row: self.line,
             column: None,
@@ -286,16 +308,6 @@ impl<'a> StreamsReader<'a> {
     }
 }
 
-/// The fast path found something that it cannot read; the slow path says what.
-#[derive(Debug)]
-struct Unreadable;
-
-impl From<Defect> for Unreadable {
-    fn from(_: Defect) -> Self {
-        Self
-    }
-}
-
 fn offline_code(offline: Option<bool>) -> u8 {
     match offline {
         Some(true) => OFFLINE,
@@ -315,72 +327,9 @@ fn listened_at(
     {
         return Ok((ms, 1));
     }
-    stamp(row.cell(columns.log_time))?.map(|ms| (ms, 0)).ok_or(Unreadable)
-}
-
-/// The slow path: the first bad cell in the report's column order.
-fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, Defect, String) {
-    let offline = truth(row.cell(columns.stream_cached)).ok().flatten() == Some(true);
-    let stamp_cell = columns.offline_timestamp.filter(|_| offline).map(|c| row.cell(c));
-    let stamp_used = stamp_cell.is_some_and(|cell| !matches!(stamp_or_epoch(cell), Ok(None)));
-    (0..columns.n_columns)
-        .find_map(|column| {
-            let defect = cell_defect(columns, row, column, offline, stamp_used)?;
-            Some((column, defect, describe(defect, column, columns, row.cell(column))))
-        })
-        .unwrap_or_else(|| {
-            let column = columns.track_id.min(columns.isrc);
-            (column, Defect::NoTrack, "expected an ISRC or a track id, found neither".to_owned())
-        })
-}
-
-fn cell_defect(
-    columns: &Columns,
-    row: &Row<'_>,
-    column: usize,
-    offline: bool,
-    stamp_used: bool,
-) -> Option<Defect> {
-    let cell = row.cell(column);
-    let is = |place: Option<usize>| place == Some(column);
-    let is_used = (column != columns.log_time || !stamp_used)
-        && (!is(columns.offline_timestamp) || offline);
-    if is_used && columns.is_mapped(column)
-        && let Err(defect) = text(cell)
-    {
-        return Some(defect);
-    }
-    if column == columns.day {
-        date(cell).map_or_else(Some, |day| day.is_none().then_some(Defect::Missing))
-    } else if column == columns.log_time && !stamp_used {
-        stamp(cell).map_or_else(Some, |ms| ms.is_none().then_some(Defect::Missing))
-    } else if is(columns.offline_timestamp) && offline {
-        stamp_or_epoch(cell).err()
-    } else if column == columns.stream_length {
-        seconds_to_ms(cell).err()
-    } else if column == columns.stream_cached {
-        truth(cell).err()
-    } else {
-        None
-    }
-}
-
-fn describe(defect: Defect, column: usize, columns: &Columns, cell: &[u8]) -> String {
-    let found = if column == columns.customer_id { "it (not shown)".to_owned() } else { shown(cell) };
-    let expected = match defect {
-        Defect::Missing => return "expected a value, found an empty cell".to_owned(),
-        Defect::BadDate => "YYYY-MM-DD or YYYYMMDD",
-        Defect::BadTime if Some(column) == columns.offline_timestamp => {
-            "an ISO 8601 time stamp, or seconds or milliseconds since 1970"
-        }
-        Defect::BadTime => "an ISO 8601 time stamp",
-        Defect::BadNumber => "seconds as a plain decimal number",
-        Defect::OutOfRange => "0 to 86,400 seconds",
-        Defect::BadBool => "true/false, t/f, yes/no or 1/0",
-        Defect::NulByte => "text without NUL bytes",
-        _ => "valid UTF-8",
-    };
-    format!("expected {expected}, found {found}")
+    stamp(row.cell(columns.log_time))?
+        .map(|ms| (ms, 0))
+        .ok_or(Unreadable)
 }
 
 impl DayPlays {
@@ -390,7 +339,7 @@ impl DayPlays {
         if let Some((current, chunks)) = &mut self.current
             && *current == day
             && let Some(chunk) = chunks.last_mut()
-            && chunk.len() < CHUNK_ROWS
+            && chunk.len() < chunk.capacity()
         {
             chunk.push(play);
         } else {
@@ -399,15 +348,26 @@ impl DayPlays {
     }
 
     fn push_elsewhere(&mut self, day: Day, play: Play) {
-        if self.current.as_ref().is_none_or(|(current, _)| *current != day) {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(current, _)| *current != day)
+        {
             let chunks = self.others.remove(&day).unwrap_or_default();
             if let Some((other, chunks)) = self.current.replace((day, chunks)) {
                 self.others.insert(other, chunks);
             }
         }
-        let Some((_, chunks)) = &mut self.current else { return };
+        let Some((_, chunks)) = &mut self.current else {
+            return;
+        };
         match chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK_ROWS => chunk.push(play),
+            Some(chunk) if chunk.len() < CHUNK_ROWS => {
+                if chunk.len() == chunk.capacity() && CHUNK_ROWS_SMALL <= chunk.len() {
+                    chunk.reserve_exact(CHUNK_ROWS - chunk.len());
+                }
+                chunk.push(play);
+            }
             _ => chunks.push(vec![play]),
         }
     }
@@ -415,227 +375,6 @@ impl DayPlays {
     fn finish(mut self) -> BTreeMap<Day, Vec<Vec<Play>>> {
         self.others.extend(self.current);
         self.others
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct TrackFlaws {
-    bad_isrc: bool,
-    bad_upc: bool,
-}
-
-/// The words of a report as they are met.
-#[derive(Debug)]
-struct WordsBuilder {
-    last_day: Option<([u8; 10], Day)>,
-    track_keys: TrackKeys,
-    tracks: Interner,
-    track_words: Vec<(Track, TrackFlaws)>,
-    listeners: Interner,
-    listener_words: Vec<Listener>,
-    products: Interner,
-    product_memory: ShortMemory,
-    product_words: Vec<Product>,
-    sources: SmallWords,
-    devices: SmallWords,
-    key: Vec<u8>,
-}
-
-/// How to get the bytes that name a track: in the usual column order they lie side by side.
-#[derive(Debug, Clone, Copy)]
-enum TrackKeys {
-    Adjacent { first: usize, last: usize },
-    Apart,
-}
-
-impl WordsBuilder {
-    fn new(columns: &Columns) -> Self {
-        let mut places = vec![columns.track_id, columns.isrc];
-        places.extend(columns.upc);
-        places.sort_unstable();
-        let (first, last) = (places[0], places[places.len() - 1]);
-        let track_keys = if last - first + 1 == places.len() {
-            TrackKeys::Adjacent { first, last }
-        } else {
-            TrackKeys::Apart
-        };
-        Self {
-            last_day: None,
-            track_keys,
-            tracks: Interner::default(),
-            track_words: Vec::new(),
-            listeners: Interner::default(),
-            listener_words: Vec::new(),
-            products: Interner::default(),
-            product_memory: ShortMemory::default(),
-            product_words: Vec::new(),
-            sources: SmallWords::default(),
-            devices: SmallWords::default(),
-            key: Vec::new(),
-        }
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.tracks.size_bytes()
-            + self.listeners.size_bytes()
-            + self.track_words.capacity() * (size_of::<(Track, TrackFlaws)>() + 24)
-            + self.listener_words.capacity() * size_of::<Listener>()
-    }
-
-    /// The counted date; the same ten bytes as in the last row are not read again.
-    #[inline]
-    fn day(&mut self, cell: &[u8]) -> Result<Day, Unreadable> {
-        if let Some((bytes, day)) = self.last_day
-            && cell == bytes
-        {
-            return Ok(day);
-        }
-        let day = date(cell)?.ok_or(Unreadable)?;
-        self.last_day = <[u8; 10]>::try_from(cell).ok().map(|bytes| (bytes, day));
-        Ok(day)
-    }
-
-    #[inline]
-    fn track(
-        &mut self,
-        columns: &Columns,
-        row: &Row<'_>,
-    ) -> Result<(u32, TrackFlaws), Unreadable> {
-        let mut key = std::mem::take(&mut self.key);
-        let bytes = match self.track_keys {
-            TrackKeys::Adjacent { first, last } => row.span(first, last),
-            TrackKeys::Apart => {
-                key.clear();
-                for column in [Some(columns.track_id), Some(columns.isrc), columns.upc] {
-                    key.extend_from_slice(column.map_or(b"", |column| row.cell(column)));
-                    key.push(b'\t');
-                }
-                &key
-            }
-        };
-        let id = match self.tracks.find(bytes) {
-            Ok(id) => Ok(id),
-            Err(hash) => read_track(columns, row).map(|track| {
-                self.track_words.push(track);
-                self.tracks.insert(hash, bytes)
-            }),
-        };
-        self.key = key;
-        let id = id?;
-        Ok((id, self.track_words[id as usize].1))
-    }
-
-    #[inline]
-    fn listener(&mut self, cell: &[u8], context: &Context<'_>) -> Result<u32, Unreadable> {
-        let bytes = trimmed(cell);
-        if bytes.is_empty() {
-            return Ok(NONE);
-        }
-        match self.listeners.find(bytes) {
-            Ok(id) => Ok(id),
-            Err(hash) => {
-                text(cell)?;
-                self.listener_words.push(context.key.hash(STORE, bytes));
-                Ok(self.listeners.insert(hash, bytes))
-            }
-        }
-    }
-
-    #[inline]
-    fn product(
-        &mut self,
-        columns: &Columns,
-        row: &Row<'_>,
-        store: &StoreSettings,
-    ) -> Result<(u16, Tier), Unreadable> {
-        let product = columns.financial_product.map_or(&b""[..], |column| row.cell(column));
-        let access = columns.access.map_or(&b""[..], |column| row.cell(column));
-        let place = match self.product_memory.recall(product, access) {
-            Ok(id) => return Ok((id, self.product_words[usize::from(id)].tier)),
-            Err(place) => place,
-        };
-        self.key.clear();
-        self.key.extend_from_slice(product);
-        self.key.push(b'\t');
-        self.key.extend_from_slice(access);
-        let id = match self.products.find(&self.key) {
-            Ok(id) => id,
-            Err(hash) => {
-                self.product_words.push(read_product(product, access, store)?);
-                self.products.insert(hash, &self.key)
-            }
-        };
-        // A store has some dozens of products; two columns of free text would be another format.
-        let small = u16::try_from(id).map_err(|_| Unreadable)?;
-        self.product_memory.remember(place, small);
-        Ok((small, self.product_words[id as usize].tier))
-    }
-
-    fn finish(self) -> Words {
-        Words {
-            tracks: self.track_words.into_iter().map(|(track, _)| track).collect(),
-            listeners: self.listener_words,
-            products: self.product_words,
-            sources: self.sources.words,
-            devices: self.devices.words,
-        }
-    }
-}
-
-fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), Unreadable> {
-    let store_track = text(row.cell(columns.track_id))?;
-    let isrc_text = text(row.cell(columns.isrc))?;
-    let upc_text = columns.upc.map_or(Ok(None), |column| text(row.cell(column)))?;
-    let isrc = isrc_text.and_then(|code| Isrc::parse(code.as_bytes()));
-    let upc = upc_text.and_then(|code| Upc::parse(code.as_bytes()));
-    if isrc.is_none() && store_track.is_none() {
-        return Err(Unreadable);
-    }
-    let flaws = TrackFlaws {
-        bad_isrc: isrc.is_none() && isrc_text.is_some(),
-        bad_upc: upc.is_none() && upc_text.is_some(),
-    };
-    Ok((Track { isrc, upc, store_track: store_track.map(Into::into) }, flaws))
-}
-
-fn read_product(product: &[u8], access: &[u8], store: &StoreSettings) -> Result<Product, Unreadable> {
-    let (product, access) = (text(product)?, text(access)?);
-    let tier_code = match (product, access) {
-        (Some(product), Some(access)) => Some(format!("{product}|{access}").into_boxed_str()),
-        (code, None) | (None, code) => code.map(Into::into),
-    };
-    Ok(Product { tier: store.tier.look_up(product, access), tier_code, use_type: "stream".into() })
-}
-
-/// Words of a column with few different ones.
-#[derive(Debug, Default)]
-struct SmallWords {
-    memory: ShortMemory,
-    interner: Interner,
-    words: Vec<Box<str>>,
-}
-
-impl SmallWords {
-    #[inline]
-    fn small_id(&mut self, cell: Option<&[u8]>) -> Result<u16, Unreadable> {
-        let Some(bytes) = cell.map(trimmed).filter(|bytes| !bytes.is_empty()) else {
-            return Ok(NONE_SMALL);
-        };
-        let place = match self.memory.recall(bytes, b"") {
-            Ok(id) => return Ok(id),
-            Err(place) => place,
-        };
-        let id = match self.interner.find(bytes) {
-            Ok(id) => id,
-            Err(hash) => {
-                let word = text(bytes)?.ok_or(Unreadable)?;
-                self.words.push(word.into());
-                self.interner.insert(hash, bytes)
-            }
-        };
-        let small = u16::try_from(id).ok().filter(|id| *id != NONE_SMALL).ok_or(Unreadable)?;
-        self.memory.remember(place, small);
-        Ok(small)
     }
 }
 

@@ -32,7 +32,11 @@ pub fn date(cell: &[u8]) -> Result<Option<Day>, Defect> {
 /// [`Defect::BadTime`] for anything else.
 pub fn stamp(cell: &[u8]) -> Result<Option<i64>, Defect> {
     let cell = trimmed(cell);
-    if cell.is_empty() { Ok(None) } else { iso(cell).ok_or(Defect::BadTime).map(Some) }
+    if cell.is_empty() {
+        Ok(None)
+    } else {
+        iso(cell).ok_or(Defect::BadTime).map(Some)
+    }
 }
 
 /// An ISO 8601 stamp, or seconds or (above 10^11) milliseconds since 1970, as milliseconds, cut;
@@ -52,7 +56,11 @@ pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, Defect> {
         Some(thousandths) => thousandths,
     };
     // The year 9999 ends a calendar of four digits.
-    i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(Defect::BadTime)
+    i64::try_from(ms)
+        .ok()
+        .filter(|ms| *ms < EPOCH_MS_END)
+        .map(Some)
+        .ok_or(Defect::BadTime)
 }
 
 /// 10000-01-01.
@@ -60,11 +68,17 @@ const EPOCH_MS_END: i64 = 253_402_300_800_000;
 
 fn iso(cell: &[u8]) -> Option<i64> {
     let (day, rest) = leading_date(cell)?;
-    let (b'T' | b't' | b' ', rest) = rest.split_first()? else { return None };
+    let (b'T' | b't' | b' ', rest) = rest.split_first()? else {
+        return None;
+    };
     let (hour, rest) = two_digits(rest, 24)?;
     let extended = rest.first() == Some(&b':');
     let (minute, rest) = two_digits(rest.strip_prefix(b":").unwrap_or(rest), 60)?;
-    let seconds_follow = if extended { rest.first() == Some(&b':') } else { rest.first().is_some_and(u8::is_ascii_digit) };
+    let seconds_follow = if extended {
+        rest.first() == Some(&b':')
+    } else {
+        rest.first().is_some_and(u8::is_ascii_digit)
+    };
     let (second, rest) = if seconds_follow {
         two_digits(rest.strip_prefix(b":").unwrap_or(rest), 60)?
     } else {
@@ -75,7 +89,8 @@ fn iso(cell: &[u8]) -> Option<i64> {
         _ => (0, rest),
     };
     let offset_minutes = zone(rest)?;
-    let seconds = (i64::from(hour) * 60 + i64::from(minute) - offset_minutes) * 60 + i64::from(second);
+    let seconds =
+        (i64::from(hour) * 60 + i64::from(minute) - offset_minutes) * 60 + i64::from(second);
     Some(i64::from(day.0) * MS_PER_DAY + seconds * 1000 + fraction_ms)
 }
 
@@ -92,20 +107,27 @@ fn zone(cell: &[u8]) -> Option<i64> {
         [] => (0, rest),
         _ => two_digits(rest.strip_prefix(b":").unwrap_or(rest), 60)?,
     };
-    rest.is_empty().then_some(sign * (i64::from(hours) * 60 + i64::from(minutes)))
+    rest.is_empty()
+        .then_some(sign * (i64::from(hours) * 60 + i64::from(minutes)))
 }
 
 fn fraction_to_ms(cell: &[u8]) -> Option<(i64, &[u8])> {
     let length = cell.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = cell.split_at(length);
-    let ms = digits.iter().chain(b"000").take(3).fold(0, |ms, byte| ms * 10 + i64::from(byte - b'0'));
+    let ms = digits
+        .iter()
+        .chain(b"000")
+        .take(3)
+        .fold(0, |ms, byte| ms * 10 + i64::from(byte - b'0'));
     (length != 0).then_some((ms, rest))
 }
 
 fn leading_date(cell: &[u8]) -> Option<(Day, &[u8])> {
     let (year, rest) = digits(cell, 4)?;
     let extended = rest.first() == Some(&b'-');
-    let dash = |rest: &'_ [u8]| -> Option<usize> { Some(usize::from(extended)).filter(|_| !extended || rest.first() == Some(&b'-')) };
+    let dash = |rest: &'_ [u8]| -> Option<usize> {
+        Some(usize::from(extended)).filter(|_| !extended || rest.first() == Some(&b'-'))
+    };
     let (month, rest) = digits(rest.get(dash(rest)?..)?, 2)?;
     let (day, rest) = digits(rest.get(dash(rest)?..)?, 2)?;
     Some((civil(year, month, day)?, rest))
@@ -126,12 +148,18 @@ fn civil(year: u32, month: u32, day: u32) -> Option<Day> {
     if year == 0 || day == 0 || length < day {
         return None;
     }
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (year, month) = if month < 3 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     // 719,468 days from 0000-03-01 to 1970-01-01.
-    i32::try_from(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468).ok().map(Day)
+    i32::try_from(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468)
+        .ok()
+        .map(Day)
 }
 
 fn two_digits(cell: &[u8], end: u32) -> Option<(u32, &[u8])> {
@@ -142,7 +170,8 @@ fn two_digits(cell: &[u8], end: u32) -> Option<(u32, &[u8])> {
 fn digits(cell: &[u8], length: usize) -> Option<(u32, &[u8])> {
     let (digits, rest) = cell.split_at_checked(length)?;
     let number = digits.iter().try_fold(0_u32, |number, byte| {
-        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u32::from(byte - b'0'))
     })?;
     Some((number, rest))
 }
@@ -155,7 +184,9 @@ mod tests {
     use super::*;
 
     fn ms(rfc3339: &str) -> i64 {
-        DateTime::parse_from_rfc3339(rfc3339).unwrap().timestamp_millis()
+        DateTime::parse_from_rfc3339(rfc3339)
+            .unwrap()
+            .timestamp_millis()
     }
 
     #[test]
@@ -165,7 +196,20 @@ mod tests {
             assert_eq!(date(cell.as_bytes()), Ok(day), "{cell}");
         }
         assert_eq!(date(b""), Ok(None));
-        for cell in ["2026-9-1", "2026-0901", "202609-01", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "0000-01-01", "01.09.2026", "2026-09-01T00:00", "26-09-01", "2026-09-0x"] {
+        for cell in [
+            "2026-9-1",
+            "2026-0901",
+            "202609-01",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-01-00",
+            "0000-01-01",
+            "01.09.2026",
+            "2026-09-01T00:00",
+            "26-09-01",
+            "2026-09-0x",
+        ] {
             assert_eq!(date(cell.as_bytes()), Err(Defect::BadDate), "{cell}");
         }
     }
@@ -185,7 +229,19 @@ mod tests {
         ] {
             assert_eq!(stamp(cell.as_bytes()), Ok(Some(ms(rfc3339))), "{cell}");
         }
-        for cell in ["2016-05-10", "2016-05-10T24:00:00", "2016-05-10T12:60:00", "2016-05-10T12:15:60", "2016-05-10T12:15:00.", "2016-05-10T12:15:00 UTC", "2016-05-10T12:15:00+1", "2016-05-10T12", "2016-05-10X12:15:00", "1473465600", "noon"] {
+        for cell in [
+            "2016-05-10",
+            "2016-05-10T24:00:00",
+            "2016-05-10T12:60:00",
+            "2016-05-10T12:15:60",
+            "2016-05-10T12:15:00.",
+            "2016-05-10T12:15:00 UTC",
+            "2016-05-10T12:15:00+1",
+            "2016-05-10T12",
+            "2016-05-10X12:15:00",
+            "1473465600",
+            "noon",
+        ] {
             assert_eq!(stamp(cell.as_bytes()), Err(Defect::BadTime), "{cell}");
         }
     }
@@ -193,17 +249,36 @@ mod tests {
     #[test]
     fn numbers_are_seconds_or_milliseconds_by_their_size() {
         let expected = ms("2026-08-28T17:03:22Z");
-        for cell in [format!("{}", expected / 1000), format!("{expected}"), format!("{expected}.7"), "2026-08-28T17:03:22Z".to_owned()] {
-            assert_eq!(stamp_or_epoch(cell.as_bytes()), Ok(Some(expected)), "{cell}");
+        for cell in [
+            format!("{}", expected / 1000),
+            format!("{expected}"),
+            format!("{expected}.7"),
+            "2026-08-28T17:03:22Z".to_owned(),
+        ] {
+            assert_eq!(
+                stamp_or_epoch(cell.as_bytes()),
+                Ok(Some(expected)),
+                "{cell}"
+            );
         }
-        assert_eq!(stamp_or_epoch(b"1787936602.1239"), Ok(Some(1_787_936_602_123)));
-        assert_eq!(stamp_or_epoch(b"100000000000"), Ok(Some(100_000_000_000_000)));
+        assert_eq!(
+            stamp_or_epoch(b"1787936602.1239"),
+            Ok(Some(1_787_936_602_123))
+        );
+        assert_eq!(
+            stamp_or_epoch(b"100000000000"),
+            Ok(Some(100_000_000_000_000))
+        );
         assert_eq!(stamp_or_epoch(b"100000000001"), Ok(Some(100_000_000_001)));
         for cell in ["", " ", "0", "0.0", "000"] {
             assert_eq!(stamp_or_epoch(cell.as_bytes()), Ok(None), "{cell}");
         }
         for cell in ["-5", "1e9", "99999999999999999999999"] {
-            assert_eq!(stamp_or_epoch(cell.as_bytes()), Err(Defect::BadTime), "{cell}");
+            assert_eq!(
+                stamp_or_epoch(cell.as_bytes()),
+                Err(Defect::BadTime),
+                "{cell}"
+            );
         }
     }
 

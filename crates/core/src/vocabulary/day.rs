@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn days_and_months_read_as_the_calendar() {
         let day = Day::from_calendar(2024, 2, 29).unwrap();
-        assert_eq!((day.to_string(), day.month().to_string()), ("2024-02-29".into(), "2024-02".into()));
+        assert_eq!(
+            (day.to_string(), day.month().to_string()),
+            ("2024-02-29".into(), "2024-02".into())
+        );
         assert_eq!(Day::from_calendar(2023, 2, 29), None);
         assert_eq!(Day::of_ms(-1).to_string(), "1969-12-31");
         assert_eq!(Day::of_ms(MS_PER_DAY - 1), Day(0));

@@ -136,7 +136,10 @@ impl Words {
         (0_u32..)
             .zip(&self.tracks)
             .map(|(id, track)| {
-                let store_track = track.store_track.as_deref().filter(|_| track.isrc.is_none());
+                let store_track = track
+                    .store_track
+                    .as_deref()
+                    .filter(|_| track.isrc.is_none());
                 *first.entry((track.isrc, store_track)).or_insert(id)
             })
             .collect()
@@ -145,8 +148,7 @@ impl Words {
     /// About how much memory this takes, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.tracks.len() * (size_of::<Track>() + 24)
-            + self.listeners.len() * size_of::<Listener>()
+        self.tracks.len() * (size_of::<Track>() + 24) + self.listeners.len() * size_of::<Listener>()
     }
 }
 

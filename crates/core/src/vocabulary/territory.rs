@@ -79,9 +79,14 @@ impl Territories {
         for (alias, code) in aliases {
             let target = <[u8; 2]>::try_from(code.as_bytes())
                 .ok()
-                .and_then(|letters| Territory::from_packed(codes[usize::from(u16::from_be_bytes(letters))]));
+                .and_then(|letters| {
+                    Territory::from_packed(codes[usize::from(u16::from_be_bytes(letters))])
+                });
             let Some(territory) = target else {
-                wrong.push(WrongAlias { alias: alias.clone(), code: code.clone() });
+                wrong.push(WrongAlias {
+                    alias: alias.clone(),
+                    code: code.clone(),
+                });
                 continue;
             };
             let alias = alias.trim().to_ascii_uppercase().into_bytes();
@@ -91,14 +96,22 @@ impl Territories {
                 longer.insert(alias, territory);
             }
         }
-        if wrong.is_empty() { Ok(Self { two_letters, longer }) } else { Err(wrong) }
+        if wrong.is_empty() {
+            Ok(Self {
+                two_letters,
+                longer,
+            })
+        } else {
+            Err(wrong)
+        }
     }
 
     /// What a trimmed cell means, in any case.
     #[must_use]
     pub fn look_up(&self, cell: &[u8]) -> TerritoryCell {
         if let &[first, second] = cell {
-            let letters = u16::from_be_bytes([first.to_ascii_uppercase(), second.to_ascii_uppercase()]);
+            let letters =
+                u16::from_be_bytes([first.to_ascii_uppercase(), second.to_ascii_uppercase()]);
             let meaning = self.two_letters[usize::from(letters)];
             return match Territory::from_packed(meaning) {
                 Some(territory) if meaning == letters => TerritoryCell::Known(territory),
@@ -111,7 +124,9 @@ impl Territories {
         }
         self.longer
             .get(&cell.to_ascii_uppercase())
-            .map_or(TerritoryCell::Wrong, |territory| TerritoryCell::Aliased(*territory))
+            .map_or(TerritoryCell::Wrong, |territory| {
+                TerritoryCell::Aliased(*territory)
+            })
     }
 }
 
@@ -133,29 +148,38 @@ mod tests {
         assert_eq!(territories().look_up(b"DE"), known(b"DE"));
         assert_eq!(territories().look_up(b"de"), known(b"DE"));
         assert_eq!(territories().look_up(b"XK"), known(b"XK"));
-
-
-
     }
 
     #[test]
     fn the_standard_has_249_codes_and_kosovo_is_added() {
         let territories = territories();
         let upper_case = (b'A'..=b'Z').flat_map(|a| (b'A'..=b'Z').map(move |b| [a, b]));
-        let n_known = upper_case.filter(|code| territories.look_up(code) == known(code)).count();
+        let n_known = upper_case
+            .filter(|code| territories.look_up(code) == known(code))
+            .count();
         assert_eq!(n_known, 250);
     }
 
     #[test]
     fn an_alias_is_told_from_a_code() {
-        assert_eq!(territories().look_up(b"uk"), TerritoryCell::Aliased(Territory(*b"GB")));
-        assert_eq!(territories().look_up(b"USA"), TerritoryCell::Aliased(Territory(*b"US")));
+        assert_eq!(
+            territories().look_up(b"uk"),
+            TerritoryCell::Aliased(Territory(*b"GB"))
+        );
+        assert_eq!(
+            territories().look_up(b"USA"),
+            TerritoryCell::Aliased(Territory(*b"US"))
+        );
     }
 
     #[test]
     fn what_is_neither_is_wrong_and_nothing_is_empty() {
         for cell in [&b"ZZ"[..], b"EU", b"D", b"DEU", b"\x00\x00"] {
-            assert_eq!(territories().look_up(cell), TerritoryCell::Wrong, "{cell:?}");
+            assert_eq!(
+                territories().look_up(cell),
+                TerritoryCell::Wrong,
+                "{cell:?}"
+            );
         }
         assert_eq!(territories().look_up(b""), TerritoryCell::Empty);
     }
@@ -164,6 +188,9 @@ mod tests {
     fn an_alias_for_no_territory_is_refused() {
         let aliases = [("UK".to_owned(), "ZZ".to_owned())].into();
         let wrong = Territories::new(&aliases).unwrap_err();
-        assert_eq!(wrong[0].to_string(), "territory alias `UK` stands for `ZZ`, which is not an ISO 3166-1 alpha-2 code");
+        assert_eq!(
+            wrong[0].to_string(),
+            "territory alias `UK` stands for `ZZ`, which is not an ISO 3166-1 alpha-2 code"
+        );
     }
 }

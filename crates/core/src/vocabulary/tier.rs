@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The kind of user. Declared in the order of the names, so that it orders as its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Tier {
@@ -66,6 +68,11 @@ mod tests {
     #[test]
     fn tiers_order_and_count_as_their_names() {
         assert!(Tier::ALL.is_sorted_by_key(|tier| tier.as_str()));
-        assert!(Tier::ALL.iter().enumerate().all(|(place, tier)| *tier as usize == place));
+        assert!(
+            Tier::ALL
+                .iter()
+                .enumerate()
+                .all(|(place, tier)| *tier as usize == place)
+        );
     }
 }

@@ -21,7 +21,12 @@ impl Upc {
             return None;
         }
         let weights = [1_u32, 3].into_iter().cycle();
-        let sum: u32 = cell.iter().rev().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
+        let sum: u32 = cell
+            .iter()
+            .rev()
+            .zip(weights)
+            .map(|(b, w)| u32::from(b - b'0') * w)
+            .sum();
         if sum % 10 != 0 {
             return None;
         }
@@ -40,7 +45,11 @@ impl Upc {
             *place = u8::try_from(number % 11).unwrap_or(0);
             number /= 11;
         }
-        digits.iter().filter(|digit| **digit != 0).map(|digit| char::from(b'0' + digit - 1)).collect()
+        digits
+            .iter()
+            .filter(|digit| **digit != 0)
+            .map(|digit| char::from(b'0' + digit - 1))
+            .collect()
     }
 
     /// The packed number, for storage; [`Upc::from_packed`] is its inverse.
@@ -62,14 +71,28 @@ mod tests {
 
     #[test]
     fn a_right_check_digit_is_kept_with_its_zeros() {
-        for cell in ["96385074", "036000291452", "4006381333931", "0090204932832", "00012345600012"] {
+        for cell in [
+            "96385074",
+            "036000291452",
+            "4006381333931",
+            "0090204932832",
+            "00012345600012",
+        ] {
             assert_eq!(Upc::parse(cell.as_bytes()).unwrap().to_text(), cell);
         }
     }
 
     #[test]
     fn another_length_digit_or_check_is_none() {
-        for cell in ["", "036000291453", "36000291452", "03600029145x", "4006381333930", "400638133393", "123456789012345"] {
+        for cell in [
+            "",
+            "036000291453",
+            "36000291452",
+            "03600029145x",
+            "4006381333930",
+            "400638133393",
+            "123456789012345",
+        ] {
             assert_eq!(Upc::parse(cell.as_bytes()), None, "{cell}");
         }
     }

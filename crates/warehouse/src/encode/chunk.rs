@@ -35,7 +35,9 @@ impl Values {
             Self::Numbers(numbers) => numbers.len(),
             Self::Plain => 0,
         };
-        crate::encode::hybrid::width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(u32::MAX))
+        crate::encode::hybrid::width_for(
+            u32::try_from(n_values.saturating_sub(1)).unwrap_or(u32::MAX),
+        )
     }
 
     /// A page's bound as a value: of the texts by code, of numbers as `INT32` or `INT64`.
@@ -206,10 +208,15 @@ impl Index {
 
     fn add_page(&mut self, page: &Page, values: &Values) {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
-        let (min, max) = page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
+        let (min, max) = page
+            .bounds
+            .map(|(min, max)| (bytes_of(min), bytes_of(max)))
+            .unwrap_or_default();
         let n_nulls = i64::try_from(page.n_nulls).unwrap_or(i64::MAX);
-        self.columns.append(page.bounds.is_none(), min, max, n_nulls, None);
-        self.offsets.append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
+        self.columns
+            .append(page.bounds.is_none(), min, max, n_nulls, None);
+        self.offsets
+            .append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
         self.n_rows += page.n_rows as u64;
         self.n_nulls += page.n_nulls as u64;
         if let Some((min, max)) = page.bounds {
@@ -221,18 +228,28 @@ impl Index {
     fn statistics(&self, values: &Values, distinct: Option<u64>) -> Statistics {
         let nulls = Some(self.n_nulls);
         let bytes = |pick: fn((i64, i64)) -> i64| {
-            self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))
+            self.bounds
+                .map(|bounds| values.bytes_of(pick(bounds), self.physical))
         };
         let (min, max) = (bytes(|bounds| bounds.0), bytes(|bounds| bounds.1));
-        let int64 = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.try_into().ok()).map(i64::from_le_bytes);
-        let int32 = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.try_into().ok()).map(i32::from_le_bytes);
+        let int64 = |b: &Option<Vec<u8>>| {
+            b.as_deref()
+                .and_then(|b| b.try_into().ok())
+                .map(i64::from_le_bytes)
+        };
+        let int32 = |b: &Option<Vec<u8>>| {
+            b.as_deref()
+                .and_then(|b| b.try_into().ok())
+                .map(i32::from_le_bytes)
+        };
         let truth = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.first()).map(|b| *b != 0);
         match self.physical {
             Type::INT32 => Statistics::int32(int32(&min), int32(&max), distinct, nulls, false),
             Type::INT64 => Statistics::int64(int64(&min), int64(&max), distinct, nulls, false),
             Type::BOOLEAN => Statistics::boolean(truth(&min), truth(&max), distinct, nulls, false),
             Type::FIXED_LEN_BYTE_ARRAY => {
-                let fixed = |b: Option<Vec<u8>>| b.map(|b| FixedLenByteArray::from(ByteArray::from(b)));
+                let fixed =
+                    |b: Option<Vec<u8>>| b.map(|b| FixedLenByteArray::from(ByteArray::from(b)));
                 Statistics::fixed_len_byte_array(fixed(min), fixed(max), distinct, nulls, false)
             }
             _ => {

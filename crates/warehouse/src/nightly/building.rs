@@ -103,7 +103,9 @@ impl Night<'_> {
     ) -> Result<(), NightlyError> {
         let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
         for (_, wanted) in stale(plan) {
-            let Kind::Plays { store, day } = &wanted.kind else { continue };
+            let Kind::Plays { store, day } = &wanted.kind else {
+                continue;
+            };
             if early.contains_key(&(store.clone(), *day)) {
                 continue;
             }
@@ -114,14 +116,16 @@ impl Night<'_> {
             }
         }
         let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
-        self.progress.begin("reading archived reports", wanted_days.len() as u64);
-        let examiner = self.examiner();
+        self.progress
+            .begin("reading archived reports", wanted_days.len() as u64);
+        let examiner = self.examiner(wanted_days.len());
         let read: Vec<(String, Days)> = wanted_days
             .par_iter()
             .with_max_len(1)
             .map(|(key, days)| {
                 let report = &reports[*key];
-                let path = archive_path(self.places, report.archived.as_deref().unwrap_or_default());
+                let path =
+                    archive_path(self.places, report.archived.as_deref().unwrap_or_default());
                 let examined = examiner.examine(&path, Some(&report.store), Some(days))?;
                 self.progress.advance(1);
                 match examined {
@@ -158,22 +162,33 @@ impl Night<'_> {
         let mut results = Vec::new();
         let mut tasks = Vec::new();
         for (path, wanted) in stale(plan) {
-            let Kind::Plays { store, day } = &wanted.kind else { continue };
+            let Kind::Plays { store, day } = &wanted.kind else {
+                continue;
+            };
             if let Some((_, built)) = early.remove(&(store.clone(), *day)) {
                 results.push((path, wanted, store.clone(), *day, built));
                 continue;
             }
-            let Some(store) = self.settings.stores.get(store) else { continue };
+            let Some(store) = self.settings.stores.get(store) else {
+                continue;
+            };
             let segments = wanted.reports.iter().filter_map(|key| {
-                Some((report_hash(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
+                Some((
+                    report_hash(&reports[key])?,
+                    fresh.get_mut(key)?.remove(day)?,
+                ))
             });
-            tasks.push((path, wanted, DayTask {
-                store,
-                day: *day,
-                segments: Mutex::new(segments.collect()),
-                folder: staged.join(path),
-                provenance: self.provenance(wanted, reports),
-            }));
+            tasks.push((
+                path,
+                wanted,
+                DayTask {
+                    store,
+                    day: *day,
+                    segments: Mutex::new(segments.collect()),
+                    folder: staged.join(path),
+                    provenance: self.provenance(wanted, reports),
+                },
+            ));
         }
         self.progress.begin("building dates", tasks.len() as u64);
         let built: Vec<BuiltDay> = tasks
@@ -213,11 +228,15 @@ impl Night<'_> {
         partitions: &mut Partitions,
     ) -> Result<(), NightlyError> {
         for (path, wanted) in stale(plan) {
-            let Kind::TrendsDaily { store, month } = &wanted.kind else { continue };
+            let Kind::TrendsDaily { store, month } = &wanted.kind else {
+                continue;
+            };
             let mut days = BTreeMap::new();
             let (mut as_before, mut read) = (BTreeSet::new(), BTreeMap::new());
             for date in plan.wanted.values() {
-                let Kind::Plays { store: of, day } = &date.kind else { continue };
+                let Kind::Plays { store: of, day } = &date.kind else {
+                    continue;
+                };
                 if of != store || day.month().to_string() != *month {
                     continue;
                 }
@@ -226,15 +245,32 @@ impl Night<'_> {
                     None => drop(as_before.insert(*day)),
                 }
             }
-            if let Some(partition) = former.partitions.get(path).filter(|_| !as_before.is_empty()) {
-                let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
+            if let Some(partition) = former
+                .partitions
+                .get(path)
+                .filter(|_| !as_before.is_empty())
+            {
+                let folder = self
+                    .places
+                    .snapshot(former.snapshot)
+                    .join("tables")
+                    .join(path);
                 for file in &partition.files {
                     read_days(&folder.join(&file.name), &as_before, &mut read)?;
                 }
             }
-            days.extend(read.into_iter().map(|(day, trends)| (day, KeptTrends::Rows(trends))));
+            days.extend(
+                read.into_iter()
+                    .map(|(day, trends)| (day, KeptTrends::Rows(trends))),
+            );
             let provenance = self.provenance(wanted, reports);
-            let files = build_month(days, staged.join(path), &self.trends_layout, &provenance, &self.stages)?;
+            let files = build_month(
+                days,
+                staged.join(path),
+                &self.trends_layout,
+                &provenance,
+                &self.stages,
+            )?;
             partitions.insert(path.clone(), entry(wanted, files));
         }
         Ok(())
@@ -242,7 +278,10 @@ impl Night<'_> {
 
     fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
         let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
-        Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
+        Provenance {
+            inputs: inputs_hash(hashes),
+            policy: self.settings.policy_hash.clone(),
+        }
     }
 }
 
@@ -251,7 +290,10 @@ fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
 }
 
 fn entry(wanted: &Wanted, files: Vec<crate::ledger::FileEntry>) -> PartitionEntry {
-    PartitionEntry { fingerprint: wanted.fingerprint.clone(), files }
+    PartitionEntry {
+        fingerprint: wanted.fingerprint.clone(),
+        files,
+    }
 }
 
 fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {

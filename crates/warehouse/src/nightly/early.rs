@@ -39,18 +39,33 @@ impl<'a> Early<'a> {
                     .or_insert_with(|| Some(key.clone()));
             }
         }
-        Self { staged, known, claimed: Mutex::default(), built: Mutex::default() }
+        Self {
+            staged,
+            known,
+            claimed: Mutex::default(),
+            built: Mutex::default(),
+        }
     }
 
     /// The dates that were built.
     pub(super) fn take(&self) -> EarlyDays {
-        self.built.lock().map(|mut built| std::mem::take(&mut *built)).unwrap_or_default()
+        self.built
+            .lock()
+            .map(|mut built| std::mem::take(&mut *built))
+            .unwrap_or_default()
     }
 
     /// Whether no other report is known to have this date.
     fn claim(&self, date: &(String, Day), key: &str) -> bool {
-        let is_free = self.known.get(date).is_none_or(|only| only.as_deref() == Some(key));
-        is_free && self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(date.clone()))
+        let is_free = self
+            .known
+            .get(date)
+            .is_none_or(|only| only.as_deref() == Some(key));
+        is_free
+            && self
+                .claimed
+                .lock()
+                .is_ok_and(|mut claimed| claimed.insert(date.clone()))
     }
 }
 
@@ -67,7 +82,9 @@ impl Night<'_> {
         store: &str,
         report: &mut ExaminedReport,
     ) -> Result<(), NightlyError> {
-        let Some(settings) = self.settings.stores.get(store) else { return Ok(()) };
+        let Some(settings) = self.settings.stores.get(store) else {
+            return Ok(());
+        };
         let hash = hex::encode(report.hash);
         let key = ReportEntry::key(store, &hash);
         let days: Vec<Day> = report.days.keys().copied().collect();
@@ -76,7 +93,9 @@ impl Night<'_> {
             if !early.claim(&date, &key) {
                 continue;
             }
-            let Some(segments) = report.days.remove(&day) else { continue };
+            let Some(segments) = report.days.remove(&day) else {
+                continue;
+            };
             let task = DayTask {
                 store: settings,
                 day,

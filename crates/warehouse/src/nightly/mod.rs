@@ -7,6 +7,7 @@ pub mod summary;
 mod early;
 mod examining;
 mod planning;
+mod record;
 mod building;
 mod seen;
 
@@ -18,9 +19,9 @@ use std::sync::Mutex;
 use chrono::NaiveDate;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
+use crate::build_day::DayBuilder;
 use crate::config::Settings;
 use crate::durable::DiskError;
-use crate::build_day::DayBuilder;
 use crate::encode::file::TableLayout;
 use crate::encode::{plays, trends};
 use crate::examine::Examiner;
@@ -32,6 +33,7 @@ use crate::nightly::planning::Plan;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
 use crate::partition::PartitionError;
+use crate::report_source::Pace;
 use crate::stages::Stages;
 use crate::warehouse::{Places, Warehouse, WarehouseError, read_key, read_manifest};
 
@@ -50,6 +52,8 @@ pub struct NightlyOptions {
     pub retry_refused: bool,
     /// The clock.
     pub as_of: NaiveDate,
+    /// When the run started, ISO 8601: names its record and shows nowhere else.
+    pub started: String,
     /// What the lock says of this run: host, process, start.
     pub owner: String,
 }
@@ -101,7 +105,8 @@ struct Night<'a> {
 }
 
 impl Night<'_> {
-    fn examiner(&self) -> Examiner<'_> {
+    /// An examiner for so many reports.
+    fn examiner(&self, n_reports: usize) -> Examiner<'_> {
         // Up to two reports a thread are being read: half of the held bytes for all of them.
         let n_readers = 2 * rayon::current_num_threads();
         Examiner {
@@ -109,6 +114,11 @@ impl Night<'_> {
             key: &self.key,
             holder: &self.holder,
             segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
+            pace: if n_reports < rayon::current_num_threads() {
+                Pace::Beside
+            } else {
+                Pace::Alone
+            },
             stages: &self.stages,
         }
     }
@@ -187,7 +197,9 @@ pub fn run_nightly(
     night.note(|summary| summary.snapshot = Some(manifest.snapshot));
     night.stages.write.time(|| warehouse.publish(manifest))?;
     seen.write(&places)?;
-    Ok(night.finish())
+    let summary = night.finish();
+    record::write_record(&places, options, &summary)?;
+    Ok(summary)
 }
 
 fn layout(schema: &str, sorted_by: &[i32], root: &Path) -> Result<TableLayout, PartitionError> {

@@ -1,0 +1,273 @@
+//! Claims about reading Spotify's wide table; here the words in which they are made.
+
+mod blocks;
+mod refused;
+mod taken_in;
+mod two_paths;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, SecondsFormat};
+
+use super::{Context, Counts, StreamsReader};
+use crate::ingest::spotify_streams::Columns;
+use crate::normalize::defect::BadRow;
+use crate::normalize::join::join_pieces;
+use crate::testing;
+use crate::vocabulary::day::Day;
+use crate::vocabulary::play::{
+    NONE, NONE_SMALL, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words,
+};
+use crate::vocabulary::territory::{Territories, Territory};
+use crate::vocabulary::upc::Upc;
+
+/// Every mapped column, and two that are not.
+const HEADER: [&str; 16] = [
+    "day",
+    "log_time",
+    "mobile",
+    "track_id",
+    "isrc",
+    "upc",
+    "customer_id",
+    "postal_code",
+    "access",
+    "country_code",
+    "financial_product",
+    "offline_timestamp",
+    "stream_length",
+    "stream_cached",
+    "stream_source",
+    "stream_device",
+];
+
+/// A cell of a row in which nothing is wrong.
+fn usual_cell(column: &str) -> &'static str {
+    match column {
+        "day" => "2026-09-01",
+        "log_time" => "20260901T121500",
+        "track_id" => "t1",
+        "isrc" => "USABC1234567",
+        "upc" => "036000291452",
+        "customer_id" => "anna",
+        "access" => "premium",
+        "country_code" => "DE",
+        "financial_product" => "family",
+        "offline_timestamp" => "",
+        "stream_length" => "31.5",
+        "stream_cached" => "false",
+        "stream_source" => "playlist",
+        "stream_device" => "phone",
+        _ => "-",
+    }
+}
+
+/// Cells by column that are not the usual ones.
+type Changes<'a> = [(&'a str, &'a [u8])];
+
+/// A line of these columns, with its end.
+fn line_of(header: &[&str], changes: &Changes<'_>) -> Vec<u8> {
+    let cell = |column: &&str| {
+        let change = changes.iter().find(|(changed, _)| changed == column);
+        change.map_or(usual_cell(column).as_bytes(), |(_, cell)| cell)
+    };
+    let mut line = header.iter().map(cell).collect::<Vec<_>>().join(&b'\t');
+    line.push(b'\n');
+    line
+}
+
+fn line(changes: &Changes<'_>) -> Vec<u8> {
+    line_of(&HEADER, changes)
+}
+
+/// A play's fields as text, by the names of the table `plays`; `date` is the counted date.
+type Fields = BTreeMap<&'static str, String>;
+
+/// What was read of a report.
+#[derive(Debug, PartialEq)]
+struct Report {
+    counts: Counts,
+    bad_rows: Vec<BadRow>,
+    day_rows: BTreeMap<Day, u64>,
+    /// By counted date, then row.
+    plays: BTreeMap<(Day, u32), Fields>,
+}
+
+impl Report {
+    /// A field of a row's play, or why there is none.
+    fn field(&self, row: u32, field: &str) -> String {
+        if let Some((_, play)) = self.plays.iter().find(|((_, of), _)| *of == row) {
+            return play[field].clone();
+        }
+        let bad_row = self
+            .bad_rows
+            .iter()
+            .find(|bad_row| bad_row.row == row)
+            .unwrap();
+        format!(
+            "{} {}",
+            bad_row.column.as_deref().unwrap_or("-"),
+            bad_row.defect.code()
+        )
+    }
+
+    /// Each bad row: row, column, code, expected and found.
+    fn refusals(&self) -> String {
+        let lines = self.bad_rows.iter().map(
+            |BadRow {
+                 row,
+                 column,
+                 defect,
+                 detail,
+                 ..
+             }| {
+                format!(
+                    "{row} {} {}: {detail}",
+                    column.as_deref().unwrap_or("-"),
+                    defect.code()
+                )
+            },
+        );
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Reads a report, some blocks after which what was read so far is taken out, if at all.
+fn read_blocks(
+    header: &[&str],
+    blocks: &[(&[u8], bool)],
+    wanted: Option<&BTreeSet<Day>>,
+) -> Report {
+    let aliases = [("UK", "GB"), ("Deutschland", "DE")].map(|(a, c)| (a.to_owned(), c.to_owned()));
+    let territories = Territories::new(&aliases.into()).unwrap();
+    let (store, key) = (testing::store(), testing::key());
+    let context = Context {
+        store: &store,
+        territories: &territories,
+        key: &key,
+        wanted,
+    };
+    let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
+    let mut reader = StreamsReader::new(columns, context);
+    let mut pieces = BTreeMap::<Day, Vec<Piece>>::new();
+    let mut take_out = |reader: &mut StreamsReader<'_>| {
+        for (day, piece) in reader.take_pieces([9; 32]) {
+            pieces.entry(day).or_default().push(piece);
+        }
+    };
+    for (block, is_taken_out) in blocks {
+        reader.read_block(block);
+        if *is_taken_out {
+            take_out(&mut reader);
+        }
+    }
+    take_out(&mut reader);
+    let mut plays = BTreeMap::new();
+    for (day, pieces) in pieces {
+        let joined = join_pieces(pieces);
+        assert!(joined.rows.is_sorted_by_key(|play| play.row));
+        plays.extend(
+            joined
+                .rows
+                .iter()
+                .map(|play| ((day, play.row), fields(day, play, &joined))),
+        );
+    }
+    let reading = reader.finish();
+    let super::Reading {
+        counts,
+        bad_rows,
+        day_rows,
+    } = reading;
+    Report {
+        counts,
+        bad_rows,
+        day_rows,
+        plays,
+    }
+}
+
+fn read_with(header: &[&str], text: &[u8]) -> Report {
+    read_blocks(header, &[(text, false)], None)
+}
+
+fn read(lines: &[Vec<u8>]) -> Report {
+    read_with(&HEADER, &lines.concat())
+}
+
+fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
+    assert_eq!(
+        (play.track_ms, play.plays, play.mark, play.report),
+        (NONE, 1, 0, 0)
+    );
+    let Words {
+        tracks,
+        products,
+        sources,
+        devices,
+        ..
+    } = &plays.words;
+    let track = &tracks[play.track as usize];
+    let product = &products[usize::from(play.product)];
+    let territory = Territory::from_packed(play.territory).map(Territory::to_text);
+    let listened_at = DateTime::from_timestamp_millis(play.listened_at_ms).unwrap();
+    let offline = match play.offline {
+        ONLINE => Some("false"),
+        OFFLINE => Some("true"),
+        OFFLINE_UNKNOWN => None,
+        _ => Some("neither"),
+    };
+    Fields::from([
+        ("date", day.to_string()),
+        (
+            "listened_at",
+            listened_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        ),
+        (
+            "clock",
+            if play.exact == 1 { "exact" } else { "rounded" }.to_owned(),
+        ),
+        (
+            "isrc",
+            or_null(track.isrc.map(|isrc| ascii(&isrc.to_text()))),
+        ),
+        ("upc", or_null(track.upc.map(Upc::to_text))),
+        ("store_track", or_null(track.store_track.as_deref())),
+        ("listener", or_null(listener_id(play, plays))),
+        (
+            "territory",
+            or_null(territory.map(|letters| ascii(&letters))),
+        ),
+        ("tier", product.tier.as_str().to_owned()),
+        ("tier_code", or_null(product.tier_code.as_deref())),
+        ("use_type", product.use_type.to_string()),
+        ("offline", or_null(offline)),
+        ("played_ms", or_null(play.played_ms())),
+        (
+            "source",
+            or_null((play.source != NONE_SMALL).then(|| &sources[play.source as usize])),
+        ),
+        (
+            "device",
+            or_null((play.device != NONE_SMALL).then(|| &devices[play.device as usize])),
+        ),
+    ])
+}
+
+fn or_null(value: Option<impl ToString>) -> String {
+    value.map_or("null".to_owned(), |value| value.to_string())
+}
+
+fn ascii(text: &[u8]) -> String {
+    String::from_utf8(text.to_vec()).unwrap()
+}
+
+/// Whose hash the listener is, of those who play here.
+fn listener_id(play: &Play, plays: &Plays) -> Option<&'static str> {
+    let listener = *plays.words.listeners.get(play.listener as usize)?;
+    let hash = |id: &str| testing::key().hash("spotify", id.as_bytes());
+    ["anna", "bert", "cleo"]
+        .into_iter()
+        .find(|id| hash(id) == listener)
+        .or(Some("somebody"))
+}

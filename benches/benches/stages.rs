@@ -1,0 +1,97 @@
+//! Each stage of the play path by itself, in three sizes, on the generator's plays.
+//!
+//! `cargo bench --workspace --bench stages`
+
+#![expect(clippy::expect_used, reason = "a bench has nobody to hand an error to")]
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use streamledger_benches::Day;
+use streamledger_core::aggregate::track_order::order_by_track;
+use streamledger_core::aggregate::trends_daily::sum_trends;
+use streamledger_core::filter::order::judge_plays;
+use streamledger_core::ingest::lines::LineCutter;
+use streamledger_core::normalize::join::join_pieces;
+use streamledger_core::vocabulary::play::Plays;
+use streamledger_warehouse::encode::file::TableLayout;
+use streamledger_warehouse::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
+
+const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
+
+#[global_allocator]
+static ALLOCATOR: divan::AllocProfiler = divan::AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// A generated day of each size, made once.
+fn day(plays: u64) -> &'static Day {
+    static DAYS: OnceLock<BTreeMap<u64, Day>> = OnceLock::new();
+    &DAYS.get_or_init(|| SIZES.map(|plays| (plays, Day::generate(plays))).into())[&plays]
+}
+
+/// Bytes to lines and cells.
+#[divan::bench(args = SIZES)]
+fn split(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    bencher.counter(BytesCount::of_slice(&day.text)).bench(|| {
+        let mut n_lines = 0_u64;
+        LineCutter::new(31).cut(black_box(&day.text), |_| n_lines += 1);
+        n_lines
+    });
+}
+
+/// Bytes to plays: split, read, intern.
+#[divan::bench(args = SIZES)]
+fn parse(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    bencher.counter(BytesCount::of_slice(&day.text)).bench(|| day.read());
+}
+
+/// The rules.
+#[divan::bench(args = SIZES)]
+fn judge(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    let joined = join_pieces(day.read());
+    bencher.counter(ItemsCount::new(plays)).with_inputs(|| joined.clone()).bench_refs(|plays| {
+        judge_plays(plays, day.date, &day.store, &day.policy);
+    });
+}
+
+/// Sorting by track.
+#[divan::bench(args = SIZES)]
+fn sort(bencher: Bencher<'_, '_>, plays: u64) {
+    let judged = judged(day(plays));
+    bencher.counter(ItemsCount::new(plays)).bench(|| order_by_track(black_box(&judged)));
+}
+
+/// Sums of `trends_daily`.
+#[divan::bench(args = SIZES)]
+fn aggregate(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    let judged = judged(day);
+    let order = order_by_track(&judged);
+    bencher.counter(ItemsCount::new(plays)).bench(|| sum_trends(black_box(&judged), &order, &day.policy));
+}
+
+/// Plays to compressed Parquet columns.
+#[divan::bench(args = SIZES)]
+fn encode(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    let judged = judged(day);
+    let order = order_by_track(&judged);
+    let layout = TableLayout::new(SCHEMA, &SORTED_BY).expect("the schema is one");
+    bencher.counter(ItemsCount::new(plays)).bench(|| {
+        encode_plays(black_box(&judged), &order, &day.policy, &layout.schema).expect("encodes")
+    });
+}
+
+fn judged(day: &Day) -> Plays {
+    let mut plays = join_pieces(day.read());
+    judge_plays(&mut plays, day.date, &day.store, &day.policy);
+    plays
+}

@@ -1,0 +1,204 @@
+//! `verify` finds every damage to what is published, and names the file.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test needs for itself must be there"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::case::{Case, files_of, gzip};
+use crate::report::{good_report, line, lines, report};
+
+/// A warehouse with all kinds of files.
+fn warehouse() -> Case {
+    let case = Case::new();
+    let mut rows = lines("2026-09-02", 0..150);
+    rows.push(line("2026-09-02", 1).with("stream_length", "x"));
+    case.put("spotify/a.tsv", report(&rows));
+    case.put("spotify/b.tsv.gz", gzip(&good_report("2026-09-03", 0..200)));
+    case.nightly_verified(1);
+    case
+}
+
+fn published_files(case: &Case) -> Vec<(String, PathBuf)> {
+    let files = files_of(&case.tables());
+    let tables = [
+        "plays/",
+        "plays/",
+        "quarantine/",
+        "reports/",
+        "trends_daily/",
+    ];
+    assert!(
+        files.len() == 5
+            && files
+                .iter()
+                .zip(tables)
+                .all(|((name, _), table)| name.starts_with(table))
+    );
+    files
+}
+
+#[track_caller]
+fn assert_found(case: &Case, name: &str) {
+    let outcome = case.verify().expect_code(1);
+    let outcome = outcome
+        .expect_stdout("is NOT as it was published")
+        .expect_stdout(name);
+    assert_eq!(outcome.stderr, "");
+}
+
+/// Flips one byte, looks, and puts the file back.
+#[track_caller]
+fn assert_flips_are_found(case: &Case, name: &str, path: &Path, offsets: &[usize]) {
+    let bytes = fs::read(path).unwrap();
+    for offset in offsets {
+        let mut flipped = bytes.clone();
+        flipped[*offset] ^= 0x01;
+        fs::write(path, flipped).unwrap();
+        assert_found(case, name);
+    }
+    fs::write(path, bytes).unwrap();
+    case.verify().expect_code(0);
+}
+
+#[test]
+fn a_flipped_byte_of_a_published_file_is_found_wherever_it_is() {
+    let case = warehouse();
+    for (name, path) in published_files(&case) {
+        let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+        assert_flips_are_found(
+            &case,
+            &name,
+            &path,
+            &[0, 4, length / 3, length / 2, length - 9, length - 1],
+        );
+    }
+}
+
+#[test]
+fn a_flipped_byte_of_the_manifest_is_found() {
+    let case = warehouse();
+    let path = case.path("warehouse/internal/snapshots/000001/manifest.json");
+    let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+    assert_flips_are_found(
+        &case,
+        "manifest.json",
+        &path,
+        &[0, length / 4, length / 2, length - 2],
+    );
+    let sum = case.path("warehouse/internal/snapshots/000001/manifest.sha256");
+    assert_flips_are_found(&case, "manifest.json", &sum, &[0, 63]);
+}
+
+#[test]
+fn a_manifest_that_is_gone_is_named_and_nothing_is_called_right() {
+    for name in ["manifest.json", "manifest.sha256"] {
+        let case = warehouse();
+        fs::remove_file(case.path("warehouse/internal/snapshots/000001").join(name)).unwrap();
+        let outcome = case.verify();
+        assert_ne!(outcome.code, 0, "{outcome:?}");
+        assert!((outcome.stdout + &outcome.stderr).contains(name));
+    }
+}
+
+#[test]
+fn a_published_file_that_is_gone_is_named() {
+    let case = warehouse();
+    for (name, path) in published_files(&case) {
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_found(&case, &name);
+        fs::write(&path, bytes).unwrap();
+    }
+    case.verify().expect_code(0);
+}
+
+#[test]
+fn an_emptied_file_is_named() {
+    let case = warehouse();
+    for (name, path) in published_files(&case) {
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, b"").unwrap();
+        assert_found(&case, &name);
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_stray_file_or_link_is_named() {
+    let case = warehouse();
+    let (name, path) = published_files(&case).swap_remove(0);
+    let stray = path.with_file_name("part-0001-stray.parquet");
+    fs::copy(&path, &stray).unwrap();
+    assert_found(
+        &case,
+        &name.replace(
+            path.file_name().unwrap().to_str().unwrap(),
+            "part-0001-stray.parquet",
+        ),
+    );
+    fs::remove_file(&stray).unwrap();
+    std::os::unix::fs::symlink(&path, &stray).unwrap();
+    assert_found(&case, "part-0001-stray.parquet");
+    fs::remove_file(&stray).unwrap();
+    fs::write(case.tables().join("notes.txt"), b"hello").unwrap();
+    assert_found(&case, "notes.txt");
+}
+
+#[test]
+fn two_swapped_files_are_both_named() {
+    let case = warehouse();
+    let files = published_files(&case);
+    let (a, b) = (
+        fs::read(&files[0].1).unwrap(),
+        fs::read(&files[1].1).unwrap(),
+    );
+    fs::write(&files[0].1, b).unwrap();
+    fs::write(&files[1].1, a).unwrap();
+    assert_found(&case, &files[0].0);
+    assert_found(&case, &files[1].0);
+}
+
+#[test]
+fn a_damaged_or_lost_archived_report_is_named() {
+    let case = warehouse();
+    let archived = files_of(&case.path("warehouse/internal/archive"));
+    assert_eq!(archived.len(), 2);
+    for (name, path) in archived {
+        let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+        let shown = format!("archive/{name}");
+        assert_flips_are_found(&case, &shown, &path, &[length / 2, length - 5]);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..length / 2]).unwrap();
+        assert_found(&case, &shown);
+        fs::remove_file(&path).unwrap();
+        assert_found(&case, &shown);
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn tables_that_point_at_no_snapshot_are_named() {
+    let case = warehouse();
+    fs::remove_file(case.tables()).unwrap();
+    std::os::unix::fs::symlink("/nowhere", case.tables()).unwrap();
+    let outcome = case.verify();
+    assert_ne!(outcome.code, 0, "{outcome:?}");
+    assert!((outcome.stdout + &outcome.stderr).contains("tables"));
+}
+
+#[test]
+fn a_night_on_a_damaged_archive_publishes_nothing_and_names_the_file() {
+    let case = warehouse();
+    let before = case.published();
+    let (name, path) = files_of(&case.path("warehouse/internal/archive")).swap_remove(0);
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    case.put("spotify/more.tsv", good_report("2026-09-02", 300..310));
+    case.put("spotify/other.tsv", good_report("2026-09-03", 300..310));
+    case.nightly(&[]).expect_code(2).expect_stderr(&name);
+    assert_eq!(case.published(), before);
+}

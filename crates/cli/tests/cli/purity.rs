@@ -1,0 +1,376 @@
+//! The published tables are a pure function of the reports, the settings and the key: order of arrival,
+//! batches, number of nights, threads and memory do not change a byte.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test needs for itself must be there"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::case::{Case, files_of, gzip};
+use crate::report::{line, lines, report};
+
+/// Path in the inbox and bytes of each report, in order.
+type Reports = Vec<(String, Vec<u8>)>;
+
+/// SHA-256 by path under `tables`.
+type Published = BTreeMap<String, String>;
+
+/// Four generated days; a second report of one of them that shares half of its rows; a report over
+/// several days that overlaps them; a copy, a refused report, and one with bad rows.
+fn reports() -> &'static Reports {
+    static REPORTS: OnceLock<Reports> = OnceLock::new();
+    REPORTS.get_or_init(|| {
+        let case = Case::new();
+        let generate = [
+            "generate", "--plays", "6000", "--days", "4", "--seed", "7", "--out", "demo",
+        ];
+        case.run(&generate).expect_code(0);
+        let read =
+            |(name, path): (String, _)| (name, fs::read::<std::path::PathBuf>(path).unwrap());
+        let mut reports: Reports = files_of(&case.path("demo/inbox"))
+            .into_iter()
+            .map(read)
+            .collect();
+        assert_eq!(reports.len(), 4);
+        let day = unpack(&reports[1].1);
+        let (header, rows) = day.split_once('\n').unwrap();
+        let half: Vec<&str> = rows
+            .lines()
+            .enumerate()
+            .filter(|(n, _)| n % 2 == 0)
+            .map(|(_, row)| row)
+            .collect();
+        let other = unpack(&reports[2].1);
+        let changed = other
+            .lines()
+            .skip(1)
+            .take(700)
+            .map(|row| row.replace("2026-09-03", "2026-09-02"));
+        let again = [
+            vec![header.to_owned()],
+            half.iter().map(ToString::to_string).collect(),
+            changed.collect(),
+        ];
+        reports.push((
+            "spotify/again.tsv.gz".to_owned(),
+            gzip((again.concat().join("\n") + "\n").as_bytes()),
+        ));
+        reports.push(("spotify/months.tsv".to_owned(), several_days()));
+        reports.push((
+            "spotify/0-copy.tsv".to_owned(),
+            unpack(&reports[0].1).into_bytes(),
+        ));
+        reports.push(("spotify/none.tsv".to_owned(), b"not a report\n".to_vec()));
+        reports.push((
+            "deezer/mismatch.tsv".to_owned(),
+            report(&lines("2026-09-01", 0..3)),
+        ));
+        reports
+    })
+}
+
+/// August to October, with a repeater, offline plays and a bad row.
+fn several_days() -> Vec<u8> {
+    let mut rows = Vec::new();
+    for (n, day) in [
+        "2026-10-01",
+        "2026-08-31",
+        "2026-09-02",
+        "2026-09-04",
+        "2026-08-31",
+    ]
+    .iter()
+    .enumerate()
+    {
+        rows.extend(lines(day, n * 40..n * 40 + 60));
+    }
+    for n in 0..60 {
+        rows.push(line("2026-09-03", 1).with("stream_length", format!("{}", 61 + n)));
+        rows.push(line("2026-09-04", n).with("country_code", "QQ"));
+        let stamp = (1_788_000_000 + n * 86_400).to_string();
+        rows.push(
+            line("2026-10-01", n)
+                .with("stream_cached", "yes")
+                .with("offline_timestamp", stamp),
+        );
+    }
+    rows.push(line("2026-09-03", 2).with("stream_length", "3:34"));
+    report(&rows)
+}
+
+fn unpack(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(bytes)
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
+
+fn put(case: &Case, reports: &[&(String, Vec<u8>)]) {
+    for (name, bytes) in reports {
+        case.put(name, bytes);
+    }
+}
+
+/// What is published after each of these batches was taken in by a night of its own.
+fn published_after(batches: &[Vec<&(String, Vec<u8>)>], options: &[&str]) -> Published {
+    let case = Case::new();
+    for batch in batches {
+        put(&case, batch);
+        let outcome = case.nightly(options);
+        assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
+    }
+    assert_settled(&case, options);
+    case.published()
+}
+
+/// The tables are as they were published, nothing is left to do, and nothing is left behind.
+fn assert_settled(case: &Case, options: &[&str]) {
+    case.verify().expect_code(0);
+    case.nightly(options)
+        .expect_code(0)
+        .expect_stdout("Nothing new, nothing published.");
+    let staged: Vec<_> = files_of(&case.path("warehouse/internal/staging"));
+    assert!(staged.is_empty(), "{staged:?}");
+}
+
+fn all_at_once() -> &'static Published {
+    static PUBLISHED: OnceLock<Published> = OnceLock::new();
+    PUBLISHED.get_or_init(|| {
+        let published = published_after(&[reports().iter().collect()], &[]);
+        let tables = ["plays/", "trends_daily/", "quarantine/", "reports/"];
+        for table in tables {
+            assert!(
+                published.keys().any(|path| path.starts_with(table)),
+                "{table}"
+            );
+        }
+        published
+    })
+}
+
+#[track_caller]
+fn assert_same(found: &Published, expected: &Published) {
+    let beyond = |these: &Published, those: &Published| {
+        let only = these
+            .iter()
+            .filter(|(path, hash)| those.get(*path) != Some(hash));
+        only.map(|(path, _)| path.clone()).collect::<Vec<_>>()
+    };
+    let (found_only, expected_only) = (beyond(found, expected), beyond(expected, found));
+    assert!(
+        found_only.is_empty() && expected_only.is_empty(),
+        "found only: {found_only:#?}\nexpected only: {expected_only:#?}"
+    );
+}
+
+fn one_a_night(
+    reports: impl Iterator<Item = &'static (String, Vec<u8>)>,
+) -> Vec<Vec<&'static (String, Vec<u8>)>> {
+    reports.map(|report| vec![report]).collect()
+}
+
+#[test]
+fn a_report_a_night_gives_the_same_bytes_as_all_at_once() {
+    assert_same(
+        &published_after(&one_a_night(reports().iter()), &[]),
+        all_at_once(),
+    );
+}
+
+#[test]
+fn the_reverse_order_gives_the_same_bytes() {
+    assert_same(
+        &published_after(&one_a_night(reports().iter().rev()), &[]),
+        all_at_once(),
+    );
+}
+
+#[test]
+fn two_batches_give_the_same_bytes() {
+    let (even, odd): (Vec<_>, Vec<_>) = reports().iter().enumerate().partition(|(n, _)| n % 2 == 0);
+    let batches = [odd, even].map(|batch| batch.into_iter().map(|(_, report)| report).collect());
+    assert_same(&published_after(&batches, &[]), all_at_once());
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    for threads in ["1", "2", "7"] {
+        let found = published_after(&[reports().iter().collect()], &["--threads", threads]);
+        assert_same(&found, all_at_once());
+    }
+}
+
+#[test]
+fn little_memory_does_not_change_a_byte_and_leaves_nothing_on_the_disk() {
+    for limit in ["64KiB", "1MiB"] {
+        let found = published_after(&[reports().iter().collect()], &["--memory-limit", limit]);
+        assert_same(&found, all_at_once());
+        let found = published_after(
+            &one_a_night(reports().iter().rev()),
+            &["--memory-limit", limit],
+        );
+        assert_same(&found, all_at_once());
+    }
+}
+
+#[test]
+fn hardly_any_memory_does_not_change_a_byte() {
+    let found = published_after(&[reports().iter().collect()], &["--memory-limit", "1B"]);
+    assert_same(&found, all_at_once());
+}
+
+#[test]
+fn the_clock_does_not_change_a_byte() {
+    let found = published_after(&[reports().iter().collect()], &["--as-of", "2027-01-01"]);
+    assert_same(&found, all_at_once());
+}
+
+#[test]
+fn the_inbox_may_be_emptied_after_every_night() {
+    let case = Case::new();
+    for (name, bytes) in reports() {
+        case.put(name, bytes);
+        let outcome = case.nightly(&[]);
+        assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
+        fs::remove_dir_all(case.path("inbox")).unwrap();
+        fs::create_dir(case.path("inbox")).unwrap();
+    }
+    assert_settled(&case, &[]);
+    assert_same(&case.published(), all_at_once());
+}
+
+/// A warehouse with all reports, and one that gets them under other settings only, are the same.
+#[track_caller]
+fn assert_resettled(file: &str, from: &str, to: &str) {
+    let options = ["--pipeline", "pipelines/nightly.toml"];
+    let settled = |case: &Case| {
+        let outcome = case.nightly(&options);
+        assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
+        assert_settled(case, &options);
+        case.published()
+    };
+    let (case, fresh) = (Case::new(), Case::new());
+    for case in [&case, &fresh] {
+        case.own_pipelines();
+        put(case, &reports().iter().collect::<Vec<_>>());
+    }
+    assert_same(&settled(&case), all_at_once());
+    case.replace(file, from, to);
+    fresh.replace(file, from, to);
+    let changed = settled(&case);
+    assert_ne!(&changed, all_at_once());
+    assert_same(&changed, &settled(&fresh));
+    case.replace(file, to, from);
+    assert_same(&settled(&case), all_at_once());
+}
+
+#[test]
+fn another_number_of_the_policy_judges_everything_again_as_in_a_fresh_warehouse() {
+    let policy = "pipelines/policies/default.toml";
+    assert_resettled(policy, "plays_min = 50\n", "plays_min = 5\n");
+}
+
+#[test]
+fn another_action_of_the_policy_judges_everything_again_as_in_a_fresh_warehouse() {
+    assert_resettled("pipelines/policies/default.toml", "\"hold\"", "\"cap\"");
+}
+
+#[test]
+fn other_settings_of_a_store_read_everything_again_as_in_a_fresh_warehouse() {
+    let store = "pipelines/stores/spotify.toml";
+    assert_resettled(store, "rounded_to_s = 900", "rounded_to_s = 1");
+    assert_resettled(store, "premium = \"premium\"", "premium = \"family\"");
+}
+
+#[test]
+fn a_stricter_limit_of_bad_rows_refuses_a_report_and_a_looser_one_takes_it_in_again() {
+    assert_resettled(
+        "pipelines/stores/spotify.toml",
+        "basis_points = 100",
+        "basis_points = 0",
+    );
+}
+
+#[test]
+fn a_report_that_was_refused_for_a_while_comes_back_from_the_archive() {
+    let options = ["--pipeline", "pipelines/nightly.toml"];
+    let case = Case::new();
+    case.own_pipelines();
+    let mut rows = lines("2026-09-02", 0..150);
+    rows.push(line("2026-09-02", 0).with("stream_length", "x"));
+    case.put("spotify/a.tsv", report(&rows));
+    case.nightly(&options).expect_code(1);
+    let before = case.published();
+    fs::remove_file(case.path("inbox/spotify/a.tsv")).unwrap();
+    let store = "pipelines/stores/spotify.toml";
+    case.replace(store, "basis_points = 100", "basis_points = 0");
+    case.nightly(&options)
+        .expect_code(1)
+        .expect_stdout("too_many_bad_rows");
+    assert_eq!(case.n_rows("plays"), 0);
+    case.replace(store, "basis_points = 0", "basis_points = 100");
+    case.nightly(&options);
+    case.verify().expect_code(0);
+    assert_same(&case.published(), &before);
+}
+
+#[test]
+fn another_alias_of_a_territory_reads_everything_again() {
+    assert_resettled(
+        "pipelines/nightly.toml",
+        "EL = \"GR\"",
+        "EL = \"GR\"\nQQ = \"DE\"",
+    );
+}
+
+#[test]
+fn another_listener_key_changes_the_listeners_and_nothing_else() {
+    let case = Case::new();
+    put(&case, &reports().iter().collect::<Vec<_>>());
+    case.nightly(&[]).expect_code(1);
+    let plays = |case: &Case| {
+        let mut rows = case.table("plays");
+        for row in &mut rows {
+            row.remove("listener");
+        }
+        rows
+    };
+    let (before, trends) = (plays(&case), case.table("trends_daily"));
+    fs::write(case.path("key"), [8; 32]).unwrap();
+    let outcome = case.nightly(&[]);
+    assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
+    assert_settled(&case, &[]);
+    assert_ne!(&case.published(), all_at_once());
+    assert!(plays(&case) == before && case.table("trends_daily") == trends);
+}
+
+#[test]
+fn without_a_key_file_the_warehouse_makes_a_key_that_only_its_owner_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let case = Case::new();
+    case.put("spotify/a.tsv", report(&lines("2026-09-02", 0..10)));
+    let arguments = [
+        "nightly",
+        "--pipeline",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/nightly.toml"),
+    ];
+    case.run(&arguments).expect_code(0);
+    let key = case.path("warehouse/internal/listener.key");
+    let metadata = fs::metadata(&key).unwrap();
+    assert_eq!(
+        (metadata.len(), metadata.permissions().mode() & 0o777),
+        (32, 0o600)
+    );
+    let (before, bytes) = (case.published(), fs::read::<&Path>(&key).unwrap());
+    case.run(&arguments)
+        .expect_code(0)
+        .expect_stdout("Nothing new");
+    assert_eq!(fs::read::<&Path>(&key).unwrap(), bytes);
+    assert_eq!(case.published(), before);
+}
