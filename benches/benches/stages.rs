@@ -75,7 +75,9 @@ fn aggregate(bencher: Bencher<'_, '_>, plays: u64) {
     let day = day(plays);
     let judged = judged(day);
     let order = order_by_track(&judged);
-    bencher.counter(ItemsCount::new(plays)).bench(|| sum_trends(black_box(&judged), &order, &day.policy));
+    bencher
+        .counter(ItemsCount::new(plays))
+        .bench(|| sum_trends(black_box(&judged), &order, &day.policy));
 }
 
 /// Plays to compressed Parquet columns.

@@ -56,13 +56,7 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say errors only.
-    #[arg(
-        short,
-        long,
-        global = true,
-        conflicts_with = "verbose",
-        help_heading = "Output"
-    )]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
     /// Threads to work with; all cores if not given. Never changes a result.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
@@ -108,12 +102,7 @@ pub(crate) struct Nightly {
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) as_of: Option<NaiveDate>,
     /// Memory for plays; what does not fit goes to disk. Never changes a result.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "4GiB",
-        help_heading = "Machine"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Machine")]
     pub(crate) memory_limit: ByteSize,
     /// Examine refused reports again that have not changed.
     #[arg(long)]

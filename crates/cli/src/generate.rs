@@ -16,13 +16,7 @@ use crate::{exit, nightly};
 /// Writes the inbox, a report a day in parallel, and the truth beside it.
 pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
-    let Generate {
-        plays,
-        days,
-        seed,
-        first_day,
-        ..
-    } = *command;
+    let Generate { plays, days, seed, first_day, .. } = *command;
     let folder = command.out.join("inbox/spotify");
     let truth = command.out.join("truth.tsv");
     if command.out.join("inbox").exists() || truth.exists() {
@@ -32,12 +26,7 @@ pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
         );
     }
     fs_err::create_dir_all(&folder)?;
-    let world = World::new(&Settings {
-        plays,
-        days,
-        seed,
-        first_day,
-    });
+    let world = World::new(&Settings { plays, days, seed, first_day });
     let dates: Vec<_> = (0_u32..).zip(world.days()).collect();
     let rows: Vec<u64> = dates
         .into_par_iter()
@@ -69,12 +58,7 @@ fn write_report(world: &World, index: u32, path: &Path) -> anyhow::Result<u64> {
     }
     let file = BufWriter::new(fs_err::File::create_new(path)?);
     let mut packed = GzEncoder::new(file, Compression::new(6));
-    let rows = world
-        .write_day(index, &mut packed)
-        .context("cannot write a report")?;
-    packed
-        .finish()
-        .and_then(|mut file| file.flush())
-        .context("cannot write a report")?;
+    let rows = world.write_day(index, &mut packed).context("cannot write a report")?;
+    packed.finish().and_then(|mut file| file.flush()).context("cannot write a report")?;
     Ok(rows)
 }

@@ -24,9 +24,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         listener_key: command.listener_key_file.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_refused: command.retry_refused,
-        as_of: command
-            .as_of
-            .unwrap_or_else(|| chrono::Utc::now().date_naive()),
+        as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: owner(&started),
         started,
     };
@@ -41,17 +39,9 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     let summary = result?;
     let elapsed = start.elapsed();
     for (stage, time) in &summary.stages {
-        tracing::info!(
-            stage,
-            ms = time.as_millis(),
-            "time of a stage, summed over threads"
-        );
+        tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
     }
-    let night = Night {
-        summary: &summary,
-        elapsed,
-        is_dry_run: command.dry_run,
-    };
+    let night = Night { summary: &summary, elapsed, is_dry_run: command.dry_run };
     print(&match common.format {
         Format::Table => night.to_text(),
         Format::Json => to_json(&night.sheets())?,
@@ -90,10 +80,7 @@ fn load_settings(command: &Nightly) -> anyhow::Result<Settings> {
 }
 
 fn owner(started: &str) -> String {
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("process {} on {host}, since {started}", std::process::id())
 }
 
@@ -125,11 +112,8 @@ impl Night<'_> {
             (false, None) => "Nothing new, nothing published.".to_owned(),
         };
         let sheets = self.sheets();
-        let tables: Vec<String> = sheets
-            .iter()
-            .filter(|sheet| !sheet.is_empty())
-            .map(Sheet::to_text)
-            .collect();
+        let tables: Vec<String> =
+            sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
         format!("{sentence}\n\n{}", tables.join("\n"))
     }
 
@@ -157,21 +141,13 @@ impl Night<'_> {
         push("rows taken in or quarantined", summary.rows_taken_in());
         push("partitions built", summary.rebuilt.len() as u64);
         if summary.spilled_files != 0 {
-            push(
-                "files put on disk for want of memory",
-                summary.spilled_files,
-            );
+            push("files put on disk for want of memory", summary.spilled_files);
         }
         let seconds = self.elapsed.as_secs_f64();
         sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
-        let millis = u64::try_from(self.elapsed.as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1);
+        let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
-        sheet.push(vec![
-            "plays per second".to_owned(),
-            grouped(per_second.into()),
-        ]);
+        sheet.push(vec!["plays per second".to_owned(), grouped(per_second.into())]);
         sheet
     }
 
@@ -182,11 +158,7 @@ impl Night<'_> {
             let reason = reason.map_or("", |reason| reason.as_str());
             let numbers = [grouped((*rows).into()), grouped((*plays).into())];
             sheet.push(
-                [
-                    vec![verdict.as_str().to_owned(), reason.to_owned()],
-                    numbers.to_vec(),
-                ]
-                .concat(),
+                [vec![verdict.as_str().to_owned(), reason.to_owned()], numbers.to_vec()].concat(),
             );
         }
         sheet
@@ -195,28 +167,17 @@ impl Night<'_> {
     fn refused(&self) -> Sheet {
         let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
         for report in &self.summary.refused {
-            sheet.push(vec![
-                report.file.clone(),
-                report.reason.clone(),
-                report.detail.clone(),
-            ]);
+            sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
         }
         sheet
     }
 
     fn quarantined(&self) -> Sheet {
         let columns = ["file", "#quarantined", "#of rows"];
-        let mut sheet = Sheet::new(
-            "quarantined",
-            "Quarantined rows (table `quarantine`)",
-            &columns,
-        );
+        let mut sheet =
+            Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
         for (file, quarantined, rows) in &self.summary.quarantined {
-            sheet.push(vec![
-                file.clone(),
-                grouped((*quarantined).into()),
-                grouped((*rows).into()),
-            ]);
+            sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
         }
         sheet
     }

@@ -18,18 +18,9 @@ impl Sheet {
     /// A table with these columns; names that begin with `#` are of numbers. `name` is for programs,
     /// `title` for people.
     pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&'static str]) -> Self {
-        let header = columns
-            .iter()
-            .map(|name| name.trim_start_matches('#'))
-            .collect();
+        let header = columns.iter().map(|name| name.trim_start_matches('#')).collect();
         let numbers = columns.iter().map(|name| name.starts_with('#')).collect();
-        Self {
-            name,
-            title,
-            header,
-            numbers,
-            rows: Vec::new(),
-        }
+        Self { name, title, header, numbers, rows: Vec::new() }
     }
 
     /// Appends a row.
@@ -56,10 +47,8 @@ impl Sheet {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let body: Vec<String> = table
-            .lines()
-            .map(|line| format!("  {}", line.trim_end()))
-            .collect();
+        let body: Vec<String> =
+            table.lines().map(|line| format!("  {}", line.trim_end())).collect();
         format!("{}\n{}\n", self.title, body.join("\n"))
     }
 }
@@ -97,25 +86,13 @@ fn json_cell(cell: &str, is_number: bool) -> serde_json::Value {
 pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
     let mut text = String::new();
     for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
-        let header: Vec<String> = sheet
-            .header
-            .iter()
-            .map(|name| csv_cell(&key(name)))
-            .collect();
+        let header: Vec<String> = sheet.header.iter().map(|name| csv_cell(&key(name))).collect();
         text.push_str(&format!("table,{}\n", header.join(",")));
         for row in &sheet.rows {
             let cells = row.iter().zip(&sheet.numbers).map(|(cell, is_number)| {
-                if *is_number {
-                    cell.replace(',', "")
-                } else {
-                    csv_cell(cell)
-                }
+                if *is_number { cell.replace(',', "") } else { csv_cell(cell) }
             });
-            text.push_str(&format!(
-                "{},{}\n",
-                sheet.name,
-                cells.collect::<Vec<_>>().join(",")
-            ));
+            text.push_str(&format!("{},{}\n", sheet.name, cells.collect::<Vec<_>>().join(",")));
         }
     }
     text
@@ -160,10 +137,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        assert_eq!(
-            [0, 999, 1000, -1_234_567].map(grouped),
-            ["0", "999", "1,000", "-1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
     }
 
     #[test]
@@ -174,10 +148,7 @@ mod tests {
         let json = to_json(std::slice::from_ref(&sheet)).unwrap();
         assert!(json.contains("\"rows\": 12345"), "{json}");
         let csv = to_csv(std::slice::from_ref(&sheet));
-        assert_eq!(
-            csv,
-            "table,verdict,rows\nplays,counted,12345\nplays,held,6\n"
-        );
+        assert_eq!(csv, "table,verdict,rows\nplays,counted,12345\nplays,held,6\n");
         assert_eq!(
             sheet.to_text(),
             "Plays\n  verdict    rows\n  counted  12,345\n  held          6\n"

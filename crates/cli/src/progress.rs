@@ -14,9 +14,7 @@ pub(crate) struct Bar {
 impl Bar {
     /// No bar yet.
     pub(crate) fn new() -> Self {
-        Self {
-            bar: Mutex::new(ProgressBar::hidden()),
-        }
+        Self { bar: Mutex::new(ProgressBar::hidden()) }
     }
 
     /// Clears the bar away.

@@ -16,11 +16,7 @@ pub(crate) fn run(common: &Common, command: &Verify) -> anyhow::Result<u8> {
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
     });
-    Ok(if found.differences.is_empty() {
-        exit::DONE
-    } else {
-        exit::WITH_COMPLAINTS
-    })
+    Ok(if found.differences.is_empty() { exit::DONE } else { exit::WITH_COMPLAINTS })
 }
 
 fn as_text(found: &Verification, sheets: &[Sheet]) -> String {
@@ -33,11 +29,8 @@ fn as_text(found: &Verification, sheets: &[Sheet]) -> String {
             found.snapshot
         )
     };
-    let tables: Vec<String> = sheets
-        .iter()
-        .filter(|sheet| !sheet.is_empty())
-        .map(Sheet::to_text)
-        .collect();
+    let tables: Vec<String> =
+        sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
     format!("{sentence}\n\n{}", tables.join("\n"))
 }
 

@@ -24,19 +24,13 @@ fn no_source_file_has_a_name_that_says_nothing() {
         let path = file.name.trim_end_matches(".rs");
         path.split('/').any(|part| EMPTY_NAMES.contains(&part))
     });
-    assert!(
-        empty.is_empty(),
-        "named for nothing in particular: {empty:#?}"
-    );
+    assert!(empty.is_empty(), "named for nothing in particular: {empty:#?}");
 }
 
 #[test]
 fn no_source_file_outgrows_what_can_be_read_at_once() {
     let long = sources(|file| !file.is_tests() && SOURCE_LINES_MAX < file.source_lines());
-    assert!(
-        long.is_empty(),
-        "more than {SOURCE_LINES_MAX} lines without tests: {long:#?}"
-    );
+    assert!(long.is_empty(), "more than {SOURCE_LINES_MAX} lines without tests: {long:#?}");
 }
 
 #[test]
@@ -61,11 +55,7 @@ fn every_rule_is_in_the_code_map_and_has_tests() {
     }
     let mut numbers: Vec<&str> = rules.iter().map(|rule| rule.number.as_str()).collect();
     numbers.sort_unstable();
-    assert_eq!(
-        numbers,
-        ["1", "2", "3", "4", "5", "6", "7", "8"],
-        "the rules that were found"
-    );
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8"], "the rules that were found");
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
@@ -74,20 +64,15 @@ fn every_number_that_decides_stands_under_its_source() {
     let files = files();
     let mut problems = Vec::new();
     for folder in ["pipelines/policies/", "pipelines/stores/"] {
-        let settings: Vec<&TextFile> = files
-            .iter()
-            .filter(|file| file.name.starts_with(folder))
-            .collect();
+        let settings: Vec<&TextFile> =
+            files.iter().filter(|file| file.name.starts_with(folder)).collect();
         assert!(!settings.is_empty(), "{folder} holds nothing");
         for file in settings {
             let lines = lines_without_source(&file.text);
             problems.extend(lines.iter().map(|line| format!("{}:{line}", file.name)));
         }
     }
-    assert!(
-        problems.is_empty(),
-        "a number without a comment above it: {problems:#?}"
-    );
+    assert!(problems.is_empty(), "a number without a comment above it: {problems:#?}");
 }
 
 #[test]
@@ -98,10 +83,7 @@ fn what_the_readme_tells_a_newcomer_is_what_is_run_before_a_merge() {
     let first_two = commands.get(..2).unwrap_or_default();
     assert_eq!(first_two.len(), 2, "README.md has fewer than two commands");
     for command in first_two {
-        assert!(
-            ci.contains(&format!("=({command})\n")),
-            ".ci/run does not have: {command}"
-        );
+        assert!(ci.contains(&format!("=({command})\n")), ".ci/run does not have: {command}");
     }
 }
 
@@ -114,44 +96,25 @@ fn the_code_map_names_files_that_are_there() {
         .iter()
         .filter(|span| {
             let path = format!("crates/{span}");
-            !files
-                .iter()
-                .any(|file| file.name == path || file.name == **span)
+            !files.iter().any(|file| file.name == path || file.name == **span)
         })
         .collect();
     assert!(!named.is_empty(), "the code map names no file");
-    assert!(
-        gone.is_empty(),
-        "crates/README.md names files that are not there: {gone:#?}"
-    );
+    assert!(gone.is_empty(), "crates/README.md names files that are not there: {gone:#?}");
 }
 
 #[test]
 fn every_code_in_quarantine_is_explained() {
     let files = files();
     let examine = text_of(&files, "crates/warehouse/src/examine.rs");
-    let defects = quoted_after(
-        text_of(&files, "crates/core/src/normalize/defect.rs"),
-        "=> ",
-    );
-    let refusals = [
-        quoted_after(examine, "Refusal::new("),
-        quoted_after(examine, "code: "),
-    ]
-    .concat();
-    assert!(
-        !defects.is_empty() && !refusals.is_empty(),
-        "no codes found in the source"
-    );
+    let defects = quoted_after(text_of(&files, "crates/core/src/normalize/defect.rs"), "=> ");
+    let refusals =
+        [quoted_after(examine, "Refusal::new("), quoted_after(examine, "code: ")].concat();
+    assert!(!defects.is_empty() && !refusals.is_empty(), "no codes found in the source");
     let tables = text_of(&files, "docs/tables.md");
     let codes = defects.into_iter().chain(refusals);
-    let silent: Vec<&str> = codes
-        .filter(|code| !tables.contains(&format!("`{code}`")))
-        .collect();
-    assert!(
-        silent.is_empty(),
-        "docs/tables.md does not explain: {silent:#?}"
-    );
+    let silent: Vec<&str> = codes.filter(|code| !tables.contains(&format!("`{code}`"))).collect();
+    assert!(silent.is_empty(), "docs/tables.md does not explain: {silent:#?}");
 }
 
 #[test]
@@ -164,36 +127,21 @@ fn no_text_knows_the_machine_it_was_written_on() {
         .filter(|file| folders.iter().any(|folder| has_path_in(&file.text, folder)))
         .map(|file| file.name.as_str())
         .collect();
-    assert!(
-        found.is_empty(),
-        "an absolute path of somebody's machine: {found:#?}"
-    );
+    assert!(found.is_empty(), "an absolute path of somebody's machine: {found:#?}");
 }
 
 #[test]
 fn the_checks_find_what_they_look_for() {
-    assert_eq!(
-        lines_without_source("# why\n[a]\nx = 1\n\n[b]\ny = 2\n# why\nz = -3\n"),
-        [6]
-    );
+    assert_eq!(lines_without_source("# why\n[a]\nx = 1\n\n[b]\ny = 2\n# why\nz = -3\n"), [6]);
     assert_eq!(
         lines_without_source("version = 1\nname = \"n\"\n# why\nx = 1\ny = 2\n\nz = 3"),
         [7]
     );
     assert!(has_path_in("see /here/x", "/here/") && has_path_in("/here/x", "/here/"));
     assert!(!has_path_in("peers/here/x", "/here/") && !has_path_in("here/x", "/here/"));
-    assert_eq!(
-        fenced_blocks("```sh\na b\n```\ntext\n```sql\nc\n```\n", "sh"),
-        ["a b"]
-    );
-    assert_eq!(
-        code_spans("a `b.rs` and `c d`").collect::<Vec<_>>(),
-        ["b.rs", "c d"]
-    );
-    assert_eq!(
-        quoted_after("f(\n  \"one\", 2) f(x) f(\"two\")", "f("),
-        ["one", "two"]
-    );
+    assert_eq!(fenced_blocks("```sh\na b\n```\ntext\n```sql\nc\n```\n", "sh"), ["a b"]);
+    assert_eq!(code_spans("a `b.rs` and `c d`").collect::<Vec<_>>(), ["b.rs", "c d"]);
+    assert_eq!(quoted_after("f(\n  \"one\", 2) f(x) f(\"two\")", "f("), ["one", "two"]);
     assert_eq!(camel_case("offline_expired"), "OfflineExpired");
 }
 
@@ -212,11 +160,7 @@ impl TextFile {
 
     /// Lines before the tests that stand in the same file.
     fn source_lines(&self) -> usize {
-        let source = self
-            .text
-            .split("\n#[cfg(test)]\nmod tests {")
-            .next()
-            .unwrap_or_default();
+        let source = self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         source.lines().count()
     }
 }
@@ -232,13 +176,11 @@ impl Rule {
     fn of_file(file: &TextFile) -> Option<Self> {
         let first_line = file.text.lines().next()?;
         let rule = first_line.strip_prefix("//! Rule ")?;
-        file.name
-            .starts_with("crates/core/src/filter/")
-            .then(|| Self {
-                file: file.name.clone(),
-                number: rule.chars().take_while(char::is_ascii_digit).collect(),
-                reasons: code_spans(first_line).map(ToOwned::to_owned).collect(),
-            })
+        file.name.starts_with("crates/core/src/filter/").then(|| Self {
+            file: file.name.clone(),
+            number: rule.chars().take_while(char::is_ascii_digit).collect(),
+            reasons: code_spans(first_line).map(ToOwned::to_owned).collect(),
+        })
     }
 }
 
@@ -250,17 +192,12 @@ fn sources(holds: impl Fn(&TextFile) -> bool) -> Vec<String> {
 }
 
 fn is_rust(name: &str) -> bool {
-    Path::new(name)
-        .extension()
-        .is_some_and(|extension| extension == "rs")
+    Path::new(name).extension().is_some_and(|extension| extension == "rs")
 }
 
 /// The text of one file; empty if it is not there, which no check takes for good.
 fn text_of<'a>(files: &'a [TextFile], name: &str) -> &'a str {
-    files
-        .iter()
-        .find(|file| file.name == name)
-        .map_or("", |file| &file.text)
+    files.iter().find(|file| file.name == name).map_or("", |file| &file.text)
 }
 
 /// All text files of the repository, without what `.gitignore` names and what belongs to tools.
@@ -271,14 +208,8 @@ fn files() -> Vec<TextFile> {
     let mut found = Vec::new();
     collect_files(&root, "", &ignored, &mut found);
     found.sort_by(|a, b| a.name.cmp(&b.name));
-    let is_whole = found
-        .iter()
-        .any(|file| file.name == "crates/cli/tests/tidy.rs");
-    assert!(
-        is_whole,
-        "{} does not look like the repository",
-        root.display()
-    );
+    let is_whole = found.iter().any(|file| file.name == "crates/cli/tests/tidy.rs");
+    assert!(is_whole, "{} does not look like the repository", root.display());
     found
 }
 
@@ -286,18 +217,12 @@ fn collect_files(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
-    let paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     for path in paths {
         let part = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{part}");
         let patterns = [format!("/{name}"), format!("{part}/")];
-        if path.is_symlink()
-            || patterns
-                .iter()
-                .any(|pattern| ignored.contains(&pattern.as_str()))
-        {
+        if path.is_symlink() || patterns.iter().any(|pattern| ignored.contains(&pattern.as_str())) {
             continue;
         }
         if path.is_dir() {
@@ -323,9 +248,7 @@ fn lines_without_source(text: &str) -> Vec<usize> {
         } else if line.starts_with('[') {
             table_is_explained = is_explained;
         } else if let Some((key, value)) = line.split_once('=') {
-            let is_number = value
-                .trim()
-                .starts_with(|c: char| c.is_ascii_digit() || c == '-');
+            let is_number = value.trim().starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let has_source = is_explained || table_is_explained || value.contains('#');
             if is_number && key.trim() != "version" && !has_source {
                 lines.push(number);
@@ -338,8 +261,7 @@ fn lines_without_source(text: &str) -> Vec<usize> {
 /// Whether an absolute path into this folder stands in the text: what precedes it is no part of a path.
 fn has_path_in(text: &str, folder: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || "._-~}".contains(c);
-    text.match_indices(folder)
-        .any(|(start, _)| !text[..start].ends_with(goes_on))
+    text.match_indices(folder).any(|(start, _)| !text[..start].ends_with(goes_on))
 }
 
 /// The fenced blocks of a Markdown text in this language, without their fences.
@@ -354,8 +276,7 @@ fn fenced_blocks(text: &str, language: &str) -> Vec<String> {
 
 /// What stands between backticks on one line.
 fn code_spans(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .flat_map(|line| line.split('`').skip(1).step_by(2))
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
 /// Texts in quotes that follow a marker, with nothing but space between.

@@ -20,13 +20,8 @@ pub(crate) fn store() -> StoreSettings {
     StoreSettings {
         store: "spotify".to_owned(),
         bad_rows_max_basis_points: 100,
-        minimum: Minimum {
-            played_ms: 30_000,
-            at_bound: AtBound::Counts,
-        },
-        played_time: PlayedTime {
-            countable_only: false,
-        },
+        minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
+        played_time: PlayedTime { countable_only: false },
         clock: Clock { rounded_to_s: 900 },
         tier: TierTable {
             product: BTreeMap::from([("family".to_owned(), Tier::Family)]),
@@ -78,37 +73,17 @@ pub(crate) fn words(tracks: &[(&str, &str)], n_listeners: usize) -> Words {
         listeners: (0..n_listeners)
             .map(|n| key().hash("spotify", n.to_string().as_bytes()))
             .collect(),
-        products: vec![Product {
-            tier: Tier::Premium,
-            tier_code: None,
-            use_type: "stream".into(),
-        }],
+        products: vec![Product { tier: Tier::Premium, tier_code: None, use_type: "stream".into() }],
         ..Words::default()
     }
 }
 
 /// A report's plays, one each of (ISRC, store track, listener).
 pub(crate) fn piece(report: u8, plays: &[(&str, &str, &str)]) -> Piece {
-    let tracks: Vec<_> = plays
-        .iter()
-        .map(|(isrc, track, _)| (*isrc, *track))
-        .collect();
+    let tracks: Vec<_> = plays.iter().map(|(isrc, track, _)| (*isrc, *track)).collect();
     let mut words = words(&tracks, 0);
-    words.listeners = plays
-        .iter()
-        .map(|(_, _, id)| key().hash("spotify", id.as_bytes()))
-        .collect();
-    let rows = (0..)
-        .take(plays.len())
-        .map(|n| Play {
-            track: n,
-            listener: n,
-            ..play(n + 1)
-        })
-        .collect();
-    Piece {
-        report: [report; 32],
-        rows: vec![rows],
-        words: Arc::new(words),
-    }
+    words.listeners = plays.iter().map(|(_, _, id)| key().hash("spotify", id.as_bytes())).collect();
+    let rows =
+        (0..).take(plays.len()).map(|n| Play { track: n, listener: n, ..play(n + 1) }).collect();
+    Piece { report: [report; 32], rows: vec![rows], words: Arc::new(words) }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use streamledger_core::aggregate::track_order::order_by_track;
-use streamledger_core::aggregate::trends_daily::{DayTrends, merge_trends, sum_trends};
+use streamledger_core::aggregate::trends_daily::sum_trends;
 use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::join::join_pieces;
@@ -18,7 +18,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::build_month::KeptTrends;
+use crate::build_month::{KeptTrends, TrendsPart};
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
 use crate::encode::plays::encode_plays;
 use crate::held::{BUCKETS, Holder, Segment};
@@ -82,21 +82,13 @@ impl DayBuilder<'_> {
     /// # Errors
     /// [`PartitionError`].
     pub fn build(&self, task: &DayTask<'_>) -> Result<BuiltDay, PartitionError> {
-        let segments = task
-            .segments
-            .lock()
-            .map(|mut s| std::mem::take(&mut *s))
-            .unwrap_or_default();
+        let segments =
+            task.segments.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
         let n_rows: usize = segments.values().flatten().map(Segment::n_rows).sum();
-        let n_shares = (n_rows * WORK_BYTES_PER_PLAY)
-            .div_ceil(self.work_bytes_max)
-            .clamp(1, BUCKETS);
-        let mut writer = PartitionWriter::new(
-            task.folder.clone(),
-            self.layout,
-            &task.provenance,
-            self.stages,
-        )?;
+        let n_shares =
+            (n_rows * WORK_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(1, BUCKETS);
+        let mut writer =
+            PartitionWriter::new(task.folder.clone(), self.layout, &task.provenance, self.stages)?;
         let (trends, outcomes) = if n_shares == 1 {
             self.build_at_once(task, segments, &mut writer)?
         } else {
@@ -107,21 +99,9 @@ impl DayBuilder<'_> {
         let n_judged: u64 = outcomes.values().map(|(rows, _)| rows).sum();
         if (n_written, n_judged) != (n_rows as u64, n_rows as u64) {
             let message = format!("{n_rows} in, {n_judged} judged, {n_written} written");
-            return Err(PartitionError::NotConserved {
-                path: task.folder.clone(),
-                message,
-            });
+            return Err(PartitionError::NotConserved { path: task.folder.clone(), message });
         }
-        let trends = self
-            .stages
-            .encode
-            .time(|| KeptTrends::new(task.day, trends, self.trends_layout))
-            .map_err(PartitionError::parquet(&task.folder))?;
-        Ok(BuiltDay {
-            files,
-            trends,
-            outcomes,
-        })
+        Ok(BuiltDay { files, trends, outcomes })
     }
 
     fn build_at_once(
@@ -129,7 +109,7 @@ impl DayBuilder<'_> {
         task: &DayTask<'_>,
         segments: BTreeMap<[u8; 32], Vec<Segment>>,
         writer: &mut PartitionWriter<'_>,
-    ) -> Result<(DayTrends, Outcomes), PartitionError> {
+    ) -> Result<(KeptTrends, Outcomes), PartitionError> {
         let mut pieces = Vec::new();
         for (report, segments) in segments {
             for segment in segments {
@@ -145,21 +125,19 @@ impl DayBuilder<'_> {
         let (plays, order) = self.judge(task, pieces);
         let (trends, encoded) = rayon::join(
             || {
-                self.stages
-                    .aggregate
-                    .time(|| sum_trends(&plays, &order, self.policy))
+                let sum = || sum_trends(&plays, &order, self.policy);
+                KeptTrends::new(task.day, self.stages.aggregate.time(sum), self.trends_layout)
             },
             || self.encode(task, &plays, &order, writer),
         );
         encoded?;
+        let trends = trends.map_err(PartitionError::parquet(&task.folder))?;
         Ok((trends, count_outcomes(&plays, self.policy)))
     }
 
     fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
         let mut plays = self.stages.join.time(|| join_in_row_order(pieces));
-        self.stages
-            .judge
-            .time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
+        self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
         let order = self.stages.sort.time(|| order_by_track(&plays));
         (plays, order)
     }
@@ -188,7 +166,7 @@ impl DayBuilder<'_> {
         segments: BTreeMap<[u8; 32], Vec<Segment>>,
         n_shares: usize,
         writer: &mut PartitionWriter<'_>,
-    ) -> Result<(DayTrends, Outcomes), PartitionError> {
+    ) -> Result<(KeptTrends, Outcomes), PartitionError> {
         let (mut runs, mut parts, mut outcomes) = (Vec::new(), Vec::new(), Outcomes::new());
         for share in 0..n_shares {
             let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
@@ -199,11 +177,10 @@ impl DayBuilder<'_> {
                 }
             }
             let (plays, order) = self.judge(task, pieces);
-            parts.push(
-                self.stages
-                    .aggregate
-                    .time(|| sum_trends(&plays, &order, self.policy)),
-            );
+            let sum = || sum_trends(&plays, &order, self.policy);
+            let trends = self.stages.aggregate.time(sum);
+            let part = TrendsPart::new(task.day, &trends, self.trends_layout);
+            parts.push(part.map_err(PartitionError::parquet(&task.folder))?);
             for (outcome, (rows, n_plays)) in count_outcomes(&plays, self.policy) {
                 let sums = outcomes.entry(outcome).or_default();
                 *sums = (sums.0 + rows, sums.1 + n_plays);
@@ -219,7 +196,9 @@ impl DayBuilder<'_> {
             let order: Vec<u32> = (0_u32..).take(plays.rows.len()).collect();
             self.encode(task, plays, &order, writer)
         })?;
-        Ok((merge_trends(parts), outcomes))
+        let trends = KeptTrends::merge(task.day, parts, self.trends_layout)
+            .map_err(PartitionError::parquet(&task.folder))?;
+        Ok((trends, outcomes))
     }
 }
 

@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::{DayTrends, Trend};
+use streamledger_core::aggregate::trends_daily::{DayTrends, Trend, merge_trends};
 use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -69,11 +69,45 @@ impl KeptTrends {
             groups.push(encode_trends(&rows, &layout.schema)?);
         }
         let n_plays = trends.rows.iter().map(|trend| trend.plays).sum();
-        Ok(Self::Encoded {
-            groups,
-            n_rows,
-            n_plays,
-        })
+        Ok(Self::Encoded { groups, n_rows, n_plays })
+    }
+
+    /// Merges the rows of disjoint sets of listeners; no more than a row group of them is in memory.
+    ///
+    /// # Errors
+    /// If they cannot be read back or encoded.
+    pub fn merge(
+        date: Day,
+        parts: Vec<TrendsPart>,
+        layout: &TableLayout,
+    ) -> Result<Self, ParquetError> {
+        let batches = parts.into_iter().map(TrendsPart::read).collect::<Result<Vec<_>, _>>()?;
+        let (mut groups, mut n_rows, mut n_plays) = (Vec::new(), 0, 0);
+        let mut rest = DayTrends::default();
+        merge_trends(batches, ROW_GROUP_ROWS_MAX, |merged| {
+            if merged.rows.len() < ROW_GROUP_ROWS_MIN {
+                rest = merged;
+                return Ok(());
+            }
+            n_rows += merged.rows.len();
+            n_plays += merged.rows.iter().map(|trend| trend.plays).sum::<i64>();
+            groups.push(encode_all(date, &merged, layout)?);
+            Ok(())
+        })?;
+        let whole = Self::Encoded { groups, n_rows, n_plays };
+        if rest.rows.is_empty() {
+            return Ok(whole);
+        }
+        // The last rows share a row group with the next date: as rows, with those before them.
+        let mut trends = whole.into_rows(date, layout)?;
+        let n_names = trends.store_tracks.len();
+        let moved =
+            |id: u32| if id == NONE { NONE } else { id + u32::try_from(n_names).unwrap_or(0) };
+        trends
+            .rows
+            .extend(rest.rows.iter().map(|t| Trend { store_track: moved(t.store_track), ..*t }));
+        trends.store_tracks.extend(rest.store_tracks);
+        Ok(Self::Rows(trends))
     }
 
     /// Number of rows.
@@ -100,20 +134,59 @@ impl KeptTrends {
             Self::Rows(trends) => return Ok(trends),
             Self::Encoded { groups, .. } => groups,
         };
-        let nothing = Provenance {
-            inputs: String::new(),
-            policy: String::new(),
-        };
+        let nothing = Provenance { inputs: String::new(), policy: String::new() };
         let mut file = TableFile::new(Vec::new(), layout, &nothing)?;
         groups.into_iter().try_for_each(|group| file.push(group))?;
         let mut days = BTreeMap::new();
-        read_rows(
-            Bytes::from(file.finish()?),
-            &BTreeSet::from([date]),
-            &mut days,
-        )?;
+        read_rows(Bytes::from(file.finish()?), &BTreeSet::from([date]), &mut days)?;
         Ok(days.remove(&date).unwrap_or_default())
     }
+}
+
+/// Rows of a share of a date's listeners, encoded until all shares are there.
+#[derive(Debug)]
+pub struct TrendsPart(Bytes);
+
+/// Rows of a part that are in memory while parts are merged.
+const PART_BATCH_ROWS: usize = 1 << 13;
+
+impl TrendsPart {
+    /// Encodes the rows.
+    ///
+    /// # Errors
+    /// If they cannot be encoded.
+    pub fn new(date: Day, trends: &DayTrends, layout: &TableLayout) -> Result<Self, ParquetError> {
+        let nothing = Provenance { inputs: String::new(), policy: String::new() };
+        let mut file = TableFile::new(Vec::new(), layout, &nothing)?;
+        if !trends.rows.is_empty() {
+            file.push(encode_all(date, trends, layout)?)?;
+        }
+        file.finish().map(|bytes| Self(bytes.into()))
+    }
+
+    fn read(self) -> Result<impl Iterator<Item = Result<DayTrends, ParquetError>>, ParquetError> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(self.0)?
+            .with_batch_size(PART_BATCH_ROWS)
+            .build()?;
+        Ok(reader.map(|batch| {
+            let mut days = BTreeMap::new();
+            read_batch(&batch?, None, &mut days).ok_or_else(not_trends)?;
+            Ok(days.into_values().next().unwrap_or_default())
+        }))
+    }
+}
+
+fn encode_all(
+    date: Day,
+    trends: &DayTrends,
+    layout: &TableLayout,
+) -> Result<EncodedRowGroup, ParquetError> {
+    let rows: Vec<MonthRow<'_>> = month_rows(date, trends, &(0..trends.rows.len())).collect();
+    encode_trends(&rows, &layout.schema)
+}
+
+fn not_trends() -> ParquetError {
+    ParquetError::General("not a file of trends_daily".to_owned())
 }
 
 /// Writes a month from all of its dates.
@@ -133,14 +206,11 @@ pub fn build_month(
     let mut kept = Vec::new();
     for (place, (date, trends)) in days.into_iter().enumerate() {
         // What was encoded by itself stays so only if no earlier date runs into its row group.
-        let shares = groups
-            .iter()
-            .any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
+        let shares =
+            groups.iter().any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
         let trends = if shares {
             KeptTrends::Rows(
-                trends
-                    .into_rows(date, layout)
-                    .map_err(PartitionError::parquet(&folder))?,
+                trends.into_rows(date, layout).map_err(PartitionError::parquet(&folder))?,
             )
         } else {
             trends
@@ -185,16 +255,11 @@ fn month_rows<'a>(
     trends: &'a DayTrends,
     range: &Range<usize>,
 ) -> impl Iterator<Item = MonthRow<'a>> {
-    trends.rows[range.clone()]
-        .iter()
-        .map(move |trend| MonthRow {
-            date,
-            trend,
-            store_track: trends
-                .store_tracks
-                .get(trend.store_track as usize)
-                .map(|text| &**text),
-        })
+    trends.rows[range.clone()].iter().map(move |trend| MonthRow {
+        date,
+        trend,
+        store_track: trends.store_tracks.get(trend.store_track as usize).map(|text| &**text),
+    })
 }
 
 /// Parts of dates (place and rows) by row group. A pure function of the dates' numbers of rows.
@@ -243,42 +308,30 @@ fn read_rows(
     wanted: &BTreeSet<Day>,
     days: &mut BTreeMap<Day, DayTrends>,
 ) -> Result<(), ParquetError> {
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?
-        .with_batch_size(1 << 16)
-        .build()?
-    {
-        read_batch(&batch?, wanted, days)
-            .ok_or_else(|| ParquetError::General("not a file of trends_daily".to_owned()))?;
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(1 << 16).build()? {
+        read_batch(&batch?, Some(wanted), days).ok_or_else(not_trends)?;
     }
     Ok(())
 }
 
 fn read_batch(
     batch: &RecordBatch,
-    wanted: &BTreeSet<Day>,
+    wanted: Option<&BTreeSet<Day>>,
     days: &mut BTreeMap<Day, DayTrends>,
 ) -> Option<()> {
     let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?);
     let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
-    let dates = batch
-        .column_by_name("date")?
-        .as_primitive_opt::<Date32Type>()?;
-    let (months, isrcs, store_tracks) = (
-        texts("listened_month")?,
-        texts("isrc")?,
-        texts("store_track")?,
-    );
+    let dates = batch.column_by_name("date")?.as_primitive_opt::<Date32Type>()?;
+    let (months, isrcs, store_tracks) =
+        (texts("listened_month")?, texts("isrc")?, texts("store_track")?);
     let (upcs, territories, tiers) = (texts("upc")?, texts("territory")?, texts("tier")?);
     let offlines = batch.column_by_name("offline")?.as_boolean_opt()?;
     let (verdicts, reasons) = (texts("verdict")?, texts("reason")?);
-    let (plays, played, listeners) = (
-        numbers("plays")?,
-        numbers("played_ms")?,
-        numbers("listeners")?,
-    );
+    let (plays, played, listeners) =
+        (numbers("plays")?, numbers("played_ms")?, numbers("listeners")?);
     for row in 0..batch.num_rows() {
         let day = Day(dates.value(row));
-        if !wanted.contains(&day) {
+        if wanted.is_some_and(|wanted| !wanted.contains(&day)) {
             continue;
         }
         let text = |array: &arrow::array::StringArray| -> Option<String> {
@@ -297,13 +350,9 @@ fn read_batch(
             territory: text(territories)
                 .and_then(|code| <[u8; 2]>::try_from(code.as_bytes()).ok())
                 .and_then(|code| Territory::from_packed(u16::from_be_bytes(code))),
-            tier: Tier::ALL
-                .into_iter()
-                .find(|tier| tier.as_str() == tiers.value(row))?,
+            tier: Tier::ALL.into_iter().find(|tier| tier.as_str() == tiers.value(row))?,
             offline: offlines.is_valid(row).then(|| offlines.value(row)),
-            verdict: Verdict::ALL
-                .into_iter()
-                .find(|v| v.as_str() == verdicts.value(row))?,
+            verdict: Verdict::ALL.into_iter().find(|v| v.as_str() == verdicts.value(row))?,
             reason: match text(reasons) {
                 Some(code) => Some(Reason::ALL.into_iter().find(|r| r.as_str() == code)?),
                 None => None,
@@ -318,11 +367,8 @@ fn read_batch(
 
 /// Ids need only be the same for the same name: the encoder looks at names.
 fn store_track_id(trends: &mut DayTrends, name: String) -> u32 {
-    let place = trends
-        .store_tracks
-        .iter()
-        .rposition(|known| **known == *name)
-        .unwrap_or_else(|| {
+    let place =
+        trends.store_tracks.iter().rposition(|known| **known == *name).unwrap_or_else(|| {
             trends.store_tracks.push(name.into_boxed_str());
             trends.store_tracks.len() - 1
         });
@@ -331,10 +377,7 @@ fn store_track_id(trends: &mut DayTrends, name: String) -> u32 {
 
 fn read_month(text: &str) -> Option<Month> {
     let (year, month) = text.split_once('-')?;
-    Some(Month {
-        year: year.parse().ok()?,
-        month: month.parse().ok()?,
-    })
+    Some(Month { year: year.parse().ok()?, month: month.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -344,17 +387,10 @@ mod tests {
     #[test]
     fn row_groups_end_with_a_date_that_makes_them_large_enough() {
         let (small, large) = (ROW_GROUP_ROWS_MIN - 1, ROW_GROUP_ROWS_MIN);
-        assert_eq!(
-            plan_row_groups(&[large, large]),
-            [vec![(0, 0..large)], vec![(1, 0..large)]]
-        );
+        assert_eq!(plan_row_groups(&[large, large]), [vec![(0, 0..large)], vec![(1, 0..large)]]);
         assert_eq!(
             plan_row_groups(&[small, 1, small, small, 3]),
-            [
-                vec![(0, 0..small), (1, 0..1)],
-                vec![(2, 0..small), (3, 0..small)],
-                vec![(4, 0..3)]
-            ]
+            [vec![(0, 0..small), (1, 0..1)], vec![(2, 0..small), (3, 0..small)], vec![(4, 0..3)]]
         );
         assert_eq!(plan_row_groups(&[0, 0]), [const { Vec::new() }; 0]);
     }
@@ -366,10 +402,7 @@ mod tests {
             groups,
             [
                 vec![(0, 0..5), (1, 0..ROW_GROUP_ROWS_MAX - 5)],
-                vec![
-                    (1, ROW_GROUP_ROWS_MAX - 5..ROW_GROUP_ROWS_MAX + 10),
-                    (2, 0..2)
-                ]
+                vec![(1, ROW_GROUP_ROWS_MAX - 5..ROW_GROUP_ROWS_MAX + 10), (2, 0..2)]
             ]
         );
     }

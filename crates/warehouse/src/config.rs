@@ -86,9 +86,7 @@ impl Settings {
         let file: PipelineFile = read(pipeline).map_err(|error| vec![error])?;
         let folder = pipeline.parent().unwrap_or(Path::new("."));
         let mut errors = Vec::new();
-        let policy = read::<Policy>(&folder.join(&file.policy))
-            .map_err(|e| errors.push(e))
-            .ok();
+        let policy = read::<Policy>(&folder.join(&file.policy)).map_err(|e| errors.push(e)).ok();
         let mut stores: BTreeMap<String, StoreSettings> = BTreeMap::new();
         for path in &file.stores {
             let path = folder.join(path);
@@ -105,15 +103,10 @@ impl Settings {
         let territories = Territories::new(&file.territory_aliases)
             .map_err(|aliases| errors.extend(aliases.iter().map(|alias| wrong(pipeline, alias))))
             .ok();
-        let ignore = globs(&file.inbox.ignore)
-            .map_err(|e| errors.push(wrong(pipeline, e)))
-            .ok();
-        let hash = policy.as_ref().and_then(|policy| {
-            policy
-                .hash()
-                .map_err(|e| errors.push(wrong(pipeline, e)))
-                .ok()
-        });
+        let ignore = globs(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
+        let hash = policy
+            .as_ref()
+            .and_then(|policy| policy.hash().map_err(|e| errors.push(wrong(pipeline, e))).ok());
         match (policy, territories, ignore, hash, errors.is_empty()) {
             (Some(policy), Some(territories), Some(ignore), Some(policy_hash), true) => Ok(Self {
                 policy,
@@ -140,10 +133,7 @@ impl Settings {
 
 fn check_store(store: &StoreSettings) -> Option<&'static str> {
     let named = !store.store.is_empty()
-        && store
-            .store
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && store.store.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !named {
         return Some("`store` must be lower-case letters, digits and underscores");
     }
@@ -165,16 +155,11 @@ fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
 }
 
 fn wrong(path: &Path, message: impl std::fmt::Display) -> ConfigError {
-    ConfigError::Wrong {
-        path: path.to_owned(),
-        message: message.to_string(),
-    }
+    ConfigError::Wrong { path: path.to_owned(), message: message.to_string() }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     toml::from_str(&text).map_err(|error| wrong(path, error.to_string().trim_end()))
 }

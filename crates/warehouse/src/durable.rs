@@ -31,11 +31,7 @@ pub trait At<T> {
 
 impl<T> At<T> for io::Result<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, DiskError> {
-        self.map_err(|source| DiskError {
-            action,
-            path: path.to_owned(),
-            source,
-        })
+        self.map_err(|source| DiskError { action, path: path.to_owned(), source })
     }
 }
 
@@ -62,9 +58,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// # Errors
 /// [`DiskError`].
 pub fn sync(path: &Path) -> Result<(), DiskError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .at("sync", path)
+    File::open(path).and_then(|file| file.sync_all()).at("sync", path)
 }
 
 /// Syncs every folder of a tree, the root included, and nothing else.

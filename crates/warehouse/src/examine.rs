@@ -79,11 +79,7 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            column: None,
-            detail: detail.into(),
-        }
+        Self { code, column: None, detail: detail.into() }
     }
 }
 
@@ -113,10 +109,7 @@ impl Examiner<'_> {
                 counts: None,
                 day_rows: BTreeMap::new(),
                 bad_rows: Vec::new(),
-                refusal: Some(Refusal::new(
-                    "corrupt",
-                    format!("cannot be unpacked: {detail}"),
-                )),
+                refusal: Some(Refusal::new("corrupt", format!("cannot be unpacked: {detail}"))),
                 days: BTreeMap::new(),
             }))),
             End::Whole { hash, packing } => reading.finish(hash, packing).map(Examined::Report),
@@ -147,14 +140,7 @@ impl<'a> Reading<'a> {
         wanted: Option<&'a BTreeSet<Day>>,
     ) -> Self {
         let (state, days) = (State::Start, BTreeMap::new());
-        Self {
-            examiner,
-            store_folder,
-            wanted,
-            state,
-            days,
-            error: None,
-        }
+        Self { examiner, store_folder, wanted, state, days, error: None }
     }
 
     fn take(&mut self, block: &[u8]) {
@@ -192,10 +178,8 @@ impl<'a> Reading<'a> {
             return Err(Refusal::new("store_mismatch", detail));
         }
         let Some(store) = settings.stores.get(spotify_streams::STORE) else {
-            let detail = format!(
-                "no store file of the pipeline is for `{}`",
-                spotify_streams::STORE
-            );
+            let detail =
+                format!("no store file of the pipeline is for `{}`", spotify_streams::STORE);
             return Err(Refusal::new("unknown_store", detail));
         };
         let context = Context {

@@ -51,12 +51,7 @@ impl Holder {
     /// the first of them is written.
     #[must_use]
     pub fn new(bytes_max: usize, folder: PathBuf) -> Self {
-        Self {
-            bytes_max,
-            bytes: AtomicUsize::new(0),
-            folder,
-            n_files: AtomicU64::new(0),
-        }
+        Self { bytes_max, bytes: AtomicUsize::new(0), folder, n_files: AtomicU64::new(0) }
     }
 
     /// Takes a piece.
@@ -96,11 +91,7 @@ impl Holder {
             offsets.push(file.stream_position().at("write", &path)?);
         }
         file.flush().at("write", &path)?;
-        Ok(SpilledPiece {
-            path: Arc::new(path),
-            offsets,
-            n_rows,
-        })
+        Ok(SpilledPiece { path: Arc::new(path), offsets, n_rows })
     }
 
     /// A file in the folder of spilled plays, for other parts of the run.
@@ -127,10 +118,7 @@ impl Segment {
     /// [`DiskError`] if they cannot be read back.
     pub fn share(&self, buckets: &Range<usize>, report: [u8; 32]) -> Result<Vec<Piece>, DiskError> {
         match self {
-            Self::Memory(piece) => Ok(vec![Piece {
-                report,
-                ..share_of(piece, buckets)
-            }]),
+            Self::Memory(piece) => Ok(vec![Piece { report, ..share_of(piece, buckets) }]),
             Self::Disk(spilled) => spilled.read(buckets, report),
         }
     }
@@ -140,19 +128,14 @@ impl SpilledPiece {
     fn read(&self, buckets: &Range<usize>, report: [u8; 32]) -> Result<Vec<Piece>, DiskError> {
         let path: &Path = &self.path;
         let mut file = File::open(path).at("open", path)?;
-        file.seek(SeekFrom::Start(self.offsets[buckets.start]))
-            .at("read", path)?;
+        file.seek(SeekFrom::Start(self.offsets[buckets.start])).at("read", path)?;
         let length = self.offsets[buckets.end] - self.offsets[buckets.start];
         let mut source = std::io::BufReader::with_capacity(1 << 20, file.take(length));
         buckets
             .clone()
             .map(|_| {
                 let plays = read_plays(&mut source).at("read", path)?;
-                Ok(Piece {
-                    report,
-                    rows: vec![plays.rows],
-                    words: Arc::new(plays.words),
-                })
+                Ok(Piece { report, rows: vec![plays.rows], words: Arc::new(plays.words) })
             })
             .collect()
     }
@@ -177,15 +160,8 @@ fn bucket_of(play: &Play, words: &Words) -> usize {
 fn share_of(piece: &Piece, buckets: &Range<usize>) -> Piece {
     let words = &piece.words;
     let in_share = |play: &&Play| buckets.contains(&bucket_of(play, words));
-    let rows = piece
-        .rows
-        .iter()
-        .map(|chunk| chunk.iter().filter(in_share).copied().collect());
-    Piece {
-        report: piece.report,
-        rows: rows.collect(),
-        words: Arc::clone(words),
-    }
+    let rows = piece.rows.iter().map(|chunk| chunk.iter().filter(in_share).copied().collect());
+    Piece { report: piece.report, rows: rows.collect(), words: Arc::clone(words) }
 }
 
 #[cfg(test)]

@@ -39,11 +39,7 @@ pub fn scan_inbox(inbox: &Path, ignore: &GlobSet) -> Result<Inbox, DiskError> {
     for entry in WalkDir::new(inbox).sort_by_file_name() {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(inbox).to_owned();
-            DiskError {
-                action: "list",
-                path,
-                source: error.into(),
-            }
+            DiskError { action: "list", path, source: error.into() }
         })?;
         let relative = entry.path().strip_prefix(inbox).unwrap_or(entry.path());
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
@@ -61,12 +57,7 @@ pub fn scan_inbox(inbox: &Path, ignore: &GlobSet) -> Result<Inbox, DiskError> {
             state => state?,
         };
         let store = (1 < parts.len()).then(|| parts[0].to_string());
-        found.files.push(InboxFile {
-            path: entry.path().to_owned(),
-            name,
-            store,
-            state,
-        });
+        found.files.push(InboxFile { path: entry.path().to_owned(), name, store, state });
     }
     found.files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -77,7 +68,5 @@ pub fn scan_inbox(inbox: &Path, ignore: &GlobSet) -> Result<Inbox, DiskError> {
 /// # Errors
 /// [`DiskError`] if it is not a folder.
 pub fn require_inbox(inbox: &Path) -> Result<(), DiskError> {
-    std::fs::read_dir(inbox)
-        .map(|_| ())
-        .at("list the inbox", inbox)
+    std::fs::read_dir(inbox).map(|_| ()).at("list the inbox", inbox)
 }

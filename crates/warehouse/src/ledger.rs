@@ -157,9 +157,7 @@ impl ReportEntry {
     /// Month of the earliest counted date (`YYYY-MM`), or `unknown`.
     #[must_use]
     pub fn first_month(&self) -> &str {
-        self.first_date
-            .as_deref()
-            .map_or("unknown", |date| &date[..7])
+        self.first_date.as_deref().map_or("unknown", |date| &date[..7])
     }
 
     /// The store's name as a part of a file name.

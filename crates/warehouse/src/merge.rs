@@ -35,15 +35,9 @@ impl RunFile {
         // The words are shared while blocks take out what they use.
         let words = Arc::new(plays.words.clone());
         for order in order.chunks(BLOCK_ROWS) {
-            let rows: Vec<Play> = order
-                .iter()
-                .map(|place| plays.rows[*place as usize])
-                .collect();
-            let piece = Piece {
-                report: [0; 32],
-                rows: vec![rows.clone()],
-                words: Arc::clone(&words),
-            };
+            let rows: Vec<Play> = order.iter().map(|place| plays.rows[*place as usize]).collect();
+            let piece =
+                Piece { report: [0; 32], rows: vec![rows.clone()], words: Arc::clone(&words) };
             let mut block = join_pieces(vec![piece]);
             block.reports.clone_from(&plays.reports);
             let mut marks = MarkBook::default();
@@ -55,10 +49,7 @@ impl RunFile {
             write_plays(&block, &mut file).at("write", &path)?;
         }
         file.flush().at("write", &path)?;
-        Ok(Self {
-            path,
-            n_blocks: order.len().div_ceil(BLOCK_ROWS),
-        })
+        Ok(Self { path, n_blocks: order.len().div_ceil(BLOCK_ROWS) })
     }
 }
 
@@ -91,12 +82,7 @@ pub fn merge_runs(
     for run in runs {
         let source =
             BufReader::with_capacity(1 << 18, File::open(&run.path).at("open", &run.path)?);
-        let mut cursor = Cursor {
-            run,
-            source,
-            blocks_left: run.n_blocks,
-            current: None,
-        };
+        let mut cursor = Cursor { run, source, blocks_left: run.n_blocks, current: None };
         if cursor.next_block()? {
             cursors.push(cursor);
         }
@@ -115,11 +101,7 @@ pub fn merge_runs(
             take(&std::mem::take(&mut group).finish())?;
         }
     }
-    if group.rows.is_empty() {
-        Ok(())
-    } else {
-        take(&group.finish())
-    }
+    if group.rows.is_empty() { Ok(()) } else { take(&group.finish()) }
 }
 
 struct Cursor<'a> {
@@ -158,29 +140,24 @@ impl Cursor<'_> {
 /// The cursor whose row comes first; `None` when all are through.
 fn first_cursor(cursors: &[Cursor<'_>]) -> Option<usize> {
     let current = |place: usize| cursors[place].current.as_ref();
-    (0..cursors.len())
-        .filter(|place| current(*place).is_some())
-        .min_by(|a, b| match (current(*a), current(*b)) {
+    (0..cursors.len()).filter(|place| current(*place).is_some()).min_by(|a, b| {
+        match (current(*a), current(*b)) {
             (Some((a, a_place)), Some((b, b_place))) => {
                 compare((a, &a.rows[*a_place]), (b, &b.rows[*b_place]))
             }
             _ => Ordering::Equal,
-        })
+        }
+    })
 }
 
 /// The order of the table `plays`.
 fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering {
-    let (a_track, b_track) = (
-        &a.words.tracks[a_row.track as usize],
-        &b.words.tracks[b_row.track as usize],
-    );
+    let (a_track, b_track) =
+        (&a.words.tracks[a_row.track as usize], &b.words.tracks[b_row.track as usize]);
     (a_track.isrc.is_none(), a_track.isrc)
         .cmp(&(b_track.isrc.is_none(), b_track.isrc))
         .then_with(|| {
-            let (a, b) = (
-                a_track.store_track.as_deref(),
-                b_track.store_track.as_deref(),
-            );
+            let (a, b) = (a_track.store_track.as_deref(), b_track.store_track.as_deref());
             (a.is_none(), a).cmp(&(b.is_none(), b))
         })
         .then_with(|| a_row.listened_at_ms.cmp(&b_row.listened_at_ms))
@@ -206,28 +183,18 @@ impl Group {
             return;
         };
         let play = block.rows[*place];
-        let translation = self
-            .translations
-            .entry(cursor)
-            .or_insert_with(|| Translation::new(&block.words));
+        let translation =
+            self.translations.entry(cursor).or_insert_with(|| Translation::new(&block.words));
         let translated = translation.translate(play, &block.words, &mut self.words);
         // All shares of a date know the same reports, in the same order, unless a share has none of
         // one: so reports are found by hash.
         let hash = block.reports[usize::from(play.report)];
-        let report = self
-            .reports
-            .iter()
-            .position(|known| *known == hash)
-            .unwrap_or_else(|| {
-                self.reports.push(hash);
-                self.reports.len() - 1
-            });
-        let report = u16::try_from(report).unwrap_or(u16::MAX);
-        self.rows.push(Play {
-            report,
-            mark: self.marks.id(block.mark(&play)),
-            ..translated
+        let report = self.reports.iter().position(|known| *known == hash).unwrap_or_else(|| {
+            self.reports.push(hash);
+            self.reports.len() - 1
         });
+        let report = u16::try_from(report).unwrap_or(u16::MAX);
+        self.rows.push(Play { report, mark: self.marks.id(block.mark(&play)), ..translated });
     }
 
     fn finish(self) -> Plays {

@@ -42,10 +42,7 @@ pub enum PartitionError {
 impl PartitionError {
     /// Names the partition for a Parquet error.
     pub fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self + '_ {
-        move |source| Self::Parquet {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Parquet { path: path.to_owned(), source }
     }
 }
 
@@ -71,14 +68,7 @@ impl<'a> PartitionWriter<'a> {
         stages: &'a Stages,
     ) -> Result<Self, DiskError> {
         make_folder(&folder)?;
-        Ok(Self {
-            folder,
-            layout,
-            provenance,
-            stages,
-            open: None,
-            files: Vec::new(),
-        })
+        Ok(Self { folder, layout, provenance, stages, open: None, files: Vec::new() })
     }
 
     /// Appends a row group; starts another file first if this one is large enough.
@@ -86,11 +76,7 @@ impl<'a> PartitionWriter<'a> {
     /// # Errors
     /// [`PartitionError`].
     pub fn push(&mut self, row_group: EncodedRowGroup) -> Result<(), PartitionError> {
-        if self
-            .open
-            .as_mut()
-            .is_some_and(|(file, _)| FILE_BYTES_MAX <= file.size_bytes())
-        {
+        if self.open.as_mut().is_some_and(|(file, _)| FILE_BYTES_MAX <= file.size_bytes()) {
             self.close_file()?;
         }
         let start = std::time::Instant::now();
@@ -99,8 +85,7 @@ impl<'a> PartitionWriter<'a> {
             None => (self.open_file()?, 0),
         };
         let n_rows = n_rows + row_group.n_rows as u64;
-        file.push(row_group)
-            .map_err(PartitionError::parquet(&self.folder))?;
+        file.push(row_group).map_err(PartitionError::parquet(&self.folder))?;
         self.open = Some((file, n_rows));
         self.stages.write.add(start.elapsed());
         Ok(())
@@ -123,19 +108,12 @@ impl<'a> PartitionWriter<'a> {
             return Ok(());
         };
         let start = std::time::Instant::now();
-        let sink = file
-            .finish()
-            .map_err(PartitionError::parquet(&self.folder))?;
+        let sink = file.finish().map_err(PartitionError::parquet(&self.folder))?;
         let path = self.folder.join("unfinished");
         let (sha256, size_bytes) = sink.finish().at("write and sync", &path)?;
         let name = format!("part-{:04}-{}.parquet", self.files.len(), &sha256[..16]);
         std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
-        self.files.push(FileEntry {
-            name,
-            rows,
-            size_bytes,
-            sha256,
-        });
+        self.files.push(FileEntry { name, rows, size_bytes, sha256 });
         self.stages.write.add(start.elapsed());
         Ok(())
     }
@@ -159,10 +137,7 @@ struct Hashing {
 
 impl Hashing {
     fn finish(self) -> io::Result<(String, u64)> {
-        let file = self
-            .file
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         Ok((hex::encode(self.hasher.finalize()), self.size_bytes))
     }

@@ -30,10 +30,7 @@ impl Warehouse {
             if !folder.exists() {
                 make_folder(&folder)?;
                 for file in &partition.files {
-                    link(
-                        &current.join(path).join(&file.name),
-                        &folder.join(&file.name),
-                    )?;
+                    link(&current.join(path).join(&file.name), &folder.join(&file.name))?;
                 }
             }
         }

@@ -73,9 +73,7 @@ impl FileState {
     pub fn of(path: &Path) -> Result<Self, DiskError> {
         let metadata = std::fs::metadata(path).at("look at", path)?;
         let modified = metadata.modified().at("look at", path)?;
-        let since = modified
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |d| d.as_nanos());
+        let since = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         Ok(Self {
             size_bytes: metadata.len(),
             modified_ns: i64::try_from(since).unwrap_or(i64::MAX),
@@ -130,17 +128,11 @@ pub fn read_through(
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
     let file = File::open(path).at("open", path)?;
-    let watched = Watched {
-        file,
-        failed: &failed,
-        stages,
-    };
+    let watched = Watched { file, failed: &failed, stages };
     let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
     let packing = Packing::of(source.fill_buf().at("read", path)?);
     let result = match pace {
-        Pace::Alone => unpack(source, packing, stages, |block| {
-            stages.parse.time(|| take(block))
-        }),
+        Pace::Alone => unpack(source, packing, stages, |block| stages.parse.time(|| take(block))),
         Pace::Beside => unpack_beside(source, packing, stages, take),
     };
     if FileState::of(path)? != before {
@@ -149,10 +141,7 @@ pub fn read_through(
     match result {
         Ok(hash) => Ok(End::Whole { hash, packing }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
-        Err(error) => Ok(End::Corrupt {
-            hash: hash_as_is(path)?,
-            detail: error.to_string(),
-        }),
+        Err(error) => Ok(End::Corrupt { hash: hash_as_is(path)?, detail: error.to_string() }),
     }
 }
 
@@ -185,10 +174,7 @@ impl Read for Watched<'_> {
         let result = self.file.read(buffer);
         self.stages.read.add(start.elapsed());
         if let Err(error) = &result {
-            self.failed.fetch_or(
-                error.kind() != io::ErrorKind::Interrupted,
-                Ordering::Relaxed,
-            );
+            self.failed.fetch_or(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed);
         }
         result
     }
@@ -217,9 +203,7 @@ fn unpack_beside(
             stages.parse.time(|| take(&block));
             drop(empty.send(block));
         }
-        unpacking
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -231,11 +215,7 @@ fn unpack(
 ) -> io::Result<[u8; 32]> {
     match packing {
         Packing::Plain => pump(source, stages, &mut take),
-        Packing::Gzip => pump(
-            flate2::bufread::MultiGzDecoder::new(source),
-            stages,
-            &mut take,
-        ),
+        Packing::Gzip => pump(flate2::bufread::MultiGzDecoder::new(source), stages, &mut take),
         Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
             .and_then(|decoder| pump(decoder, stages, &mut take)),
     }

@@ -72,31 +72,16 @@ pub fn write_quarantine(
     };
     let numbers: UInt32Array = rows.iter().map(|(_, complaint)| complaint.row).collect();
     let columns = vec![
-        (
-            "report",
-            text(&|(report, _)| Some(report.name().to_owned())),
-        ),
+        ("report", text(&|(report, _)| Some(report.name().to_owned()))),
         ("file", text(&|(report, _)| Some(report.file().to_owned()))),
         ("row", Arc::new(numbers) as ArrayRef),
         ("column", text(&|(_, complaint)| complaint.column.clone())),
-        (
-            "reason",
-            text(&|(_, complaint)| Some(complaint.reason.clone())),
-        ),
-        (
-            "detail",
-            text(&|(_, complaint)| Some(complaint.detail.clone())),
-        ),
+        ("reason", text(&|(_, complaint)| Some(complaint.reason.clone()))),
+        ("detail", text(&|(_, complaint)| Some(complaint.detail.clone()))),
         ("raw", text(&|(_, complaint)| complaint.raw.clone())),
     ];
     let required = ["report", "file", "reason", "detail"];
-    write_table(
-        folder,
-        columns,
-        &required,
-        &[(0, false), (2, true)],
-        provenance,
-    )
+    write_table(folder, columns, &required, &[(0, false), (2, true)], provenance)
 }
 
 /// Writes the table `reports`.
@@ -109,34 +94,19 @@ pub fn write_reports(
     provenance: &Provenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
     let text = |of: &dyn Fn(&ReportEntry) -> Option<&str>| -> ArrayRef {
-        Arc::new(
-            reports
-                .iter()
-                .map(|report| of(report))
-                .collect::<StringArray>(),
-        )
+        Arc::new(reports.iter().map(|report| of(report)).collect::<StringArray>())
     };
     let count = |of: fn(&ReportCounts) -> u64| -> ArrayRef {
         let counts = reports.iter().map(|report| report.counts.as_ref().map(of));
         Arc::new(
-            counts
-                .map(|count| count.and_then(|n| i64::try_from(n).ok()))
-                .collect::<Int64Array>(),
+            counts.map(|count| count.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>(),
         )
     };
     let date = |of: fn(&ReportEntry) -> Option<&String>| -> ArrayRef {
         let days = |text: &String| Some(text.parse::<chrono::NaiveDate>().ok()?.to_epoch_days());
-        Arc::new(
-            reports
-                .iter()
-                .map(|report| of(report).and_then(days))
-                .collect::<Date32Array>(),
-        )
+        Arc::new(reports.iter().map(|report| of(report).and_then(days)).collect::<Date32Array>())
     };
-    let copies: Int32Array = reports
-        .iter()
-        .map(|r| i32::try_from(r.files.len()).ok())
-        .collect();
+    let copies: Int32Array = reports.iter().map(|r| i32::try_from(r.files.len()).ok()).collect();
     let columns = vec![
         ("report", text(&|report| Some(report.name()))),
         ("hash", text(&|report| Some(&report.hash))),
@@ -152,23 +122,14 @@ pub fn write_reports(
         ("bad_isrc", count(|counts| counts.bad_isrc)),
         ("bad_upc", count(|counts| counts.bad_upc)),
         ("bad_territory", count(|counts| counts.bad_territory)),
-        (
-            "aliased_territory",
-            count(|counts| counts.aliased_territory),
-        ),
+        ("aliased_territory", count(|counts| counts.aliased_territory)),
         ("unmapped_tier", count(|counts| counts.unmapped_tier)),
         ("state", text(&|report| Some(report.state.as_str()))),
         ("superseded_by", text(&|_| None)),
         ("reason", text(&|report| report.reason.as_deref())),
     ];
     let required = ["report", "hash", "file", "copies", "store", "state"];
-    write_table(
-        folder,
-        columns,
-        &required,
-        &[(0, false), (4, false)],
-        provenance,
-    )
+    write_table(folder, columns, &required, &[(0, false), (4, false)], provenance)
 }
 
 /// `sorted_by`: place of a column, and whether its nulls come first.
@@ -186,12 +147,7 @@ fn write_table(
     let name = format!("part-0000-{}.parquet", &sha256[..16]);
     make_folder(folder)?;
     write_new(&folder.join(&name), &bytes)?;
-    Ok(vec![FileEntry {
-        name,
-        rows,
-        size_bytes: bytes.len() as u64,
-        sha256,
-    }])
+    Ok(vec![FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 }])
 }
 
 fn encode_table(
@@ -224,9 +180,8 @@ fn encode_table(
         ]))
         .build();
     // Without Arrow's own schema in the footer, readers go by the standard's types alone.
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     writer.write(&batch)?;
     writer.into_inner().map_err(|error: ParquetError| error)

@@ -36,15 +36,10 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     }
     for texts in [&words.sources, &words.devices] {
         write_number(texts.len() as u64, out)?;
-        texts
-            .iter()
-            .try_for_each(|text| write_text(Some(text), out))?;
+        texts.iter().try_for_each(|text| write_text(Some(text), out))?;
     }
     write_number(plays.reports.len() as u64, out)?;
-    plays
-        .reports
-        .iter()
-        .try_for_each(|report| out.write_all(report))?;
+    plays.reports.iter().try_for_each(|report| out.write_all(report))?;
     write_number(plays.marks.len() as u64, out)?;
     for mark in &plays.marks {
         write_number(mark.reason as u64, out)?;
@@ -93,23 +88,14 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     })?;
     Ok(Plays {
         rows,
-        words: Words {
-            tracks,
-            listeners,
-            products,
-            sources,
-            devices,
-        },
+        words: Words { tracks, listeners, products, sources, devices },
         reports,
         marks,
     })
 }
 
 fn torn() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "a block of plays on disk is damaged",
-    )
+    io::Error::new(io::ErrorKind::InvalidData, "a block of plays on disk is damaged")
 }
 
 fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
@@ -150,9 +136,7 @@ fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
     };
     let mut bytes = vec![0; length];
     source.read_exact(&mut bytes)?;
-    String::from_utf8(bytes)
-        .map(|text| Some(text.into_boxed_str()))
-        .map_err(|_| torn())
+    String::from_utf8(bytes).map(|text| Some(text.into_boxed_str())).map_err(|_| torn())
 }
 
 fn read_list<R: Read, T>(

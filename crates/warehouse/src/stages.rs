@@ -10,10 +10,7 @@ pub struct Stopwatch(AtomicU64);
 impl Stopwatch {
     /// Adds what was measured.
     pub fn add(&self, elapsed: Duration) {
-        self.0.fetch_add(
-            u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+        self.0.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Runs and measures.
@@ -63,10 +60,7 @@ impl Stages {
     pub fn totals(&self) -> [(&'static str, Duration); 10] {
         [
             ("read", self.read.total()),
-            (
-                "inflate",
-                self.inflate.total().saturating_sub(self.read.total()),
-            ),
+            ("inflate", self.inflate.total().saturating_sub(self.read.total())),
             ("hash", self.hash.total()),
             ("parse", self.parse.total()),
             ("join", self.join.total()),

@@ -54,10 +54,7 @@ pub struct Verification {
 
 impl Verification {
     fn differs(&mut self, subject: impl Into<String>, message: impl Into<String>) {
-        self.differences.push(Difference {
-            subject: subject.into(),
-            message: message.into(),
-        });
+        self.differences.push(Difference { subject: subject.into(), message: message.into() });
     }
 }
 
@@ -68,15 +65,9 @@ impl Verification {
 pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
     let places = Places::new(root);
     let Some(snapshot) = places.current()? else {
-        return Err(WarehouseError::Empty {
-            path: root.to_owned(),
-        }
-        .into());
+        return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     };
-    let mut found = Verification {
-        snapshot,
-        ..Verification::default()
-    };
+    let mut found = Verification { snapshot, ..Verification::default() };
     let manifest = match places.current_manifest() {
         Ok(manifest) => manifest,
         Err(WarehouseError::Damaged { path, message }) => {
@@ -108,19 +99,13 @@ fn verify_files(
     let mut expected = BTreeMap::new();
     for (partition, entry) in &manifest.partitions {
         for file in &entry.files {
-            expected.insert(
-                tables.join(partition).join(&file.name),
-                (partition, entry, file),
-            );
+            expected.insert(tables.join(partition).join(&file.name), (partition, entry, file));
         }
     }
     for entry in WalkDir::new(tables) {
         let entry = entry.map_err(std::io::Error::from).at("list", tables)?;
         if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
-            found.differs(
-                shown(tables, entry.path()),
-                "is there, but was not published",
-            );
+            found.differs(shown(tables, entry.path()), "is there, but was not published");
         }
     }
     let messages: Vec<(String, Vec<String>)> = expected
@@ -131,10 +116,7 @@ fn verify_files(
             match sum {
                 Err(error) => messages.push(format!("{error}: {}", error.source)),
                 Ok(sum) if sum != file.sha256 => {
-                    messages.push(format!(
-                        "SHA-256 is {sum}, was published as {}",
-                        file.sha256
-                    ));
+                    messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
                 }
                 Ok(_) => messages.extend(footer_message(path, file.rows, entry, manifest)),
             }
@@ -142,9 +124,7 @@ fn verify_files(
         })
         .collect();
     for (subject, messages) in messages {
-        messages
-            .into_iter()
-            .for_each(|message| found.differs(subject.clone(), message));
+        messages.into_iter().for_each(|message| found.differs(subject.clone(), message));
     }
     found.n_files = expected.len() as u64;
     found.n_rows = expected.values().map(|(_, _, file)| file.rows).sum();
@@ -153,10 +133,7 @@ fn verify_files(
 }
 
 fn shown(tables: &Path, path: &Path) -> String {
-    path.strip_prefix(tables)
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(tables).unwrap_or(path).display().to_string()
 }
 
 fn footer_message(
@@ -168,35 +145,22 @@ fn footer_message(
     let read = || -> parquet::errors::Result<_> {
         let reader = SerializedFileReader::new(File::open(path)?)?;
         let metadata = reader.metadata().file_metadata().clone();
-        Ok((
-            metadata.num_rows(),
-            metadata.key_value_metadata().cloned().unwrap_or_default(),
-        ))
+        Ok((metadata.num_rows(), metadata.key_value_metadata().cloned().unwrap_or_default()))
     };
     let (found, entries) = match read() {
         Ok(footer) => footer,
         Err(error) => return Some(format!("cannot be read as Parquet: {error}")),
     };
     if u64::try_from(found).ok() != Some(rows) {
-        return Some(format!(
-            "the footer has {found} rows, {rows} were published"
-        ));
+        return Some(format!("the footer has {found} rows, {rows} were published"));
     }
-    let policy = entries
-        .iter()
-        .find(|entry| entry.key == "streamledger.policy");
-    let policy = policy
-        .and_then(|entry| entry.value.as_deref())
-        .unwrap_or_default();
+    let policy = entries.iter().find(|entry| entry.key == "streamledger.policy");
+    let policy = policy.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
     let is_judged = !path
         .components()
         .any(|part| part.as_os_str() == "quarantine" || part.as_os_str() == "reports");
-    (is_judged && policy != manifest.policy).then(|| {
-        format!(
-            "was judged under policy {policy}, published under {}",
-            manifest.policy
-        )
-    })
+    (is_judged && policy != manifest.policy)
+        .then(|| format!("was judged under policy {policy}, published under {}", manifest.policy))
 }
 
 /// Every bad row of an active report is in `quarantine`, and what feeds a file is what it says.
@@ -213,10 +177,8 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
             *expected.entry(quarantine_path(report)).or_default() += rows;
         }
     }
-    for (path, partition) in manifest
-        .partitions
-        .iter()
-        .filter(|(path, _)| path.starts_with("quarantine/"))
+    for (path, partition) in
+        manifest.partitions.iter().filter(|(path, _)| path.starts_with("quarantine/"))
     {
         let rows = expected.remove(path).unwrap_or(0);
         if partition.rows() != rows {
@@ -229,19 +191,13 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
     for (path, rows) in expected {
         found.differs(path, format!("is missing, its reports have {rows} rows"));
     }
-    for (path, partition) in manifest
-        .partitions
-        .iter()
-        .filter(|(path, _)| path.starts_with("plays/"))
+    for (path, partition) in
+        manifest.partitions.iter().filter(|(path, _)| path.starts_with("plays/"))
     {
         let date = path.rsplit('=').next().unwrap_or_default();
         let store = path.split(['=', '/']).nth(2).unwrap_or_default();
         let feeds = |report: &&ReportEntry| report.store == store && report.days.contains_key(date);
-        let hashes = manifest
-            .reports
-            .values()
-            .filter(feeds)
-            .map(|report| report.hash.as_str());
+        let hashes = manifest.reports.values().filter(feeds).map(|report| report.hash.as_str());
         let inputs = inputs_hash(hashes);
         for file in &partition.files {
             if stored_inputs(&tables.join(path).join(&file.name)).as_deref()
@@ -264,19 +220,13 @@ fn quarantine_path(report: &ReportEntry) -> String {
 fn stored_inputs(path: &Path) -> Option<String> {
     let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
     let entries = reader.metadata().file_metadata().key_value_metadata()?;
-    entries
-        .iter()
-        .find(|entry| entry.key == "streamledger.inputs")?
-        .value
-        .clone()
+    entries.iter().find(|entry| entry.key == "streamledger.inputs")?.value.clone()
 }
 
 /// `trends_daily` must be what Polars sums up from `plays`, group by group.
 fn verify_trends(tables: &Path, manifest: &Manifest, found: &mut Verification) {
-    for (path, partition) in manifest
-        .partitions
-        .iter()
-        .filter(|(path, _)| path.starts_with("trends_daily/"))
+    for (path, partition) in
+        manifest.partitions.iter().filter(|(path, _)| path.starts_with("trends_daily/"))
     {
         let month = path.replacen("trends_daily/", "plays/", 1);
         let dates: Vec<(PathBuf, Day)> = manifest
@@ -289,11 +239,8 @@ fn verify_trends(tables: &Path, manifest: &Manifest, found: &mut Verification) {
                 Some((tables.join(date).join(&file.name), Day(day.to_epoch_days())))
             })
             .collect();
-        let files: Vec<PathBuf> = partition
-            .files
-            .iter()
-            .map(|file| tables.join(path).join(&file.name))
-            .collect();
+        let files: Vec<PathBuf> =
+            partition.files.iter().map(|file| tables.join(path).join(&file.name)).collect();
         match count_differing(&dates, &files) {
             Ok(0) => {}
             Ok(n_groups) => found.differs(
@@ -321,28 +268,17 @@ fn count_differing(dates: &[(PathBuf, Day)], files: &[PathBuf]) -> PolarsResult<
             .select([polars::prelude::col("listened_day")])
             .unique(None, polars::prelude::UniqueKeepStrategy::Any),
     )?;
-    let trends = files
-        .iter()
-        .map(|path| scan(path))
-        .collect::<PolarsResult<Vec<LazyFrame>>>()?;
+    let trends = files.iter().map(|path| scan(path)).collect::<PolarsResult<Vec<LazyFrame>>>()?;
     let trends = concat(trends, UnionArgs::default())?;
     let recomputed = recompute_trends(plays, months_of(&days)?.lazy());
     Ok(collect(differing_groups(recomputed, trends)?)?.height())
 }
 
 fn months_of(days: &DataFrame) -> PolarsResult<DataFrame> {
-    let days: Vec<i64> = days
-        .column("listened_day")?
-        .i64()?
-        .into_no_null_iter()
-        .collect();
+    let days: Vec<i64> = days.column("listened_day")?.i64()?.into_no_null_iter().collect();
     let months: Vec<String> = days
         .iter()
-        .map(|day| {
-            Day(i32::try_from(*day).unwrap_or_default())
-                .month()
-                .to_string()
-        })
+        .map(|day| Day(i32::try_from(*day).unwrap_or_default()).month().to_string())
         .collect();
     let height = days.len();
     let columns = vec![
@@ -356,37 +292,26 @@ fn scan(path: &Path) -> PolarsResult<LazyFrame> {
     let text = path.to_str().ok_or_else(|| {
         PolarsError::ComputeError(format!("{} is not UTF-8", path.display()).into())
     })?;
-    let args = ScanArgsParquet {
-        glob: false,
-        ..ScanArgsParquet::default()
-    };
+    let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
     LazyFrame::scan_parquet(PlRefPath::new(text), args)
 }
 
 /// The streaming engine by name: what Polars picks by itself holds everything in memory.
 fn collect(plan: LazyFrame) -> PolarsResult<DataFrame> {
-    plan.collect_with_engine(Engine::Streaming)
-        .map(|result| result.unwrap_single())
+    plan.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())
 }
 
 /// Every report that was taken in is in the archive, with its bytes.
 fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
-    let reports: Vec<&ReportEntry> = manifest
-        .reports
-        .values()
-        .filter(|report| report.archived.is_some())
-        .collect();
+    let reports: Vec<&ReportEntry> =
+        manifest.reports.values().filter(|report| report.archived.is_some()).collect();
     found.n_reports = reports.len() as u64;
     let messages: Vec<(String, Option<String>)> = reports
         .par_iter()
         .map(|report| {
             let name = report.archived.as_deref().unwrap_or_default();
-            let read = read_through(
-                &archive_path(places, name),
-                Pace::Alone,
-                &Stages::default(),
-                |_| {},
-            );
+            let read =
+                read_through(&archive_path(places, name), Pace::Alone, &Stages::default(), |_| {});
             let message = match read {
                 Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
                 Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
@@ -398,8 +323,6 @@ fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification
         })
         .collect();
     for (subject, message) in messages {
-        message
-            .into_iter()
-            .for_each(|message| found.differs(subject.clone(), message));
+        message.into_iter().for_each(|message| found.differs(subject.clone(), message));
     }
 }

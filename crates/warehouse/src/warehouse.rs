@@ -69,9 +69,7 @@ impl Places {
     /// The places under a folder, which need not be there.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
+        Self { root: root.to_owned() }
     }
 
     /// The folder itself.
@@ -127,10 +125,8 @@ impl Places {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             target => target.at("read the link", &tables)?,
         };
-        let number = target
-            .parent()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str()?.parse().ok());
+        let number =
+            target.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok());
         number.map(Some).ok_or_else(|| WarehouseError::Damaged {
             path: tables,
             message: format!("points at {}, which is no snapshot", target.display()),
@@ -144,9 +140,7 @@ impl Places {
     pub fn current_manifest(&self) -> Result<Manifest, WarehouseError> {
         match self.current()? {
             Some(number) => read_manifest(&self.snapshot(number)),
-            None => Err(WarehouseError::Empty {
-                path: self.root.clone(),
-            }),
+            None => Err(WarehouseError::Empty { path: self.root.clone() }),
         }
     }
 
@@ -199,21 +193,14 @@ impl Warehouse {
         {
             // Renamed into place, so complete; the crash came before the flip.
             read_manifest(&places.snapshot(newest))?;
-            tracing::info!(
-                snapshot = newest,
-                "finished the flip that a crash had interrupted"
-            );
+            tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
             places.flip(newest)?;
         }
         let manifest = match newest {
             Some(newest) => read_manifest(&places.snapshot(newest))?,
             None => Manifest::default(),
         };
-        Ok(Self {
-            places,
-            manifest,
-            _lock: lock,
-        })
+        Ok(Self { places, manifest, _lock: lock })
     }
 
     /// The listener key: from a file of 32 bytes if one is given, else the warehouse's own, which is
@@ -229,9 +216,7 @@ impl Warehouse {
         if !path.exists() {
             let mut key = [0_u8; 32];
             let random = Path::new("/dev/urandom");
-            File::open(random)
-                .and_then(|mut file| file.read_exact(&mut key))
-                .at("read", random)?;
+            File::open(random).and_then(|mut file| file.read_exact(&mut key)).at("read", random)?;
             let new = self.places.internal("staging/listener.key");
             let mut file = std::fs::OpenOptions::new()
                 .write(true)
@@ -239,9 +224,7 @@ impl Warehouse {
                 .mode(0o600)
                 .open(&new)
                 .at("create", &new)?;
-            file.write_all(&key)
-                .and_then(|()| file.sync_all())
-                .at("write", &new)?;
+            file.write_all(&key).and_then(|()| file.sync_all()).at("write", &new)?;
             rename(&new, &path)?;
         }
         read_key(&path)
@@ -255,12 +238,10 @@ impl Warehouse {
 pub fn read_key(path: &Path) -> Result<ListenerKey, WarehouseError> {
     let bytes = std::fs::read(path).at("read the listener key", path)?;
     let n_bytes = bytes.len();
-    <[u8; 32]>::try_from(bytes)
-        .map(ListenerKey::new)
-        .map_err(|_| WarehouseError::Damaged {
-            path: path.to_owned(),
-            message: format!("a listener key file holds 32 bytes, this one {n_bytes}"),
-        })
+    <[u8; 32]>::try_from(bytes).map(ListenerKey::new).map_err(|_| WarehouseError::Damaged {
+        path: path.to_owned(),
+        message: format!("a listener key file holds 32 bytes, this one {n_bytes}"),
+    })
 }
 
 /// The kernel releases the lock when its holder dies, so no dead owner is ever in the way.
@@ -284,9 +265,7 @@ fn take_lock(places: &Places, owner: &str) -> Result<File, WarehouseError> {
         }
         Err(TryLockError::Error(source)) => Err(source).at("lock", &path)?,
     }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{owner}"))
-        .at("write", &path)?;
+    file.set_len(0).and_then(|()| writeln!(file, "{owner}")).at("write", &path)?;
     Ok(file)
 }
 
@@ -304,14 +283,9 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let bytes = std::fs::read(&path).at("read", &path)?;
     let sum_path = snapshot.join(MANIFEST_SUM);
     let sum = std::fs::read_to_string(&sum_path).at("read", &sum_path)?;
-    let damaged = |message: String| WarehouseError::Damaged {
-        path: path.clone(),
-        message,
-    };
+    let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
     if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))) {
-        return Err(damaged(
-            "differs from its checksum in manifest.sha256".to_owned(),
-        ));
+        return Err(damaged("differs from its checksum in manifest.sha256".to_owned()));
     }
     serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))
 }
@@ -322,9 +296,8 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
 /// [`DiskError`].
 pub fn write_manifest(snapshot: &Path, manifest: &Manifest) -> Result<(), DiskError> {
     let path = snapshot.join(MANIFEST);
-    let bytes = serde_json::to_vec_pretty(manifest)
-        .map_err(std::io::Error::other)
-        .at("write", &path)?;
+    let bytes =
+        serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other).at("write", &path)?;
     write_new(&path, &bytes)?;
     let sum = format!("{}\n", hex::encode(Sha256::digest(&bytes)));
     write_new(&snapshot.join(MANIFEST_SUM), sum.as_bytes())

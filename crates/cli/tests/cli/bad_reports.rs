@@ -12,17 +12,11 @@ fn night_with_refused(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
     let case = Case::new();
     case.put(GOOD, good_report("2026-09-01", 0..30));
     case.put(name, bytes);
-    let outcome = case
-        .nightly_verified(1)
-        .expect_stdout(name)
-        .expect_stdout(code);
+    let outcome = case.nightly_verified(1).expect_stdout(name).expect_stdout(code);
     assert_eq!(outcome.stderr, "");
     assert_eq!(case.n_rows("plays"), 30);
     let row = case.report_row(name);
-    assert_eq!(
-        (row["state"].as_str(), row["reason"].as_str()),
-        ("refused", code)
-    );
+    assert_eq!((row["state"].as_str(), row["reason"].as_str()), ("refused", code));
     let whole = case.quarantined(name).remove(0);
     assert_eq!((whole.0.as_str(), whole.1.as_str()), (code, ""));
     (case, outcome.stdout)
@@ -32,13 +26,7 @@ fn night_with_refused(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
 #[track_caller]
 fn assert_no_counts(case: &Case, name: &str) {
     let row = case.report_row(name);
-    for count in [
-        "rows",
-        "quarantined",
-        "bad_isrc",
-        "bad_upc",
-        "unmapped_tier",
-    ] {
+    for count in ["rows", "quarantined", "bad_isrc", "bad_upc", "unmapped_tier"] {
         assert_eq!(row.get(count), None, "{count}");
     }
 }
@@ -56,19 +44,12 @@ fn nothing_in_gzip_is_an_empty_file() {
 
 #[test]
 fn a_header_without_rows_is_a_true_zero() {
-    for header in [
-        COLUMNS.join("\t"),
-        COLUMNS.join("\t") + "\r\n",
-        COLUMNS.join("\t") + "\n\n",
-    ] {
+    for header in [COLUMNS.join("\t"), COLUMNS.join("\t") + "\r\n", COLUMNS.join("\t") + "\n\n"] {
         let case = Case::new();
         case.put("spotify/zero.tsv", header);
         case.nightly_verified(0);
         let row = case.report_row("spotify/zero.tsv");
-        assert_eq!(
-            (row["state"].as_str(), row["rows"].as_str()),
-            ("active", "0")
-        );
+        assert_eq!((row["state"].as_str(), row["rows"].as_str()), ("active", "0"));
         assert_eq!(row.get("first_date"), None);
         assert_eq!((case.n_rows("plays"), case.n_rows("quarantine")), (0, 0));
     }
@@ -141,10 +122,8 @@ fn a_header_with_a_mapped_column_twice_is_refused() {
 fn what_no_format_fits_is_refused_as_unknown() {
     let without_header =
         report(&lines("2026-09-02", 0..10)).split_off(COLUMNS.join("\t").len() + 1);
-    let wide = good_report("2026-09-02", 0..10)
-        .iter()
-        .flat_map(|byte| [*byte, 0])
-        .collect::<Vec<_>>();
+    let wide =
+        good_report("2026-09-02", 0..10).iter().flat_map(|byte| [*byte, 0]).collect::<Vec<_>>();
     for bytes in [
         &b"PK\x03\x04 a zip"[..],
         b"\n",
@@ -164,50 +143,23 @@ fn bad(n: usize) -> Line {
 
 #[test]
 fn too_many_bad_rows_refuse_the_report_and_the_first_hundred_are_kept() {
-    let rows: Vec<Line> = (0..400)
-        .map(|n| {
-            if n % 4 == 0 {
-                line("2026-08-31", n)
-            } else {
-                bad(n)
-            }
-        })
-        .collect();
+    let rows: Vec<Line> =
+        (0..400).map(|n| if n % 4 == 0 { line("2026-08-31", n) } else { bad(n) }).collect();
     let (case, stdout) = night_with_refused("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
-    assert!(
-        stdout.contains("expected at most 1 % bad rows, found 300 of 400"),
-        "{stdout}"
-    );
+    assert!(stdout.contains("expected at most 1 % bad rows, found 300 of 400"), "{stdout}");
     let row = case.report_row("spotify/bad.tsv");
-    assert_eq!(
-        (row["rows"].as_str(), row["quarantined"].as_str()),
-        ("400", "300")
-    );
+    assert_eq!((row["rows"].as_str(), row["quarantined"].as_str()), ("400", "300"));
     assert_eq!(
         (row["first_date"].as_str(), row["last_date"].as_str()),
         ("2026-08-31", "2026-08-31")
     );
     let entries = case.quarantined("spotify/bad.tsv");
     assert_eq!(entries.len(), 101);
-    assert_eq!(
-        entries[0],
-        ("too_many_bad_rows".into(), String::new(), String::new())
-    );
-    let expected: Vec<usize> = (0..400)
-        .filter(|n| n % 4 != 0)
-        .map(|n| n + 1)
-        .take(100)
-        .collect();
-    let found: Vec<usize> = entries[1..]
-        .iter()
-        .map(|(_, row, _)| row.parse().unwrap())
-        .collect();
+    assert_eq!(entries[0], ("too_many_bad_rows".into(), String::new(), String::new()));
+    let expected: Vec<usize> = (0..400).filter(|n| n % 4 != 0).map(|n| n + 1).take(100).collect();
+    let found: Vec<usize> = entries[1..].iter().map(|(_, row, _)| row.parse().unwrap()).collect();
     assert_eq!(found, expected);
-    assert!(
-        case.cells("quarantine", ["month"])
-            .iter()
-            .all(|[month]| month == "2026-08")
-    );
+    assert!(case.cells("quarantine", ["month"]).iter().all(|[month]| month == "2026-08"));
 }
 
 #[test]
@@ -215,11 +167,7 @@ fn fewer_than_a_hundred_bad_rows_of_a_refused_report_are_all_kept() {
     let rows: Vec<Line> = (0..40).map(bad).collect();
     let (case, _) = night_with_refused("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
     assert_eq!(case.quarantined("spotify/bad.tsv").len(), 41);
-    assert!(
-        case.cells("quarantine", ["month"])
-            .iter()
-            .all(|[month]| month == "unknown")
-    );
+    assert!(case.cells("quarantine", ["month"]).iter().all(|[month]| month == "unknown"));
 }
 
 #[test]
@@ -237,11 +185,8 @@ fn one_bad_row_in_a_hundred_is_accepted_and_one_in_ninety_nine_is_not() {
 #[test]
 fn a_short_report_that_was_cut_in_mid_line_is_refused_and_nothing_is_lost() {
     let bytes = good_report("2026-09-02", 0..20);
-    let (case, _) = night_with_refused(
-        "spotify/a.tsv",
-        &bytes[..bytes.len() - 40],
-        "too_many_bad_rows",
-    );
+    let (case, _) =
+        night_with_refused("spotify/a.tsv", &bytes[..bytes.len() - 40], "too_many_bad_rows");
     assert_eq!(
         case.quarantined("spotify/a.tsv")[1],
         ("cut_line".into(), "20".into(), String::new())

@@ -48,9 +48,8 @@ const BAD_CELLS: [(&str, &[u8], &str); 20] = [
 fn bad_rows() -> Vec<(Line, &'static str, &'static str)> {
     let l = || line(DAY, 9);
     let cells = BAD_CELLS.iter();
-    let mut rows: Vec<_> = cells
-        .map(|(column, cell, code)| (l().with(column, cell), *code, *column))
-        .collect();
+    let mut rows: Vec<_> =
+        cells.map(|(column, cell, code)| (l().with(column, cell), *code, *column)).collect();
     let offline = l().with("stream_cached", "true");
     let stamp = "offline_timestamp";
     rows.extend([
@@ -58,22 +57,10 @@ fn bad_rows() -> Vec<(Line, &'static str, &'static str)> {
         (l().longer("x"), "column_count", ""),
         (l().cut(1), "column_count", ""),
         (offline.with(stamp, "soon"), "bad_time", stamp),
-        (
-            l().with("track_id", "").with("isrc", ""),
-            "no_track",
-            "track_id",
-        ),
+        (l().with("track_id", "").with("isrc", ""), "no_track", "track_id"),
         // The first bad cell in the order of the report's columns is named.
-        (
-            l().with("upc", b"\xff").with("isrc", "\0"),
-            "nul_byte",
-            "isrc",
-        ),
-        (
-            l().with("day", "x").with("isrc", b"\xff"),
-            "bad_date",
-            "day",
-        ),
+        (l().with("upc", b"\xff").with("isrc", "\0"), "nul_byte", "isrc"),
+        (l().with("day", "x").with("isrc", b"\xff"), "bad_date", "day"),
     ]);
     rows
 }
@@ -86,9 +73,7 @@ fn a_row_that_cannot_be_read_is_quarantined_with_its_column_and_code() {
     let case = Case::new();
     case.put(FILE, gzip(&bytes));
     let n_bad = rows.len().to_string();
-    case.nightly_verified(1)
-        .expect_stdout(FILE)
-        .expect_stdout(&n_bad);
+    case.nightly_verified(1).expect_stdout(FILE).expect_stdout(&n_bad);
     let texts = |(_, code, column): &(Line, &str, &str)| [*code, *column].map(str::to_owned);
     let expected: Vec<_> = rows
         .iter()
@@ -113,10 +98,7 @@ fn the_last_line_of_a_cut_report_is_quarantined_and_the_others_are_taken_in() {
     let case = Case::new();
     case.put(FILE, &bytes[..bytes.len() - 30]);
     case.nightly_verified(1).expect_stdout(FILE);
-    assert_eq!(
-        case.quarantined(FILE),
-        [("cut_line".into(), "150".into(), String::new())]
-    );
+    assert_eq!(case.quarantined(FILE), [("cut_line".into(), "150".into(), String::new())]);
     assert_eq!(case.n_rows("plays"), 149);
 }
 
@@ -155,37 +137,20 @@ fn a_wrong_identifier_is_nulled_and_counted_and_its_row_stays() {
     case.put(FILE, report(&flawed_rows()));
     case.nightly_verified(0);
     let counts = ["rows", "quarantined", "bad_isrc", "bad_upc"];
-    assert_eq!(
-        counts.map(|name| case.report_row(FILE)[name].clone()),
-        ["13", "0", "2", "2"]
-    );
+    assert_eq!(counts.map(|name| case.report_row(FILE)[name].clone()), ["13", "0", "2", "2"]);
     let counts = ["bad_territory", "aliased_territory", "unmapped_tier"];
-    assert_eq!(
-        counts.map(|name| case.report_row(FILE)[name].clone()),
-        ["1", "1", "1"]
-    );
+    assert_eq!(counts.map(|name| case.report_row(FILE)[name].clone()), ["1", "1", "1"]);
     let mut plays = case.table("plays");
     plays.sort_by_key(|row| row["row"].parse::<usize>().unwrap());
     let text = |name: &str, row: &Row| row.get(name).cloned().unwrap_or_else(|| "null".into());
     let column = |name: &str| plays.iter().map(|row| text(name, row)).collect::<Vec<_>>();
-    assert_eq!(
-        column("isrc")[..4],
-        ["null", "null", "ZZSL12600007", "ZZSL12600003"]
-    );
-    assert_eq!(
-        column("upc")[2..6],
-        ["2000126000012", "null", "null", "null"]
-    );
+    assert_eq!(column("isrc")[..4], ["null", "null", "ZZSL12600007", "ZZSL12600003"]);
+    assert_eq!(column("upc")[2..6], ["2000126000012", "null", "null", "null"]);
     assert_eq!(column("territory")[6..9], ["null", "GB", "null"]);
     assert_eq!(column("territory")[12], "XK");
     assert_eq!(column("tier")[9..12], ["unmapped", "premium", "unknown"]);
-    assert_eq!(
-        column("tier_code")[9..12],
-        ["brand new|premium", "premium|premium", "null"]
-    );
-    let unknown: Vec<usize> = (0..13)
-        .filter(|n| column("listener")[*n] == "null")
-        .collect();
+    assert_eq!(column("tier_code")[9..12], ["brand new|premium", "premium|premium", "null"]);
+    let unknown: Vec<usize> = (0..13).filter(|n| column("listener")[*n] == "null").collect();
     assert_eq!(unknown, [10]);
 }
 
@@ -194,20 +159,10 @@ fn blank_lines_are_counted_as_lines_and_are_no_rows() {
     let text = String::from_utf8(good_report(DAY, 0..3)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let case = Case::new();
-    case.put(
-        FILE,
-        format!(
-            "{}\n\n{}\n  \n{}\n{}\n\n",
-            lines[0], lines[1], lines[2], lines[3]
-        ),
-    );
+    case.put(FILE, format!("{}\n\n{}\n  \n{}\n{}\n\n", lines[0], lines[1], lines[2], lines[3]));
     case.nightly_verified(0);
     assert_eq!(case.report_row(FILE)["rows"], "3");
-    let mut rows: Vec<String> = case
-        .cells("plays", ["row"])
-        .into_iter()
-        .map(|[row]| row)
-        .collect();
+    let mut rows: Vec<String> = case.cells("plays", ["row"]).into_iter().map(|[row]| row).collect();
     rows.sort();
     assert_eq!(rows, ["2", "4", "5"]);
 }
@@ -219,12 +174,8 @@ fn dates_at_the_ends_of_the_calendar_are_published_and_verified() {
         line("9999-12-31", 1),
         line(DAY, 2).with("log_time", "0001-01-01T00:00:00+23:59"),
         line(DAY, 3).with("log_time", "9999-12-31T23:59:59-23:59"),
-        line(DAY, 4)
-            .with("stream_cached", "1")
-            .with("offline_timestamp", "253402300799"),
-        line(DAY, 5)
-            .with("stream_cached", "1")
-            .with("offline_timestamp", "1"),
+        line(DAY, 4).with("stream_cached", "1").with("offline_timestamp", "253402300799"),
+        line(DAY, 5).with("stream_cached", "1").with("offline_timestamp", "1"),
     ];
     let case = Case::new();
     case.put(FILE, report(&rows));
@@ -240,11 +191,7 @@ fn dates_at_the_ends_of_the_calendar_are_published_and_verified() {
 #[test]
 fn the_raw_text_of_a_long_bad_row_is_cut_at_4_kib() {
     let mut rows = lines(DAY, 0..100);
-    rows.push(
-        line(DAY, 100)
-            .with("upc", "\u{e9}".repeat(1 << 20))
-            .longer(""),
-    );
+    rows.push(line(DAY, 100).with("upc", "\u{e9}".repeat(1 << 20)).longer(""));
     let case = Case::new();
     case.put(FILE, report(&rows));
     case.nightly_verified(1);
@@ -257,15 +204,7 @@ fn reports_with_listeners_everywhere() -> Vec<(String, Vec<u8>)> {
     let l = || line(DAY, 77);
     let headers = [
         COLUMNS.join("\t"),
-        COLUMNS
-            .map(|name| {
-                if name == "customer_id" {
-                    "CUSTOMER_ID "
-                } else {
-                    name
-                }
-            })
-            .join("\t"),
+        COLUMNS.map(|name| if name == "customer_id" { "CUSTOMER_ID " } else { name }).join("\t"),
     ];
     let bad = [
         l().cut(12),
@@ -275,8 +214,7 @@ fn reports_with_listeners_everywhere() -> Vec<(String, Vec<u8>)> {
         l().with("stream_length", "x"),
         l().with("customer_id", format!("{LISTENER}\0x")),
         l().with("customer_id", [b"\xff", LISTENER.as_bytes()].concat()),
-        l().with("customer_id", format!("  {LISTENER}  "))
-            .with("isrc", b"\xff"),
+        l().with("customer_id", format!("  {LISTENER}  ")).with("isrc", b"\xff"),
         l().with("track_id", "").with("isrc", " "),
     ];
     let (bytes, _) = among_good_rows(&bad);
@@ -284,16 +222,9 @@ fn reports_with_listeners_everywhere() -> Vec<(String, Vec<u8>)> {
     let mut reports: Vec<(String, Vec<u8>)> = headers
         .iter()
         .enumerate()
-        .map(|(n, header)| {
-            (
-                format!("spotify/{n}.tsv"),
-                [header.as_bytes(), b"\n", &body].concat(),
-            )
-        })
+        .map(|(n, header)| (format!("spotify/{n}.tsv"), [header.as_bytes(), b"\n", &body].concat()))
         .collect();
-    let refused: Vec<Line> = (0..200)
-        .map(|n| line(DAY, n).with("stream_length", "x"))
-        .collect();
+    let refused: Vec<Line> = (0..200).map(|n| line(DAY, n).with("stream_length", "x")).collect();
     reports.push(("spotify/refused.tsv".to_owned(), report(&refused)));
     reports.push(("spotify/no_header.tsv".to_owned(), body));
     reports.push(("deezer/mismatch.tsv".to_owned(), good_report(DAY, 0..5)));
@@ -319,12 +250,7 @@ fn no_listeners_id_reaches_any_output() {
     }
     let outcome = case.nightly(&["-vv"]).expect_code(1);
     let verified = case.run(&["verify", "-vv"]).expect_code(0);
-    for text in [
-        &outcome.stdout,
-        &outcome.stderr,
-        &verified.stdout,
-        &verified.stderr,
-    ] {
+    for text in [&outcome.stdout, &outcome.stderr, &verified.stdout, &verified.stderr] {
         assert!(!text.contains(LISTENER), "{text}");
     }
     let as_hex = hex::encode(LISTENER);
@@ -332,10 +258,7 @@ fn no_listeners_id_reaches_any_output() {
     for (name, path) in files_of(&case.tables()) {
         for row in read_file(&path) {
             let text = format!("{row:?}");
-            assert!(
-                !text.contains(LISTENER) && !text.contains(&as_hex),
-                "{name}: {text}"
-            );
+            assert!(!text.contains(LISTENER) && !text.contains(&as_hex), "{name}: {text}");
             n_masked += usize::from(text.contains("<listener>"));
         }
     }
@@ -344,9 +267,8 @@ fn no_listeners_id_reaches_any_output() {
     for (name, path) in files_of(&case.path("warehouse")) {
         let bytes = std::fs::read(&path).unwrap();
         let is_archive = name.starts_with("internal/archive/");
-        let has_listener = bytes
-            .windows(LISTENER.len())
-            .any(|window| window == LISTENER.as_bytes());
+        let has_listener =
+            bytes.windows(LISTENER.len()).any(|window| window == LISTENER.as_bytes());
         assert!(is_archive || !has_listener, "{name}");
     }
 }

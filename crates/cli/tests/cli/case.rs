@@ -1,9 +1,6 @@
 //! A folder of its own for each test: an inbox, a warehouse, a listener key, and the program to run
 //! on them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,33 +26,21 @@ impl Outcome {
     /// Holds the exit code against the expected one, and shows all that was printed if it differs.
     #[track_caller]
     pub(crate) fn expect_code(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Looks for a text in stdout.
     #[track_caller]
     pub(crate) fn expect_stdout(self, text: &str) -> Self {
-        assert!(
-            self.stdout.contains(text),
-            "no `{text}` in stdout:\n{}",
-            self.stdout
-        );
+        assert!(self.stdout.contains(text), "no `{text}` in stdout:\n{}", self.stdout);
         self
     }
 
     /// Looks for a text in stderr.
     #[track_caller]
     pub(crate) fn expect_stderr(self, text: &str) -> Self {
-        assert!(
-            self.stderr.contains(text),
-            "no `{text}` in stderr:\n{}",
-            self.stderr
-        );
+        assert!(self.stderr.contains(text), "no `{text}` in stderr:\n{}", self.stderr);
         self
     }
 
@@ -80,9 +65,7 @@ pub(crate) struct Case {
 impl Case {
     /// An empty inbox, no warehouse yet, and a listener key.
     pub(crate) fn new() -> Self {
-        let case = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let case = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(case.path("inbox")).unwrap();
         fs::write(case.path("key"), [7; 32]).unwrap();
         case
@@ -165,21 +148,10 @@ const PIPELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/nig
 
 /// The arguments of a night: the usual ones that are not among these, and these.
 pub(crate) fn nightly_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let usual = [
-        ["--pipeline", PIPELINE],
-        ["--listener-key-file", "key"],
-        ["--as-of", "2026-10-01"],
-    ];
-    let not_given = usual
-        .iter()
-        .filter(|[option, _]| !more.contains(option))
-        .flatten()
-        .copied();
-    ["nightly"]
-        .into_iter()
-        .chain(not_given)
-        .chain(more.iter().copied())
-        .collect()
+    let usual =
+        [["--pipeline", PIPELINE], ["--listener-key-file", "key"], ["--as-of", "2026-10-01"]];
+    let not_given = usual.iter().filter(|[option, _]| !more.contains(option)).flatten().copied();
+    ["nightly"].into_iter().chain(not_given).chain(more.iter().copied()).collect()
 }
 
 /// The root of the repository.
@@ -213,10 +185,7 @@ pub(crate) fn files_of(root: &Path) -> Vec<(String, PathBuf)> {
 /// SHA-256 of every file of a tree.
 pub(crate) fn hashes(root: &Path) -> BTreeMap<String, String> {
     let hash = |path: &Path| hex::encode(Sha256::digest(fs::read(path).unwrap()));
-    files_of(root)
-        .into_iter()
-        .map(|(name, path)| (name, hash(&path)))
-        .collect()
+    files_of(root).into_iter().map(|(name, path)| (name, hash(&path))).collect()
 }
 
 /// Copies a tree.

@@ -41,10 +41,7 @@ fn help_of_a_command_names_its_options() {
 
 #[test]
 fn no_command_gives_the_usage_on_stderr_and_exits_2() {
-    let outcome = Case::new()
-        .run(&[])
-        .expect_code(2)
-        .expect_stderr("Usage: streamledger");
+    let outcome = Case::new().run(&[]).expect_code(2).expect_stderr("Usage: streamledger");
     assert_eq!(outcome.stdout, "");
 }
 
@@ -74,48 +71,25 @@ fn the_summary_of_a_night_is_one_json_document_or_csv() {
     let night = case.nightly(&["--format", "json"]).expect_code(1);
     let document: serde_json::Value = serde_json::from_str(&night.stdout).unwrap();
     assert_eq!(document["refused"][0]["reason"], "unknown_format");
-    assert_eq!(
-        document["refused"][0]["file"],
-        "spotify/bad, \"quoted\".tsv"
-    );
+    assert_eq!(document["refused"][0]["file"], "spotify/bad, \"quoted\".tsv");
     assert_eq!(document["left"][0]["file"], "spotify/b.tsv.gz");
     assert_eq!(document["outcomes"][0]["verdict"], "counted");
     assert_eq!(document["outcomes"][0]["rows"], 10);
-    assert_eq!(
-        (
-            night.number("taken in"),
-            night.number("copies of known reports")
-        ),
-        (1, 1)
-    );
+    assert_eq!((night.number("taken in"), night.number("copies of known reports")), (1, 1));
     let verified = case.run(&["verify", "--format", "json"]).expect_code(0);
-    assert_eq!(
-        (
-            verified.number("differences"),
-            verified.number("archived reports")
-        ),
-        (0, 1)
-    );
+    assert_eq!((verified.number("differences"), verified.number("archived reports")), (0, 1));
     let csv = case.nightly(&["--format", "csv"]).expect_code(0).stdout;
-    assert!(
-        csv.starts_with("table,what,number\nnight,taken in,0\n"),
-        "{csv}"
-    );
+    assert!(csv.starts_with("table,what,number\nnight,taken in,0\n"), "{csv}");
     let other = Case::new();
     other.put("spotify/bad, \"quoted\".tsv", b"not a report\n");
     let csv = other.nightly(&["--format", "csv"]).expect_code(1).stdout;
-    assert!(
-        csv.contains("\nrefused,\"spotify/bad, \"\"quoted\"\".tsv\",unknown_format,"),
-        "{csv}"
-    );
+    assert!(csv.contains("\nrefused,\"spotify/bad, \"\"quoted\"\".tsv\",unknown_format,"), "{csv}");
 }
 
 #[test]
 fn a_run_in_a_pipe_logs_nothing_and_draws_no_bar() {
     let case = Case::new();
-    let generate = [
-        "generate", "--plays", "2000", "--days", "2", "--seed", "3", "--out", "demo",
-    ];
+    let generate = ["generate", "--plays", "2000", "--days", "2", "--seed", "3", "--out", "demo"];
     let outcomes = [
         case.run(&generate).expect_code(0),
         case.nightly(&["--inbox", "demo/inbox"]).expect_code(0),
@@ -124,11 +98,7 @@ fn a_run_in_a_pipe_logs_nothing_and_draws_no_bar() {
     ];
     for outcome in outcomes {
         assert_eq!(outcome.stderr, "", "{}", outcome.stdout);
-        assert!(
-            !outcome.stdout.contains(['\r', '\u{1b}']),
-            "{}",
-            outcome.stdout
-        );
+        assert!(!outcome.stdout.contains(['\r', '\u{1b}']), "{}", outcome.stdout);
     }
 }
 
@@ -136,9 +106,7 @@ fn a_run_in_a_pipe_logs_nothing_and_draws_no_bar() {
 fn logs_go_to_stderr_one_json_object_a_line_where_that_is_asked_for() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..10));
-    let outcome = case
-        .nightly(&["-v", "--log-format", "json", "--format", "json"])
-        .expect_code(0);
+    let outcome = case.nightly(&["-v", "--log-format", "json", "--format", "json"]).expect_code(0);
     serde_json::from_str::<serde_json::Value>(&outcome.stdout).unwrap();
     assert!(!outcome.stderr.is_empty());
     for line in outcome.stderr.lines() {

@@ -1,8 +1,5 @@
 //! `verify` finds every damage to what is published, and names the file.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,19 +20,10 @@ fn warehouse() -> Case {
 
 fn published_files(case: &Case) -> Vec<(String, PathBuf)> {
     let files = files_of(&case.tables());
-    let tables = [
-        "plays/",
-        "plays/",
-        "quarantine/",
-        "reports/",
-        "trends_daily/",
-    ];
+    let tables = ["plays/", "plays/", "quarantine/", "reports/", "trends_daily/"];
     assert!(
         files.len() == 5
-            && files
-                .iter()
-                .zip(tables)
-                .all(|((name, _), table)| name.starts_with(table))
+            && files.iter().zip(tables).all(|((name, _), table)| name.starts_with(table))
     );
     files
 }
@@ -43,9 +31,7 @@ fn published_files(case: &Case) -> Vec<(String, PathBuf)> {
 #[track_caller]
 fn assert_found(case: &Case, name: &str) {
     let outcome = case.verify().expect_code(1);
-    let outcome = outcome
-        .expect_stdout("is NOT as it was published")
-        .expect_stdout(name);
+    let outcome = outcome.expect_stdout("is NOT as it was published").expect_stdout(name);
     assert_eq!(outcome.stderr, "");
 }
 
@@ -82,12 +68,7 @@ fn a_flipped_byte_of_the_manifest_is_found() {
     let case = warehouse();
     let path = case.path("warehouse/internal/snapshots/000001/manifest.json");
     let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
-    assert_flips_are_found(
-        &case,
-        "manifest.json",
-        &path,
-        &[0, length / 4, length / 2, length - 2],
-    );
+    assert_flips_are_found(&case, "manifest.json", &path, &[0, length / 4, length / 2, length - 2]);
     let sum = case.path("warehouse/internal/snapshots/000001/manifest.sha256");
     assert_flips_are_found(&case, "manifest.json", &sum, &[0, 63]);
 }
@@ -134,10 +115,7 @@ fn a_stray_file_or_link_is_named() {
     fs::copy(&path, &stray).unwrap();
     assert_found(
         &case,
-        &name.replace(
-            path.file_name().unwrap().to_str().unwrap(),
-            "part-0001-stray.parquet",
-        ),
+        &name.replace(path.file_name().unwrap().to_str().unwrap(), "part-0001-stray.parquet"),
     );
     fs::remove_file(&stray).unwrap();
     std::os::unix::fs::symlink(&path, &stray).unwrap();
@@ -151,10 +129,7 @@ fn a_stray_file_or_link_is_named() {
 fn two_swapped_files_are_both_named() {
     let case = warehouse();
     let files = published_files(&case);
-    let (a, b) = (
-        fs::read(&files[0].1).unwrap(),
-        fs::read(&files[1].1).unwrap(),
-    );
+    let (a, b) = (fs::read(&files[0].1).unwrap(), fs::read(&files[1].1).unwrap());
     fs::write(&files[0].1, b).unwrap();
     fs::write(&files[1].1, a).unwrap();
     assert_found(&case, &files[0].0);

@@ -10,14 +10,10 @@ const DAY: &str = "2026-09-02";
 #[test]
 fn a_clean_night_exits_0_and_so_does_one_without_reports() {
     let case = Case::new();
-    case.nightly(&[])
-        .expect_code(0)
-        .expect_stdout("Nothing new, nothing published.");
+    case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
     assert!(!case.tables().exists());
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
-    case.nightly(&[])
-        .expect_code(0)
-        .expect_stdout("Published snapshot 1.");
+    case.nightly(&[]).expect_code(0).expect_stdout("Published snapshot 1.");
 }
 
 #[test]
@@ -25,18 +21,14 @@ fn a_missing_inbox_exits_2_and_is_named() {
     let case = Case::new();
     let outcome = case.nightly(&["--inbox", "no/such/inbox"]).expect_code(2);
     assert_eq!(outcome.stdout, "");
-    outcome
-        .expect_stderr("no/such/inbox")
-        .expect_stderr("No such file or directory");
+    outcome.expect_stderr("no/such/inbox").expect_stderr("No such file or directory");
     assert!(!case.path("warehouse").exists());
 }
 
 #[test]
 fn an_inbox_that_is_a_file_exits_2_and_is_named() {
     let case = Case::new();
-    case.nightly(&["--inbox", "key"])
-        .expect_code(2)
-        .expect_stderr("key");
+    case.nightly(&["--inbox", "key"]).expect_code(2).expect_stderr("key");
 }
 
 #[test]
@@ -44,49 +36,26 @@ fn a_listener_key_of_another_length_exits_2_and_is_named() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     fs::write(case.path("key"), [7; 31]).unwrap();
-    case.nightly(&[])
-        .expect_code(2)
-        .expect_stderr("key")
-        .expect_stderr("32 bytes, this one 31");
+    case.nightly(&[]).expect_code(2).expect_stderr("key").expect_stderr("32 bytes, this one 31");
     assert!(!case.tables().exists());
 }
 
 #[test]
 fn a_missing_pipeline_exits_2_and_is_named() {
     let case = Case::new();
-    case.nightly(&["--pipeline", "gone.toml"])
-        .expect_code(2)
-        .expect_stderr("gone.toml");
+    case.nightly(&["--pipeline", "gone.toml"]).expect_code(2).expect_stderr("gone.toml");
 }
 
 #[test]
 fn all_errors_of_the_settings_are_listed_at_once() {
     let case = Case::new();
     case.own_pipelines();
-    case.replace(
-        "pipelines/nightly.toml",
-        "stores = [",
-        "stores = [\"stores/gone.toml\", ",
-    );
-    case.replace(
-        "pipelines/nightly.toml",
-        "EL = \"GR\"",
-        "EL = \"GR\"\nXX = \"Greece\"",
-    );
+    case.replace("pipelines/nightly.toml", "stores = [", "stores = [\"stores/gone.toml\", ");
+    case.replace("pipelines/nightly.toml", "EL = \"GR\"", "EL = \"GR\"\nXX = \"Greece\"");
     case.replace("pipelines/nightly.toml", "\".*\"", "\"[\"");
-    case.replace(
-        "pipelines/policies/default.toml",
-        "days_max = 30",
-        "days_max = 30\ndays_min = 1",
-    );
-    case.replace(
-        "pipelines/stores/spotify.toml",
-        "_points = 100\n",
-        "_points = 10001\n",
-    );
-    let outcome = case
-        .nightly(&["--pipeline", "pipelines/nightly.toml"])
-        .expect_code(2);
+    case.replace("pipelines/policies/default.toml", "days_max = 30", "days_max = 30\ndays_min = 1");
+    case.replace("pipelines/stores/spotify.toml", "_points = 100\n", "_points = 10001\n");
+    let outcome = case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(2);
     assert_eq!(outcome.stdout, "");
     for text in [
         "days_min",
@@ -107,19 +76,10 @@ fn an_unknown_key_of_the_pipeline_is_listed_with_the_errors_of_what_can_still_be
     let case = Case::new();
     case.own_pipelines();
     case.replace("pipelines/nightly.toml", "[inbox]", "[inbox]\ndeep = true");
-    case.replace(
-        "pipelines/nightly.toml",
-        "UK = \"GB\"",
-        "UK = \"United Kingdom\"",
-    );
+    case.replace("pipelines/nightly.toml", "UK = \"GB\"", "UK = \"United Kingdom\"");
     case.replace("pipelines/nightly.toml", "spotify.toml", "gone.toml");
-    let outcome = case
-        .nightly(&["--pipeline", "pipelines/nightly.toml"])
-        .expect_code(2);
-    outcome
-        .expect_stderr("deep")
-        .expect_stderr("United Kingdom")
-        .expect_stderr("gone.toml");
+    let outcome = case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(2);
+    outcome.expect_stderr("deep").expect_stderr("United Kingdom").expect_stderr("gone.toml");
 }
 
 #[test]
@@ -129,15 +89,10 @@ fn while_another_run_holds_the_lock_a_night_exits_3_and_names_it() {
     case.nightly_verified(0);
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..10));
     let before = case.published();
-    let lock = fs::OpenOptions::new()
-        .write(true)
-        .open(case.path("warehouse/internal/lock"))
-        .unwrap();
+    let lock =
+        fs::OpenOptions::new().write(true).open(case.path("warehouse/internal/lock")).unwrap();
     lock.try_lock().unwrap();
-    let outcome = case
-        .nightly(&[])
-        .expect_code(3)
-        .expect_stderr("another run holds the warehouse");
+    let outcome = case.nightly(&[]).expect_code(3).expect_stderr("another run holds the warehouse");
     assert!(outcome.stderr.contains("process "), "{}", outcome.stderr);
     assert_eq!(outcome.stdout, "");
     assert_eq!(case.published(), before);
@@ -151,14 +106,9 @@ fn while_another_run_holds_the_lock_a_night_exits_3_and_names_it() {
 fn a_refused_report_that_has_not_changed_is_not_examined_again() {
     let case = Case::new();
     case.put("spotify/bad.tsv", b"not a report\n");
-    case.nightly(&[])
-        .expect_code(1)
-        .expect_stdout("unknown_format");
+    case.nightly(&[]).expect_code(1).expect_stdout("unknown_format");
     let again = case.nightly(&["--format", "json"]).expect_code(0);
-    assert_eq!(
-        (again.number("known, not changed"), again.number("refused")),
-        (1, 0)
-    );
+    assert_eq!((again.number("known, not changed"), again.number("refused")), (1, 0));
     let retried = case.nightly(&["--format", "json", "--retry-refused"]);
     assert_eq!(retried.number("known, not changed"), 0);
     assert_eq!(retried.number("partitions built"), 0);
@@ -182,8 +132,7 @@ fn a_quarantined_row_exits_1_once() {
     rows.push(line(DAY, 1).with("stream_length", "3:34"));
     case.put("spotify/a.tsv", report(&rows));
     case.nightly_verified(1).expect_stdout("Quarantined rows");
-    case.nightly_verified(0)
-        .expect_stdout("Nothing new, nothing published.");
+    case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
 }
 
 #[test]
@@ -192,8 +141,7 @@ fn a_night_without_new_reports_publishes_nothing_and_says_so() {
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.nightly_verified(0);
     let before = hashes(&case.path("warehouse/internal/snapshots"));
-    case.nightly_verified(0)
-        .expect_stdout("Nothing new, nothing published.");
+    case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
     assert_eq!(hashes(&case.path("warehouse/internal/snapshots")), before);
 }
 
@@ -206,10 +154,8 @@ fn a_night_that_forgot_what_it_saw_finds_by_the_hashes_that_nothing_is_new() {
     let before = case.published();
     for seen in [None, Some("{}"), Some("no JSON")] {
         let path = case.path("warehouse/internal/seen.json");
-        seen.map_or_else(|| fs::remove_file(&path), |text| fs::write(&path, text))
-            .unwrap();
-        case.nightly_verified(0)
-            .expect_stdout("Nothing new, nothing published.");
+        seen.map_or_else(|| fs::remove_file(&path), |text| fs::write(&path, text)).unwrap();
+        case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
         assert_eq!(case.published(), before);
     }
 }
@@ -220,10 +166,7 @@ fn a_dry_run_writes_nothing_and_exits_0() {
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.put("spotify/bad.tsv", b"not a report\n");
     let before = hashes(case.path("").as_path());
-    let outcome = case
-        .nightly(&["--dry-run"])
-        .expect_code(0)
-        .expect_stdout("Nothing was written.");
+    let outcome = case.nightly(&["--dry-run"]).expect_code(0).expect_stdout("Nothing was written.");
     let outcome = outcome.expect_stdout("plays/store=spotify/month=2026-09/date=2026-09-02");
     outcome.expect_stdout("unknown_format");
     assert_eq!(hashes(case.path("").as_path()), before);
@@ -232,35 +175,23 @@ fn a_dry_run_writes_nothing_and_exits_0() {
     case.nightly_verified(1);
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..10));
     let before = hashes(case.path("").as_path());
-    let outcome = case
-        .nightly(&["--dry-run"])
-        .expect_code(0)
-        .expect_stdout("date=2026-09-03");
-    assert!(
-        !outcome.stdout.contains("date=2026-09-02"),
-        "{}",
-        outcome.stdout
-    );
+    let outcome = case.nightly(&["--dry-run"]).expect_code(0).expect_stdout("date=2026-09-03");
+    assert!(!outcome.stdout.contains("date=2026-09-02"), "{}", outcome.stdout);
     assert_eq!(hashes(case.path("").as_path()), before);
     case.nightly_verified(0);
-    case.nightly(&["--dry-run"])
-        .expect_code(0)
-        .expect_stdout("Nothing to do: no report is new.");
+    case.nightly(&["--dry-run"]).expect_code(0).expect_stdout("Nothing to do: no report is new.");
 }
 
 #[test]
 fn verify_without_a_warehouse_exits_2_and_says_what_to_do() {
     let case = Case::new();
-    case.verify()
-        .expect_code(2)
-        .expect_stderr("`streamledger nightly` makes them");
+    case.verify().expect_code(2).expect_stderr("`streamledger nightly` makes them");
 }
 
 #[test]
 fn generate_into_a_folder_that_holds_an_inbox_exits_2() {
     let case = Case::new();
-    let outcome = case
-        .run(&["generate", "--plays", "10", "--days", "1", "--out", "."])
-        .expect_code(2);
+    let outcome =
+        case.run(&["generate", "--plays", "10", "--days", "1", "--out", "."]).expect_code(2);
     outcome.expect_stderr("already holds an inbox");
 }

@@ -1,8 +1,5 @@
 //! The hand-made case `fixtures/first-night`, whose outcome was worked out from the rules.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +10,7 @@ use crate::tables::Row;
 /// A warehouse of the fixture.
 pub(crate) fn first_night() -> Case {
     let case = Case::new();
-    copy_tree(
-        &repository().join("fixtures/first-night/in"),
-        &case.path("inbox"),
-    );
+    copy_tree(&repository().join("fixtures/first-night/in"), &case.path("inbox"));
     case.nightly_verified(1);
     case
 }
@@ -25,9 +19,7 @@ pub(crate) fn first_night() -> Case {
 fn expected(name: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let path = repository().join("fixtures/first-night/expect").join(name);
     let text = fs::read_to_string(path).unwrap();
-    let mut lines = text
-        .lines()
-        .map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let header = lines.next().unwrap();
     let mut rows: Vec<_> = lines.collect();
     rows.sort();
@@ -39,10 +31,8 @@ fn assert_as_expected(case: &Case, table: &str) {
     let (columns, expected) = expected(&format!("{table}.csv"));
     let cell = |row: &Row, column: &String| row.get(column).cloned().unwrap_or_default();
     let rows = case.table(table);
-    let mut found: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| columns.iter().map(|column| cell(row, column)).collect())
-        .collect();
+    let mut found: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()).collect();
     found.sort();
     assert_eq!(found, expected);
 }
@@ -61,15 +51,10 @@ fn the_quarantine_of_the_first_night_is_as_worked_out_by_hand() {
 fn the_verdicts_of_the_first_night_are_as_worked_out_by_hand() {
     let case = first_night();
     let (columns, expected) = expected("outcomes.csv");
-    assert_eq!(
-        columns,
-        ["date", "verdict", "reason", "rows", "plays", "played_ms"]
-    );
+    assert_eq!(columns, ["date", "verdict", "reason", "rows", "plays", "played_ms"]);
     assert_eq!(sums(&case.table("plays")), expected);
     let without_rows = |rows: &[Vec<String>]| {
-        rows.iter()
-            .map(|row| [&row[..3], &row[4..]].concat())
-            .collect::<Vec<_>>()
+        rows.iter().map(|row| [&row[..3], &row[4..]].concat()).collect::<Vec<_>>()
     };
     let trends = sums(&case.table("trends_daily"));
     assert_eq!(without_rows(&trends), without_rows(&expected));
@@ -92,11 +77,7 @@ fn sums(rows: &[Row]) -> Vec<Vec<String>> {
     let mut found: Vec<Vec<String>> = groups
         .into_iter()
         .map(|(key, (n_rows, n_plays, ms))| {
-            [
-                key.to_vec(),
-                vec![n_rows.to_string(), n_plays.to_string(), ms_text(ms)],
-            ]
-            .concat()
+            [key.to_vec(), vec![n_rows.to_string(), n_plays.to_string(), ms_text(ms)]].concat()
         })
         .collect();
     found.sort();

@@ -17,9 +17,8 @@ fn the_same_report_under_two_names_and_packings_counts_once() {
     case.put("spotify/b.tsv", &bytes);
     case.put("spotify/a.tsv.gz", gzip(&bytes));
     let outcome = case.nightly_verified(0);
-    let outcome = outcome
-        .expect_stdout("spotify/b.tsv")
-        .expect_stdout("the same report as spotify/a.tsv.gz");
+    let outcome =
+        outcome.expect_stdout("spotify/b.tsv").expect_stdout("the same report as spotify/a.tsv.gz");
     assert_eq!(outcome.stderr, "");
     assert_eq!(case.n_rows("plays"), 40);
     assert_eq!(
@@ -75,24 +74,15 @@ fn every_packing_and_line_end_gives_the_same_plays() {
     let packings: [(&str, Vec<u8>); 6] = [
         ("plain.tsv", plain.clone()),
         ("one.tsv.gz", gzip(&plain)),
-        (
-            "two.tsv.gz",
-            [gzip(&plain[..half]), gzip(b""), gzip(&plain[half..])].concat(),
-        ),
-        (
-            "one.tsv.zst",
-            zstd::encode_all(plain.as_slice(), 3).unwrap(),
-        ),
+        ("two.tsv.gz", [gzip(&plain[..half]), gzip(b""), gzip(&plain[half..])].concat()),
+        ("one.tsv.zst", zstd::encode_all(plain.as_slice(), 3).unwrap()),
         (
             "two.tsv.zst",
             [&plain[..half], &plain[half..]]
                 .map(|part| zstd::encode_all(part, 1).unwrap())
                 .concat(),
         ),
-        (
-            "windows.tsv",
-            format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes(),
-        ),
+        ("windows.tsv", format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes()),
     ];
     let mut expected: Option<Vec<Row>> = None;
     for (name, bytes) in packings {
@@ -101,10 +91,7 @@ fn every_packing_and_line_end_gives_the_same_plays() {
         case.nightly_verified(0);
         let found = plays_without_report(&case);
         assert_eq!(found.len(), 6000, "{name}");
-        assert!(
-            expected.get_or_insert_with(|| found.clone()) == &found,
-            "{name}"
-        );
+        assert!(expected.get_or_insert_with(|| found.clone()) == &found, "{name}");
     }
 }
 
@@ -123,14 +110,10 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
     let case = Case::new();
     case.put("deezer/a.tsv", &bytes);
     case.put("spotify/a.tsv", &bytes);
-    case.nightly_verified(1)
-        .expect_stdout("deezer/a.tsv")
-        .expect_stdout("store_mismatch");
+    case.nightly_verified(1).expect_stdout("deezer/a.tsv").expect_stdout("store_mismatch");
     assert_eq!(case.n_rows("plays"), 10);
-    let expected = [
-        ["deezer", "deezer/a.tsv", "refused", "1"],
-        ["spotify", "spotify/a.tsv", "active", "1"],
-    ];
+    let expected =
+        [["deezer", "deezer/a.tsv", "refused", "1"], ["spotify", "spotify/a.tsv", "active", "1"]];
     let found = case.cells("reports", ["store", "file", "state", "copies"]);
     assert_eq!(found, expected.map(|row| row.map(String::from)));
     assert_eq!(case.cells("quarantine", ["store"]), [["deezer".to_owned()]]);
@@ -140,9 +123,7 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
 fn a_file_in_no_stores_folder_is_refused() {
     let case = Case::new();
     case.put("a.tsv", good_report(DAY, 0..10));
-    case.nightly_verified(1)
-        .expect_stdout("a.tsv")
-        .expect_stdout("store_mismatch");
+    case.nightly_verified(1).expect_stdout("a.tsv").expect_stdout("store_mismatch");
     assert_eq!(case.quarantined("a.tsv").len(), 1);
     assert_eq!(case.n_rows("plays"), 0);
 }
@@ -152,15 +133,7 @@ fn odd_names_of_folders_and_files_are_refused_or_taken_in_but_never_stop_the_nig
     let case = Case::new();
     let good = good_report(DAY, 0..10);
     case.put("spotify/\u{e9}t\u{e9} #1 %20=x/a b.tsv", &good);
-    for folder in [
-        "a b",
-        "x=y",
-        "100%",
-        "caf\u{e9}",
-        "spotify ",
-        "SPOTIFY",
-        "..x",
-    ] {
+    for folder in ["a b", "x=y", "100%", "caf\u{e9}", "spotify ", "SPOTIFY", "..x"] {
         case.put(&format!("{folder}/a.tsv"), &good);
     }
     case.nightly_verified(1);
@@ -174,15 +147,10 @@ fn a_name_that_is_not_utf8_is_taken_in_once() {
     fs::create_dir(case.path("inbox/spotify")).unwrap();
     for (byte, numbers) in [(0xfe, 0..10), (0xff, 10..20)] {
         let name = std::ffi::OsString::from_vec(vec![b'a', byte]);
-        fs::write(
-            case.path("inbox/spotify").join(name),
-            good_report(DAY, numbers),
-        )
-        .unwrap();
+        fs::write(case.path("inbox/spotify").join(name), good_report(DAY, numbers)).unwrap();
     }
     case.nightly_verified(0);
-    case.nightly_verified(0)
-        .expect_stdout("Nothing new, nothing published.");
+    case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
     assert_eq!((case.n_rows("plays"), case.n_rows("reports")), (20, 2));
 }
 
@@ -190,10 +158,7 @@ fn a_name_that_is_not_utf8_is_taken_in_once() {
 fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
-    case.put(
-        &format!("{}/a.tsv", "f".repeat(255)),
-        good_report(DAY, 0..10),
-    );
+    case.put(&format!("{}/a.tsv", "f".repeat(255)), good_report(DAY, 0..10));
     case.nightly_verified(1).expect_stdout("store_mismatch");
     assert_eq!(case.n_rows("plays"), 10);
 }
@@ -202,32 +167,16 @@ fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
 fn unfinished_hidden_and_linked_files_are_passed_over_and_named() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
-    for name in [
-        "spotify/.hidden",
-        "spotify/b.tsv.part",
-        "spotify/c.tmp",
-        "d.filepart",
-    ] {
+    for name in ["spotify/.hidden", "spotify/b.tsv.part", "spotify/c.tmp", "d.filepart"] {
         case.put(name, good_report("2026-09-05", 0..10));
     }
     fs::write(case.path("elsewhere.tsv"), good_report("2026-09-06", 0..10)).unwrap();
-    symlink(
-        case.path("elsewhere.tsv"),
-        case.path("inbox/spotify/link.tsv"),
-    )
-    .unwrap();
+    symlink(case.path("elsewhere.tsv"), case.path("inbox/spotify/link.tsv")).unwrap();
     fs::create_dir(case.path("folder")).unwrap();
     fs::write(case.path("folder/x.tsv"), good_report("2026-09-07", 0..10)).unwrap();
     symlink(case.path("folder"), case.path("inbox/spotify/linked")).unwrap();
     let outcome = case.nightly_verified(0);
-    for name in [
-        ".hidden",
-        "b.tsv.part",
-        "c.tmp",
-        "d.filepart",
-        "link.tsv",
-        "spotify/linked",
-    ] {
+    for name in [".hidden", "b.tsv.part", "c.tmp", "d.filepart", "link.tsv", "spotify/linked"] {
         assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
     }
     assert!(outcome.stdout.contains("passed over"), "{}", outcome.stdout);
@@ -239,11 +188,7 @@ fn an_unfinished_file_is_taken_in_once_it_has_its_name() {
     let case = Case::new();
     case.put("spotify/a.tsv.part", good_report(DAY, 0..10));
     case.nightly(&[]).expect_code(0);
-    fs::rename(
-        case.path("inbox/spotify/a.tsv.part"),
-        case.path("inbox/spotify/a.tsv"),
-    )
-    .unwrap();
+    fs::rename(case.path("inbox/spotify/a.tsv.part"), case.path("inbox/spotify/a.tsv")).unwrap();
     case.nightly_verified(0);
     assert_eq!(case.n_rows("plays"), 10);
 }
@@ -258,13 +203,7 @@ fn months_stay_when_the_inbox_is_emptied() {
     case.nightly_verified(0);
     assert_eq!(case.n_rows("plays"), 25);
     let verdicts = case.cells("plays", ["verdict", "reason"]);
-    assert_eq!(
-        verdicts
-            .iter()
-            .filter(|[_, reason]| reason == "duplicate")
-            .count(),
-        5
-    );
+    assert_eq!(verdicts.iter().filter(|[_, reason]| reason == "duplicate").count(), 5);
 }
 
 /// A transfer program that writes in place: the file that was taken in last night has grown tonight.
@@ -272,17 +211,12 @@ fn months_stay_when_the_inbox_is_emptied() {
 fn a_report_that_grew_in_place_after_it_was_taken_in_does_not_stop_later_nights() {
     let case = Case::new();
     let whole = good_report(DAY, 0..300);
-    let end_of_line = whole[..whole.len() / 2]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .unwrap();
+    let end_of_line = whole[..whole.len() / 2].iter().rposition(|byte| *byte == b'\n').unwrap();
     case.put("spotify/a.tsv", &whole[..=end_of_line]);
     case.nightly_verified(0);
     let n_early = case.n_rows("plays");
-    let mut file = fs::OpenOptions::new()
-        .append(true)
-        .open(case.path("inbox/spotify/a.tsv"))
-        .unwrap();
+    let mut file =
+        fs::OpenOptions::new().append(true).open(case.path("inbox/spotify/a.tsv")).unwrap();
     std::io::Write::write_all(&mut file, &whole[end_of_line + 1..]).unwrap();
     drop(file);
     case.nightly_verified(0);

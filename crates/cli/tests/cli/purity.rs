@@ -1,9 +1,6 @@
 //! The published tables are a pure function of the reports, the settings and the key: order of arrival,
 //! batches, number of nights, threads and memory do not change a byte.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,31 +23,21 @@ fn reports() -> &'static Reports {
     static REPORTS: OnceLock<Reports> = OnceLock::new();
     REPORTS.get_or_init(|| {
         let case = Case::new();
-        let generate = [
-            "generate", "--plays", "6000", "--days", "4", "--seed", "7", "--out", "demo",
-        ];
+        let generate =
+            ["generate", "--plays", "6000", "--days", "4", "--seed", "7", "--out", "demo"];
         case.run(&generate).expect_code(0);
         let read =
             |(name, path): (String, _)| (name, fs::read::<std::path::PathBuf>(path).unwrap());
-        let mut reports: Reports = files_of(&case.path("demo/inbox"))
-            .into_iter()
-            .map(read)
-            .collect();
+        let mut reports: Reports =
+            files_of(&case.path("demo/inbox")).into_iter().map(read).collect();
         assert_eq!(reports.len(), 4);
         let day = unpack(&reports[1].1);
         let (header, rows) = day.split_once('\n').unwrap();
-        let half: Vec<&str> = rows
-            .lines()
-            .enumerate()
-            .filter(|(n, _)| n % 2 == 0)
-            .map(|(_, row)| row)
-            .collect();
+        let half: Vec<&str> =
+            rows.lines().enumerate().filter(|(n, _)| n % 2 == 0).map(|(_, row)| row).collect();
         let other = unpack(&reports[2].1);
-        let changed = other
-            .lines()
-            .skip(1)
-            .take(700)
-            .map(|row| row.replace("2026-09-03", "2026-09-02"));
+        let changed =
+            other.lines().skip(1).take(700).map(|row| row.replace("2026-09-03", "2026-09-02"));
         let again = [
             vec![header.to_owned()],
             half.iter().map(ToString::to_string).collect(),
@@ -61,15 +48,9 @@ fn reports() -> &'static Reports {
             gzip((again.concat().join("\n") + "\n").as_bytes()),
         ));
         reports.push(("spotify/months.tsv".to_owned(), several_days()));
-        reports.push((
-            "spotify/0-copy.tsv".to_owned(),
-            unpack(&reports[0].1).into_bytes(),
-        ));
+        reports.push(("spotify/0-copy.tsv".to_owned(), unpack(&reports[0].1).into_bytes()));
         reports.push(("spotify/none.tsv".to_owned(), b"not a report\n".to_vec()));
-        reports.push((
-            "deezer/mismatch.tsv".to_owned(),
-            report(&lines("2026-09-01", 0..3)),
-        ));
+        reports.push(("deezer/mismatch.tsv".to_owned(), report(&lines("2026-09-01", 0..3))));
         reports
     })
 }
@@ -77,15 +58,8 @@ fn reports() -> &'static Reports {
 /// August to October, with a repeater, offline plays and a bad row.
 fn several_days() -> Vec<u8> {
     let mut rows = Vec::new();
-    for (n, day) in [
-        "2026-10-01",
-        "2026-08-31",
-        "2026-09-02",
-        "2026-09-04",
-        "2026-08-31",
-    ]
-    .iter()
-    .enumerate()
+    for (n, day) in
+        ["2026-10-01", "2026-08-31", "2026-09-02", "2026-09-04", "2026-08-31"].iter().enumerate()
     {
         rows.extend(lines(day, n * 40..n * 40 + 60));
     }
@@ -94,9 +68,7 @@ fn several_days() -> Vec<u8> {
         rows.push(line("2026-09-04", n).with("country_code", "QQ"));
         let stamp = (1_788_000_000 + n * 86_400).to_string();
         rows.push(
-            line("2026-10-01", n)
-                .with("stream_cached", "yes")
-                .with("offline_timestamp", stamp),
+            line("2026-10-01", n).with("stream_cached", "yes").with("offline_timestamp", stamp),
         );
     }
     rows.push(line("2026-09-03", 2).with("stream_length", "3:34"));
@@ -105,9 +77,7 @@ fn several_days() -> Vec<u8> {
 
 fn unpack(bytes: &[u8]) -> String {
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(bytes)
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::MultiGzDecoder::new(bytes).read_to_string(&mut text).unwrap();
     text
 }
 
@@ -132,9 +102,7 @@ fn published_after(batches: &[Vec<&(String, Vec<u8>)>], options: &[&str]) -> Pub
 /// The tables are as they were published, nothing is left to do, and nothing is left behind.
 fn assert_settled(case: &Case, options: &[&str]) {
     case.verify().expect_code(0);
-    case.nightly(options)
-        .expect_code(0)
-        .expect_stdout("Nothing new, nothing published.");
+    case.nightly(options).expect_code(0).expect_stdout("Nothing new, nothing published.");
     let staged: Vec<_> = files_of(&case.path("warehouse/internal/staging"));
     assert!(staged.is_empty(), "{staged:?}");
 }
@@ -145,10 +113,7 @@ fn all_at_once() -> &'static Published {
         let published = published_after(&[reports().iter().collect()], &[]);
         let tables = ["plays/", "trends_daily/", "quarantine/", "reports/"];
         for table in tables {
-            assert!(
-                published.keys().any(|path| path.starts_with(table)),
-                "{table}"
-            );
+            assert!(published.keys().any(|path| path.starts_with(table)), "{table}");
         }
         published
     })
@@ -157,9 +122,7 @@ fn all_at_once() -> &'static Published {
 #[track_caller]
 fn assert_same(found: &Published, expected: &Published) {
     let beyond = |these: &Published, those: &Published| {
-        let only = these
-            .iter()
-            .filter(|(path, hash)| those.get(*path) != Some(hash));
+        let only = these.iter().filter(|(path, hash)| those.get(*path) != Some(hash));
         only.map(|(path, _)| path.clone()).collect::<Vec<_>>()
     };
     let (found_only, expected_only) = (beyond(found, expected), beyond(expected, found));
@@ -177,18 +140,12 @@ fn one_a_night(
 
 #[test]
 fn a_report_a_night_gives_the_same_bytes_as_all_at_once() {
-    assert_same(
-        &published_after(&one_a_night(reports().iter()), &[]),
-        all_at_once(),
-    );
+    assert_same(&published_after(&one_a_night(reports().iter()), &[]), all_at_once());
 }
 
 #[test]
 fn the_reverse_order_gives_the_same_bytes() {
-    assert_same(
-        &published_after(&one_a_night(reports().iter().rev()), &[]),
-        all_at_once(),
-    );
+    assert_same(&published_after(&one_a_night(reports().iter().rev()), &[]), all_at_once());
 }
 
 #[test]
@@ -211,10 +168,8 @@ fn little_memory_does_not_change_a_byte_and_leaves_nothing_on_the_disk() {
     for limit in ["64KiB", "1MiB"] {
         let found = published_after(&[reports().iter().collect()], &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
-        let found = published_after(
-            &one_a_night(reports().iter().rev()),
-            &["--memory-limit", limit],
-        );
+        let found =
+            published_after(&one_a_night(reports().iter().rev()), &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
     }
 }
@@ -290,11 +245,7 @@ fn other_settings_of_a_store_read_everything_again_as_in_a_fresh_warehouse() {
 
 #[test]
 fn a_stricter_limit_of_bad_rows_refuses_a_report_and_a_looser_one_takes_it_in_again() {
-    assert_resettled(
-        "pipelines/stores/spotify.toml",
-        "basis_points = 100",
-        "basis_points = 0",
-    );
+    assert_resettled("pipelines/stores/spotify.toml", "basis_points = 100", "basis_points = 0");
 }
 
 #[test]
@@ -310,9 +261,7 @@ fn a_report_that_was_refused_for_a_while_comes_back_from_the_archive() {
     fs::remove_file(case.path("inbox/spotify/a.tsv")).unwrap();
     let store = "pipelines/stores/spotify.toml";
     case.replace(store, "basis_points = 100", "basis_points = 0");
-    case.nightly(&options)
-        .expect_code(1)
-        .expect_stdout("too_many_bad_rows");
+    case.nightly(&options).expect_code(1).expect_stdout("too_many_bad_rows");
     assert_eq!(case.n_rows("plays"), 0);
     case.replace(store, "basis_points = 0", "basis_points = 100");
     case.nightly(&options);
@@ -322,11 +271,7 @@ fn a_report_that_was_refused_for_a_while_comes_back_from_the_archive() {
 
 #[test]
 fn another_alias_of_a_territory_reads_everything_again() {
-    assert_resettled(
-        "pipelines/nightly.toml",
-        "EL = \"GR\"",
-        "EL = \"GR\"\nQQ = \"DE\"",
-    );
+    assert_resettled("pipelines/nightly.toml", "EL = \"GR\"", "EL = \"GR\"\nQQ = \"DE\"");
 }
 
 #[test]
@@ -363,14 +308,9 @@ fn without_a_key_file_the_warehouse_makes_a_key_that_only_its_owner_can_read() {
     case.run(&arguments).expect_code(0);
     let key = case.path("warehouse/internal/listener.key");
     let metadata = fs::metadata(&key).unwrap();
-    assert_eq!(
-        (metadata.len(), metadata.permissions().mode() & 0o777),
-        (32, 0o600)
-    );
+    assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (32, 0o600));
     let (before, bytes) = (case.published(), fs::read::<&Path>(&key).unwrap());
-    case.run(&arguments)
-        .expect_code(0)
-        .expect_stdout("Nothing new");
+    case.run(&arguments).expect_code(0).expect_stdout("Nothing new");
     assert_eq!(fs::read::<&Path>(&key).unwrap(), bytes);
     assert_eq!(case.published(), before);
 }

@@ -3,10 +3,7 @@
 //!
 //! `STREAMLEDGER_PYTHON` names a Python that has both; else one is made in `target/python`, which needs
 //! the network once.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,19 +40,12 @@ type Block = (&'static str, String);
 fn run_blocks(case: &Case, blocks: &[Block]) -> Vec<Vec<Vec<String>>> {
     let mut command = Command::new(python());
     command.args(["-c", DRIVER]).current_dir(case.path(""));
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let input = serde_json::to_vec(blocks).unwrap();
     process.stdin.take().unwrap().write_all(&input).unwrap();
     let output = process.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -83,18 +73,9 @@ fn make_python() -> PathBuf {
             String::from_utf8_lossy(&output.stderr)
         );
     };
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder));
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-        "-r",
-    ];
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    let install =
+        ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
     run(Command::new(&python).args(install).arg(&pins));
     // Copied last, so that an environment that was left half made is made again.
     fs::copy(&pins, &done).unwrap();
@@ -168,10 +149,7 @@ fn both_engines_read_as_many_rows_of_every_table_as_verify() {
         .into_iter()
         .enumerate()
         .fold(BTreeMap::new(), |mut counts, (n, rows)| {
-            counts
-                .entry(n / 4)
-                .or_insert_with(Vec::new)
-                .push(rows[0][0].parse().unwrap());
+            counts.entry(n / 4).or_insert_with(Vec::new).push(rows[0][0].parse().unwrap());
             counts
         });
     let mut total = 0;

@@ -1,8 +1,5 @@
 //! Reports written by hand: rows that are good in every respect, and cells changed in them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 /// The columns of the reports.
 pub(crate) const COLUMNS: [&str; 13] = [

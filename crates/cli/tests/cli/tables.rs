@@ -1,8 +1,5 @@
 //! Reads published tables with Arrow, as texts.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs for itself must be there"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -33,9 +30,7 @@ impl Case {
     ) -> Vec<[String; N]> {
         let cell = |row: &Row, column: &str| row.get(column).cloned().unwrap_or_default();
         let rows = self.table(table);
-        rows.iter()
-            .map(|row| columns.map(|column| cell(row, column)))
-            .collect()
+        rows.iter().map(|row| columns.map(|column| cell(row, column))).collect()
     }
 
     /// Number of rows of a table.
@@ -46,10 +41,7 @@ impl Case {
     /// The row of `reports` for a path in the inbox.
     #[track_caller]
     pub(crate) fn report_row(&self, file: &str) -> Row {
-        self.table("reports")
-            .into_iter()
-            .find(|row| row["file"] == file)
-            .unwrap()
+        self.table("reports").into_iter().find(|row| row["file"] == file).unwrap()
     }
 
     /// Code, row and column of what `quarantine` has for a path in the inbox.
@@ -81,10 +73,7 @@ fn read_table(tables: &Path, name: &str) -> Vec<Row> {
 /// The rows of a Parquet file.
 pub(crate) fn read_file(path: &Path) -> Vec<Row> {
     let file = File::open(path).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.unwrap();

@@ -38,10 +38,7 @@ pub fn recompute_trends(plays: LazyFrame, months: LazyFrame) -> LazyFrame {
     let mut join = JoinArgs::new(JoinType::Inner);
     join.validation = JoinValidation::ManyToOne;
     let known = |sum: Expr, of: &str| {
-        when(col(of).count().gt(lit(0_u32)))
-            .then(sum)
-            .otherwise(lit(NULL))
-            .cast(DataType::Int64)
+        when(col(of).count().gt(lit(0_u32))).then(sum).otherwise(lit(NULL)).cast(DataType::Int64)
     };
     with_listened_day(plays)
         .join(months, day(), day(), join)
@@ -67,12 +64,7 @@ pub fn differing_groups(one: LazyFrame, other: LazyFrame) -> PolarsResult<LazyFr
     let signed = |frame: LazyFrame, sign: i64| {
         let sums = SUMS.map(|name| (col(name).fill_null(lit(-1_i64)) * lit(sign)).alias(name));
         frame.select(
-            [
-                GRAIN.map(col).to_vec(),
-                sums.to_vec(),
-                vec![lit(sign).alias("side")],
-            ]
-            .concat(),
+            [GRAIN.map(col).to_vec(), sums.to_vec(), vec![lit(sign).alias("side")]].concat(),
         )
     };
     let both = concat([signed(one, 1), signed(other, -1)], UnionArgs::default())?;

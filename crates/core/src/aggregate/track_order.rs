@@ -34,15 +34,8 @@ pub fn order_by_track(plays: &Plays) -> Vec<u32> {
 #[must_use]
 pub fn rank_tracks(tracks: &[Track]) -> Vec<u32> {
     let key = |id: u32| {
-        let Track {
-            isrc, store_track, ..
-        } = &tracks[id as usize];
-        (
-            isrc.is_none(),
-            *isrc,
-            store_track.is_none(),
-            store_track.as_deref(),
-        )
+        let Track { isrc, store_track, .. } = &tracks[id as usize];
+        (isrc.is_none(), *isrc, store_track.is_none(), store_track.as_deref())
     };
     let mut by_name: Vec<u32> = (0_u32..).take(tracks.len()).collect();
     by_name.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));

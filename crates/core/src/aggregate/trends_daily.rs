@@ -6,6 +6,7 @@
 //! track gives groups in order and each listener once. The general engine does the same sums in
 //! `verify`; the two are held against each other.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::aggregate::track_order::in_order;
@@ -107,10 +108,7 @@ pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
     let mut months: Vec<Vec<Trend>> = summing.by_month.into_values().collect();
     let mut rows = months.pop().unwrap_or_default();
     rows.splice(0..0, months.into_iter().flatten());
-    DayTrends {
-        rows,
-        store_tracks: summing.store_tracks,
-    }
+    DayTrends { rows, store_tracks: summing.store_tracks }
 }
 
 /// A play as its group sees it.
@@ -140,14 +138,9 @@ struct Summing {
 
 impl Summing {
     fn new(plays: &Plays, policy: &Policy) -> Self {
-        let Words {
-            tracks, products, ..
-        } = &plays.words;
+        let Words { tracks, products, .. } = &plays.words;
         Self {
-            upcs: tracks
-                .iter()
-                .map(|track| track.upc.map_or(UPC_NONE, Upc::packed))
-                .collect(),
+            upcs: tracks.iter().map(|track| track.upc.map_or(UPC_NONE, Upc::packed)).collect(),
             tiers: products.iter().map(|product| product.tier as u8).collect(),
             summands: Vec::new(),
             by_month: BTreeMap::new(),
@@ -163,11 +156,7 @@ impl Summing {
         if self.month.0 != day {
             self.month = (day, month_number(day.month()));
         }
-        let territory = if play.territory == 0 {
-            TERRITORY_NONE
-        } else {
-            play.territory
-        };
+        let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
         let reason = plays.mark(play).map_or(0, |mark| mark.reason as u8);
         let group = u128::from(self.month.1) << (UPC_BITS + 26)
             | u128::from(self.upcs[play.track as usize]) << 26
@@ -212,9 +201,7 @@ struct Outcomes {
 impl Outcomes {
     fn new(policy: &Policy) -> Self {
         let reasons = Reason::ALL.iter().copied().map(Some).chain([None]);
-        let mut by_rank: Vec<_> = reasons
-            .map(|reason| (policy.verdict(reason), reason))
-            .collect();
+        let mut by_rank: Vec<_> = reasons.map(|reason| (policy.verdict(reason), reason)).collect();
         by_rank.sort_by_key(|(verdict, reason)| (*verdict, reason.is_none(), *reason));
         let mut rank_of = [0; Reason::ALL.len() + 1];
         for (rank, (_, reason)) in (0_u8..).zip(&by_rank) {
@@ -263,63 +250,107 @@ impl Outcomes {
     }
 }
 
-/// Adds up the trends of disjoint sets of listeners of one date.
-#[must_use]
-pub fn merge_trends(parts: Vec<DayTrends>) -> DayTrends {
-    let mut store_tracks: Vec<Box<str>> = parts
-        .iter()
-        .flat_map(|part| part.store_tracks.iter().cloned())
-        .collect();
-    store_tracks.sort_unstable();
-    store_tracks.dedup();
-    let mut rows = Vec::with_capacity(parts.iter().map(|part| part.rows.len()).sum());
-    for part in parts {
-        rows.extend(part.rows.into_iter().map(|row| {
-            let name = part.store_tracks.get(row.store_track as usize);
-            let id = name.and_then(|name| store_tracks.binary_search(name).ok());
-            Trend {
-                store_track: id.and_then(|id| u32::try_from(id).ok()).unwrap_or(NONE),
-                ..row
-            }
-        }));
-    }
-    rows.sort_unstable_by_key(order_key);
-    rows.dedup_by(|row, into| {
-        let same = order_key(row) == order_key(into);
-        if same {
-            into.plays += row.plays;
-            into.played_ms = into.played_ms.plus(row.played_ms);
-            into.listeners = into.listeners.plus(row.listeners);
+/// Merges the trends of disjoint sets of listeners of one date, each in batches in the order of the
+/// table, and calls `take` with batches of at most `rows_max` rows in that order. Of each part only the
+/// batch at hand is in memory.
+///
+/// # Errors
+/// The first error of a part or of `take`.
+pub fn merge_trends<E>(
+    parts: Vec<impl Iterator<Item = Result<DayTrends, E>>>,
+    rows_max: usize,
+    mut take: impl FnMut(DayTrends) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut cursors = Vec::new();
+    for batches in parts {
+        let mut cursor = Cursor { batches, batch: DayTrends::default(), place: 0 };
+        if cursor.load()? {
+            cursors.push(cursor);
         }
-        same
-    });
-    DayTrends { rows, store_tracks }
+    }
+    let mut merged = DayTrends::default();
+    while let Some(first) =
+        (0..cursors.len()).min_by(|a, b| compare(cursors[*a].current(), cursors[*b].current()))
+    {
+        let (row, store_track) = cursors[first].current();
+        let is_same = merged.rows.last().is_some_and(|last| {
+            let name = merged.store_tracks.get(last.store_track as usize).map(|name| &**name);
+            compare((last, name), (row, store_track)).is_eq()
+        });
+        if !is_same && merged.rows.len() == rows_max {
+            take(std::mem::take(&mut merged))?;
+        }
+        merged.add(row, store_track, is_same);
+        if !cursors[first].advance()? {
+            cursors.remove(first);
+        }
+    }
+    if merged.rows.is_empty() { Ok(()) } else { take(merged) }
 }
 
-/// What a row is sorted by inside its date: the grain, nulls last.
-fn order_key(row: &Trend) -> impl Ord + use<> {
-    let recording = (
-        row.listened_month,
-        row.isrc.is_none(),
-        row.isrc,
-        row.store_track,
-    );
-    let place = (
-        row.upc.is_none(),
-        row.upc,
-        row.territory.is_none(),
-        row.territory,
-        row.tier,
-    );
-    (
-        recording,
-        place,
-        row.offline.is_none(),
-        row.offline,
-        row.verdict,
-        row.reason.is_none(),
-        row.reason,
-    )
+impl DayTrends {
+    /// Appends a row, or adds it to the last one.
+    fn add(&mut self, row: &Trend, store_track: Option<&str>, to_last: bool) {
+        if to_last && let Some(last) = self.rows.last_mut() {
+            last.plays += row.plays;
+            last.played_ms = last.played_ms.plus(row.played_ms);
+            last.listeners = last.listeners.plus(row.listeners);
+            return;
+        }
+        let id = store_track.map_or(NONE, |name| {
+            if self.store_tracks.last().is_none_or(|last| **last != *name) {
+                self.store_tracks.push(name.into());
+            }
+            u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
+        });
+        self.rows.push(Trend { store_track: id, ..*row });
+    }
+}
+
+struct Cursor<I> {
+    batches: I,
+    batch: DayTrends,
+    place: usize,
+}
+
+impl<E, I: Iterator<Item = Result<DayTrends, E>>> Cursor<I> {
+    /// Takes the next batch that has rows; false at the end.
+    fn load(&mut self) -> Result<bool, E> {
+        self.place = 0;
+        for batch in self.batches.by_ref() {
+            self.batch = batch?;
+            if !self.batch.rows.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn advance(&mut self) -> Result<bool, E> {
+        self.place += 1;
+        if self.place < self.batch.rows.len() { Ok(true) } else { self.load() }
+    }
+
+    fn current(&self) -> (&Trend, Option<&str>) {
+        let row = &self.batch.rows[self.place];
+        (row, self.batch.store_tracks.get(row.store_track as usize).map(|name| &**name))
+    }
+}
+
+/// The order of rows inside their date: the grain, nulls last.
+fn compare(
+    (a, a_store_track): (&Trend, Option<&str>),
+    (b, b_store_track): (&Trend, Option<&str>),
+) -> Ordering {
+    fn last<T: Ord>(value: Option<T>) -> impl Ord {
+        (value.is_none(), value)
+    }
+    (a.listened_month, last(a.isrc))
+        .cmp(&(b.listened_month, last(b.isrc)))
+        .then_with(|| last(a_store_track).cmp(&last(b_store_track)))
+        .then_with(|| (last(a.upc), last(a.territory)).cmp(&(last(b.upc), last(b.territory))))
+        .then_with(|| (a.tier, last(a.offline)).cmp(&(b.tier, last(b.offline))))
+        .then_with(|| (a.verdict, last(a.reason)).cmp(&(b.verdict, last(b.reason))))
 }
 
 #[cfg(test)]

@@ -27,12 +27,7 @@ pub fn mark_duplicates(heard: &mut [Heard], clock: Clock, mut take: impl FnMut(&
 }
 
 fn group_key(heard: &Heard) -> (u32, i64, u8, u32) {
-    (
-        heard.track,
-        heard.listened_at_ms,
-        heard.exact,
-        heard.played_ms,
-    )
+    (heard.track, heard.listened_at_ms, heard.exact, heard.played_ms)
 }
 
 /// Rows of a group stand in order of report and row.
@@ -61,8 +56,6 @@ fn rows_that_fit(heard: &Heard, clock: Clock) -> usize {
     match heard.played_ms {
         0 | NONE => 1,
         _ if heard.exact == 1 => 1,
-        played_ms => usize::try_from(step_ms / u64::from(played_ms))
-            .unwrap_or(usize::MAX)
-            .max(1),
+        played_ms => usize::try_from(step_ms / u64::from(played_ms)).unwrap_or(usize::MAX).max(1),
     }
 }

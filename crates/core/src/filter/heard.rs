@@ -50,9 +50,7 @@ pub fn sum_plays(heard: &[Heard]) -> i64 {
 #[must_use]
 pub fn sum_played_ms(heard: &[Heard]) -> i64 {
     let of_row = |heard: &Heard| {
-        heard
-            .known_played_ms()
-            .map(|played_ms| i64::from(played_ms) * i64::from(heard.plays))
+        heard.known_played_ms().map(|played_ms| i64::from(played_ms) * i64::from(heard.plays))
     };
     heard.iter().filter_map(of_row).sum()
 }

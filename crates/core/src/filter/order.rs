@@ -33,11 +33,7 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
         rest: Vec::new(),
         marks: Marks { plays },
     };
-    let ByListener {
-        mut heard,
-        ends,
-        without,
-    } = layout;
+    let ByListener { mut heard, ends, without } = layout;
     let mut start = 0;
     for end in ends {
         judge.judge_listener(&mut heard[start..end as usize]);
@@ -61,11 +57,8 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
 /// Below this many plays in a day none of rules 4 and 6 to 8 can apply.
 fn plays_min(policy: &Policy) -> i64 {
     let volume_min = policy.impossible_volume.plays_max.saturating_add(1);
-    let others = [
-        policy.low_variety.plays_min,
-        policy.repeater.plays_min,
-        policy.short_cluster.plays_min,
-    ];
+    let others =
+        [policy.low_variety.plays_min, policy.repeater.plays_min, policy.short_cluster.plays_min];
     i64::from(others.into_iter().fold(volume_min, u32::min))
 }
 
@@ -112,11 +105,7 @@ impl ByListener {
             };
             *next += 1;
         }
-        Self {
-            heard,
-            ends,
-            without,
-        }
+        Self { heard, ends, without }
     }
 }
 
@@ -178,8 +167,7 @@ impl Judge<'_> {
         }
         if self.plays_min <= sum_plays(&rest) || self.exceeds_time(&rest) {
             rest.sort_unstable_by_key(|h| (h.day(), h.track, h.listened_at_ms, h.place));
-            rest.chunk_by(|a, b| a.day() == b.day())
-                .for_each(|day| self.judge_day(day));
+            rest.chunk_by(|a, b| a.day() == b.day()).for_each(|day| self.judge_day(day));
         }
         self.rest = rest;
     }
@@ -196,8 +184,7 @@ impl Judge<'_> {
             .or_else(|| impossible_time::judge_day(day, &policy.impossible_time))
             .or_else(|| low_variety::judge_day(day, &policy.low_variety));
         if let Some(mark) = of_all {
-            day.iter()
-                .for_each(|heard| self.marks.set(heard.place, mark));
+            day.iter().for_each(|heard| self.marks.set(heard.place, mark));
             return;
         }
         for track in day.chunk_by(|a, b| a.track == b.track) {

@@ -18,11 +18,7 @@ pub fn judge_track(track: &[Heard], policy: &Repeater, mut take: impl FnMut(&Hea
     if plays < plays_min {
         return;
     }
-    let mark = Mark {
-        reason: Reason::Repeater,
-        measured: Some(plays),
-        threshold: Some(plays_min),
-    };
+    let mark = Mark { reason: Reason::Repeater, measured: Some(plays), threshold: Some(plays_min) };
     let mut plays_so_far = 0;
     for heard in track {
         plays_so_far += i64::from(heard.plays);

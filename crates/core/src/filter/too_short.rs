@@ -12,11 +12,7 @@ use crate::vocabulary::verdict::Reason;
 #[inline]
 pub fn judge_played_time(played_ms: u32, store: &StoreSettings) -> Option<Mark> {
     if played_ms == NONE {
-        let mark = Mark {
-            reason: Reason::DurationMissing,
-            measured: None,
-            threshold: None,
-        };
+        let mark = Mark { reason: Reason::DurationMissing, measured: None, threshold: None };
         return (!store.played_time.countable_only).then_some(mark);
     }
     store.minimum.is_too_short(played_ms).then(|| Mark {

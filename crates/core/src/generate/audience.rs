@@ -185,65 +185,38 @@ impl Audience {
 
 /// The market with this code, or the first one.
 pub(super) fn country(code: &str) -> &'static Country {
-    COUNTRIES
-        .iter()
-        .find(|country| country.code == code)
-        .unwrap_or(&COUNTRIES[0])
+    COUNTRIES.iter().find(|country| country.code == code).unwrap_or(&COUNTRIES[0])
 }
 
 /// The plan with this product code, or the first one.
 pub(super) fn plan(product: &str) -> &'static Plan {
-    PLANS
-        .iter()
-        .find(|plan| plan.product == product)
-        .unwrap_or(&PLANS[0])
+    PLANS.iter().find(|plan| plan.product == product).unwrap_or(&PLANS[0])
 }
 
 /// The device of this kind, or the first one.
 pub(super) fn device(kind: &str) -> &'static Device {
-    DEVICES
-        .iter()
-        .find(|device| device.kind == kind)
-        .unwrap_or(&DEVICES[0])
+    DEVICES.iter().find(|device| device.kind == kind).unwrap_or(&DEVICES[0])
 }
 
 /// Plays of an avid listener on a day: from, to, weight. With the other habits the mean is about
 /// 1.6, three quarters make at most 2, and the 99th percentile is about 16 (`domain.md` 2.2 B).
-const AVID_PLAYS: &[(u32, u32, u64)] = &[
-    (1, 4, 58),
-    (5, 15, 24),
-    (16, 20, 9),
-    (21, 30, 6),
-    (31, 44, 3),
-];
+const AVID_PLAYS: &[(u32, u32, u64)] =
+    &[(1, 4, 58), (5, 15, 24), (16, 20, 9), (21, 30, 6), (31, 44, 3)];
 
 /// Age groups: from, to, weight. The mean of the real rows is 27.
-const AGES: &[(u32, u32, u64)] = &[
-    (13, 17, 11),
-    (18, 24, 38),
-    (25, 34, 30),
-    (35, 49, 15),
-    (50, 69, 5),
-    (70, 88, 1),
-];
+const AGES: &[(u32, u32, u64)] =
+    &[(13, 17, 11), (18, 24, 38), (25, 34, 30), (35, 49, 15), (50, 69, 5), (70, 88, 1)];
 
 /// Plays by local hour, relative; the mean of the real rows is shortly before 14 h.
-const HOURS: [u64; 24] = [
-    22, 13, 8, 6, 5, 8, 18, 36, 50, 52, 52, 54, 56, 55, 56, 60, 66, 70, 68, 64, 58, 52, 44, 32,
-];
+const HOURS: [u64; 24] =
+    [22, 13, 8, 6, 5, 8, 18, 36, 50, 52, 52, 54, 56, 55, 56, 60, 66, 70, 68, 64, 58, 52, 44, 32];
 
 const fn plan_of(
     product: &'static str,
     [access, user_type, partner]: [&'static str; 3],
     weight: u64,
 ) -> Plan {
-    Plan {
-        product,
-        access,
-        user_type,
-        partner,
-        weight,
-    }
+    Plan { product, access, user_type, partner, weight }
 }
 
 /// The plans; `VFSA`, `TSA` and `FIDO-SA` are real bundle codes that no public list explains.
@@ -265,12 +238,7 @@ const PLANS: &[Plan] = &[
 ];
 
 const fn device_of(kind: &'static str, [system, mobile]: [&'static str; 2], weight: u64) -> Device {
-    Device {
-        kind,
-        system,
-        mobile,
-        weight,
-    }
+    Device { kind, system, mobile, weight }
 }
 
 const DEVICES: &[Device] = &[
@@ -293,12 +261,7 @@ const fn market(
     offset_min: i32,
     postal_shape: &'static str,
 ) -> Country {
-    Country {
-        code,
-        weight,
-        offset_min,
-        postal_shape,
-    }
+    Country { code, weight, offset_min, postal_shape }
 }
 
 /// The markets, largest first. Time zones are those of the capital or the largest city, in summer.

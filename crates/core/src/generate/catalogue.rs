@@ -21,9 +21,8 @@ const TWIN_SHARE: u32 = 60;
 /// Share of albums without a UPC, out of 10,000.
 const NO_UPC_SHARE: u32 = 50;
 /// Country parts of ISRCs; `QM` and `QZ` are US codes that are no country codes.
-const ISRC_PREFIXES: &[&str] = &[
-    "GB", "US", "QM", "QZ", "DE", "FR", "SE", "CH", "DK", "BR", "NL", "ES", "IT", "CA", "AU",
-];
+const ISRC_PREFIXES: &[&str] =
+    &["GB", "US", "QM", "QZ", "DE", "FR", "SE", "CH", "DK", "BR", "NL", "ES", "IT", "CA", "AU"];
 
 /// Characters of base 62, in the store's order.
 const BASE62: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -134,13 +133,7 @@ impl Catalogue {
         };
         let id = store_id(key(seed, Purpose::TrackId, &[u64::from(track)]));
         let front_at = self.text_end();
-        for cell in [
-            &id[..],
-            &cells.isrc,
-            album.upc.as_bytes(),
-            &cells.artist,
-            &cells.title,
-        ] {
+        for cell in [&id[..], &cells.isrc, album.upc.as_bytes(), &cells.artist, &cells.title] {
             self.text.extend_from_slice(cell);
             self.text.push(b'\t');
         }
@@ -150,12 +143,7 @@ impl Catalogue {
         for part in [&b"spotify:track:"[..], &id, b"\t", &cells.artists, b"\t"] {
             self.text.extend_from_slice(part);
         }
-        self.tracks.push(Track {
-            length_ms,
-            front_at,
-            back_at,
-            end_at: self.text_end(),
-        });
+        self.tracks.push(Track { length_ms, front_at, back_at, end_at: self.text_end() });
     }
 
     /// What a second release of a track has in common with the first.
@@ -194,17 +182,9 @@ impl Album {
         }
         self.albums_left -= 1;
         let is_single = chance.hit(4_500);
-        self.tracks_left = if is_single {
-            chance.between(1, 2)
-        } else {
-            chance.between(4, 14)
-        };
+        self.tracks_left = if is_single { chance.between(1, 2) } else { chance.between(4, 14) };
         self.name = names::album(chance);
-        self.upc = if chance.hit(NO_UPC_SHARE) {
-            String::new()
-        } else {
-            upc(chance)
-        };
+        self.upc = if chance.hit(NO_UPC_SHARE) { String::new() } else { upc(chance) };
     }
 }
 
@@ -214,10 +194,7 @@ fn popularity(chance: &mut Chance, n_tracks: u32) -> Vec<u64> {
     for end in (1..ranks.len()).rev() {
         ranks.swap(end, chance.index(end + 1));
     }
-    ranks
-        .iter()
-        .map(|rank| ONE / (u64::from(*rank) + FLATNESS))
-        .collect()
+    ranks.iter().map(|rank| ONE / (u64::from(*rank) + FLATNESS)).collect()
 }
 
 fn fresh_cells(track: u32, album: &Album, chance: &mut Chance) -> Cells {
@@ -232,12 +209,7 @@ fn fresh_cells(track: u32, album: &Album, chance: &mut Chance) -> Cells {
     };
     let title = names::title(chance);
     let (artist, artists) = (artist.into_bytes(), artists.into_bytes());
-    Cells {
-        isrc: isrc.into_bytes(),
-        artist,
-        title: title.into_bytes(),
-        artists,
-    }
+    Cells { isrc: isrc.into_bytes(), artist, title: title.into_bytes(), artists }
 }
 
 /// Length of a new track: mostly 150 to 240 s, seldom up to 8 minutes.
@@ -272,21 +244,13 @@ fn upc(chance: &mut Chance) -> String {
         digits[0] = 0;
     }
     digits.push(check_digit(&digits));
-    digits
-        .iter()
-        .filter_map(|digit| char::from_digit(*digit, 10))
-        .collect()
+    digits.iter().filter_map(|digit| char::from_digit(*digit, 10)).collect()
 }
 
 /// GS1 check digit: weights 3 and 1 in turn, from the right.
 fn check_digit(digits: &[u32]) -> u32 {
     let weights = [3, 1].into_iter().cycle();
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .zip(weights)
-        .map(|(digit, weight)| digit * weight)
-        .sum();
+    let sum: u32 = digits.iter().rev().zip(weights).map(|(digit, weight)| digit * weight).sum();
     (10 - sum % 10) % 10
 }
 

@@ -47,10 +47,7 @@ pub(super) enum Purpose {
 /// like.
 pub(super) fn key(seed: u64, purpose: Purpose, parts: &[u64]) -> u64 {
     let start = mix(seed ^ (purpose as u64 + 1).wrapping_mul(GOLDEN));
-    parts.iter().fold(
-        start,
-        |so_far, part| mix(so_far ^ part.wrapping_mul(GOLDEN)),
-    )
+    parts.iter().fold(start, |so_far, part| mix(so_far ^ part.wrapping_mul(GOLDEN)))
 }
 
 /// A stream of random numbers.
@@ -120,23 +117,15 @@ impl Table {
         let weights: Vec<u128> = weights.into_iter().map(u128::from).collect();
         let total = weights.iter().sum::<u128>().max(1);
         let mut left: Vec<u128> = weights.iter().map(|w| w * weights.len() as u128).collect();
-        let mut slots: Vec<Slot> = (0..=u32::MAX)
-            .zip(&left)
-            .map(|(other, _)| Slot {
-                keep: u32::MAX,
-                other,
-            })
-            .collect();
-        let (mut poor, mut rich): (Vec<u32>, Vec<u32>) = (0..=u32::MAX)
-            .take(left.len())
-            .partition(|index| left[*index as usize] < total);
+        let mut slots: Vec<Slot> =
+            (0..=u32::MAX).zip(&left).map(|(other, _)| Slot { keep: u32::MAX, other }).collect();
+        let (mut poor, mut rich): (Vec<u32>, Vec<u32>) =
+            (0..=u32::MAX).take(left.len()).partition(|index| left[*index as usize] < total);
         while let (Some(small), Some(large)) = (poor.pop(), rich.last().copied()) {
             let missing = total - left[small as usize];
             let keep = (left[small as usize] << 32) / total;
-            slots[small as usize] = Slot {
-                keep: u32::try_from(keep).unwrap_or(u32::MAX),
-                other: large,
-            };
+            slots[small as usize] =
+                Slot { keep: u32::try_from(keep).unwrap_or(u32::MAX), other: large };
             left[large as usize] -= missing;
             if left[large as usize] < total {
                 rich.pop();

@@ -85,21 +85,11 @@ pub(super) struct Day<'a> {
 pub(super) fn plan(world: &World, day: u32, n_rows: usize) -> (Vec<Play>, Vec<u32>) {
     let seed = key(world.seed(), Purpose::Day, &[u64::from(day)]);
     let plays = Vec::with_capacity(n_rows);
-    let mut day_plan = Day {
-        world,
-        chance: Chance::new(seed),
-        seed,
-        plays,
-    };
+    let mut day_plan = Day { world, chance: Chance::new(seed), seed, plays };
     let sessions = world.sessions(day);
-    let n_special: usize = sessions
-        .iter()
-        .map(|session| session.n_plays as usize)
-        .sum();
+    let n_special: usize = sessions.iter().map(|session| session.n_plays as usize).sum();
     let n_people = n_rows.saturating_sub(n_special);
-    let n_repeats = day_plan
-        .count_repeats(n_rows)
-        .min(n_people.saturating_sub(1));
+    let n_repeats = day_plan.count_repeats(n_rows).min(n_people.saturating_sub(1));
     day_plan.let_everybody_play(n_people - n_repeats);
     let n_organic = day_plan.plays.len();
     for session in sessions {
@@ -175,10 +165,7 @@ impl Day<'_> {
         while left > 0 {
             let n_now = left.min(self.chance.between(3, 10));
             left -= n_now;
-            let second = self
-                .world
-                .audience()
-                .second_of_day(profile.country, &mut self.chance);
+            let second = self.world.audience().second_of_day(profile.country, &mut self.chance);
             if may_store && self.chance.hit(OFFLINE_SHARE) {
                 self.sit_offline(listener, second, n_now);
             } else if n_now >= 3 && self.chance.hit(LOOP_SHARE) {
@@ -223,23 +210,11 @@ impl Day<'_> {
             let played_ms = self.played_ms(track);
             heard_s -= i32::try_from(played_ms / 1_000 + self.chance.between(1, 25)).unwrap_or(0);
             let lost = self.chance.hit(UNSTAMPED_SHARE);
-            let nature = if lost {
-                Nature::Unstamped
-            } else {
-                Nature::Offline
-            };
+            let nature = if lost { Nature::Unstamped } else { Nature::Offline };
             let heard_s = heard_s.max(earliest);
             self.add(
                 logged_s,
-                Play {
-                    listener,
-                    track,
-                    played_ms,
-                    heard_s,
-                    arrival_min: 0,
-                    quarter: 0,
-                    nature,
-                },
+                Play { listener, track, played_ms, heard_s, arrival_min: 0, quarter: 0, nature },
             );
         }
     }
@@ -262,11 +237,8 @@ impl Day<'_> {
         let catalogue = self.world.catalogue();
         if self.chance.hit(3_000) {
             let favourite = u64::from(self.chance.below(6));
-            let seed = key(
-                self.world.seed(),
-                Purpose::Favourite,
-                &[u64::from(listener), favourite],
-            );
+            let seed =
+                key(self.world.seed(), Purpose::Favourite, &[u64::from(listener), favourite]);
             return catalogue.draw(&mut Chance::new(seed));
         }
         catalogue.draw(&mut self.chance)
@@ -282,11 +254,7 @@ impl Day<'_> {
         }
         let last_second = length_ms / 1_000;
         let is_complete = self.chance.hit(COMPLETE_SHARE);
-        let second = if is_complete {
-            last_second
-        } else {
-            self.chance.between(30, last_second)
-        };
+        let second = if is_complete { last_second } else { self.chance.between(30, last_second) };
         self.with_decimals(second, length_ms)
     }
 
@@ -312,10 +280,7 @@ impl Day<'_> {
             let mut source = self.chance.index(n_organic);
             if self.chance.hit(OFFLINE_DUPLICATE_SHARE) {
                 let is_stamped = |index: &usize| self.plays[*index].nature == Nature::Offline;
-                source = (source..n_organic)
-                    .chain(0..source)
-                    .find(is_stamped)
-                    .unwrap_or(source);
+                source = (source..n_organic).chain(0..source).find(is_stamped).unwrap_or(source);
             }
             let n_copies = if self.chance.hit(TWICE_SHARE) { 2 } else { 1 };
             for _ in 0..left.min(n_copies) {
@@ -343,11 +308,7 @@ pub(super) struct Pace {
 impl Pace {
     /// A pace whose first play starts at `second`.
     pub(super) const fn new(second: u32) -> Self {
-        Self {
-            second,
-            quarter: second / LOG_STEP_S,
-            n_started: 0,
-        }
+        Self { second, quarter: second / LOG_STEP_S, n_started: 0 }
     }
 
     /// When a play of this length starts, in seconds; it may be beyond the end of the day.

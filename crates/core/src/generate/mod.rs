@@ -89,19 +89,10 @@ impl World {
         // Half of the people listen on a day, and those make 1.6 plays each.
         let n_people = (rows_per_day.saturating_mul(2) / 16).saturating_mul(10);
         let n_people = u32::try_from(n_people.clamp(10, PEOPLE_MAX)).unwrap_or(u32::MAX);
-        let rows: Vec<u64> = (0..settings.days)
-            .map(|day| settings.rows_of_day(day))
-            .collect();
+        let rows: Vec<u64> = (0..settings.days).map(|day| settings.rows_of_day(day)).collect();
         let cast = Cast::new(settings.seed, &rows, n_people, (&audience, &catalogue));
         let sources = Sources::new(settings.seed);
-        Self {
-            settings,
-            catalogue,
-            audience,
-            sources,
-            cast,
-            n_people,
-        }
+        Self { settings, catalogue, audience, sources, cast, n_people }
     }
 
     /// The counted dates, in order: the index of a date is its `day_index`.
@@ -118,9 +109,7 @@ impl World {
     /// Those of `out`; `InvalidInput` if there is no such day, or if it has 2^32 rows or more.
     pub fn write_day(&self, day_index: u32, out: &mut impl Write) -> io::Result<u64> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
-        let date = usize::try_from(day_index)
-            .ok()
-            .and_then(|index| self.days().nth(index));
+        let date = usize::try_from(day_index).ok().and_then(|index| self.days().nth(index));
         let date = date.ok_or_else(|| invalid("no such day"))?;
         let n_rows = self.settings.rows_of_day(day_index);
         let n_rows_small =
@@ -144,9 +133,8 @@ impl World {
             rows::push_customer_id(&mut listener, &special.profile);
             out.write_all(&listener)?;
             let (n_days, n_plays, first) = special.extent();
-            let first = self
-                .date(first)
-                .map_or_else(String::new, |date| format!(", first on {date}"));
+            let first =
+                self.date(first).map_or_else(String::new, |date| format!(", first on {date}"));
             let name = special.name();
             writeln!(out, "\t{name}\t{n_plays} plays on {n_days} day(s){first}")?;
         }
@@ -181,10 +169,7 @@ impl World {
     }
 
     fn sessions(&self, day: u32) -> &[Session] {
-        self.cast
-            .sessions
-            .get(day as usize)
-            .map_or(&[], Vec::as_slice)
+        self.cast.sessions.get(day as usize).map_or(&[], Vec::as_slice)
     }
 
     fn special(&self, special: usize) -> &Special {
@@ -192,8 +177,7 @@ impl World {
     }
 
     fn special_listener(&self, special: usize) -> u32 {
-        self.n_people
-            .saturating_add(u32::try_from(special).unwrap_or(u32::MAX))
+        self.n_people.saturating_add(u32::try_from(special).unwrap_or(u32::MAX))
     }
 
     fn profile(&self, listener: u32) -> Profile {

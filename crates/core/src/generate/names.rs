@@ -71,14 +71,8 @@ const OPENINGS: &[&str] = &[
     "Nothing but",
     "After the",
 ];
-const VERSIONS: &[&str] = &[
-    " - Radio Edit",
-    " - Remix",
-    " (Live)",
-    " - Acoustic",
-    " - Sped Up",
-    " (Déjà Vu Mix)",
-];
+const VERSIONS: &[&str] =
+    &[" - Radio Edit", " - Remix", " (Live)", " - Acoustic", " - Sped Up", " (Déjà Vu Mix)"];
 
 /// The name of an artist or a band.
 pub(super) fn artist(chance: &mut Chance) -> String {

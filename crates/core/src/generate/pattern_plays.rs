@@ -57,11 +57,8 @@ impl Player<'_> {
             // The pace is that of whole plays, so that a shorter one never adds to a quarter.
             let second = pace.start(full_ms);
             let is_complete = day.chance.hit(9_300);
-            let played_ms = if is_complete {
-                full_ms
-            } else {
-                day.chance.between(30, full_ms / 1_000) * 1_000
-            };
+            let played_ms =
+                if is_complete { full_ms } else { day.chance.between(30, full_ms / 1_000) * 1_000 };
             day.add_online(self.listener, track, second, played_ms);
         }
     }
@@ -76,11 +73,8 @@ impl Player<'_> {
             let track = self.nth_track(day, nth, 60_000);
             let last_second = day.world.catalogue().length_ms(track) / 1_000;
             let is_complete = day.chance.hit(5_000);
-            let second = if is_complete {
-                last_second
-            } else {
-                day.chance.between(30, last_second)
-            };
+            let second =
+                if is_complete { last_second } else { day.chance.between(30, last_second) };
             // The first and the last play are at the ends of the span.
             let start_s = from_s + span_s / (self.n_plays - 1).max(1) * play;
             day.add_online(self.listener, track, start_s, second * 1_000);

@@ -253,8 +253,7 @@ impl Cast {
         if extent.0 > 0 {
             let listener = u32::try_from(special).unwrap_or(u32::MAX);
             let profile = audience.profile(self.first_listener.saturating_add(listener));
-            self.specials
-                .push(describe(traits, profile, extent, catalogue, chance));
+            self.specials.push(describe(traits, profile, extent, catalogue, chance));
         }
         extent.1
     }
@@ -264,11 +263,7 @@ impl Cast {
     }
 
     fn emptiest_day(&self) -> usize {
-        let most = self
-            .rows_left
-            .iter()
-            .enumerate()
-            .max_by_key(|(_, left)| **left);
+        let most = self.rows_left.iter().enumerate().max_by_key(|(_, left)| **left);
         most.map_or(0, |(day, _)| day)
     }
 }
@@ -276,9 +271,7 @@ impl Cast {
 /// The days on which a listener of the second round plays, at least one, in order.
 fn active_days(traits: &Traits, n_days: usize, chance: &mut Chance) -> Vec<usize> {
     let certain = chance.index(n_days);
-    (0..n_days)
-        .filter(|day| *day == certain || chance.hit(traits.day_share))
-        .collect()
+    (0..n_days).filter(|day| *day == certain || chance.hit(traits.day_share)).collect()
 }
 
 /// Who the listener is and which tracks he plays.

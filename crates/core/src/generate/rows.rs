@@ -83,10 +83,7 @@ impl<'a> Rows<'a> {
     pub(super) fn new(world: &'a World, day: u32, date: NaiveDate) -> Self {
         let quarters = (0..DAY_S / LOG_STEP_S).map(|quarter| {
             let (hour, minute) = (quarter / 4, quarter % 4 * 15);
-            format!(
-                "{date}\t{}T{hour:02}:{minute:02}:00\t",
-                date.format("%Y%m%d")
-            )
+            format!("{date}\t{}T{hour:02}:{minute:02}:00\t", date.format("%Y%m%d"))
         });
         let dates = (0..=OFFLINE_DAYS_MAX).filter_map(|age| {
             let date = date.checked_sub_days(Days::new(u64::from(age)))?;
@@ -99,9 +96,7 @@ impl<'a> Rows<'a> {
             quarters: quarters.collect(),
             dates: dates.collect(),
             file_name: format!("spotify_{}_", date.format("%Y%m%d")),
-            epoch_s: date
-                .and_hms_opt(0, 0, 0)
-                .map_or(0, |start| start.and_utc().timestamp()),
+            epoch_s: date.and_hms_opt(0, 0, 0).map_or(0, |start| start.and_utc().timestamp()),
         }
     }
 
@@ -137,8 +132,7 @@ impl<'a> Rows<'a> {
                 (u64::from(play.heard_s.cast_unsigned()) << 32) | u64::from(play.played_ms),
             ],
         ));
-        self.buffer
-            .extend_from_slice(self.quarters[usize::from(play.quarter)].as_bytes());
+        self.buffer.extend_from_slice(self.quarters[usize::from(play.quarter)].as_bytes());
         self.cell(profile.device.mobile.as_bytes(), b'\t');
         self.track(world.catalogue().front(play.track), chance);
         self.listener(&profile, chance);
@@ -178,11 +172,7 @@ impl<'a> Rows<'a> {
         self.buffer.push(b'\t');
         self.cell(profile.plan.access.as_bytes(), b'\t');
         let country = profile.country.code.as_bytes();
-        let shown = if country == b"GB" && chance.hit(UK_SHARE) {
-            b"UK"
-        } else {
-            country
-        };
+        let shown = if country == b"GB" && chance.hit(UK_SHARE) { b"UK" } else { country };
         self.cell(shown, b'\t');
         self.cell(profile.gender.as_bytes(), b'\t');
         if let Some(year) = profile.birth_year {
@@ -226,11 +216,9 @@ impl<'a> Rows<'a> {
         if let Some(date) = self.dates.get(age) {
             self.buffer.extend_from_slice(date.as_bytes());
         }
-        for (before, number) in [
-            (b'T', second / 3_600),
-            (b':', second / 60 % 60),
-            (b':', second % 60),
-        ] {
+        for (before, number) in
+            [(b'T', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)]
+        {
             self.buffer.push(before);
             push_number(&mut self.buffer, number, 2);
         }
@@ -259,8 +247,7 @@ impl<'a> Rows<'a> {
         if chance.hit(playlist_share) {
             let playlist = sources.playlists.draw(chance);
             self.buffer.extend_from_slice(b"spotify:playlist:");
-            self.buffer
-                .extend_from_slice(&sources.playlist_ids[playlist]);
+            self.buffer.extend_from_slice(&sources.playlist_ids[playlist]);
         }
         self.buffer.push(b'\t');
     }
@@ -271,11 +258,7 @@ pub(super) fn push_customer_id(buffer: &mut Vec<u8>, profile: &Profile) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
     for (half, number) in text.chunks_exact_mut(16).zip(profile.id) {
-        for (byte, pair) in number
-            .to_be_bytes()
-            .into_iter()
-            .zip(half.chunks_exact_mut(2))
-        {
+        for (byte, pair) in number.to_be_bytes().into_iter().zip(half.chunks_exact_mut(2)) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }

@@ -12,12 +12,7 @@ use super::{HEADER, Settings, TRUTH_HEADER, World};
 const MARCH: NaiveDate = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
 
 fn world(plays: u64, days: u32, seed: u64) -> World {
-    World::new(&Settings {
-        plays,
-        days,
-        seed,
-        first_day: MARCH,
-    })
+    World::new(&Settings { plays, days, seed, first_day: MARCH })
 }
 
 fn report(world: &World, day: u32) -> String {
@@ -36,9 +31,7 @@ fn truth(world: &World) -> BTreeMap<String, String> {
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some(TRUTH_HEADER));
     let cells = lines.map(|line| line.split('\t').collect::<Vec<_>>());
-    cells
-        .map(|cells| (cells[0].to_owned(), cells[1].to_owned()))
-        .collect()
+    cells.map(|cells| (cells[0].to_owned(), cells[1].to_owned())).collect()
 }
 
 fn place(column: &str) -> usize {
@@ -55,20 +48,13 @@ impl<'a> Row<'a> {
 }
 
 fn rows(report: &str) -> Vec<Row<'_>> {
-    report
-        .lines()
-        .skip(1)
-        .map(|line| Row(line.split('\t').collect()))
-        .collect()
+    report.lines().skip(1).map(|line| Row(line.split('\t').collect())).collect()
 }
 
 /// Milliseconds of a `stream_length`.
 fn milliseconds(text: &str) -> u32 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    assert!(
-        fraction.len() <= 3 && !fraction.ends_with('0') && !text.ends_with('.'),
-        "{text}"
-    );
+    assert!(fraction.len() <= 3 && !fraction.ends_with('0') && !text.ends_with('.'), "{text}");
     whole.parse::<u32>().unwrap() * 1_000 + format!("{fraction:0<3}").parse::<u32>().unwrap()
 }
 
@@ -105,9 +91,7 @@ fn a_day_does_not_depend_on_the_days_written_before_it() {
 fn rows_are_split_evenly_and_a_day_without_plays_has_a_header() {
     let n_rows = |plays, days| -> Vec<usize> {
         let world = world(plays, days, 3);
-        (0..days)
-            .map(|day| rows(&report(&world, day)).len())
-            .collect()
+        (0..days).map(|day| rows(&report(&world, day)).len()).collect()
     };
     assert_eq!(n_rows(1, 1), [1]);
     assert_eq!(n_rows(2, 4), [1, 1, 0, 0]);
@@ -141,17 +125,11 @@ fn identifiers_are_valid() {
         leading_zeros += usize::from(upc.starts_with('0'));
         assert!(upc.is_empty() || is_upc(upc), "{upc}");
         let id = row.cell("track_id");
-        assert!(
-            id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
-            "{id}"
-        );
+        assert!(id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
         assert_eq!(row.cell("track_uri"), format!("spotify:track:{id}"));
         let listener = row.cell("customer_id");
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        assert!(
-            listener.len() == 32 && listener.bytes().all(is_hex),
-            "{listener}"
-        );
+        assert!(listener.len() == 32 && listener.bytes().all(is_hex), "{listener}");
     }
     assert!(n_without_isrc < 20 && leading_zeros > 100);
 }
@@ -160,19 +138,13 @@ fn is_isrc(text: &str) -> bool {
     let (country, rest) = text.split_at(2);
     let (registrant, number) = rest.split_at(3);
     country.bytes().all(|byte| byte.is_ascii_uppercase())
-        && registrant
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && registrant.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         && number.len() == 7
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_upc(text: &str) -> bool {
-    let digits: Vec<u32> = text
-        .chars()
-        .rev()
-        .map(|digit| digit.to_digit(10).unwrap())
-        .collect();
+    let digits: Vec<u32> = text.chars().rev().map(|digit| digit.to_digit(10).unwrap()).collect();
     let odd: u32 = digits.iter().step_by(2).sum();
     let even: u32 = digits.iter().skip(1).step_by(2).sum();
     (12..=13).contains(&digits.len()) && (odd + 3 * even).is_multiple_of(10)
@@ -199,10 +171,7 @@ fn cells_hold_what_the_column_may_hold() {
         assert_eq!(row.cell("day"), "2026-03-01");
         let logged = NaiveDateTime::parse_from_str(row.cell("log_time"), "%Y%m%dT%H:%M:%S");
         let logged = logged.unwrap();
-        assert_eq!(
-            (logged.date(), logged.and_utc().timestamp() % 900),
-            (MARCH, 0)
-        );
+        assert_eq!((logged.date(), logged.and_utc().timestamp() % 900), (MARCH, 0));
         assert!(["premium", "free", "trial"].contains(&row.cell("access")));
         assert!(["true", "false", ""].contains(&row.cell("stream_cached")));
         assert!(SOURCES.contains(&row.cell("stream_source")));
@@ -228,31 +197,15 @@ fn offline_plays_were_heard_up_to_forty_days_earlier() {
         }
         let (spelling, heard) = match stamp.len() {
             0 => continue,
-            10 => (
-                0,
-                DateTime::from_timestamp(stamp.parse().unwrap(), 0)
-                    .unwrap()
-                    .naive_utc(),
-            ),
-            13 => (
-                1,
-                DateTime::from_timestamp_millis(stamp.parse().unwrap())
-                    .unwrap()
-                    .naive_utc(),
-            ),
-            _ => (
-                2,
-                NaiveDateTime::parse_from_str(stamp, "%Y-%m-%dT%H:%M:%SZ").unwrap(),
-            ),
+            10 => (0, DateTime::from_timestamp(stamp.parse().unwrap(), 0).unwrap().naive_utc()),
+            13 => (1, DateTime::from_timestamp_millis(stamp.parse().unwrap()).unwrap().naive_utc()),
+            _ => (2, NaiveDateTime::parse_from_str(stamp, "%Y-%m-%dT%H:%M:%SZ").unwrap()),
         };
         spellings[spelling] += 1;
         ages.push((counted - heard.date()).num_days());
     }
     assert!((2_000..=2_800).contains(&ages.len()), "{}", ages.len());
-    assert!(
-        spellings.iter().all(|n_rows| *n_rows > 50) && spellings[2] > 1_500,
-        "{spellings:?}"
-    );
+    assert!(spellings.iter().all(|n_rows| *n_rows > 50) && spellings[2] > 1_500, "{spellings:?}");
     assert!(ages.iter().all(|age| (0..=40).contains(age)));
     assert!(ages.iter().filter(|age| **age > 30).count() > 5);
     assert!(ages.iter().filter(|age| **age <= 3).count() * 100 > ages.len() * 80);
@@ -288,16 +241,10 @@ fn ordinary_people_play_as_a_distributor_sees_it() {
     assert!(plays[plays.len() * 3 / 4] <= 2);
     assert!((14..=18).contains(&plays[plays.len() * 99 / 100]));
     assert!(plays.last().is_some_and(|most| *most < 50));
-    let n_again = per_day[0]
-        .keys()
-        .filter(|listener| per_day[1].contains_key(*listener))
-        .count();
+    let n_again = per_day[0].keys().filter(|listener| per_day[1].contains_key(*listener)).count();
     assert!(n_again * 2 > plays.len(), "{n_again}");
     assert!((12..=16).contains(&(n_short * 100 / n_rows)));
-    assert!(
-        (25..=60).contains(&(n_exact * 10_000 / n_rows)),
-        "{n_exact}"
-    );
+    assert!((25..=60).contains(&(n_exact * 10_000 / n_rows)), "{n_exact}");
     assert!(n_neighbours * 100 < n_rows, "{n_neighbours}");
 }
 
@@ -313,18 +260,13 @@ struct Measures {
 impl Measures {
     fn add(&mut self, row: &Row<'_>) {
         let played_ms = milliseconds(row.cell("stream_length"));
-        let track = [row.cell("isrc"), row.cell("track_id")]
-            .into_iter()
-            .find(|id| !id.is_empty());
+        let track = [row.cell("isrc"), row.cell("track_id")].into_iter().find(|id| !id.is_empty());
         let track = track.unwrap_or_default().to_owned();
         let quarter = row.cell("log_time").to_owned();
         assert!(played_ms >= 30_000, "a special listener's play counts");
         self.lengths.push(played_ms);
         *self.tracks.entry(track.clone()).or_default() += 1;
-        *self
-            .per_quarter
-            .entry((track, quarter.clone(), played_ms))
-            .or_default() += 1;
+        *self.per_quarter.entry((track, quarter.clone(), played_ms)).or_default() += 1;
         self.quarters.insert(quarter);
     }
 
@@ -353,10 +295,7 @@ impl Measures {
             "short_cluster_bot" => (30..150).contains(&n_plays) && n_short * 10 >= n_plays * 6,
             _ => false,
         };
-        assert!(
-            crosses,
-            "{kind}: {n_plays} plays, {sum_ms} ms, {n_lengths} lengths, {repeats}"
-        );
+        assert!(crosses, "{kind}: {n_plays} plays, {sum_ms} ms, {n_lengths} lengths, {repeats}");
     }
 }
 
@@ -384,11 +323,7 @@ fn each_pattern_crosses_its_bound_where_the_volume_allows() {
             seen.insert(listener);
         }
     }
-    assert_eq!(
-        seen.len(),
-        special.len(),
-        "every listener of the truth occurs"
-    );
+    assert_eq!(seen.len(), special.len(), "every listener of the truth occurs");
     assert!((3_000..=15_000).contains(&n_rows), "{n_rows}");
 }
 
@@ -396,13 +331,8 @@ fn each_pattern_crosses_its_bound_where_the_volume_allows() {
 fn some_recordings_have_two_track_ids() {
     let text = report(&world(40_000, 1, 15), 0);
     let mut ids: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    for row in rows(&text)
-        .into_iter()
-        .filter(|row| !row.cell("isrc").is_empty())
-    {
-        ids.entry(row.cell("isrc"))
-            .or_default()
-            .insert(row.cell("track_id"));
+    for row in rows(&text).into_iter().filter(|row| !row.cell("isrc").is_empty()) {
+        ids.entry(row.cell("isrc")).or_default().insert(row.cell("track_id"));
     }
     let n_twins = ids.values().filter(|ids| ids.len() > 1).count();
     assert!((1..100).contains(&n_twins), "{n_twins}");
@@ -423,10 +353,7 @@ fn a_table_draws_by_weight() {
     for _ in 0..100_000 {
         drawn[table.draw(&mut chance)] += 1;
     }
-    assert!(
-        (59_000..61_000).contains(&drawn[0]) && drawn[1] == 0,
-        "{drawn:?}"
-    );
+    assert!((59_000..61_000).contains(&drawn[0]) && drawn[1] == 0, "{drawn:?}");
     assert!((29_000..31_000).contains(&drawn[2]) && (9_000..11_000).contains(&drawn[3]));
 }
 

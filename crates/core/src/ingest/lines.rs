@@ -70,10 +70,7 @@ impl LineCutter {
     /// A cutter for lines of `n_columns` cells (at least 1).
     #[must_use]
     pub fn new(n_columns: usize) -> Self {
-        Self {
-            n_columns,
-            starts: vec![0; n_columns + 2],
-        }
+        Self { n_columns, starts: vec![0; n_columns + 2] }
     }
 
     /// Calls `take` with each line of the block, in order. The block is under 4 GiB; its last line
@@ -121,10 +118,7 @@ impl LineCutter {
         let line = &block[start as usize..end as usize];
         if n_cells == self.n_columns && !(n_cells == 1 && line.trim_ascii().is_empty()) {
             self.starts[n_cells] = end + 1;
-            take(Line::Row(Row {
-                block,
-                starts: &self.starts[..=n_cells],
-            }));
+            take(Line::Row(Row { block, starts: &self.starts[..=n_cells] }));
         } else if n_cells == 1 && line.trim_ascii().is_empty() {
             take(Line::Blank);
         } else {
@@ -185,10 +179,7 @@ mod tests {
             .into_iter()
             .map(|line| {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
-                let cells: Vec<_> = line
-                    .split(|byte| *byte == b'\t')
-                    .map(<[u8]>::to_vec)
-                    .collect();
+                let cells: Vec<_> = line.split(|byte| *byte == b'\t').map(<[u8]>::to_vec).collect();
                 match cells.len() {
                     1 if line.trim_ascii().is_empty() => Err(0),
                     n if n == n_columns => Ok(cells),
@@ -202,17 +193,7 @@ mod tests {
     fn ends_of_lines_and_blank_lines_are_no_cells() {
         let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", 2);
         let cells = |texts: [&str; 2]| Ok(texts.map(|text| text.as_bytes().to_vec()).to_vec());
-        assert_eq!(
-            lines,
-            [
-                cells(["a", "b"]),
-                Err(0),
-                Err(0),
-                cells(["", "c"]),
-                Err(3),
-                Err(1)
-            ]
-        );
+        assert_eq!(lines, [cells(["a", "b"]), Err(0), Err(0), cells(["", "c"]), Err(3), Err(1)]);
     }
 
     proptest! {

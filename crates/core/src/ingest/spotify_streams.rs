@@ -93,12 +93,7 @@ impl Columns {
             .split(|byte| *byte == b'\t')
             .map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned())
             .collect();
-        let mut search = Search {
-            names: &names,
-            missing: Vec::new(),
-            twice: None,
-            n_found: 0,
-        };
+        let mut search = Search { names: &names, missing: Vec::new(), twice: None, n_found: 0 };
         let mut columns = Self {
             n_columns: names.len(),
             day: search.needed("day"),
@@ -117,17 +112,9 @@ impl Columns {
             stream_device: search.optional("stream_device"),
             names: Vec::new(),
         };
-        let Search {
-            missing,
-            twice,
-            n_found,
-            ..
-        } = search;
+        let Search { missing, twice, n_found, .. } = search;
         if !missing.is_empty() {
-            return Err(HeaderMismatch::Missing {
-                columns: missing,
-                n_found,
-            });
+            return Err(HeaderMismatch::Missing { columns: missing, n_found });
         }
         if let Some(column) = twice {
             return Err(HeaderMismatch::Twice { column });
@@ -202,10 +189,7 @@ mod tests {
             b"source\tUPC\tstream_cached\tstream_length\tcountry_code\tisrc\ttrack_id\tcustomer_id\tlog_time\tDay ",
         )
         .unwrap();
-        assert_eq!(
-            (columns.day, columns.upc, columns.stream_source),
-            (9, Some(1), None)
-        );
+        assert_eq!((columns.day, columns.upc, columns.stream_source), (9, Some(1), None));
         assert_eq!(columns.n_columns, 10);
     }
 
@@ -218,13 +202,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let error = Columns::recognise(NEEDED.replace("isrc", "irsc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header lacks isrc");
-        assert_eq!(
-            error,
-            HeaderMismatch::Missing {
-                columns: vec!["isrc"],
-                n_found: 7
-            }
-        );
+        assert_eq!(error, HeaderMismatch::Missing { columns: vec!["isrc"], n_found: 7 });
     }
 
     #[test]

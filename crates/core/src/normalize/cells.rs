@@ -29,21 +29,11 @@ pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, Defect> {
     if let 1..=5 = cell.len()
         && cell.iter().all(u8::is_ascii_digit)
     {
-        let seconds = cell
-            .iter()
-            .fold(0_u32, |n, byte| n * 10 + u32::from(byte - b'0'));
+        let seconds = cell.iter().fold(0_u32, |n, byte| n * 10 + u32::from(byte - b'0'));
         let ms = seconds * 1000;
-        return if u64::from(ms) <= PLAYED_MS_MAX {
-            Ok(Some(ms))
-        } else {
-            Err(Defect::OutOfRange)
-        };
+        return if u64::from(ms) <= PLAYED_MS_MAX { Ok(Some(ms)) } else { Err(Defect::OutOfRange) };
     }
-    if cell.is_empty() {
-        Ok(None)
-    } else {
-        decimal_seconds_to_ms(cell).map(Some)
-    }
+    if cell.is_empty() { Ok(None) } else { decimal_seconds_to_ms(cell).map(Some) }
 }
 
 fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, Defect> {
@@ -74,9 +64,7 @@ pub fn decimal_to_thousandths(cell: &[u8]) -> Option<u64> {
     }
     let fraction = fraction.unwrap_or_default().iter().chain(b"000").take(3);
     Some(whole.iter().chain(fraction).fold(0_u64, |number, byte| {
-        number
-            .saturating_mul(10)
-            .saturating_add(u64::from(byte - b'0'))
+        number.saturating_mul(10).saturating_add(u64::from(byte - b'0'))
     }))
 }
 
@@ -145,28 +133,12 @@ mod tests {
 
     #[test]
     fn what_is_no_length_is_refused() {
-        for cell in [
-            "86400.001",
-            "86401",
-            "-1",
-            "-0.001",
-            "99999",
-            "99999999999999999999999",
-        ] {
-            assert_eq!(
-                seconds_to_ms(cell.as_bytes()),
-                Err(Defect::OutOfRange),
-                "{cell}"
-            );
+        for cell in ["86400.001", "86401", "-1", "-0.001", "99999", "99999999999999999999999"] {
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::OutOfRange), "{cell}");
         }
-        for cell in [
-            "x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1",
-        ] {
-            assert_eq!(
-                seconds_to_ms(cell.as_bytes()),
-                Err(Defect::BadNumber),
-                "{cell}"
-            );
+        for cell in ["x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1"]
+        {
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::BadNumber), "{cell}");
         }
     }
 

@@ -137,10 +137,7 @@ mod tests {
     fn the_listener_is_masked_wherever_a_lost_or_added_cell_moved_him() {
         assert_eq!(raw_text(b"a\tsecret\tc\td", 1, 4), "a\t<listener>\tc\td");
         assert_eq!(raw_text(b"secret\tc\td", 1, 4), "<listener>\t<listener>\td");
-        assert_eq!(
-            raw_text(b"x\ta\tsecret\tc\td", 1, 4),
-            "x\t<listener>\t<listener>\tc\td"
-        );
+        assert_eq!(raw_text(b"x\ta\tsecret\tc\td", 1, 4), "x\t<listener>\t<listener>\tc\td");
         assert_eq!(raw_text(b"a\tsec", 1, 4), "<listener>\t<listener>");
         assert_eq!(raw_text(b"a\t\tc\td", 1, 4), "a\t\tc\td");
     }

@@ -58,13 +58,9 @@ impl Interner {
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> u32 {
         let id = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         let offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.bytes
-            .extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.bytes.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.bytes.extend_from_slice(key);
-        self.slots
-            .insert_unique(spread(hash), Slot { hash, offset, id }, |slot| {
-                spread(slot.hash)
-            });
+        self.slots.insert_unique(spread(hash), Slot { hash, offset, id }, |slot| spread(slot.hash));
         id
     }
 
@@ -107,9 +103,7 @@ const SHORT_ENTRIES: usize = 256;
 
 impl Default for ShortMemory {
     fn default() -> Self {
-        Self {
-            entries: vec![ShortEntry::default(); SHORT_ENTRIES],
-        }
+        Self { entries: vec![ShortEntry::default(); SHORT_ENTRIES] }
     }
 }
 
@@ -133,27 +127,14 @@ impl ShortMemory {
         let entry = &self.entries[keys.place()];
         let is_known =
             (entry.first, entry.second, entry.lengths) == (keys.first, keys.second, keys.lengths);
-        if is_known {
-            Ok(entry.id)
-        } else {
-            Err(Some(keys))
-        }
+        if is_known { Ok(entry.id) } else { Err(Some(keys)) }
     }
 
     /// Remembers what keys mean, in place of whatever was there.
     pub fn remember(&mut self, keys: Option<ShortKeys>, id: u16) {
         if let Some(keys) = keys {
-            let ShortKeys {
-                first,
-                second,
-                lengths,
-            } = keys;
-            self.entries[keys.place()] = ShortEntry {
-                first,
-                second,
-                lengths,
-                id,
-            };
+            let ShortKeys { first, second, lengths } = keys;
+            self.entries[keys.place()] = ShortEntry { first, second, lengths, id };
         }
     }
 }
@@ -194,10 +175,7 @@ fn short_word(key: &[u8]) -> Option<u128> {
         let word = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
         return Some(halves(word(first), word(last)));
     }
-    Some(
-        key.iter()
-            .fold(0, |word, byte| word << 8 | u128::from(*byte)),
-    )
+    Some(key.iter().fold(0, |word, byte| word << 8 | u128::from(*byte)))
 }
 
 /// Compares keys of equal length eight bytes at a time: most are too short to call a library for.
@@ -205,10 +183,7 @@ fn short_word(key: &[u8]) -> Option<u128> {
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     let (a_words, a_rest) = a.as_chunks::<8>();
     let (b_words, b_rest) = b.as_chunks::<8>();
-    a_words
-        .iter()
-        .zip(b_words)
-        .all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
+    a_words.iter().zip(b_words).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
         && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 

@@ -19,32 +19,15 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     if pieces.len() == 1
         && let Some(piece) = pieces.pop()
     {
-        let Piece {
-            report,
-            rows: chunks,
-            words,
-        } = piece;
+        let Piece { report, rows: chunks, words } = piece;
         match Arc::try_unwrap(words) {
             Ok(words) => {
-                return Plays {
-                    rows: concatenate(chunks),
-                    words,
-                    reports,
-                    marks: Vec::new(),
-                };
+                return Plays { rows: concatenate(chunks), words, reports, marks: Vec::new() };
             }
-            Err(words) => pieces.push(Piece {
-                report,
-                rows: chunks,
-                words,
-            }),
+            Err(words) => pieces.push(Piece { report, rows: chunks, words }),
         }
     }
-    let n_rows = pieces
-        .iter()
-        .flat_map(|piece| &piece.rows)
-        .map(Vec::len)
-        .sum();
+    let n_rows = pieces.iter().flat_map(|piece| &piece.rows).map(Vec::len).sum();
     let mut rows: Vec<Play> = Vec::with_capacity(n_rows);
     let mut joined = JoinedWords::default();
     let mut report = 0_u16;
@@ -60,12 +43,7 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
             }));
         }
     }
-    Plays {
-        rows,
-        words: joined.words,
-        reports,
-        marks: Vec::new(),
-    }
+    Plays { rows, words: joined.words, reports, marks: Vec::new() }
 }
 
 /// All chunks as one; a single chunk stays where it is.
@@ -74,9 +52,7 @@ fn concatenate(mut chunks: Vec<Vec<Play>>) -> Vec<Play> {
         return chunks.pop().unwrap_or_default();
     }
     let mut rows = Vec::with_capacity(chunks.iter().map(Vec::len).sum());
-    chunks
-        .into_iter()
-        .for_each(|chunk| rows.extend_from_slice(&chunk));
+    chunks.into_iter().for_each(|chunk| rows.extend_from_slice(&chunk));
     rows
 }
 
@@ -125,13 +101,8 @@ impl Translation {
     #[must_use]
     pub fn translate(&mut self, mut play: Play, words: &Words, joined: &mut JoinedWords) -> Play {
         let all = &mut joined.words;
-        play.track = large(
-            &mut self.tracks,
-            play.track,
-            &words.tracks,
-            &mut joined.tracks,
-            &mut all.tracks,
-        );
+        play.track =
+            large(&mut self.tracks, play.track, &words.tracks, &mut joined.tracks, &mut all.tracks);
         play.listener = large(
             &mut self.listeners,
             play.listener,
@@ -215,43 +186,23 @@ mod tests {
 
     #[test]
     fn one_id_means_one_thing_in_all_rows() {
-        let a = testing::piece(
-            2,
-            &[
-                ("USABC1234567", "t1", "anna"),
-                ("USABC1234568", "t2", "bert"),
-            ],
-        );
-        let b = testing::piece(
-            1,
-            &[
-                ("USABC1234568", "t2", "anna"),
-                ("USABC1234567", "t1", "cleo"),
-            ],
-        );
+        let a =
+            testing::piece(2, &[("USABC1234567", "t1", "anna"), ("USABC1234568", "t2", "bert")]);
+        let b =
+            testing::piece(1, &[("USABC1234568", "t2", "anna"), ("USABC1234567", "t1", "cleo")]);
         let joined = join_pieces(vec![a, b]);
         assert_eq!(joined.reports, [[1; 32], [2; 32]]);
         assert_eq!(
-            joined
-                .rows
-                .iter()
-                .map(|play| (play.report, play.row))
-                .collect::<Vec<_>>(),
+            joined.rows.iter().map(|play| (play.report, play.row)).collect::<Vec<_>>(),
             [(0, 1), (0, 2), (1, 1), (1, 2)]
         );
-        assert_eq!(
-            (joined.words.tracks.len(), joined.words.listeners.len()),
-            (2, 3)
-        );
+        assert_eq!((joined.words.tracks.len(), joined.words.listeners.len()), (2, 3));
         let texts: Vec<_> = joined
             .rows
             .iter()
             .map(|play| {
                 (
-                    joined.words.tracks[play.track as usize]
-                        .store_track
-                        .clone()
-                        .unwrap(),
+                    joined.words.tracks[play.track as usize].store_track.clone().unwrap(),
                     joined.words.listeners[play.listener as usize],
                 )
             })
@@ -264,22 +215,13 @@ mod tests {
 
     #[test]
     fn words_shared_with_another_day_are_left_behind() {
-        let mut a = testing::piece(
-            1,
-            &[
-                ("USABC1234567", "t1", "anna"),
-                ("USABC1234568", "t2", "bert"),
-            ],
-        );
+        let mut a =
+            testing::piece(1, &[("USABC1234567", "t1", "anna"), ("USABC1234568", "t2", "bert")]);
         let _other_day = Arc::clone(&a.words);
         a.rows = vec![vec![a.rows[0][1]]];
         let joined = join_pieces(vec![a]);
         assert_eq!(
-            (
-                joined.rows.len(),
-                joined.words.tracks.len(),
-                joined.words.listeners.len()
-            ),
+            (joined.rows.len(), joined.words.tracks.len(), joined.words.listeners.len()),
             (1, 1, 1)
         );
     }

@@ -10,27 +10,16 @@ use crate::normalize::times::{date, stamp, stamp_or_epoch};
 /// The slow path: the first bad cell in the report's column order.
 pub(super) fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, Defect, String) {
     let offline = truth(row.cell(columns.stream_cached)).ok().flatten() == Some(true);
-    let stamp_cell = columns
-        .offline_timestamp
-        .filter(|_| offline)
-        .map(|c| row.cell(c));
+    let stamp_cell = columns.offline_timestamp.filter(|_| offline).map(|c| row.cell(c));
     let stamp_used = stamp_cell.is_some_and(|cell| !matches!(stamp_or_epoch(cell), Ok(None)));
     (0..columns.n_columns)
         .find_map(|column| {
             let defect = cell_defect(columns, row, column, offline, stamp_used)?;
-            Some((
-                column,
-                defect,
-                describe(defect, column, columns, row.cell(column)),
-            ))
+            Some((column, defect, describe(defect, column, columns, row.cell(column))))
         })
         .unwrap_or_else(|| {
             let column = columns.track_id.min(columns.isrc);
-            (
-                column,
-                Defect::NoTrack,
-                "expected an ISRC or a track id, found neither".to_owned(),
-            )
+            (column, Defect::NoTrack, "expected an ISRC or a track id, found neither".to_owned())
         })
 }
 
@@ -67,11 +56,8 @@ fn cell_defect(
 }
 
 fn describe(defect: Defect, column: usize, columns: &Columns, cell: &[u8]) -> String {
-    let found = if column == columns.customer_id {
-        "it (not shown)".to_owned()
-    } else {
-        shown(cell)
-    };
+    let found =
+        if column == columns.customer_id { "it (not shown)".to_owned() } else { shown(cell) };
     let expected = match defect {
         Defect::Missing => return "expected a value, found an empty cell".to_owned(),
         Defect::BadDate => "YYYY-MM-DD or YYYYMMDD",

@@ -158,16 +158,7 @@ impl<'a> StreamsReader<'a> {
         std::mem::take(&mut self.plays)
             .finish()
             .into_iter()
-            .map(|(day, rows)| {
-                (
-                    day,
-                    Piece {
-                        report,
-                        rows,
-                        words: Arc::clone(&words),
-                    },
-                )
-            })
+            .map(|(day, rows)| (day, Piece { report, rows, words: Arc::clone(&words) }))
             .collect()
     }
 
@@ -175,11 +166,7 @@ impl<'a> StreamsReader<'a> {
     #[must_use]
     pub fn finish(mut self) -> Reading {
         self.end_day();
-        Reading {
-            counts: self.counts,
-            bad_rows: self.bad_rows,
-            day_rows: self.day_rows,
-        }
+        Reading { counts: self.counts, bad_rows: self.bad_rows, day_rows: self.day_rows }
     }
 
     fn end_day(&mut self) {
@@ -207,18 +194,10 @@ impl<'a> StreamsReader<'a> {
         let (listened_at_ms, exact) = listened_at(columns, row, offline)?;
         let played_ms = seconds_to_ms(row.cell(columns.stream_length))?;
         let (track, track_flaws) = self.words.track(columns, row)?;
-        let listener = self
-            .words
-            .listener(row.cell(columns.customer_id), self.context.key)?;
+        let listener = self.words.listener(row.cell(columns.customer_id), self.context.key)?;
         let (product, tier) = self.words.product(columns, row, self.context.store)?;
-        let source = self
-            .words
-            .sources
-            .small_id(columns.stream_source.map(|c| row.cell(c)))?;
-        let device = self
-            .words
-            .devices
-            .small_id(columns.stream_device.map(|c| row.cell(c)))?;
+        let source = self.words.sources.small_id(columns.stream_source.map(|c| row.cell(c)))?;
+        let device = self.words.devices.small_id(columns.stream_device.map(|c| row.cell(c)))?;
         let territory = self.territory(row.cell(columns.country_code))?;
         self.counts.bad_isrc += u64::from(track_flaws.bad_isrc);
         self.counts.bad_upc += u64::from(track_flaws.bad_upc);
@@ -228,11 +207,7 @@ impl<'a> StreamsReader<'a> {
             self.last_day = (day, 0);
         }
         self.last_day.1 += 1;
-        if self
-            .context
-            .wanted
-            .is_some_and(|wanted| !wanted.contains(&day))
-        {
+        if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
             return Ok(None);
         }
         let play = Play {
@@ -275,11 +250,8 @@ impl<'a> StreamsReader<'a> {
     fn refuse_line(&mut self, line: &[u8], n_cells: usize, at_end: bool) {
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
-        let defect = if at_end && n_cells < n_columns {
-            Defect::CutLine
-        } else {
-            Defect::ColumnCount
-        };
+        let defect =
+            if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
         self.keep_bad_row(BadRow {
             row: self.line,
             column: None,
@@ -327,9 +299,7 @@ fn listened_at(
     {
         return Ok((ms, 1));
     }
-    stamp(row.cell(columns.log_time))?
-        .map(|ms| (ms, 0))
-        .ok_or(Unreadable)
+    stamp(row.cell(columns.log_time))?.map(|ms| (ms, 0)).ok_or(Unreadable)
 }
 
 impl DayPlays {
@@ -348,11 +318,7 @@ impl DayPlays {
     }
 
     fn push_elsewhere(&mut self, day: Day, play: Play) {
-        if self
-            .current
-            .as_ref()
-            .is_none_or(|(current, _)| *current != day)
-        {
+        if self.current.as_ref().is_none_or(|(current, _)| *current != day) {
             let chunks = self.others.remove(&day).unwrap_or_default();
             if let Some((other, chunks)) = self.current.replace((day, chunks)) {
                 self.others.insert(other, chunks);

@@ -87,13 +87,9 @@ impl WordsBuilder {
 
     /// Whether the ids of small words are nearly used up.
     pub(super) fn must_seal(&self) -> bool {
-        [
-            self.product_words.len(),
-            self.sources.words.len(),
-            self.devices.words.len(),
-        ]
-        .into_iter()
-        .any(|n_words| SMALL_WORDS_SEAL <= n_words)
+        [self.product_words.len(), self.sources.words.len(), self.devices.words.len()]
+            .into_iter()
+            .any(|n_words| SMALL_WORDS_SEAL <= n_words)
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -169,9 +165,7 @@ impl WordsBuilder {
         row: &Row<'_>,
         store: &StoreSettings,
     ) -> Result<(u16, Tier), Unreadable> {
-        let product = columns
-            .financial_product
-            .map_or(&b""[..], |column| row.cell(column));
+        let product = columns.financial_product.map_or(&b""[..], |column| row.cell(column));
         let access = columns.access.map_or(&b""[..], |column| row.cell(column));
         let place = match self.product_memory.recall(product, access) {
             Ok(id) => return Ok((id, self.product_words[usize::from(id)].tier)),
@@ -184,8 +178,7 @@ impl WordsBuilder {
         let id = match self.products.find(&self.key) {
             Ok(id) => id,
             Err(hash) => {
-                self.product_words
-                    .push(read_product(product, access, store)?);
+                self.product_words.push(read_product(product, access, store)?);
                 self.products.insert(hash, &self.key)
             }
         };
@@ -197,11 +190,7 @@ impl WordsBuilder {
 
     pub(super) fn finish(self) -> Words {
         Words {
-            tracks: self
-                .track_words
-                .into_iter()
-                .map(|(track, _)| track)
-                .collect(),
+            tracks: self.track_words.into_iter().map(|(track, _)| track).collect(),
             listeners: self.listener_words,
             products: self.product_words,
             sources: self.sources.words,
@@ -213,9 +202,7 @@ impl WordsBuilder {
 fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), Unreadable> {
     let store_track = text(row.cell(columns.track_id))?;
     let isrc_text = text(row.cell(columns.isrc))?;
-    let upc_text = columns
-        .upc
-        .map_or(Ok(None), |column| text(row.cell(column)))?;
+    let upc_text = columns.upc.map_or(Ok(None), |column| text(row.cell(column)))?;
     let isrc = isrc_text.and_then(|code| Isrc::parse(code.as_bytes()));
     let upc = upc_text.and_then(|code| Upc::parse(code.as_bytes()));
     if isrc.is_none() && store_track.is_none() {
@@ -225,14 +212,7 @@ fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), U
         bad_isrc: isrc.is_none() && isrc_text.is_some(),
         bad_upc: upc.is_none() && upc_text.is_some(),
     };
-    Ok((
-        Track {
-            isrc,
-            upc,
-            store_track: store_track.map(Into::into),
-        },
-        flaws,
-    ))
+    Ok((Track { isrc, upc, store_track: store_track.map(Into::into) }, flaws))
 }
 
 fn read_product(
@@ -245,11 +225,7 @@ fn read_product(
         (Some(product), Some(access)) => Some(format!("{product}|{access}").into_boxed_str()),
         (code, None) | (None, code) => code.map(Into::into),
     };
-    Ok(Product {
-        tier: store.tier.look_up(product, access),
-        tier_code,
-        use_type: "stream".into(),
-    })
+    Ok(Product { tier: store.tier.look_up(product, access), tier_code, use_type: "stream".into() })
 }
 
 /// Words of a column with few different ones.
@@ -278,10 +254,7 @@ impl SmallWords {
                 self.interner.insert(hash, bytes)
             }
         };
-        let small = u16::try_from(id)
-            .ok()
-            .filter(|id| *id != NONE_SMALL)
-            .ok_or(Unreadable)?;
+        let small = u16::try_from(id).ok().filter(|id| *id != NONE_SMALL).ok_or(Unreadable)?;
         self.memory.remember(place, small);
         Ok(small)
     }

@@ -124,10 +124,7 @@ mod tests {
 
     #[test]
     fn the_bound_counts_or_not_as_the_store_says() {
-        let minimum = |at_bound| Minimum {
-            played_ms: 30_000,
-            at_bound,
-        };
+        let minimum = |at_bound| Minimum { played_ms: 30_000, at_bound };
         let too_short =
             |at_bound| [29_999, 30_000, 30_001].map(|ms| minimum(at_bound).is_too_short(ms));
         assert_eq!(too_short(AtBound::Counts), [true, false, false]);

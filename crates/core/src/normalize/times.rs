@@ -32,11 +32,7 @@ pub fn date(cell: &[u8]) -> Result<Option<Day>, Defect> {
 /// [`Defect::BadTime`] for anything else.
 pub fn stamp(cell: &[u8]) -> Result<Option<i64>, Defect> {
     let cell = trimmed(cell);
-    if cell.is_empty() {
-        Ok(None)
-    } else {
-        iso(cell).ok_or(Defect::BadTime).map(Some)
-    }
+    if cell.is_empty() { Ok(None) } else { iso(cell).ok_or(Defect::BadTime).map(Some) }
 }
 
 /// An ISO 8601 stamp, or seconds or (above 10^11) milliseconds since 1970, as milliseconds, cut;
@@ -56,11 +52,7 @@ pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, Defect> {
         Some(thousandths) => thousandths,
     };
     // The year 9999 ends a calendar of four digits.
-    i64::try_from(ms)
-        .ok()
-        .filter(|ms| *ms < EPOCH_MS_END)
-        .map(Some)
-        .ok_or(Defect::BadTime)
+    i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(Defect::BadTime)
 }
 
 /// 10000-01-01.
@@ -107,18 +99,14 @@ fn zone(cell: &[u8]) -> Option<i64> {
         [] => (0, rest),
         _ => two_digits(rest.strip_prefix(b":").unwrap_or(rest), 60)?,
     };
-    rest.is_empty()
-        .then_some(sign * (i64::from(hours) * 60 + i64::from(minutes)))
+    rest.is_empty().then_some(sign * (i64::from(hours) * 60 + i64::from(minutes)))
 }
 
 fn fraction_to_ms(cell: &[u8]) -> Option<(i64, &[u8])> {
     let length = cell.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = cell.split_at(length);
-    let ms = digits
-        .iter()
-        .chain(b"000")
-        .take(3)
-        .fold(0, |ms, byte| ms * 10 + i64::from(byte - b'0'));
+    let ms =
+        digits.iter().chain(b"000").take(3).fold(0, |ms, byte| ms * 10 + i64::from(byte - b'0'));
     (length != 0).then_some((ms, rest))
 }
 
@@ -148,18 +136,12 @@ fn civil(year: u32, month: u32, day: u32) -> Option<Day> {
     if year == 0 || day == 0 || length < day {
         return None;
     }
-    let (year, month) = if month < 3 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     // 719,468 days from 0000-03-01 to 1970-01-01.
-    i32::try_from(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468)
-        .ok()
-        .map(Day)
+    i32::try_from(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468).ok().map(Day)
 }
 
 fn two_digits(cell: &[u8], end: u32) -> Option<(u32, &[u8])> {
@@ -170,8 +152,7 @@ fn two_digits(cell: &[u8], end: u32) -> Option<(u32, &[u8])> {
 fn digits(cell: &[u8], length: usize) -> Option<(u32, &[u8])> {
     let (digits, rest) = cell.split_at_checked(length)?;
     let number = digits.iter().try_fold(0_u32, |number, byte| {
-        byte.is_ascii_digit()
-            .then(|| number * 10 + u32::from(byte - b'0'))
+        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
     })?;
     Some((number, rest))
 }
@@ -184,9 +165,7 @@ mod tests {
     use super::*;
 
     fn ms(rfc3339: &str) -> i64 {
-        DateTime::parse_from_rfc3339(rfc3339)
-            .unwrap()
-            .timestamp_millis()
+        DateTime::parse_from_rfc3339(rfc3339).unwrap().timestamp_millis()
     }
 
     #[test]
@@ -255,30 +234,16 @@ mod tests {
             format!("{expected}.7"),
             "2026-08-28T17:03:22Z".to_owned(),
         ] {
-            assert_eq!(
-                stamp_or_epoch(cell.as_bytes()),
-                Ok(Some(expected)),
-                "{cell}"
-            );
+            assert_eq!(stamp_or_epoch(cell.as_bytes()), Ok(Some(expected)), "{cell}");
         }
-        assert_eq!(
-            stamp_or_epoch(b"1787936602.1239"),
-            Ok(Some(1_787_936_602_123))
-        );
-        assert_eq!(
-            stamp_or_epoch(b"100000000000"),
-            Ok(Some(100_000_000_000_000))
-        );
+        assert_eq!(stamp_or_epoch(b"1787936602.1239"), Ok(Some(1_787_936_602_123)));
+        assert_eq!(stamp_or_epoch(b"100000000000"), Ok(Some(100_000_000_000_000)));
         assert_eq!(stamp_or_epoch(b"100000000001"), Ok(Some(100_000_000_001)));
         for cell in ["", " ", "0", "0.0", "000"] {
             assert_eq!(stamp_or_epoch(cell.as_bytes()), Ok(None), "{cell}");
         }
         for cell in ["-5", "1e9", "99999999999999999999999"] {
-            assert_eq!(
-                stamp_or_epoch(cell.as_bytes()),
-                Err(Defect::BadTime),
-                "{cell}"
-            );
+            assert_eq!(stamp_or_epoch(cell.as_bytes()), Err(Defect::BadTime), "{cell}");
         }
     }
 

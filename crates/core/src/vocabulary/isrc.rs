@@ -30,27 +30,17 @@ impl Isrc {
             length += 1;
         }
         let code = &code[..length];
-        let code = if LENGTH < length {
-            code.strip_prefix(b"ISRC")?
-        } else {
-            code
-        };
+        let code = if LENGTH < length { code.strip_prefix(b"ISRC")? } else { code };
         let code: &[u8; LENGTH] = code.try_into().ok()?;
         let well_formed = code[..2].iter().all(u8::is_ascii_uppercase)
-            && code[2..5]
-                .iter()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            && code[2..5].iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
             && code[5..].iter().all(u8::is_ascii_digit);
         well_formed.then(|| Self::pack(code)).flatten()
     }
 
     fn pack(code: &[u8; LENGTH]) -> Option<Self> {
         let number = code.iter().fold(0_u64, |number, &byte| {
-            let digit = if byte.is_ascii_digit() {
-                byte - b'0'
-            } else {
-                byte - b'A' + 10
-            };
+            let digit = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' + 10 };
             number * BASE + u64::from(digit)
         });
         // The first letter is at least `A` = 10, so the number is never 0.
@@ -64,11 +54,7 @@ impl Isrc {
         let mut number = self.0.get();
         for place in text.iter_mut().rev() {
             let digit = u8::try_from(number % BASE).unwrap_or(0);
-            *place = if digit < 10 {
-                b'0' + digit
-            } else {
-                b'A' + digit - 10
-            };
+            *place = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
             number /= BASE;
         }
         text

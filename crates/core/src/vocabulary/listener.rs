@@ -18,10 +18,7 @@ impl ListenerKey {
     #[must_use]
     pub fn hash(&self, store: &str, listener_id: &[u8]) -> Listener {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher
-            .update(store.as_bytes())
-            .update(&[0])
-            .update(listener_id);
+        hasher.update(store.as_bytes()).update(&[0]).update(listener_id);
         let mut listener = [0_u8; 16];
         hasher.finalize_xof().fill(&mut listener);
         Listener(listener)
@@ -68,10 +65,7 @@ mod tests {
 
     #[test]
     fn a_key_is_never_shown() {
-        assert_eq!(
-            format!("{:?}", ListenerKey::new([7; 32])),
-            "ListenerKey(..)"
-        );
+        assert_eq!(format!("{:?}", ListenerKey::new([7; 32])), "ListenerKey(..)");
         assert_eq!(ListenerKey::new([7; 32]).fingerprint().len(), 16);
     }
 }

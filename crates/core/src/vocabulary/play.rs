@@ -136,10 +136,7 @@ impl Words {
         (0_u32..)
             .zip(&self.tracks)
             .map(|(id, track)| {
-                let store_track = track
-                    .store_track
-                    .as_deref()
-                    .filter(|_| track.isrc.is_none());
+                let store_track = track.store_track.as_deref().filter(|_| track.isrc.is_none());
                 *first.entry((track.isrc, store_track)).or_insert(id)
             })
             .collect()

@@ -77,16 +77,11 @@ impl Territories {
         let mut longer = BTreeMap::new();
         let mut wrong = Vec::new();
         for (alias, code) in aliases {
-            let target = <[u8; 2]>::try_from(code.as_bytes())
-                .ok()
-                .and_then(|letters| {
-                    Territory::from_packed(codes[usize::from(u16::from_be_bytes(letters))])
-                });
+            let target = <[u8; 2]>::try_from(code.as_bytes()).ok().and_then(|letters| {
+                Territory::from_packed(codes[usize::from(u16::from_be_bytes(letters))])
+            });
             let Some(territory) = target else {
-                wrong.push(WrongAlias {
-                    alias: alias.clone(),
-                    code: code.clone(),
-                });
+                wrong.push(WrongAlias { alias: alias.clone(), code: code.clone() });
                 continue;
             };
             let alias = alias.trim().to_ascii_uppercase().into_bytes();
@@ -96,14 +91,7 @@ impl Territories {
                 longer.insert(alias, territory);
             }
         }
-        if wrong.is_empty() {
-            Ok(Self {
-                two_letters,
-                longer,
-            })
-        } else {
-            Err(wrong)
-        }
+        if wrong.is_empty() { Ok(Self { two_letters, longer }) } else { Err(wrong) }
     }
 
     /// What a trimmed cell means, in any case.
@@ -124,9 +112,7 @@ impl Territories {
         }
         self.longer
             .get(&cell.to_ascii_uppercase())
-            .map_or(TerritoryCell::Wrong, |territory| {
-                TerritoryCell::Aliased(*territory)
-            })
+            .map_or(TerritoryCell::Wrong, |territory| TerritoryCell::Aliased(*territory))
     }
 }
 
@@ -154,32 +140,20 @@ mod tests {
     fn the_standard_has_249_codes_and_kosovo_is_added() {
         let territories = territories();
         let upper_case = (b'A'..=b'Z').flat_map(|a| (b'A'..=b'Z').map(move |b| [a, b]));
-        let n_known = upper_case
-            .filter(|code| territories.look_up(code) == known(code))
-            .count();
+        let n_known = upper_case.filter(|code| territories.look_up(code) == known(code)).count();
         assert_eq!(n_known, 250);
     }
 
     #[test]
     fn an_alias_is_told_from_a_code() {
-        assert_eq!(
-            territories().look_up(b"uk"),
-            TerritoryCell::Aliased(Territory(*b"GB"))
-        );
-        assert_eq!(
-            territories().look_up(b"USA"),
-            TerritoryCell::Aliased(Territory(*b"US"))
-        );
+        assert_eq!(territories().look_up(b"uk"), TerritoryCell::Aliased(Territory(*b"GB")));
+        assert_eq!(territories().look_up(b"USA"), TerritoryCell::Aliased(Territory(*b"US")));
     }
 
     #[test]
     fn what_is_neither_is_wrong_and_nothing_is_empty() {
         for cell in [&b"ZZ"[..], b"EU", b"D", b"DEU", b"\x00\x00"] {
-            assert_eq!(
-                territories().look_up(cell),
-                TerritoryCell::Wrong,
-                "{cell:?}"
-            );
+            assert_eq!(territories().look_up(cell), TerritoryCell::Wrong, "{cell:?}");
         }
         assert_eq!(territories().look_up(b""), TerritoryCell::Empty);
     }

@@ -68,11 +68,6 @@ mod tests {
     #[test]
     fn tiers_order_and_count_as_their_names() {
         assert!(Tier::ALL.is_sorted_by_key(|tier| tier.as_str()));
-        assert!(
-            Tier::ALL
-                .iter()
-                .enumerate()
-                .all(|(place, tier)| *tier as usize == place)
-        );
+        assert!(Tier::ALL.iter().enumerate().all(|(place, tier)| *tier as usize == place));
     }
 }

@@ -21,12 +21,7 @@ impl Upc {
             return None;
         }
         let weights = [1_u32, 3].into_iter().cycle();
-        let sum: u32 = cell
-            .iter()
-            .rev()
-            .zip(weights)
-            .map(|(b, w)| u32::from(b - b'0') * w)
-            .sum();
+        let sum: u32 = cell.iter().rev().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
         if sum % 10 != 0 {
             return None;
         }
@@ -71,13 +66,8 @@ mod tests {
 
     #[test]
     fn a_right_check_digit_is_kept_with_its_zeros() {
-        for cell in [
-            "96385074",
-            "036000291452",
-            "4006381333931",
-            "0090204932832",
-            "00012345600012",
-        ] {
+        for cell in ["96385074", "036000291452", "4006381333931", "0090204932832", "00012345600012"]
+        {
             assert_eq!(Upc::parse(cell.as_bytes()).unwrap().to_text(), cell);
         }
     }

@@ -208,15 +208,11 @@ impl Index {
 
     fn add_page(&mut self, page: &Page, values: &Values) {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
-        let (min, max) = page
-            .bounds
-            .map(|(min, max)| (bytes_of(min), bytes_of(max)))
-            .unwrap_or_default();
+        let (min, max) =
+            page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
         let n_nulls = i64::try_from(page.n_nulls).unwrap_or(i64::MAX);
-        self.columns
-            .append(page.bounds.is_none(), min, max, n_nulls, None);
-        self.offsets
-            .append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
+        self.columns.append(page.bounds.is_none(), min, max, n_nulls, None);
+        self.offsets.append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
         self.n_rows += page.n_rows as u64;
         self.n_nulls += page.n_nulls as u64;
         if let Some((min, max)) = page.bounds {
@@ -228,19 +224,14 @@ impl Index {
     fn statistics(&self, values: &Values, distinct: Option<u64>) -> Statistics {
         let nulls = Some(self.n_nulls);
         let bytes = |pick: fn((i64, i64)) -> i64| {
-            self.bounds
-                .map(|bounds| values.bytes_of(pick(bounds), self.physical))
+            self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))
         };
         let (min, max) = (bytes(|bounds| bounds.0), bytes(|bounds| bounds.1));
         let int64 = |b: &Option<Vec<u8>>| {
-            b.as_deref()
-                .and_then(|b| b.try_into().ok())
-                .map(i64::from_le_bytes)
+            b.as_deref().and_then(|b| b.try_into().ok()).map(i64::from_le_bytes)
         };
         let int32 = |b: &Option<Vec<u8>>| {
-            b.as_deref()
-                .and_then(|b| b.try_into().ok())
-                .map(i32::from_le_bytes)
+            b.as_deref().and_then(|b| b.try_into().ok()).map(i32::from_le_bytes)
         };
         let truth = |b: &Option<Vec<u8>>| b.as_deref().and_then(|b| b.first()).map(|b| *b != 0);
         match self.physical {

@@ -15,17 +15,14 @@ impl TextList {
     /// Appends a text.
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        self.ends
-            .push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
     }
 
     /// The text at a place.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&[u8]> {
         let end = *self.ends.get(place)? as usize;
-        let start = place
-            .checked_sub(1)
-            .map_or(0, |before| self.ends[before] as usize);
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.bytes.get(start..end)
     }
 
@@ -75,9 +72,7 @@ impl WordCodes {
         }
         let compare = |a: u32, b: u32| {
             let (a, b) = (word(a as usize), word(b as usize));
-            a.as_ref()
-                .map(AsRef::as_ref)
-                .cmp(&b.as_ref().map(AsRef::as_ref))
+            a.as_ref().map(AsRef::as_ref).cmp(&b.as_ref().map(AsRef::as_ref))
         };
         entries.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| compare(a.1, b.1)));
         let mut codes = vec![NONE; used.len()];
@@ -93,11 +88,7 @@ impl WordCodes {
             codes[id as usize] = u32::try_from(texts.len() - 1).unwrap_or(NONE);
         }
         let values = Values::Texts(texts);
-        Self {
-            codes,
-            width: values.width(),
-            values,
-        }
+        Self { codes, width: values.width(), values }
     }
 
     /// The code of an id; [`NONE`] for an id beyond all words.
@@ -137,21 +128,11 @@ pub struct NumberCodes {
 impl NumberCodes {
     /// Looks through the numbers, twice.
     pub fn new(numbers: impl Iterator<Item = i64> + Clone) -> Self {
-        let plain = Self {
-            smallest: 0,
-            words: Vec::new(),
-            values: Values::Plain,
-            width: 0,
-        };
-        let (smallest, largest) = numbers.clone().fold((i64::MAX, i64::MIN), |(min, max), n| {
-            (min.min(n), max.max(n))
-        });
+        let plain = Self { smallest: 0, words: Vec::new(), values: Values::Plain, width: 0 };
+        let (smallest, largest) =
+            numbers.clone().fold((i64::MAX, i64::MIN), |(min, max), n| (min.min(n), max.max(n)));
         if largest < smallest {
-            return Self {
-                values: Values::Numbers(Vec::new()),
-                width: 1,
-                ..plain
-            };
+            return Self { values: Values::Numbers(Vec::new()), width: 1, ..plain };
         }
         let range = largest.abs_diff(smallest);
         if RANGE_MAX < range {
@@ -176,23 +157,13 @@ impl NumberCodes {
             return plain;
         }
         let values = Values::Numbers(sorted);
-        Self {
-            smallest,
-            words,
-            width: values.width(),
-            values,
-        }
+        Self { smallest, words, width: values.width(), values }
     }
 
     /// Differences, whatever the numbers: for a column whose rows are nearly sorted.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            smallest: 0,
-            words: Vec::new(),
-            values: Values::Plain,
-            width: 0,
-        }
+        Self { smallest: 0, words: Vec::new(), values: Values::Plain, width: 0 }
     }
 
     /// The code of a number that was looked at, [`NONE`] for null.
@@ -201,9 +172,7 @@ impl NumberCodes {
     pub fn code(&self, number: Option<i64>) -> u32 {
         let Some(number) = number else { return NONE };
         let place = number.abs_diff(self.smallest);
-        let word = usize::try_from(place / 64)
-            .ok()
-            .and_then(|word| self.words.get(word));
+        let word = usize::try_from(place / 64).ok().and_then(|word| self.words.get(word));
         let Some((bits, before)) = word else {
             return NONE;
         };

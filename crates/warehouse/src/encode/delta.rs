@@ -73,10 +73,7 @@ fn push_block(deltas: &[i64], integer: Integer, out: &mut Vec<u8>) {
     let widths_at = out.len();
     out.extend_from_slice(&[0; MINI_BLOCKS]);
     for (mini_block, deltas) in deltas.chunks(MINI_BLOCK_VALUES).enumerate() {
-        let largest = deltas
-            .iter()
-            .map(|delta| integer.offset(*delta, min))
-            .fold(0, u64::max);
+        let largest = deltas.iter().map(|delta| integer.offset(*delta, min)).fold(0, u64::max);
         let width = u64::BITS - largest.leading_zeros();
         out[widths_at + mini_block] = width.to_le_bytes()[0];
         push_packed(deltas, min, integer, width, out);
@@ -141,11 +138,7 @@ mod tests {
                     let next = values[values.len() - 1]
                         .wrapping_add(min)
                         .wrapping_add(offset.cast_signed());
-                    values.push(if integer == Integer::Bits32 {
-                        next << 32 >> 32
-                    } else {
-                        next
-                    });
+                    values.push(if integer == Integer::Bits32 { next << 32 >> 32 } else { next });
                 }
                 at += 4 * width;
             }

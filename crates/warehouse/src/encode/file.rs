@@ -32,11 +32,8 @@ pub const FILE_BYTES_MAX: u64 = 512 << 20;
 pub const SCHEMA_VERSION: &str = "1";
 
 /// Who wrote the file, in the grammar that readers know: name, version, build.
-pub(crate) const CREATED_BY: &str = concat!(
-    "streamledger version ",
-    env!("CARGO_PKG_VERSION"),
-    " (build 1)"
-);
+pub(crate) const CREATED_BY: &str =
+    concat!("streamledger version ", env!("CARGO_PKG_VERSION"), " (build 1)");
 
 /// What a file says of itself; nothing that differs between two runs on the same input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,18 +58,13 @@ impl TableLayout {
     /// # Errors
     /// If the text is no message type.
     pub fn new(message_type: &str, sorted_by: &[i32]) -> Result<Self> {
-        let schema = Arc::new(SchemaDescriptor::new(Arc::new(parse_message_type(
-            message_type,
-        )?)));
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(parse_message_type(message_type)?)));
         let column = |column_idx: &i32| SortingColumn {
             column_idx: *column_idx,
             descending: false,
             nulls_first: false,
         };
-        Ok(Self {
-            schema,
-            sorted_by: sorted_by.iter().map(column).collect(),
-        })
+        Ok(Self { schema, sorted_by: sorted_by.iter().map(column).collect() })
     }
 
     /// What the footer of a file of this table says.
@@ -112,10 +104,7 @@ pub fn assemble_row_group(
 ) -> Result<EncodedRowGroup> {
     let mut by_column: Vec<Vec<Page>> = values.iter().map(|_| Vec::new()).collect();
     for page in pages {
-        by_column
-            .iter_mut()
-            .zip(page)
-            .for_each(|(column, page)| column.push(page));
+        by_column.iter_mut().zip(page).for_each(|(column, page)| column.push(page));
     }
     let columns = by_column
         .into_par_iter()
@@ -139,9 +128,7 @@ impl<W: Write + Send> TableFile<W> {
     pub fn new(sink: W, layout: &TableLayout, provenance: &Provenance) -> Result<Self> {
         let schema = layout.schema.root_schema_ptr();
         let properties = Arc::new(layout.properties(provenance));
-        Ok(Self {
-            writer: SerializedFileWriter::new(sink, schema, properties)?,
-        })
+        Ok(Self { writer: SerializedFileWriter::new(sink, schema, properties)? })
     }
 
     /// Appends a row group.

@@ -21,10 +21,7 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
         // Eight at a time: where they differ, as they mostly do, one look settles it.
         let eight = values.get(place..place + RUN_MIN);
         if eight.is_some_and(|eight| eight.iter().all(|other| *other == value)) {
-            let run = values[place..]
-                .iter()
-                .take_while(|other| **other == value)
-                .count();
+            let run = values[place..].iter().take_while(|other| **other == value).count();
             push_literals(&values[literals_start..place], width, out);
             push_varint((run as u64) << 1, out);
             let n_bytes = width.div_ceil(8) as usize;
@@ -89,10 +86,7 @@ mod tests {
                 let (value, rest) = bytes.split_at(width.div_ceil(8) as usize);
                 let mut le = [0; 4];
                 le[..value.len()].copy_from_slice(value);
-                values.extend(std::iter::repeat_n(
-                    u32::from_le_bytes(le),
-                    (header >> 1) as usize,
-                ));
+                values.extend(std::iter::repeat_n(u32::from_le_bytes(le), (header >> 1) as usize));
                 bytes = rest;
             } else {
                 let n_bits = (header >> 1) as usize * 8 * width as usize;
@@ -126,9 +120,6 @@ mod tests {
 
     #[test]
     fn widths_are_what_the_largest_code_needs() {
-        assert_eq!(
-            [0, 1, 2, 3, 4, 255, 256, u32::MAX].map(width_for),
-            [1, 1, 2, 2, 3, 8, 9, 32]
-        );
+        assert_eq!([0, 1, 2, 3, 4, 255, 256, u32::MAX].map(width_for), [1, 1, 2, 2, 3, 8, 9, 32]);
     }
 }

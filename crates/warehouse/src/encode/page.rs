@@ -81,8 +81,7 @@ impl PageEncoder {
                 push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
             } else {
                 self.levels.clear();
-                self.levels
-                    .extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
+                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
                 push_levels(&self.levels, &mut self.plain);
             }
         }
@@ -123,10 +122,8 @@ impl PageEncoder {
     ) -> std::io::Result<Page> {
         let n_rows = self.split_nulls(values.map(|value| value.map(i64::from)), nulls);
         for eight in self.integers.chunks(8) {
-            let bits = eight
-                .iter()
-                .rev()
-                .fold(0_u8, |bits, truth| bits << 1 | u8::from(*truth != 0));
+            let bits =
+                eight.iter().rev().fold(0_u8, |bits, truth| bits << 1 | u8::from(*truth != 0));
             self.plain.push(bits);
         }
         let bounds = bounds(self.integers.iter().copied());
@@ -157,14 +154,7 @@ impl PageEncoder {
         bounds: Option<(i64, i64)>,
     ) -> std::io::Result<Page> {
         let bytes = self.compressor.compress(&self.plain)?;
-        Ok(Page {
-            bytes,
-            plain_bytes: self.plain.len(),
-            n_rows,
-            n_nulls,
-            encoding,
-            bounds,
-        })
+        Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }
 }
 

@@ -59,10 +59,7 @@ pub fn encode_plays(
     let pages: Vec<Vec<Page>> = order
         .par_chunks(PAGE_ROWS)
         .map(|order| {
-            let rows: Vec<Play> = order
-                .iter()
-                .map(|place| plays.rows[*place as usize])
-                .collect();
+            let rows: Vec<Play> = order.iter().map(|place| plays.rows[*place as usize]).collect();
             encode_pages(plays, &rows, &codes)
         })
         .collect::<Result<_>>()?;
@@ -98,9 +95,7 @@ impl Used {
             // All rows: read as they lie in memory, the order makes no difference here.
             plays.rows.iter().for_each(|play| used.mark(plays, play));
         } else {
-            order
-                .iter()
-                .for_each(|place| used.mark(plays, &plays.rows[*place as usize]));
+            order.iter().for_each(|place| used.mark(plays, &plays.rows[*place as usize]));
         }
         used
     }
@@ -158,32 +153,20 @@ impl Codes {
         let product = |id: usize| &words.products[id];
         // The order makes no difference to a dictionary: all rows are read as they lie in memory.
         let is_all = order.len() == plays.rows.len();
-        let (all, some) = if is_all {
-            (&*plays.rows, &[][..])
-        } else {
-            (&[][..], order)
-        };
-        let rows = || {
-            all.iter()
-                .chain(some.iter().map(|place| &plays.rows[*place as usize]))
-        };
+        let (all, some) = if is_all { (&*plays.rows, &[][..]) } else { (&[][..], order) };
+        let rows = || all.iter().chain(some.iter().map(|place| &plays.rows[*place as usize]));
         let marks = |number: fn(&Mark) -> Option<i64>| {
             rows().filter_map(move |play| plays.mark(play).and_then(number))
         };
         let verdict = |id: usize| policy.verdict(Reason::from_code(u8::try_from(id).unwrap_or(0)));
         Self {
-            report: WordCodes::new(&used.reports, |id| {
-                Some(hex::encode(&plays.reports[id][..8]))
-            }),
+            report: WordCodes::new(&used.reports, |id| Some(hex::encode(&plays.reports[id][..8]))),
             isrc: WordCodes::new(&used.tracks, |id| words.tracks[id].isrc.map(Isrc::to_text)),
             upc: WordCodes::new(&used.tracks, |id| words.tracks[id].upc.map(Upc::to_text)),
             store_track: WordCodes::new(&used.tracks, |id| words.tracks[id].store_track.as_deref()),
             listener: WordCodes::new(&used.listeners, |id| Some(words.listeners[id].0)),
             territory: WordCodes::new(&used.territories, |id| {
-                u16::try_from(id)
-                    .ok()
-                    .and_then(Territory::from_packed)
-                    .map(Territory::to_text)
+                u16::try_from(id).ok().and_then(Territory::from_packed).map(Territory::to_text)
             }),
             tier: WordCodes::new(&used.products, |id| Some(product(id).tier.as_str())),
             tier_code: WordCodes::new(&used.products, |id| product(id).tier_code.as_deref()),
@@ -192,10 +175,7 @@ impl Codes {
             device: WordCodes::new(&used.devices, |id| Some(&*words.devices[id])),
             verdict: WordCodes::new(&used.reasons, |id| Some(Verdict::as_str(verdict(id)))),
             reason: WordCodes::new(&used.reasons, |id| {
-                u8::try_from(id)
-                    .ok()
-                    .and_then(Reason::from_code)
-                    .map(Reason::as_str)
+                u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
             // Sorted by time within a track: differences are small.
             listened_at: NumberCodes::none(),
@@ -239,10 +219,7 @@ impl Codes {
 /// A page of each column, in the order of the schema.
 fn encode_pages(plays: &Plays, rows: &[Play], codes: &Codes) -> Result<Vec<Page>> {
     use Nulls::{Allowed, Never};
-    let mut pages = Pages {
-        encoder: PageEncoder::new()?,
-        rows,
-    };
+    let mut pages = Pages { encoder: PageEncoder::new()?, rows };
     let track = |play: &Play| play.track as usize;
     let product = |play: &Play| usize::from(play.product);
     let reason = |play: &Play| reason_id(plays, play);
@@ -257,16 +234,12 @@ fn encode_pages(plays: &Plays, rows: &[Play], codes: &Codes) -> Result<Vec<Page>
         )?,
         pages.of_numbers(&codes.listened_at, Never, |play| Some(play.listened_at_ms))?,
         // No format so far says when its plays were reported.
-        pages
-            .encoder
-            .of_codes(rows.iter().map(|_| NONE), 1, Allowed)?,
+        pages.encoder.of_codes(rows.iter().map(|_| NONE), 1, Allowed)?,
         pages.of_words(&codes.isrc, Allowed, track)?,
         pages.of_words(&codes.upc, Allowed, track)?,
         pages.of_words(&codes.store_track, Allowed, track)?,
         pages.of_words(&codes.listener, Allowed, |play| play.listener as usize)?,
-        pages.of_words(&codes.territory, Allowed, |play| {
-            usize::from(play.territory)
-        })?,
+        pages.of_words(&codes.territory, Allowed, |play| usize::from(play.territory))?,
         pages.of_words(&codes.tier, Never, product)?,
         pages.of_words(&codes.tier_code, Allowed, product)?,
         pages.of_words(&codes.use_type, Never, product)?,
@@ -296,11 +269,7 @@ impl Pages<'_> {
         nulls: Nulls,
         id: impl Fn(&Play) -> usize,
     ) -> std::io::Result<Page> {
-        self.encoder.of_codes(
-            self.rows.iter().map(|play| codes.code(id(play))),
-            codes.width,
-            nulls,
-        )
+        self.encoder.of_codes(self.rows.iter().map(|play| codes.code(id(play))), codes.width, nulls)
     }
 
     fn of_numbers(
@@ -309,12 +278,7 @@ impl Pages<'_> {
         nulls: Nulls,
         number: impl Fn(&Play) -> Option<i64>,
     ) -> std::io::Result<Page> {
-        number_page(
-            &mut self.encoder,
-            self.rows.iter().map(number),
-            codes,
-            nulls,
-        )
+        number_page(&mut self.encoder, self.rows.iter().map(number), codes, nulls)
     }
 }
 

@@ -55,10 +55,8 @@ pub struct MonthRow<'a> {
 /// If the `parquet` crate or zstd refuses.
 pub fn encode_trends(rows: &[MonthRow<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
     let codes = Codes::new(rows);
-    let pages: Vec<Vec<Page>> = rows
-        .par_chunks(PAGE_ROWS)
-        .map(|rows| encode_pages(rows, &codes))
-        .collect::<Result<_>>()?;
+    let pages: Vec<Vec<Page>> =
+        rows.par_chunks(PAGE_ROWS).map(|rows| encode_pages(rows, &codes)).collect::<Result<_>>()?;
     assemble_row_group(schema, &codes.into_values(), pages, rows.len())
 }
 
@@ -98,9 +96,7 @@ impl SortedNumbers {
 
     fn code(&self, number: Option<u64>) -> u32 {
         let place = number.and_then(|number| self.0.binary_search(&number).ok());
-        place
-            .and_then(|place| u32::try_from(place).ok())
-            .unwrap_or(NONE)
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
     }
 }
 
@@ -131,24 +127,17 @@ impl Codes {
             date: NumberCodes::new(rows.iter().map(|row| i64::from(row.date.0))),
             month: NumberCodes::new(rows.iter().map(month_number)),
             isrc: SortedNumbers::new(
-                rows.iter()
-                    .filter_map(|row| row.trend.isrc.map(Isrc::packed)),
+                rows.iter().filter_map(|row| row.trend.isrc.map(Isrc::packed)),
             ),
             upc: SortedNumbers::new(rows.iter().filter_map(|row| row.trend.upc.map(Upc::packed))),
             store_track,
             territory: WordCodes::new(&territories, |id| {
-                u16::try_from(id)
-                    .ok()
-                    .and_then(Territory::from_packed)
-                    .map(Territory::to_text)
+                u16::try_from(id).ok().and_then(Territory::from_packed).map(Territory::to_text)
             }),
             tier: WordCodes::new(&tiers, |id| Some(Tier::ALL[id].as_str())),
             verdict: WordCodes::new(&verdicts, |id| Some(Verdict::ALL[id].as_str())),
             reason: WordCodes::new(&reasons, |id| {
-                u8::try_from(id)
-                    .ok()
-                    .and_then(Reason::from_code)
-                    .map(Reason::as_str)
+                u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
             plays: NumberCodes::new(rows.iter().map(|row| row.trend.plays)),
             played_ms: NumberCodes::new(rows.iter().filter_map(|row| row.trend.played_ms.get())),
@@ -158,16 +147,10 @@ impl Codes {
 
     /// What the pages' codes mean, in the order of the columns.
     fn into_values(self) -> Vec<Values> {
-        let isrc_text = |packed: &u64| {
-            Isrc::from_packed(*packed)
-                .map(Isrc::to_text)
-                .unwrap_or_default()
-        };
-        let upc_text = |packed: &u64| {
-            Upc::from_packed(*packed)
-                .map(Upc::to_text)
-                .unwrap_or_default()
-        };
+        let isrc_text =
+            |packed: &u64| Isrc::from_packed(*packed).map(Isrc::to_text).unwrap_or_default();
+        let upc_text =
+            |packed: &u64| Upc::from_packed(*packed).map(Upc::to_text).unwrap_or_default();
         vec![
             self.date.values,
             month_texts(&self.month.values),
@@ -195,9 +178,7 @@ fn month_texts(months: &Values) -> Values {
 }
 
 fn territory_id(trend: &Trend) -> usize {
-    trend
-        .territory
-        .map_or(0, |territory| usize::from(territory.packed()))
+    trend.territory.map_or(0, |territory| usize::from(territory.packed()))
 }
 
 fn reason_id(trend: &Trend) -> usize {
@@ -214,29 +195,18 @@ fn encode_pages(rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
     let store_track_width = width(codes.store_track.len());
     let store_track = |row: &MonthRow<'_>| {
         let place = row.store_track.and_then(|text| {
-            codes
-                .store_track
-                .binary_search_by(|known| known.as_ref().cmp(text.as_bytes()))
-                .ok()
+            codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
         });
-        place
-            .and_then(|place| u32::try_from(place).ok())
-            .unwrap_or(NONE)
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
     };
     let trends = || rows.iter().map(|row| row.trend);
-    let isrc_codes = repeated(trends().map(|trend| trend.isrc.map(Isrc::packed)), |n| {
-        codes.isrc.code(n)
-    });
-    let upc_codes = repeated(trends().map(|trend| trend.upc.map(Upc::packed)), |n| {
-        codes.upc.code(n)
-    });
+    let isrc_codes =
+        repeated(trends().map(|trend| trend.isrc.map(Isrc::packed)), |n| codes.isrc.code(n));
+    let upc_codes =
+        repeated(trends().map(|trend| trend.upc.map(Upc::packed)), |n| codes.upc.code(n));
     let words =
         |encoder: &mut PageEncoder, codes: &WordCodes, nulls, id: &dyn Fn(&Trend) -> usize| {
-            encoder.of_codes(
-                trends().map(|trend| codes.code(id(trend))),
-                codes.width,
-                nulls,
-            )
+            encoder.of_codes(trends().map(|trend| codes.code(id(trend))), codes.width, nulls)
         };
     let encoder = &mut encoder;
     Ok(vec![
@@ -246,28 +216,16 @@ fn encode_pages(rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
             &codes.date,
             Never,
         )?,
-        number_page(
-            encoder,
-            rows.iter().map(|row| Some(month_number(row))),
-            &codes.month,
-            Never,
-        )?,
+        number_page(encoder, rows.iter().map(|row| Some(month_number(row))), &codes.month, Never)?,
         encoder.of_codes(isrc_codes, isrc_width, Allowed)?,
         encoder.of_codes(rows.iter().map(store_track), store_track_width, Allowed)?,
         encoder.of_codes(upc_codes, upc_width, Allowed)?,
         words(encoder, &codes.territory, Allowed, &territory_id)?,
         words(encoder, &codes.tier, Never, &|trend| trend.tier as usize)?,
         encoder.of_truths(trends().map(|trend| trend.offline), Allowed)?,
-        words(encoder, &codes.verdict, Never, &|trend| {
-            trend.verdict as usize
-        })?,
+        words(encoder, &codes.verdict, Never, &|trend| trend.verdict as usize)?,
         words(encoder, &codes.reason, Allowed, &reason_id)?,
-        number_page(
-            encoder,
-            trends().map(|trend| Some(trend.plays)),
-            &codes.plays,
-            Never,
-        )?,
+        number_page(encoder, trends().map(|trend| Some(trend.plays)), &codes.plays, Never)?,
         number_page(
             encoder,
             trends().map(|trend| trend.played_ms.get()),

@@ -116,8 +116,7 @@ impl Night<'_> {
             }
         }
         let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
-        self.progress
-            .begin("reading archived reports", wanted_days.len() as u64);
+        self.progress.begin("reading archived reports", wanted_days.len() as u64);
         let examiner = self.examiner(wanted_days.len());
         let read: Vec<(String, Days)> = wanted_days
             .par_iter()
@@ -173,10 +172,7 @@ impl Night<'_> {
                 continue;
             };
             let segments = wanted.reports.iter().filter_map(|key| {
-                Some((
-                    report_hash(&reports[key])?,
-                    fresh.get_mut(key)?.remove(day)?,
-                ))
+                Some((report_hash(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
             });
             tasks.push((
                 path,
@@ -245,24 +241,13 @@ impl Night<'_> {
                     None => drop(as_before.insert(*day)),
                 }
             }
-            if let Some(partition) = former
-                .partitions
-                .get(path)
-                .filter(|_| !as_before.is_empty())
-            {
-                let folder = self
-                    .places
-                    .snapshot(former.snapshot)
-                    .join("tables")
-                    .join(path);
+            if let Some(partition) = former.partitions.get(path).filter(|_| !as_before.is_empty()) {
+                let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
                 for file in &partition.files {
                     read_days(&folder.join(&file.name), &as_before, &mut read)?;
                 }
             }
-            days.extend(
-                read.into_iter()
-                    .map(|(day, trends)| (day, KeptTrends::Rows(trends))),
-            );
+            days.extend(read.into_iter().map(|(day, trends)| (day, KeptTrends::Rows(trends))));
             let provenance = self.provenance(wanted, reports);
             let files = build_month(
                 days,
@@ -278,10 +263,7 @@ impl Night<'_> {
 
     fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
         let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
-        Provenance {
-            inputs: inputs_hash(hashes),
-            policy: self.settings.policy_hash.clone(),
-        }
+        Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
     }
 }
 
@@ -290,10 +272,7 @@ fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
 }
 
 fn entry(wanted: &Wanted, files: Vec<crate::ledger::FileEntry>) -> PartitionEntry {
-    PartitionEntry {
-        fingerprint: wanted.fingerprint.clone(),
-        files,
-    }
+    PartitionEntry { fingerprint: wanted.fingerprint.clone(), files }
 }
 
 fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {

@@ -39,33 +39,18 @@ impl<'a> Early<'a> {
                     .or_insert_with(|| Some(key.clone()));
             }
         }
-        Self {
-            staged,
-            known,
-            claimed: Mutex::default(),
-            built: Mutex::default(),
-        }
+        Self { staged, known, claimed: Mutex::default(), built: Mutex::default() }
     }
 
     /// The dates that were built.
     pub(super) fn take(&self) -> EarlyDays {
-        self.built
-            .lock()
-            .map(|mut built| std::mem::take(&mut *built))
-            .unwrap_or_default()
+        self.built.lock().map(|mut built| std::mem::take(&mut *built)).unwrap_or_default()
     }
 
     /// Whether no other report is known to have this date.
     fn claim(&self, date: &(String, Day), key: &str) -> bool {
-        let is_free = self
-            .known
-            .get(date)
-            .is_none_or(|only| only.as_deref() == Some(key));
-        is_free
-            && self
-                .claimed
-                .lock()
-                .is_ok_and(|mut claimed| claimed.insert(date.clone()))
+        let is_free = self.known.get(date).is_none_or(|only| only.as_deref() == Some(key));
+        is_free && self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(date.clone()))
     }
 }
 

@@ -84,21 +84,14 @@ impl Night<'_> {
         early: Option<&Early<'_>>,
     ) -> Result<Examination, NightlyError> {
         let nothing = BTreeSet::new();
-        let wanted = if early.is_some() {
-            None
-        } else {
-            Some(&nothing)
-        };
+        let wanted = if early.is_some() { None } else { Some(&nothing) };
         let candidates = self.candidates(inbox, manifest, seen);
         let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
         self.note(|summary| {
             summary.n_known = n_known;
             summary.passed_over.clone_from(&inbox.passed_over);
         });
-        self.progress.begin(
-            "reading reports",
-            candidates.iter().map(|c| c.size_bytes).sum(),
-        );
+        self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
         let examiner = self.examiner(candidates.len());
         let examined: Vec<Examined> = candidates
             .par_iter()
@@ -113,11 +106,8 @@ impl Night<'_> {
             })
             .collect::<Result<_, NightlyError>>()?;
         let early_days = early.map(Early::take).unwrap_or_default();
-        let mut examination = Examination {
-            reports: manifest.reports.clone(),
-            early_days,
-            ..Examination::default()
-        };
+        let mut examination =
+            Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined) {
             match examined {
                 Examined::Growing => {
@@ -144,9 +134,7 @@ impl Night<'_> {
         let mut candidates = Vec::new();
         let mut read_again = BTreeSet::new();
         for file in &inbox.files {
-            let entry = seen
-                .report(file)
-                .and_then(|key| manifest.reports.get_key_value(key));
+            let entry = seen.report(file).and_then(|key| manifest.reports.get_key_value(key));
             let known = match entry {
                 // A file that moved within the inbox is another copy.
                 Some((_, report)) if !report.files.contains(&file.name) => None,
@@ -170,21 +158,11 @@ impl Night<'_> {
         }
         // A report that was taken in is read again from the archive, where its bytes cannot change.
         for (key, report) in &manifest.reports {
-            if let Some(name) = report
-                .archived
-                .as_ref()
-                .filter(|_| self.must_read_again(report))
-            {
+            if let Some(name) = report.archived.as_ref().filter(|_| self.must_read_again(report)) {
                 let path = archive_path(self.places, name);
                 let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-                candidates.push(Candidate {
-                    path,
-                    store,
-                    size_bytes,
-                    file: None,
-                    known,
-                });
+                candidates.push(Candidate { path, store, size_bytes, file: None, known });
             }
         }
         candidates
@@ -197,8 +175,7 @@ impl Night<'_> {
 
     /// Fingerprint of what reading a store's reports depends on.
     pub(super) fn reading(&self, store: &str) -> String {
-        self.settings
-            .reading_fingerprint(store, &self.key.fingerprint())
+        self.settings.reading_fingerprint(store, &self.key.fingerprint())
     }
 
     /// Enters what was found into the ledger.
@@ -213,9 +190,8 @@ impl Night<'_> {
         let store = candidate.store.unwrap_or(NO_STORE);
         let hash = hex::encode(report.hash);
         let key = ReportEntry::key(store, &hash);
-        if let Some(known) = candidate
-            .known
-            .filter(|known| candidate.file.is_none() && *known != key)
+        if let Some(known) =
+            candidate.known.filter(|known| candidate.file.is_none() && *known != key)
         {
             return Err(NightlyError::Warehouse(WarehouseError::Damaged {
                 path: candidate.path.clone(),
@@ -246,10 +222,7 @@ impl Night<'_> {
         Ok(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call; a struct would only rename them"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
     fn enter_new(
         &self,
         candidate: &Candidate<'_>,
@@ -267,10 +240,7 @@ impl Night<'_> {
             .and_then(|entry| entry.archived.clone())
             .unwrap_or_else(|| archive_name(&hash, report.packing));
         let dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
-        let day_rows = report
-            .day_rows
-            .iter()
-            .map(|(day, rows)| (day.to_string(), *rows));
+        let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
         let entry = ReportEntry {
             store: store.to_owned(),
             hash,
@@ -279,21 +249,10 @@ impl Night<'_> {
             files,
             archived: (!is_refused).then_some(archived),
             reading: self.reading(store),
-            state: if is_refused {
-                ReportState::Refused
-            } else {
-                ReportState::Active
-            },
-            reason: report
-                .refusal
-                .as_ref()
-                .map(|refusal| refusal.code.to_owned()),
+            state: if is_refused { ReportState::Refused } else { ReportState::Active },
+            reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
             counts: report.counts.map(Into::into),
-            days: if is_refused {
-                BTreeMap::new()
-            } else {
-                day_rows.collect()
-            },
+            days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };
@@ -302,9 +261,7 @@ impl Night<'_> {
         if let Some(name) = &entry.archived
             && candidate.file.is_some()
         {
-            examination
-                .to_archive
-                .push((candidate.path.clone(), name.clone()));
+            examination.to_archive.push((candidate.path.clone(), name.clone()));
         }
         let whole = report.refusal.map(|refusal| Complaint {
             row: None,
@@ -313,12 +270,8 @@ impl Night<'_> {
             detail: refusal.detail,
             raw: None,
         });
-        let complaints = whole
-            .into_iter()
-            .chain(report.bad_rows.into_iter().map(Into::into));
-        examination
-            .complaints
-            .insert(key.clone(), complaints.collect());
+        let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
+        examination.complaints.insert(key.clone(), complaints.collect());
         examination.fresh.insert(key.clone(), report.days);
         examination.reports.insert(key, entry);
     }
@@ -336,9 +289,7 @@ impl Night<'_> {
             None => {
                 summary.taken_in.push((file.clone(), counts.rows));
                 if counts.quarantined != 0 {
-                    summary
-                        .quarantined
-                        .push((file, counts.quarantined, counts.rows));
+                    summary.quarantined.push((file, counts.quarantined, counts.rows));
                 }
             }
         });
@@ -361,9 +312,8 @@ impl Night<'_> {
         for (key, complaints) in &examination.complaints {
             let path = self.complaints_path(&examination.reports[key]);
             let new = self.places.internal("staging/complaints");
-            let bytes = serde_json::to_vec(complaints)
-                .map_err(std::io::Error::other)
-                .at("write", &new)?;
+            let bytes =
+                serde_json::to_vec(complaints).map_err(std::io::Error::other).at("write", &new)?;
             crate::durable::write_new(&new, &bytes)?;
             crate::durable::rename(&new, &path)?;
         }
@@ -381,12 +331,7 @@ impl Night<'_> {
     }
 
     fn complaints_path(&self, report: &ReportEntry) -> PathBuf {
-        let name = format!(
-            "{}-{}-{}.json",
-            report.hash,
-            report.store_token(),
-            report.reading
-        );
+        let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
         self.places.internal("bad_rows").join(name)
     }
 }

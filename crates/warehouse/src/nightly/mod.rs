@@ -114,11 +114,7 @@ impl Night<'_> {
             key: &self.key,
             holder: &self.holder,
             segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
-            pace: if n_reports < rayon::current_num_threads() {
-                Pace::Beside
-            } else {
-                Pace::Alone
-            },
+            pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
             stages: &self.stages,
         }
     }

@@ -72,13 +72,8 @@ impl Night<'_> {
             wanted.is_stale = true;
             plan.reasons.push((path.clone(), reason.to_owned()));
         }
-        for path in manifest
-            .partitions
-            .keys()
-            .filter(|path| !plan.wanted.contains_key(*path))
-        {
-            plan.reasons
-                .push((path.clone(), "no report feeds it any more".to_owned()));
+        for path in manifest.partitions.keys().filter(|path| !plan.wanted.contains_key(*path)) {
+            plan.reasons.push((path.clone(), "no report feeds it any more".to_owned()));
         }
         plan
     }
@@ -97,15 +92,9 @@ impl Night<'_> {
             let path = format!("plays/store={store}/month={}/date={date}", &date[..7]);
             let reading = self.reading(store);
             let inputs: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-            let parts = [
-                &[self.settings.policy_hash.as_str(), &reading],
-                inputs.as_slice(),
-            ]
-            .concat();
-            let kind = Kind::Plays {
-                store: store.to_owned(),
-                day: Day(day.to_epoch_days()),
-            };
+            let parts =
+                [&[self.settings.policy_hash.as_str(), &reading], inputs.as_slice()].concat();
+            let kind = Kind::Plays { store: store.to_owned(), day: Day(day.to_epoch_days()) };
             plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
         }
     }
@@ -114,12 +103,7 @@ impl Night<'_> {
 impl Plan {
     fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
         let parts = [&[SCHEMA_VERSION, path.as_str()], parts].concat();
-        let wanted = Wanted {
-            kind,
-            fingerprint: fingerprint(&parts),
-            reports,
-            is_stale: false,
-        };
+        let wanted = Wanted { kind, fingerprint: fingerprint(&parts), reports, is_stale: false };
         self.wanted.insert(path, wanted);
     }
 }
@@ -129,9 +113,7 @@ fn want_trends(plan: &mut Plan) {
     let mut months: BTreeMap<(String, String), (Vec<String>, Vec<String>)> = BTreeMap::new();
     for wanted in plan.wanted.values() {
         if let Kind::Plays { store, day } = &wanted.kind {
-            let month = months
-                .entry((store.clone(), day.month().to_string()))
-                .or_default();
+            let month = months.entry((store.clone(), day.month().to_string())).or_default();
             month.0.push(wanted.fingerprint.clone());
             month.1.extend(wanted.reports.iter().cloned());
         }
@@ -148,10 +130,7 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
     for (key, report) in reports {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
         if report.state == ReportState::Refused || n_bad != 0 {
-            months
-                .entry((&report.store, report.first_month()))
-                .or_default()
-                .push(key);
+            months.entry((&report.store, report.first_month())).or_default().push(key);
         }
     }
     for ((store, month), keys) in months {
@@ -161,12 +140,7 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
             .map(|key| format!("{key} {} {}", reports[*key].file(), reports[*key].reading))
             .collect();
         let parts: Vec<&str> = entries.iter().map(String::as_str).collect();
-        plan.want(
-            path,
-            Kind::Quarantine,
-            &parts,
-            keys.into_iter().cloned().collect(),
-        );
+        plan.want(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
     }
 }
 
@@ -191,11 +165,7 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     for (key, report) in &manifest.reports {
         for (date, rows) in &report.days {
-            let path = format!(
-                "plays/store={}/month={}/date={date}",
-                report.store,
-                &date[..7]
-            );
+            let path = format!("plays/store={}/month={}/date={date}", report.store, &date[..7]);
             *expected.entry(path).or_default() += rows;
         }
         let counts = report.counts.unwrap_or_default();
@@ -207,10 +177,8 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             ));
         }
     }
-    for (path, partition) in manifest
-        .partitions
-        .iter()
-        .filter(|(path, _)| path.starts_with("plays/"))
+    for (path, partition) in
+        manifest.partitions.iter().filter(|(path, _)| path.starts_with("plays/"))
     {
         let rows = expected.remove(path).unwrap_or(0);
         if partition.rows() != rows {

@@ -37,7 +37,8 @@ pub(super) fn write_record(
     options: &NightlyOptions,
     summary: &Summary,
 ) -> Result<(), DiskError> {
-    let refused = summary.refused.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
+    let refused =
+        summary.refused.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
     let outcomes = summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| Outcome {
         verdict: verdict.as_str(),
         reason: reason.map(|reason| reason.as_str()),
@@ -60,7 +61,8 @@ pub(super) fn write_record(
     let name = format!("{}-{}.json", options.started.replace(':', ""), std::process::id());
     let path = places.internal("runs").join(&name);
     let new = places.internal("staging").join("run.json");
-    let bytes = serde_json::to_vec_pretty(&record).map_err(std::io::Error::other).at("write", &path)?;
+    let bytes =
+        serde_json::to_vec_pretty(&record).map_err(std::io::Error::other).at("write", &path)?;
     write_new(&new, &bytes)?;
     rename(&new, &path)
 }

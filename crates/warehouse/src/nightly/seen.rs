@@ -28,29 +28,21 @@ impl Seen {
     pub(super) fn write(&self, places: &Places) -> Result<(), DiskError> {
         let path = places.internal("seen.json");
         let new = places.internal("staging/seen.json");
-        let bytes = serde_json::to_vec(&self.files)
-            .map_err(std::io::Error::other)
-            .at("write", &new)?;
+        let bytes =
+            serde_json::to_vec(&self.files).map_err(std::io::Error::other).at("write", &new)?;
         write_new(&new, &bytes)?;
         rename(&new, &path)
     }
 
     /// The report that a file holds, if it has not changed since it was examined.
     pub(super) fn report(&self, file: &InboxFile) -> Option<&str> {
-        let seen = self
-            .files
-            .get(&file.name)
-            .filter(|seen| seen.is(file.state))?;
+        let seen = self.files.get(&file.name).filter(|seen| seen.is(file.state))?;
         Some(&seen.report)
     }
 
     pub(super) fn note(&mut self, file: &InboxFile, report: &str) {
         let (size_bytes, modified_ns) = (file.state.size_bytes, file.state.modified_ns);
-        let seen = SeenFile {
-            size_bytes,
-            modified_ns,
-            report: report.to_owned(),
-        };
+        let seen = SeenFile { size_bytes, modified_ns, report: report.to_owned() };
         self.files.insert(file.name.clone(), seen);
     }
 }

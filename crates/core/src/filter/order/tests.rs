@@ -27,14 +27,8 @@ const NAMESAKE_OF_0: u32 = 202;
 
 /// The policy as shipped, with all of rules 4 to 8 but one out of reach.
 fn only(rule: Reason) -> Policy {
-    let Policy {
-        impossible_volume,
-        impossible_time,
-        low_variety,
-        repeater,
-        short_cluster,
-        ..
-    } = testing::policy();
+    let Policy { impossible_volume, impossible_time, low_variety, repeater, short_cluster, .. } =
+        testing::policy();
     let mut policy = out_of_reach();
     match rule {
         Reason::ImpossibleVolume => policy.impossible_volume = impossible_volume,
@@ -59,11 +53,7 @@ fn out_of_reach() -> Policy {
 
 /// A minute of track 0 by listener 0, the nth millisecond after noon, on an exact clock.
 fn heard(n: u32) -> Play {
-    Play {
-        listened_at_ms: NOON + i64::from(n),
-        exact: 1,
-        ..testing::play(0)
-    }
+    Play { listened_at_ms: NOON + i64::from(n), exact: 1, ..testing::play(0) }
 }
 
 /// `n_rows` of these.
@@ -78,19 +68,12 @@ fn ledger(mut rows: Vec<Play>) -> Plays {
     }
     let names: Vec<String> = (0..RECORDING_A).map(|n| format!("t{n}")).collect();
     let mut tracks: Vec<(&str, &str)> = names.iter().map(|name| ("", name.as_str())).collect();
-    tracks.extend([
-        ("USABC1234567", "a"),
-        ("USABC1234567", "b"),
-        ("USABC1234568", "t0"),
-    ]);
+    tracks.extend([("USABC1234567", "a"), ("USABC1234567", "b"), ("USABC1234568", "t0")]);
     let n_reports = rows.last().map_or(0, |play| play.report + 1);
     Plays {
         rows,
         words: testing::words(&tracks, 3),
-        reports: (0..)
-            .take(usize::from(n_reports))
-            .map(|n| [n; 32])
-            .collect(),
+        reports: (0..).take(usize::from(n_reports)).map(|n| [n; 32]).collect(),
         marks: Vec::new(),
     }
 }
@@ -104,37 +87,19 @@ fn judged_by(rows: Vec<Play>, store: &StoreSettings, policy: &Policy) -> String 
     let outcome = |play: &Play| {
         let mark = plays.mark(play).copied();
         let verdict = policy.verdict(mark.map(|mark| mark.reason)).as_str();
-        mark.map_or(
-            verdict.to_owned(),
-            |Mark {
-                 reason,
-                 measured,
-                 threshold,
-             }| {
-                let reason = reason.as_str();
-                format!(
-                    "{verdict} {reason} {}/{}",
-                    number(measured),
-                    number(threshold)
-                )
-            },
-        )
+        mark.map_or(verdict.to_owned(), |Mark { reason, measured, threshold }| {
+            let reason = reason.as_str();
+            format!("{verdict} {reason} {}/{}", number(measured), number(threshold))
+        })
     };
     let name = |play: &Play| match plays.reports.len() {
         1 => play.row.to_string(),
         _ => format!("{}.{}", play.report, play.row),
     };
-    let runs = plays
-        .rows
-        .chunk_by(|a, b| outcome(a) == outcome(b) && a.report == b.report);
+    let runs = plays.rows.chunk_by(|a, b| outcome(a) == outcome(b) && a.report == b.report);
     let line = |run: &[Play]| match run {
         [one] => format!("{}: {}", name(one), outcome(one)),
-        _ => format!(
-            "{}-{}: {}",
-            name(&run[0]),
-            run[run.len() - 1].row,
-            outcome(&run[0])
-        ),
+        _ => format!("{}-{}: {}", name(&run[0]), run[run.len() - 1].row, outcome(&run[0])),
     };
     runs.map(line).collect::<Vec<_>>().join("\n")
 }
@@ -151,11 +116,7 @@ fn the_verdict_follows_from_the_reason_and_the_repeaters_action() {
         policy.repeater.action = action;
         policy.verdict(reason)
     };
-    for action in [
-        RepeaterAction::Hold,
-        RepeaterAction::Exclude,
-        RepeaterAction::Cap,
-    ] {
+    for action in [RepeaterAction::Hold, RepeaterAction::Exclude, RepeaterAction::Cap] {
         assert_eq!(verdict(None, action), Verdict::Counted);
         for reason in Reason::ALL {
             let held = match reason {
@@ -163,16 +124,8 @@ fn the_verdict_follows_from_the_reason_and_the_repeaters_action() {
                 Reason::Repeater => action == RepeaterAction::Hold,
                 _ => false,
             };
-            let expected = if held {
-                Verdict::Held
-            } else {
-                Verdict::Excluded
-            };
-            assert_eq!(
-                verdict(Some(reason), action),
-                expected,
-                "{reason:?} {action:?}"
-            );
+            let expected = if held { Verdict::Held } else { Verdict::Excluded };
+            assert_eq!(verdict(Some(reason), action), expected, "{reason:?} {action:?}");
         }
     }
 }
@@ -185,14 +138,8 @@ fn the_first_of_rules_1_to_3_wins_and_takes_the_row_from_those_that_follow() {
         exact: 1,
         ..testing::play(0)
     };
-    let short = Play {
-        played_ms: 29_999,
-        ..late
-    };
-    let unknown = Play {
-        played_ms: NONE,
-        ..late
-    };
+    let short = Play { played_ms: 29_999, ..late };
+    let unknown = Play { played_ms: NONE, ..late };
     let mut policy = out_of_reach();
     policy.repeater.plays_min = 1;
     let rows = vec![short, short, unknown, unknown, late, late, heard(0)];
@@ -209,12 +156,7 @@ fn the_first_of_rules_1_to_3_wins_and_takes_the_row_from_those_that_follow() {
 
 #[test]
 fn the_first_of_rules_4_to_8_wins() {
-    let day = || {
-        rows(6, |n| Play {
-            played_ms: 30_000,
-            ..heard(n)
-        })
-    };
+    let day = || rows(6, |n| Play { played_ms: 30_000, ..heard(n) });
     let mut policy = testing::policy();
     policy.impossible_volume.plays_max = 5;
     policy.impossible_time.played_ms_max = 179_999;
@@ -248,14 +190,8 @@ fn the_first_of_rules_4_to_8_wins() {
 fn a_measure_is_also_over_rows_that_an_earlier_rule_marked() {
     // 50 of 70 plays are short, all of them a repeater's.
     let day = |n| match n {
-        0..50 => Play {
-            played_ms: 30_000,
-            ..heard(n)
-        },
-        _ => Play {
-            track: 1 + n % 7,
-            ..heard(n)
-        },
+        0..50 => Play { played_ms: 30_000, ..heard(n) },
+        _ => Play { track: 1 + n % 7, ..heard(n) },
     };
     let policy = testing::policy();
     insta::assert_snapshot!(judged_by(rows(70, day), &testing::store(), &policy), @"
@@ -268,10 +204,7 @@ fn a_measure_is_also_over_rows_that_an_earlier_rule_marked() {
 fn what_a_cap_lets_through_is_judged_by_the_next_rule() {
     let mut policy = testing::policy();
     policy.repeater.action = RepeaterAction::Cap;
-    let day = rows(55, |n| Play {
-        played_ms: 30_000,
-        ..heard(n)
-    });
+    let day = rows(55, |n| Play { played_ms: 30_000, ..heard(n) });
     insta::assert_snapshot!(judged_by(day, &testing::store(), &policy), @"
     1-50: held short_cluster 10000/6000
     51-55: excluded repeater 55/50
@@ -284,14 +217,8 @@ fn rows_that_rules_1_to_3_marked_are_in_no_measure() {
     let mut day = rows(49, heard);
     day.extend([
         heard(48),
-        Play {
-            played_ms: 29_999,
-            ..heard(49)
-        },
-        Play {
-            played_ms: NONE,
-            ..heard(50)
-        },
+        Play { played_ms: 29_999, ..heard(49) },
+        Play { played_ms: NONE, ..heard(50) },
     ]);
     day.extend(rows(50, |n| Play {
         listened_at_ms: late + i64::from(n),
@@ -326,11 +253,7 @@ fn an_offline_batch_is_judged_by_listening_date() {
 #[test]
 fn a_day_begins_at_midnight_utc() {
     let midnight = NOON + MS_PER_DAY / 2;
-    let around = |n: i64| Play {
-        listened_at_ms: midnight + n,
-        exact: 1,
-        ..testing::play(0)
-    };
+    let around = |n: i64| Play { listened_at_ms: midnight + n, exact: 1, ..testing::play(0) };
     let mut policy = out_of_reach();
     policy.repeater.plays_min = 2;
     let rows = vec![around(-1), around(0), around(1)];
@@ -342,25 +265,11 @@ fn a_day_begins_at_midnight_utc() {
 
 #[test]
 fn rules_2_and_3_alone_judge_rows_without_a_listener() {
-    let nobody = |n| Play {
-        listener: NONE,
-        played_ms: 30_000,
-        ..heard(n)
-    };
+    let nobody = |n| Play { listener: NONE, played_ms: 30_000, ..heard(n) };
     let mut day = rows(3_000, |_| nobody(0));
-    day.push(Play {
-        played_ms: 29_999,
-        ..nobody(0)
-    });
-    day.push(Play {
-        played_ms: NONE,
-        ..nobody(0)
-    });
-    day.push(Play {
-        listened_at_ms: NOON - 31 * MS_PER_DAY,
-        offline: OFFLINE,
-        ..nobody(0)
-    });
+    day.push(Play { played_ms: 29_999, ..nobody(0) });
+    day.push(Play { played_ms: NONE, ..nobody(0) });
+    day.push(Play { listened_at_ms: NOON - 31 * MS_PER_DAY, offline: OFFLINE, ..nobody(0) });
     insta::assert_snapshot!(judged_by(day, &testing::store(), &testing::policy()), @"
     1-3000: counted
     3001: excluded too_short 29999/30000
@@ -372,10 +281,7 @@ fn rules_2_and_3_alone_judge_rows_without_a_listener() {
 #[test]
 fn rows_without_a_listener_add_nothing_to_anybodys_measure() {
     let mut day = rows(49, heard);
-    day.push(Play {
-        listener: NONE,
-        ..heard(49)
-    });
+    day.push(Play { listener: NONE, ..heard(49) });
     insta::assert_snapshot!(judged(day, Reason::Repeater), @"1-50: counted");
 }
 

@@ -99,35 +99,15 @@ impl Report {
         if let Some((_, play)) = self.plays.iter().find(|((_, of), _)| *of == row) {
             return play[field].clone();
         }
-        let bad_row = self
-            .bad_rows
-            .iter()
-            .find(|bad_row| bad_row.row == row)
-            .unwrap();
-        format!(
-            "{} {}",
-            bad_row.column.as_deref().unwrap_or("-"),
-            bad_row.defect.code()
-        )
+        let bad_row = self.bad_rows.iter().find(|bad_row| bad_row.row == row).unwrap();
+        format!("{} {}", bad_row.column.as_deref().unwrap_or("-"), bad_row.defect.code())
     }
 
     /// Each bad row: row, column, code, expected and found.
     fn refusals(&self) -> String {
-        let lines = self.bad_rows.iter().map(
-            |BadRow {
-                 row,
-                 column,
-                 defect,
-                 detail,
-                 ..
-             }| {
-                format!(
-                    "{row} {} {}: {detail}",
-                    column.as_deref().unwrap_or("-"),
-                    defect.code()
-                )
-            },
-        );
+        let lines = self.bad_rows.iter().map(|BadRow { row, column, defect, detail, .. }| {
+            format!("{row} {} {}: {detail}", column.as_deref().unwrap_or("-"), defect.code())
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 }
@@ -141,12 +121,7 @@ fn read_blocks(
     let aliases = [("UK", "GB"), ("Deutschland", "DE")].map(|(a, c)| (a.to_owned(), c.to_owned()));
     let territories = Territories::new(&aliases.into()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = Context {
-        store: &store,
-        territories: &territories,
-        key: &key,
-        wanted,
-    };
+    let context = Context { store: &store, territories: &territories, key: &key, wanted };
     let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
     let mut reader = StreamsReader::new(columns, context);
     let mut pieces = BTreeMap::<Day, Vec<Piece>>::new();
@@ -166,25 +141,11 @@ fn read_blocks(
     for (day, pieces) in pieces {
         let joined = join_pieces(pieces);
         assert!(joined.rows.is_sorted_by_key(|play| play.row));
-        plays.extend(
-            joined
-                .rows
-                .iter()
-                .map(|play| ((day, play.row), fields(day, play, &joined))),
-        );
+        plays.extend(joined.rows.iter().map(|play| ((day, play.row), fields(day, play, &joined))));
     }
     let reading = reader.finish();
-    let super::Reading {
-        counts,
-        bad_rows,
-        day_rows,
-    } = reading;
-    Report {
-        counts,
-        bad_rows,
-        day_rows,
-        plays,
-    }
+    let super::Reading { counts, bad_rows, day_rows } = reading;
+    Report { counts, bad_rows, day_rows, plays }
 }
 
 fn read_with(header: &[&str], text: &[u8]) -> Report {
@@ -196,17 +157,8 @@ fn read(lines: &[Vec<u8>]) -> Report {
 }
 
 fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
-    assert_eq!(
-        (play.track_ms, play.plays, play.mark, play.report),
-        (NONE, 1, 0, 0)
-    );
-    let Words {
-        tracks,
-        products,
-        sources,
-        devices,
-        ..
-    } = &plays.words;
+    assert_eq!((play.track_ms, play.plays, play.mark, play.report), (NONE, 1, 0, 0));
+    let Words { tracks, products, sources, devices, .. } = &plays.words;
     let track = &tracks[play.track as usize];
     let product = &products[usize::from(play.product)];
     let territory = Territory::from_packed(play.territory).map(Territory::to_text);
@@ -219,38 +171,20 @@ fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
     };
     Fields::from([
         ("date", day.to_string()),
-        (
-            "listened_at",
-            listened_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        ),
-        (
-            "clock",
-            if play.exact == 1 { "exact" } else { "rounded" }.to_owned(),
-        ),
-        (
-            "isrc",
-            or_null(track.isrc.map(|isrc| ascii(&isrc.to_text()))),
-        ),
+        ("listened_at", listened_at.to_rfc3339_opts(SecondsFormat::Millis, true)),
+        ("clock", if play.exact == 1 { "exact" } else { "rounded" }.to_owned()),
+        ("isrc", or_null(track.isrc.map(|isrc| ascii(&isrc.to_text())))),
         ("upc", or_null(track.upc.map(Upc::to_text))),
         ("store_track", or_null(track.store_track.as_deref())),
         ("listener", or_null(listener_id(play, plays))),
-        (
-            "territory",
-            or_null(territory.map(|letters| ascii(&letters))),
-        ),
+        ("territory", or_null(territory.map(|letters| ascii(&letters)))),
         ("tier", product.tier.as_str().to_owned()),
         ("tier_code", or_null(product.tier_code.as_deref())),
         ("use_type", product.use_type.to_string()),
         ("offline", or_null(offline)),
         ("played_ms", or_null(play.played_ms())),
-        (
-            "source",
-            or_null((play.source != NONE_SMALL).then(|| &sources[play.source as usize])),
-        ),
-        (
-            "device",
-            or_null((play.device != NONE_SMALL).then(|| &devices[play.device as usize])),
-        ),
+        ("source", or_null((play.source != NONE_SMALL).then(|| &sources[play.source as usize]))),
+        ("device", or_null((play.device != NONE_SMALL).then(|| &devices[play.device as usize]))),
     ])
 }
 
@@ -266,8 +200,5 @@ fn ascii(text: &[u8]) -> String {
 fn listener_id(play: &Play, plays: &Plays) -> Option<&'static str> {
     let listener = *plays.words.listeners.get(play.listener as usize)?;
     let hash = |id: &str| testing::key().hash("spotify", id.as_bytes());
-    ["anna", "bert", "cleo"]
-        .into_iter()
-        .find(|id| hash(id) == listener)
-        .or(Some("somebody"))
+    ["anna", "bert", "cleo"].into_iter().find(|id| hash(id) == listener).or(Some("somebody"))
 }

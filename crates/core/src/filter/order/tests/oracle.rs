@@ -32,11 +32,7 @@ pub(super) struct Row {
 
 impl Row {
     fn track(&self) -> (&str, &str) {
-        if self.isrc.is_empty() {
-            ("store track", self.store_track)
-        } else {
-            ("isrc", self.isrc)
-        }
+        if self.isrc.is_empty() { ("store track", self.store_track) } else { ("isrc", self.isrc) }
     }
 
     fn listening_date(&self) -> i64 {
@@ -64,16 +60,9 @@ pub(super) fn judge(rows: &[Row], store: &StoreSettings, policy: &Policy) -> Fou
             .or_else(|| offline_expired(row, policy));
         found.insert(row.name, mark);
     }
-    let through: Vec<&Row> = rows
-        .iter()
-        .filter(|row| found[&row.name].is_none())
-        .collect();
+    let through: Vec<&Row> = rows.iter().filter(|row| found[&row.name].is_none()).collect();
     for row in through.iter().filter(|row| row.listener.is_some()) {
-        let day: Vec<&Row> = through
-            .iter()
-            .copied()
-            .filter(|r| r.is_of_same_day(row))
-            .collect();
+        let day: Vec<&Row> = through.iter().copied().filter(|r| r.is_of_same_day(row)).collect();
         let mark = impossible(&day, policy)
             .or_else(|| low_variety(&day, policy))
             .or_else(|| repeater(row, &day, policy))
@@ -85,19 +74,12 @@ pub(super) fn judge(rows: &[Row], store: &StoreSettings, policy: &Policy) -> Fou
 
 fn mark(reason: Reason, measured: i64, threshold: impl Into<i64>) -> Mark {
     let (measured, threshold) = (Some(measured), Some(threshold.into()));
-    Mark {
-        reason,
-        measured,
-        threshold,
-    }
+    Mark { reason, measured, threshold }
 }
 
 fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
     row.listener?;
-    let group: Vec<&Row> = rows
-        .iter()
-        .filter(|other| other.is_same_play(row))
-        .collect();
+    let group: Vec<&Row> = rows.iter().filter(|other| other.is_same_play(row)).collect();
     let of_report = |report: u8| {
         let mut names: Vec<Name> = group.iter().map(|row| row.name).collect();
         names.retain(|name| name.0 == report);
@@ -121,22 +103,14 @@ fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
         return None;
     }
     let kept = i64::try_from(best.len()).unwrap();
-    Some(mark(
-        Reason::Duplicate,
-        i64::try_from(group.len()).unwrap(),
-        kept,
-    ))
+    Some(mark(Reason::Duplicate, i64::try_from(group.len()).unwrap(), kept))
 }
 
 fn too_short(row: &Row, store: &StoreSettings) -> Option<Mark> {
     let bound = store.minimum.played_ms;
     match row.played_ms {
         None if store.played_time.countable_only => None,
-        None => Some(Mark {
-            reason: Reason::DurationMissing,
-            measured: None,
-            threshold: None,
-        }),
+        None => Some(Mark { reason: Reason::DurationMissing, measured: None, threshold: None }),
         Some(played_ms) if played_ms < bound => {
             Some(mark(Reason::TooShort, played_ms.into(), bound))
         }
@@ -194,11 +168,7 @@ fn low_variety(day: &[&Row], policy: &Policy) -> Option<Mark> {
 
 fn repeater(row: &Row, day: &[&Row], policy: &Policy) -> Option<Mark> {
     let policy = &policy.repeater;
-    let mut repeats: Vec<&Row> = day
-        .iter()
-        .copied()
-        .filter(|r| r.track() == row.track())
-        .collect();
+    let mut repeats: Vec<&Row> = day.iter().copied().filter(|r| r.track() == row.track()).collect();
     let measured = plays(&repeats);
     if measured < i64::from(policy.plays_min) {
         return None;
@@ -221,10 +191,7 @@ fn short_cluster(day: &[&Row], policy: &Policy) -> Option<Mark> {
             continue;
         };
         let percent = u64::from(policy.complete_min_percent);
-        if row
-            .track_ms
-            .is_some_and(|ms| u64::from(played_ms) * 100 >= u64::from(ms) * percent)
-        {
+        if row.track_ms.is_some_and(|ms| u64::from(played_ms) * 100 >= u64::from(ms) * percent) {
             continue;
         }
         all += i64::from(row.plays);
@@ -245,9 +212,7 @@ pub(super) fn pieces(rows: &[Row], n_rows: usize) -> Vec<Piece> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| row.name);
     let reports = rows.chunk_by(|a, b| a.name.0 == b.name.0);
-    reports
-        .flat_map(|report| report.chunks(n_rows).map(piece))
-        .collect()
+    reports.flat_map(|report| report.chunks(n_rows).map(piece)).collect()
 }
 
 fn piece(rows: &[Row]) -> Piece {
@@ -255,11 +220,7 @@ fn piece(rows: &[Row]) -> Piece {
     let plays: Vec<Play> = rows.iter().map(|row| play(row, &mut words)).collect();
     // Chunks of a piece are cut anywhere.
     let chunks = plays.chunks(2).map(<[Play]>::to_vec).collect();
-    Piece {
-        report: [rows[0].name.0; 32],
-        rows: chunks,
-        words: Arc::new(words),
-    }
+    Piece { report: [rows[0].name.0; 32], rows: chunks, words: Arc::new(words) }
 }
 
 fn play(row: &Row, words: &mut Words) -> Play {

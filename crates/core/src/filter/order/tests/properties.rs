@@ -28,32 +28,22 @@ const TRACKS: [(&str, &str); 6] = [
 const DAYS_BACK: [i64; 6] = [0, 0, 0, 1, 2, 3];
 
 /// Around every bound that [`policies`] can set.
-const PLAYED_MS: [u32; 12] = [
-    0, 29_999, 30_000, 30_001, 31_000, 35_000, 35_999, 36_000, 60_000, 300_000, 450_000, 450_001,
-];
+const PLAYED_MS: [u32; 12] =
+    [0, 29_999, 30_000, 30_001, 31_000, 35_000, 35_999, 36_000, 60_000, 300_000, 450_000, 450_001];
 
 /// 95 % of the second is just under 30,000 ms, of the third just over.
 const TRACK_MS: [u32; 6] = [0, 31_578, 31_579, 36_000, 60_000, 400_000];
 
 /// Rows of three reports, many of them again what a row before them is.
 fn ledgers() -> impl Strategy<Value = Vec<Row>> {
-    let who_and_what = (
-        prop::option::weighted(0.95, 0_u8..3),
-        prop::sample::select(TRACKS.to_vec()),
-    );
-    let when = (
-        prop::sample::select(DAYS_BACK.to_vec()),
-        0_i64..4,
-        any::<bool>(),
-    );
+    let who_and_what =
+        (prop::option::weighted(0.95, 0_u8..3), prop::sample::select(TRACKS.to_vec()));
+    let when = (prop::sample::select(DAYS_BACK.to_vec()), 0_i64..4, any::<bool>());
     let lengths = (
         prop::option::weighted(0.9, prop::sample::select(PLAYED_MS.to_vec())),
         prop::option::weighted(0.4, prop::sample::select(TRACK_MS.to_vec())),
     );
-    let others = (
-        prop_oneof![4 => Just(1_u32), 1 => 2_u32..4],
-        prop::option::of(any::<bool>()),
-    );
+    let others = (prop_oneof![4 => Just(1_u32), 1 => 2_u32..4], prop::option::of(any::<bool>()));
     let row =
         (who_and_what, when, lengths, others).prop_map(|(who_and_what, when, lengths, others)| {
             let (listener, (isrc, store_track)) = who_and_what;
@@ -79,13 +69,8 @@ fn ledgers() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec((0_u8..3, row, again), 0..40).prop_map(|drawn| {
         let mut rows: Vec<Row> = Vec::new();
         for (n, (report, row, again)) in (1..).zip(drawn) {
-            let again = again
-                .filter(|_| !rows.is_empty())
-                .map(|place| place.get(&rows).clone());
-            rows.push(Row {
-                name: (report, n),
-                ..again.unwrap_or(row)
-            });
+            let again = again.filter(|_| !rows.is_empty()).map(|place| place.get(&rows).clone());
+            rows.push(Row { name: (report, n), ..again.unwrap_or(row) });
         }
         rows.sort_by_key(|row| row.name);
         rows
@@ -98,30 +83,14 @@ fn reachable(numbers: std::ops::Range<u32>) -> impl Strategy<Value = u32> {
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    let actions = [
-        RepeaterAction::Hold,
-        RepeaterAction::Exclude,
-        RepeaterAction::Cap,
-    ];
+    let actions = [RepeaterAction::Hold, RepeaterAction::Exclude, RepeaterAction::Cap];
     (
         0_u32..4,
         reachable(3..12),
-        prop_oneof![
-            30_000_u64..1_200_000,
-            Just(180_000),
-            Just(u64::MAX),
-            Just(u64::MAX)
-        ],
-        (
-            reachable(1..8),
-            0_u32..4,
-            prop::sample::select(vec![0, 30_000, 35_999, 60_000]),
-        ),
+        prop_oneof![30_000_u64..1_200_000, Just(180_000), Just(u64::MAX), Just(u64::MAX)],
+        (reachable(1..8), 0_u32..4, prop::sample::select(vec![0, 30_000, 35_999, 60_000])),
         (reachable(1..6), prop::sample::select(actions.to_vec())),
-        (
-            reachable(1..6),
-            prop::sample::select(vec![0, 3_333, 5_000, 6_000, 6_667, 10_000]),
-        ),
+        (reachable(1..6), prop::sample::select(vec![0, 3_333, 5_000, 6_000, 6_667, 10_000])),
         prop::sample::select(vec![0, 95, 100]),
     )
         .prop_map(
@@ -145,18 +114,15 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 fn stores() -> impl Strategy<Value = StoreSettings> {
     let at_bound = prop::sample::select(vec![AtBound::Counts, AtBound::TooShort]);
-    (
-        any::<bool>(),
-        at_bound,
-        prop::sample::select(vec![1, 60, 900, 86_400]),
-    )
-        .prop_map(|(countable_only, at_bound, rounded_to_s)| {
+    (any::<bool>(), at_bound, prop::sample::select(vec![1, 60, 900, 86_400])).prop_map(
+        |(countable_only, at_bound, rounded_to_s)| {
             let mut store = testing::store();
             store.played_time.countable_only = countable_only;
             store.minimum.at_bound = at_bound;
             store.clock.rounded_to_s = rounded_to_s;
             store
-        })
+        },
+    )
 }
 
 fn judged(pieces: Vec<Piece>, store: &StoreSettings, policy: &Policy) -> Plays {
@@ -167,29 +133,19 @@ fn judged(pieces: Vec<Piece>, store: &StoreSettings, policy: &Policy) -> Plays {
 
 fn found(plays: &Plays) -> Found {
     let name = |play: &Play| (plays.reports[usize::from(play.report)][0], play.row);
-    plays
-        .rows
-        .iter()
-        .map(|play| (name(play), plays.mark(play).copied()))
-        .collect()
+    plays.rows.iter().map(|play| (name(play), plays.mark(play).copied())).collect()
 }
 
 /// The pieces in the order of the shuffled priorities, those of each report in their own order.
 fn permuted(pieces: Vec<Piece>, priorities: &[u32]) -> Vec<Piece> {
-    let mut order: Vec<(u32, [u8; 32])> = priorities
-        .iter()
-        .copied()
-        .zip(pieces.iter().map(|piece| piece.report))
-        .collect();
+    let mut order: Vec<(u32, [u8; 32])> =
+        priorities.iter().copied().zip(pieces.iter().map(|piece| piece.report)).collect();
     order.sort_unstable();
     let mut queues = BTreeMap::<[u8; 32], Vec<Piece>>::new();
     for piece in pieces.into_iter().rev() {
         queues.entry(piece.report).or_default().push(piece);
     }
-    order
-        .iter()
-        .map(|(_, report)| queues.get_mut(report).unwrap().pop().unwrap())
-        .collect()
+    order.iter().map(|(_, report)| queues.get_mut(report).unwrap().pop().unwrap()).collect()
 }
 
 proptest! {
@@ -287,19 +243,13 @@ fn every_reason_is_found_in_the_ledgers_above() {
     let mut runner = TestRunner::deterministic();
     let mut n_rows = BTreeMap::<Option<Reason>, u32>::new();
     for _ in 0..300 {
-        let case = (ledgers(), stores(), policies())
-            .new_tree(&mut runner)
-            .unwrap()
-            .current();
+        let case = (ledgers(), stores(), policies()).new_tree(&mut runner).unwrap().current();
         let (rows, store, policy) = case;
         for mark in oracle::judge(&rows, &store, &policy).into_values() {
             *n_rows.entry(mark.map(|mark| mark.reason)).or_default() += 1;
         }
     }
     for reason in Reason::ALL.map(Some).into_iter().chain([None]) {
-        assert!(
-            100 <= n_rows.get(&reason).copied().unwrap_or(0),
-            "{reason:?}: {n_rows:?}"
-        );
+        assert!(100 <= n_rows.get(&reason).copied().unwrap_or(0), "{reason:?}: {n_rows:?}");
     }
 }

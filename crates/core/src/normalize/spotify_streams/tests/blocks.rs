@@ -11,25 +11,13 @@ fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
         cells.prop_map(move |cell| (column, cell.as_bytes()))
     };
     let changes = (
-        cell(
-            "day",
-            &["2026-09-01", "2026-09-01", "20260902", "2026-08-31", "x"],
-        ),
+        cell("day", &["2026-09-01", "2026-09-01", "20260902", "2026-08-31", "x"]),
         cell("track_id", &["t1", "t2", "t3", ""]),
-        cell(
-            "isrc",
-            &["USABC1234567", "usabc1234567", "GBAYE0601498", "x", ""],
-        ),
+        cell("isrc", &["USABC1234567", "usabc1234567", "GBAYE0601498", "x", ""]),
         cell("customer_id", &["anna", "bert", " bert ", "cleo", ""]),
         cell("country_code", &["DE", "UK", "ZZ", ""]),
-        cell(
-            "financial_product",
-            &["family", "new", "a product of a long name", ""],
-        ),
-        cell(
-            "stream_device",
-            &["phone", "tv", "a device of a long name", ""],
-        ),
+        cell("financial_product", &["family", "new", "a product of a long name", ""]),
+        cell("stream_device", &["phone", "tv", "a device of a long name", ""]),
         cell("stream_cached", &["true", "false", ""]),
     );
     let row = changes.prop_map(|(a, b, c, d, e, f, g, h)| line(&[a, b, c, d, e, f, g, h]));
@@ -79,18 +67,11 @@ fn plays_of_a_date_stay_in_order_however_many_there_are() {
         "stream_cached",
     ];
     let days = ["2026-09-01", "2026-09-02"];
-    let block = days
-        .map(|day| line_of(&header, &[("day", day.as_bytes())]))
-        .concat()
-        .repeat(33_000);
+    let block =
+        days.map(|day| line_of(&header, &[("day", day.as_bytes())])).concat().repeat(33_000);
     let territories = Territories::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = Context {
-        store: &store,
-        territories: &territories,
-        key: &key,
-        wanted: None,
-    };
+    let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
     let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
     let mut reader = StreamsReader::new(columns, context);
     reader.read_block(&block);
@@ -110,24 +91,15 @@ fn small_words_do_not_run_out_in_a_block_of_a_mebibyte() {
     let header = "day log_time track_id isrc customer_id country_code stream_length stream_cached offline_timestamp stream_device";
     let territories = Territories::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = Context {
-        store: &store,
-        territories: &territories,
-        key: &key,
-        wanted: None,
-    };
+    let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
     let columns = Columns::recognise(header.replace(' ', "\t").as_bytes()).unwrap();
     let mut reader = StreamsReader::new(columns, context);
-    let mut devices = (b'0'..=b'z')
-        .filter(u8::is_ascii_alphanumeric)
-        .flat_map(|a| {
-            let others = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric);
-            others.flat_map(move |b| {
-                (b'0'..=b'z')
-                    .filter(u8::is_ascii_alphanumeric)
-                    .map(move |c| [a, b, c])
-            })
-        });
+    let mut devices = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).flat_map(|a| {
+        let others = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric);
+        others.flat_map(move |b| {
+            (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).map(move |c| [a, b, c])
+        })
+    });
     let mut block = |n_rows: usize| {
         let mut block = Vec::new();
         for device in devices.by_ref().take(n_rows) {

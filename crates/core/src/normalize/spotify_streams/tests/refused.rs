@@ -48,61 +48,25 @@ fn what_is_wrong_with_a_cell_is_named() {
 
 #[test]
 fn one_of_isrc_and_store_track_is_enough() {
-    let report = read(&[
-        line(&[("track_id", b"")]),
-        line(&[("isrc", b"")]),
-        line(&[("isrc", b"x")]),
-    ]);
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 3,
-            bad_isrc: 1,
-            ..Counts::default()
-        }
-    );
+    let report =
+        read(&[line(&[("track_id", b"")]), line(&[("isrc", b"")]), line(&[("isrc", b"x")])]);
+    assert_eq!(report.counts, Counts { rows: 3, bad_isrc: 1, ..Counts::default() });
 }
 
 #[test]
 fn bytes_that_are_no_text_refuse_the_row_in_each_column_that_is_read() {
-    let mapped = HEADER
-        .iter()
-        .filter(|column| !["mobile", "postal_code"].contains(column));
+    let mapped = HEADER.iter().filter(|column| !["mobile", "postal_code"].contains(column));
     for &column in mapped {
         for (cell, defect, found) in [
-            (
-                &b"a\0b"[..],
-                "nul_byte: expected text without NUL bytes, found",
-                "`a\\x00b`",
-            ),
-            (
-                b"a\xffb",
-                "invalid_utf8: expected valid UTF-8, found",
-                "`a\\xffb`",
-            ),
-            (
-                b"\0\xff",
-                "nul_byte: expected text without NUL bytes, found",
-                "`\\x00\\xff`",
-            ),
-            (
-                b"\xff\0",
-                "invalid_utf8: expected valid UTF-8, found",
-                "`\\xff\\x00`",
-            ),
+            (&b"a\0b"[..], "nul_byte: expected text without NUL bytes, found", "`a\\x00b`"),
+            (b"a\xffb", "invalid_utf8: expected valid UTF-8, found", "`a\\xffb`"),
+            (b"\0\xff", "nul_byte: expected text without NUL bytes, found", "`\\x00\\xff`"),
+            (b"\xff\0", "invalid_utf8: expected valid UTF-8, found", "`\\xff\\x00`"),
         ] {
             let offline = [("stream_cached", &b"true"[..]), (column, cell)];
-            let changes = if column == "offline_timestamp" {
-                &offline[..]
-            } else {
-                &offline[1..]
-            };
+            let changes = if column == "offline_timestamp" { &offline[..] } else { &offline[1..] };
             // Twice: what was refused once must not be known the second time.
-            let found = if column == "customer_id" {
-                "it (not shown)"
-            } else {
-                found
-            };
+            let found = if column == "customer_id" { "it (not shown)" } else { found };
             let expected = format!("1 {column} {defect} {found}\n2 {column} {defect} {found}");
             assert_eq!(refusals(&[changes, changes]), expected);
         }
@@ -151,10 +115,7 @@ fn the_first_bad_cell_in_the_reports_column_order_is_named_as_the_report_writes_
     ");
     let header: Vec<String> = HEADER.iter().map(|column| column.to_uppercase()).collect();
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    assert_eq!(
-        read_with(&header, &line(bad)).field(1, "date"),
-        "DAY bad_date"
-    );
+    assert_eq!(read_with(&header, &line(bad)).field(1, "date"), "DAY bad_date");
 }
 
 #[test]
@@ -166,10 +127,7 @@ fn no_track_is_said_of_the_first_of_both_columns() {
         "track_id no_track"
     );
     header.reverse();
-    assert_eq!(
-        read_with(&header, &line_of(&header, neither)).field(1, "date"),
-        "isrc no_track"
-    );
+    assert_eq!(read_with(&header, &line_of(&header, neither)).field(1, "date"), "isrc no_track");
 }
 
 #[test]
@@ -177,27 +135,14 @@ fn a_line_with_another_number_of_cells_is_refused_whole() {
     let too_few = b"2026-09-01\t20260901T121500\n".to_vec();
     let mut too_many = line(&[]);
     too_many.splice(0..0, *b"x\t");
-    let report = read(&[
-        too_few.clone(),
-        line(&[]),
-        too_many,
-        b"\t\n".to_vec(),
-        b"x\n".to_vec(),
-    ]);
+    let report = read(&[too_few.clone(), line(&[]), too_many, b"\t\n".to_vec(), b"x\n".to_vec()]);
     insta::assert_snapshot!(report.refusals(), @"
     1 - column_count: expected 16 cells, found 2
     3 - column_count: expected 16 cells, found 17
     4 - column_count: expected 16 cells, found 2
     5 - column_count: expected 16 cells, found 1
     ");
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 5,
-            quarantined: 4,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts, Counts { rows: 5, quarantined: 4, ..Counts::default() });
 }
 
 #[test]
@@ -211,22 +156,10 @@ fn a_line_is_cut_only_if_it_is_the_last_and_lacks_both_cells_and_its_end() {
     assert_eq!(last(b"2026-09-01\t20260901T12"), Some(Defect::CutLine));
     assert_eq!(last(b"2"), Some(Defect::CutLine));
     assert_eq!(last(b"2\t3\n4"), Some(Defect::CutLine));
-    assert_eq!(
-        last(b"2026-09-01\t20260901T12\n"),
-        Some(Defect::ColumnCount)
-    );
-    assert_eq!(
-        last(b"2026-09-01\t20260901T12\r\n"),
-        Some(Defect::ColumnCount)
-    );
-    assert_eq!(
-        last(&[without_end, b"\tx"].concat()),
-        Some(Defect::ColumnCount)
-    );
-    assert_eq!(
-        last(&[b"2\n", without_end].concat()),
-        Some(Defect::ColumnCount)
-    );
+    assert_eq!(last(b"2026-09-01\t20260901T12\n"), Some(Defect::ColumnCount));
+    assert_eq!(last(b"2026-09-01\t20260901T12\r\n"), Some(Defect::ColumnCount));
+    assert_eq!(last(&[without_end, b"\tx"].concat()), Some(Defect::ColumnCount));
+    assert_eq!(last(&[b"2\n", without_end].concat()), Some(Defect::ColumnCount));
     assert_eq!(last(without_end), None);
     assert_eq!(last(b"  "), None);
 }
@@ -234,11 +167,7 @@ fn a_line_is_cut_only_if_it_is_the_last_and_lacks_both_cells_and_its_end() {
 #[test]
 fn a_cut_line_is_told_from_others_in_the_last_block_only() {
     let whole = line(&[]);
-    let report = read_blocks(
-        &HEADER,
-        &[(b"1\n", false), (&whole, true), (b"1\t2", false)],
-        None,
-    );
+    let report = read_blocks(&HEADER, &[(b"1\n", false), (&whole, true), (b"1\t2", false)], None);
     insta::assert_snapshot!(report.refusals(), @"
     1 - column_count: expected 16 cells, found 1
     3 - cut_line: expected 16 cells, found 2
@@ -248,19 +177,12 @@ fn a_cut_line_is_told_from_others_in_the_last_block_only() {
 #[test]
 fn the_raw_line_is_kept_with_its_listener_masked_and_what_is_no_text_escaped() {
     let report = read(&[
-        line(&[
-            ("day", b"x"),
-            ("customer_id", b" secret "),
-            ("postal_code", b"\xff"),
-        ]),
+        line(&[("day", b"x"), ("customer_id", b" secret "), ("postal_code", b"\xff")]),
         line(&[("customer_id", b"secret\0")]),
         line(&[("day", b""), ("customer_id", b" ")]),
     ]);
-    let raw: Vec<_> = report
-        .bad_rows
-        .iter()
-        .map(|bad_row| bad_row.raw.replace('\t', "|"))
-        .collect();
+    let raw: Vec<_> =
+        report.bad_rows.iter().map(|bad_row| bad_row.raw.replace('\t', "|")).collect();
     insta::assert_snapshot!(raw.join("\n"), @r"
     x|20260901T121500|-|t1|USABC1234567|036000291452|<listener>|\xff|premium|DE|family||31.5|false|playlist|phone
     2026-09-01|20260901T121500|-|t1|USABC1234567|036000291452|<listener>|-|premium|DE|family||31.5|false|playlist|phone
@@ -270,15 +192,8 @@ fn the_raw_line_is_kept_with_its_listener_masked_and_what_is_no_text_escaped() {
 
 #[test]
 fn of_a_long_line_the_first_4_kib_are_kept() {
-    let report = read(&[
-        line(&[("day", b""), ("mobile", &[b'm'; 5_000])]),
-        vec![b'x'; 5_000],
-    ]);
-    let lengths: Vec<_> = report
-        .bad_rows
-        .iter()
-        .map(|bad_row| bad_row.raw.len())
-        .collect();
+    let report = read(&[line(&[("day", b""), ("mobile", &[b'm'; 5_000])]), vec![b'x'; 5_000]]);
+    let lengths: Vec<_> = report.bad_rows.iter().map(|bad_row| bad_row.raw.len()).collect();
     assert_eq!(lengths[0], RAW_BYTES_MAX);
     // Alone in its line, a cell may be the listener's.
     assert_eq!(report.bad_rows[1].raw, "<listener>");

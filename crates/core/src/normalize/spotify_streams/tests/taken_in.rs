@@ -4,14 +4,10 @@ use super::*;
 
 /// What becomes of a column's cells: the field of the play, or column and code of the refusal.
 fn cells(column: &str, field: &str, cells: &[&str]) -> String {
-    let lines: Vec<_> = cells
-        .iter()
-        .map(|cell| line(&[(column, cell.as_bytes())]))
-        .collect();
+    let lines: Vec<_> = cells.iter().map(|cell| line(&[(column, cell.as_bytes())])).collect();
     let report = read(&lines);
-    let shown = (1..)
-        .zip(cells)
-        .map(|(row, cell)| format!("[{cell}] {}", report.field(row, field)));
+    let shown =
+        (1..).zip(cells).map(|(row, cell)| format!("[{cell}] {}", report.field(row, field)));
     shown.collect::<Vec<_>>().join("\n")
 }
 
@@ -19,10 +15,7 @@ fn cells(column: &str, field: &str, cells: &[&str]) -> String {
 fn each_column_becomes_the_field_that_is_meant_for_it() {
     let report = read(&[line(&[])]);
     let fields = &report.plays[&(Day::from_calendar(2026, 9, 1).unwrap(), 1)];
-    let lines: Vec<_> = fields
-        .iter()
-        .map(|(field, value)| format!("{field} {value}"))
-        .collect();
+    let lines: Vec<_> = fields.iter().map(|(field, value)| format!("{field} {value}")).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
     clock rounded
     date 2026-09-01
@@ -40,17 +33,8 @@ fn each_column_becomes_the_field_that_is_meant_for_it() {
     upc 036000291452
     use_type stream
     ");
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 1,
-            ..Counts::default()
-        }
-    );
-    assert_eq!(
-        (report.bad_rows.len(), report.day_rows.values().sum::<u64>()),
-        (0, 1)
-    );
+    assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() });
+    assert_eq!((report.bad_rows.len(), report.day_rows.values().sum::<u64>()), (0, 1));
 }
 
 #[test]
@@ -84,14 +68,7 @@ fn empty_cells_are_null() {
         ] {
             let report = read(&[line(&[(column, empty.as_bytes())])]);
             assert_eq!(report.field(1, field), "null", "{column}");
-            assert_eq!(
-                report.counts,
-                Counts {
-                    rows: 1,
-                    ..Counts::default()
-                },
-                "{column}"
-            );
+            assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() }, "{column}");
         }
     }
 }
@@ -110,28 +87,16 @@ fn cells_are_trimmed() {
         ("stream_source", "source", " search ", "search"),
         ("stream_device", "device", " tv ", "tv"),
         ("access", "tier_code", " free ", "family|free"),
-        (
-            "financial_product",
-            "tier_code",
-            " family ",
-            "family|premium",
-        ),
+        ("financial_product", "tier_code", " family ", "family|premium"),
     ] {
-        assert_eq!(
-            read(&[line(&[(column, cell.as_bytes())])]).field(1, field),
-            value,
-            "{column}"
-        );
+        assert_eq!(read(&[line(&[(column, cell.as_bytes())])]).field(1, field), value, "{column}");
     }
 }
 
 #[test]
 fn an_offline_plays_stamp_is_its_exact_time_in_any_form() {
     let row = |cached: &str, stamp: &str| {
-        line(&[
-            ("stream_cached", cached.as_bytes()),
-            ("offline_timestamp", stamp.as_bytes()),
-        ])
+        line(&[("stream_cached", cached.as_bytes()), ("offline_timestamp", stamp.as_bytes())])
     };
     let lines = [
         row("true", "2026-08-28T17:03:22Z"),
@@ -147,13 +112,7 @@ fn an_offline_plays_stamp_is_its_exact_time_in_any_form() {
     ];
     let report = read(&lines);
     let shown: Vec<_> = (1..=10)
-        .map(|row| {
-            format!(
-                "{} {}",
-                report.field(row, "listened_at"),
-                report.field(row, "clock")
-            )
-        })
+        .map(|row| format!("{} {}", report.field(row, "listened_at"), report.field(row, "clock")))
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @"
     2026-08-28T17:03:22.000Z exact
@@ -179,11 +138,7 @@ fn the_clock_is_not_read_where_an_exact_stamp_is_used() {
         ];
         assert_eq!(read(&[line(exact)]).field(1, "clock"), "exact");
         let rounded = [exact[0], ("offline_timestamp", b"0"), exact[2]];
-        assert!(
-            read(&[line(&rounded)])
-                .field(1, "clock")
-                .starts_with("log_time ")
-        );
+        assert!(read(&[line(&rounded)]).field(1, "clock").starts_with("log_time "));
     }
 }
 
@@ -194,15 +149,8 @@ fn the_stamp_is_not_read_where_the_play_is_not_offline() {
             let changes: &Changes<'_> = &[("stream_cached", cached), ("offline_timestamp", stamp)];
             assert_eq!(read(&[line(changes)]).field(1, "clock"), "rounded");
         }
-        let offline = [
-            ("stream_cached", &b"true"[..]),
-            ("offline_timestamp", stamp),
-        ];
-        assert!(
-            read(&[line(&offline)])
-                .field(1, "clock")
-                .starts_with("offline_timestamp ")
-        );
+        let offline = [("stream_cached", &b"true"[..]), ("offline_timestamp", stamp)];
+        assert!(read(&[line(&offline)]).field(1, "clock").starts_with("offline_timestamp "));
     }
 }
 
@@ -217,20 +165,11 @@ fn the_tier_is_the_products_or_without_one_that_of_the_access() {
         ("", ""),
     ];
     let lines = rows.map(|(product, access)| {
-        line(&[
-            ("financial_product", product.as_bytes()),
-            ("access", access.as_bytes()),
-        ])
+        line(&[("financial_product", product.as_bytes()), ("access", access.as_bytes())])
     });
     let report = read(&lines);
     let shown: Vec<_> = (1..=6)
-        .map(|row| {
-            format!(
-                "{} {}",
-                report.field(row, "tier"),
-                report.field(row, "tier_code")
-            )
-        })
+        .map(|row| format!("{} {}", report.field(row, "tier"), report.field(row, "tier_code")))
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @"
     family family|free
@@ -240,14 +179,7 @@ fn the_tier_is_the_products_or_without_one_that_of_the_access() {
     unmapped new
     unknown null
     ");
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 6,
-            unmapped_tier: 2,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts, Counts { rows: 6, unmapped_tier: 2, ..Counts::default() });
 }
 
 #[test]
@@ -274,14 +206,8 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
     ");
     let wrong: &Changes<'_> = &[("isrc", b"x"), ("upc", b"1"), ("country_code", b"ZZ")];
     let alias: &Changes<'_> = &[("country_code", b"UK"), ("financial_product", b"new")];
-    let report = read(&[
-        line(wrong),
-        line(alias),
-        line(wrong),
-        line(&[]),
-        line(alias),
-        line(alias),
-    ]);
+    let report =
+        read(&[line(wrong), line(alias), line(wrong), line(&[]), line(alias), line(alias)]);
     assert_eq!(
         report.counts,
         Counts {
@@ -299,73 +225,32 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
 #[test]
 fn wrong_identifiers_of_refused_rows_are_not_counted() {
     let refused = [
-        line(&[
-            ("isrc", b"x"),
-            ("country_code", b"ZZ"),
-            ("upc", b"1"),
-            ("day", b""),
-        ]),
-        line(&[
-            ("country_code", b"UK"),
-            ("financial_product", b"new"),
-            ("stream_device", b"\xff"),
-        ]),
-        line(&[
-            ("country_code", b"ZZ"),
-            ("isrc", b"x"),
-            ("upc", b"1"),
-            ("track_id", b""),
-        ]),
+        line(&[("isrc", b"x"), ("country_code", b"ZZ"), ("upc", b"1"), ("day", b"")]),
+        line(&[("country_code", b"UK"), ("financial_product", b"new"), ("stream_device", b"\xff")]),
+        line(&[("country_code", b"ZZ"), ("isrc", b"x"), ("upc", b"1"), ("track_id", b"")]),
         line(&[("country_code", b"\xff"), ("isrc", b"x"), ("upc", b"1")]),
     ];
     let report = read(&refused);
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 4,
-            quarantined: 4,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts, Counts { rows: 4, quarantined: 4, ..Counts::default() });
     assert_eq!(report.day_rows, BTreeMap::new());
 }
 
 #[test]
 fn unmapped_columns_are_not_looked_at() {
     let report = read(&[line(&[("mobile", b"\xff\0"), ("postal_code", b"\0\xff")])]);
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() });
 }
 
 #[test]
 fn a_listener_is_one_whatever_spaces_are_around_him() {
-    let text = [
-        line(&[("customer_id", b" anna ")]),
-        line(&[]),
-        line(&[("customer_id", b"Anna")]),
-    ];
+    let text = [line(&[("customer_id", b" anna ")]), line(&[]), line(&[("customer_id", b"Anna")])];
     let report = read(&text);
-    assert_eq!(
-        [1, 2, 3].map(|row| report.field(row, "listener")),
-        ["anna", "anna", "somebody"]
-    );
+    assert_eq!([1, 2, 3].map(|row| report.field(row, "listener")), ["anna", "anna", "somebody"]);
 }
 
 #[test]
 fn dates_of_plays_may_come_and_go_in_any_form() {
-    let days = [
-        "2026-09-01",
-        "20260902",
-        "2026-09-01",
-        "2026-09-02",
-        "2026-09-03",
-        "2026-09-0x",
-    ];
+    let days = ["2026-09-01", "20260902", "2026-09-01", "2026-09-02", "2026-09-03", "2026-09-0x"];
     let lines = days.map(|day| line(&[("day", day.as_bytes())]));
     let report = read(&lines);
     let shown: Vec<_> = (1..=6).map(|row| report.field(row, "date")).collect();
@@ -384,67 +269,30 @@ fn dates_of_plays_may_come_and_go_in_any_form() {
 #[test]
 fn plays_of_other_dates_than_the_wanted_are_counted_but_not_kept() {
     let days = ["2026-09-01", "2026-09-02", "2026-09-01", "2026-09-03"];
-    let text = days
-        .map(|day| line(&[("day", day.as_bytes()), ("isrc", b"x")]))
-        .concat();
+    let text = days.map(|day| line(&[("day", day.as_bytes()), ("isrc", b"x")])).concat();
     let day = |day| Day::from_calendar(2026, 9, day).unwrap();
     let wanted = BTreeSet::from([day(2), day(9)]);
     let report = read_blocks(&HEADER, &[(&text, false)], Some(&wanted));
-    assert_eq!(
-        report.plays.keys().copied().collect::<Vec<_>>(),
-        [(day(2), 2)]
-    );
-    assert_eq!(
-        report.day_rows,
-        BTreeMap::from([(day(1), 2), (day(2), 1), (day(3), 1)])
-    );
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 4,
-            bad_isrc: 4,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.plays.keys().copied().collect::<Vec<_>>(), [(day(2), 2)]);
+    assert_eq!(report.day_rows, BTreeMap::from([(day(1), 2), (day(2), 1), (day(3), 1)]));
+    assert_eq!(report.counts, Counts { rows: 4, bad_isrc: 4, ..Counts::default() });
 }
 
 #[test]
 fn blank_lines_are_counted_but_are_no_rows() {
-    let text = [
-        b"\n".to_vec(),
-        line(&[]),
-        b" \r\n\n".to_vec(),
-        line(&[("day", b"")]),
-        b"  ".to_vec(),
-    ];
+    let text =
+        [b"\n".to_vec(), line(&[]), b" \r\n\n".to_vec(), line(&[("day", b"")]), b"  ".to_vec()];
     let report = read(&text);
-    assert_eq!(
-        report.counts,
-        Counts {
-            rows: 2,
-            quarantined: 1,
-            ..Counts::default()
-        }
-    );
-    assert_eq!(
-        report.plays.keys().map(|(_, row)| *row).collect::<Vec<_>>(),
-        [2]
-    );
+    assert_eq!(report.counts, Counts { rows: 2, quarantined: 1, ..Counts::default() });
+    assert_eq!(report.plays.keys().map(|(_, row)| *row).collect::<Vec<_>>(), [2]);
     insta::assert_snapshot!(report.refusals(), @"5 day missing: expected a value, found an empty cell");
 }
 
 #[test]
 fn lines_may_end_as_on_windows_and_the_last_not_at_all() {
-    let lines = [
-        line(&[]),
-        line(&[("day", b"")]),
-        line(&[("stream_device", b"tv")]),
-    ];
+    let lines = [line(&[]), line(&[("day", b"")]), line(&[("stream_device", b"tv")])];
     let unix = lines.concat();
-    let windows = String::from_utf8(unix.clone())
-        .unwrap()
-        .replace('\n', "\r\n")
-        .into_bytes();
+    let windows = String::from_utf8(unix.clone()).unwrap().replace('\n', "\r\n").into_bytes();
     let expected = read_with(&HEADER, &unix);
     assert_eq!(read_with(&HEADER, &windows), expected);
     assert_eq!(read_with(&HEADER, &unix[..unix.len() - 1]), expected);

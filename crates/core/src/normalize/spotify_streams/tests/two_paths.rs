@@ -107,10 +107,7 @@ const NO_TEXT: [Cell; 4] = [
 /// A column's cells that can be taken in, and those that cannot.
 fn cells_of(column: &str) -> (Vec<Cell>, Vec<Cell>) {
     let cells = CELLS.lines().filter_map(|line| {
-        let (cell, says) = line
-            .strip_prefix(column)?
-            .strip_prefix('|')?
-            .split_once('|')?;
+        let (cell, says) = line.strip_prefix(column)?.strip_prefix('|')?.split_once('|')?;
         let says = match says.split_at(says.len().min(1)) {
             ("", _) => Nothing,
             ("=", value) => Value(value),
@@ -136,11 +133,7 @@ fn rows() -> impl Strategy<Value = Vec<Cells>> {
     let cell = |column: &'static str| {
         let (good, bad) = cells_of(column);
         let good = prop::sample::select(good).boxed();
-        let bad = if bad.is_empty() {
-            good.clone()
-        } else {
-            prop::sample::select(bad).boxed()
-        };
+        let bad = if bad.is_empty() { good.clone() } else { prop::sample::select(bad).boxed() };
         prop_oneof![19 => good, 1 => bad].prop_map(move |cell| (column, cell))
     };
     let row = HEADER.map(|column| cell(column).boxed()).to_vec();
@@ -153,11 +146,7 @@ type Reading = Result<Fields, (String, &'static str)>;
 fn plain_reading(header: &[&'static str], cells: &Cells) -> Reading {
     let says = |column: &str| cells[column].1;
     let is_offline = says("stream_cached") == Value("true");
-    let stamp = if is_offline {
-        says("offline_timestamp")
-    } else {
-        Nothing
-    };
+    let stamp = if is_offline { says("offline_timestamp") } else { Nothing };
     for column in header {
         let is_read = match *column {
             "offline_timestamp" => is_offline,
@@ -173,9 +162,7 @@ fn plain_reading(header: &[&'static str], cells: &Cells) -> Reading {
         _ => "null",
     };
     if value("isrc") == "null" && value("track_id") == "null" {
-        let first = header
-            .iter()
-            .find(|column| ["isrc", "track_id"].contains(column));
+        let first = header.iter().find(|column| ["isrc", "track_id"].contains(column));
         return Err(((*first.unwrap()).to_owned(), "no_track"));
     }
     let (listened_at, clock) = match stamp {
@@ -219,9 +206,8 @@ fn plain_tier(product: &str, access: &str) -> (String, String) {
 fn plain_counts(readings: &[(&Cells, Reading)]) -> Counts {
     let taken_in = || readings.iter().filter(|(_, reading)| reading.is_ok());
     let n_rows = |is_counted: &dyn Fn(&Cells, &Fields) -> bool| {
-        taken_in()
-            .filter(|(cells, reading)| is_counted(cells, reading.as_ref().unwrap()))
-            .count() as u64
+        taken_in().filter(|(cells, reading)| is_counted(cells, reading.as_ref().unwrap())).count()
+            as u64
     };
     Counts {
         rows: readings.len() as u64,
