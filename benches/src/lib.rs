@@ -34,6 +34,9 @@ pub struct Day {
 
 impl Day {
     /// A day of so many plays.
+    ///
+    /// # Panics
+    /// If the project's own settings cannot be read.
     #[must_use]
     pub fn generate(plays: u64) -> Self {
         let first_day = NaiveDate::from_ymd_opt(2026, 9, 1).expect("a date");

@@ -87,12 +87,12 @@ pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
     let mut text = String::new();
     for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
         let header: Vec<String> = sheet.header.iter().map(|name| csv_cell(&key(name))).collect();
-        text.push_str(&format!("table,{}\n", header.join(",")));
+        text += &format!("table,{}\n", header.join(","));
         for row in &sheet.rows {
             let cells = row.iter().zip(&sheet.numbers).map(|(cell, is_number)| {
                 if *is_number { cell.replace(',', "") } else { csv_cell(cell) }
             });
-            text.push_str(&format!("{},{}\n", sheet.name, cells.collect::<Vec<_>>().join(",")));
+            text += &format!("{},{}\n", sheet.name, cells.collect::<Vec<_>>().join(","));
         }
     }
     text

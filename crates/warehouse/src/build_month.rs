@@ -319,7 +319,7 @@ fn read_batch(
     wanted: Option<&BTreeSet<Day>>,
     days: &mut BTreeMap<Day, DayTrends>,
 ) -> Option<()> {
-    let texts = |name| Some(batch.column_by_name(name)?.as_string_opt::<i32>()?);
+    let texts = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
     let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
     let dates = batch.column_by_name("date")?.as_primitive_opt::<Date32Type>()?;
     let (months, isrcs, store_tracks) =
@@ -392,7 +392,7 @@ mod tests {
             plan_row_groups(&[small, 1, small, small, 3]),
             [vec![(0, 0..small), (1, 0..1)], vec![(2, 0..small), (3, 0..small)], vec![(4, 0..3)]]
         );
-        assert_eq!(plan_row_groups(&[0, 0]), [const { Vec::new() }; 0]);
+        assert!(plan_row_groups(&[0, 0]).is_empty());
     }
 
     #[test]

@@ -183,8 +183,7 @@ impl Warehouse {
             make_folder(&places.internal(name))?;
         }
         let lock = take_lock(&places, owner)?;
-        remove_tree(&places.internal("staging"))?;
-        make_folder(&places.internal("staging"))?;
+        clear_staging(&places)?;
         sync(&places.internal(""))?;
         sync(root)?;
         let newest = places.snapshots()?.last().copied();
@@ -201,6 +200,14 @@ impl Warehouse {
             None => Manifest::default(),
         };
         Ok(Self { places, manifest, _lock: lock })
+    }
+
+    /// Removes what a run left unfinished.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn clear_staging(&self) -> Result<(), DiskError> {
+        clear_staging(&self.places)
     }
 
     /// The listener key: from a file of 32 bytes if one is given, else the warehouse's own, which is
@@ -229,6 +236,12 @@ impl Warehouse {
         }
         read_key(&path)
     }
+}
+
+fn clear_staging(places: &Places) -> Result<(), DiskError> {
+    let staging = places.internal("staging");
+    remove_tree(&staging)?;
+    make_folder(&staging)
 }
 
 /// Reads a key file.

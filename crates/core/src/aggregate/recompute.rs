@@ -20,7 +20,6 @@ pub const GRAIN: [&str; 10] = [
 const SUMS: [&str; 3] = ["plays", "played_ms", "listeners"];
 
 /// Adds `listened_day` (days since 1970, floor) to plays with a `listened_at`.
-#[must_use]
 pub fn with_listened_day(plays: LazyFrame) -> LazyFrame {
     const MS_PER_DAY: i64 = 86_400_000;
     let ms = || col("listened_at").cast(DataType::Int64);
@@ -32,7 +31,6 @@ pub fn with_listened_day(plays: LazyFrame) -> LazyFrame {
 /// Sums plays by the grain. `months` says for each `listened_day` its `listened_month`, a row a day.
 ///
 /// `played_ms` and `listeners` are null where no row of a group knows any.
-#[must_use]
 pub fn recompute_trends(plays: LazyFrame, months: LazyFrame) -> LazyFrame {
     let day = || [col("listened_day")];
     let mut join = JoinArgs::new(JoinType::Inner);
@@ -58,7 +56,9 @@ pub fn recompute_trends(plays: LazyFrame, months: LazyFrame) -> LazyFrame {
 }
 
 /// Groups in which two tables of trends differ: a group that only one has, or other sums.
-#[must_use]
+///
+/// # Errors
+/// If the two plans cannot be put together.
 pub fn differing_groups(one: LazyFrame, other: LazyFrame) -> PolarsResult<LazyFrame> {
     // Each side's sums count with opposite signs; nulls become -1, which no sum is.
     let signed = |frame: LazyFrame, sign: i64| {

@@ -220,7 +220,8 @@ impl Outcomes {
         let month = u32::try_from(key >> (UPC_BITS + 26)).unwrap_or_default();
         let territory = u16::try_from(part(10, 16)).unwrap_or_default();
         let (verdict, reason) = self.by_rank[small(0, 4)];
-        let listener = |summand: &Summand| (summand.key & u128::from(NONE)) as u32;
+        let listener =
+            |summand: &Summand| u32::try_from(summand.key & u128::from(NONE)).unwrap_or(NONE);
         let n_listeners = group
             .chunk_by(|a, b| listener(a) == listener(b))
             .filter(|same| listener(&same[0]) != NONE)

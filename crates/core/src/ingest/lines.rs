@@ -75,7 +75,7 @@ impl LineCutter {
 
     /// Calls `take` with each line of the block, in order. The block is under 4 GiB; its last line
     /// may lack its line feed. CRLF and LF end a line.
-    pub fn cut<'a>(&mut self, block: &'a [u8], mut take: impl FnMut(Line<'_>)) {
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Line<'_>)) {
         let mut n_cells = 1;
         self.starts[0] = 0;
         let mut offset = 0;

@@ -55,6 +55,8 @@ pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, Defect> {
     i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(Defect::BadTime)
 }
 
+/// 0001-01-01.
+const EPOCH_MS_START: i64 = -62_135_596_800_000;
 /// 10000-01-01.
 const EPOCH_MS_END: i64 = 253_402_300_800_000;
 
@@ -83,7 +85,9 @@ fn iso(cell: &[u8]) -> Option<i64> {
     let offset_minutes = zone(rest)?;
     let seconds =
         (i64::from(hour) * 60 + i64::from(minute) - offset_minutes) * 60 + i64::from(second);
-    Some(i64::from(day.0) * MS_PER_DAY + seconds * 1000 + fraction_ms)
+    let ms = i64::from(day.0) * MS_PER_DAY + seconds * 1000 + fraction_ms;
+    // A zone can lead out of the calendar of four digits.
+    (EPOCH_MS_START..EPOCH_MS_END).contains(&ms).then_some(ms)
 }
 
 /// Minutes east of UTC; nothing is UTC.

@@ -22,7 +22,7 @@ impl Upc {
         }
         let weights = [1_u32, 3].into_iter().cycle();
         let sum: u32 = cell.iter().rev().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
-        if sum % 10 != 0 {
+        if !sum.is_multiple_of(10) {
             return None;
         }
         let packed = (0..LENGTH_MAX).fold(0_u64, |packed, place| {

@@ -60,13 +60,13 @@ impl Values {
     fn dictionary(&self, physical: Type) -> Option<(Vec<u8>, usize)> {
         let mut bytes = Vec::new();
         match self {
-            Self::Plain => return None,
+            Self::Plain => None,
             Self::Numbers(numbers) => {
                 (0..numbers.len()).for_each(|code| {
                     let code = i64::try_from(code).unwrap_or(i64::MAX);
                     bytes.extend(self.bytes_of(code, physical));
                 });
-                return Some((bytes, numbers.len()));
+                Some((bytes, numbers.len()))
             }
             Self::Texts(texts) => {
                 for text in texts.iter() {

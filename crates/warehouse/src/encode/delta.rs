@@ -119,7 +119,8 @@ mod tests {
             number
         };
         let zigzag = |n: u64| (n >> 1).cast_signed() ^ -(n & 1).cast_signed();
-        let (block, minis, total) = (varint(&mut at), varint(&mut at), varint(&mut at) as usize);
+        let (block, minis, total) =
+            (varint(&mut at), varint(&mut at), usize::try_from(varint(&mut at)).unwrap());
         assert_eq!((block, minis), (128, 4));
         let mut values = vec![zigzag(varint(&mut at))];
         while values.len() < total {

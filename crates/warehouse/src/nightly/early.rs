@@ -9,11 +9,13 @@ use std::sync::Mutex;
 
 use streamledger_core::vocabulary::day::Day;
 
+use crate::archive::Archiver;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
 use crate::ledger::{Manifest, ReportEntry, inputs_hash};
 use crate::nightly::{Night, NightlyError};
+use crate::warehouse::Places;
 
 /// Dates that were built at once, with the report that they were built from.
 pub(super) type EarlyDays = BTreeMap<(String, Day), (String, BuiltDay)>;
@@ -25,10 +27,12 @@ pub(super) struct Early<'a> {
     known: BTreeMap<(String, Day), Option<String>>,
     claimed: Mutex<BTreeSet<(String, Day)>>,
     built: Mutex<EarlyDays>,
+    /// Copies what is taken in.
+    pub(super) archiver: Archiver,
 }
 
 impl<'a> Early<'a> {
-    pub(super) fn new(staged: &'a Path, manifest: &Manifest) -> Self {
+    pub(super) fn new(staged: &'a Path, manifest: &Manifest, places: &Places) -> Self {
         let mut known = BTreeMap::new();
         for (key, report) in &manifest.reports {
             for date in report.days.keys().filter_map(|date| date.parse().ok()) {
@@ -39,12 +43,19 @@ impl<'a> Early<'a> {
                     .or_insert_with(|| Some(key.clone()));
             }
         }
-        Self { staged, known, claimed: Mutex::default(), built: Mutex::default() }
+        Self {
+            staged,
+            known,
+            claimed: Mutex::default(),
+            built: Mutex::default(),
+            archiver: Archiver::start(places),
+        }
     }
 
-    /// The dates that were built.
-    pub(super) fn take(&self) -> EarlyDays {
-        self.built.lock().map(|mut built| std::mem::take(&mut *built)).unwrap_or_default()
+    /// The dates that were built, once all reports are copied.
+    pub(super) fn finish(self) -> EarlyDays {
+        self.archiver.finish();
+        self.built.into_inner().unwrap_or_default()
     }
 
     /// Whether no other report is known to have this date.

@@ -17,6 +17,7 @@ use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
+use crate::report_source::FileState;
 use crate::small_tables::Complaint;
 use crate::warehouse::WarehouseError;
 
@@ -39,7 +40,7 @@ pub(super) struct Examination {
     /// Dates that were built at once, by store and date.
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
-    to_archive: Vec<(PathBuf, String)>,
+    to_archive: Vec<(PathBuf, FileState, String)>,
     /// What is wrong with the reports that were read in this run.
     complaints: BTreeMap<String, Vec<Complaint>>,
 }
@@ -63,7 +64,7 @@ impl Night<'_> {
         seen: &mut Seen,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
-        self.examine_all(inbox, manifest, seen, Some(&Early::new(staged, manifest)))
+        self.examine_all(inbox, manifest, seen, Some(Early::new(staged, manifest, self.places)))
     }
 
     /// The same without keeping any plays.
@@ -81,7 +82,7 @@ impl Night<'_> {
         inbox: &Inbox,
         manifest: &Manifest,
         seen: &mut Seen,
-        early: Option<&Early<'_>>,
+        early: Option<Early<'_>>,
     ) -> Result<Examination, NightlyError> {
         let nothing = BTreeSet::new();
         let wanted = if early.is_some() { None } else { Some(&nothing) };
@@ -98,14 +99,18 @@ impl Night<'_> {
             .with_max_len(1)
             .map(|candidate| {
                 let mut examined = examiner.examine(&candidate.path, candidate.store, wanted)?;
-                if let (Some(early), Examined::Report(report)) = (early, &mut examined) {
+                if let (Some(early), Examined::Report(report)) = (&early, &mut examined) {
+                    if let (None, Some(file)) = (&report.refusal, candidate.file) {
+                        let name = archive_name(&hex::encode(report.hash), report.packing);
+                        early.archiver.add(&candidate.path, file.state, name);
+                    }
                     self.build_early(early, candidate.store.unwrap_or(NO_STORE), report)?;
                 }
                 self.progress.advance(candidate.size_bytes);
                 Ok(examined)
             })
             .collect::<Result<_, NightlyError>>()?;
-        let early_days = early.map(Early::take).unwrap_or_default();
+        let early_days = early.map(Early::finish).unwrap_or_default();
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined) {
@@ -139,6 +144,7 @@ impl Night<'_> {
                 // A file that moved within the inbox is another copy.
                 Some((_, report)) if !report.files.contains(&file.name) => None,
                 Some((_, report)) if !self.must_read_again(report) => continue,
+                Some((_, report)) if report.archived.is_some() => continue,
                 Some((key, report)) if report.state == ReportState::Refused => {
                     if !read_again.insert(key.as_str()) {
                         continue;
@@ -247,7 +253,11 @@ impl Night<'_> {
             feed: report.format.map(|_| FEED.to_owned()),
             format: report.format.map(ToOwned::to_owned),
             files,
-            archived: (!is_refused).then_some(archived),
+            archived: if is_refused {
+                former.and_then(|entry| entry.archived.clone())
+            } else {
+                Some(archived)
+            },
             reading: self.reading(store),
             state: if is_refused { ReportState::Refused } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
@@ -258,10 +268,8 @@ impl Night<'_> {
         };
         let is_news = former.is_none_or(|former| former.state != entry.state);
         self.summarise(&entry, &report, is_news);
-        if let Some(name) = &entry.archived
-            && candidate.file.is_some()
-        {
-            examination.to_archive.push((candidate.path.clone(), name.clone()));
+        if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
+            examination.to_archive.push((candidate.path.clone(), file.state, name.clone()));
         }
         let whole = report.refusal.map(|refusal| Complaint {
             row: None,
@@ -306,8 +314,8 @@ impl Night<'_> {
     /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
     /// anything is published that refers to them.
     pub(super) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
-        for (path, name) in &examination.to_archive {
-            archive_report(self.places, path, name)?;
+        for (path, state, name) in &examination.to_archive {
+            archive_report(self.places, path, *state, name)?;
         }
         for (key, complaints) in &examination.complaints {
             let path = self.complaints_path(&examination.reports[key]);

@@ -125,7 +125,8 @@ impl Night<'_> {
             layout: &self.plays_layout,
             trends_layout: &self.trends_layout,
             holder: &self.holder,
-            work_bytes_max: self.options.memory_limit_bytes / (2 * rayon::current_num_threads()),
+            work_bytes_max: (self.options.memory_limit_bytes / (2 * rayon::current_num_threads()))
+                .max(1),
             stages: &self.stages,
         }
     }
@@ -178,6 +179,7 @@ pub fn run_nightly(
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
     if plan.is_empty() {
         seen.write(&places)?;
+        warehouse.clear_staging()?;
         return Ok(night.finish());
     }
     let partitions = night.build(&plan, &mut examination, &warehouse.manifest, &staged)?;
@@ -195,6 +197,7 @@ pub fn run_nightly(
     seen.write(&places)?;
     let summary = night.finish();
     record::write_record(&places, options, &summary)?;
+    warehouse.clear_staging()?;
     Ok(summary)
 }
 

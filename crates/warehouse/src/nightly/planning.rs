@@ -55,11 +55,12 @@ impl Night<'_> {
         let mut plan = Plan::default();
         self.want_plays(reports, &mut plan);
         want_trends(&mut plan);
-        want_quarantine(reports, &mut plan);
+        let policy = self.settings.policy_hash.as_str();
+        want_quarantine(reports, policy, &mut plan);
         let all = serde_json::to_string(reports).unwrap_or_default();
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
-            plan.want(REPORTS.to_owned(), Kind::Reports, &[&all], keys);
+            plan.want(REPORTS.to_owned(), Kind::Reports, &[policy, &all], keys);
         }
         for (path, wanted) in &mut plan.wanted {
             let reason = match manifest.partitions.get(path) {
@@ -125,7 +126,8 @@ fn want_trends(plan: &mut Plan) {
     }
 }
 
-fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
+/// The policy's hash stands in the footer, though it judges nothing here.
+fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
     for (key, report) in reports {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
@@ -139,12 +141,17 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
             .iter()
             .map(|key| format!("{key} {} {}", reports[*key].file(), reports[*key].reading))
             .collect();
-        let parts: Vec<&str> = entries.iter().map(String::as_str).collect();
+        let parts: Vec<&str> =
+            std::iter::once(policy).chain(entries.iter().map(String::as_str)).collect();
         plan.want(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
     }
 }
 
-/// A folder's name as a partition value: what Hive paths cannot hold is written as `%XX`.
+/// Longest name of a store's folder in a path: file systems take 255 bytes with `store=`.
+const ESCAPED_BYTES_MAX: usize = 200;
+
+/// A folder's name as a partition value: what Hive paths cannot hold is written as `%XX`. A name that
+/// gets too long is cut and told apart by its hash.
 pub(crate) fn hive_escaped(value: &str) -> String {
     use std::fmt::Write as _;
     let mut escaped = String::new();
@@ -154,6 +161,11 @@ pub(crate) fn hive_escaped(value: &str) -> String {
         } else {
             let _infallible = write!(escaped, "%{byte:02X}");
         }
+    }
+    if ESCAPED_BYTES_MAX < escaped.len() {
+        escaped.truncate(ESCAPED_BYTES_MAX);
+        escaped.push('~');
+        escaped.push_str(&fingerprint(&[value]));
     }
     escaped
 }
