@@ -84,15 +84,17 @@ fn json_cell(cell: &str, is_number: bool) -> serde_json::Value {
 
 /// Tables as CSV: the name of the table, then its cells; a header before each table that has rows.
 pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
+    use std::fmt::Write as _;
     let mut text = String::new();
     for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
         let header: Vec<String> = sheet.header.iter().map(|name| csv_cell(&key(name))).collect();
-        text += &format!("table,{}\n", header.join(","));
+        let _infallible = writeln!(text, "table,{}", header.join(","));
         for row in &sheet.rows {
             let cells = row.iter().zip(&sheet.numbers).map(|(cell, is_number)| {
                 if *is_number { cell.replace(',', "") } else { csv_cell(cell) }
             });
-            text += &format!("{},{}\n", sheet.name, cells.collect::<Vec<_>>().join(","));
+            let cells: Vec<String> = cells.collect();
+            let _infallible = writeln!(text, "{},{}", sheet.name, cells.join(","));
         }
     }
     text

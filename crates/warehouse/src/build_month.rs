@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
@@ -195,12 +195,12 @@ fn not_trends() -> ParquetError {
 /// [`PartitionError`].
 pub fn build_month(
     days: BTreeMap<Day, KeptTrends>,
-    folder: PathBuf,
+    folder: &Path,
     layout: &TableLayout,
     provenance: &Provenance,
     stages: &Stages,
 ) -> Result<Vec<FileEntry>, PartitionError> {
-    let mut writer = PartitionWriter::new(folder.clone(), layout, provenance, stages)?;
+    let mut writer = PartitionWriter::new(folder.to_owned(), layout, provenance, stages)?;
     let lengths: Vec<usize> = days.values().map(KeptTrends::n_rows).collect();
     let groups = plan_row_groups(&lengths);
     let mut kept = Vec::new();
@@ -210,7 +210,7 @@ pub fn build_month(
             groups.iter().any(|parts| 1 < parts.len() && parts.iter().any(|p| p.0 == place));
         let trends = if shares {
             KeptTrends::Rows(
-                trends.into_rows(date, layout).map_err(PartitionError::parquet(&folder))?,
+                trends.into_rows(date, layout).map_err(PartitionError::parquet(folder))?,
             )
         } else {
             trends
@@ -222,7 +222,7 @@ pub fn build_month(
             .par_iter()
             .map(|parts| stages.encode.time(|| encode_group(&kept, parts, layout)))
             .collect::<Result<_, ParquetError>>()
-            .map_err(PartitionError::parquet(&folder))?;
+            .map_err(PartitionError::parquet(folder))?;
         for (parts, encoded) in groups.iter().zip(encoded) {
             let encoded = encoded.or_else(|| match &mut kept[parts[0].0].1 {
                 KeptTrends::Encoded { groups, .. } if !groups.is_empty() => Some(groups.remove(0)),

@@ -38,6 +38,28 @@ pub struct InboxFile {
     pub ignore: Vec<String>,
 }
 
+/// A pipeline file whose unknown keys are passed over, to go on looking for errors.
+struct LenientPipelineFile(PipelineFile);
+
+impl<'de> Deserialize<'de> for LenientPipelineFile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Inbox {
+            ignore: Vec<String>,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            policy: PathBuf,
+            stores: Vec<PathBuf>,
+            inbox: Inbox,
+            territory_aliases: BTreeMap<String, String>,
+        }
+        let File { policy, stores, inbox, territory_aliases } = File::deserialize(deserializer)?;
+        let inbox = InboxFile { ignore: inbox.ignore };
+        Ok(Self(PipelineFile { policy, stores, inbox, territory_aliases }))
+    }
+}
+
 /// All that a run needs to know, checked.
 #[derive(Debug)]
 pub struct Settings {
@@ -83,9 +105,19 @@ impl Settings {
     /// # Errors
     /// All errors at once, so that one correction is enough.
     pub fn load(pipeline: &Path) -> Result<Self, Vec<ConfigError>> {
-        let file: PipelineFile = read(pipeline).map_err(|error| vec![error])?;
-        let folder = pipeline.parent().unwrap_or(Path::new("."));
         let mut errors = Vec::new();
+        let file = match read::<PipelineFile>(pipeline) {
+            Ok(file) => file,
+            Err(error) => {
+                errors.push(error);
+                // A wrong key does not keep the rest from being looked at.
+                match read::<LenientPipelineFile>(pipeline) {
+                    Ok(LenientPipelineFile(file)) => file,
+                    Err(_) => return Err(errors),
+                }
+            }
+        };
+        let folder = pipeline.parent().unwrap_or(Path::new("."));
         let policy = read::<Policy>(&folder.join(&file.policy)).map_err(|e| errors.push(e)).ok();
         let mut stores: BTreeMap<String, StoreSettings> = BTreeMap::new();
         for path in &file.stores {

@@ -296,6 +296,10 @@ fn scan(path: &Path) -> PolarsResult<LazyFrame> {
     LazyFrame::scan_parquet(PlRefPath::new(text), args)
 }
 
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "Polars does not export the name of the result's type"
+)]
 /// The streaming engine by name: what Polars picks by itself holds everything in memory.
 fn collect(plan: LazyFrame) -> PolarsResult<DataFrame> {
     plan.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())

@@ -38,7 +38,7 @@ impl Night<'_> {
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
         let mut fresh = std::mem::take(&mut examination.fresh);
-        let early = self.usable_early(plan, examination, staged)?;
+        let early = usable_early(plan, examination, staged)?;
         let reports = &examination.reports;
         self.read_again(plan, &early, &mut fresh, reports)?;
         let mut partitions: Partitions = plan
@@ -70,27 +70,6 @@ impl Night<'_> {
             partitions.insert(path.clone(), entry(wanted, files));
         }
         Ok(partitions)
-    }
-
-    /// Dates that were built at once from just the reports that feed them; the others are cleared away.
-    fn usable_early(
-        &self,
-        plan: &Plan,
-        examination: &mut Examination,
-        staged: &Path,
-    ) -> Result<EarlyDays, NightlyError> {
-        let mut usable = EarlyDays::new();
-        for ((store, day), (key, built)) in std::mem::take(&mut examination.early_days) {
-            let path = plays_path(&store, day);
-            let wanted = path.to_str().and_then(|path| plan.wanted.get(path));
-            if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [key.as_str()]) {
-                usable.insert((store, day), (key, built));
-            } else {
-                tracing::info!(%store, date = %day, "a date has more than one report, it is built again");
-                remove_tree(&staged.join(path))?;
-            }
-        }
-        Ok(usable)
     }
 
     /// Reads reports that feed a stale date and were not read in this run from the archive.
@@ -251,7 +230,7 @@ impl Night<'_> {
             let provenance = self.provenance(wanted, reports);
             let files = build_month(
                 days,
-                staged.join(path),
+                &staged.join(path),
                 &self.trends_layout,
                 &provenance,
                 &self.stages,
@@ -265,6 +244,26 @@ impl Night<'_> {
         let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
         Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
     }
+}
+
+/// Dates that were built at once from just the reports that feed them; the others are cleared away.
+fn usable_early(
+    plan: &Plan,
+    examination: &mut Examination,
+    staged: &Path,
+) -> Result<EarlyDays, NightlyError> {
+    let mut usable = EarlyDays::new();
+    for ((store, day), (key, built)) in std::mem::take(&mut examination.early_days) {
+        let path = plays_path(&store, day);
+        let wanted = path.to_str().and_then(|path| plan.wanted.get(path));
+        if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [key.as_str()]) {
+            usable.insert((store, day), (key, built));
+        } else {
+            tracing::info!(%store, date = %day, "a date has more than one report, it is built again");
+            remove_tree(&staged.join(path))?;
+        }
+    }
+    Ok(usable)
 }
 
 fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {

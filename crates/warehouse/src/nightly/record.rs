@@ -2,6 +2,7 @@
 //! tables never depend on it, so the clock may stand here.
 
 use serde::Serialize;
+use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::durable::{At as _, DiskError, rename, write_new};
 use crate::nightly::NightlyOptions;
@@ -41,7 +42,7 @@ pub(super) fn write_record(
         summary.refused.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
     let outcomes = summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| Outcome {
         verdict: verdict.as_str(),
-        reason: reason.map(|reason| reason.as_str()),
+        reason: reason.map(Reason::as_str),
         rows: *rows,
         plays: *plays,
     });
