@@ -12,7 +12,7 @@ use super::pattern_plays;
 pub(super) const DAY_S: u32 = 86_400;
 /// Seconds to which the store's log clock is rounded down: a quarter of an hour.
 pub(super) const LOG_STEP_S: u32 = 900;
-/// Most days between listening and counting (domain.md 1.1: 30 in the store's own words).
+/// Most days between listening and counting (30 in the store's own words).
 pub(super) const OFFLINE_DAYS_MAX: u32 = 40;
 
 /// Share of plays that stop before 30 s, out of 10,000.

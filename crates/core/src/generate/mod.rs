@@ -1,6 +1,6 @@
 //! A made-up store: seeded, realistic daily reports of plays, for demos, tests and benchmarks.
 //!
-//! The reports are Spotify's raw streams as one wide table (`knowledge/formats.md` 2c): TSV, LF, no
+//! The reports are Spotify's raw streams as one wide table (see the format's own file): TSV, LF, no
 //! quotes, UTF-8, one report a day. Beside them stands the truth: which listeners are special, and
 //! why, so that the filter can be measured. Same settings, same bytes, on every machine; a day
 //! needs no other day, so that days can be written in parallel.

@@ -1,7 +1,7 @@
 //! What special listeners do on a day: one function a kind, named like it.
 //!
 //! Each kind makes exactly the plays of its session. Bots play on line only, and no track shorter
-//! than the time that they play. The bounds they have to cross are those of `product.md` 5.
+//! than the time that they play. The bounds they have to cross are those of the filter's default policy.
 
 use super::chance::{Chance, Purpose, key};
 use super::day::{DAY_S, Day, LOG_STEP_S, Pace};

@@ -1,7 +1,7 @@
 //! The special listeners: the honest ones that look like bots, and the bots.
 //!
 //! Each kind does, on each of its days, what crosses the bound of one filter rule and what was seen
-//! in a real case (`knowledge/domain.md` 2.1 and 2.2). They are cast in two rounds: first one
+//! in a real case (court cases of 2024, two distributors' detectors). They are cast in two rounds: first one
 //! listener of each kind, as far as a day's rows allow, then as many as a fixed share of all rows.
 //! Shares per day are bounded rather than shares per period, as the rules judge days.
 

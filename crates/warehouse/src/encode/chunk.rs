@@ -1,6 +1,8 @@
 //! One column of a row group: its dictionary and pages as bytes, with all that the footer says of
 //! them (statistics, column index, offset index).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, Type, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page as ParquetPage, PageWriter as _};
@@ -57,7 +59,7 @@ impl Values {
     }
 
     /// The dictionary page's bytes and number of values; `None` without a dictionary.
-    fn dictionary(&self, physical: Type) -> Option<(Vec<u8>, usize)> {
+    fn dictionary(&self, physical: Type) -> Option<(Cow<'_, [u8]>, usize)> {
         let mut bytes = Vec::new();
         match self {
             Self::Plain => None,
@@ -66,7 +68,11 @@ impl Values {
                     let code = i64::try_from(code).unwrap_or(i64::MAX);
                     bytes.extend(self.bytes_of(code, physical));
                 });
-                Some((bytes, numbers.len()))
+                Some((bytes.into(), numbers.len()))
+            }
+            // Of one length, they are the page as they lie.
+            Self::Texts(texts) if physical == Type::FIXED_LEN_BYTE_ARRAY => {
+                Some((texts.bytes().into(), texts.len()))
             }
             Self::Texts(texts) => {
                 for text in texts.iter() {
@@ -76,11 +82,14 @@ impl Values {
                     }
                     bytes.extend_from_slice(text);
                 }
-                Some((bytes, texts.len()))
+                Some((bytes.into(), texts.len()))
             }
         }
     }
 }
+
+/// Most bytes of a page's header.
+const HEADER_BYTES: usize = 64;
 
 /// The bytes of a column chunk, and its close result with offsets from their start.
 ///
@@ -92,13 +101,18 @@ pub fn assemble_chunk(
     pages: Vec<Page>,
 ) -> Result<(Bytes, ColumnCloseResult)> {
     let physical = column.physical_type();
-    let mut sink = TrackedWrite::new(Vec::new());
+    let dictionary = values.dictionary(physical);
+    let packed = match &dictionary {
+        Some((plain, _)) => zstd::bulk::compress(plain, ZSTD_LEVEL)?,
+        None => Vec::new(),
+    };
+    let n_bytes = packed.len() + pages.iter().map(|p| p.bytes.len() + HEADER_BYTES).sum::<usize>();
+    let mut sink = TrackedWrite::new(Vec::with_capacity(n_bytes + HEADER_BYTES));
     let mut totals = Totals::default();
     let mut writer = SerializedPageWriter::new(&mut sink);
-    let dictionary = values.dictionary(physical);
     if let Some((plain, n_values)) = &dictionary {
         let page = ParquetPage::DictionaryPage {
-            buf: zstd::bulk::compress(plain, ZSTD_LEVEL)?.into(),
+            buf: packed.into(),
             num_values: u32::try_from(*n_values)?,
             encoding: Encoding::PLAIN,
             is_sorted: false,

@@ -26,6 +26,12 @@ impl TextList {
         self.bytes.get(start..end)
     }
 
+    /// All texts, one after the other.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Number of texts.
     #[must_use]
     pub fn len(&self) -> usize {

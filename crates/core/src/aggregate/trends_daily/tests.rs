@@ -1,1 +1,392 @@
+//! Claims about `trends_daily`: its sums and its order are those of a plain map by the grain, and sums
+//! of parts are the sum of the whole.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::{DayTrends, Sum, Trend, merge_trends, sum_trends};
+use crate::aggregate::track_order::order_by_track;
+use crate::filter::policy::{Policy, RepeaterAction};
+use crate::testing;
+use crate::vocabulary::day::{Day, MS_PER_DAY};
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::play::{
+    Mark, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play, Plays, Product, Track, Words,
+};
+use crate::vocabulary::tier::Tier;
+use crate::vocabulary::upc::Upc;
+use crate::vocabulary::verdict::Reason;
+
+/// ISRC, UPC, store track. Recordings under several store tracks and on several releases, tracks
+/// without an ISRC, the smallest and the largest of all UPCs.
+const TRACKS: [(&str, &str, &str); 11] = [
+    ("USABC1234567", "036000291452", "t1"),
+    ("USABC1234567", "036000291452", "t2"),
+    ("USABC1234567", "", "t1"),
+    ("AA0000000000", "00000000", "t9"),
+    ("ZZZZZ9999999", "99999999999997", ""),
+    ("ZZZZZ9999999", "00000000", ""),
+    ("", "036000291452", "t1"),
+    ("", "", "t1"),
+    ("", "99999999999997", "t1"),
+    ("", "4006381333931", "t2"),
+    ("", "", "t10"),
+];
+
+const TERRITORIES: [&str; 4] = ["", "AD", "DE", "ZW"];
+
+fn words() -> Words {
+    let track = |(isrc, upc, store_track): (&str, &str, &str)| Track {
+        isrc: Isrc::parse(isrc.as_bytes()),
+        upc: Upc::parse(upc.as_bytes()),
+        store_track: (!store_track.is_empty()).then(|| store_track.into()),
+    };
+    // The tiers twice: the store's code is no part of the grain.
+    let product = |code| {
+        let code = Some(code);
+        Tier::ALL.map(|tier| Product { tier, tier_code: code.clone(), use_type: "stream".into() })
+    };
+    Words {
+        tracks: TRACKS.map(track).to_vec(),
+        products: [product("a".into()), product("b".into())].concat(),
+        ..testing::words(&[], 4)
+    }
+}
+
+/// Plays of which each may have any reason: the mark is the reason's code.
+fn judged(rows: Vec<Play>) -> Plays {
+    let mark = |reason| Mark { reason, measured: Some(1), threshold: None };
+    Plays { rows, words: words(), reports: vec![[1; 32]], marks: Reason::ALL.map(mark).to_vec() }
+}
+
+fn territory(code: &str) -> u16 {
+    <[u8; 2]>::try_from(code.as_bytes()).map_or(0, u16::from_be_bytes)
+}
+
+fn summed(plays: &Plays, policy: &Policy) -> DayTrends {
+    sum_trends(plays, &order_by_track(plays), policy)
+}
+
+/// A row as text: the grain, then plays, played time and listeners.
+type Shown = ([String; 9], i64, Option<i64>, Option<i64>);
+
+fn or_null(value: Option<impl ToString>) -> String {
+    value.map_or("null".to_owned(), |value| value.to_string())
+}
+
+fn ascii(text: &[u8]) -> String {
+    String::from_utf8(text.to_vec()).unwrap()
+}
+
+fn shown(trends: &DayTrends) -> Vec<Shown> {
+    let row = |row: &Trend| {
+        let store_track =
+            (row.store_track != NONE).then(|| &trends.store_tracks[row.store_track as usize]);
+        let grain = [
+            row.listened_month.to_string(),
+            or_null(row.isrc.map(|isrc| ascii(&isrc.to_text()))),
+            or_null(store_track),
+            or_null(row.upc.map(Upc::to_text)),
+            or_null(row.territory.map(|territory| ascii(&territory.to_text()))),
+            row.tier.as_str().to_owned(),
+            or_null(row.offline),
+            row.verdict.as_str().to_owned(),
+            or_null(row.reason.map(Reason::as_str)),
+        ];
+        (grain, row.plays, row.played_ms.get(), row.listeners.get())
+    };
+    trends.rows.iter().map(row).collect()
+}
+
+fn lines(trends: &DayTrends) -> String {
+    let line = |(grain, plays, played_ms, listeners): Shown| {
+        let grain = grain.join(" ");
+        format!("{grain} | {plays} {} {}", or_null(played_ms), or_null(listeners))
+    };
+    shown(trends).into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The sums by a plain map, whose keys order as the table: as text, nulls last.
+fn oracle(plays: &Plays, policy: &Policy) -> Vec<Shown> {
+    let mut sums = BTreeMap::<Vec<(bool, String)>, (i64, Option<i64>, BTreeSet<u32>)>::new();
+    for play in &plays.rows {
+        let (isrc, upc, store_track) = TRACKS[play.track as usize];
+        let store_track = if isrc.is_empty() { store_track } else { "" };
+        let territory = TERRITORIES.iter().find(|code| territory(code) == play.territory).unwrap();
+        let reason = (play.mark as usize).checked_sub(1).map(|code| Reason::ALL[code]);
+        let month = Day::of_ms(play.listened_at_ms).to_string()[..7].to_owned();
+        let grain = [
+            month.as_str(),
+            isrc,
+            store_track,
+            upc,
+            territory,
+            Tier::ALL[usize::from(play.product) % Tier::ALL.len()].as_str(),
+            ["false", "true", ""][usize::from(play.offline)],
+            policy.verdict(reason).as_str(),
+            reason.map_or("", Reason::as_str),
+        ];
+        let grain = grain.map(|part| (part.is_empty(), part.to_owned())).to_vec();
+        let (n_plays, played_ms, listeners) = sums.entry(grain).or_default();
+        *n_plays += i64::from(play.plays);
+        if play.played_ms != NONE {
+            let of_row = i64::from(play.played_ms) * i64::from(play.plays);
+            *played_ms = Some(played_ms.unwrap_or(0) + of_row);
+        }
+        listeners.extend(Some(play.listener).filter(|listener| *listener != NONE));
+    }
+    let row = |(grain, (plays, played_ms, listeners)): (Vec<(bool, String)>, _)| {
+        let part = |(is_null, text): (bool, String)| if is_null { "null".to_owned() } else { text };
+        let grain: Vec<String> = grain.into_iter().map(part).collect();
+        let listeners: BTreeSet<u32> = listeners;
+        let n_listeners = i64::try_from(listeners.len()).unwrap();
+        (grain.try_into().unwrap(), plays, played_ms, Some(n_listeners).filter(|n| *n != 0))
+    };
+    sums.into_iter().map(row).collect()
+}
+
+fn rows() -> impl Strategy<Value = Vec<Play>> {
+    let n_tracks = u32::try_from(TRACKS.len()).unwrap();
+    let months = [-1, 20_332, 20_697, 20_697, 20_698, 20_711, 20_727];
+    let numbers = (
+        0..n_tracks,
+        prop_oneof![5 => 0_u32..4, 1 => Just(NONE)],
+        prop_oneof![3 => 0_u32..90_000, 1 => Just(NONE)],
+        prop_oneof![4 => Just(1_u32), 1 => 2_u32..9, 1 => Just(u32::MAX)],
+        prop_oneof![3 => Just(0_u32), 2 => 1_u32..10],
+    );
+    // Few values of each, so that groups have several rows.
+    let others = (
+        prop::sample::select(months.to_vec()),
+        prop::sample::select(TERRITORIES.to_vec()),
+        prop_oneof![3 => Just(4_u16), 1 => 0_u16..18],
+        prop_oneof![3 => Just(ONLINE), 1 => Just(OFFLINE), 1 => Just(OFFLINE_UNKNOWN)],
+        prop::bool::weighted(0.8),
+    );
+    let row = (numbers, others).prop_map(|(numbers, others)| {
+        let (track, listener, played_ms, plays, mark) = numbers;
+        let (day, code, product, offline, is_usual) = others;
+        let territory = territory(if is_usual { "DE" } else { code });
+        let listened_at_ms = day * MS_PER_DAY + i64::from(track);
+        let play = Play { track, listener, played_ms, plays, mark, ..testing::play(0) };
+        Play { listened_at_ms, territory, product, offline, ..play }
+    });
+    prop::collection::vec(row, 0..120).prop_map(|mut rows| {
+        (1..).zip(&mut rows).for_each(|(row, play)| play.row = row);
+        rows
+    })
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let actions = [RepeaterAction::Hold, RepeaterAction::Exclude, RepeaterAction::Cap];
+    prop::sample::select(actions.to_vec()).prop_map(|action| {
+        let mut policy = testing::policy();
+        policy.repeater.action = action;
+        policy
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn sums_and_order_are_those_of_a_plain_map_by_the_grain(rows in rows(), policy in policies()) {
+        let plays = judged(rows);
+        let trends = summed(&plays, &policy);
+        prop_assert_eq!(shown(&trends), oracle(&plays, &policy));
+        prop_assert!(names_its_own_store_tracks(&trends));
+        prop_assert!(trends.store_tracks.is_sorted_by(|a, b| a < b));
+    }
+}
+
+proptest! {
+    #[test]
+    fn plays_are_conserved(rows in rows(), policy in policies()) {
+        let plays = judged(rows);
+        let n_plays: i64 = plays.rows.iter().map(|play| i64::from(play.plays)).sum();
+        prop_assert_eq!(summed(&plays, &policy).rows.iter().map(|row| row.plays).sum::<i64>(), n_plays);
+    }
+
+    #[test]
+    fn sums_of_disjoint_listeners_add_up_to_the_sum_of_all(
+        rows in rows(), policy in policies(), part_of in prop::collection::vec(0_usize..4, 4),
+        batch_rows in 1_usize..40, rows_max in 1_usize..40,
+    ) {
+        let whole = judged(rows);
+        let mut parts = [0; 4].map(|_| judged(Vec::new()));
+        for play in &whole.rows {
+            // Rows without a listener may be anywhere.
+            let part = part_of.get(play.listener as usize).copied().unwrap_or(play.row as usize % 4);
+            parts[part].rows.push(*play);
+        }
+        let parts = parts.iter().map(|part| batches(&summed(part, &policy), batch_rows)).collect();
+        let merged = merged(parts, rows_max).unwrap();
+        let n_rows: Vec<usize> = merged.iter().map(|batch| batch.rows.len()).collect();
+        prop_assert!(n_rows.iter().rev().skip(1).all(|n| *n == rows_max), "{n_rows:?}");
+        prop_assert!(n_rows.last().is_none_or(|n| (1..=rows_max).contains(n)), "{n_rows:?}");
+        prop_assert!(merged.iter().all(names_its_own_store_tracks));
+        let all: Vec<Shown> = merged.iter().flat_map(shown).collect();
+        prop_assert_eq!(all, shown(&summed(&whole, &policy)));
+    }
+}
+
+/// Whether the store tracks are those that the rows name, none twice in a row.
+fn names_its_own_store_tracks(trends: &DayTrends) -> bool {
+    let ids = trends.rows.iter().map(|row| row.store_track).filter(|id| *id != NONE);
+    let ids: BTreeSet<u32> = ids.collect();
+    ids.into_iter().eq((0..).take(trends.store_tracks.len()))
+        && trends.store_tracks.windows(2).all(|names| names[0] != names[1])
+}
+
+/// The rows in batches of at most `n_rows`, each with the store tracks that it names, between empty
+/// ones.
+fn batches(trends: &DayTrends, n_rows: usize) -> Vec<Result<DayTrends, &'static str>> {
+    let of = |rows: &[Trend]| {
+        let mut store_tracks: Vec<Box<str>> = Vec::new();
+        let mut rows = rows.to_vec();
+        for row in rows.iter_mut().filter(|row| row.store_track != NONE) {
+            let name = &trends.store_tracks[row.store_track as usize];
+            let id = store_tracks.iter().position(|known| known == name);
+            row.store_track = u32::try_from(id.unwrap_or(store_tracks.len())).unwrap();
+            if id.is_none() {
+                store_tracks.push(name.clone());
+            }
+        }
+        DayTrends { rows, store_tracks }
+    };
+    let rows = trends.rows.chunks(n_rows).map(of);
+    rows.flat_map(|batch| [Ok(DayTrends::default()), Ok(batch)]).collect()
+}
+
+fn merged(
+    parts: Vec<Vec<Result<DayTrends, &'static str>>>,
+    rows_max: usize,
+) -> Result<Vec<DayTrends>, &'static str> {
+    let mut merged = Vec::new();
+    let parts = parts.into_iter().map(Vec::into_iter).collect();
+    merge_trends(parts, rows_max, |batch| {
+        merged.push(batch);
+        Ok(())
+    })?;
+    Ok(merged)
+}
+
+/// A play of the counted month in a group of its own track.
+fn heard(track: u32) -> Play {
+    Play { track, listened_at_ms: 20_711 * MS_PER_DAY, ..testing::play(1) }
+}
+
+fn lines_of(rows: &[Play]) -> String {
+    lines(&summed(&judged(rows.to_vec()), &testing::policy()))
+}
+
+#[test]
+fn a_group_without_any_known_time_or_listener_has_none_and_others_leave_the_unknown_out() {
+    let unknown = Play { played_ms: NONE, listener: NONE, plays: 5, ..heard(0) };
+    let known = Play { played_ms: 0, listener: 3, plays: 2, ..heard(3) };
+    let rows = [unknown, unknown, known, Play { track: 3, ..unknown }];
+    insta::assert_snapshot!(lines_of(&rows), @"
+    2026-09 AA0000000000 null 00000000 null bundle false counted null | 7 0 1
+    2026-09 USABC1234567 null 036000291452 null bundle false counted null | 10 null null
+    ");
+}
+
+#[test]
+fn played_time_is_that_of_each_play_and_listeners_are_distinct() {
+    let rows = [(0, 3), (1, 1), (0, 1), (2, 1), (1, 1), (NONE, 1)];
+    let rows = rows.map(|(listener, plays)| Play { listener, plays, played_ms: 1_000, ..heard(0) });
+    insta::assert_snapshot!(
+        lines_of(&rows),
+        @"2026-09 USABC1234567 null 036000291452 null bundle false counted null | 8 8000 3"
+    );
+}
+
+#[test]
+fn the_month_is_that_of_the_listening_date_in_utc() {
+    let september = 20_697 * MS_PER_DAY;
+    let rows = [september, september - 1, 20_727 * MS_PER_DAY, -1, september + 1];
+    let rows = rows.map(|listened_at_ms| Play { listened_at_ms, ..heard(0) });
+    insta::assert_snapshot!(lines_of(&rows), @"
+    1969-12 USABC1234567 null 036000291452 null bundle false counted null | 1 60000 1
+    2026-08 USABC1234567 null 036000291452 null bundle false counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false counted null | 2 120000 1
+    2026-10 USABC1234567 null 036000291452 null bundle false counted null | 1 60000 1
+    ");
+}
+
+#[test]
+fn a_recording_has_no_store_track_and_nulls_come_last() {
+    let rows: Vec<Play> = (0..11).map(heard).collect();
+    insta::assert_snapshot!(lines_of(&rows), @"
+    2026-09 AA0000000000 null 00000000 null bundle false counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false counted null | 2 120000 1
+    2026-09 USABC1234567 null null null bundle false counted null | 1 60000 1
+    2026-09 ZZZZZ9999999 null 00000000 null bundle false counted null | 1 60000 1
+    2026-09 ZZZZZ9999999 null 99999999999997 null bundle false counted null | 1 60000 1
+    2026-09 null t1 036000291452 null bundle false counted null | 1 60000 1
+    2026-09 null t1 99999999999997 null bundle false counted null | 1 60000 1
+    2026-09 null t1 null null bundle false counted null | 1 60000 1
+    2026-09 null t10 null null bundle false counted null | 1 60000 1
+    2026-09 null t2 4006381333931 null bundle false counted null | 1 60000 1
+    ");
+}
+
+#[test]
+fn a_track_is_told_apart_by_territory_tier_offline_verdict_and_reason() {
+    let of = |reason: Reason| Play { mark: u32::from(reason as u8), ..heard(0) };
+    let rows = [
+        of(Reason::Repeater),
+        of(Reason::TooShort),
+        heard(0),
+        of(Reason::DurationMissing),
+        of(Reason::Duplicate),
+        Play { offline: OFFLINE_UNKNOWN, ..heard(0) },
+        Play { offline: OFFLINE, ..heard(0) },
+        Play { product: 8, ..heard(0) },
+        Play { product: 9, ..heard(0) },
+        Play { territory: territory("ZW"), ..heard(0) },
+        Play { territory: territory("AD"), ..heard(0) },
+    ];
+    insta::assert_snapshot!(lines_of(&rows), @"
+    2026-09 USABC1234567 null 036000291452 AD bundle false counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 ZW bundle false counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false counted null | 2 120000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false excluded duplicate | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false excluded too_short | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false held duration_missing | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle false held repeater | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle true counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null bundle null counted null | 1 60000 1
+    2026-09 USABC1234567 null 036000291452 null unmapped false counted null | 1 60000 1
+    ");
+}
+
+#[test]
+fn what_is_not_there_adds_up_to_nothing() {
+    assert_eq!(summed(&judged(Vec::new()), &testing::policy()), DayTrends::default());
+    assert_eq!(merged(Vec::new(), 1), Ok(Vec::new()));
+    assert_eq!(merged(vec![vec![Ok(DayTrends::default()); 2]; 2], 1), Ok(Vec::new()));
+    let [zero, two] = [0, 2].map(|sum| Sum::from(Some(sum)));
+    assert_eq!(Sum::from(None), Sum::NOTHING);
+    assert_eq!(Sum::NOTHING.plus(Sum::NOTHING).get(), None);
+    assert_eq!(
+        [zero.plus(Sum::NOTHING), Sum::NOTHING.plus(two), two.plus(two)].map(Sum::get),
+        [Some(0), Some(2), Some(4)]
+    );
+}
+
+#[test]
+fn a_merge_ends_with_the_first_error() {
+    let part = |track| batches(&summed(&judged(vec![heard(track)]), &testing::policy()), 1);
+    let broken = vec![Err("broken")];
+    assert_eq!(merged(vec![part(0), broken.clone()], 9), Err("broken"));
+    assert_eq!(merged(vec![part(0), [part(3), broken].concat()], 9), Err("broken"));
+    let parts = vec![[part(0), part(3)].concat().into_iter()];
+    let mut n_taken = 0;
+    let result = merge_trends(parts, 1, |_| {
+        n_taken += 1;
+        Err("full")
+    });
+    assert_eq!((result, n_taken), (Err("full"), 1));
+}

@@ -54,69 +54,111 @@ proptest! {
     }
 }
 
-#[test]
-fn plays_of_a_date_stay_in_order_however_many_there_are() {
-    let header = [
-        "day",
-        "log_time",
-        "customer_id",
-        "track_id",
-        "isrc",
-        "country_code",
-        "stream_length",
-        "stream_cached",
-    ];
-    let days = ["2026-09-01", "2026-09-02"];
-    let block =
-        days.map(|day| line_of(&header, &[("day", day.as_bytes())])).concat().repeat(33_000);
+/// The needed columns alone.
+const NARROW: [&str; 8] = [
+    "day",
+    "log_time",
+    "customer_id",
+    "track_id",
+    "isrc",
+    "country_code",
+    "stream_length",
+    "stream_cached",
+];
+
+/// Calls `read` with a reader for these columns.
+fn with_reader(header: &[&str], read: impl FnOnce(StreamsReader<'_>)) {
     let territories = Territories::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
     let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
     let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
-    let mut reader = StreamsReader::new(columns, context);
-    reader.read_block(&block);
-    let size_bytes = reader.size_bytes();
-    assert!(66_000 * size_of::<Play>() <= size_bytes, "{size_bytes}");
-    let pieces = reader.take_pieces([1; 32]);
-    for (first, piece) in (1..).zip(pieces.values()) {
-        let rows = piece.rows.iter().flatten().map(|play| play.row);
-        assert!(rows.eq((first..).step_by(2).take(33_000)));
-    }
-    assert!(reader.size_bytes() < 66_000);
-    assert!(reader.finish().day_rows.into_values().eq([33_000, 33_000]));
+    read(StreamsReader::new(columns, context));
+}
+
+#[test]
+fn plays_of_a_date_stay_in_order_however_many_there_are() {
+    // More than a chunk of plays holds of the first date, a few of the second between them.
+    const N_BLOCKS: u32 = 1_060;
+    let days = |n| if n == 500 { "2026-09-02" } else { "2026-09-01" };
+    let block: Vec<u8> =
+        (1..=1_000).flat_map(|n| line_of(&NARROW, &[("day", days(n).as_bytes())])).collect();
+    with_reader(&NARROW, |mut reader| {
+        (0..N_BLOCKS).for_each(|_| reader.read_block(&block));
+        let size_bytes = reader.size_bytes();
+        let pieces = reader.take_pieces([1; 32]);
+        let rows = |piece: usize| pieces.values().nth(piece).unwrap().rows.iter().flatten();
+        let n_rows = [0, 1].map(|piece| rows(piece).count());
+        assert_eq!(n_rows, [1_058_940, 1_060]);
+        assert!(1_060_000 * size_of::<Play>() <= size_bytes);
+        assert!([0, 1].iter().all(|piece| rows(*piece).is_sorted_by(|a, b| a.row < b.row)));
+        assert!(rows(1).map(|play| play.row).eq((0..N_BLOCKS).map(|block| block * 1_000 + 500)));
+        assert!(reader.size_bytes() < 1 << 16);
+        assert!(reader.finish().day_rows.into_values().eq([1_058_940, 1_060]));
+    });
+}
+
+/// `n_rows` rows of 24 bytes, the shortest that there are, each of another device.
+fn devices(first: u32, n_rows: u32) -> Vec<u8> {
+    let rows = (first..).take(n_rows as usize).flat_map(|n| {
+        let device = [n / 3_600, n / 60 % 60, n % 60]
+            .map(|digit| b"0".map(|b| b + u8::try_from(digit).unwrap()));
+        let device = device.as_flattened();
+        [b"20260901\t\tt\t\t\t\t\t1\t1\t", device, b"\n"].concat()
+    });
+    rows.collect()
+}
+
+/// The columns of [`devices`].
+const WITH_DEVICE: [&str; 10] = [
+    "day",
+    "log_time",
+    "track_id",
+    "isrc",
+    "customer_id",
+    "country_code",
+    "stream_length",
+    "stream_cached",
+    "offline_timestamp",
+    "stream_device",
+];
+
+#[test]
+fn many_small_words_ask_to_be_taken_out_before_their_ids_run_out() {
+    with_reader(&WITH_DEVICE, |mut reader| {
+        reader.read_block(&devices(0, 10_000));
+        assert!(!reader.must_seal());
+        reader.read_block(&devices(10_000, 50_000));
+        assert!(reader.must_seal());
+        reader.take_pieces([1; 32]);
+        assert!(!reader.must_seal());
+        assert_eq!(reader.finish().counts, Counts { rows: 60_000, ..Counts::default() });
+    });
 }
 
 #[test]
 fn small_words_do_not_run_out_in_a_block_of_a_mebibyte() {
-    let header = "day log_time track_id isrc customer_id country_code stream_length stream_cached offline_timestamp stream_device";
-    let territories = Territories::new(&BTreeMap::new()).unwrap();
-    let (store, key) = (testing::store(), testing::key());
-    let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
-    let columns = Columns::recognise(header.replace(' ', "\t").as_bytes()).unwrap();
-    let mut reader = StreamsReader::new(columns, context);
-    let mut devices = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).flat_map(|a| {
-        let others = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric);
-        others.flat_map(move |b| {
-            (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).map(move |c| [a, b, c])
-        })
-    });
-    let mut block = |n_rows: usize| {
-        let mut block = Vec::new();
-        for device in devices.by_ref().take(n_rows) {
-            block.extend_from_slice(b"20260901\t\tt\t\t\t\t\t1\t1\t");
-            block.extend_from_slice(&device);
-            block.push(b'\n');
-        }
-        assert!(block.len() <= 1 << 20);
-        block
-    };
-    let mut n_bad_rows = 0;
-    for n_rows in [32_767, 43_690] {
+    with_reader(&WITH_DEVICE, |mut reader| {
+        reader.read_block(&devices(0, 32_767));
         if reader.must_seal() {
             reader.take_pieces([1; 32]);
         }
-        reader.read_block(&block(n_rows));
-        n_bad_rows = reader.counts.quarantined;
+        let block = devices(32_767, 43_690);
+        assert!(block.len() <= 1 << 20);
+        reader.read_block(&block);
+        assert_eq!(reader.counts.quarantined, 0, "{:?}", reader.bad_rows.first());
+    });
+}
+
+#[test]
+fn small_words_of_many_pieces_are_all_kept() {
+    let parts: Vec<Vec<u8>> = (0..3).map(|part| devices(part * 25_000, 25_000)).collect();
+    let blocks: Vec<(&[u8], bool)> = parts.iter().map(|part| (&part[..], true)).collect();
+    for (column, field) in [("stream_device", "device"), ("financial_product", "tier_code")] {
+        let mut header = WITH_DEVICE;
+        header[9] = column;
+        let report = read_blocks(&header, &blocks, None);
+        let words: BTreeSet<&str> =
+            report.plays.values().map(|play| play[field].as_str()).collect();
+        assert_eq!((report.plays.len(), words.len()), (75_000, 75_000), "{column}");
     }
-    assert_eq!(n_bad_rows, 0, "{:?}", reader.bad_rows.first());
 }

@@ -299,3 +299,49 @@ fn lines_may_end_as_on_windows_and_the_last_not_at_all() {
     assert_eq!(read_with(&HEADER, &windows[..windows.len() - 2]), expected);
     assert_eq!(expected.counts.rows, 3);
 }
+
+#[test]
+fn words_that_nearly_agree_are_told_apart() {
+    let devices: Vec<String> =
+        [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 18].map(|n| "a".repeat(n)).to_vec();
+    let lines: Vec<_> =
+        devices.iter().map(|device| line(&[("stream_device", device.as_bytes())])).collect();
+    let report = read(&[lines.concat(), lines.concat()]);
+    for (row, device) in (1..).zip(devices.iter().chain(&devices)) {
+        assert_eq!(report.field(row, "device"), *device);
+    }
+}
+
+#[test]
+fn cells_that_side_by_side_are_one_text_are_told_apart() {
+    let mut header = HEADER.to_vec();
+    // The columns of a track side by side, and the release apart.
+    for _ in 0..2 {
+        let of_tracks = [
+            ["t", "USABC1234567", ""],
+            ["tUSABC1234567", "", ""],
+            ["t", "", "036000291452"],
+            ["t", "036000291452", ""],
+            ["t036000291452", "", ""],
+        ];
+        let lines = of_tracks.map(|cells| {
+            let cells = cells.map(str::as_bytes);
+            line_of(&header, &[("track_id", cells[0]), ("isrc", cells[1]), ("upc", cells[2])])
+        });
+        let report = read_with(&header, &lines.concat());
+        let track = |row| ["store_track", "isrc", "upc"].map(|field| report.field(row, field));
+        assert_eq!(track(1), ["t", "USABC1234567", "null"]);
+        assert_eq!(track(2), ["tUSABC1234567", "null", "null"]);
+        assert_eq!(track(3), ["t", "null", "036000291452"]);
+        assert_eq!(track(4), ["t", "null", "null"]);
+        assert_eq!(track(5), ["t036000291452", "null", "null"]);
+        header.swap(0, 5);
+    }
+    let of_products = [("ab", "c"), ("a", "bc"), ("abc", ""), ("", "abc")];
+    let lines = of_products.map(|(product, access)| {
+        line(&[("financial_product", product.as_bytes()), ("access", access.as_bytes())])
+    });
+    let report = read(&lines);
+    let codes = [1, 2, 3, 4].map(|row| report.field(row, "tier_code"));
+    assert_eq!(codes, ["ab|c", "a|bc", "abc", "abc"]);
+}
