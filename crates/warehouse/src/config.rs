@@ -118,7 +118,11 @@ impl Settings {
             }
         };
         let folder = pipeline.parent().unwrap_or(Path::new("."));
-        let policy = read::<Policy>(&folder.join(&file.policy)).map_err(|e| errors.push(e)).ok();
+        let policy_path = folder.join(&file.policy);
+        let policy = read::<Policy>(&policy_path).map_err(|e| errors.push(e)).ok();
+        errors.extend(
+            policy.as_ref().and_then(check_policy).map(|message| wrong(&policy_path, message)),
+        );
         let mut stores: BTreeMap<String, StoreSettings> = BTreeMap::new();
         for path in &file.stores {
             let path = folder.join(path);
@@ -163,7 +167,25 @@ impl Settings {
     }
 }
 
+/// The ranges that the schema promises.
+fn check_policy(policy: &Policy) -> Option<&'static str> {
+    let Policy { low_variety, repeater, short_cluster, .. } = policy;
+    if [low_variety.plays_min, repeater.plays_min, short_cluster.plays_min].contains(&0) {
+        return Some("`plays_min` must be at least 1 in each rule");
+    }
+    if 10_000 < short_cluster.share_min_basis_points {
+        return Some("`short_cluster.share_min_basis_points` must be at most 10000 (100 %)");
+    }
+    if 100 < short_cluster.complete_min_percent {
+        return Some("`short_cluster.complete_min_percent` must be at most 100");
+    }
+    None
+}
+
 fn check_store(store: &StoreSettings) -> Option<&'static str> {
+    if !(1..=86_400_000).contains(&store.minimum.played_ms) {
+        return Some("`minimum.played_ms` must be 1 to 86400000 (a day)");
+    }
     let named = !store.store.is_empty()
         && store.store.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !named {

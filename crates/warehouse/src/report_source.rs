@@ -225,7 +225,7 @@ fn unpack(
 fn pump(
     mut source: impl Read,
     stages: &Stages,
-    take: &mut impl FnMut(&[u8]),
+    mut take: &mut impl FnMut(&[u8]),
 ) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BLOCK_BYTES];
@@ -253,7 +253,7 @@ fn pump(
         }
         match memchr::memrchr(b'\n', &buffer[..end]) {
             Some(feed) => {
-                take(&buffer[..=feed]);
+                in_blocks(&buffer[..=feed], &mut take);
                 buffer.copy_within(feed + 1..end, 0);
                 filled = end - feed - 1;
                 // A long line made it grow; later blocks are of the usual size again.
@@ -261,6 +261,20 @@ fn pump(
             }
             None => filled = end,
         }
+    }
+}
+
+/// Hands on whole lines in blocks of the usual size, also where a long line made the buffer larger.
+fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
+    while BLOCK_BYTES < lines.len() {
+        let before = memchr::memrchr(b'\n', &lines[..BLOCK_BYTES]);
+        let feed = before.or_else(|| memchr::memchr(b'\n', lines)).unwrap_or(lines.len() - 1);
+        let (block, rest) = lines.split_at(feed + 1);
+        take(block);
+        lines = rest;
+    }
+    if !lines.is_empty() {
+        take(lines);
     }
 }
 

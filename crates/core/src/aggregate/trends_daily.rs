@@ -85,7 +85,7 @@ impl From<Option<i64>> for Sum {
 pub struct DayTrends {
     /// The rows.
     pub rows: Vec<Trend>,
-    /// Store tracks of the rows without a recording, ascending.
+    /// Store tracks of the rows without a recording; after a merge a name can stand more than once.
     pub store_tracks: Vec<Box<str>>,
 }
 

@@ -11,6 +11,9 @@ use crate::vocabulary::play::{NONE, NONE_SMALL, Piece, Play, Plays, Product, Tra
 /// The plays of all pieces: rows in order of report, then of the pieces, then of their rows.
 ///
 /// Rows in = rows out. Words that no row uses are left behind, unless there is one piece alone.
+///
+/// # Panics
+/// If a date has more than 65,535 different sources, devices or products.
 #[must_use]
 pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     pieces.sort_by_key(|piece| piece.report);
@@ -173,7 +176,13 @@ fn small<T: Clone + Eq + Hash>(
         let word = &words[usize::from(id)];
         *known = *places.entry(word.clone()).or_insert_with(|| {
             all.push(word.clone());
-            u16::try_from(all.len() - 1).unwrap_or(NONE_SMALL)
+            let id = u16::try_from(all.len() - 1).ok().filter(|id| *id != NONE_SMALL);
+            // Going on would give plays another device or tier than the store did.
+            assert!(
+                id.is_some(),
+                "a date has more than 65,535 different sources, devices or products"
+            );
+            id.unwrap_or(NONE_SMALL)
         });
     }
     *known

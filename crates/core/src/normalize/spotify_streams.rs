@@ -145,7 +145,7 @@ impl<'a> StreamsReader<'a> {
     }
 
     /// Whether the ids of small words are nearly used up, so that what was read must be taken out
-    /// before the next block (of at most 1 MiB: a row has at least 35 bytes).
+    /// before the next block (of at most 256 KiB: a good row has at least 24 bytes).
     #[must_use]
     pub fn must_seal(&self) -> bool {
         self.words.must_seal()
