@@ -19,7 +19,7 @@ bless:
 
 # Benchmarks of the stages.
 bench:
-    cargo bench -p streamledger-benches
+    cargo bench --workspace --bench stages
 
 # The whole program against DuckDB and Polars on one inbox.
 bench-peers *arguments:
