@@ -95,56 +95,13 @@ pub struct ReportEntry {
     /// Why it is refused.
     pub reason: Option<String>,
     /// Counts; `None` if nothing could be counted.
-    pub counts: Option<ReportCounts>,
+    pub counts: Option<Counts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
     pub days: BTreeMap<String, u64>,
     /// First counted date, also of a refused report.
     pub first_date: Option<String>,
     /// Last counted date, also of a refused report.
     pub last_date: Option<String>,
-}
-
-/// What was counted in a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReportCounts {
-    /// Data rows, bad ones included.
-    pub rows: u64,
-    /// Bad rows.
-    pub quarantined: u64,
-    /// Rows whose ISRC was not one.
-    pub bad_isrc: u64,
-    /// Rows whose UPC was not one.
-    pub bad_upc: u64,
-    /// Rows whose territory was not one.
-    pub bad_territory: u64,
-    /// Rows whose territory was spelt as an alias.
-    pub aliased_territory: u64,
-    /// Rows whose tier code is not in the store's table.
-    pub unmapped_tier: u64,
-}
-
-impl From<Counts> for ReportCounts {
-    fn from(counts: Counts) -> Self {
-        let Counts {
-            rows,
-            quarantined,
-            bad_isrc,
-            bad_upc,
-            bad_territory,
-            aliased_territory,
-            unmapped_tier,
-        } = counts;
-        Self {
-            rows,
-            quarantined,
-            bad_isrc,
-            bad_upc,
-            bad_territory,
-            aliased_territory,
-            unmapped_tier,
-        }
-    }
 }
 
 impl ReportEntry {
@@ -209,6 +166,12 @@ pub struct FileEntry {
     pub size_bytes: u64,
     /// SHA-256 of the bytes, hex.
     pub sha256: String,
+}
+
+/// A date's partition of `plays` under the tables; `date` is `YYYY-MM-DD`.
+#[must_use]
+pub fn plays_path(store: &str, date: &str) -> String {
+    format!("plays/store={store}/month={}/date={date}", &date[..7])
 }
 
 /// Hex SHA-256 over sorted hashes, a line feed after each: `streamledger.inputs`.

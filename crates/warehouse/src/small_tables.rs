@@ -11,16 +11,17 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::spotify_streams::Counts;
 
 use crate::durable::{make_folder, write_new};
-use crate::encode::file::{CREATED_BY, Provenance, SCHEMA_VERSION};
+use crate::encode::file::{CREATED_BY, Provenance};
 use crate::encode::page::ZSTD_LEVEL;
-use crate::ledger::{FileEntry, ReportCounts, ReportEntry};
+use crate::ledger::{FileEntry, ReportEntry};
 use crate::partition::PartitionError;
 
 /// What is wrong with a report or one of its rows, as it is kept beside the ledger.
@@ -96,7 +97,7 @@ pub fn write_reports(
     let text = |of: &dyn Fn(&ReportEntry) -> Option<&str>| -> ArrayRef {
         Arc::new(reports.iter().map(|report| of(report)).collect::<StringArray>())
     };
-    let count = |of: fn(&ReportCounts) -> u64| -> ArrayRef {
+    let count = |of: fn(&Counts) -> u64| -> ArrayRef {
         let counts = reports.iter().map(|report| report.counts.as_ref().map(of));
         Arc::new(
             counts.map(|count| count.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>(),
@@ -163,7 +164,6 @@ fn encode_table(
     let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     let arrays = columns.into_iter().map(|(_, column)| column).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
-    let entry = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
     let sorting = |(column_idx, nulls_first): &(i32, bool)| SortingColumn {
         column_idx: *column_idx,
         descending: false,
@@ -173,11 +173,7 @@ fn encode_table(
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_sorting_columns(Some(sorted_by.iter().map(sorting).collect()))
-        .set_key_value_metadata(Some(vec![
-            entry("streamledger.inputs", &provenance.inputs),
-            entry("streamledger.policy", &provenance.policy),
-            entry("streamledger.schema_version", SCHEMA_VERSION),
-        ]))
+        .set_key_value_metadata(Some(provenance.entries()))
         .build();
     // Without Arrow's own schema in the footer, readers go by the standard's types alone.
     let options =

@@ -19,7 +19,7 @@ use walkdir::WalkDir;
 
 use crate::archive::archive_path;
 use crate::durable::{At as _, DiskError};
-use crate::ledger::{Manifest, PartitionEntry, ReportEntry, ReportState, inputs_hash};
+use crate::ledger::{Manifest, ReportEntry, ReportState, inputs_hash};
 use crate::nightly::NightlyError;
 use crate::nightly::check_manifest;
 use crate::report_source::{End, Pace, hash_as_is, read_through};
@@ -99,7 +99,7 @@ fn verify_files(
     let mut expected = BTreeMap::new();
     for (partition, entry) in &manifest.partitions {
         for file in &entry.files {
-            expected.insert(tables.join(partition).join(&file.name), (partition, entry, file));
+            expected.insert(tables.join(partition).join(&file.name), file);
         }
     }
     for entry in WalkDir::new(tables) {
@@ -110,7 +110,7 @@ fn verify_files(
     }
     let messages: Vec<(String, Vec<String>)> = expected
         .par_iter()
-        .map(|(path, (_, entry, file))| {
+        .map(|(path, file)| {
             let mut messages = Vec::new();
             let sum = hash_as_is(path).map(hex::encode);
             match sum {
@@ -118,7 +118,7 @@ fn verify_files(
                 Ok(sum) if sum != file.sha256 => {
                     messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
                 }
-                Ok(_) => messages.extend(footer_message(path, file.rows, entry, manifest)),
+                Ok(_) => messages.extend(footer_message(path, file.rows, manifest)),
             }
             (shown(tables, path), messages)
         })
@@ -127,8 +127,8 @@ fn verify_files(
         messages.into_iter().for_each(|message| found.differs(subject.clone(), message));
     }
     found.n_files = expected.len() as u64;
-    found.n_rows = expected.values().map(|(_, _, file)| file.rows).sum();
-    found.n_bytes = expected.values().map(|(_, _, file)| file.size_bytes).sum();
+    found.n_rows = expected.values().map(|file| file.rows).sum();
+    found.n_bytes = expected.values().map(|file| file.size_bytes).sum();
     Ok(())
 }
 
@@ -136,12 +136,7 @@ fn shown(tables: &Path, path: &Path) -> String {
     path.strip_prefix(tables).unwrap_or(path).display().to_string()
 }
 
-fn footer_message(
-    path: &Path,
-    rows: u64,
-    _: &PartitionEntry,
-    manifest: &Manifest,
-) -> Option<String> {
+fn footer_message(path: &Path, rows: u64, manifest: &Manifest) -> Option<String> {
     let read = || -> parquet::errors::Result<_> {
         let reader = SerializedFileReader::new(File::open(path)?)?;
         let metadata = reader.metadata().file_metadata().clone();
@@ -156,10 +151,7 @@ fn footer_message(
     }
     let policy = entries.iter().find(|entry| entry.key == "streamledger.policy");
     let policy = policy.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
-    let is_judged = !path
-        .components()
-        .any(|part| part.as_os_str() == "quarantine" || part.as_os_str() == "reports");
-    (is_judged && policy != manifest.policy)
+    (policy != manifest.policy)
         .then(|| format!("was judged under policy {policy}, published under {}", manifest.policy))
 }
 

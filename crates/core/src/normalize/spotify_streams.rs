@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ingest::lines::{Line, LineCutter, Row};
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
@@ -46,7 +48,8 @@ pub struct Context<'a> {
 }
 
 /// What was counted while a report was read. Counts of identifiers are over rows taken in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Data rows, bad ones included; blank lines are none.
     pub rows: u64,

@@ -44,6 +44,20 @@ pub struct Provenance {
     pub policy: String,
 }
 
+impl Provenance {
+    /// The entries of a footer, in every table alike.
+    #[must_use]
+    pub fn entries(&self) -> Vec<KeyValue> {
+        [
+            ("streamledger.inputs", self.inputs.as_str()),
+            ("streamledger.policy", &self.policy),
+            ("streamledger.schema_version", SCHEMA_VERSION),
+        ]
+        .map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+}
+
 /// The columns of a table and how its rows are sorted.
 #[derive(Debug, Clone)]
 pub struct TableLayout {
@@ -70,16 +84,11 @@ impl TableLayout {
     /// What the footer of a file of this table says.
     #[must_use]
     pub fn properties(&self, provenance: &Provenance) -> WriterProperties {
-        let entry = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
         WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by(CREATED_BY.to_owned())
             .set_sorting_columns(Some(self.sorted_by.clone()))
-            .set_key_value_metadata(Some(vec![
-                entry("streamledger.inputs", &provenance.inputs),
-                entry("streamledger.policy", &provenance.policy),
-                entry("streamledger.schema_version", SCHEMA_VERSION),
-            ]))
+            .set_key_value_metadata(Some(provenance.entries()))
             .build()
     }
 }

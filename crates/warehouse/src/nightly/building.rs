@@ -14,8 +14,8 @@ use crate::build_month::{KeptTrends, build_month, read_days};
 use crate::durable::remove_tree;
 use crate::encode::file::Provenance;
 use crate::examine::Examined;
-use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
-use crate::nightly::early::{EarlyDays, plays_path};
+use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
+use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
@@ -254,8 +254,8 @@ fn usable_early(
 ) -> Result<EarlyDays, NightlyError> {
     let mut usable = EarlyDays::new();
     for ((store, day), (key, built)) in std::mem::take(&mut examination.early_days) {
-        let path = plays_path(&store, day);
-        let wanted = path.to_str().and_then(|path| plan.wanted.get(path));
+        let path = plays_path(&store, &day.to_string());
+        let wanted = plan.wanted.get(&path);
         if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [key.as_str()]) {
             usable.insert((store, day), (key, built));
         } else {

@@ -4,7 +4,7 @@
 //! reports: what is published is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use streamledger_core::vocabulary::day::Day;
@@ -13,7 +13,7 @@ use crate::archive::Archiver;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
-use crate::ledger::{Manifest, ReportEntry, inputs_hash};
+use crate::ledger::{Manifest, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::{Night, NightlyError};
 use crate::warehouse::Places;
 
@@ -65,11 +65,6 @@ impl<'a> Early<'a> {
     }
 }
 
-/// A date's partition of `plays` under the tables.
-pub(super) fn plays_path(store: &str, day: Day) -> PathBuf {
-    format!("plays/store={store}/month={}/date={day}", day.month()).into()
-}
-
 impl Night<'_> {
     /// Builds those dates of a report that no other report is known to have.
     pub(super) fn build_early(
@@ -96,7 +91,7 @@ impl Night<'_> {
                 store: settings,
                 day,
                 segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
-                folder: early.staged.join(plays_path(store, day)),
+                folder: early.staged.join(plays_path(store, &day.to_string())),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),
                     policy: self.settings.policy_hash.clone(),

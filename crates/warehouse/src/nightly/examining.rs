@@ -261,7 +261,7 @@ impl Night<'_> {
             reading: self.reading(store),
             state: if is_refused { ReportState::Refused } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
-            counts: report.counts.map(Into::into),
+            counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),

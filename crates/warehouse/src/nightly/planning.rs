@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::encode::file::SCHEMA_VERSION;
-use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint};
+use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
 use crate::nightly::{Night, NightlyError};
 
 /// Path of the one partition of `reports`.
@@ -90,7 +90,7 @@ impl Night<'_> {
             let Ok(day) = date.parse::<chrono::NaiveDate>() else {
                 continue;
             };
-            let path = format!("plays/store={store}/month={}/date={date}", &date[..7]);
+            let path = plays_path(store, date);
             let reading = self.reading(store);
             let inputs: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
             let parts =
@@ -177,7 +177,7 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     for (key, report) in &manifest.reports {
         for (date, rows) in &report.days {
-            let path = format!("plays/store={}/month={}/date={date}", report.store, &date[..7]);
+            let path = plays_path(&report.store, date);
             *expected.entry(path).or_default() += rows;
         }
         let counts = report.counts.unwrap_or_default();
