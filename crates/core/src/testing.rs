@@ -7,7 +7,7 @@ use crate::filter::policy::Policy;
 use crate::normalize::store::{AtBound, Clock, Minimum, PlayedTime, StoreSettings, TierTable};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::ListenerKey;
-use crate::vocabulary::play::{NONE_SMALL, Piece, Play, Product, Track, Words};
+use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 use crate::vocabulary::tier::Tier;
 
 /// The key of all tests.
@@ -46,17 +46,99 @@ pub(crate) fn play(row: u32) -> Play {
         track: 0,
         listener: 0,
         played_ms: 60_000,
-        track_ms: crate::vocabulary::play::NONE,
-        plays: 1,
-        mark: 0,
+        kind: 0,
         territory: 0,
-        product: 0,
-        source: NONE_SMALL,
-        device: NONE_SMALL,
-        report: 0,
         offline: 0,
         exact: 0,
     }
+}
+
+/// One play of the first product, otherwise without anything.
+pub(crate) fn kind() -> Kind {
+    Kind { product: 0, source: NONE, device: NONE, plays: 1, report: 0 }
+}
+
+/// A play as tests write it: with what it has in common with others, the length of its track and its
+/// mark. Fields as those of [`Play`] and [`Kind`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlatPlay {
+    pub(crate) listened_at_ms: i64,
+    pub(crate) row: u32,
+    pub(crate) track: u32,
+    pub(crate) listener: u32,
+    pub(crate) played_ms: u32,
+    pub(crate) track_ms: u32,
+    pub(crate) plays: u32,
+    pub(crate) mark: u32,
+    pub(crate) territory: u16,
+    pub(crate) product: u32,
+    pub(crate) source: u32,
+    pub(crate) device: u32,
+    pub(crate) report: u32,
+    pub(crate) offline: u8,
+    pub(crate) exact: u8,
+}
+
+/// [`play`], flat.
+pub(crate) fn flat(row: u32) -> FlatPlay {
+    let Play { listened_at_ms, track, listener, played_ms, territory, offline, exact, .. } =
+        play(row);
+    let Kind { product, source, device, plays, report } = kind();
+    let (track_ms, mark) = (NONE, 0);
+    FlatPlay {
+        listened_at_ms,
+        row,
+        track,
+        listener,
+        played_ms,
+        track_ms,
+        plays,
+        mark,
+        territory,
+        product,
+        source,
+        device,
+        report,
+        offline,
+        exact,
+    }
+}
+
+/// Plays with these words: kinds are added, and tracks for other lengths.
+pub(crate) fn plays(rows: &[FlatPlay], mut words: Words) -> Plays {
+    words.kinds.clear();
+    let mut plays = Plays::default();
+    for flat in rows {
+        let FlatPlay { product, source, device, plays: n_plays, report, .. } = *flat;
+        let kind = Kind { product, source, device, plays: n_plays, report };
+        let track_ms = (flat.track_ms != NONE).then_some(flat.track_ms);
+        let track = Track { track_ms, ..words.tracks[flat.track as usize].clone() };
+        plays.rows.push(Play {
+            listened_at_ms: flat.listened_at_ms,
+            row: flat.row,
+            track: if track_ms.is_none() { flat.track } else { id_of(&mut words.tracks, track) },
+            listener: flat.listener,
+            kind: id_of(&mut words.kinds, kind),
+            played_ms: flat.played_ms,
+            territory: flat.territory,
+            offline: flat.offline,
+            exact: flat.exact,
+        });
+        plays.marked.push(flat.mark);
+    }
+    let n_reports = rows.iter().map(|flat| flat.report + 1).max().unwrap_or(0);
+    plays.reports = (0..n_reports).map(|n| [u8::try_from(n).unwrap(); 32]).collect();
+    Plays { words, ..plays }
+}
+
+/// The id of a word, which is added where it is new.
+pub(crate) fn id_of<T: PartialEq>(words: &mut Vec<T>, word: T) -> u32 {
+    let known = words.iter().position(|known| *known == word);
+    let id = known.unwrap_or(words.len());
+    if known.is_none() {
+        words.push(word);
+    }
+    u32::try_from(id).unwrap()
 }
 
 /// Words with these tracks (ISRC, store track) and this many listeners.
@@ -67,12 +149,14 @@ pub(crate) fn words(tracks: &[(&str, &str)], n_listeners: usize) -> Words {
             .map(|(isrc, store_track)| Track {
                 isrc: Isrc::parse(isrc.as_bytes()),
                 upc: None,
+                track_ms: None,
                 store_track: (!store_track.is_empty()).then(|| (*store_track).into()),
             })
             .collect(),
         listeners: (0..n_listeners)
             .map(|n| key().hash("spotify", n.to_string().as_bytes()))
             .collect(),
+        kinds: vec![kind()],
         products: vec![Product { tier: Tier::Premium, tier_code: None, use_type: "stream".into() }],
         ..Words::default()
     }

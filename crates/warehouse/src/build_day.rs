@@ -15,7 +15,7 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::{Piece, Plays};
+use streamledger_core::vocabulary::play::{Piece, Play, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_month::{KeptTrends, TrendsPart};
@@ -206,18 +206,19 @@ impl DayBuilder<'_> {
 /// several buckets.
 fn join_in_row_order(pieces: Vec<Piece>) -> Plays {
     let mut plays = join_pieces(pieces);
-    let key = |play: &streamledger_core::vocabulary::play::Play| (play.report, play.row);
-    if !plays.rows.is_sorted_by_key(key) {
-        plays.rows.sort_unstable_by_key(key);
+    let Plays { rows, words, .. } = &mut plays;
+    let key = |play: &Play| (words.kinds[play.kind as usize].report, play.row);
+    if !rows.is_sorted_by_key(key) {
+        rows.sort_unstable_by_key(key);
     }
     plays
 }
 
 fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
     let mut by_reason = [(0_u64, 0_i64); Reason::ALL.len() + 1];
-    for play in &plays.rows {
-        let sums = &mut by_reason[plays.mark(play).map_or(0, |mark| mark.reason as usize)];
-        *sums = (sums.0 + 1, sums.1 + i64::from(play.plays));
+    for (place, play) in plays.rows.iter().enumerate() {
+        let sums = &mut by_reason[plays.mark(place).map_or(0, |mark| mark.reason as usize)];
+        *sums = (sums.0 + 1, sums.1 + i64::from(plays.kind(play).plays));
     }
     let reasons = std::iter::once(None).chain(Reason::ALL.iter().copied().map(Some));
     reasons

@@ -156,7 +156,7 @@ impl<'a> Reading<'a> {
         }
         if let State::Rows(reader) = &mut self.state {
             reader.read_block(rows);
-            if reader.must_seal() || self.examiner.segment_bytes_max < reader.size_bytes() {
+            if self.examiner.segment_bytes_max < reader.size_bytes() {
                 self.seal();
             }
         }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use streamledger_core::normalize::join::{JoinedWords, Translation, join_pieces};
-use streamledger_core::vocabulary::play::{Mark, Piece, Play, Plays};
+use streamledger_core::normalize::join::{JoinedWords, Translation};
+use streamledger_core::vocabulary::play::{Mark, Play, Plays, Words};
 
 use crate::durable::{At as _, DiskError};
 use crate::encode::file::ROW_GROUP_ROWS_MAX;
@@ -32,25 +31,30 @@ impl RunFile {
     /// [`DiskError`].
     pub fn write(path: PathBuf, plays: &Plays, order: &[u32]) -> Result<Self, DiskError> {
         let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
-        // The words are shared while blocks take out what they use.
-        let words = Arc::new(plays.words.clone());
         for order in order.chunks(BLOCK_ROWS) {
             let rows: Vec<Play> = order.iter().map(|place| plays.rows[*place as usize]).collect();
-            let piece =
-                Piece { report: [0; 32], rows: vec![rows.clone()], words: Arc::clone(&words) };
-            let mut block = join_pieces(vec![piece]);
+            let mut block = words_used(rows, &plays.words);
             block.reports.clone_from(&plays.reports);
             let mut marks = MarkBook::default();
-            for (row, original) in block.rows.iter_mut().zip(&rows) {
-                row.report = original.report;
-                row.mark = marks.id(plays.mark(original));
-            }
+            block.marked =
+                order.iter().map(|place| marks.id(plays.mark(*place as usize))).collect();
             block.marks = marks.marks;
             write_plays(&block, &mut file).at("write", &path)?;
         }
         file.flush().at("write", &path)?;
         Ok(Self { path, n_blocks: order.len().div_ceil(BLOCK_ROWS) })
     }
+}
+
+/// The rows with the words that they use alone.
+fn words_used(mut rows: Vec<Play>, words: &Words) -> Plays {
+    let mut joined = JoinedWords::default();
+    let mut translation = Translation::new(words, |report| report);
+    for play in &mut rows {
+        *play = translation.translate(*play, words, &mut joined);
+    }
+    let words = joined.settle(&mut rows);
+    Plays { rows, words, ..Plays::default() }
 }
 
 /// Marks, each once.
@@ -162,7 +166,8 @@ fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering
         })
         .then_with(|| a_row.listened_at_ms.cmp(&b_row.listened_at_ms))
         .then_with(|| {
-            a.reports[usize::from(a_row.report)].cmp(&b.reports[usize::from(b_row.report)])
+            let report = |plays: &Plays, row: &Play| plays.reports[plays.kind(row).report as usize];
+            report(a, a_row).cmp(&report(b, b_row))
         })
         .then_with(|| a_row.row.cmp(&b_row.row))
 }
@@ -171,6 +176,7 @@ fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering
 #[derive(Default)]
 struct Group {
     rows: Vec<Play>,
+    marked: Vec<u32>,
     words: JoinedWords,
     reports: Vec<[u8; 32]>,
     marks: MarkBook,
@@ -182,27 +188,29 @@ impl Group {
         let Some((block, place)) = &from.current else {
             return;
         };
-        let play = block.rows[*place];
-        let translation =
-            self.translations.entry(cursor).or_insert_with(|| Translation::new(&block.words));
-        let translated = translation.translate(play, &block.words, &mut self.words);
-        // All shares of a date know the same reports, in the same order, unless a share has none of
-        // one: so reports are found by hash.
-        let hash = block.reports[usize::from(play.report)];
-        let report = self.reports.iter().position(|known| *known == hash).unwrap_or_else(|| {
-            self.reports.push(hash);
-            self.reports.len() - 1
+        let Self { rows, marked, words, reports, marks, translations } = self;
+        let translation = translations.entry(cursor).or_insert_with(|| {
+            // All shares of a date know the same reports, in the same order, unless a share has none of
+            // one: so reports are found by hash.
+            let places: Vec<u32> =
+                block.reports.iter().map(|hash| place_of_report(reports, *hash)).collect();
+            Translation::new(&block.words, |report| places[report as usize])
         });
-        let report = u16::try_from(report).unwrap_or(u16::MAX);
-        self.rows.push(Play { report, mark: self.marks.id(block.mark(&play)), ..translated });
+        rows.push(translation.translate(block.rows[*place], &block.words, words));
+        marked.push(marks.id(block.mark(*place)));
     }
 
-    fn finish(self) -> Plays {
-        Plays {
-            rows: self.rows,
-            words: self.words.into_words(),
-            reports: self.reports,
-            marks: self.marks.marks,
-        }
+    fn finish(mut self) -> Plays {
+        let words = self.words.settle(&mut self.rows);
+        let Self { rows, marked, reports, marks, .. } = self;
+        Plays { rows, words, reports, marked, marks: marks.marks }
     }
+}
+
+fn place_of_report(reports: &mut Vec<[u8; 32]>, hash: [u8; 32]) -> u32 {
+    let place = reports.iter().position(|known| *known == hash).unwrap_or_else(|| {
+        reports.push(hash);
+        reports.len() - 1
+    });
+    u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::listener::Listener;
-use streamledger_core::vocabulary::play::{Mark, Play, Plays, Product, Track, Words};
+use streamledger_core::vocabulary::play::{Kind, Mark, Play, Plays, Product, Track, Words};
 use streamledger_core::vocabulary::tier::Tier;
 use streamledger_core::vocabulary::upc::Upc;
 use streamledger_core::vocabulary::verdict::Reason;
@@ -20,6 +20,8 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     let words = &plays.words;
     write_number(plays.rows.len() as u64, out)?;
     out.write_all(bytemuck::cast_slice(&plays.rows))?;
+    write_number(plays.marked.len() as u64, out)?;
+    out.write_all(bytemuck::cast_slice(&plays.marked))?;
     write_number(words.listeners.len() as u64, out)?;
     out.write_all(bytemuck::cast_slice(&words.listeners))?;
     write_number(words.tracks.len() as u64, out)?;
@@ -27,6 +29,12 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
         write_number(track.isrc.map_or(0, Isrc::packed), out)?;
         write_number(track.upc.map_or(0, Upc::packed), out)?;
         write_text(track.store_track.as_deref(), out)?;
+        write_optional(track.track_ms.map(i64::from), out)?;
+    }
+    write_number(words.kinds.len() as u64, out)?;
+    for Kind { product, source, device, plays, report } in &words.kinds {
+        let numbers = [*product, *source, *device, *plays, *report];
+        out.write_all(bytemuck::cast_slice(&numbers))?;
     }
     write_number(words.products.len() as u64, out)?;
     for product in &words.products {
@@ -56,6 +64,8 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
 pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     let mut rows = vec![bytemuck::Zeroable::zeroed(); read_length(source)?];
     source.read_exact(bytemuck::cast_slice_mut::<Play, u8>(&mut rows))?;
+    let mut marked = vec![0; read_length(source)?];
+    source.read_exact(bytemuck::cast_slice_mut::<u32, u8>(&mut marked))?;
     let mut listeners = vec![Listener([0; 16]); read_length(source)?];
     source.read_exact(bytemuck::cast_slice_mut(&mut listeners))?;
     let tracks = read_list(source, |source| {
@@ -63,7 +73,14 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
             isrc: Isrc::from_packed(read_number(source)?),
             upc: Upc::from_packed(read_number(source)?),
             store_track: read_text(source)?,
+            track_ms: read_optional(source)?.and_then(|ms| u32::try_from(ms).ok()),
         })
+    })?;
+    let kinds = read_list(source, |source| {
+        let mut numbers = [0_u32; 5];
+        source.read_exact(bytemuck::cast_slice_mut(&mut numbers))?;
+        let [product, source, device, plays, report] = numbers;
+        Ok(Kind { product, source, device, plays, report })
     })?;
     let products = read_list(source, |source| {
         Ok(Product {
@@ -88,8 +105,9 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     })?;
     Ok(Plays {
         rows,
-        words: Words { tracks, listeners, products, sources, devices },
+        words: Words { tracks, listeners, kinds, products, sources, devices },
         reports,
+        marked,
         marks,
     })
 }

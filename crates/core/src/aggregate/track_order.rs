@@ -3,7 +3,7 @@
 //! A counting sort by the rank of the track, then small sorts by time. Rows already stand in order of
 //! report and row, so their place settles what is left.
 
-use crate::vocabulary::play::{Play, Plays, Track};
+use crate::vocabulary::play::{Plays, Track};
 
 /// Places of the rows in the order of the table.
 #[must_use]
@@ -46,17 +46,13 @@ pub fn rank_tracks(tracks: &[Track]) -> Vec<u32> {
     ranks
 }
 
-/// The rows in an order that [`order_by_track`] gave.
-pub fn in_order<'a>(plays: &'a Plays, order: &'a [u32]) -> impl Iterator<Item = &'a Play> {
-    order.iter().map(|place| &plays.rows[*place as usize])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::testing;
+    use crate::vocabulary::play::Play;
 
     proptest! {
         #[test]

@@ -9,11 +9,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::aggregate::track_order::in_order;
 use crate::filter::policy::Policy;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{NONE, Play, Plays, Track, Words};
+use crate::vocabulary::play::{Kind, NONE, Plays, Track, Words};
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -94,14 +93,10 @@ pub struct DayTrends {
 pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
     let mut summing = Summing::new(plays, policy);
     let names = plays.words.track_names();
-    let name = |play: &Play| names[play.track as usize];
-    let mut rows = in_order(plays, order).peekable();
-    while let Some(first) = rows.next() {
-        let current = name(first);
-        summing.take(plays, first);
-        while let Some(play) = rows.next_if(|play| name(play) == current) {
-            summing.take(plays, play);
-        }
+    let name = |place: u32| names[plays.rows[place as usize].track as usize];
+    for track in order.chunk_by(|a, b| name(*a) == name(*b)) {
+        track.iter().for_each(|place| summing.take(plays, *place as usize));
+        let first = &plays.rows[track[0] as usize];
         summing.end_track(&plays.words.tracks[first.track as usize]);
     }
     // The last month is nearly all of it: the earlier ones are put before it, it is not copied.
@@ -131,17 +126,19 @@ struct Summing {
     outcomes: Outcomes,
     /// The month of the last listening date met, since most are the same.
     month: (Day, u32),
-    /// What a group needs of a track and of a product, packed, by id.
+    /// What a group needs of a track, packed, by id.
     upcs: Vec<u64>,
-    tiers: Vec<u8>,
+    /// Tier and number of plays by id of the kind.
+    kinds: Vec<(u8, u32)>,
 }
 
 impl Summing {
     fn new(plays: &Plays, policy: &Policy) -> Self {
-        let Words { tracks, products, .. } = &plays.words;
+        let Words { tracks, kinds, products, .. } = &plays.words;
+        let tier = |kind: &Kind| products[kind.product as usize].tier as u8;
         Self {
             upcs: tracks.iter().map(|track| track.upc.map_or(UPC_NONE, Upc::packed)).collect(),
-            tiers: products.iter().map(|product| product.tier as u8).collect(),
+            kinds: kinds.iter().map(|kind| (tier(kind), kind.plays)).collect(),
             summands: Vec::new(),
             by_month: BTreeMap::new(),
             store_tracks: Vec::new(),
@@ -151,22 +148,24 @@ impl Summing {
     }
 
     #[inline]
-    fn take(&mut self, plays: &Plays, play: &Play) {
+    fn take(&mut self, plays: &Plays, place: usize) {
+        let play = &plays.rows[place];
         let day = Day::of_ms(play.listened_at_ms);
         if self.month.0 != day {
             self.month = (day, month_number(day.month()));
         }
+        let (tier, n_plays) = self.kinds[play.kind as usize];
         let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
-        let reason = plays.mark(play).map_or(0, |mark| mark.reason as u8);
+        let reason = plays.mark(place).map_or(0, |mark| mark.reason as u8);
         let group = u128::from(self.month.1) << (UPC_BITS + 26)
             | u128::from(self.upcs[play.track as usize]) << 26
             | u128::from(territory) << 10
-            | u128::from(self.tiers[usize::from(play.product)]) << 6
+            | u128::from(tier) << 6
             | u128::from(play.offline) << 4
             | u128::from(self.outcomes.rank_of[usize::from(reason)]);
         self.summands.push(Summand {
             key: group << 32 | u128::from(play.listener),
-            plays: play.plays,
+            plays: n_plays,
             played_ms: play.played_ms,
         });
     }

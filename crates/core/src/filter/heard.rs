@@ -19,7 +19,7 @@ pub struct Heard {
     /// Number of plays that the row stands for.
     pub plays: u32,
     /// Place of the report; reports stand in order of their hashes.
-    pub report: u16,
+    pub report: u32,
     /// 1 if the time is exact, 0 if it is read off a rounded clock.
     pub exact: u8,
     /// As [`crate::vocabulary::play::Play::offline`].

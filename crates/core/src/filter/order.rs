@@ -1,8 +1,9 @@
 //! The order of the rules: the first that applies to a play wins.
 //!
-//! Plays are laid out by listener first (a counting sort of 40-byte records), since all rules but 2
-//! and 3 ask about one listener; each listener's plays are then settled in cache. Most listeners
-//! have few plays and are let through by one look at two sums.
+//! Plays are taken listener by listener (a counting sort of their places), since all rules but 2 and 3
+//! ask about one listener. Some hundred listeners at a time are gathered, so that the processor fetches
+//! many plays at once, and then settled in cache. Most listeners have few plays and are let through by
+//! one look at two sums.
 
 use crate::filter::heard::{Heard, sum_played_ms, sum_plays};
 use crate::filter::policy::Policy;
@@ -12,47 +13,57 @@ use crate::filter::{
 };
 use crate::normalize::store::StoreSettings;
 use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{Mark, NONE, Plays};
+use crate::vocabulary::play::{Kind, Mark, NONE, Play, Plays};
 
 /// The place in the marks of a play that is not marked.
 const UNMARKED: u32 = 0;
 
 /// Gives every play of a store and counted date its mark, or none if it counts.
 ///
-/// All plays of a listener must be among `plays`. Rows stay where they are; what they were marked
-/// with before is forgotten.
+/// All plays of a listener must be among `plays`. What they were marked with before is forgotten.
 pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, policy: &Policy) {
     plays.marks.clear();
-    plays.rows.iter_mut().for_each(|play| play.mark = UNMARKED);
-    let layout = ByListener::lay_out(plays);
+    plays.marked.clear();
+    plays.marked.resize(plays.rows.len(), UNMARKED);
+    let ByListener { places, ends, without } = ByListener::lay_out(plays);
+    let names = plays.words.track_names();
+    let tracks = names.iter().zip(&plays.words.tracks);
+    let hearing = Hearing {
+        rows: &plays.rows,
+        kinds: &plays.words.kinds,
+        tracks: tracks.map(|(name, track)| (*name, track.track_ms.unwrap_or(NONE))).collect(),
+    };
     let mut judge = Judge {
         counted,
         store,
         policy,
         plays_min: plays_min(policy),
         rest: Vec::new(),
-        marks: Marks { plays },
+        marks: Marks { marked: &mut plays.marked, marks: &mut plays.marks },
     };
-    let ByListener { mut heard, ends, without } = layout;
-    let mut start = 0;
-    for end in ends {
-        judge.judge_listener(&mut heard[start..end as usize]);
-        start = end as usize;
+    let mut batch = Vec::new();
+    let mut batch_start = 0;
+    for ends in ends.chunks(LISTENERS_AT_ONCE) {
+        let batch_end = ends.last().map_or(batch_start, |end| *end as usize);
+        batch.clear();
+        batch.extend(places[batch_start..batch_end].iter().map(|place| hearing.heard(*place)));
+        let mut start = batch_start;
+        for end in ends {
+            let end = *end as usize;
+            judge.judge_listener(&mut batch[start - batch_start..end - batch_start]);
+            start = end;
+        }
+        batch_start = batch_end;
     }
     for place in without {
-        let play = judge.marks.plays.rows[place as usize];
-        let alone = Heard {
-            listened_at_ms: play.listened_at_ms,
-            played_ms: play.played_ms,
-            offline: play.offline,
-            place,
-            ..Heard::default()
-        };
-        if let Some(mark) = judge.judge_alone(&alone) {
+        if let Some(mark) = judge.judge_alone(&hearing.heard(place)) {
             judge.marks.set(place, mark);
         }
     }
 }
+
+/// Listeners whose plays are gathered together.
+const LISTENERS_AT_ONCE: usize = 256;
 
 /// Below this many plays in a day none of rules 4 and 6 to 8 can apply.
 fn plays_min(policy: &Policy) -> i64 {
@@ -62,17 +73,15 @@ fn plays_min(policy: &Policy) -> i64 {
     i64::from(others.into_iter().fold(volume_min, u32::min))
 }
 
-/// Plays laid out listener by listener, and the places of those without one.
+/// Places of the plays listener by listener, and of those without one.
 struct ByListener {
-    heard: Vec<Heard>,
+    places: Vec<u32>,
     ends: Vec<u32>,
     without: Vec<u32>,
 }
 
 impl ByListener {
     fn lay_out(plays: &Plays) -> Self {
-        let tracks = plays.words.track_names();
-        // Counted one place further on, so that the running sum gives where each listener starts.
         let mut ends = vec![0_u32; plays.words.listeners.len()];
         let mut without = Vec::new();
         for (place, play) in (0_u32..).zip(&plays.rows) {
@@ -81,31 +90,49 @@ impl ByListener {
                 None => without.push(place),
             }
         }
-        let mut n_heard = 0;
+        // Counts become starts, which move on to the ends as places come in.
+        let mut n_places = 0;
         for count in &mut ends {
-            let start = n_heard;
-            n_heard += *count;
+            let start = n_places;
+            n_places += *count;
             *count = start;
         }
-        let mut heard = vec![Heard::default(); n_heard as usize];
+        let mut places = vec![0; n_places as usize];
         for (place, play) in (0_u32..).zip(&plays.rows) {
-            let Some(next) = ends.get_mut(play.listener as usize) else {
-                continue;
-            };
-            heard[*next as usize] = Heard {
-                listened_at_ms: play.listened_at_ms,
-                place,
-                track: tracks[play.track as usize],
-                played_ms: play.played_ms,
-                track_ms: play.track_ms,
-                plays: play.plays,
-                report: play.report,
-                exact: play.exact,
-                offline: play.offline,
-            };
-            *next += 1;
+            if let Some(next) = ends.get_mut(play.listener as usize) {
+                places[*next as usize] = place;
+                *next += 1;
+            }
         }
-        Self { heard, ends, without }
+        Self { places, ends, without }
+    }
+}
+
+/// Where what the rules need to know of a play is found.
+struct Hearing<'a> {
+    rows: &'a [Play],
+    kinds: &'a [Kind],
+    /// By id of the track, what tells it apart and its length.
+    tracks: Vec<(u32, u32)>,
+}
+
+impl Hearing<'_> {
+    #[inline]
+    fn heard(&self, place: u32) -> Heard {
+        let play = &self.rows[place as usize];
+        let kind = &self.kinds[play.kind as usize];
+        let (track, track_ms) = self.tracks[play.track as usize];
+        Heard {
+            listened_at_ms: play.listened_at_ms,
+            place,
+            track,
+            played_ms: play.played_ms,
+            track_ms,
+            plays: kind.plays,
+            report: kind.report,
+            exact: play.exact,
+            offline: play.offline,
+        }
     }
 }
 
@@ -120,21 +147,21 @@ struct Judge<'a> {
 }
 
 struct Marks<'a> {
-    plays: &'a mut Plays,
+    marked: &'a mut [u32],
+    marks: &'a mut Vec<Mark>,
 }
 
 impl Marks<'_> {
     fn set(&mut self, place: u32, mark: Mark) {
         // A group's rows share one mark; they are set one after the other.
-        if self.plays.marks.last() != Some(&mark) {
-            self.plays.marks.push(mark);
+        if self.marks.last() != Some(&mark) {
+            self.marks.push(mark);
         }
-        self.plays.rows[place as usize].mark =
-            u32::try_from(self.plays.marks.len()).unwrap_or(NONE);
+        self.marked[place as usize] = u32::try_from(self.marks.len()).unwrap_or(NONE);
     }
 
     fn is_marked(&self, place: u32) -> bool {
-        self.plays.rows[place as usize].mark != UNMARKED
+        self.marked[place as usize] != UNMARKED
     }
 }
 

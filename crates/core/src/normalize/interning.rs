@@ -83,99 +83,112 @@ impl Interner {
     }
 }
 
-/// Remembers what short keys mean, exactly, in a table that stays in the first-level cache. For
-/// columns with few different words: a hit costs a look at one entry and no hash of bytes.
+/// Remembers what a few short cells mean together, exactly, in a small table. For columns with few
+/// different words: a hit costs a look at one entry and no hash of bytes.
 #[derive(Debug)]
-pub struct ShortMemory {
-    entries: Vec<ShortEntry>,
+pub struct CellMemory {
+    entries: Vec<CellEntry>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct ShortEntry {
-    first: u128,
-    second: u128,
-    /// Lengths of both keys, so that no key is another one's beginning; 0 for an empty entry.
-    lengths: u16,
-    id: u16,
+/// Cells that mean something together.
+pub type Cells<'a> = [&'a [u8]; 4];
+
+#[derive(Debug, Clone, Copy)]
+struct CellEntry {
+    words: CellWords,
+    /// Lengths of the cells, a byte each, so that no cell is another one's beginning.
+    lengths: u32,
+    id: u32,
 }
 
-const SHORT_ENTRIES: usize = 256;
+/// Each cell as two numbers.
+type CellWords = [u64; 8];
 
-impl Default for ShortMemory {
+const CELL_BYTES_MAX: usize = 16;
+const CELL_ENTRIES_BITS: u32 = 11;
+
+/// Lengths of an entry that holds nothing.
+const NO_LENGTHS: u32 = u32::MAX;
+
+/// Odd numbers without a pattern (the bits of sqrt 2, 3, 5, ...): sums of products with them spread
+/// what differs in a few characters, and the products do not wait for each other.
+const SPREADS: CellWords = [
+    0x6a09_e667_f3bc_c909,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x9b05_688c_2b3e_6c1f,
+    0x1f83_d9ab_fb41_bd6b,
+    0x5be0_cd19_137e_2179,
+];
+
+impl Default for CellMemory {
     fn default() -> Self {
-        Self { entries: vec![ShortEntry::default(); SHORT_ENTRIES] }
+        let nothing = CellEntry { words: [0; 8], lengths: NO_LENGTHS, id: 0 };
+        Self { entries: vec![nothing; 1 << CELL_ENTRIES_BITS] }
     }
 }
 
-impl ShortMemory {
-    /// What two keys mean together; the place to [`Self::remember`] it at where that is not known,
-    /// `None` where a key is longer than 16 bytes.
-    ///
-    /// # Errors
-    /// The place, where the keys are short and their meaning is not known.
+impl CellMemory {
+    /// What cells mean together, if that is remembered.
+    #[must_use]
     #[inline]
-    pub fn recall(&self, first: &[u8], second: &[u8]) -> Result<u16, Option<ShortKeys>> {
-        let (Some(first_word), Some(second_word)) = (short_word(first), short_word(second)) else {
-            return Err(None);
-        };
-        let lengths = (first.len() << 8 | second.len() | 0x8000) & 0xffff;
-        let keys = ShortKeys {
-            first: first_word,
-            second: second_word,
-            lengths: u16::try_from(lengths).unwrap_or_default(),
-        };
-        let entry = &self.entries[keys.place()];
-        let is_known =
-            (entry.first, entry.second, entry.lengths) == (keys.first, keys.second, keys.lengths);
-        if is_known { Ok(entry.id) } else { Err(Some(keys)) }
+    pub fn recall(&self, cells: &Cells<'_>) -> Option<u32> {
+        let (words, lengths) = cell_words(cells)?;
+        let entry = &self.entries[cell_place(&words)];
+        // Numbers one by one, not arrays: they stay in registers.
+        let differs = (0..words.len()).fold(0, |differs, n| differs | (words[n] ^ entry.words[n]));
+        (differs == 0 && entry.lengths == lengths).then_some(entry.id)
     }
 
-    /// Remembers what keys mean, in place of whatever was there.
-    pub fn remember(&mut self, keys: Option<ShortKeys>, id: u16) {
-        if let Some(keys) = keys {
-            let ShortKeys { first, second, lengths } = keys;
-            self.entries[keys.place()] = ShortEntry { first, second, lengths, id };
+    /// Remembers what cells mean, in place of whatever was there; cells of more than 16 bytes are not
+    /// remembered.
+    pub fn remember(&mut self, cells: &Cells<'_>, id: u32) {
+        if let Some((words, lengths)) = cell_words(cells) {
+            self.entries[cell_place(&words)] = CellEntry { words, lengths, id };
         }
     }
 }
 
-/// Two short keys.
-#[derive(Debug, Clone, Copy)]
-pub struct ShortKeys {
-    first: u128,
-    second: u128,
-    lengths: u16,
-}
-
-impl ShortKeys {
-    #[inline]
-    fn place(self) -> usize {
-        let [low, high] =
-            [self.first ^ self.second.rotate_left(61), self.first >> 64].map(|word| {
-                let bytes = word.to_le_bytes();
-                u64::from_le_bytes([
-                    bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
-                ])
-            });
-        // The golden ratio's bits spread what differs in a few characters.
-        let mixed = (low ^ high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::from(mixed.to_le_bytes()[7])
-    }
-}
-
-/// Up to 16 bytes as one number; keys of one length have one number only if they are equal.
 #[inline]
-fn short_word(key: &[u8]) -> Option<u128> {
-    let halves = |a: u64, b: u64| u128::from(b) << 64 | u128::from(a);
-    if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        return (key.len() <= 16)
-            .then(|| halves(u64::from_le_bytes(*first), u64::from_le_bytes(*last)));
+fn cell_words(cells: &Cells<'_>) -> Option<(CellWords, u32)> {
+    let mut words = [0; 8];
+    let mut lengths = 0;
+    for (n, cell) in cells.iter().enumerate() {
+        if CELL_BYTES_MAX < cell.len() {
+            return None;
+        }
+        [words[2 * n], words[2 * n + 1]] = cell_word(cell);
+        lengths = lengths << 8 | u32::try_from(cell.len()).unwrap_or(u32::MAX);
     }
-    if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-        let word = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
-        return Some(halves(word(first), word(last)));
+    Some((words, lengths))
+}
+
+#[inline]
+fn cell_place(words: &CellWords) -> usize {
+    let sum = words
+        .iter()
+        .zip(&SPREADS)
+        .fold(0_u64, |sum, (word, spread)| sum.wrapping_add(word.wrapping_mul(*spread)));
+    usize::try_from(sum >> (u64::BITS - CELL_ENTRIES_BITS)).unwrap_or(0)
+}
+
+/// Up to 16 bytes as two numbers; cells of one length have the same only if they are equal.
+#[inline]
+fn cell_word(cell: &[u8]) -> [u64; 2] {
+    if let (Some(first), Some(last)) = (cell.first_chunk::<8>(), cell.last_chunk::<8>()) {
+        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
     }
-    Some(key.iter().fold(0, |word, byte| word << 8 | u128::from(*byte)))
+    if let (Some(first), Some(last)) = (cell.first_chunk::<4>(), cell.last_chunk::<4>()) {
+        return [u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()];
+    }
+    match *cell {
+        [a, b, c] => [u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16, 0],
+        [a, b] => [u64::from(a) | u64::from(b) << 8, 0],
+        [a] => [u64::from(a), 0],
+        _ => [0, 0],
+    }
 }
 
 /// Compares keys of equal length eight bytes at a time: most are too short to call a library for.
@@ -218,16 +231,19 @@ mod tests {
         }
 
         #[test]
-        fn short_keys_are_recalled_exactly(keys in prop::collection::vec(("[ab]{0,18}", "[ab]{0,3}"), 0..200)) {
-            let mut memory = ShortMemory::default();
-            for (id, (first, second)) in (0_u16..).zip(&keys) {
-                match memory.recall(first.as_bytes(), second.as_bytes()) {
-                    Ok(known) => prop_assert_eq!(&keys[usize::from(known)], &(first.clone(), second.clone())),
-                    Err(place) => {
-                        prop_assert_eq!(place.is_none(), 16 < first.len());
-                        memory.remember(place, id);
-                    }
+        fn cells_are_recalled_exactly(rows in prop::collection::vec(("[ab]{0,18}", "[ab]{0,3}", "[a\u{0}]{0,9}", "[ab]{0,5}"), 0..200)) {
+            let mut memory = CellMemory::default();
+            let cells = |row: &(String, String, String, String)| {
+                [&row.0, &row.1, &row.2, &row.3].map(|cell| cell.clone().into_bytes())
+            };
+            for (id, row) in (0_u32..).zip(&rows) {
+                let owned = cells(row);
+                let cells: Cells<'_> = std::array::from_fn(|n| owned[n].as_slice());
+                if let Some(known) = memory.recall(&cells) {
+                    prop_assert_eq!(&rows[known as usize], row);
                 }
+                memory.remember(&cells, id);
+                prop_assert_eq!(memory.recall(&cells), (row.0.len() <= 16).then_some(id));
             }
         }
     }

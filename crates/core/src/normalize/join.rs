@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::vocabulary::listener::Listener;
-use crate::vocabulary::play::{NONE, NONE_SMALL, Piece, Play, Plays, Product, Track, Words};
+use crate::normalize::listeners::settle_listeners;
+use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 
 /// The plays of all pieces: rows in order of report, then of the pieces, then of their rows.
 ///
-/// Rows in = rows out. Words that no row uses are left behind, unless there is one piece alone.
-///
-/// # Panics
-/// If a date has more than 65,535 different sources, devices or products.
+/// Rows in = rows out. Words that no row uses are left behind; tracks and kinds only where there are
+/// several pieces.
 #[must_use]
 pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     pieces.sort_by_key(|piece| piece.report);
@@ -24,8 +22,10 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     {
         let Piece { report, rows: chunks, words } = piece;
         match Arc::try_unwrap(words) {
-            Ok(words) => {
-                return Plays { rows: concatenate(chunks), words, reports, marks: Vec::new() };
+            Ok(mut words) => {
+                let mut rows = concatenate(chunks);
+                words.listeners = settle_listeners(&mut rows, &words.listeners);
+                return Plays { rows, words, reports, ..Plays::default() };
             }
             Err(words) => pieces.push(Piece { report, rows: chunks, words }),
         }
@@ -33,20 +33,18 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     let n_rows = pieces.iter().flat_map(|piece| &piece.rows).map(Vec::len).sum();
     let mut rows: Vec<Play> = Vec::with_capacity(n_rows);
     let mut joined = JoinedWords::default();
-    let mut report = 0_u16;
+    let mut report = 0_u32;
     for piece in pieces {
-        while reports[usize::from(report)] != piece.report {
+        while reports[report as usize] != piece.report {
             report += 1;
         }
-        let mut translation = Translation::new(&piece.words);
-        for chunk in piece.rows {
-            rows.extend(chunk.into_iter().map(|play| Play {
-                report,
-                ..translation.translate(play, &piece.words, &mut joined)
-            }));
+        let mut translation = Translation::new(&piece.words, |_| report);
+        for play in piece.rows.into_iter().flatten() {
+            rows.push(translation.translate(play, &piece.words, &mut joined));
         }
     }
-    Plays { rows, words: joined.words, reports, marks: Vec::new() }
+    let words = joined.settle(&mut rows);
+    Plays { rows, words, reports, ..Plays::default() }
 }
 
 /// All chunks as one; a single chunk stays where it is.
@@ -59,133 +57,133 @@ fn concatenate(mut chunks: Vec<Vec<Play>>) -> Vec<Play> {
     rows
 }
 
-/// Words of several pieces, each once, and where each is found.
+/// Words of several pieces, and where each is found.
 #[derive(Default)]
 pub struct JoinedWords {
     words: Words,
-    tracks: Places<Track, u32>,
-    listeners: Places<Listener, u32>,
-    products: Places<Product, u16>,
-    sources: Places<Box<str>, u16>,
-    devices: Places<Box<str>, u16>,
+    tracks: Places<Track>,
+    kinds: Places<Kind>,
+    products: Places<Product>,
+    sources: Places<Box<str>>,
+    devices: Places<Box<str>>,
 }
 
 impl JoinedWords {
-    /// The words that plays were translated to.
+    /// The words that these plays were translated to: all that were.
     #[must_use]
-    pub fn into_words(self) -> Words {
-        self.words
+    pub fn settle(self, rows: &mut [Play]) -> Words {
+        let listeners = settle_listeners(rows, &self.words.listeners);
+        Words { listeners, ..self.words }
     }
 }
 
 /// Ids of one piece to ids of the whole, as far as they were met.
 pub struct Translation {
     tracks: Vec<u32>,
-    listeners: Vec<u32>,
-    products: Vec<u16>,
-    sources: Vec<u16>,
-    devices: Vec<u16>,
+    kinds: Vec<u32>,
+    /// By report of the piece, the report of the whole.
+    reports: Vec<u32>,
+    products: Vec<u32>,
+    sources: Vec<u32>,
+    devices: Vec<u32>,
 }
 
 impl Translation {
-    /// For plays with these words.
+    /// For plays with these words; `report` says which report of the whole one of theirs is.
     #[must_use]
-    pub fn new(words: &Words) -> Self {
+    pub fn new(words: &Words, report: impl Fn(u32) -> u32) -> Self {
+        let n_reports = words.kinds.iter().map(|kind| kind.report + 1).max().unwrap_or(0);
         Self {
             tracks: vec![NONE; words.tracks.len()],
-            listeners: vec![NONE; words.listeners.len()],
-            products: vec![NONE_SMALL; words.products.len()],
-            sources: vec![NONE_SMALL; words.sources.len()],
-            devices: vec![NONE_SMALL; words.devices.len()],
+            kinds: vec![NONE; words.kinds.len()],
+            reports: (0..n_reports).map(report).collect(),
+            products: vec![NONE; words.products.len()],
+            sources: vec![NONE; words.sources.len()],
+            devices: vec![NONE; words.devices.len()],
         }
     }
 
     /// The play with ids of the whole; `words` are those that this translation was made for.
     #[must_use]
-    pub fn translate(&mut self, mut play: Play, words: &Words, joined: &mut JoinedWords) -> Play {
+    pub fn translate(&mut self, play: Play, words: &Words, joined: &mut JoinedWords) -> Play {
         let all = &mut joined.words;
-        play.track =
-            large(&mut self.tracks, play.track, &words.tracks, &mut joined.tracks, &mut all.tracks);
-        play.listener = large(
-            &mut self.listeners,
-            play.listener,
-            &words.listeners,
-            &mut joined.listeners,
-            &mut all.listeners,
-        );
-        play.product = small(
-            &mut self.products,
-            play.product,
-            &words.products,
-            &mut joined.products,
-            &mut all.products,
-        );
-        play.source = small(
-            &mut self.sources,
-            play.source,
-            &words.sources,
-            &mut joined.sources,
-            &mut all.sources,
-        );
-        play.device = small(
-            &mut self.devices,
-            play.device,
-            &words.devices,
-            &mut joined.devices,
-            &mut all.devices,
-        );
-        play
+        let track =
+            id_of(&mut self.tracks, play.track, &words.tracks, &mut joined.tracks, &mut all.tracks);
+        let listener = words.listeners.get(play.listener as usize).map_or(NONE, |listener| {
+            all.listeners.push(*listener);
+            last_id(&all.listeners)
+        });
+        let kind = self.kind(play.kind, words, joined);
+        Play { track, listener, kind, ..play }
+    }
+
+    fn kind(&mut self, id: u32, words: &Words, joined: &mut JoinedWords) -> u32 {
+        let known = self.kinds[id as usize];
+        if known != NONE {
+            return known;
+        }
+        let all = &mut joined.words;
+        let Kind { product, source, device, plays, report } = words.kinds[id as usize];
+        let kind = Kind {
+            product: id_of(
+                &mut self.products,
+                product,
+                &words.products,
+                &mut joined.products,
+                &mut all.products,
+            ),
+            source: id_of(
+                &mut self.sources,
+                source,
+                &words.sources,
+                &mut joined.sources,
+                &mut all.sources,
+            ),
+            device: id_of(
+                &mut self.devices,
+                device,
+                &words.devices,
+                &mut joined.devices,
+                &mut all.devices,
+            ),
+            plays,
+            report: self.reports[report as usize],
+        };
+        let joined_id = place(kind, &mut joined.kinds, &mut all.kinds);
+        self.kinds[id as usize] = joined_id;
+        joined_id
     }
 }
 
-type Places<T, Id> = HashMap<T, Id, foldhash::fast::FixedState>;
+type Places<T> = HashMap<T, u32, foldhash::fast::FixedState>;
 
 #[inline]
-fn large<T: Clone + Eq + Hash>(
+fn id_of<T: Clone + Eq + Hash>(
     known: &mut [u32],
     id: u32,
     words: &[T],
-    places: &mut Places<T, u32>,
+    places: &mut Places<T>,
     all: &mut Vec<T>,
 ) -> u32 {
     let Some(known) = known.get_mut(id as usize) else {
         return NONE;
     };
     if *known == NONE {
-        let word = &words[id as usize];
-        *known = *places.entry(word.clone()).or_insert_with(|| {
-            all.push(word.clone());
-            u32::try_from(all.len() - 1).unwrap_or(NONE)
-        });
+        *known = place(words[id as usize].clone(), places, all);
     }
     *known
 }
 
-#[inline]
-fn small<T: Clone + Eq + Hash>(
-    known: &mut [u16],
-    id: u16,
-    words: &[T],
-    places: &mut Places<T, u16>,
-    all: &mut Vec<T>,
-) -> u16 {
-    let Some(known) = known.get_mut(usize::from(id)) else {
-        return NONE_SMALL;
-    };
-    if *known == NONE_SMALL {
-        let word = &words[usize::from(id)];
-        *known = *places.entry(word.clone()).or_insert_with(|| {
-            all.push(word.clone());
-            let id = u16::try_from(all.len() - 1).ok().filter(|id| *id != NONE_SMALL);
-            // Going on would give plays another device or tier than the store did.
-            assert!(
-                id.is_some(),
-                "a date has more than 65,535 different sources, devices or products"
-            );
-            id.unwrap_or(NONE_SMALL)
-        });
-    }
-    *known
+fn place<T: Clone + Eq + Hash>(word: T, places: &mut Places<T>, all: &mut Vec<T>) -> u32 {
+    *places.entry(word).or_insert_with_key(|word| {
+        all.push(word.clone());
+        last_id(all)
+    })
+}
+
+/// A date has fewer rows, and so fewer words, than a `u32` counts.
+fn last_id<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len() - 1).unwrap_or(NONE)
 }
 
 #[cfg(test)]
@@ -202,7 +200,7 @@ mod tests {
         let joined = join_pieces(vec![a, b]);
         assert_eq!(joined.reports, [[1; 32], [2; 32]]);
         assert_eq!(
-            joined.rows.iter().map(|play| (play.report, play.row)).collect::<Vec<_>>(),
+            joined.rows.iter().map(|play| (joined.kind(play).report, play.row)).collect::<Vec<_>>(),
             [(0, 1), (0, 2), (1, 1), (1, 2)]
         );
         assert_eq!((joined.words.tracks.len(), joined.words.listeners.len()), (2, 3));

@@ -9,3 +9,4 @@ pub mod spotify_streams;
 mod spotify_words;
 mod spotify_defects;
 pub mod join;
+pub mod listeners;

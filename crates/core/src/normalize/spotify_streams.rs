@@ -16,14 +16,13 @@ use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
 use crate::normalize::defect::{BadRow, Defect, raw_text};
 use crate::normalize::spotify_defects::explain_row;
-use crate::normalize::spotify_words::{Unreadable, WordsBuilder};
+use crate::normalize::spotify_words::{Unreadable, WordsBuilder, listener_id};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::{stamp, stamp_or_epoch};
 use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play};
 use crate::vocabulary::territory::{Territories, TerritoryCell};
-use crate::vocabulary::tier::Tier;
 
 /// Rows are kept in chunks of at most this many plays. A chunk gets all of its room as soon as it has
 /// [`CHUNK_ROWS_SMALL`]: what is not used yet costs no memory, and growing never copies much.
@@ -147,13 +146,6 @@ impl<'a> StreamsReader<'a> {
         self.plays.n_rows * size_of::<Play>() + self.words.size_bytes()
     }
 
-    /// Whether the ids of small words are nearly used up, so that what was read must be taken out
-    /// before the next block (of at most 256 KiB: a good row has at least 24 bytes).
-    #[must_use]
-    pub fn must_seal(&self) -> bool {
-        self.words.must_seal()
-    }
-
     /// Takes what was read so far out of the reader, by counted date.
     pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, Piece> {
         let words = std::mem::replace(&mut self.words, WordsBuilder::new(&self.columns));
@@ -197,14 +189,12 @@ impl<'a> StreamsReader<'a> {
         let (listened_at_ms, exact) = listened_at(columns, row, offline)?;
         let played_ms = seconds_to_ms(row.cell(columns.stream_length))?;
         let (track, track_flaws) = self.words.track(columns, row)?;
-        let listener = self.words.listener(row.cell(columns.customer_id), self.context.key)?;
-        let (product, tier) = self.words.product(columns, row, self.context.store)?;
-        let source = self.words.sources.small_id(columns.stream_source.map(|c| row.cell(c)))?;
-        let device = self.words.devices.small_id(columns.stream_device.map(|c| row.cell(c)))?;
+        let listener_id = listener_id(row.cell(columns.customer_id))?;
+        let (kind, is_unmapped) = self.words.kind(columns, row, self.context.store)?;
         let territory = self.territory(row.cell(columns.country_code))?;
         self.counts.bad_isrc += u64::from(track_flaws.bad_isrc);
         self.counts.bad_upc += u64::from(track_flaws.bad_upc);
-        self.counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
+        self.counts.unmapped_tier += u64::from(is_unmapped);
         if self.last_day.0 != day {
             self.end_day();
             self.last_day = (day, 0);
@@ -217,16 +207,10 @@ impl<'a> StreamsReader<'a> {
             listened_at_ms,
             row: self.line,
             track,
-            listener,
+            listener: self.words.listener(listener_id, self.context.key),
+            kind,
             played_ms: played_ms.unwrap_or(NONE),
-            track_ms: NONE,
-            plays: 1,
-            mark: 0,
             territory,
-            product,
-            source,
-            device,
-            report: 0,
             offline: offline_code(offline),
             exact,
         };

@@ -1,17 +1,19 @@
 //! The words of Spotify's wide table while a report is read: each is checked and interned where it is
 //! met first.
 
+use std::collections::HashMap;
+
 use crate::ingest::lines::Row;
 use crate::ingest::spotify_streams::{Columns, STORE};
 use crate::normalize::cells::{text, trimmed};
 use crate::normalize::defect::Defect;
-use crate::normalize::interning::{Interner, ShortMemory};
+use crate::normalize::interning::{CellMemory, Cells, Interner};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::date;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::{Listener, ListenerKey};
-use crate::vocabulary::play::{NONE, NONE_SMALL, Product, Track, Words};
+use crate::vocabulary::play::{Kind, NONE, Product, Track, Words};
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
 
@@ -25,8 +27,10 @@ impl From<Defect> for Unreadable {
     }
 }
 
-/// From this many different words of a small column on, a report is read on with new ids.
-const SMALL_WORDS_SEAL: usize = 1 << 15;
+/// Room for listeners grows to this at once, as soon as there are [`LISTENERS_SMALL`]: what is not used
+/// yet costs no memory.
+const LISTENERS: usize = 1 << 20;
+const LISTENERS_SMALL: usize = 1 << 14;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TrackFlaws {
@@ -41,13 +45,15 @@ pub(super) struct WordsBuilder {
     track_keys: TrackKeys,
     tracks: Interner,
     track_words: Vec<(Track, TrackFlaws)>,
-    listeners: Interner,
-    listener_words: Vec<Listener>,
+    listeners: Vec<Listener>,
+    kind_memory: CellMemory,
+    kinds: HashMap<Kind, u32>,
+    /// Whether the tier code is one that the store's table does not hold, by kind.
+    kind_words: Vec<(Kind, bool)>,
     products: Interner,
-    product_memory: ShortMemory,
     product_words: Vec<Product>,
-    pub(super) sources: SmallWords,
-    pub(super) devices: SmallWords,
+    sources: SmallWords,
+    devices: SmallWords,
     key: Vec<u8>,
 }
 
@@ -74,10 +80,11 @@ impl WordsBuilder {
             track_keys,
             tracks: Interner::default(),
             track_words: Vec::new(),
-            listeners: Interner::default(),
-            listener_words: Vec::new(),
+            listeners: Vec::new(),
+            kind_memory: CellMemory::default(),
+            kinds: HashMap::new(),
+            kind_words: Vec::new(),
             products: Interner::default(),
-            product_memory: ShortMemory::default(),
             product_words: Vec::new(),
             sources: SmallWords::default(),
             devices: SmallWords::default(),
@@ -85,18 +92,13 @@ impl WordsBuilder {
         }
     }
 
-    /// Whether the ids of small words are nearly used up.
-    pub(super) fn must_seal(&self) -> bool {
-        [self.product_words.len(), self.sources.words.len(), self.devices.words.len()]
-            .into_iter()
-            .any(|n_words| SMALL_WORDS_SEAL <= n_words)
-    }
-
     pub(super) fn size_bytes(&self) -> usize {
         self.tracks.size_bytes()
-            + self.listeners.size_bytes()
             + self.track_words.capacity() * (size_of::<(Track, TrackFlaws)>() + 24)
-            + self.listener_words.capacity() * size_of::<Listener>()
+            + self.listeners.len() * size_of::<Listener>()
+            + self.kind_words.len() * (2 * size_of::<(Kind, bool)>() + 24)
+            + self.sources.size_bytes()
+            + self.devices.size_bytes()
     }
 
     /// The counted date; the same ten bytes as in the last row are not read again.
@@ -142,61 +144,100 @@ impl WordsBuilder {
         Ok((id, self.track_words[id as usize].1))
     }
 
+    /// Takes a listener's id, as [`listener_id`] gave it. Each row's is taken anew: to look it up among
+    /// a day's listeners costs more than to hash it.
     #[inline]
-    pub(super) fn listener(&mut self, cell: &[u8], key: &ListenerKey) -> Result<u32, Unreadable> {
-        let bytes = trimmed(cell);
-        if bytes.is_empty() {
-            return Ok(NONE);
+    pub(super) fn listener(&mut self, id: &[u8], key: &ListenerKey) -> u32 {
+        if id.is_empty() {
+            return NONE;
         }
-        match self.listeners.find(bytes) {
-            Ok(id) => Ok(id),
-            Err(hash) => {
-                text(cell)?;
-                self.listener_words.push(key.hash(STORE, bytes));
-                Ok(self.listeners.insert(hash, bytes))
-            }
+        if self.listeners.len() == self.listeners.capacity()
+            && LISTENERS_SMALL <= self.listeners.len()
+        {
+            self.listeners.reserve_exact(LISTENERS.max(self.listeners.len()));
         }
+        self.listeners.push(key.hash(STORE, id));
+        u32::try_from(self.listeners.len() - 1).unwrap_or(NONE)
     }
 
+    /// The kind, and whether its tier code is unmapped.
     #[inline]
-    pub(super) fn product(
+    pub(super) fn kind(
         &mut self,
         columns: &Columns,
         row: &Row<'_>,
         store: &StoreSettings,
-    ) -> Result<(u16, Tier), Unreadable> {
-        let product = columns.financial_product.map_or(&b""[..], |column| row.cell(column));
-        let access = columns.access.map_or(&b""[..], |column| row.cell(column));
-        let place = match self.product_memory.recall(product, access) {
-            Ok(id) => return Ok((id, self.product_words[usize::from(id)].tier)),
-            Err(place) => place,
+    ) -> Result<(u32, bool), Unreadable> {
+        let cell = |column: Option<usize>| column.map_or(&b""[..], |column| row.cell(column));
+        let cells = [
+            cell(columns.financial_product),
+            cell(columns.access),
+            cell(columns.stream_source),
+            cell(columns.stream_device),
+        ];
+        let id = match self.kind_memory.recall(&cells) {
+            Some(id) => id,
+            None => self.look_up_kind(cells, store)?,
         };
+        Ok((id, self.kind_words[id as usize].1))
+    }
+
+    #[cold]
+    fn look_up_kind(&mut self, cells: Cells<'_>, store: &StoreSettings) -> Result<u32, Unreadable> {
+        let [product, access, source, device] = cells;
+        let kind = Kind {
+            product: self.product(product, access, store)?,
+            source: self.sources.id(source)?,
+            device: self.devices.id(device)?,
+            plays: 1,
+            report: 0,
+        };
+        let id = *self.kinds.entry(kind).or_insert_with(|| {
+            let tier = self.product_words[kind.product as usize].tier;
+            self.kind_words.push((kind, tier == Tier::Unmapped));
+            u32::try_from(self.kind_words.len() - 1).unwrap_or(NONE)
+        });
+        self.kind_memory.remember(&cells, id);
+        Ok(id)
+    }
+
+    fn product(
+        &mut self,
+        product: &[u8],
+        access: &[u8],
+        store: &StoreSettings,
+    ) -> Result<u32, Unreadable> {
         self.key.clear();
         self.key.extend_from_slice(product);
         self.key.push(b'\t');
         self.key.extend_from_slice(access);
-        let id = match self.products.find(&self.key) {
-            Ok(id) => id,
+        match self.products.find(&self.key) {
+            Ok(id) => Ok(id),
             Err(hash) => {
                 self.product_words.push(read_product(product, access, store)?);
-                self.products.insert(hash, &self.key)
+                Ok(self.products.insert(hash, &self.key))
             }
-        };
-        // A store has some dozens of products; two columns of free text would be another format.
-        let small = u16::try_from(id).map_err(|_| Unreadable)?;
-        self.product_memory.remember(place, small);
-        Ok((small, self.product_words[id as usize].tier))
+        }
     }
 
     pub(super) fn finish(self) -> Words {
         Words {
             tracks: self.track_words.into_iter().map(|(track, _)| track).collect(),
-            listeners: self.listener_words,
+            listeners: self.listeners,
+            kinds: self.kind_words.into_iter().map(|(kind, _)| kind).collect(),
             products: self.product_words,
             sources: self.sources.words,
             devices: self.devices.words,
         }
     }
+}
+
+/// The listener's id as the store writes it, checked; empty where there is none.
+#[inline]
+pub(super) fn listener_id(cell: &[u8]) -> Result<&[u8], Unreadable> {
+    // Printable ASCII needs no closer look. No early end, so that many bytes are looked at at once.
+    let is_plain = cell.iter().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'));
+    if is_plain { Ok(cell) } else { Ok(text(cell)?.unwrap_or_default().as_bytes()) }
 }
 
 fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), Unreadable> {
@@ -212,7 +253,8 @@ fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), U
         bad_isrc: isrc.is_none() && isrc_text.is_some(),
         bad_upc: upc.is_none() && upc_text.is_some(),
     };
-    Ok((Track { isrc, upc, store_track: store_track.map(Into::into) }, flaws))
+    let store_track = store_track.map(Into::into);
+    Ok((Track { isrc, upc, store_track, track_ms: None }, flaws))
 }
 
 fn read_product(
@@ -230,32 +272,28 @@ fn read_product(
 
 /// Words of a column with few different ones.
 #[derive(Debug, Default)]
-pub(super) struct SmallWords {
-    memory: ShortMemory,
+struct SmallWords {
     interner: Interner,
     words: Vec<Box<str>>,
 }
 
 impl SmallWords {
-    #[inline]
-    pub(super) fn small_id(&mut self, cell: Option<&[u8]>) -> Result<u16, Unreadable> {
-        let Some(bytes) = cell.map(trimmed).filter(|bytes| !bytes.is_empty()) else {
-            return Ok(NONE_SMALL);
-        };
-        let place = match self.memory.recall(bytes, b"") {
-            Ok(id) => return Ok(id),
-            Err(place) => place,
-        };
-        let id = match self.interner.find(bytes) {
-            Ok(id) => id,
+    fn id(&mut self, cell: &[u8]) -> Result<u32, Unreadable> {
+        let bytes = trimmed(cell);
+        if bytes.is_empty() {
+            return Ok(NONE);
+        }
+        match self.interner.find(bytes) {
+            Ok(id) => Ok(id),
             Err(hash) => {
                 let word = text(bytes)?.ok_or(Unreadable)?;
                 self.words.push(word.into());
-                self.interner.insert(hash, bytes)
+                Ok(self.interner.insert(hash, bytes))
             }
-        };
-        let small = u16::try_from(id).ok().filter(|id| *id != NONE_SMALL).ok_or(Unreadable)?;
-        self.memory.remember(place, small);
-        Ok(small)
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.interner.size_bytes() + self.words.len() * (size_of::<Box<str>>() + 24)
     }
 }

@@ -1,8 +1,10 @@
 //! Play: one row of a trends feed in our words, and the dictionaries its ids point into.
 //!
-//! A play is a record of 48 bytes, not a row of many columns: the filter scatters plays by listener
-//! and the encoder gathers them by track, and both then touch one cache line a play instead of one a
-//! column. Text is interned once a report; ids mean nothing without their [`Words`].
+//! A play is a record of 32 bytes, not a row of many columns: the filter gathers plays by listener
+//! and the encoder by track, and both then touch half a cache line a play instead of one a column.
+//! What few plays have for themselves stands beside: what many have in common is a [`Kind`], what the
+//! filter found is a list of its own. Text is interned once a report; ids mean nothing without their
+//! [`Words`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +20,6 @@ use crate::vocabulary::verdict::Reason;
 /// In an id: the store gave none. In a number of milliseconds: not known.
 pub const NONE: u32 = u32::MAX;
 
-/// In a small id: the store gave none.
-pub const NONE_SMALL: u16 = u16::MAX;
-
 /// Offline: the device was connected.
 pub const ONLINE: u8 = 0;
 /// Offline: the device was not connected.
@@ -28,7 +27,7 @@ pub const OFFLINE: u8 = 1;
 /// Offline: the store does not say.
 pub const OFFLINE_UNKNOWN: u8 = 2;
 
-/// One play, or `plays` > 1 of them where the store reports sums.
+/// One play, or several of them where the store reports sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Play {
@@ -38,26 +37,15 @@ pub struct Play {
     pub row: u32,
     /// Id of the track, never [`NONE`].
     pub track: u32,
-    /// Id of the listener; [`NONE`] if the store gives none.
+    /// Place of the listener; [`NONE`] if the store gives none.
     pub listener: u32,
-    /// How long it was played, milliseconds; [`NONE`] if not known. Of one play, where `plays` > 1.
+    /// Id of what the play has in common with many others, never [`NONE`].
+    pub kind: u32,
+    /// How long it was played, milliseconds; [`NONE`] if not known. Of one play, where the row stands
+    /// for several.
     pub played_ms: u32,
-    /// How long the track is, milliseconds; [`NONE`] if not known.
-    pub track_ms: u32,
-    /// Number of plays that the row stands for.
-    pub plays: u32,
-    /// Id of what the filter measured; 0 for nothing. See [`Plays::marks`].
-    pub mark: u32,
     /// Packed territory; 0 for none.
     pub territory: u16,
-    /// Id of the user's product: tier, its code, and the use type.
-    pub product: u16,
-    /// Id of the source; [`NONE_SMALL`] for none.
-    pub source: u16,
-    /// Id of the device; [`NONE_SMALL`] for none.
-    pub device: u16,
-    /// Place of the report among [`Plays::reports`].
-    pub report: u16,
     /// [`ONLINE`], [`OFFLINE`] or [`OFFLINE_UNKNOWN`].
     pub offline: u8,
     /// 1 if `listened_at_ms` is exact, 0 if it is read off a clock that the store rounds.
@@ -70,12 +58,21 @@ impl Play {
     pub fn played_ms(&self) -> Option<i64> {
         (self.played_ms != NONE).then(|| i64::from(self.played_ms))
     }
+}
 
-    /// The length of the track, or `None` if not known.
-    #[must_use]
-    pub fn track_ms(&self) -> Option<i64> {
-        (self.track_ms != NONE).then(|| i64::from(self.track_ms))
-    }
+/// What many plays have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// Id of the user's product: tier, its code, and the use type.
+    pub product: u32,
+    /// Id of the source; [`NONE`] for none.
+    pub source: u32,
+    /// Id of the device; [`NONE`] for none.
+    pub device: u32,
+    /// Number of plays that a row stands for.
+    pub plays: u32,
+    /// Place of the report among [`Plays::reports`]; 0 in a [`Piece`].
+    pub report: u32,
 }
 
 /// What a rule found of a play or of the group it is in.
@@ -98,6 +95,8 @@ pub struct Track {
     pub upc: Option<Upc>,
     /// The store's own id; `None` if it gave none. One of `isrc` and `store_track` is there.
     pub store_track: Option<Box<str>>,
+    /// How long the track is, milliseconds; `None` if the store does not say.
+    pub track_ms: Option<u32>,
 }
 
 /// A user's product: what kind of user, in our word and in the store's.
@@ -116,13 +115,16 @@ pub struct Product {
 pub struct Words {
     /// By [`Play::track`].
     pub tracks: Vec<Track>,
-    /// By [`Play::listener`]; no listener twice.
+    /// By [`Play::listener`]. Of a [`Piece`] in any order, and a listener may stand there more than
+    /// once; of [`Plays`] each once, ascending.
     pub listeners: Vec<Listener>,
-    /// By [`Play::product`].
+    /// By [`Play::kind`].
+    pub kinds: Vec<Kind>,
+    /// By [`Kind::product`].
     pub products: Vec<Product>,
-    /// By [`Play::source`].
+    /// By [`Kind::source`].
     pub sources: Vec<Box<str>>,
-    /// By [`Play::device`].
+    /// By [`Kind::device`].
     pub devices: Vec<Box<str>>,
 }
 
@@ -154,7 +156,7 @@ impl Words {
 pub struct Piece {
     /// SHA-256 of the report's bytes.
     pub report: [u8; 32],
-    /// The plays, in order of their rows; [`Play::report`] is 0.
+    /// The plays, in order of their rows.
     pub rows: Vec<Vec<Play>>,
     /// What their ids mean.
     pub words: Arc<Words>,
@@ -168,17 +170,31 @@ pub struct Plays {
     pub rows: Vec<Play>,
     /// What their ids mean.
     pub words: Words,
-    /// By [`Play::report`], ascending: SHA-256 of the reports' bytes.
+    /// By [`Kind::report`], ascending: SHA-256 of the reports' bytes.
     pub reports: Vec<[u8; 32]>,
-    /// By [`Play::mark`], from 1: what the filter found. Empty before it ran.
+    /// By place of the play what the filter found of it: 0 for nothing, else one more than the place
+    /// in `marks`. Empty before it ran.
+    pub marked: Vec<u32>,
+    /// What the filter found, in no order.
     pub marks: Vec<Mark>,
 }
 
 impl Plays {
-    /// What the filter found of a play; `None` if it counts, or before the filter ran.
+    /// What the filter found of the play at a place; `None` if it counts, or before the filter ran.
     #[must_use]
-    pub fn mark(&self, play: &Play) -> Option<&Mark> {
-        self.marks.get((play.mark as usize).checked_sub(1)?)
+    #[inline]
+    pub fn mark(&self, place: usize) -> Option<&Mark> {
+        self.marks.get((*self.marked.get(place)? as usize).checked_sub(1)?)
+    }
+
+    /// The kind of a play.
+    ///
+    /// # Panics
+    /// If the play is of other words.
+    #[must_use]
+    #[inline]
+    pub fn kind(&self, play: &Play) -> &Kind {
+        &self.words.kinds[play.kind as usize]
     }
 }
 
@@ -187,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_play_fits_a_cache_line_and_no_byte_is_padding() {
-        assert_eq!(size_of::<Play>(), 48);
+    fn two_plays_fit_a_cache_line_and_no_byte_is_padding() {
+        assert_eq!(size_of::<Play>(), 32);
     }
 }

@@ -14,6 +14,8 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use streamledger_core::vocabulary::listener::Listener;
+
 use crate::encode::codes::TextList;
 use crate::encode::page::{Page, ZSTD_LEVEL};
 
@@ -22,6 +24,8 @@ use crate::encode::page::{Page, ZSTD_LEVEL};
 pub enum Values {
     /// Codes of these texts, ascending.
     Texts(TextList),
+    /// Codes of these listeners, ascending.
+    Listeners(Vec<Listener>),
     /// Codes of these numbers, ascending.
     Numbers(Vec<i64>),
     /// The numbers themselves.
@@ -34,6 +38,7 @@ impl Values {
     pub fn width(&self) -> u32 {
         let n_values = match self {
             Self::Texts(texts) => texts.len(),
+            Self::Listeners(listeners) => listeners.len(),
             Self::Numbers(numbers) => numbers.len(),
             Self::Plain => 0,
         };
@@ -47,6 +52,12 @@ impl Values {
         let place = usize::try_from(bound).unwrap_or(usize::MAX);
         let number = match self {
             Self::Texts(texts) => return texts.get(place).unwrap_or_default().to_vec(),
+            Self::Listeners(listeners) => {
+                return listeners
+                    .get(place)
+                    .map(|listener| listener.0.to_vec())
+                    .unwrap_or_default();
+            }
             Self::Numbers(numbers) => numbers.get(place).copied().unwrap_or_default(),
             Self::Plain => bound,
         };
@@ -71,15 +82,13 @@ impl Values {
                 Some((bytes.into(), numbers.len()))
             }
             // Of one length, they are the page as they lie.
-            Self::Texts(texts) if physical == Type::FIXED_LEN_BYTE_ARRAY => {
-                Some((texts.bytes().into(), texts.len()))
+            Self::Listeners(listeners) => {
+                Some((bytemuck::cast_slice(listeners).into(), listeners.len()))
             }
             Self::Texts(texts) => {
                 for text in texts.iter() {
-                    if physical == Type::BYTE_ARRAY {
-                        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-                        bytes.extend_from_slice(&length.to_le_bytes());
-                    }
+                    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                    bytes.extend_from_slice(&length.to_le_bytes());
                     bytes.extend_from_slice(text);
                 }
                 Some((bytes.into(), texts.len()))
@@ -158,6 +167,7 @@ pub fn assemble_chunk(
 fn dictionary_len(values: &Values) -> Option<u64> {
     match values {
         Values::Texts(texts) => Some(texts.len() as u64),
+        Values::Listeners(listeners) => Some(listeners.len() as u64),
         Values::Numbers(numbers) => Some(numbers.len() as u64),
         Values::Plain => None,
     }

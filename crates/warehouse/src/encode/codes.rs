@@ -1,5 +1,6 @@
 //! Codes: which values a row group uses, and the code of each in a sorted dictionary.
 
+use streamledger_core::vocabulary::listener::Listener;
 use streamledger_core::vocabulary::play::NONE;
 
 use crate::encode::chunk::Values;
@@ -24,12 +25,6 @@ impl TextList {
         let end = *self.ends.get(place)? as usize;
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.bytes.get(start..end)
-    }
-
-    /// All texts, one after the other.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
     }
 
     /// Number of texts.
@@ -62,6 +57,8 @@ impl<T: AsRef<[u8]>> FromIterator<T> for TextList {
 #[derive(Debug)]
 pub struct WordCodes {
     codes: Vec<u32>,
+    /// The code of all used ids, where it is the same, which is also so if all are null.
+    pub uniform: Option<u32>,
     /// The dictionary.
     pub values: Values,
     /// Bits of a code.
@@ -94,7 +91,11 @@ impl WordCodes {
             codes[id as usize] = u32::try_from(texts.len() - 1).unwrap_or(NONE);
         }
         let values = Values::Texts(texts);
-        Self { codes, width: values.width(), values }
+        let mut used_codes =
+            codes.iter().zip(used).filter(|(_, used)| **used).map(|(code, _)| code);
+        let first = used_codes.next().copied();
+        let uniform = first.filter(|first| used_codes.all(|code| code == first));
+        Self { uniform, width: values.width(), values, codes }
     }
 
     /// The code of an id; [`NONE`] for an id beyond all words.
@@ -102,6 +103,55 @@ impl WordCodes {
     #[inline]
     pub fn code(&self, id: usize) -> u32 {
         self.codes.get(id).copied().unwrap_or(NONE)
+    }
+}
+
+/// Codes of listeners, who stand in order already.
+#[derive(Debug)]
+pub struct ListenerCodes {
+    /// By place the code; `None` where each listener is used, so that places are codes.
+    codes: Option<Vec<u32>>,
+    n_listeners: u32,
+    /// The dictionary.
+    pub values: Values,
+    /// Bits of a code.
+    pub width: u32,
+}
+
+impl ListenerCodes {
+    /// Codes of the used ones of these listeners, which ascend.
+    #[must_use]
+    pub fn new(used: &[bool], listeners: &[Listener]) -> Self {
+        let is_used = |place: usize| used.get(place).copied().unwrap_or(false);
+        let codes = (!used.iter().all(|used| *used)).then(|| {
+            let mut next = 0;
+            let next_code = |used: &bool| {
+                let code = if *used { next } else { NONE };
+                next += u32::from(*used);
+                code
+            };
+            used.iter().map(next_code).collect()
+        });
+        let values = Values::Listeners(match codes {
+            None => listeners.to_vec(),
+            Some(_) => {
+                let places = listeners.iter().enumerate();
+                places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
+            }
+        });
+        let n_listeners = u32::try_from(listeners.len()).unwrap_or(NONE);
+        Self { codes, n_listeners, width: values.width(), values }
+    }
+
+    /// The code of a listener by place; [`NONE`] for none.
+    #[must_use]
+    #[inline]
+    pub fn code(&self, place: u32) -> u32 {
+        match &self.codes {
+            None if place < self.n_listeners => place,
+            None => NONE,
+            Some(codes) => codes.get(place as usize).copied().unwrap_or(NONE),
+        }
     }
 }
 
@@ -166,12 +216,6 @@ impl NumberCodes {
         Self { smallest, words, width: values.width(), values }
     }
 
-    /// Differences, whatever the numbers: for a column whose rows are nearly sorted.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { smallest: 0, words: Vec::new(), values: Values::Plain, width: 0 }
-    }
-
     /// The code of a number that was looked at, [`NONE`] for null.
     #[must_use]
     #[inline]
@@ -183,12 +227,6 @@ impl NumberCodes {
             return NONE;
         };
         before + (bits & ((1 << (place % 64)) - 1)).count_ones()
-    }
-
-    /// Whether there is a dictionary.
-    #[must_use]
-    pub fn has_dictionary(&self) -> bool {
-        matches!(self.values, Values::Numbers(_))
     }
 }
 
@@ -227,10 +265,11 @@ mod tests {
 
     #[test]
     fn numbers_far_apart_or_too_many_have_no_dictionary() {
-        assert!(!NumberCodes::new([0, 1 << 40].into_iter()).has_dictionary());
-        assert!(!NumberCodes::new(0..70_000).has_dictionary());
-        assert!(NumberCodes::new(0..65_536).has_dictionary());
-        assert!(NumberCodes::new(std::iter::empty()).has_dictionary());
-        assert!(!NumberCodes::new([i64::MIN, i64::MAX].into_iter()).has_dictionary());
+        let has_dictionary = |codes: &NumberCodes| matches!(codes.values, Values::Numbers(_));
+        assert!(!has_dictionary(&NumberCodes::new([0, 1 << 40].into_iter())));
+        assert!(!has_dictionary(&NumberCodes::new(0..70_000)));
+        assert!(has_dictionary(&NumberCodes::new(0..65_536)));
+        assert!(has_dictionary(&NumberCodes::new(std::iter::empty())));
+        assert!(!has_dictionary(&NumberCodes::new([i64::MIN, i64::MAX].into_iter())));
     }
 }

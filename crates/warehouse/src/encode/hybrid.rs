@@ -23,9 +23,7 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
         if eight.is_some_and(|eight| eight.iter().all(|other| *other == value)) {
             let run = values[place..].iter().take_while(|other| **other == value).count();
             push_literals(&values[literals_start..place], width, out);
-            push_varint((run as u64) << 1, out);
-            let n_bytes = width.div_ceil(8) as usize;
-            out.extend_from_slice(&value.to_le_bytes()[..n_bytes]);
+            push_run(value, run, width, out);
             place += run;
             literals_start = place;
         } else {
@@ -34,6 +32,12 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
         }
     }
     push_literals(&values[literals_start..], width, out);
+}
+
+/// Appends a value that stands there several times in a row.
+pub fn push_run(value: u32, n_times: usize, width: u32, out: &mut Vec<u8>) {
+    push_varint((n_times as u64) << 1, out);
+    out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
 
 fn push_literals(values: &[u32], width: u32, out: &mut Vec<u8>) {

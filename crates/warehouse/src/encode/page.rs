@@ -5,8 +5,8 @@
 use parquet::basic::Encoding;
 use streamledger_core::vocabulary::play::NONE;
 
-use crate::encode::delta::{Integer, push_delta, push_varint};
-use crate::encode::hybrid::push_hybrid;
+use crate::encode::delta::{Integer, push_delta};
+use crate::encode::hybrid::{push_hybrid, push_run};
 
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
 pub const ZSTD_LEVEL: i32 = 1;
@@ -94,6 +94,31 @@ impl PageEncoder {
         self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
     }
 
+    /// A page of one code all through; [`NONE`] is null.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_equal_codes(
+        &mut self,
+        code: u32,
+        n_rows: usize,
+        width: u32,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        let is_null = code == NONE;
+        self.plain.clear();
+        if nulls == Nulls::Allowed {
+            push_equal_levels(u32::from(!is_null), n_rows, &mut self.plain);
+        }
+        self.plain.push(width.to_le_bytes()[0]);
+        if !is_null {
+            push_run(code, n_rows, width, &mut self.plain);
+        }
+        let n_nulls = if is_null { n_rows } else { 0 };
+        let bounds = (!is_null && n_rows != 0).then(|| (i64::from(code), i64::from(code)));
+        self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+    }
+
     /// A page of whole numbers.
     ///
     /// # Errors
@@ -171,8 +196,7 @@ fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {
 /// Definition levels that are all the same: one run.
 fn push_equal_levels(level: u32, n_rows: usize, out: &mut Vec<u8>) {
     let mut run = Vec::with_capacity(8);
-    push_varint((n_rows as u64) << 1, &mut run);
-    run.push(level.to_le_bytes()[0]);
+    push_run(level, n_rows, 1, &mut run);
     out.extend_from_slice(&u32::try_from(run.len()).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(&run);
 }

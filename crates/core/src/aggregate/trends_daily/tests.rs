@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use super::{DayTrends, Sum, Trend, merge_trends, sum_trends};
 use crate::aggregate::track_order::order_by_track;
 use crate::filter::policy::{Policy, RepeaterAction};
-use crate::testing;
+use crate::testing::{self, FlatPlay};
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::play::{
-    Mark, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play, Plays, Product, Track, Words,
+    Mark, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Plays, Product, Track, Words,
 };
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -41,6 +41,7 @@ fn words() -> Words {
         isrc: Isrc::parse(isrc.as_bytes()),
         upc: Upc::parse(upc.as_bytes()),
         store_track: (!store_track.is_empty()).then(|| store_track.into()),
+        track_ms: None,
     };
     // The tiers twice: the store's code is no part of the grain.
     let product = |code| {
@@ -54,18 +55,27 @@ fn words() -> Words {
     }
 }
 
+/// Judged plays, and as they were written.
+struct Judged {
+    plays: Plays,
+    rows: Vec<FlatPlay>,
+}
+
 /// Plays of which each may have any reason: the mark is the reason's code.
-fn judged(rows: Vec<Play>) -> Plays {
+fn judged(rows: Vec<FlatPlay>) -> Judged {
     let mark = |reason| Mark { reason, measured: Some(1), threshold: None };
-    Plays { rows, words: words(), reports: vec![[1; 32]], marks: Reason::ALL.map(mark).to_vec() }
+    Judged {
+        plays: Plays { marks: Reason::ALL.map(mark).to_vec(), ..testing::plays(&rows, words()) },
+        rows,
+    }
 }
 
 fn territory(code: &str) -> u16 {
     <[u8; 2]>::try_from(code.as_bytes()).map_or(0, u16::from_be_bytes)
 }
 
-fn summed(plays: &Plays, policy: &Policy) -> DayTrends {
-    sum_trends(plays, &order_by_track(plays), policy)
+fn summed(judged: &Judged, policy: &Policy) -> DayTrends {
+    sum_trends(&judged.plays, &order_by_track(&judged.plays), policy)
 }
 
 /// A row as text: the grain, then plays, played time and listeners.
@@ -108,9 +118,9 @@ fn lines(trends: &DayTrends) -> String {
 }
 
 /// The sums by a plain map, whose keys order as the table: as text, nulls last.
-fn oracle(plays: &Plays, policy: &Policy) -> Vec<Shown> {
+fn oracle(judged: &Judged, policy: &Policy) -> Vec<Shown> {
     let mut sums = BTreeMap::<Vec<(bool, String)>, (i64, Option<i64>, BTreeSet<u32>)>::new();
-    for play in &plays.rows {
+    for play in &judged.rows {
         let (isrc, upc, store_track) = TRACKS[play.track as usize];
         let store_track = if isrc.is_empty() { store_track } else { "" };
         let territory = TERRITORIES.iter().find(|code| territory(code) == play.territory).unwrap();
@@ -122,7 +132,7 @@ fn oracle(plays: &Plays, policy: &Policy) -> Vec<Shown> {
             store_track,
             upc,
             territory,
-            Tier::ALL[usize::from(play.product) % Tier::ALL.len()].as_str(),
+            Tier::ALL[play.product as usize % Tier::ALL.len()].as_str(),
             ["false", "true", ""][usize::from(play.offline)],
             policy.verdict(reason).as_str(),
             reason.map_or("", Reason::as_str),
@@ -146,7 +156,7 @@ fn oracle(plays: &Plays, policy: &Policy) -> Vec<Shown> {
     sums.into_iter().map(row).collect()
 }
 
-fn rows() -> impl Strategy<Value = Vec<Play>> {
+fn rows() -> impl Strategy<Value = Vec<FlatPlay>> {
     let n_tracks = u32::try_from(TRACKS.len()).unwrap();
     let months = [-1, 20_332, 20_697, 20_697, 20_698, 20_711, 20_727];
     let numbers = (
@@ -160,7 +170,7 @@ fn rows() -> impl Strategy<Value = Vec<Play>> {
     let others = (
         prop::sample::select(months.to_vec()),
         prop::sample::select(TERRITORIES.to_vec()),
-        prop_oneof![3 => Just(4_u16), 1 => 0_u16..18],
+        prop_oneof![3 => Just(4_u32), 1 => 0_u32..18],
         prop_oneof![3 => Just(ONLINE), 1 => Just(OFFLINE), 1 => Just(OFFLINE_UNKNOWN)],
         prop::bool::weighted(0.8),
     );
@@ -169,8 +179,8 @@ fn rows() -> impl Strategy<Value = Vec<Play>> {
         let (day, code, product, offline, is_usual) = others;
         let territory = territory(if is_usual { "DE" } else { code });
         let listened_at_ms = day * MS_PER_DAY + i64::from(track);
-        let play = Play { track, listener, played_ms, plays, mark, ..testing::play(0) };
-        Play { listened_at_ms, territory, product, offline, ..play }
+        let play = FlatPlay { track, listener, played_ms, plays, mark, ..testing::flat(0) };
+        FlatPlay { listened_at_ms, territory, product, offline, ..play }
     });
     prop::collection::vec(row, 0..120).prop_map(|mut rows| {
         (1..).zip(&mut rows).for_each(|(row, play)| play.row = row);
@@ -214,13 +224,14 @@ proptest! {
         batch_rows in 1_usize..40, rows_max in 1_usize..40,
     ) {
         let whole = judged(rows);
-        let mut parts = [0; 4].map(|_| judged(Vec::new()));
+        let mut parts = [0; 4].map(|_| Vec::new());
         for play in &whole.rows {
             // Rows without a listener may be anywhere.
             let part = part_of.get(play.listener as usize).copied().unwrap_or(play.row as usize % 4);
-            parts[part].rows.push(*play);
+            parts[part].push(*play);
         }
-        let parts = parts.iter().map(|part| batches(&summed(part, &policy), batch_rows)).collect();
+        let trends = parts.map(|part| batches(&summed(&judged(part), &policy), batch_rows));
+        let parts = trends.into_iter().collect();
         let merged = merged(parts, rows_max).unwrap();
         let n_rows: Vec<usize> = merged.iter().map(|batch| batch.rows.len()).collect();
         prop_assert!(n_rows.iter().rev().skip(1).all(|n| *n == rows_max), "{n_rows:?}");
@@ -273,19 +284,19 @@ fn merged(
 }
 
 /// A play of the counted month in a group of its own track.
-fn heard(track: u32) -> Play {
-    Play { track, listened_at_ms: 20_711 * MS_PER_DAY, ..testing::play(1) }
+fn heard(track: u32) -> FlatPlay {
+    FlatPlay { track, listened_at_ms: 20_711 * MS_PER_DAY, ..testing::flat(1) }
 }
 
-fn lines_of(rows: &[Play]) -> String {
+fn lines_of(rows: &[FlatPlay]) -> String {
     lines(&summed(&judged(rows.to_vec()), &testing::policy()))
 }
 
 #[test]
 fn a_group_without_any_known_time_or_listener_has_none_and_others_leave_the_unknown_out() {
-    let unknown = Play { played_ms: NONE, listener: NONE, plays: 5, ..heard(0) };
-    let known = Play { played_ms: 0, listener: 3, plays: 2, ..heard(3) };
-    let rows = [unknown, unknown, known, Play { track: 3, ..unknown }];
+    let unknown = FlatPlay { played_ms: NONE, listener: NONE, plays: 5, ..heard(0) };
+    let known = FlatPlay { played_ms: 0, listener: 3, plays: 2, ..heard(3) };
+    let rows = [unknown, unknown, known, FlatPlay { track: 3, ..unknown }];
     insta::assert_snapshot!(lines_of(&rows), @"
     2026-09 AA0000000000 null 00000000 null bundle false counted null | 7 0 1
     2026-09 USABC1234567 null 036000291452 null bundle false counted null | 10 null null
@@ -295,7 +306,8 @@ fn a_group_without_any_known_time_or_listener_has_none_and_others_leave_the_unkn
 #[test]
 fn played_time_is_that_of_each_play_and_listeners_are_distinct() {
     let rows = [(0, 3), (1, 1), (0, 1), (2, 1), (1, 1), (NONE, 1)];
-    let rows = rows.map(|(listener, plays)| Play { listener, plays, played_ms: 1_000, ..heard(0) });
+    let rows =
+        rows.map(|(listener, plays)| FlatPlay { listener, plays, played_ms: 1_000, ..heard(0) });
     insta::assert_snapshot!(
         lines_of(&rows),
         @"2026-09 USABC1234567 null 036000291452 null bundle false counted null | 8 8000 3"
@@ -306,7 +318,7 @@ fn played_time_is_that_of_each_play_and_listeners_are_distinct() {
 fn the_month_is_that_of_the_listening_date_in_utc() {
     let september = 20_697 * MS_PER_DAY;
     let rows = [september, september - 1, 20_727 * MS_PER_DAY, -1, september + 1];
-    let rows = rows.map(|listened_at_ms| Play { listened_at_ms, ..heard(0) });
+    let rows = rows.map(|listened_at_ms| FlatPlay { listened_at_ms, ..heard(0) });
     insta::assert_snapshot!(lines_of(&rows), @"
     1969-12 USABC1234567 null 036000291452 null bundle false counted null | 1 60000 1
     2026-08 USABC1234567 null 036000291452 null bundle false counted null | 1 60000 1
@@ -317,7 +329,7 @@ fn the_month_is_that_of_the_listening_date_in_utc() {
 
 #[test]
 fn a_recording_has_no_store_track_and_nulls_come_last() {
-    let rows: Vec<Play> = (0..11).map(heard).collect();
+    let rows: Vec<FlatPlay> = (0..11).map(heard).collect();
     insta::assert_snapshot!(lines_of(&rows), @"
     2026-09 AA0000000000 null 00000000 null bundle false counted null | 1 60000 1
     2026-09 USABC1234567 null 036000291452 null bundle false counted null | 2 120000 1
@@ -334,19 +346,19 @@ fn a_recording_has_no_store_track_and_nulls_come_last() {
 
 #[test]
 fn a_track_is_told_apart_by_territory_tier_offline_verdict_and_reason() {
-    let of = |reason: Reason| Play { mark: u32::from(reason as u8), ..heard(0) };
+    let of = |reason: Reason| FlatPlay { mark: u32::from(reason as u8), ..heard(0) };
     let rows = [
         of(Reason::Repeater),
         of(Reason::TooShort),
         heard(0),
         of(Reason::DurationMissing),
         of(Reason::Duplicate),
-        Play { offline: OFFLINE_UNKNOWN, ..heard(0) },
-        Play { offline: OFFLINE, ..heard(0) },
-        Play { product: 8, ..heard(0) },
-        Play { product: 9, ..heard(0) },
-        Play { territory: territory("ZW"), ..heard(0) },
-        Play { territory: territory("AD"), ..heard(0) },
+        FlatPlay { offline: OFFLINE_UNKNOWN, ..heard(0) },
+        FlatPlay { offline: OFFLINE, ..heard(0) },
+        FlatPlay { product: 8, ..heard(0) },
+        FlatPlay { product: 9, ..heard(0) },
+        FlatPlay { territory: territory("ZW"), ..heard(0) },
+        FlatPlay { territory: territory("AD"), ..heard(0) },
     ];
     insta::assert_snapshot!(lines_of(&rows), @"
     2026-09 USABC1234567 null 036000291452 AD bundle false counted null | 1 60000 1

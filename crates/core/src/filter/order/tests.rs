@@ -9,9 +9,9 @@ mod properties;
 use super::judge_plays;
 use crate::filter::policy::{Policy, RepeaterAction};
 use crate::normalize::store::StoreSettings;
-use crate::testing;
+use crate::testing::{self, FlatPlay};
 use crate::vocabulary::day::{Day, MS_PER_DAY};
-use crate::vocabulary::play::{Mark, NONE, OFFLINE, Play, Plays};
+use crate::vocabulary::play::{Mark, NONE, OFFLINE, Plays};
 use crate::vocabulary::verdict::{Reason, Verdict};
 
 /// 2026-09-15.
@@ -52,60 +52,57 @@ fn out_of_reach() -> Policy {
 }
 
 /// A minute of track 0 by listener 0, the nth millisecond after noon, on an exact clock.
-fn heard(n: u32) -> Play {
-    Play { listened_at_ms: NOON + i64::from(n), exact: 1, ..testing::play(0) }
+fn heard(n: u32) -> FlatPlay {
+    FlatPlay { listened_at_ms: NOON + i64::from(n), exact: 1, ..testing::flat(0) }
 }
 
 /// `n_rows` of these.
-fn rows(n_rows: u32, play: impl Fn(u32) -> Play) -> Vec<Play> {
+fn rows(n_rows: u32, play: impl Fn(u32) -> FlatPlay) -> Vec<FlatPlay> {
     (0..n_rows).map(play).collect()
 }
 
 /// The rows as plays, numbered from 1 in each report. Tracks below [`RECORDING_A`] have no ISRC.
-fn ledger(mut rows: Vec<Play>) -> Plays {
+fn ledger(rows: &mut [FlatPlay]) -> Plays {
     for report in rows.chunk_by_mut(|a, b| a.report == b.report) {
         (1..).zip(report).for_each(|(row, play)| play.row = row);
     }
     let names: Vec<String> = (0..RECORDING_A).map(|n| format!("t{n}")).collect();
     let mut tracks: Vec<(&str, &str)> = names.iter().map(|name| ("", name.as_str())).collect();
     tracks.extend([("USABC1234567", "a"), ("USABC1234567", "b"), ("USABC1234568", "t0")]);
-    let n_reports = rows.last().map_or(0, |play| play.report + 1);
-    Plays {
-        rows,
-        words: testing::words(&tracks, 3),
-        reports: (0..).take(usize::from(n_reports)).map(|n| [n; 32]).collect(),
-        marks: Vec::new(),
-    }
+    testing::plays(rows, testing::words(&tracks, 3))
 }
 
 /// What is decided of the rows, a line for each run of rows with the same outcome. Rows are named by
 /// report and row where there are several reports.
-fn judged_by(rows: Vec<Play>, store: &StoreSettings, policy: &Policy) -> String {
-    let mut plays = ledger(rows);
+fn judged_by(mut rows: Vec<FlatPlay>, store: &StoreSettings, policy: &Policy) -> String {
+    let mut plays = ledger(&mut rows);
     judge_plays(&mut plays, COUNTED, store, policy);
     let number = |n: Option<i64>| n.map_or("null".to_owned(), |n| n.to_string());
-    let outcome = |play: &Play| {
-        let mark = plays.mark(play).copied();
+    let outcome = |place: usize| {
+        let mark = plays.mark(place).copied();
         let verdict = policy.verdict(mark.map(|mark| mark.reason)).as_str();
         mark.map_or(verdict.to_owned(), |Mark { reason, measured, threshold }| {
             let reason = reason.as_str();
             format!("{verdict} {reason} {}/{}", number(measured), number(threshold))
         })
     };
-    let name = |play: &Play| match plays.reports.len() {
+    let name = |play: &FlatPlay| match plays.reports.len() {
         1 => play.row.to_string(),
         _ => format!("{}.{}", play.report, play.row),
     };
-    let runs = plays.rows.chunk_by(|a, b| outcome(a) == outcome(b) && a.report == b.report);
-    let line = |run: &[Play]| match run {
-        [one] => format!("{}: {}", name(one), outcome(one)),
-        _ => format!("{}-{}: {}", name(&run[0]), run[run.len() - 1].row, outcome(&run[0])),
+    let outcomes: Vec<(FlatPlay, String)> =
+        rows.iter().enumerate().map(|(place, play)| (*play, outcome(place))).collect();
+    let runs = outcomes
+        .chunk_by(|(a, a_outcome), (b, b_outcome)| (a_outcome, a.report) == (b_outcome, b.report));
+    let line = |run: &[(FlatPlay, String)]| match run {
+        [(one, outcome)] => format!("{}: {outcome}", name(one)),
+        _ => format!("{}-{}: {}", name(&run[0].0), run[run.len() - 1].0.row, run[0].1),
     };
     runs.map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The same at Spotify, by one rule of 4 to 8 or by none of them.
-fn judged(rows: Vec<Play>, rule: Reason) -> String {
+fn judged(rows: Vec<FlatPlay>, rule: Reason) -> String {
     judged_by(rows, &testing::store(), &only(rule))
 }
 
@@ -132,14 +129,14 @@ fn the_verdict_follows_from_the_reason_and_the_repeaters_action() {
 
 #[test]
 fn the_first_of_rules_1_to_3_wins_and_takes_the_row_from_those_that_follow() {
-    let late = Play {
+    let late = FlatPlay {
         listened_at_ms: NOON - 31 * MS_PER_DAY,
         offline: OFFLINE,
         exact: 1,
-        ..testing::play(0)
+        ..testing::flat(0)
     };
-    let short = Play { played_ms: 29_999, ..late };
-    let unknown = Play { played_ms: NONE, ..late };
+    let short = FlatPlay { played_ms: 29_999, ..late };
+    let unknown = FlatPlay { played_ms: NONE, ..late };
     let mut policy = out_of_reach();
     policy.repeater.plays_min = 1;
     let rows = vec![short, short, unknown, unknown, late, late, heard(0)];
@@ -156,7 +153,7 @@ fn the_first_of_rules_1_to_3_wins_and_takes_the_row_from_those_that_follow() {
 
 #[test]
 fn the_first_of_rules_4_to_8_wins() {
-    let day = || rows(6, |n| Play { played_ms: 30_000, ..heard(n) });
+    let day = || rows(6, |n| FlatPlay { played_ms: 30_000, ..heard(n) });
     let mut policy = testing::policy();
     policy.impossible_volume.plays_max = 5;
     policy.impossible_time.played_ms_max = 179_999;
@@ -190,8 +187,8 @@ fn the_first_of_rules_4_to_8_wins() {
 fn a_measure_is_also_over_rows_that_an_earlier_rule_marked() {
     // 50 of 70 plays are short, all of them a repeater's.
     let day = |n| match n {
-        0..50 => Play { played_ms: 30_000, ..heard(n) },
-        _ => Play { track: 1 + n % 7, ..heard(n) },
+        0..50 => FlatPlay { played_ms: 30_000, ..heard(n) },
+        _ => FlatPlay { track: 1 + n % 7, ..heard(n) },
     };
     let policy = testing::policy();
     insta::assert_snapshot!(judged_by(rows(70, day), &testing::store(), &policy), @"
@@ -204,7 +201,7 @@ fn a_measure_is_also_over_rows_that_an_earlier_rule_marked() {
 fn what_a_cap_lets_through_is_judged_by_the_next_rule() {
     let mut policy = testing::policy();
     policy.repeater.action = RepeaterAction::Cap;
-    let day = rows(55, |n| Play { played_ms: 30_000, ..heard(n) });
+    let day = rows(55, |n| FlatPlay { played_ms: 30_000, ..heard(n) });
     insta::assert_snapshot!(judged_by(day, &testing::store(), &policy), @"
     1-50: held short_cluster 10000/6000
     51-55: excluded repeater 55/50
@@ -217,10 +214,10 @@ fn rows_that_rules_1_to_3_marked_are_in_no_measure() {
     let mut day = rows(49, heard);
     day.extend([
         heard(48),
-        Play { played_ms: 29_999, ..heard(49) },
-        Play { played_ms: NONE, ..heard(50) },
+        FlatPlay { played_ms: 29_999, ..heard(49) },
+        FlatPlay { played_ms: NONE, ..heard(50) },
     ]);
-    day.extend(rows(50, |n| Play {
+    day.extend(rows(50, |n| FlatPlay {
         listened_at_ms: late + i64::from(n),
         offline: OFFLINE,
         ..heard(n)
@@ -237,13 +234,13 @@ fn rows_that_rules_1_to_3_marked_are_in_no_measure() {
 #[test]
 fn an_offline_batch_is_judged_by_listening_date() {
     let of_day = |back: i64| {
-        rows(49, move |n| Play {
+        rows(49, move |n| FlatPlay {
             listened_at_ms: heard(n).listened_at_ms - back * MS_PER_DAY,
             offline: OFFLINE,
             ..heard(n)
         })
     };
-    let batch: Vec<Play> = (0..=30).flat_map(of_day).collect();
+    let batch: Vec<FlatPlay> = (0..=30).flat_map(of_day).collect();
     insta::assert_snapshot!(
         judged_by(batch, &testing::store(), &testing::policy()),
         @"1-1519: counted"
@@ -253,7 +250,7 @@ fn an_offline_batch_is_judged_by_listening_date() {
 #[test]
 fn a_day_begins_at_midnight_utc() {
     let midnight = NOON + MS_PER_DAY / 2;
-    let around = |n: i64| Play { listened_at_ms: midnight + n, exact: 1, ..testing::play(0) };
+    let around = |n: i64| FlatPlay { listened_at_ms: midnight + n, exact: 1, ..testing::flat(0) };
     let mut policy = out_of_reach();
     policy.repeater.plays_min = 2;
     let rows = vec![around(-1), around(0), around(1)];
@@ -265,11 +262,11 @@ fn a_day_begins_at_midnight_utc() {
 
 #[test]
 fn rules_2_and_3_alone_judge_rows_without_a_listener() {
-    let nobody = |n| Play { listener: NONE, played_ms: 30_000, ..heard(n) };
+    let nobody = |n| FlatPlay { listener: NONE, played_ms: 30_000, ..heard(n) };
     let mut day = rows(3_000, |_| nobody(0));
-    day.push(Play { played_ms: 29_999, ..nobody(0) });
-    day.push(Play { played_ms: NONE, ..nobody(0) });
-    day.push(Play { listened_at_ms: NOON - 31 * MS_PER_DAY, offline: OFFLINE, ..nobody(0) });
+    day.push(FlatPlay { played_ms: 29_999, ..nobody(0) });
+    day.push(FlatPlay { played_ms: NONE, ..nobody(0) });
+    day.push(FlatPlay { listened_at_ms: NOON - 31 * MS_PER_DAY, offline: OFFLINE, ..nobody(0) });
     insta::assert_snapshot!(judged_by(day, &testing::store(), &testing::policy()), @"
     1-3000: counted
     3001: excluded too_short 29999/30000
@@ -281,7 +278,7 @@ fn rules_2_and_3_alone_judge_rows_without_a_listener() {
 #[test]
 fn rows_without_a_listener_add_nothing_to_anybodys_measure() {
     let mut day = rows(49, heard);
-    day.push(Play { listener: NONE, ..heard(49) });
+    day.push(FlatPlay { listener: NONE, ..heard(49) });
     insta::assert_snapshot!(judged(day, Reason::Repeater), @"1-50: counted");
 }
 

@@ -15,9 +15,7 @@ use crate::normalize::defect::BadRow;
 use crate::normalize::join::join_pieces;
 use crate::testing;
 use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{
-    NONE, NONE_SMALL, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words,
-};
+use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words};
 use crate::vocabulary::territory::{Territories, Territory};
 use crate::vocabulary::upc::Upc;
 
@@ -157,10 +155,11 @@ fn read(lines: &[Vec<u8>]) -> Report {
 }
 
 fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
-    assert_eq!((play.track_ms, play.plays, play.mark, play.report), (NONE, 1, 0, 0));
-    let Words { tracks, products, sources, devices, .. } = &plays.words;
+    let Words { tracks, kinds, products, sources, devices, .. } = &plays.words;
     let track = &tracks[play.track as usize];
-    let product = &products[usize::from(play.product)];
+    let kind = kinds[play.kind as usize];
+    assert_eq!((track.track_ms, kind.plays, kind.report), (None, 1, 0));
+    let product = &products[kind.product as usize];
     let territory = Territory::from_packed(play.territory).map(Territory::to_text);
     let listened_at = DateTime::from_timestamp_millis(play.listened_at_ms).unwrap();
     let offline = match play.offline {
@@ -183,8 +182,8 @@ fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
         ("use_type", product.use_type.to_string()),
         ("offline", or_null(offline)),
         ("played_ms", or_null(play.played_ms())),
-        ("source", or_null((play.source != NONE_SMALL).then(|| &sources[play.source as usize]))),
-        ("device", or_null((play.device != NONE_SMALL).then(|| &devices[play.device as usize]))),
+        ("source", or_null((kind.source != NONE).then(|| &sources[kind.source as usize]))),
+        ("device", or_null((kind.device != NONE).then(|| &devices[kind.device as usize]))),
     ])
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// At a store whose feed holds countable plays only, so that a play of unknown length comes to rules
 /// 4 to 8.
-fn judged_countable(rows: Vec<Play>, rule: Reason) -> String {
+fn judged_countable(rows: Vec<FlatPlay>, rule: Reason) -> String {
     let mut store = testing::store();
     store.played_time.countable_only = true;
     judged_by(rows, &store, &only(rule))
@@ -19,26 +19,26 @@ fn a_day_holds_2880_plays() {
 
 #[test]
 fn a_row_weighs_as_many_plays_as_it_stands_for() {
-    let day = |plays| vec![Play { plays, ..heard(0) }, heard(1)];
+    let day = |plays| vec![FlatPlay { plays, ..heard(0) }, heard(1)];
     insta::assert_snapshot!(judged(day(2_879), Reason::ImpossibleVolume), @"1-2: counted");
     insta::assert_snapshot!(
         judged(day(2_880), Reason::ImpossibleVolume),
         @"1-2: excluded impossible_volume 2881/2880"
     );
     insta::assert_snapshot!(
-        judged(rows(2, |n| Play { plays: u32::MAX, ..heard(n) }), Reason::ImpossibleVolume),
+        judged(rows(2, |n| FlatPlay { plays: u32::MAX, ..heard(n) }), Reason::ImpossibleVolume),
         @"1-2: excluded impossible_volume 8589934590/2880"
     );
 }
 
 #[test]
 fn each_listener_and_each_date_has_a_volume_of_its_own() {
-    let many = Play { plays: 2_880, ..heard(0) };
+    let many = FlatPlay { plays: 2_880, ..heard(0) };
     let rows = vec![
         many,
-        Play { listener: 1, ..many },
-        Play { listened_at_ms: NOON - MS_PER_DAY, ..many },
-        Play { listener: 2, plays: 2_881, ..many },
+        FlatPlay { listener: 1, ..many },
+        FlatPlay { listened_at_ms: NOON - MS_PER_DAY, ..many },
+        FlatPlay { listener: 2, plays: 2_881, ..many },
     ];
     insta::assert_snapshot!(judged(rows, Reason::ImpossibleVolume), @"
     1-3: counted
@@ -49,7 +49,10 @@ fn each_listener_and_each_date_has_a_volume_of_its_own() {
 #[test]
 fn a_day_holds_90_720_seconds() {
     let day = |last_ms| {
-        vec![Play { played_ms: 86_400_000, ..heard(0) }, Play { played_ms: last_ms, ..heard(1) }]
+        vec![
+            FlatPlay { played_ms: 86_400_000, ..heard(0) },
+            FlatPlay { played_ms: last_ms, ..heard(1) },
+        ]
     };
     insta::assert_snapshot!(judged(day(4_320_000), Reason::ImpossibleTime), @"1-2: counted");
     insta::assert_snapshot!(
@@ -60,7 +63,7 @@ fn a_day_holds_90_720_seconds() {
 
 #[test]
 fn played_time_is_that_of_each_play_of_a_row() {
-    let row = |played_ms| vec![Play { played_ms, plays: 1_000, ..heard(0) }];
+    let row = |played_ms| vec![FlatPlay { played_ms, plays: 1_000, ..heard(0) }];
     insta::assert_snapshot!(judged(row(90_720), Reason::ImpossibleTime), @"1: counted");
     insta::assert_snapshot!(
         judged(row(90_721), Reason::ImpossibleTime),
@@ -71,11 +74,11 @@ fn played_time_is_that_of_each_play_of_a_row() {
 #[test]
 fn an_unknown_played_time_adds_no_time_but_goes_with_its_day() {
     let day = |last_ms| {
-        let unknown = Play { played_ms: NONE, plays: 1_000, ..heard(0) };
+        let unknown = FlatPlay { played_ms: NONE, plays: 1_000, ..heard(0) };
         vec![
             unknown,
-            Play { played_ms: 86_400_000, ..heard(1) },
-            Play { played_ms: last_ms, ..heard(2) },
+            FlatPlay { played_ms: 86_400_000, ..heard(1) },
+            FlatPlay { played_ms: last_ms, ..heard(2) },
         ]
     };
     insta::assert_snapshot!(judged_countable(day(4_320_000), Reason::ImpossibleTime), @"1-3: counted");
@@ -86,8 +89,12 @@ fn an_unknown_played_time_adds_no_time_but_goes_with_its_day() {
 }
 
 /// A day with this many different played times, tracks, and this longest play.
-fn varied(n_rows: u32, n_times: u32, n_tracks: u32, longest_ms: u32) -> Vec<Play> {
-    rows(n_rows, |n| Play { played_ms: longest_ms - n % n_times, track: n % n_tracks, ..heard(n) })
+fn varied(n_rows: u32, n_times: u32, n_tracks: u32, longest_ms: u32) -> Vec<FlatPlay> {
+    rows(n_rows, |n| FlatPlay {
+        played_ms: longest_ms - n % n_times,
+        track: n % n_tracks,
+        ..heard(n)
+    })
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn variety_is_asked_for_from_150_plays_on() {
     insta::assert_snapshot!(day(149), @"1-149: counted");
     insta::assert_snapshot!(day(150), @"1-150: excluded low_variety 150/150");
     insta::assert_snapshot!(day(151), @"1-151: excluded low_variety 151/150");
-    let sums = rows(3, |n| Play { plays: 50, ..heard(n) });
+    let sums = rows(3, |n| FlatPlay { plays: 50, ..heard(n) });
     insta::assert_snapshot!(judged(sums, Reason::LowVariety), @"1-3: excluded low_variety 150/150");
 }
 
@@ -146,7 +153,7 @@ fn an_unknown_played_time_is_a_play_but_no_played_time_to_variety() {
     insta::assert_snapshot!(day(1, 1), @"1-150: excluded low_variety 150/150");
     insta::assert_snapshot!(day(0, 1), @"1-150: counted");
     let mut day = varied(150, 11, 11, 200_000);
-    day[149] = Play { played_ms: NONE, track: 11, ..day[149] };
+    day[149] = FlatPlay { played_ms: NONE, track: 11, ..day[149] };
     insta::assert_snapshot!(judged_countable(day, Reason::LowVariety), @"1-150: counted");
 }
 
@@ -160,7 +167,8 @@ fn a_track_is_repeated_from_50_plays_on() {
 
 #[test]
 fn a_repeater_is_held_for_the_track_that_he_repeats() {
-    let day = rows(100, |n| Play { track: u32::from(!n.is_multiple_of(2) || n == 0), ..heard(n) });
+    let day =
+        rows(100, |n| FlatPlay { track: u32::from(!n.is_multiple_of(2) || n == 0), ..heard(n) });
     insta::assert_snapshot!(
         judged(day.iter().copied().filter(|play| play.track == 1).collect(), Reason::Repeater),
         @"1-51: held repeater 51/50"
@@ -173,7 +181,7 @@ fn a_repeater_is_held_for_the_track_that_he_repeats() {
 fn repeats_of_a_recording_are_those_of_all_its_store_tracks() {
     let day = |a: u32, b: u32| {
         judged(
-            rows(50, |n| Play { track: if n < 25 { a } else { b }, ..heard(n) }),
+            rows(50, |n| FlatPlay { track: if n < 25 { a } else { b }, ..heard(n) }),
             Reason::Repeater,
         )
     };
@@ -182,7 +190,7 @@ fn repeats_of_a_recording_are_those_of_all_its_store_tracks() {
 }
 
 /// A repeater's rows under an action.
-fn repeated(action: RepeaterAction, rows: Vec<Play>) -> String {
+fn repeated(action: RepeaterAction, rows: Vec<FlatPlay>) -> String {
     let mut policy = only(Reason::Repeater);
     policy.repeater.action = action;
     judged_by(rows, &testing::store(), &policy)
@@ -202,8 +210,8 @@ fn a_repeaters_plays_are_held_excluded_or_capped() {
 
 #[test]
 fn a_cap_counts_by_listening_time_then_report_then_row() {
-    let at = |n, report| Play { report, track: RECORDING_A, plays: 10, ..heard(n) };
-    let of_b = |play| Play { track: RECORDING_B, played_ms: 61_000, ..play };
+    let at = |n, report| FlatPlay { report, track: RECORDING_A, plays: 10, ..heard(n) };
+    let of_b = |play| FlatPlay { track: RECORDING_B, played_ms: 61_000, ..play };
     // The sixth and seventh: the last in time, and the later report's of two at one time.
     let rows =
         vec![at(6, 0), at(0, 0), at(5, 0), at(4, 0), of_b(at(5, 1)), at(1, 1), of_b(at(2, 1))];
@@ -217,7 +225,7 @@ fn a_cap_counts_by_listening_time_then_report_then_row() {
 
 #[test]
 fn of_rows_at_one_time_a_cap_lets_the_first_through() {
-    let same_time = |n: u32| Play { played_ms: 60_000 + n, listened_at_ms: NOON, ..heard(n) };
+    let same_time = |n: u32| FlatPlay { played_ms: 60_000 + n, listened_at_ms: NOON, ..heard(n) };
     insta::assert_snapshot!(repeated(RepeaterAction::Cap, rows(51, |n| same_time(50 - n))), @"
     1-50: counted
     51: excluded repeater 51/50
@@ -227,7 +235,10 @@ fn of_rows_at_one_time_a_cap_lets_the_first_through() {
 #[test]
 fn a_row_is_beyond_the_cap_if_its_last_play_is() {
     let of = |plays: [u32; 3]| {
-        repeated(RepeaterAction::Cap, rows(3, |n| Play { plays: plays[n as usize], ..heard(n) }))
+        repeated(
+            RepeaterAction::Cap,
+            rows(3, |n| FlatPlay { plays: plays[n as usize], ..heard(n) }),
+        )
     };
     insta::assert_snapshot!(of([49, 1, 1]), @"
     1-2: counted
@@ -240,10 +251,10 @@ fn a_row_is_beyond_the_cap_if_its_last_play_is() {
 }
 
 /// This many short plays of this length, then others of a minute.
-fn clustered(n_short: u32, played_ms: u32, n_others: u32) -> Vec<Play> {
+fn clustered(n_short: u32, played_ms: u32, n_others: u32) -> Vec<FlatPlay> {
     rows(n_short + n_others, |n| match n {
-        _ if n < n_short => Play { played_ms, track: n % 9, ..heard(n) },
-        _ => Play { track: n % 9, ..heard(n) },
+        _ if n < n_short => FlatPlay { played_ms, track: n % 9, ..heard(n) },
+        _ => FlatPlay { track: n % 9, ..heard(n) },
     })
 }
 
@@ -263,7 +274,7 @@ fn a_cluster_is_60_percent_of_the_plays_and_its_share_is_cut() {
     insta::assert_snapshot!(day(20, 11), @"1-31: held short_cluster 6451/6000");
     insta::assert_snapshot!(day(0, 31), @"1-31: counted");
     let sums = |plays: [u32; 2]| {
-        let row = |n: u32, played_ms| Play { plays: plays[n as usize], played_ms, ..heard(n) };
+        let row = |n: u32, played_ms| FlatPlay { plays: plays[n as usize], played_ms, ..heard(n) };
         judged(vec![row(0, 30_000), row(1, 36_000)], Reason::ShortCluster)
     };
     insta::assert_snapshot!(sums([5_999, 4_001]), @"1-2: counted");
@@ -296,7 +307,7 @@ fn a_play_that_reaches_95_percent_of_its_track_is_left_out() {
     insta::assert_snapshot!(day(NONE), @"1-30: held short_cluster 10000/6000");
     let at_95 = |played_ms| {
         let day = clustered(30, played_ms, 0);
-        let day = day.into_iter().map(|play| Play { track_ms: 36_000, ..play }).collect();
+        let day = day.into_iter().map(|play| FlatPlay { track_ms: 36_000, ..play }).collect();
         judged(day, Reason::ShortCluster)
     };
     insta::assert_snapshot!(at_95(34_199), @"1-30: held short_cluster 10000/6000");

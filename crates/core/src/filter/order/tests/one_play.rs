@@ -5,17 +5,17 @@ use crate::normalize::store::AtBound;
 use crate::vocabulary::play::{OFFLINE_UNKNOWN, ONLINE};
 
 /// Read off the store's clock, which is rounded to 900 s.
-fn rounded(played_ms: u32) -> Play {
-    Play { exact: 0, played_ms, ..heard(0) }
+fn rounded(played_ms: u32) -> FlatPlay {
+    FlatPlay { exact: 0, played_ms, ..heard(0) }
 }
 
-fn by_rules_1_to_3(rows: Vec<Play>) -> String {
+fn by_rules_1_to_3(rows: Vec<FlatPlay>) -> String {
     judged_by(rows, &testing::store(), &out_of_reach())
 }
 
 /// A row of this report.
-fn of(report: u16, play: Play) -> Play {
-    Play { report, ..play }
+fn of(report: u32, play: FlatPlay) -> FlatPlay {
+    FlatPlay { report, ..play }
 }
 
 #[test]
@@ -23,11 +23,11 @@ fn a_duplicate_agrees_in_listener_track_listening_time_and_played_time() {
     let play = heard(0);
     let others = vec![
         play,
-        Play { listener: 1, ..play },
-        Play { track: 1, ..play },
-        Play { listened_at_ms: NOON + 1, ..play },
-        Play { played_ms: 60_001, ..play },
-        Play { played_ms: NONE, ..play },
+        FlatPlay { listener: 1, ..play },
+        FlatPlay { track: 1, ..play },
+        FlatPlay { listened_at_ms: NOON + 1, ..play },
+        FlatPlay { played_ms: 60_001, ..play },
+        FlatPlay { played_ms: NONE, ..play },
         play,
     ];
     insta::assert_snapshot!(by_rules_1_to_3(others), @"
@@ -42,11 +42,11 @@ fn a_duplicate_may_differ_in_all_else() {
     let play = heard(0);
     let others = vec![
         play,
-        Play { territory: 1, ..play },
-        Play { offline: OFFLINE, ..play },
-        Play { track_ms: 70_000, ..play },
-        Play { plays: 7, ..play },
-        Play { source: 1, device: 1, ..play },
+        FlatPlay { territory: 1, ..play },
+        FlatPlay { offline: OFFLINE, ..play },
+        FlatPlay { track_ms: 70_000, ..play },
+        FlatPlay { plays: 7, ..play },
+        FlatPlay { source: 1, device: 1, ..play },
     ];
     insta::assert_snapshot!(by_rules_1_to_3(others), @"
     1: counted
@@ -57,7 +57,7 @@ fn a_duplicate_may_differ_in_all_else() {
 #[test]
 fn a_track_is_its_isrc_or_where_there_is_none_the_stores_id() {
     let rows = [RECORDING_A, 0, NAMESAKE_OF_0, RECORDING_B, 0, NAMESAKE_OF_0];
-    let rows = rows.map(|track| Play { track, ..heard(0) }).to_vec();
+    let rows = rows.map(|track| FlatPlay { track, ..heard(0) }).to_vec();
     insta::assert_snapshot!(by_rules_1_to_3(rows), @"
     1-3: counted
     4-6: excluded duplicate 2/1
@@ -66,7 +66,7 @@ fn a_track_is_its_isrc_or_where_there_is_none_the_stores_id() {
 
 #[test]
 fn an_exact_and_a_rounded_time_are_never_equal() {
-    let (exact, rounded) = (heard(0), Play { exact: 0, ..heard(0) });
+    let (exact, rounded) = (heard(0), FlatPlay { exact: 0, ..heard(0) });
     let rows = vec![exact, rounded, exact];
     insta::assert_snapshot!(by_rules_1_to_3(rows), @"
     1-2: counted
@@ -174,7 +174,7 @@ fn rows_between_those_of_a_group_do_not_matter() {
 
 #[test]
 fn duplicates_are_counted_in_rows_whatever_they_stand_for() {
-    let play = Play { plays: 100, ..rounded(450_000) };
+    let play = FlatPlay { plays: 100, ..rounded(450_000) };
     insta::assert_snapshot!(by_rules_1_to_3(rows(3, |_| play)), @"
     1-2: counted
     3: excluded duplicate 3/2
@@ -183,7 +183,7 @@ fn duplicates_are_counted_in_rows_whatever_they_stand_for() {
 
 #[test]
 fn rows_without_a_listener_are_no_duplicates_of_each_other() {
-    let nobody = Play { listener: NONE, ..heard(0) };
+    let nobody = FlatPlay { listener: NONE, ..heard(0) };
     insta::assert_snapshot!(by_rules_1_to_3(vec![nobody, nobody, nobody]), @"1-3: counted");
 }
 
@@ -191,7 +191,7 @@ fn rows_without_a_listener_are_no_duplicates_of_each_other() {
 fn a_play_counts_from_the_bound_on() {
     let lengths = || {
         let lengths = [0, 1, 29_999, 30_000, 30_001, 86_400_000, NONE];
-        (0..).zip(lengths).map(|(n, played_ms)| Play { played_ms, ..heard(n) }).collect()
+        (0..).zip(lengths).map(|(n, played_ms)| FlatPlay { played_ms, ..heard(n) }).collect()
     };
     insta::assert_snapshot!(by_rules_1_to_3(lengths()), @"
     1: excluded too_short 0/30000
@@ -215,7 +215,7 @@ fn a_play_counts_from_the_bound_on() {
 #[test]
 fn an_offline_play_is_accepted_for_30_days_by_date() {
     let midnight = NOON - MS_PER_DAY / 2;
-    let offline = |listened_at_ms| Play { listened_at_ms, offline: OFFLINE, ..heard(0) };
+    let offline = |listened_at_ms| FlatPlay { listened_at_ms, offline: OFFLINE, ..heard(0) };
     let rows = vec![
         offline(midnight - 31 * MS_PER_DAY),
         offline(midnight - 30 * MS_PER_DAY - 1),
@@ -234,11 +234,11 @@ fn an_offline_play_is_accepted_for_30_days_by_date() {
 
 #[test]
 fn a_late_play_is_accepted_unless_the_store_says_that_it_was_offline() {
-    let late = |offline| Play { listened_at_ms: NOON - 400 * MS_PER_DAY, offline, ..heard(0) };
+    let late = |offline| FlatPlay { listened_at_ms: NOON - 400 * MS_PER_DAY, offline, ..heard(0) };
     let rows = vec![
-        Play { listener: 0, ..late(ONLINE) },
-        Play { listener: 1, ..late(OFFLINE_UNKNOWN) },
-        Play { listener: 2, ..late(OFFLINE) },
+        FlatPlay { listener: 0, ..late(ONLINE) },
+        FlatPlay { listener: 1, ..late(OFFLINE_UNKNOWN) },
+        FlatPlay { listener: 2, ..late(OFFLINE) },
     ];
     insta::assert_snapshot!(by_rules_1_to_3(rows), @"
     1-2: counted

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::normalize::store::AtBound;
+use crate::testing::id_of;
 use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{OFFLINE_UNKNOWN, ONLINE, Piece, Track, Words};
+use crate::vocabulary::play::{Kind, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Track, Words};
 
 /// Number of the report, number of the row.
 pub(super) type Name = (u8, u32);
@@ -217,6 +218,7 @@ pub(super) fn pieces(rows: &[Row], n_rows: usize) -> Vec<Piece> {
 
 fn piece(rows: &[Row]) -> Piece {
     let mut words = testing::words(&[], 0);
+    words.kinds.clear();
     let plays: Vec<Play> = rows.iter().map(|row| play(row, &mut words)).collect();
     // Chunks of a piece are cut anywhere.
     let chunks = plays.chunks(2).map(<[Play]>::to_vec).collect();
@@ -228,15 +230,20 @@ fn play(row: &Row, words: &mut Words) -> Play {
         isrc: Isrc::parse(row.isrc.as_bytes()),
         upc: None,
         store_track: (!row.store_track.is_empty()).then(|| row.store_track.into()),
+        track_ms: row.track_ms,
     };
-    let listener = row.listener.map(|id| testing::key().hash("spotify", &[id]));
+    let kind = Kind { plays: row.plays, ..testing::kind() };
+    let listener = row.listener.map_or(NONE, |id| {
+        // Each row's anew, as a reader does it.
+        words.listeners.push(testing::key().hash("spotify", &[id]));
+        u32::try_from(words.listeners.len() - 1).unwrap()
+    });
     Play {
         listened_at_ms: row.listened_at_ms,
         track: id_of(&mut words.tracks, track),
-        listener: listener.map_or(NONE, |listener| id_of(&mut words.listeners, listener)),
+        listener,
+        kind: id_of(&mut words.kinds, kind),
         played_ms: row.played_ms.unwrap_or(NONE),
-        track_ms: row.track_ms.unwrap_or(NONE),
-        plays: row.plays,
         offline: match row.offline {
             Some(true) => OFFLINE,
             Some(false) => ONLINE,
@@ -245,13 +252,4 @@ fn play(row: &Row, words: &mut Words) -> Play {
         exact: u8::from(row.exact),
         ..testing::play(row.name.1)
     }
-}
-
-fn id_of<T: PartialEq>(words: &mut Vec<T>, word: T) -> u32 {
-    let known = words.iter().position(|known| *known == word);
-    let id = known.unwrap_or(words.len());
-    if known.is_none() {
-        words.push(word);
-    }
-    u32::try_from(id).unwrap()
 }

@@ -11,7 +11,7 @@ use super::oracle::{self, Found, Row, pieces};
 use super::*;
 use crate::normalize::join::join_pieces;
 use crate::normalize::store::AtBound;
-use crate::vocabulary::play::Piece;
+use crate::vocabulary::play::{Piece, Play};
 
 /// (ISRC, store track): two names of one recording, another with the same store track, and tracks
 /// without an ISRC.
@@ -132,8 +132,9 @@ fn judged(pieces: Vec<Piece>, store: &StoreSettings, policy: &Policy) -> Plays {
 }
 
 fn found(plays: &Plays) -> Found {
-    let name = |play: &Play| (plays.reports[usize::from(play.report)][0], play.row);
-    plays.rows.iter().map(|play| (name(play), plays.mark(play).copied())).collect()
+    let name = |play: &Play| (plays.reports[plays.kind(play).report as usize][0], play.row);
+    let rows = plays.rows.iter().enumerate();
+    rows.map(|(place, play)| (name(play), plays.mark(place).copied())).collect()
 }
 
 /// The pieces in the order of the shuffled priorities, those of each report in their own order.
@@ -170,7 +171,7 @@ proptest! {
         judge_plays(&mut plays, COUNTED, &store, &policy);
         prop_assert_eq!(plays.rows.len(), rows.len());
         plays.marks.clear();
-        plays.rows.iter_mut().for_each(|play| play.mark = 0);
+        plays.marked.clear();
         prop_assert_eq!(plays, unjudged);
     }
 
@@ -183,7 +184,7 @@ proptest! {
         let pieces = permuted(pieces(&rows, n_rows), &priorities);
         let in_another = judged(pieces, &store, &policy);
         prop_assert_eq!(found(&in_another), found(&in_order));
-        let names = |plays: &Plays| plays.rows.iter().map(|p| (p.report, p.row)).collect::<Vec<_>>();
+        let names = |plays: &Plays| plays.rows.iter().map(|p| (plays.kind(p).report, p.row)).collect::<Vec<_>>();
         prop_assert_eq!(names(&in_another), names(&in_order));
     }
 

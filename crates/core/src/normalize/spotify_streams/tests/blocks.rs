@@ -1,5 +1,7 @@
 //! Blocks: where a report is cut into blocks, and when what was read is taken out, changes nothing.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -123,28 +125,17 @@ const WITH_DEVICE: [&str; 10] = [
 ];
 
 #[test]
-fn many_small_words_ask_to_be_taken_out_before_their_ids_run_out() {
+fn a_report_may_have_more_devices_than_16_bits_count() {
     with_reader(&WITH_DEVICE, |mut reader| {
-        reader.read_block(&devices(0, 10_000));
-        assert!(!reader.must_seal());
-        reader.read_block(&devices(10_000, 50_000));
-        assert!(reader.must_seal());
-        reader.take_pieces([1; 32]);
-        assert!(!reader.must_seal());
-        assert_eq!(reader.finish().counts, Counts { rows: 60_000, ..Counts::default() });
-    });
-}
-
-#[test]
-fn small_words_do_not_run_out_in_a_block() {
-    with_reader(&WITH_DEVICE, |mut reader| {
-        reader.read_block(&devices(0, 32_767));
-        if reader.must_seal() {
-            reader.take_pieces([1; 32]);
-        }
-        let block = devices(32_767, 10_922);
-        assert!(block.len() <= 256 << 10);
-        reader.read_block(&block);
-        assert_eq!(reader.counts.quarantined, 0, "{:?}", reader.bad_rows.first());
+        reader.read_block(&devices(0, 40_000));
+        reader.read_block(&devices(40_000, 30_000));
+        let (_, piece) = reader.take_pieces([1; 32]).pop_first().unwrap();
+        assert_eq!(reader.finish().counts, Counts { rows: 70_000, ..Counts::default() });
+        let plays = join_pieces(vec![piece]);
+        let device = |play: &Play| &*plays.words.devices[plays.kind(play).device as usize];
+        let different: BTreeSet<&str> = plays.rows.iter().map(device).collect();
+        assert_eq!(different.len(), 70_000);
+        assert_eq!(device(&plays.rows[0]), "000");
+        assert_eq!(device(&plays.rows[3_600]), "100");
     });
 }
