@@ -74,6 +74,12 @@ pub fn decimal_to_thousandths(cell: &[u8]) -> Option<u64> {
 /// [`Defect::BadBool`] for anything else.
 #[inline]
 pub fn truth(cell: &[u8]) -> Result<Option<bool>, Defect> {
+    match cell {
+        b"" => return Ok(None),
+        b"false" => return Ok(Some(false)),
+        b"true" => return Ok(Some(true)),
+        _ => {}
+    }
     let cell = trimmed(cell);
     let is = |words: [&[u8]; 4]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
     if cell.is_empty() {

@@ -37,9 +37,15 @@ impl Interner {
     ///
     /// # Errors
     /// The hash, where the bytes are new.
-    #[inline]
     pub fn find(&self, key: &[u8]) -> Result<u32, u32> {
         let hash = hash(key);
+        self.find_hashed(hash, key).ok_or(hash)
+    }
+
+    /// The id of bytes that were interned before, by their [`hash`].
+    #[must_use]
+    #[inline]
+    pub fn find_hashed(&self, hash: u32, key: &[u8]) -> Option<u32> {
         let found = self.slots.find(spread(hash), |slot| {
             slot.hash == hash && {
                 let known = &self.bytes[slot.offset as usize..];
@@ -51,7 +57,7 @@ impl Interner {
                 }
             }
         });
-        found.map(|slot| slot.id).ok_or(hash)
+        found.map(|slot| slot.id)
     }
 
     /// Gives new bytes the next id; `hash` is what [`Self::find`] returned for them.
@@ -200,8 +206,10 @@ fn same_bytes(a: &[u8], b: &[u8]) -> bool {
         && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
+/// The hash of a key.
+#[must_use]
 #[inline]
-fn hash(key: &[u8]) -> u32 {
+pub fn hash(key: &[u8]) -> u32 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(key);
     let hash = hasher.finish();

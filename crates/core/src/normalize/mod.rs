@@ -6,6 +6,7 @@ pub mod times;
 pub mod store;
 pub mod interning;
 pub mod spotify_streams;
+mod spotify_rows;
 mod spotify_words;
 mod spotify_defects;
 pub mod join;

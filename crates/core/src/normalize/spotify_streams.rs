@@ -3,7 +3,7 @@
 //! The listening time is `offline_timestamp` where the play was offline and it is filled (exact),
 //! else `log_time` (read off a clock that the store rounds). A cell is read only where it is used.
 //!
-//! Two paths give one result: the fast one reads cells into a [`Play`] and stops at the first thing
+//! Two paths give one result: the fast one reads cells column by column and marks rows with something
 //! wrong; the slow one then looks at the same cells in the report's column order to say what it was.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,18 +11,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::lines::{Line, LineCutter, Row};
+use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
-use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
 use crate::normalize::defect::{BadRow, Defect, raw_text};
 use crate::normalize::spotify_defects::explain_row;
-use crate::normalize::spotify_words::{Unreadable, WordsBuilder, listener_id};
+use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
+use crate::normalize::spotify_words::WordsBuilder;
 use crate::normalize::store::StoreSettings;
-use crate::normalize::times::{stamp, stamp_or_epoch};
 use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
-use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play};
-use crate::vocabulary::territory::{Territories, TerritoryCell};
+use crate::vocabulary::play::{Piece, Play};
+use crate::vocabulary::territory::Territories;
 
 /// Rows are kept in chunks of at most this many plays. A chunk gets all of its room as soon as it has
 /// [`CHUNK_ROWS_SMALL`]: what is not used yet costs no memory, and growing never copies much.
@@ -72,7 +71,8 @@ pub struct StreamsReader<'a> {
     columns: Columns,
     context: Context<'a>,
     cutter: LineCutter,
-    line: u32,
+    /// Lines of the blocks before, blank ones included.
+    lines_before: u32,
     counts: Counts,
     bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date; those of the last row's date are counted beside.
@@ -80,6 +80,7 @@ pub struct StreamsReader<'a> {
     last_day: (Day, u64),
     plays: DayPlays,
     words: WordsBuilder,
+    reader: RowReader,
 }
 
 /// Plays by counted date; the date of the last row is at hand, since a report hardly changes it.
@@ -110,7 +111,8 @@ impl<'a> StreamsReader<'a> {
             words: WordsBuilder::new(&columns),
             columns,
             context,
-            line: 0,
+            lines_before: 0,
+            reader: RowReader::default(),
             counts: Counts::default(),
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
@@ -123,20 +125,14 @@ impl<'a> StreamsReader<'a> {
     pub fn read_block(&mut self, block: &[u8]) {
         let mut cutter = std::mem::replace(&mut self.cutter, LineCutter::new(1));
         let ends_in_line = !block.ends_with(b"\n");
-        let length = block.len();
-        cutter.cut(block, |line| {
-            self.line = self.line.saturating_add(1);
-            match line {
-                Line::Row(row) => self.read_row(&row),
-                Line::Uneven { line, n_cells } => {
-                    let at_end = ends_in_line
-                        && line.as_ptr_range().end == block.as_ptr_range().end
-                        && length != 0;
-                    self.refuse_line(line, n_cells, at_end);
-                }
-                Line::Blank => {}
+        let n_lines = cutter.cut(block, |lines| match lines {
+            Lines::Rows(rows) => self.read_rows(&rows),
+            Lines::Uneven { text, n_cells, line } => {
+                let at_end = ends_in_line && text.as_ptr_range().end == block.as_ptr_range().end;
+                self.refuse_line(line, text, n_cells, at_end);
             }
         });
+        self.lines_before = self.lines_before.saturating_add(n_lines);
         self.cutter = cutter;
     }
 
@@ -171,87 +167,67 @@ impl<'a> StreamsReader<'a> {
         }
     }
 
-    fn read_row(&mut self, row: &Row<'_>) {
-        self.counts.rows += 1;
-        match self.play(row) {
-            Ok(Some((day, play))) => self.plays.push(day, play),
-            Ok(None) => {}
-            Err(Unreadable) => self.refuse_row(row),
+    fn read_rows(&mut self, rows: &Rows<'_>) {
+        let mut reader = std::mem::take(&mut self.reader);
+        let settings = (self.context.store, self.context.territories);
+        let all = reader.read(rows, &self.columns, &mut self.words, settings);
+        self.counts.rows += all.len() as u64;
+        for (place, fields) in all.iter().enumerate() {
+            if fields.is_bad {
+                self.refuse_row(rows.line(place), &rows.row(place));
+            } else {
+                self.take_in(rows, place, fields);
+            }
         }
+        self.reader = reader;
     }
 
-    /// The fast path. `Ok(None)`: a good row of a date that is not wanted.
     #[inline]
-    fn play(&mut self, row: &Row<'_>) -> Result<Option<(Day, Play)>, Unreadable> {
-        let columns = &self.columns;
-        let day = self.words.day(row.cell(columns.day))?;
-        let offline = truth(row.cell(columns.stream_cached))?;
-        let (listened_at_ms, exact) = listened_at(columns, row, offline)?;
-        let played_ms = seconds_to_ms(row.cell(columns.stream_length))?;
-        let (track, track_flaws) = self.words.track(columns, row)?;
-        let listener_id = listener_id(row.cell(columns.customer_id))?;
-        let (kind, is_unmapped) = self.words.kind(columns, row, self.context.store)?;
-        let territory = self.territory(row.cell(columns.country_code))?;
-        self.counts.bad_isrc += u64::from(track_flaws.bad_isrc);
-        self.counts.bad_upc += u64::from(track_flaws.bad_upc);
-        self.counts.unmapped_tier += u64::from(is_unmapped);
+    fn take_in(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
+        let counts = &mut self.counts;
+        counts.bad_isrc += u64::from(fields.bad_isrc);
+        counts.bad_upc += u64::from(fields.bad_upc);
+        counts.unmapped_tier += u64::from(fields.unmapped_tier);
+        counts.aliased_territory += u64::from(fields.territory == TerritoryKind::Aliased);
+        counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);
+        let day = fields.day;
         if self.last_day.0 != day {
             self.end_day();
             self.last_day = (day, 0);
         }
         self.last_day.1 += 1;
         if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
-            return Ok(None);
+            return;
         }
-        let play = Play {
-            listened_at_ms,
-            row: self.line,
-            track,
-            listener: self.words.listener(listener_id, self.context.key),
-            kind,
-            played_ms: played_ms.unwrap_or(NONE),
-            territory,
-            offline: offline_code(offline),
-            exact,
-        };
-        Ok(Some((day, play)))
+        let cell = rows.cell(place, self.columns.customer_id);
+        let listener = self.words.listener(cell, self.context.key);
+        let row = self.number(rows.line(place));
+        self.plays.push(day, Play { row, listener, ..fields.play });
     }
 
-    #[inline]
-    fn territory(&mut self, cell: &[u8]) -> Result<u16, Unreadable> {
-        match self.context.territories.look_up(trimmed(cell)) {
-            TerritoryCell::Known(territory) => Ok(territory.packed()),
-            TerritoryCell::Empty => Ok(0),
-            TerritoryCell::Aliased(territory) => {
-                self.counts.aliased_territory += 1;
-                Ok(territory.packed())
-            }
-            TerritoryCell::Wrong => {
-                text(cell)?;
-                self.counts.bad_territory += 1;
-                Ok(0)
-            }
-        }
+    /// Number of a line in the report, after the header, from 1; `line` counts in its block from 0.
+    fn number(&self, line: u32) -> u32 {
+        self.lines_before.saturating_add(line).saturating_add(1)
     }
 
-    fn refuse_line(&mut self, line: &[u8], n_cells: usize, at_end: bool) {
+    fn refuse_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
         let defect =
             if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
         self.keep_bad_row(BadRow {
-            row: self.line,
+            row: self.number(line),
             column: None,
             defect,
             detail: format!("expected {n_columns} cells, found {n_cells}"),
-            raw: raw_text(line, self.columns.customer_id, n_columns),
+            raw: raw_text(text, self.columns.customer_id, n_columns),
         });
     }
 
-    fn refuse_row(&mut self, row: &Row<'_>) {
+    fn refuse_row(&mut self, line: u32, row: &Row<'_>) {
         let (column, defect, detail) = explain_row(&self.columns, row);
         self.keep_bad_row(BadRow {
-            row: self.line,
+            row: self.number(line),
             column: Some(self.columns.names[column].clone()),
             defect,
             detail,
@@ -265,28 +241,6 @@ impl<'a> StreamsReader<'a> {
             self.bad_rows.push(bad_row);
         }
     }
-}
-
-fn offline_code(offline: Option<bool>) -> u8 {
-    match offline {
-        Some(true) => OFFLINE,
-        Some(false) => ONLINE,
-        None => OFFLINE_UNKNOWN,
-    }
-}
-
-#[inline]
-fn listened_at(
-    columns: &Columns,
-    row: &Row<'_>,
-    offline: Option<bool>,
-) -> Result<(i64, u8), Unreadable> {
-    if let (Some(true), Some(column)) = (offline, columns.offline_timestamp)
-        && let Some(ms) = stamp_or_epoch(row.cell(column))?
-    {
-        return Ok((ms, 1));
-    }
-    stamp(row.cell(columns.log_time))?.map(|ms| (ms, 0)).ok_or(Unreadable)
 }
 
 impl DayPlays {

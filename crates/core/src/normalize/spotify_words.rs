@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::ingest::lines::Row;
+use crate::ingest::lines::{Row, Rows};
 use crate::ingest::spotify_streams::{Columns, STORE};
 use crate::normalize::cells::{text, trimmed};
 use crate::normalize::defect::Defect;
@@ -114,40 +114,63 @@ impl WordsBuilder {
         Ok(day)
     }
 
+    /// Calls `take` with the bytes that name the track of a row.
     #[inline]
-    pub(super) fn track(
+    pub(super) fn with_track_key<T>(
         &mut self,
         columns: &Columns,
-        row: &Row<'_>,
-    ) -> Result<(u32, TrackFlaws), Unreadable> {
+        rows: &Rows<'_>,
+        place: usize,
+        take: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> T {
+        if let TrackKeys::Adjacent { first, last } = self.track_keys {
+            return take(self, rows.row(place).span(first, last));
+        }
         let mut key = std::mem::take(&mut self.key);
-        let bytes = match self.track_keys {
-            TrackKeys::Adjacent { first, last } => row.span(first, last),
-            TrackKeys::Apart => {
-                key.clear();
-                for column in [Some(columns.track_id), Some(columns.isrc), columns.upc] {
-                    key.extend_from_slice(column.map_or(b"", |column| row.cell(column)));
-                    key.push(b'\t');
-                }
-                &key
-            }
-        };
-        let id = match self.tracks.find(bytes) {
-            Ok(id) => Ok(id),
-            Err(hash) => read_track(columns, row).map(|track| {
-                self.track_words.push(track);
-                self.tracks.insert(hash, bytes)
-            }),
-        };
+        key.clear();
+        for column in [Some(columns.track_id), Some(columns.isrc), columns.upc] {
+            key.extend_from_slice(column.map_or(b"", |column| rows.cell(place, column)));
+            key.push(b'\t');
+        }
+        let taken = take(self, &key);
         self.key = key;
-        let id = id?;
-        Ok((id, self.track_words[id as usize].1))
+        taken
     }
 
-    /// Takes a listener's id, as [`listener_id`] gave it. Each row's is taken anew: to look it up among
-    /// a day's listeners costs more than to hash it.
+    /// The id of a track that was met before, by its bytes and their hash.
     #[inline]
-    pub(super) fn listener(&mut self, id: &[u8], key: &ListenerKey) -> u32 {
+    pub(super) fn known_track(&self, hash: u32, key: &[u8]) -> Option<u32> {
+        self.tracks.find_hashed(hash, key)
+    }
+
+    /// The id of a track that may be met for the first time.
+    pub(super) fn new_track(
+        &mut self,
+        columns: &Columns,
+        rows: &Rows<'_>,
+        place: usize,
+    ) -> Result<u32, Unreadable> {
+        self.with_track_key(columns, rows, place, |words, key| match words.tracks.find(key) {
+            Ok(id) => Ok(id),
+            Err(hash) => {
+                words.track_words.push(read_track(columns, &rows.row(place))?);
+                Ok(words.tracks.insert(hash, key))
+            }
+        })
+    }
+
+    /// Whether a track's ISRC was not one, and whether its UPC was not one.
+    #[inline]
+    pub(super) fn track_flaws(&self, track: u32) -> (bool, bool) {
+        let TrackFlaws { bad_isrc, bad_upc } = self.track_words[track as usize].1;
+        (bad_isrc, bad_upc)
+    }
+
+    /// Takes the listener of a cell that can be read. Each row's is taken anew: to look it up among a
+    /// day's listeners costs more than to hash it.
+    #[inline]
+    pub(super) fn listener(&mut self, cell: &[u8], key: &ListenerKey) -> u32 {
+        let id = trimmed(cell);
         if id.is_empty() {
             return NONE;
         }
@@ -165,10 +188,12 @@ impl WordsBuilder {
     pub(super) fn kind(
         &mut self,
         columns: &Columns,
-        row: &Row<'_>,
+        rows: &Rows<'_>,
+        place: usize,
         store: &StoreSettings,
     ) -> Result<(u32, bool), Unreadable> {
-        let cell = |column: Option<usize>| column.map_or(&b""[..], |column| row.cell(column));
+        let cell =
+            |column: Option<usize>| column.map_or(&b""[..], |column| rows.cell(place, column));
         let cells = [
             cell(columns.financial_product),
             cell(columns.access),
@@ -230,14 +255,6 @@ impl WordsBuilder {
             devices: self.devices.words,
         }
     }
-}
-
-/// The listener's id as the store writes it, checked; empty where there is none.
-#[inline]
-pub(super) fn listener_id(cell: &[u8]) -> Result<&[u8], Unreadable> {
-    // Printable ASCII needs no closer look. No early end, so that many bytes are looked at at once.
-    let is_plain = cell.iter().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'));
-    if is_plain { Ok(cell) } else { Ok(text(cell)?.unwrap_or_default().as_bytes()) }
 }
 
 fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), Unreadable> {
