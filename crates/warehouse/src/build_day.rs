@@ -15,7 +15,7 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::{Piece, Play, Plays};
+use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_month::{KeptTrends, TrendsPart};
@@ -136,8 +136,9 @@ impl DayBuilder<'_> {
     }
 
     fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
-        let mut plays = self.stages.join.time(|| join_in_row_order(pieces));
+        let mut plays = self.stages.join.time(|| join_pieces(pieces));
         self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
+        plays.by_listener = Vec::new();
         let order = self.stages.sort.time(|| order_by_track(&plays));
         (plays, order)
     }
@@ -200,18 +201,6 @@ impl DayBuilder<'_> {
             .map_err(PartitionError::parquet(&task.folder))?;
         Ok((trends, outcomes))
     }
-}
-
-/// Joins pieces so that rows stand in order of report and row, also where a report's plays come from
-/// several buckets.
-fn join_in_row_order(pieces: Vec<Piece>) -> Plays {
-    let mut plays = join_pieces(pieces);
-    let Plays { rows, words, .. } = &mut plays;
-    let key = |play: &Play| (words.kinds[play.kind as usize].report, play.row);
-    if !rows.is_sorted_by_key(key) {
-        rows.sort_unstable_by_key(key);
-    }
-    plays
 }
 
 fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {

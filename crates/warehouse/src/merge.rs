@@ -53,8 +53,7 @@ fn words_used(mut rows: Vec<Play>, words: &Words) -> Plays {
     for play in &mut rows {
         *play = translation.translate(*play, words, &mut joined);
     }
-    let words = joined.settle(&mut rows);
-    Plays { rows, words, ..Plays::default() }
+    joined.into_plays(rows)
 }
 
 /// Marks, each once.
@@ -200,10 +199,9 @@ impl Group {
         marked.push(marks.id(block.mark(*place)));
     }
 
-    fn finish(mut self) -> Plays {
-        let words = self.words.settle(&mut self.rows);
-        let Self { rows, marked, reports, marks, .. } = self;
-        Plays { rows, words, reports, marked, marks: marks.marks }
+    fn finish(self) -> Plays {
+        let Self { rows, marked, words, reports, marks, .. } = self;
+        Plays { reports, marked, marks: marks.marks, ..words.into_plays(rows) }
     }
 }
 

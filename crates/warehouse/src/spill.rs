@@ -107,6 +107,7 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
         rows,
         words: Words { tracks, listeners, kinds, products, sources, devices },
         reports,
+        by_listener: Vec::new(),
         marked,
         marks,
     })

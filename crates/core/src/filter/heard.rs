@@ -1,4 +1,4 @@
-//! Heard: what the rules need to know of a play, 40 bytes side by side, so that all plays of a
+//! Heard: what the rules need to know of a play, side by side, so that all plays of a
 //! listener are read from memory once.
 
 use crate::vocabulary::day::Day;
@@ -10,6 +10,8 @@ pub struct Heard {
     pub listened_at_ms: i64,
     /// Place of the play among the rows, which stand in order of report and row.
     pub place: u32,
+    /// Id of the listener.
+    pub listener: u32,
     /// The track: equal where the ISRC is, or where there is none the store's track.
     pub track: u32,
     /// Played time; [`crate::vocabulary::play::NONE`] if not known.

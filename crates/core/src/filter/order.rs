@@ -1,8 +1,8 @@
 //! The order of the rules: the first that applies to a play wins.
 //!
-//! Plays are taken listener by listener (a counting sort of their places), since all rules but 2 and 3
-//! ask about one listener. Some hundred listeners at a time are gathered, so that the processor fetches
-//! many plays at once, and then settled in cache. Most listeners have few plays and are let through by
+//! Plays are taken listener by listener, since all rules but 2 and 3 ask about one listener. Some hundred
+//! listeners at a time are gathered, so that the processor fetches many plays at once, and then settled
+//! in cache. Most listeners have few plays and are let through by
 //! one look at two sums.
 
 use crate::filter::heard::{Heard, sum_played_ms, sum_plays};
@@ -25,7 +25,6 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
     plays.marks.clear();
     plays.marked.clear();
     plays.marked.resize(plays.rows.len(), UNMARKED);
-    let ByListener { places, ends, without } = ByListener::lay_out(plays);
     let names = plays.words.track_names();
     let tracks = names.iter().zip(&plays.words.tracks);
     let hearing = Hearing {
@@ -42,28 +41,27 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
         marks: Marks { marked: &mut plays.marked, marks: &mut plays.marks },
     };
     let mut batch = Vec::new();
-    let mut batch_start = 0;
-    for ends in ends.chunks(LISTENERS_AT_ONCE) {
-        let batch_end = ends.last().map_or(batch_start, |end| *end as usize);
+    let mut places = &*plays.by_listener;
+    while !places.is_empty() {
+        let (taken, rest) = places.split_at(hearing.end_of_batch(places));
         batch.clear();
-        batch.extend(places[batch_start..batch_end].iter().map(|place| hearing.heard(*place)));
-        let mut start = batch_start;
-        for end in ends {
-            let end = *end as usize;
-            judge.judge_listener(&mut batch[start - batch_start..end - batch_start]);
-            start = end;
-        }
-        batch_start = batch_end;
+        batch.extend(taken.iter().map(|place| hearing.heard(*place)));
+        batch
+            .chunk_by_mut(|a, b| a.listener == b.listener)
+            .for_each(|heard| judge.judge_listener(heard));
+        places = rest;
     }
-    for place in without {
-        if let Some(mark) = judge.judge_alone(&hearing.heard(place)) {
-            judge.marks.set(place, mark);
+    if plays.by_listener.len() < plays.rows.len() {
+        for (place, _) in (0..).zip(&plays.rows).filter(|(_, play)| play.listener == NONE) {
+            if let Some(mark) = judge.judge_alone(&hearing.heard(place)) {
+                judge.marks.set(place, mark);
+            }
         }
     }
 }
 
-/// Listeners whose plays are gathered together.
-const LISTENERS_AT_ONCE: usize = 256;
+/// Plays that are gathered together, about.
+const BATCH_ROWS: usize = 512;
 
 /// Below this many plays in a day none of rules 4 and 6 to 8 can apply.
 fn plays_min(policy: &Policy) -> i64 {
@@ -71,41 +69,6 @@ fn plays_min(policy: &Policy) -> i64 {
     let others =
         [policy.low_variety.plays_min, policy.repeater.plays_min, policy.short_cluster.plays_min];
     i64::from(others.into_iter().fold(volume_min, u32::min))
-}
-
-/// Places of the plays listener by listener, and of those without one.
-struct ByListener {
-    places: Vec<u32>,
-    ends: Vec<u32>,
-    without: Vec<u32>,
-}
-
-impl ByListener {
-    fn lay_out(plays: &Plays) -> Self {
-        let mut ends = vec![0_u32; plays.words.listeners.len()];
-        let mut without = Vec::new();
-        for (place, play) in (0_u32..).zip(&plays.rows) {
-            match ends.get_mut(play.listener as usize) {
-                Some(count) => *count += 1,
-                None => without.push(place),
-            }
-        }
-        // Counts become starts, which move on to the ends as places come in.
-        let mut n_places = 0;
-        for count in &mut ends {
-            let start = n_places;
-            n_places += *count;
-            *count = start;
-        }
-        let mut places = vec![0; n_places as usize];
-        for (place, play) in (0_u32..).zip(&plays.rows) {
-            if let Some(next) = ends.get_mut(play.listener as usize) {
-                places[*next as usize] = place;
-                *next += 1;
-            }
-        }
-        Self { places, ends, without }
-    }
 }
 
 /// Where what the rules need to know of a play is found.
@@ -117,6 +80,19 @@ struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
+    /// How many of the places are gathered next: whole listeners.
+    fn end_of_batch(&self, places: &[u32]) -> usize {
+        let listener = |place: u32| self.rows[place as usize].listener;
+        match places.get(BATCH_ROWS) {
+            Some(next) => {
+                let last = listener(*next);
+                BATCH_ROWS
+                    + places[BATCH_ROWS..].iter().take_while(|p| listener(**p) == last).count()
+            }
+            None => places.len(),
+        }
+    }
+
     #[inline]
     fn heard(&self, place: u32) -> Heard {
         let play = &self.rows[place as usize];
@@ -125,6 +101,7 @@ impl Hearing<'_> {
         Heard {
             listened_at_ms: play.listened_at_ms,
             place,
+            listener: play.listener,
             track,
             played_ms: play.played_ms,
             track_ms,

@@ -190,7 +190,8 @@ impl LineCutter {
             offset += 64;
         }
         let end = u32::try_from(block.len()).unwrap_or(u32::MAX);
-        if self.starts[self.n_starts - 1] < end {
+        let last_line = self.lines.last().map_or(0, |first| self.starts[*first as usize]);
+        if last_line < end {
             self.lines.push(u32::try_from(self.n_starts).unwrap_or(u32::MAX));
             self.starts[self.n_starts] = end + 1;
             self.n_starts += 1;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::normalize::listeners::settle_listeners;
+use crate::normalize::listeners::{Settled, settle_listeners};
 use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 
-/// The plays of all pieces: rows in order of report, then of the pieces, then of their rows.
+/// The plays of all pieces: rows in order of report and row.
 ///
 /// Rows in = rows out. Words that no row uses are left behind; tracks and kinds only where there are
 /// several pieces.
@@ -24,8 +24,10 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
         match Arc::try_unwrap(words) {
             Ok(mut words) => {
                 let mut rows = concatenate(chunks);
-                words.listeners = settle_listeners(&mut rows, &words.listeners);
-                return Plays { rows, words, reports, ..Plays::default() };
+                let Settled { listeners, by_listener } =
+                    settle_listeners(&mut rows, &words.listeners);
+                words.listeners = listeners;
+                return Plays { rows, words, reports, by_listener, ..Plays::default() };
             }
             Err(words) => pieces.push(Piece { report, rows: chunks, words }),
         }
@@ -43,8 +45,13 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
             rows.push(translation.translate(play, &piece.words, &mut joined));
         }
     }
-    let words = joined.settle(&mut rows);
-    Plays { rows, words, reports, ..Plays::default() }
+    // A report's rows may come in several pieces that do not follow each other.
+    let kinds = &joined.words.kinds;
+    let key = |play: &Play| (kinds[play.kind as usize].report, play.row);
+    if !rows.is_sorted_by_key(key) {
+        rows.sort_unstable_by_key(key);
+    }
+    Plays { reports, ..joined.into_plays(rows) }
 }
 
 /// All chunks as one; a single chunk stays where it is.
@@ -69,11 +76,12 @@ pub struct JoinedWords {
 }
 
 impl JoinedWords {
-    /// The words that these plays were translated to: all that were.
+    /// The plays that were translated to these words, with their listeners put in order.
     #[must_use]
-    pub fn settle(self, rows: &mut [Play]) -> Words {
-        let listeners = settle_listeners(rows, &self.words.listeners);
-        Words { listeners, ..self.words }
+    pub fn into_plays(self, mut rows: Vec<Play>) -> Plays {
+        let Settled { listeners, by_listener } = settle_listeners(&mut rows, &self.words.listeners);
+        let words = Words { listeners, ..self.words };
+        Plays { rows, words, by_listener, ..Plays::default() }
     }
 }
 

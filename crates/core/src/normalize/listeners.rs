@@ -4,8 +4,6 @@
 //! Rows are dealt out by the first bits of the hash, then each hand is sorted in the cache. Hashes are
 //! as good as random, so hands are of a size.
 
-use std::ops::Range;
-
 use crate::vocabulary::listener::Listener;
 use crate::vocabulary::play::{NONE, Play};
 
@@ -15,90 +13,137 @@ const HAND_ROWS: usize = 512;
 /// Most hands: more would be written to than the processor keeps addresses of.
 const HAND_BITS_MAX: u32 = 11;
 
-/// The first 64 bits of a listener's hash, then where the listener and the play stand.
-type Entry = u128;
+/// Bits by which a hand is dealt out once more, so that what is left to sort is a card or two.
+const CARD_BITS: u32 = 9;
 
-/// Gives the listeners of the rows ids by the order of their hashes; returns each once, ascending.
-/// `known` is what [`Play::listener`] meant before; afterwards it is a place in what is returned.
+/// The rows of a date by listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Each listener once, ascending.
+    pub listeners: Vec<Listener>,
+    /// Places of the rows that have one, by listener, then place.
+    pub by_listener: Vec<u32>,
+}
+
+/// A row's listener and its place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// The hash, as two numbers that order as its bytes.
+    first: u64,
+    second: u64,
+    place: u32,
+}
+
+/// Gives the listeners of the rows ids by the order of their hashes. `known` is what
+/// [`Play::listener`] meant before; afterwards it is a place in what is returned.
 #[must_use]
-pub fn settle_listeners(rows: &mut [Play], known: &[Listener]) -> Vec<Listener> {
-    let mut settled = Vec::new();
-    let mut entries = deal_out(rows, known);
-    let mut last = None;
-    for hand in entries.hands() {
-        let hand = &mut entries.entries[hand];
-        hand.sort_unstable();
-        settle_collisions(hand, known);
+pub fn settle_listeners(rows: &mut [Play], known: &[Listener]) -> Settled {
+    let bits = (rows.len() / HAND_ROWS).max(1).ilog2().clamp(1, HAND_BITS_MAX);
+    let (mut entries, ends) = deal_out(rows, known, bits);
+    let mut settled = Settled {
+        listeners: Vec::with_capacity(entries.len()),
+        by_listener: Vec::with_capacity(entries.len()),
+    };
+    let mut cards = Cards { shift: 64 - bits - CARD_BITS, ..Cards::default() };
+    let mut start = 0;
+    for end in ends {
+        let hand = &mut entries[start..end];
+        cards.sort(hand);
         for entry in &*hand {
-            // Equal bits need not be equal hashes.
-            let listener = known[place_of(*entry, 32)];
-            if last != Some(listener) {
-                last = Some(listener);
-                settled.push(listener);
+            let listener = entry.listener();
+            if settled.listeners.last() != Some(&listener) {
+                settled.listeners.push(listener);
             }
-            let id = u32::try_from(settled.len() - 1).unwrap_or(NONE);
-            rows[place_of(*entry, 0)].listener = id;
+            let id = u32::try_from(settled.listeners.len() - 1).unwrap_or(NONE);
+            rows[entry.place as usize].listener = id;
+            settled.by_listener.push(entry.place);
         }
+        start = end;
     }
+    settled.listeners.shrink_to_fit();
     settled
 }
 
-struct Hands {
-    entries: Vec<Entry>,
-    ends: Vec<usize>,
-}
+impl Entry {
+    #[inline]
+    fn new(listener: Listener, place: u32) -> Self {
+        let [first, second] = halves(listener);
+        Self { first, second, place }
+    }
 
-impl Hands {
-    fn hands(&self) -> Vec<Range<usize>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| start..*end).collect()
+    #[inline]
+    fn listener(&self) -> Listener {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.first.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.second.to_be_bytes());
+        Listener(bytes)
     }
 }
 
-fn deal_out(rows: &[Play], known: &[Listener]) -> Hands {
-    let bits = (rows.len() / HAND_ROWS).max(1).ilog2().clamp(1, HAND_BITS_MAX);
-    let hand = |bits_of_hash: u64| usize::try_from(bits_of_hash >> (64 - bits)).unwrap_or(0);
-    let listener = |play: &Play| known.get(play.listener as usize).map(|known| first_bits(*known));
+#[inline]
+fn halves(listener: Listener) -> [u64; 2] {
+    let (words, _) = listener.0.as_chunks::<8>();
+    [u64::from_be_bytes(words[0]), u64::from_be_bytes(words[1])]
+}
+
+/// Entries of all rows that have a listener, hand by hand, each in order of place; and where hands end.
+fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<usize>) {
+    let hand = |listener: Listener| usize::try_from(halves(listener)[0] >> (64 - bits));
+    let listener = |play: &Play| known.get(play.listener as usize).copied();
     let mut ends = vec![0_usize; 1 << bits];
-    for bits_of_hash in rows.iter().filter_map(listener) {
-        ends[hand(bits_of_hash)] += 1;
+    for listener in rows.iter().filter_map(listener) {
+        ends[hand(listener).unwrap_or(0)] += 1;
     }
-    let mut n_entries = 0;
-    for end in &mut ends {
-        let start = n_entries;
-        n_entries += *end;
-        *end = start;
-    }
-    let mut entries: Vec<Entry> = vec![0; n_entries];
+    let n_entries = counts_to_starts(&mut ends);
+    let mut entries = vec![Entry::default(); n_entries];
     for (place, play) in (0_u32..).zip(rows) {
-        let Some(bits_of_hash) = listener(play) else {
-            continue;
-        };
-        let next = &mut ends[hand(bits_of_hash)];
-        let places = u128::from(play.listener) << 32 | u128::from(place);
-        entries[*next] = u128::from(bits_of_hash) << 64 | places;
-        *next += 1;
+        if let Some(listener) = listener(play) {
+            let next = &mut ends[hand(listener).unwrap_or(0)];
+            entries[*next] = Entry::new(listener, place);
+            *next += 1;
+        }
     }
-    Hands { entries, ends }
+    (entries, ends)
 }
 
-#[inline]
-fn first_bits(listener: Listener) -> u64 {
-    listener.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+/// Turns numbers of things into where the first of each goes; returns how many there are.
+fn counts_to_starts(counts: &mut [usize]) -> usize {
+    counts.iter_mut().fold(0, |start, count| start + std::mem::replace(count, start))
 }
 
-#[inline]
-fn place_of(entry: Entry, shift: u32) -> usize {
-    usize::try_from(entry >> shift & u128::from(u32::MAX)).unwrap_or(usize::MAX)
+/// Sorts hands; keeps its memory.
+#[derive(Default)]
+struct Cards {
+    /// The bits from here on are looked at.
+    shift: u32,
+    starts: Vec<usize>,
+    entries: Vec<Entry>,
 }
 
-/// Sorts entries that have their first bits in common by the whole hash, where they differ: of a
-/// billion listeners, two are such a pair once in forty dates.
-fn settle_collisions(hand: &mut [Entry], known: &[Listener]) {
-    for same in hand.chunk_by_mut(|a, b| a >> 64 == b >> 64) {
-        let listener = |entry: &Entry| known[place_of(*entry, 32)];
-        if same.iter().any(|entry| listener(entry) != listener(&same[0])) {
-            same.sort_unstable_by_key(|entry| (listener(entry), *entry));
+impl Cards {
+    fn sort(&mut self, hand: &mut [Entry]) {
+        let mask = (1_u64 << CARD_BITS) - 1;
+        let shift = self.shift;
+        let card = |entry: &Entry| usize::try_from(entry.first >> shift & mask).unwrap_or(0);
+        self.starts.clear();
+        self.starts.resize(1 << CARD_BITS, 0);
+        hand.iter().for_each(|entry| self.starts[card(entry)] += 1);
+        counts_to_starts(&mut self.starts);
+        self.entries.clear();
+        self.entries.extend_from_slice(hand);
+        for entry in &self.entries {
+            let next = &mut self.starts[card(entry)];
+            hand[*next] = *entry;
+            *next += 1;
+        }
+        // Cards lie in order now, and those that are alike in order of place.
+        let mut start = 0;
+        for end in &self.starts {
+            let alike = &mut hand[start..*end];
+            if 1 < alike.len() && !alike.is_sorted() {
+                alike.sort_unstable();
+            }
+            start = *end;
         }
     }
 }
@@ -132,12 +177,15 @@ mod tests {
                 });
                 plays.push(Play { listener, ..testing::play(row) });
             }
-            let settled = settle_listeners(&mut plays, &known);
+            let Settled { listeners, by_listener } = settle_listeners(&mut plays, &known);
             let expected: BTreeSet<_> = known.iter().copied().collect();
-            prop_assert_eq!(&settled, &expected.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(&listeners, &expected.into_iter().collect::<Vec<_>>());
             for (play, listener) in plays.iter().zip(&rows) {
-                prop_assert_eq!(settled.get(play.listener as usize).copied(), listener.map(hash));
+                prop_assert_eq!(listeners.get(play.listener as usize).copied(), listener.map(hash));
             }
+            let mut places: Vec<u32> = (0..).take(rows.len()).filter(|place| rows[*place as usize].is_some()).collect();
+            places.sort_by_key(|place| (rows[*place as usize].map(hash), *place));
+            prop_assert_eq!(by_listener, places);
         }
     }
 }

@@ -172,6 +172,8 @@ pub struct Plays {
     pub words: Words,
     /// By [`Kind::report`], ascending: SHA-256 of the reports' bytes.
     pub reports: Vec<[u8; 32]>,
+    /// Places of the plays that have a listener, by listener, then place.
+    pub by_listener: Vec<u32>,
     /// By place of the play what the filter found of it: 0 for nothing, else one more than the place
     /// in `marks`. Empty before it ran.
     pub marked: Vec<u32>,
