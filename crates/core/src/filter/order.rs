@@ -154,14 +154,16 @@ impl Judge<'_> {
 
     fn judge_listener(&mut self, heard: &mut [Heard]) {
         let Self { marks, .. } = self;
+        let mut has_duplicates = false;
         duplicate::mark_duplicates(heard, self.store.clock, |heard, mark| {
-            marks.set(heard.place, mark)
+            has_duplicates = true;
+            marks.set(heard.place, mark);
         });
         let mut rest = std::mem::take(&mut self.rest);
         rest.clear();
-        let is_alone = heard.len() == 1;
         for heard in &*heard {
-            if !is_alone && self.marks.is_marked(heard.place) {
+            // Marks lie anywhere in the memory: most listeners' need not be looked at.
+            if has_duplicates && self.marks.is_marked(heard.place) {
                 continue;
             }
             match self.judge_alone(heard) {

@@ -25,6 +25,18 @@ struct Slot {
     id: u32,
 }
 
+/// A key that was found by its hash alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate(Slot);
+
+impl Candidate {
+    /// The id, if it is the key.
+    #[must_use]
+    pub fn id(self) -> u32 {
+        self.0.id
+    }
+}
+
 /// The table wants 64 bits, of which it uses the upper ones for a first look and the lower ones for
 /// the place: half a hash, twice.
 #[inline]
@@ -44,20 +56,27 @@ impl Interner {
 
     /// The id of bytes that were interned before, by their [`hash`].
     #[must_use]
-    #[inline]
     pub fn find_hashed(&self, hash: u32, key: &[u8]) -> Option<u32> {
-        let found = self.slots.find(spread(hash), |slot| {
-            slot.hash == hash && {
-                let known = &self.bytes[slot.offset as usize..];
-                match (known.split_first_chunk::<4>(), key.len()) {
-                    (Some((length, known)), n) => {
-                        u32::from_le_bytes(*length) as usize == n && same_bytes(&known[..n], key)
-                    }
-                    (None, _) => false,
-                }
-            }
-        });
-        found.map(|slot| slot.id)
+        let is_it = |slot: &Slot| slot.hash == hash && self.holds(Candidate(*slot), key);
+        self.slots.find(spread(hash), is_it).map(|slot| slot.id)
+    }
+
+    /// What is likely the key with this [`hash`]. Of many keys, candidates are looked up first and then
+    /// held against the keys, so that the processor waits for the memory once, not for each.
+    #[must_use]
+    #[inline]
+    pub fn candidate(&self, hash: u32) -> Option<Candidate> {
+        self.slots.find(spread(hash), |slot| slot.hash == hash).map(|slot| Candidate(*slot))
+    }
+
+    /// Whether a candidate is this key.
+    #[must_use]
+    #[inline]
+    pub fn holds(&self, candidate: Candidate, key: &[u8]) -> bool {
+        let known = &self.bytes[candidate.0.offset as usize..];
+        known.split_first_chunk::<4>().is_some_and(|(length, known)| {
+            u32::from_le_bytes(*length) as usize == key.len() && &known[..key.len()] == key
+        })
     }
 
     /// Gives new bytes the next id; `hash` is what [`Self::find`] returned for them.
@@ -195,15 +214,6 @@ fn cell_word(cell: &[u8]) -> [u64; 2] {
         [a] => [u64::from(a), 0],
         _ => [0, 0],
     }
-}
-
-/// Compares keys of equal length eight bytes at a time: most are too short to call a library for.
-#[inline]
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
-    a_words.iter().zip(b_words).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
-        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
 /// The hash of a key.

@@ -7,7 +7,7 @@
 use crate::ingest::lines::Rows;
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
-use crate::normalize::interning::hash;
+use crate::normalize::interning::{Candidate, hash};
 use crate::normalize::spotify_words::{Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::{LastStamp, stamp_or_epoch};
@@ -70,6 +70,7 @@ const NOTHING: RowFields = RowFields {
 pub(super) struct RowReader {
     rows: Vec<RowFields>,
     track_hashes: Vec<u32>,
+    candidates: Vec<Option<Candidate>>,
     last_stamp: LastStamp,
 }
 
@@ -149,17 +150,23 @@ impl RowReader {
         }
     }
 
-    /// Tracks: all hashes, then all lookups, then what is new.
+    /// Tracks: all hashes, then all candidates, then whether they are it, then what is new.
     fn read_tracks(&mut self, rows: &Rows<'_>, columns: &Columns, words: &mut WordsBuilder) {
-        let Self { rows: all, track_hashes, .. } = self;
+        let Self { rows: all, track_hashes, candidates, .. } = self;
         track_hashes.clear();
         for place in 0..rows.len() {
             track_hashes.push(words.with_track_key(columns, rows, place, |_, key| hash(key)));
         }
-        for (place, (fields, track_hash)) in all.iter_mut().zip(&*track_hashes).enumerate() {
-            fields.play.track = words.with_track_key(columns, rows, place, |words, key| {
-                words.known_track(*track_hash, key).unwrap_or(NONE)
-            });
+        candidates.clear();
+        candidates.extend(track_hashes.iter().map(|hash| words.track_candidate(*hash)));
+        for (place, (fields, candidate)) in all.iter_mut().zip(&*candidates).enumerate() {
+            if let Some(candidate) = *candidate
+                && words.with_track_key(columns, rows, place, |words, key| {
+                    words.is_track(candidate, key)
+                })
+            {
+                fields.play.track = candidate.id();
+            }
         }
         for (place, fields) in all.iter_mut().enumerate() {
             if fields.play.track == NONE {

@@ -7,7 +7,7 @@ use crate::ingest::lines::{Row, Rows};
 use crate::ingest::spotify_streams::{Columns, STORE};
 use crate::normalize::cells::{text, trimmed};
 use crate::normalize::defect::Defect;
-use crate::normalize::interning::{CellMemory, Cells, Interner};
+use crate::normalize::interning::{Candidate, CellMemory, Cells, Interner};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::date;
 use crate::vocabulary::day::Day;
@@ -137,10 +137,16 @@ impl WordsBuilder {
         taken
     }
 
-    /// The id of a track that was met before, by its bytes and their hash.
+    /// What is likely the track with the hash of these bytes.
     #[inline]
-    pub(super) fn known_track(&self, hash: u32, key: &[u8]) -> Option<u32> {
-        self.tracks.find_hashed(hash, key)
+    pub(super) fn track_candidate(&self, hash: u32) -> Option<Candidate> {
+        self.tracks.candidate(hash)
+    }
+
+    /// Whether a candidate is the track of these bytes.
+    #[inline]
+    pub(super) fn is_track(&self, candidate: Candidate, key: &[u8]) -> bool {
+        self.tracks.holds(candidate, key)
     }
 
     /// The id of a track that may be met for the first time.
