@@ -26,6 +26,11 @@ bench-peers *arguments:
     cargo build --release
     python3 benches/peers/run.py {{ arguments }}
 
+# Peak memory of a night for days of growing size under one limit.
+bench-memory *arguments:
+    cargo build --release
+    python3 benches/memory.py {{ arguments }}
+
 # Licences, sources and versions of the dependencies.
 deny:
     cargo deny check bans licenses sources

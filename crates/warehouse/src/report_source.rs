@@ -12,12 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use sha2::{Digest as _, Sha256};
+use streamledger_core::ingest::inflate::WINDOW_BYTES;
+use streamledger_core::ingest::inflate::gzip::GunzipReader;
 
 use crate::durable::{At as _, DiskError};
 use crate::stages::Stages;
 
 /// Bytes of a block; a longer line makes its block longer.
 const BLOCK_BYTES: usize = 256 << 10;
+
+/// A block, and before it what matches of a packed report may be copied from.
+const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
 
 /// Longest line that is read, so that a file without line ends cannot fill the memory.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -214,53 +219,83 @@ fn unpack(
     mut take: impl FnMut(&[u8]),
 ) -> io::Result<[u8; 32]> {
     match packing {
-        Packing::Plain => pump(source, stages, &mut take),
-        Packing::Gzip => pump(flate2::bufread::MultiGzDecoder::new(source), stages, &mut take),
+        Packing::Plain => pump(Unpacked(source), stages, &mut take),
+        Packing::Gzip => pump(GunzipReader::new(source), stages, &mut take),
         Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
-            .and_then(|decoder| pump(decoder, stages, &mut take)),
+            .and_then(|decoder| pump(Unpacked(decoder), stages, &mut take)),
+    }
+}
+
+/// Where the bytes of a report come from.
+trait Source {
+    /// Fills the buffer from `end` on until it is full or the report ends; returns the new end. The
+    /// bytes before `end`, of which there are [`WINDOW_BYTES`] or all, are those that came before.
+    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize>;
+}
+
+/// A source that needs nothing of what it gave before.
+struct Unpacked<R>(R);
+
+impl<R: Read> Source for Unpacked<R> {
+    fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
+        while end < buffer.len() {
+            match self.0.read(&mut buffer[end..]) {
+                Ok(0) => break,
+                Ok(n_bytes) => end += n_bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(end)
+    }
+}
+
+impl<R: BufRead> Source for GunzipReader<R> {
+    fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
+        self.read_into(buffer, &mut end)?;
+        Ok(end)
     }
 }
 
 /// Hands on blocks of whole lines; returns the hash of all bytes.
 fn pump(
-    mut source: impl Read,
+    mut source: impl Source,
     stages: &Stages,
     mut take: &mut impl FnMut(&[u8]),
 ) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; BLOCK_BYTES];
-    // Bytes of the buffer that are filled, and those of them that were not handed on yet.
-    let mut filled = 0;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    // Where the line starts that was not handed on yet, and where the bytes end.
+    let (mut start, mut end) = (0, 0);
     loop {
-        if filled == buffer.len() {
-            if LINE_BYTES_MAX <= buffer.len() {
-                return Err(io::Error::other("a line is longer than 16 MiB"));
-            }
-            buffer.resize(buffer.len() * 2, 0);
+        let before = end;
+        let begun = Instant::now();
+        end = source.fill(&mut buffer, end)?;
+        stages.inflate.add(begun.elapsed());
+        let begun = Instant::now();
+        hasher.update(&buffer[before..end]);
+        stages.hash.add(begun.elapsed());
+        if let Some(feed) = memchr::memrchr(b'\n', &buffer[before..end]) {
+            let next = before + feed + 1;
+            in_blocks(&buffer[start..next], &mut take);
+            start = next;
         }
-        let start = Instant::now();
-        let n_bytes = fill(&mut source, &mut buffer[filled..])?;
-        stages.inflate.add(start.elapsed());
-        let start = Instant::now();
-        hasher.update(&buffer[filled..filled + n_bytes]);
-        stages.hash.add(start.elapsed());
-        let end = filled + n_bytes;
-        if n_bytes == 0 {
-            if 0 < end {
-                take(&buffer[..end]);
+        if end < buffer.len() {
+            if start < end {
+                take(&buffer[start..end]);
             }
             return Ok(hasher.finalize().into());
         }
-        match memchr::memrchr(b'\n', &buffer[..end]) {
-            Some(feed) => {
-                in_blocks(&buffer[..=feed], &mut take);
-                buffer.copy_within(feed + 1..end, 0);
-                filled = end - feed - 1;
-                // A long line made it grow; later blocks are of the usual size again.
-                buffer.truncate(BLOCK_BYTES.max(filled));
-            }
-            None => filled = end,
+        if LINE_BYTES_MAX <= end - start {
+            return Err(io::Error::other("a line is longer than 16 MiB"));
         }
+        // What was begun of a line, and what matches may still be copied from, moves to the front.
+        let keep = start.min(end - WINDOW_BYTES);
+        buffer.copy_within(keep..end, 0);
+        (start, end) = (start - keep, end - keep);
+        // A long line makes the buffer larger; later blocks are of the usual size again.
+        let needed = if BLOCK_BYTES < end - start { 2 * end } else { BUFFER_BYTES };
+        buffer.resize(needed.max(end + WINDOW_BYTES), 0);
     }
 }
 
@@ -276,18 +311,4 @@ fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
     if !lines.is_empty() {
         take(lines);
     }
-}
-
-/// Reads until the buffer is full or the source ends.
-fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n_bytes) => filled += n_bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

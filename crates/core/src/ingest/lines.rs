@@ -6,7 +6,9 @@
 //! two places too many. Lines are then put together from the places of their line feeds. Store TSVs
 //! have no quoting (a quote is a character like others), so nothing else can change where a cell ends.
 
-use wide::u8x16;
+use fearless_simd::{Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
+
+use crate::ingest::LEVEL;
 
 /// One line, cut into cells.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,7 @@ pub struct Rows<'a> {
     /// Where cells of the block start, all one after the other.
     starts: &'a [u32],
     n_columns: usize,
-    rows: &'a [RowPlace],
+    places: &'a [RowPlace],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +72,13 @@ impl<'a> Rows<'a> {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is a row at least")]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Which line of the block a row is, from 0.
     #[must_use]
     pub fn line(&self, place: usize) -> u32 {
-        self.rows[place].line
+        self.places[place].line
     }
 
     /// The raw bytes of a cell, untrimmed.
@@ -90,7 +92,7 @@ impl<'a> Rows<'a> {
     #[must_use]
     #[inline]
     pub fn row(&self, place: usize) -> Row<'a> {
-        let first = self.rows[place].first as usize;
+        let first = self.places[place].first as usize;
         Row { block: self.block, starts: &self.starts[first..=first + self.n_columns] }
     }
 }
@@ -156,7 +158,7 @@ impl LineCutter {
             }
             if rows.len() == ROWS_MAX || n_cells != *n_columns {
                 if !rows.is_empty() {
-                    take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, rows }));
+                    take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, places: rows }));
                     rows.clear();
                 }
                 if n_cells != *n_columns && !is_blank {
@@ -166,29 +168,18 @@ impl LineCutter {
             number += 1;
         }
         if !rows.is_empty() {
-            take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, rows }));
+            take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, places: rows }));
         }
         number
     }
 
     fn find_starts(&mut self, block: &[u8]) {
-        self.lines.clear();
-        self.lines.push(0);
-        self.starts.resize(self.starts.len().max(1 << 10), 0);
-        self.starts[0] = 0;
-        self.n_starts = 1;
-        let mut offset = 0;
-        for chunk in block.chunks(64) {
-            let (tabs, feeds) = separators(chunk);
-            // Room for each bit of a mask, and for what is written beyond.
-            if self.starts.len() < self.n_starts + 64 + AT_ONCE {
-                self.starts.resize(self.starts.len() * 2, 0);
-            }
-            let first = u32::try_from(self.n_starts).unwrap_or(u32::MAX);
-            push_lines(tabs | feeds, feeds, first, &mut self.lines);
-            self.push_starts(tabs | feeds, offset + 1);
-            offset += 64;
-        }
+        let Self { starts, lines, .. } = self;
+        starts.resize(starts.len().max(1 << 10), 0);
+        starts[0] = 0;
+        lines.clear();
+        lines.push(0);
+        self.n_starts = dispatch!(*LEVEL, simd => find_starts(simd, block, starts, lines));
         let end = u32::try_from(block.len()).unwrap_or(u32::MAX);
         let last_line = self.lines.last().map_or(0, |first| self.starts[*first as usize]);
         if last_line < end {
@@ -197,56 +188,53 @@ impl LineCutter {
             self.n_starts += 1;
         }
     }
+}
 
-    /// Appends the places of the set bits, counted from `offset`.
-    #[inline]
-    fn push_starts(&mut self, mut bits: u64, offset: u32) {
-        let n_bits = bits.count_ones() as usize;
-        let mut next = self.n_starts;
-        self.n_starts += n_bits;
-        while next < self.n_starts {
-            if let Some(room) = self.starts[next..].first_chunk_mut::<AT_ONCE>() {
+/// Writes after the first of `starts` one past each separator, and to `lines` which of them follow a
+/// line feed; returns how many starts there are. There is room for one more.
+#[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+#[inline(always)]
+fn find_starts<S: Simd>(
+    simd: S,
+    block: &[u8],
+    starts: &mut Vec<u32>,
+    lines: &mut Vec<u32>,
+) -> usize {
+    let mut n_starts = 1;
+    let mut offset = 0;
+    for chunk in block.chunks(64) {
+        let mut padded = [0; 64];
+        let chunk = <&[u8; 64]>::try_from(chunk).unwrap_or_else(|_| {
+            padded[..chunk.len()].copy_from_slice(chunk);
+            &padded
+        });
+        let bytes = u8x64::from_slice(simd, chunk);
+        let mut feeds = bytes.simd_eq(u8x64::splat(simd, b'\n')).to_bitmask();
+        let mut both = bytes.simd_eq(u8x64::splat(simd, b'\t')).to_bitmask() | feeds;
+        // Room for each bit of a mask, and for what is written beyond.
+        if starts.len() < n_starts + 64 + AT_ONCE {
+            starts.resize(starts.len() * 2, 0);
+        }
+        while feeds != 0 {
+            let below = (feeds & feeds.wrapping_neg()) - 1;
+            let first = n_starts + (both & below).count_ones() as usize;
+            lines.push(u32::try_from(first).unwrap_or(u32::MAX));
+            feeds &= feeds - 1;
+        }
+        let mut next = n_starts;
+        n_starts += both.count_ones() as usize;
+        while next < n_starts {
+            if let Some(room) = starts[next..].first_chunk_mut::<AT_ONCE>() {
                 for start in room {
-                    *start = offset.wrapping_add(bits.trailing_zeros());
-                    bits &= bits.wrapping_sub(1);
+                    *start = (offset + 1_u32).wrapping_add(both.trailing_zeros());
+                    both &= both.wrapping_sub(1);
                 }
             }
             next += AT_ONCE;
         }
+        offset += 64;
     }
-}
-
-/// Appends for each line feed which of the starts follows it; `first` is the next one.
-#[inline]
-fn push_lines(separators: u64, mut feeds: u64, first: u32, lines: &mut Vec<u32>) {
-    while feeds != 0 {
-        let below = (feeds & feeds.wrapping_neg()) - 1;
-        lines.push(first + (separators & below).count_ones());
-        feeds &= feeds - 1;
-    }
-}
-
-/// Bit masks of the tabs and of the line feeds among at most 64 bytes.
-#[inline]
-fn separators(chunk: &[u8]) -> (u64, u64) {
-    if let Ok(chunk) = <&[u8; 64]>::try_from(chunk) {
-        return separators_of_64(chunk);
-    }
-    let mut padded = [0_u8; 64];
-    padded[..chunk.len()].copy_from_slice(chunk);
-    separators_of_64(&padded)
-}
-
-#[inline]
-fn separators_of_64(chunk: &[u8; 64]) -> (u64, u64) {
-    let (tab, feed) = (u8x16::splat(b'\t'), u8x16::splat(b'\n'));
-    let (mut tabs, mut feeds) = (0_u64, 0_u64);
-    for quarter in 0..4 {
-        let bytes = u8x16::new(std::array::from_fn(|byte| chunk[quarter * 16 + byte]));
-        tabs |= u64::from(bytes.simd_eq(tab).to_bitmask()) << (quarter * 16);
-        feeds |= u64::from(bytes.simd_eq(feed).to_bitmask()) << (quarter * 16);
-    }
-    (tabs, feeds)
+    n_starts
 }
 
 #[cfg(test)]

@@ -1,4 +1,12 @@
 //! Bytes of a report to raw cells. One file per report format, one for what they share.
 
+pub mod inflate;
 pub mod lines;
 pub mod spotify_streams;
+
+use std::sync::LazyLock;
+
+use fearless_simd::Level;
+
+/// The machine's instruction set: the innermost loops are compiled for several.
+static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);

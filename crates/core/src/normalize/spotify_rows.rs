@@ -8,7 +8,7 @@ use crate::ingest::lines::Rows;
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
 use crate::normalize::interning::{Candidate, hash};
-use crate::normalize::spotify_words::{Unreadable, WordsBuilder};
+use crate::normalize::spotify_words::{TrackFlaws, Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::times::{LastStamp, stamp_or_epoch};
 use crate::vocabulary::day::Day;
@@ -26,10 +26,8 @@ pub(super) struct RowFields {
     pub(super) is_bad: bool,
     /// How the territory cell is to be counted.
     pub(super) territory: TerritoryKind,
-    /// Whether the ISRC was not one.
-    pub(super) bad_isrc: bool,
-    /// Whether the UPC was not one.
-    pub(super) bad_upc: bool,
+    /// What is wrong with the track's codes.
+    pub(super) track_flaws: TrackFlaws,
     /// Whether the store's table does not hold the tier code.
     pub(super) unmapped_tier: bool,
 }
@@ -60,8 +58,7 @@ const NOTHING: RowFields = RowFields {
     },
     is_bad: false,
     territory: TerritoryKind::Usual,
-    bad_isrc: false,
-    bad_upc: false,
+    track_flaws: TrackFlaws { bad_isrc: false, bad_upc: false },
     unmapped_tier: false,
 };
 
@@ -170,15 +167,13 @@ impl RowReader {
         }
         for (place, fields) in all.iter_mut().enumerate() {
             if fields.play.track == NONE {
-                match words.new_track(columns, rows, place) {
-                    Ok(track) => fields.play.track = track,
-                    Err(Unreadable) => {
-                        fields.is_bad = true;
-                        continue;
-                    }
-                }
+                let Ok(track) = words.new_track(columns, rows, place) else {
+                    fields.is_bad = true;
+                    continue;
+                };
+                fields.play.track = track;
             }
-            (fields.bad_isrc, fields.bad_upc) = words.track_flaws(fields.play.track);
+            fields.track_flaws = words.track_flaws(fields.play.track);
         }
     }
 }

@@ -185,8 +185,8 @@ impl<'a> StreamsReader<'a> {
     #[inline]
     fn take_in(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
         let counts = &mut self.counts;
-        counts.bad_isrc += u64::from(fields.bad_isrc);
-        counts.bad_upc += u64::from(fields.bad_upc);
+        counts.bad_isrc += u64::from(fields.track_flaws.bad_isrc);
+        counts.bad_upc += u64::from(fields.track_flaws.bad_upc);
         counts.unmapped_tier += u64::from(fields.unmapped_tier);
         counts.aliased_territory += u64::from(fields.territory == TerritoryKind::Aliased);
         counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);

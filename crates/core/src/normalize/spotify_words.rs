@@ -32,9 +32,12 @@ impl From<Defect> for Unreadable {
 const LISTENERS: usize = 1 << 20;
 const LISTENERS_SMALL: usize = 1 << 14;
 
+/// What is wrong with a track's codes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TrackFlaws {
+    /// The ISRC was not one.
     pub(super) bad_isrc: bool,
+    /// The UPC was not one.
     pub(super) bad_upc: bool,
 }
 
@@ -165,11 +168,10 @@ impl WordsBuilder {
         })
     }
 
-    /// Whether a track's ISRC was not one, and whether its UPC was not one.
+    /// What is wrong with a track's codes.
     #[inline]
-    pub(super) fn track_flaws(&self, track: u32) -> (bool, bool) {
-        let TrackFlaws { bad_isrc, bad_upc } = self.track_words[track as usize].1;
-        (bad_isrc, bad_upc)
+    pub(super) fn track_flaws(&self, track: u32) -> TrackFlaws {
+        self.track_words[track as usize].1
     }
 
     /// Takes the listener of a cell that can be read. Each row's is taken anew: to look it up among a
