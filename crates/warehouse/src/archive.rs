@@ -1,12 +1,11 @@
 //! The archive: every report that was taken in, by its hash, as it came.
 //!
 //! A copy, not a hard link: stores write over their files in place, and a link would change with them,
-//! so that a month could not be built again. File systems that can share blocks do. Whoever reads from
-//! the archive checks the hash.
+//! so that a month could not be built again. Whoever reads from the archive checks the hash.
 
 use std::path::{Path, PathBuf};
 
-use crate::durable::{At as _, DiskError, make_folder, rename, sync};
+use crate::durable::{At as _, DiskError, copy_new, make_folder, remove_file, rename, sync};
 use crate::report_source::{FileState, Packing};
 use crate::warehouse::Places;
 
@@ -40,12 +39,13 @@ pub fn archive_report(
     let folder = to.parent().unwrap_or(&to).to_owned();
     make_folder(&folder)?;
     let new = places.internal("staging").join(name.replace('/', "-"));
-    std::fs::copy(from, &new).at("copy to the archive", from)?;
+    // What an attempt that failed has left.
+    remove_file(&new)?;
+    copy_new(from, &new)?;
     if FileState::of(from)? != state {
         let error = std::io::Error::other("it changed after it was read; run again");
         return Err(error).at("copy to the archive", from);
     }
-    sync(&new)?;
     rename(&new, &to)?;
     sync(&places.internal("archive"))
 }

@@ -4,7 +4,8 @@
 //! since the kernel may have dropped the data with the first failure.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A step on the disk failed.
@@ -49,8 +50,80 @@ pub fn make_folder(path: &Path) -> Result<(), DiskError> {
 /// [`DiskError`], also if the file is there already.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let mut file = File::create_new(path).at("create", path)?;
-    io::Write::write_all(&mut file, bytes).at("write", path)?;
+    file.write_all(bytes).at("write", path)?;
     file.sync_all().at("sync", path)
+}
+
+/// Bytes that are copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Bytes that a file system wants writes past its cache to be made of.
+const DISK_BLOCK: usize = 4096;
+
+/// Copies a file to a new one and syncs it. The copy is written past the page cache where the file
+/// system can: nobody reads it soon, and filling the cache takes longer than writing to the disk. Only
+/// the owner can read it.
+///
+/// # Errors
+/// [`DiskError`], also if there is a file already.
+pub fn copy_new(from: &Path, to: &Path) -> Result<(), DiskError> {
+    let direct = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).unwrap_or(0);
+    match copy_with(from, to, direct) {
+        // The file system does not know such writes.
+        Err(error) if error.source.kind() == io::ErrorKind::InvalidInput => {
+            remove_file(to)?;
+            copy_with(from, to, 0)
+        }
+        result => result,
+    }
+}
+
+fn copy_with(from: &Path, to: &Path, flags: i32) -> Result<(), DiskError> {
+    let mut source = File::open(from).at("open", from)?;
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600).custom_flags(flags);
+    let mut copy = options.open(to).at("create", to)?;
+    let mut memory = vec![0; COPY_BYTES + DISK_BLOCK];
+    let start = memory.as_ptr().align_offset(DISK_BLOCK).min(DISK_BLOCK);
+    let buffer = &mut memory[start..start + COPY_BYTES];
+    let mut length = 0;
+    loop {
+        let n_bytes = read_full(&mut source, buffer).at("read", from)?;
+        let n_written = n_bytes.next_multiple_of(DISK_BLOCK);
+        copy.write_all(&buffer[..n_written]).at("write", to)?;
+        length += n_bytes as u64;
+        if n_bytes < COPY_BYTES {
+            break;
+        }
+    }
+    // The last block was written whole.
+    copy.set_len(length).at("write", to)?;
+    copy.sync_all().at("sync", to)
+}
+
+/// Reads until the buffer is full or the source ends.
+fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n_bytes) => filled += n_bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Removes a file; one that is not there is none to remove.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn remove_file(path: &Path) -> Result<(), DiskError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.at("remove", path),
+    }
 }
 
 /// Syncs a file or folder.

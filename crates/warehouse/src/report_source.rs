@@ -294,8 +294,9 @@ fn pump(
         buffer.copy_within(keep..end, 0);
         (start, end) = (start - keep, end - keep);
         // A long line makes the buffer larger; later blocks are of the usual size again.
-        let needed = if BLOCK_BYTES < end - start { 2 * end } else { BUFFER_BYTES };
-        buffer.resize(needed.max(end + WINDOW_BYTES), 0);
+        let is_long = BLOCK_BYTES / 2 < end - start;
+        let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);
+        buffer.resize(if is_long { larger } else { BUFFER_BYTES }, 0);
     }
 }
 
@@ -312,3 +313,6 @@ fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
         take(lines);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Blocks are whole lines, and all of them together are the report, however long its lines are.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use super::*;
+
+fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    std::fs::write(&path, bytes).unwrap();
+    let mut blocks = Vec::new();
+    let take = |block: &[u8]| blocks.push(block.to_vec());
+    let end = read_through(&path, Pace::Alone, &Stages::default(), take).unwrap();
+    (blocks, end)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Lengths around those at which a buffer is full or grows.
+fn line_lengths() -> impl Strategy<Value = Vec<usize>> {
+    let edges = [BLOCK_BYTES / 2, BLOCK_BYTES, BUFFER_BYTES, 2 * BUFFER_BYTES, WINDOW_BYTES];
+    let near_edge = (prop::sample::select(edges.to_vec()), 0_usize..7);
+    let length = prop_oneof![
+        3 => 0_usize..2_000,
+        2 => near_edge.prop_map(|(edge, more)| edge + more - 3),
+        1 => 0_usize..900_000,
+    ];
+    prop::collection::vec(length, 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn blocks_are_whole_lines_and_together_the_report(
+        lengths in line_lengths(), ends_in_line in any::<bool>(), is_packed in any::<bool>(),
+    ) {
+        let mut text = Vec::new();
+        for (byte, length) in (b'a'..).zip(&lengths) {
+            // Not all alike, so that something is left to copy from far away.
+            text.extend((0..*length).map(|n| if n % 1_000 == 0 { byte } else { b'a' + (n % 7) as u8 }));
+            text.push(b'\n');
+        }
+        if ends_in_line {
+            text.pop();
+        }
+        let (blocks, end) = blocks(&if is_packed { gzip(&text) } else { text.clone() });
+        prop_assert_eq!(blocks.concat(), text.clone());
+        for block in blocks.iter().rev().skip(1) {
+            prop_assert_eq!(block.last(), Some(&b'\n'));
+        }
+        let End::Whole { hash, .. } = end else { panic!("{end:?}") };
+        prop_assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(&text)));
+    }
+}
+
+#[test]
+fn a_line_of_16_mib_is_too_long() {
+    let line = |length: usize| [vec![b'x'; length], b"\ny\n".to_vec()].concat();
+    for pack in [gzip, <[u8]>::to_vec] {
+        let (read, end) = blocks(&pack(&line(LINE_BYTES_MAX - 1)));
+        assert!(matches!(end, End::Whole { .. }), "{end:?}");
+        assert_eq!(read.concat().len(), LINE_BYTES_MAX + 2);
+        // The bound is that of the buffer, which may hold a window beside the line.
+        let (_, end) = blocks(&pack(&line(LINE_BYTES_MAX + WINDOW_BYTES)));
+        assert!(matches!(end, End::Corrupt { .. }), "{end:?}");
+    }
+}
