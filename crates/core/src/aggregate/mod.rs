@@ -2,4 +2,5 @@
 
 pub mod recompute;
 pub mod track_order;
+pub mod gathered;
 pub mod trends_daily;

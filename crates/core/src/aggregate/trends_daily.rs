@@ -1,18 +1,21 @@
 //! `trends_daily`: plays of a counted date summed by listening month, track, release, territory,
 //! tier, offline, verdict and reason.
 //!
-//! Rows come in the order of `plays`, so that each track's rows lie together. Everything else that a
-//! group is made of fits 92 bits, and the listener's id the next 32: one sort of 128-bit numbers by
-//! track gives groups in order and each listener once. The general engine does the same sums in
-//! `verify`; the two are held against each other.
+//! Rows come in the order of `plays`, so that each track's rows lie together, and nearly always they
+//! are of one release and listening month. What tells groups of those apart fits 26 bits, and the
+//! listener's id the next 32: one sort of 64-bit numbers by release gives groups in order and each
+//! listener once. The general engine does the same sums in `verify`; the two are held against each
+//! other.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use crate::aggregate::gathered::Gathered;
 use crate::filter::policy::Policy;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{Kind, NONE, Plays, Track, Words};
+use crate::vocabulary::play::{Kind, NONE, Play, Plays, Words};
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -93,12 +96,21 @@ pub struct DayTrends {
 pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
     let mut summing = Summing::new(plays, policy);
     let names = plays.words.track_names();
-    let name = |place: u32| names[plays.rows[place as usize].track as usize];
-    for track in order.chunk_by(|a, b| name(*a) == name(*b)) {
-        track.iter().for_each(|place| summing.take(plays, *place as usize));
-        let first = &plays.rows[track[0] as usize];
-        summing.end_track(&plays.words.tracks[first.track as usize]);
+    let mut track = None;
+    let mut gathered = Gathered::default();
+    for places in order.chunks(GATHERED_ROWS) {
+        gathered.gather(plays, places);
+        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
+            let name = names[play.track as usize];
+            if track != Some(name) {
+                summing.end_track();
+                summing.start_track(plays, play.track as usize);
+                track = Some(name);
+            }
+            summing.take(play, *reason);
+        }
     }
+    summing.end_track();
     // The last month is nearly all of it: the earlier ones are put before it, it is not copied.
     let mut months: Vec<Vec<Trend>> = summing.by_month.into_values().collect();
     let mut rows = months.pop().unwrap_or_default();
@@ -106,28 +118,42 @@ pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
     DayTrends { rows, store_tracks: summing.store_tracks }
 }
 
+/// Rows that are gathered at a time: they stay in the processor's nearest caches.
+const GATHERED_ROWS: usize = 1 << 11;
+
 /// A play as its group sees it.
 #[derive(Debug, Clone, Copy)]
 struct Summand {
-    /// Group above, listener's id in the lowest 32 bits.
-    key: u128,
+    /// What tells groups of a release apart, listener's id in the lowest 32 bits.
+    key: u64,
     plays: u32,
     played_ms: u32,
 }
 
-const UPC_BITS: u32 = 49;
-const UPC_NONE: u64 = (1 << UPC_BITS) - 1;
+/// Listening month and packed release.
+type Release = (u32, u64);
+
+/// Orders after all releases.
+const UPC_NONE: u64 = u64::MAX;
+/// Orders after all territories.
 const TERRITORY_NONE: u16 = u16::MAX;
 
 struct Summing {
+    /// Of the track at hand.
     summands: Vec<Summand>,
+    /// Releases of the summands and where each begins, as they were met.
+    releases: Vec<(Release, usize)>,
+    /// The track's recording and its id if it has a name of its own.
+    track: (Option<Isrc>, u32),
+    /// Summands of one release, where a track has several.
+    same: Vec<Summand>,
     by_month: BTreeMap<u32, Vec<Trend>>,
     store_tracks: Vec<Box<str>>,
     outcomes: Outcomes,
     /// The month of the last listening date met, since most are the same.
     month: (Day, u32),
-    /// What a group needs of a track, packed, by id.
-    upcs: Vec<u64>,
+    /// Recording and packed release by id of the track.
+    codes: Vec<(Option<Isrc>, u64)>,
     /// Tier and number of plays by id of the kind.
     kinds: Vec<(u8, u32)>,
 }
@@ -137,9 +163,12 @@ impl Summing {
         let Words { tracks, kinds, products, .. } = &plays.words;
         let tier = |kind: &Kind| products[kind.product as usize].tier as u8;
         Self {
-            upcs: tracks.iter().map(|track| track.upc.map_or(UPC_NONE, Upc::packed)).collect(),
+            codes: tracks.iter().map(|t| (t.isrc, t.upc.map_or(UPC_NONE, Upc::packed))).collect(),
             kinds: kinds.iter().map(|kind| (tier(kind), kind.plays)).collect(),
             summands: Vec::new(),
+            releases: Vec::new(),
+            track: (None, NONE),
+            same: Vec::new(),
             by_month: BTreeMap::new(),
             store_tracks: Vec::new(),
             outcomes: Outcomes::new(policy),
@@ -147,43 +176,96 @@ impl Summing {
         }
     }
 
-    #[inline]
-    fn take(&mut self, plays: &Plays, place: usize) {
-        let play = &plays.rows[place];
-        let day = Day::of_ms(play.listened_at_ms);
-        if self.month.0 != day {
-            self.month = (day, month_number(day.month()));
-        }
-        let (tier, n_plays) = self.kinds[play.kind as usize];
-        let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
-        let reason = plays.mark(place).map_or(0, |mark| mark.reason as u8);
-        let group = u128::from(self.month.1) << (UPC_BITS + 26)
-            | u128::from(self.upcs[play.track as usize]) << 26
-            | u128::from(territory) << 10
-            | u128::from(tier) << 6
-            | u128::from(play.offline) << 4
-            | u128::from(self.outcomes.rank_of[usize::from(reason)]);
-        self.summands.push(Summand {
-            key: group << 32 | u128::from(play.listener),
-            plays: n_plays,
-            played_ms: play.played_ms,
-        });
-    }
-
-    fn end_track(&mut self, track: &Track) {
-        let store_track = match (track.isrc, &track.store_track) {
+    fn start_track(&mut self, plays: &Plays, track: usize) {
+        let isrc = self.codes[track].0;
+        let store_track = match (isrc, &plays.words.tracks[track].store_track) {
             (None, Some(store_track)) => {
                 self.store_tracks.push(store_track.clone());
                 u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
             }
             _ => NONE,
         };
-        self.summands.sort_unstable_by_key(|summand| summand.key);
-        for group in self.summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32) {
-            let (month, trend) = self.outcomes.trend(group, track.isrc, store_track);
-            self.by_month.entry(month).or_default().push(trend);
+        self.track = (isrc, store_track);
+    }
+
+    #[inline]
+    fn take(&mut self, play: &Play, reason: u8) {
+        let day = Day::of_ms(play.listened_at_ms);
+        if self.month.0 != day {
+            self.month = (day, month_number(day.month()));
         }
-        self.summands.clear();
+        let release = (self.month.1, self.codes[play.track as usize].1);
+        if self.releases.last().is_none_or(|(last, _)| *last != release) {
+            self.releases.push((release, self.summands.len()));
+        }
+        let (tier, n_plays) = self.kinds[play.kind as usize];
+        let territory = if play.territory == 0 { TERRITORY_NONE } else { play.territory };
+        let group = u64::from(territory) << 10
+            | u64::from(tier) << 6
+            | u64::from(play.offline) << 4
+            | u64::from(self.outcomes.rank_of[usize::from(reason)]);
+        self.summands.push(Summand {
+            key: group << 32 | u64::from(play.listener),
+            plays: n_plays,
+            played_ms: play.played_ms,
+        });
+    }
+
+    /// Sums the track at hand, release by release. Nearly all tracks have one.
+    fn end_track(&mut self) {
+        let mut summands = std::mem::take(&mut self.summands);
+        let mut releases = std::mem::take(&mut self.releases);
+        if let [(release, _)] = releases[..] {
+            self.sum_release(release, &mut summands);
+        } else {
+            self.sum_releases(&mut releases, &summands);
+        }
+        summands.clear();
+        releases.clear();
+        (self.summands, self.releases) = (summands, releases);
+    }
+
+    fn sum_releases(&mut self, releases: &mut [(Release, usize)], summands: &[Summand]) {
+        let mut end = summands.len();
+        let mut runs: Vec<(Release, Range<usize>)> = Vec::with_capacity(releases.len());
+        for (release, start) in releases.iter().rev() {
+            runs.push((*release, *start..end));
+            end = *start;
+        }
+        runs.sort_unstable_by_key(|(release, _)| *release);
+        for same_release in runs.chunk_by(|a, b| a.0 == b.0) {
+            let mut same = std::mem::take(&mut self.same);
+            same.clear();
+            for (_, run) in same_release {
+                same.extend_from_slice(&summands[run.clone()]);
+            }
+            self.sum_release(same_release[0].0, &mut same);
+            self.same = same;
+        }
+    }
+
+    fn sum_release(&mut self, (month, upc): Release, summands: &mut [Summand]) {
+        summands.sort_unstable_by_key(|summand| summand.key);
+        let release = Trend {
+            listened_month: Month {
+                year: i16::try_from(month / 12).unwrap_or_default(),
+                month: u8::try_from(month % 12 + 1).unwrap_or(1),
+            },
+            isrc: self.track.0,
+            store_track: self.track.1,
+            upc: Some(upc).filter(|upc| *upc != UPC_NONE).and_then(Upc::from_packed),
+            territory: None,
+            tier: Tier::ALL[0],
+            offline: None,
+            verdict: Verdict::Counted,
+            reason: None,
+            plays: 0,
+            played_ms: Sum::NOTHING,
+            listeners: Sum::NOTHING,
+        };
+        let rows = self.by_month.entry(month).or_default();
+        let groups = summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32);
+        rows.extend(groups.map(|group| self.outcomes.trend(group, &release)));
     }
 }
 
@@ -210,43 +292,39 @@ impl Outcomes {
     }
 
     /// The sums of a group, whose keys are sorted and differ in the listener alone.
-    fn trend(&self, group: &[Summand], isrc: Option<Isrc>, store_track: u32) -> (u32, Trend) {
+    #[inline]
+    fn trend(&self, group: &[Summand], release: &Trend) -> Trend {
         let key = group[0].key >> 32;
-        let part = |shift: u32, bits: u32| {
-            u64::try_from(key >> shift & ((1 << bits) - 1)).unwrap_or_default()
+        let small = |shift: u32, bits: u32| {
+            usize::try_from(key >> shift & ((1 << bits) - 1)).unwrap_or_default()
         };
-        let small = |shift, bits| usize::try_from(part(shift, bits)).unwrap_or_default();
-        let month = u32::try_from(key >> (UPC_BITS + 26)).unwrap_or_default();
-        let territory = u16::try_from(part(10, 16)).unwrap_or_default();
+        let territory = u16::try_from(key >> 10).unwrap_or_default();
         let (verdict, reason) = self.by_rank[small(0, 4)];
-        let listener =
-            |summand: &Summand| u32::try_from(summand.key & u128::from(NONE)).unwrap_or(NONE);
-        let n_listeners = group
-            .chunk_by(|a, b| listener(a) == listener(b))
-            .filter(|same| listener(&same[0]) != NONE)
-            .count();
-        let known = || group.iter().filter(|summand| summand.played_ms != NONE);
-        let played = |s: &Summand| i64::from(s.played_ms) * i64::from(s.plays);
-        let trend = Trend {
-            listened_month: Month {
-                year: i16::try_from(month / 12).unwrap_or_default(),
-                month: u8::try_from(month % 12 + 1).unwrap_or(1),
-            },
-            isrc,
-            store_track,
-            upc: Upc::from_packed(part(26, UPC_BITS)).filter(|upc| upc.packed() != UPC_NONE),
+        let (mut plays, mut played_ms, mut is_known) = (0, 0, false);
+        let (mut listeners, mut last) = (0, u64::from(NONE));
+        for summand in group {
+            let n_plays = i64::from(summand.plays);
+            plays += n_plays;
+            if summand.played_ms != NONE {
+                played_ms += i64::from(summand.played_ms) * n_plays;
+                is_known = true;
+            }
+            // Unknown listeners come last.
+            let listener = summand.key & u64::from(NONE);
+            listeners += i64::from(listener != last && listener != u64::from(NONE));
+            last = listener;
+        }
+        Trend {
             territory: Territory::from_packed(territory).filter(|_| territory != TERRITORY_NONE),
             tier: Tier::ALL[small(6, 4)],
             offline: [Some(false), Some(true), None][small(4, 2)],
             verdict,
             reason,
-            plays: group.iter().map(|summand| i64::from(summand.plays)).sum(),
-            played_ms: known().next().map(|_| known().map(played).sum()).into(),
-            listeners: (n_listeners != 0)
-                .then(|| i64::try_from(n_listeners).unwrap_or(i64::MAX))
-                .into(),
-        };
-        (month, trend)
+            plays,
+            played_ms: is_known.then_some(played_ms).into(),
+            listeners: (listeners != 0).then_some(listeners).into(),
+            ..*release
+        }
     }
 }
 

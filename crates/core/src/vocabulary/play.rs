@@ -186,7 +186,14 @@ impl Plays {
     #[must_use]
     #[inline]
     pub fn mark(&self, place: usize) -> Option<&Mark> {
-        self.marks.get((*self.marked.get(place)? as usize).checked_sub(1)?)
+        self.mark_of(*self.marked.get(place)?)
+    }
+
+    /// What the filter found, by a number of `marked`.
+    #[must_use]
+    #[inline]
+    pub fn mark_of(&self, marked: u32) -> Option<&Mark> {
+        self.marks.get((marked as usize).checked_sub(1)?)
     }
 
     /// The kind of a play.

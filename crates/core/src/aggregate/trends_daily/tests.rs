@@ -375,6 +375,21 @@ fn a_track_is_told_apart_by_territory_tier_offline_verdict_and_reason() {
 }
 
 #[test]
+fn a_track_of_many_rows_with_releases_and_months_in_turn_is_summed_as_a_small_one() {
+    // Places are gathered in batches, over whose ends tracks, releases and groups go on.
+    let n_rows = 3 * u32::try_from(super::GATHERED_ROWS).unwrap() + 7;
+    let rows = (0..n_rows).map(|row| {
+        let month = [20_697, 20_696][row as usize % 7 / 6];
+        let listened_at_ms = month * MS_PER_DAY + i64::from(row) * 1_000;
+        let mark = if row % 5 == 0 { 1 + row % 3 } else { 0 };
+        let listener = row * 7 % 1_013;
+        FlatPlay { row, track: row % 13 % 6, listener, listened_at_ms, mark, ..testing::flat(0) }
+    });
+    let plays = judged(rows.collect());
+    assert_eq!(shown(&summed(&plays, &testing::policy())), oracle(&plays, &testing::policy()));
+}
+
+#[test]
 fn what_is_not_there_adds_up_to_nothing() {
     assert_eq!(summed(&judged(Vec::new()), &testing::policy()), DayTrends::default());
     assert_eq!(merged(Vec::new(), 1), Ok(Vec::new()));
