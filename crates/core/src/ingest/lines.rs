@@ -34,7 +34,8 @@ impl<'a> Row<'a> {
 
     /// The raw bytes from the start of one cell to the end of another, tabs between them included.
     #[must_use]
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call takes longer than what it does")]
+    #[inline(always)]
     pub fn span(&self, first: usize, last: usize) -> &'a [u8] {
         let text = &self.block[self.starts[first] as usize..self.starts[last + 1] as usize - 1];
         // A carriage return before the line feed is part of the line's end.
@@ -83,7 +84,8 @@ impl<'a> Rows<'a> {
 
     /// The raw bytes of a cell, untrimmed.
     #[must_use]
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call takes longer than what it does")]
+    #[inline(always)]
     pub fn cell(&self, place: usize, column: usize) -> &'a [u8] {
         self.row(place).cell(column)
     }
@@ -300,6 +302,35 @@ mod tests {
             n_columns in 1_usize..4,
         ) {
             prop_assert_eq!(cut(&block, n_columns), oracle(&block, n_columns));
+        }
+    }
+
+    /// What one instruction set finds.
+    #[cfg(target_arch = "x86_64")]
+    fn found_with<S: Simd>(simd: Option<S>, block: &[u8]) -> Option<(Vec<u32>, Vec<u32>)> {
+        let (mut starts, mut lines) = (vec![0; 100], vec![0]);
+        let n_starts = find_starts(simd?, block, &mut starts, &mut lines);
+        starts.truncate(n_starts);
+        Some((starts, lines))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    proptest! {
+        #[test]
+        fn all_instruction_sets_find_the_same(
+            block in prop::collection::vec(prop::sample::select(b"\t\nab".to_vec()), 0..500),
+        ) {
+            let level = *LEVEL;
+            let plain = found_with(level.as_sse2(), &block);
+            prop_assert!(plain.is_some());
+            // What the machine does not have is none.
+            for found in [
+                found_with(level.as_sse4_2(), &block),
+                found_with(level.as_avx2(), &block),
+                found_with(level.as_avx512(), &block),
+            ] {
+                prop_assert!(found.is_none() || found == plain);
+            }
         }
     }
 }

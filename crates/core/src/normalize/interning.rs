@@ -176,7 +176,8 @@ impl CellMemory {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "its numbers stay in registers")]
+#[inline(always)]
 fn cell_words(cells: &Cells<'_>) -> Option<(CellWords, u32)> {
     let mut words = [0; 8];
     let mut lengths = 0;
