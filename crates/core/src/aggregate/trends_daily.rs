@@ -121,6 +121,10 @@ pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
 /// Rows that are gathered at a time: they stay in the processor's nearest caches.
 const GATHERED_ROWS: usize = 1 << 11;
 
+/// From this many rows on a month gets room for as many rows as there can be: what is not used costs no
+/// memory, and growing would copy all of them.
+const ROWS_SMALL: usize = 1 << 14;
+
 /// A play as its group sees it.
 #[derive(Debug, Clone, Copy)]
 struct Summand {
@@ -148,6 +152,8 @@ struct Summing {
     /// Summands of one release, where a track has several.
     same: Vec<Summand>,
     by_month: BTreeMap<u32, Vec<Trend>>,
+    /// There are at most as many rows as plays.
+    rows_max: usize,
     store_tracks: Vec<Box<str>>,
     outcomes: Outcomes,
     /// The month of the last listening date met, since most are the same.
@@ -170,6 +176,7 @@ impl Summing {
             track: (None, NONE),
             same: Vec::new(),
             by_month: BTreeMap::new(),
+            rows_max: plays.rows.len(),
             store_tracks: Vec::new(),
             outcomes: Outcomes::new(policy),
             month: (Day(0), month_number(Day(0).month())),
@@ -264,6 +271,9 @@ impl Summing {
             listeners: Sum::NOTHING,
         };
         let rows = self.by_month.entry(month).or_default();
+        if ROWS_SMALL <= rows.len() && rows.capacity() < rows.len() + summands.len() {
+            rows.reserve_exact(self.rows_max - rows.len());
+        }
         let groups = summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32);
         rows.extend(groups.map(|group| self.outcomes.trend(group, &release)));
     }
