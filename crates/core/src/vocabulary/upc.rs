@@ -34,17 +34,22 @@ impl Upc {
     /// The digits as given.
     #[must_use]
     pub fn to_text(self) -> String {
+        self.digits().as_ref().iter().copied().map(char::from).collect()
+    }
+
+    /// The digits as given, without memory of their own.
+    #[must_use]
+    pub fn digits(self) -> Digits {
         let mut digits = [0_u8; LENGTH_MAX];
         let mut number = self.0.get();
+        let mut n_missing = 0;
         for place in digits.iter_mut().rev() {
-            *place = u8::try_from(number % 11).unwrap_or(0);
+            let digit = u8::try_from(number % 11).unwrap_or(0);
+            n_missing += usize::from(digit == 0);
+            *place = b'0' + digit.saturating_sub(1);
             number /= 11;
         }
-        digits
-            .iter()
-            .filter(|digit| **digit != 0)
-            .map(|digit| char::from(b'0' + digit - 1))
-            .collect()
+        Digits { digits, length: LENGTH_MAX - n_missing }
     }
 
     /// The packed number, for storage; [`Upc::from_packed`] is its inverse.
@@ -57,6 +62,19 @@ impl Upc {
     #[must_use]
     pub fn from_packed(packed: u64) -> Option<Self> {
         NonZeroU64::new(packed).map(Self)
+    }
+}
+
+/// The digits of a release.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Digits {
+    digits: [u8; LENGTH_MAX],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Digits {
+    fn as_ref(&self) -> &[u8] {
+        &self.digits[..self.length]
     }
 }
 

@@ -75,10 +75,8 @@ impl Values {
         match self {
             Self::Plain => None,
             Self::Numbers(numbers) => {
-                (0..numbers.len()).for_each(|code| {
-                    let code = i64::try_from(code).unwrap_or(i64::MAX);
-                    bytes.extend(self.bytes_of(code, physical));
-                });
+                let length = if physical == Type::INT32 { 4 } else { 8 };
+                numbers.iter().for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()[..length]));
                 Some((bytes.into(), numbers.len()))
             }
             // Of one length, they are the page as they lie.

@@ -90,6 +90,29 @@ impl WordCodes {
             }
             codes[id as usize] = u32::try_from(texts.len() - 1).unwrap_or(NONE);
         }
+        Self::with_texts(codes, used, texts)
+    }
+
+    /// The same for words that are packed in numbers which order as they do.
+    pub fn of_packed<W: AsRef<[u8]>>(
+        used: &[bool],
+        packed: impl Fn(usize) -> Option<u64>,
+        word: impl Fn(u64) -> W,
+    ) -> Self {
+        let used_ids = (0_u32..).zip(used).filter(|(_, used)| **used);
+        let mut entries: Vec<(u64, u32)> =
+            used_ids.filter_map(|(id, _)| Some((packed(id as usize)?, id))).collect();
+        entries.sort_unstable();
+        let mut codes = vec![NONE; used.len()];
+        let mut texts = TextList::default();
+        for (code, same) in (0_u32..).zip(entries.chunk_by(|a, b| a.0 == b.0)) {
+            texts.push(word(same[0].0).as_ref());
+            same.iter().for_each(|(_, id)| codes[*id as usize] = code);
+        }
+        Self::with_texts(codes, used, texts)
+    }
+
+    fn with_texts(codes: Vec<u32>, used: &[bool], texts: TextList) -> Self {
         let values = Values::Texts(texts);
         let mut used_codes =
             codes.iter().zip(used).filter(|(_, used)| **used).map(|(code, _)| code);
@@ -164,16 +187,80 @@ fn leading(word: &[u8]) -> u64 {
 }
 
 /// A dictionary of numbers is worth its while up to this many; beyond, differences are stored.
-const NUMBERS_MAX: usize = 1 << 16;
+const NUMBERS_MAX: u32 = 1 << 16;
 
 /// Numbers that lie further apart than this get no dictionary: their codes are looked up in a bit map.
 const RANGE_MAX: u64 = 1 << 23;
 
+/// The different numbers of a column, until they get codes.
+#[derive(Debug, Default)]
+pub struct NumberSet {
+    /// A bit for each number from 0 to [`RANGE_MAX`] that occurs; all that are greater do not.
+    bits: Vec<u64>,
+    /// Numbers that are less or greater, as they came.
+    others: Vec<i64>,
+}
+
+impl NumberSet {
+    /// Adds a number.
+    #[inline]
+    pub fn insert(&mut self, number: i64) {
+        match usize::try_from(number) {
+            Ok(place) if number.unsigned_abs() <= RANGE_MAX => {
+                if self.bits.len() <= place / 64 {
+                    self.bits.resize(place / 64 + 1, 0);
+                }
+                self.bits[place / 64] |= 1 << (place % 64);
+            }
+            _ => self.others.push(number),
+        }
+    }
+
+    /// A number and bits for those from it on; `None` if they lie too far apart.
+    fn into_bits(self) -> Option<(i64, Vec<u64>)> {
+        let small = ones(0, &self.bits);
+        if self.others.is_empty() {
+            let n_skipped = self.bits.iter().take_while(|bits| **bits == 0).count();
+            let start = i64::try_from(n_skipped * 64).unwrap_or(i64::MAX);
+            return Some((start, self.bits[n_skipped..].to_vec()));
+        }
+        let numbers = || small.clone().chain(self.others.iter().copied());
+        let (smallest, largest) =
+            numbers().fold((i64::MAX, i64::MIN), |(min, max), n| (min.min(n), max.max(n)));
+        let place = |number: i64| usize::try_from(number.abs_diff(smallest)).unwrap_or(usize::MAX);
+        if RANGE_MAX < largest.abs_diff(smallest) {
+            return None;
+        }
+        let mut bits = vec![0; place(largest) / 64 + 1];
+        numbers().for_each(|number| bits[place(number) / 64] |= 1 << (place(number) % 64));
+        Some((smallest, bits))
+    }
+}
+
+impl FromIterator<i64> for NumberSet {
+    fn from_iter<I: IntoIterator<Item = i64>>(numbers: I) -> Self {
+        let mut set = Self::default();
+        numbers.into_iter().for_each(|number| set.insert(number));
+        set
+    }
+}
+
+/// The numbers whose bits are set, the first bit being that of `start`.
+fn ones(start: i64, bits: &[u64]) -> impl Iterator<Item = i64> + Clone {
+    let of_word = move |(place, bits): (i64, &u64)| {
+        let next = |left: &u64| Some(left & (left - 1)).filter(|left| *left != 0);
+        std::iter::successors(Some(*bits).filter(|bits| *bits != 0), next)
+            .map(move |left| start + place * 64 + i64::from(left.trailing_zeros()))
+    };
+    (0_i64..).zip(bits).flat_map(of_word)
+}
+
 /// Codes of numbers, if a row group has few different ones that lie close together.
 #[derive(Debug)]
 pub struct NumberCodes {
-    smallest: i64,
-    /// A bit for each number from the smallest on that occurs, and how many come before each word.
+    /// The number of the first bit.
+    start: i64,
+    /// A bit for each number that occurs, and how many come before each word.
     words: Vec<(u64, u32)>,
     /// The dictionary, or [`Values::Plain`] where there is none.
     pub values: Values,
@@ -182,38 +269,24 @@ pub struct NumberCodes {
 }
 
 impl NumberCodes {
-    /// Looks through the numbers, twice.
-    pub fn new(numbers: impl Iterator<Item = i64> + Clone) -> Self {
-        let plain = Self { smallest: 0, words: Vec::new(), values: Values::Plain, width: 0 };
-        let (smallest, largest) =
-            numbers.clone().fold((i64::MAX, i64::MIN), |(min, max), n| (min.min(n), max.max(n)));
-        if largest < smallest {
-            return Self { values: Values::Numbers(Vec::new()), width: 1, ..plain };
-        }
-        let range = largest.abs_diff(smallest);
-        if RANGE_MAX < range {
+    /// Codes of these numbers.
+    pub fn new(numbers: NumberSet) -> Self {
+        let plain = Self { start: 0, words: Vec::new(), values: Values::Plain, width: 0 };
+        let Some((start, bits)) = numbers.into_bits() else {
+            return plain;
+        };
+        let mut n_before = 0;
+        let with_before = |bits: u64| {
+            let before = n_before;
+            n_before += bits.count_ones();
+            (bits, before)
+        };
+        let words = bits.iter().copied().map(with_before).collect();
+        if NUMBERS_MAX < n_before {
             return plain;
         }
-        let n_words = usize::try_from(range / 64).unwrap_or(usize::MAX) + 1;
-        let mut words = vec![(0_u64, 0_u32); n_words];
-        for number in numbers {
-            let place = number.abs_diff(smallest);
-            words[usize::try_from(place / 64).unwrap_or(usize::MAX)].0 |= 1 << (place % 64);
-        }
-        let mut sorted = Vec::new();
-        for (place, (bits, before)) in (0_i64..).zip(&mut words) {
-            *before = u32::try_from(sorted.len()).unwrap_or(NONE);
-            let mut left = *bits;
-            while left != 0 {
-                sorted.push(smallest + place * 64 + i64::from(left.trailing_zeros()));
-                left &= left - 1;
-            }
-        }
-        if NUMBERS_MAX < sorted.len() {
-            return plain;
-        }
-        let values = Values::Numbers(sorted);
-        Self { smallest, words, width: values.width(), values }
+        let values = Values::Numbers(ones(start, &bits).collect());
+        Self { start, words, width: values.width(), values }
     }
 
     /// The code of a number that was looked at, [`NONE`] for null.
@@ -221,7 +294,7 @@ impl NumberCodes {
     #[inline]
     pub fn code(&self, number: Option<i64>) -> u32 {
         let Some(number) = number else { return NONE };
-        let place = number.abs_diff(self.smallest);
+        let place = number.abs_diff(self.start);
         let word = usize::try_from(place / 64).ok().and_then(|word| self.words.get(word));
         let Some((bits, before)) = word else {
             return NONE;
@@ -240,8 +313,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_stands_at_its_code(numbers in prop::collection::vec(-5_000_i64..5_000, 1..200)) {
-            let codes = NumberCodes::new(numbers.iter().copied());
+        fn a_number_stands_at_its_code(
+            numbers in prop::collection::vec(-5_000_i64..5_000, 1..200),
+            offset in prop::sample::select(vec![0, 5_000, 100_000, 1 << 23, -9_000, 1 << 40, i64::MAX - 5_000, i64::MIN + 5_000]),
+        ) {
+            let numbers: Vec<i64> = numbers.into_iter().map(|number| number + offset).collect();
+            let codes = NumberCodes::new(numbers.iter().copied().collect());
             let Values::Numbers(dictionary) = &codes.values else { panic!("no dictionary") };
             prop_assert_eq!(dictionary.clone(), numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
             for number in numbers {
@@ -263,13 +340,33 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn packed_words_have_the_codes_of_their_texts(
+            numbers in prop::collection::vec(prop::option::of(0_u64..40), 0..60),
+        ) {
+            let text = |number: u64| format!("{number:02}");
+            let used: Vec<bool> = (0..numbers.len()).map(|id| id % 3 != 0).collect();
+            let packed = WordCodes::of_packed(&used, |id| numbers[id], text);
+            let plain = WordCodes::new(&used, |id| numbers[id].map(text));
+            let shown = |codes: &WordCodes| format!("{codes:?}");
+            prop_assert_eq!(shown(&packed), shown(&plain));
+        }
+    }
+
     #[test]
     fn numbers_far_apart_or_too_many_have_no_dictionary() {
         let has_dictionary = |codes: &NumberCodes| matches!(codes.values, Values::Numbers(_));
-        assert!(!has_dictionary(&NumberCodes::new([0, 1 << 40].into_iter())));
-        assert!(!has_dictionary(&NumberCodes::new(0..70_000)));
-        assert!(has_dictionary(&NumberCodes::new(0..65_536)));
-        assert!(has_dictionary(&NumberCodes::new(std::iter::empty())));
-        assert!(!has_dictionary(&NumberCodes::new([i64::MIN, i64::MAX].into_iter())));
+        let of = |numbers: &[i64]| NumberCodes::new(numbers.iter().copied().collect());
+        assert!(!has_dictionary(&of(&[0, 1 << 40])));
+        assert!(!has_dictionary(&NumberCodes::new((0..70_000).collect())));
+        assert!(has_dictionary(&NumberCodes::new((0..65_536).collect())));
+        assert!(!has_dictionary(&NumberCodes::new((-1..65_536).collect())));
+        assert!(has_dictionary(&of(&[])));
+        assert!(has_dictionary(&of(&[-1, (1 << 23) - 1])));
+        assert!(!has_dictionary(&of(&[-1, 1 << 23])));
+        assert!(has_dictionary(&of(&[0, 1 << 23])));
+        assert!(!has_dictionary(&of(&[0, (1 << 23) + 1])));
+        assert!(!has_dictionary(&of(&[i64::MIN, i64::MAX])));
     }
 }

@@ -1,6 +1,8 @@
 //! `DELTA_BINARY_PACKED`: how Parquet stores whole numbers that do not fit a dictionary
 //! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#DELTAENC>).
 
+use crate::encode::bits::push_packed;
+
 const BLOCK_VALUES: usize = 128;
 const MINI_BLOCKS: usize = 4;
 const MINI_BLOCK_VALUES: usize = BLOCK_VALUES / MINI_BLOCKS;
@@ -72,29 +74,18 @@ fn push_block(deltas: &[i64], integer: Integer, out: &mut Vec<u8>) {
     push_zigzag(min, out);
     let widths_at = out.len();
     out.extend_from_slice(&[0; MINI_BLOCKS]);
+    let mut offsets = [0_u64; MINI_BLOCK_VALUES];
     for (mini_block, deltas) in deltas.chunks(MINI_BLOCK_VALUES).enumerate() {
-        let largest = deltas.iter().map(|delta| integer.offset(*delta, min)).fold(0, u64::max);
-        let width = u64::BITS - largest.leading_zeros();
-        out[widths_at + mini_block] = width.to_le_bytes()[0];
-        push_packed(deltas, min, integer, width, out);
-    }
-}
-
-/// A mini block is always filled up to its 32 values.
-fn push_packed(deltas: &[i64], min: i64, integer: Integer, width: u32, out: &mut Vec<u8>) {
-    let end = out.len() + MINI_BLOCK_VALUES * width as usize / 8;
-    let (mut buffer, mut n_bits) = (0_u128, 0_u32);
-    for delta in deltas {
-        buffer |= u128::from(integer.offset(*delta, min)) << n_bits;
-        n_bits += width;
-        if 64 <= n_bits {
-            out.extend_from_slice(&buffer.to_le_bytes()[..8]);
-            buffer >>= 64;
-            n_bits -= 64;
+        let mut used_bits = 0;
+        for (offset, delta) in offsets.iter_mut().zip(deltas) {
+            *offset = integer.offset(*delta, min);
+            used_bits |= *offset;
         }
+        let width = u64::BITS - used_bits.leading_zeros();
+        out[widths_at + mini_block] = width.to_le_bytes()[0];
+        // A mini block is always filled up to its 32 values.
+        push_packed(&offsets[..deltas.len()], width, MINI_BLOCK_VALUES, out);
     }
-    out.extend_from_slice(&buffer.to_le_bytes()[..n_bits.div_ceil(8) as usize]);
-    out.resize(end, 0);
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! RLE / bit-packed hybrid: how Parquet stores dictionary codes and definition levels
 //! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE>).
 
+use crate::encode::bits::push_packed;
 use crate::encode::delta::push_varint;
 
 /// A run of equal values is worth a run of its own from this length on.
-const RUN_MIN: usize = 8;
+pub const RUN_MIN: usize = 8;
 
 /// Bits that codes from 0 to `max` need; at least 1, since some readers refuse 0.
 #[must_use]
@@ -18,9 +19,10 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
     let mut place = 0;
     while place < values.len() {
         let value = values[place];
-        // Eight at a time: where they differ, as they mostly do, one look settles it.
-        let eight = values.get(place..place + RUN_MIN);
-        if eight.is_some_and(|eight| eight.iter().all(|other| *other == value)) {
+        // Eight at a time: where they differ, as they mostly do, one look without a branch settles it.
+        let eight = values[place..].first_chunk::<RUN_MIN>();
+        let differ = |eight: &[u32; RUN_MIN]| eight.iter().fold(0, |bits, v| bits | (v ^ value));
+        if eight.is_some_and(|eight| differ(eight) == 0) {
             let run = values[place..].iter().take_while(|other| **other == value).count();
             push_literals(&values[literals_start..place], width, out);
             push_run(value, run, width, out);
@@ -47,24 +49,6 @@ fn push_literals(values: &[u32], width: u32, out: &mut Vec<u8>) {
     let n_groups = values.len().div_ceil(8);
     push_varint((n_groups as u64) << 1 | 1, out);
     push_packed(values, width, n_groups * 8, out);
-}
-
-/// Appends `n_values` values of `width` bits, least significant bit first; missing ones are 0.
-fn push_packed(values: &[u32], width: u32, n_values: usize, out: &mut Vec<u8>) {
-    let (mut buffer, mut n_bits) = (0_u64, 0_u32);
-    for value in values {
-        buffer |= u64::from(*value) << n_bits;
-        n_bits += width;
-        if 32 <= n_bits {
-            out.extend_from_slice(&buffer.to_le_bytes()[..4]);
-            buffer >>= 32;
-            n_bits -= 32;
-        }
-    }
-    let missing = (n_values - values.len()) * width as usize;
-    let n_bytes = (n_bits as usize + missing) / 8;
-    let tail = buffer.to_le_bytes();
-    out.extend((0..n_bytes).map(|place| tail.get(place).copied().unwrap_or(0)));
 }
 
 #[cfg(test)]

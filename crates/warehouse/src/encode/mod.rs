@@ -5,6 +5,7 @@
 //! Here a value is a number from the start: a code in a dictionary that is sorted, so that minima
 //! and maxima of pages are codes too.
 
+pub mod bits;
 pub mod hybrid;
 pub mod delta;
 pub mod page;

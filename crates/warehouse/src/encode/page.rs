@@ -5,8 +5,9 @@
 use parquet::basic::Encoding;
 use streamledger_core::vocabulary::play::NONE;
 
+use crate::encode::bits::push_packed;
 use crate::encode::delta::{Integer, push_delta};
-use crate::encode::hybrid::{push_hybrid, push_run};
+use crate::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
 
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
 pub const ZSTD_LEVEL: i32 = 1;
@@ -38,8 +39,10 @@ pub struct Page {
 }
 
 /// Encodes pages; keeps its memory and the compressor's from page to page.
+#[derive(Default)]
 pub struct PageEncoder {
-    compressor: zstd::bulk::Compressor<'static>,
+    /// Made with the first page.
+    compressor: Option<zstd::bulk::Compressor<'static>>,
     plain: Vec<u8>,
     codes: Vec<u32>,
     integers: Vec<i64>,
@@ -47,20 +50,6 @@ pub struct PageEncoder {
 }
 
 impl PageEncoder {
-    /// An encoder at [`ZSTD_LEVEL`].
-    ///
-    /// # Errors
-    /// If zstd cannot get its memory.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
-            plain: Vec::new(),
-            codes: Vec::new(),
-            integers: Vec::new(),
-            levels: Vec::new(),
-        })
-    }
-
     /// A page of dictionary codes of `width` bits; [`NONE`] is null.
     ///
     /// # Errors
@@ -71,23 +60,9 @@ impl PageEncoder {
         width: u32,
         nulls: Nulls,
     ) -> std::io::Result<Page> {
-        self.codes.clear();
-        self.codes.extend(codes);
-        let n_rows = self.codes.len();
-        let n_nulls = self.codes.iter().filter(|code| **code == NONE).count();
+        let n_rows = self.take_codes(codes);
         self.plain.clear();
-        if nulls == Nulls::Allowed {
-            if n_nulls == 0 || n_nulls == n_rows {
-                push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
-            } else {
-                self.levels.clear();
-                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
-                push_levels(&self.levels, &mut self.plain);
-            }
-        }
-        if n_nulls != 0 {
-            self.codes.retain(|code| *code != NONE);
-        }
+        let n_nulls = self.split_codes(nulls, 0);
         self.plain.push(width.to_le_bytes()[0]);
         push_hybrid(&self.codes, width, &mut self.plain);
         let bounds = code_bounds(&self.codes);
@@ -129,7 +104,20 @@ impl PageEncoder {
         integer: Integer,
         nulls: Nulls,
     ) -> std::io::Result<Page> {
-        let n_rows = self.split_nulls(values, nulls);
+        self.integers.clear();
+        self.plain.clear();
+        let n_rows = if nulls == Nulls::Never {
+            self.integers.extend(values.map(Option::unwrap_or_default));
+            self.integers.len()
+        } else {
+            self.levels.clear();
+            for value in values {
+                self.levels.push(u32::from(value.is_some()));
+                self.integers.extend(value);
+            }
+            push_levels(&self.levels, &mut self.plain);
+            self.levels.len()
+        };
         push_delta(&self.integers, integer, &mut self.plain);
         let bounds = bounds(self.integers.iter().copied());
         let n_nulls = n_rows - self.integers.len();
@@ -145,30 +133,39 @@ impl PageEncoder {
         values: impl Iterator<Item = Option<bool>>,
         nulls: Nulls,
     ) -> std::io::Result<Page> {
-        let n_rows = self.split_nulls(values.map(|value| value.map(i64::from)), nulls);
-        for eight in self.integers.chunks(8) {
-            let bits =
-                eight.iter().rev().fold(0_u8, |bits, truth| bits << 1 | u8::from(*truth != 0));
-            self.plain.push(bits);
-        }
-        let bounds = bounds(self.integers.iter().copied());
-        let n_nulls = n_rows - self.integers.len();
+        let n_rows = self.take_codes(values.map(|value| value.map_or(NONE, u32::from)));
+        self.plain.clear();
+        let n_nulls = self.split_codes(nulls, RUN_MIN);
+        push_packed(&self.codes, 1, self.codes.len(), &mut self.plain);
+        let bounds = code_bounds(&self.codes);
         self.finish(n_rows, n_nulls, Encoding::PLAIN, bounds)
     }
 
-    /// Starts a page: levels go to the plain bytes, what is not null to the integers.
-    fn split_nulls(&mut self, values: impl Iterator<Item = Option<i64>>, nulls: Nulls) -> usize {
-        self.integers.clear();
-        self.levels.clear();
-        self.plain.clear();
-        for value in values {
-            self.levels.push(u32::from(value.is_some()));
-            self.integers.extend(value);
-        }
+    fn take_codes(&mut self, codes: impl Iterator<Item = u32>) -> usize {
+        self.codes.clear();
+        self.codes.extend(codes);
+        self.codes.len()
+    }
+
+    /// Appends the levels of the codes to the plain bytes and removes the nulls; gives their number.
+    /// Equal levels of fewer rows than `run_min` are no run.
+    fn split_codes(&mut self, nulls: Nulls, run_min: usize) -> usize {
+        let n_rows = self.codes.len();
+        let n_nulls = self.codes.iter().map(|code| u32::from(*code == NONE)).sum::<u32>() as usize;
+        let are_equal = n_nulls == 0 || n_nulls == n_rows;
         if nulls == Nulls::Allowed {
-            push_levels(&self.levels, &mut self.plain);
+            if are_equal && run_min <= n_rows {
+                push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
+            } else {
+                self.levels.clear();
+                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
+                push_levels(&self.levels, &mut self.plain);
+            }
         }
-        self.levels.len()
+        if n_nulls != 0 {
+            remove_nulls(&mut self.codes);
+        }
+        n_nulls
     }
 
     fn finish(
@@ -178,13 +175,28 @@ impl PageEncoder {
         encoding: Encoding,
         bounds: Option<(i64, i64)>,
     ) -> std::io::Result<Page> {
-        let bytes = self.compressor.compress(&self.plain)?;
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+        };
+        let bytes = compressor.compress(&self.plain)?;
         Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }
 }
 
 fn bounds(values: impl Iterator<Item = i64> + Clone) -> Option<(i64, i64)> {
     Some((values.clone().min()?, values.max()?))
+}
+
+/// Moves what is not null forward; without a branch, since nulls come as they like.
+fn remove_nulls(codes: &mut Vec<u32>) {
+    let mut n_kept = 0;
+    for place in 0..codes.len() {
+        let code = codes[place];
+        codes[n_kept] = code;
+        n_kept += usize::from(code != NONE);
+    }
+    codes.truncate(n_kept);
 }
 
 fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {

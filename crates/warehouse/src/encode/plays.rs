@@ -3,6 +3,7 @@
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
+use streamledger_core::aggregate::gathered::Gathered;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::{
@@ -13,7 +14,7 @@ use streamledger_core::vocabulary::upc::Upc;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::encode::chunk::Values;
-use crate::encode::codes::{ListenerCodes, NumberCodes, WordCodes};
+use crate::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
 use crate::encode::delta::Integer;
 use crate::encode::file::{EncodedRowGroup, PAGE_ROWS, assemble_row_group};
 use crate::encode::page::{Nulls, Page, PageEncoder};
@@ -60,21 +61,20 @@ pub fn encode_plays(
     let codes = Codes::new(plays, order, policy);
     let pages: Vec<Vec<Page>> = order
         .par_chunks(PAGE_ROWS)
-        .map_init(PageRows::default, |rows, order| {
-            rows.gather(plays, order);
-            encode_pages(rows, &codes)
-        })
+        .map_init(PageMaker::default, |maker, order| maker.encode_pages(plays, order, &codes))
         .collect::<Result<_>>()?;
     assemble_row_group(schema, &codes.into_values(), pages, order.len())
 }
 
-/// Which ids the rows use.
+/// What the rows use: ids, and played times.
 struct Used {
     tracks: Vec<bool>,
     listeners: Vec<bool>,
     territories: Vec<bool>,
     kinds: Vec<bool>,
-    reasons: Vec<bool>,
+    /// By number in [`Plays::marked`].
+    marks: Vec<bool>,
+    played_ms: NumberSet,
 }
 
 impl Used {
@@ -85,7 +85,8 @@ impl Used {
             listeners: vec![false; words.listeners.len()],
             territories: vec![false; 1 << 16],
             kinds: vec![false; words.kinds.len()],
-            reasons: vec![false; Reason::ALL.len() + 1],
+            marks: vec![false; plays.marks.len() + 1],
+            played_ms: NumberSet::default(),
         };
         for place in places {
             let play = &plays.rows[place];
@@ -95,9 +96,25 @@ impl Used {
             }
             used.territories[usize::from(play.territory)] = true;
             used.kinds[play.kind as usize] = true;
-            used.reasons[plays.mark(place).map_or(0, |mark| mark.reason as usize)] = true;
+            used.marks[plays.marked.get(place).map_or(0, |marked| *marked as usize)] = true;
+            if let Some(played_ms) = play.played_ms() {
+                used.played_ms.insert(played_ms);
+            }
         }
         used
+    }
+
+    /// What was found of the rows, each once.
+    fn found<'a>(&'a self, plays: &'a Plays) -> impl Iterator<Item = &'a Mark> {
+        plays.marks.iter().zip(&self.marks[1..]).filter(|(_, used)| **used).map(|(mark, _)| mark)
+    }
+
+    /// By code of the reason, whether a row has it; 0 is none.
+    fn reasons(&self, plays: &Plays) -> Vec<bool> {
+        let mut reasons = vec![false; Reason::ALL.len() + 1];
+        reasons[0] = self.marks[0];
+        self.found(plays).for_each(|mark| reasons[mark.reason as usize] = true);
+        reasons
     }
 }
 
@@ -137,16 +154,16 @@ impl Codes {
         }
     }
 
-    fn of(plays: &Plays, places: impl Iterator<Item = usize> + Clone, policy: &Policy) -> Self {
-        let used = Used::new(plays, places.clone());
+    fn of(plays: &Plays, places: impl Iterator<Item = usize>, policy: &Policy) -> Self {
+        let mut used = Used::new(plays, places);
+        let reasons = used.reasons(plays);
         let Words { tracks, kinds, products, sources, devices, listeners } = &plays.words;
         let product = |id: usize| &products[kinds[id].product as usize];
         let number = |number: fn(&Mark) -> Option<i64>| {
-            let of_place = move |place| plays.mark(place).and_then(number);
-            NumberCodes::new(places.clone().filter_map(of_place))
+            NumberCodes::new(used.found(plays).filter_map(number).collect())
         };
+        let (measured, threshold) = (number(|mark| mark.measured), number(|mark| mark.threshold));
         let verdict = |id: usize| policy.verdict(Reason::from_code(u8::try_from(id).unwrap_or(0)));
-        let played = places.clone().filter_map(|place| plays.rows[place].played_ms());
         let track_ms = |track: &Track| track.track_ms.map(i64::from);
         let n_plays = |kind: &Kind| Some(i64::from(kind.plays));
         let used_tracks = tracks.iter().zip(&used.tracks).filter(|(_, used)| **used);
@@ -155,8 +172,12 @@ impl Codes {
             report: WordCodes::new(&used.kinds, |id| {
                 Some(hex::encode(&plays.reports[kinds[id].report as usize][..8]))
             }),
-            isrc: WordCodes::new(&used.tracks, |id| tracks[id].isrc.map(Isrc::to_text)),
-            upc: WordCodes::new(&used.tracks, |id| tracks[id].upc.map(Upc::to_text)),
+            isrc: WordCodes::of_packed(
+                &used.tracks,
+                |id| tracks[id].isrc.map(Isrc::packed),
+                isrc_text,
+            ),
+            upc: WordCodes::of_packed(&used.tracks, |id| tracks[id].upc.map(Upc::packed), upc_text),
             store_track: WordCodes::new(&used.tracks, |id| tracks[id].store_track.as_deref()),
             listener: ListenerCodes::new(&used.listeners, listeners),
             territory: WordCodes::new(&used.territories, |id| {
@@ -167,17 +188,19 @@ impl Codes {
             use_type: WordCodes::new(&used.kinds, |id| Some(&*product(id).use_type)),
             source: WordCodes::new(&used.kinds, |id| text(sources, kinds[id].source)),
             device: WordCodes::new(&used.kinds, |id| text(devices, kinds[id].device)),
-            verdict: WordCodes::new(&used.reasons, |id| Some(Verdict::as_str(verdict(id)))),
-            reason: WordCodes::new(&used.reasons, |id| {
+            verdict: WordCodes::new(&reasons, |id| Some(Verdict::as_str(verdict(id)))),
+            reason: WordCodes::new(&reasons, |id| {
                 u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
-            played_ms: NumberCodes::new(played),
-            track_ms: NumberCodes::new(used_tracks.filter_map(|(track, _)| track_ms(track))),
+            played_ms: NumberCodes::new(std::mem::take(&mut used.played_ms)),
+            track_ms: NumberCodes::new(
+                used_tracks.filter_map(|(track, _)| track_ms(track)).collect(),
+            ),
             track_ms_of: tracks.iter().map(track_ms).collect(),
-            plays: NumberCodes::new(used_kinds.filter_map(|(kind, _)| n_plays(kind))),
+            plays: NumberCodes::new(used_kinds.filter_map(|(kind, _)| n_plays(kind)).collect()),
             plays_of: kinds.iter().map(n_plays).collect(),
-            measured: number(|mark| mark.measured),
-            threshold: number(|mark| mark.threshold),
+            measured,
+            threshold,
         }
     }
 
@@ -215,116 +238,91 @@ fn text(texts: &[Box<str>], id: u32) -> Option<&str> {
     texts.get(id as usize).map(|text| &**text)
 }
 
-/// The rows of a page, gathered from all over the memory once.
-#[derive(Default)]
-struct PageRows {
-    rows: Vec<Play>,
-    /// What the filter found of each row; `None` if it counts.
-    marks: Vec<Option<Mark>>,
+/// The text of a packed recording.
+pub(crate) fn isrc_text(packed: u64) -> impl AsRef<[u8]> {
+    Isrc::from_packed(packed).map(Isrc::to_text).unwrap_or_default()
 }
 
-impl PageRows {
-    fn gather(&mut self, plays: &Plays, order: &[u32]) {
-        self.rows.clear();
-        self.rows.extend(order.iter().map(|place| plays.rows[*place as usize]));
-        self.marks.clear();
-        self.marks.extend(order.iter().map(|place| plays.mark(*place as usize).copied()));
+/// The text of a packed release.
+pub(crate) fn upc_text(packed: u64) -> impl AsRef<[u8]> {
+    Upc::from_packed(packed).map(Upc::digits).unwrap_or_default()
+}
+
+/// Makes pages; keeps its memory from one to the next.
+#[derive(Default)]
+struct PageMaker {
+    encoder: PageEncoder,
+    gathered: Gathered,
+    /// Of each row, beside the rows: several columns are made of either, and nothing else.
+    tracks: Vec<u32>,
+    kinds: Vec<u32>,
+}
+
+impl PageMaker {
+    /// A page of each column, in the order of the schema.
+    fn encode_pages(&mut self, plays: &Plays, order: &[u32], codes: &Codes) -> Result<Vec<Page>> {
+        use Nulls::{Allowed, Never};
+        self.gathered.gather(plays, order);
+        let Self { encoder, gathered: Gathered { rows, marked, reasons }, tracks, kinds } = self;
+        tracks.clear();
+        tracks.extend(rows.iter().map(|play| play.track));
+        kinds.clear();
+        kinds.extend(rows.iter().map(|play| play.kind));
+        let reason = || reasons.iter().map(|reason| usize::from(*reason));
+        let territory = rows.iter().map(|play| usize::from(play.territory));
+        let (track, kind) = (|| ids(tracks), || ids(kinds));
+        let mark = || marked.iter().map(|marked| plays.mark_of(*marked));
+        let row = rows.iter().map(|play| Some(i64::from(play.row)));
+        // Sorted by time within a track: differences are small.
+        let listened_at = rows.iter().map(|play| Some(play.listened_at_ms));
+        let listener = rows.iter().map(|play| codes.listener.code(play.listener));
+        let played_ms = rows.iter().map(Play::played_ms);
+        let track_ms = track().map(|id| codes.track_ms_of[id]);
+        let n_plays = kind().map(|id| codes.plays_of[id]);
+        let measured = mark().map(|mark| mark.and_then(|mark| mark.measured));
+        let threshold = mark().map(|mark| mark.and_then(|mark| mark.threshold));
+        Ok(vec![
+            word_page(encoder, kind(), &codes.report, Never)?,
+            encoder.of_integers(row, Integer::Bits32, Never)?,
+            encoder.of_integers(listened_at, Integer::Bits64, Never)?,
+            // No format so far says when its plays were reported.
+            encoder.of_equal_codes(NONE, rows.len(), 1, Allowed)?,
+            word_page(encoder, track(), &codes.isrc, Allowed)?,
+            word_page(encoder, track(), &codes.upc, Allowed)?,
+            word_page(encoder, track(), &codes.store_track, Allowed)?,
+            encoder.of_codes(listener, codes.listener.width, Allowed)?,
+            word_page(encoder, territory, &codes.territory, Allowed)?,
+            word_page(encoder, kind(), &codes.tier, Never)?,
+            word_page(encoder, kind(), &codes.tier_code, Allowed)?,
+            word_page(encoder, kind(), &codes.use_type, Never)?,
+            encoder.of_truths(rows.iter().map(offline), Allowed)?,
+            number_page(encoder, played_ms, &codes.played_ms, Allowed)?,
+            number_page(encoder, track_ms, &codes.track_ms, Allowed)?,
+            word_page(encoder, kind(), &codes.source, Allowed)?,
+            word_page(encoder, kind(), &codes.device, Allowed)?,
+            number_page(encoder, n_plays, &codes.plays, Never)?,
+            word_page(encoder, reason(), &codes.verdict, Never)?,
+            word_page(encoder, reason(), &codes.reason, Allowed)?,
+            number_page(encoder, measured, &codes.measured, Allowed)?,
+            number_page(encoder, threshold, &codes.threshold, Allowed)?,
+        ])
     }
 }
 
-/// A page of each column, in the order of the schema.
-fn encode_pages(page: &PageRows, codes: &Codes) -> Result<Vec<Page>> {
-    use Nulls::{Allowed, Never};
-    let PageRows { rows, marks } = page;
-    let mut encoder = PageEncoder::new()?;
-    let mut pages = Pages { encoder: &mut encoder, rows };
-    let track = |play: &Play| play.track as usize;
-    let kind = |play: &Play| play.kind as usize;
-    let reason = |mark: &Option<Mark>| mark.map_or(0, |mark| mark.reason as usize);
-    let of_marks = |encoder: &mut PageEncoder, codes: &WordCodes, nulls| match codes.uniform {
-        Some(code) => encoder.of_equal_codes(code, marks.len(), codes.width, nulls),
-        None => {
-            let ids = marks.iter().map(|mark| codes.code(reason(mark)));
-            encoder.of_codes(ids, codes.width, nulls)
-        }
-    };
-    Ok(vec![
-        pages.of_words(&codes.report, Never, kind)?,
-        pages.encoder.of_integers(
-            rows.iter().map(|p| Some(i64::from(p.row))),
-            Integer::Bits32,
-            Never,
-        )?,
-        // Sorted by time within a track: differences are small.
-        pages.encoder.of_integers(
-            rows.iter().map(|p| Some(p.listened_at_ms)),
-            Integer::Bits64,
-            Never,
-        )?,
-        // No format so far says when its plays were reported.
-        pages.encoder.of_equal_codes(NONE, rows.len(), 1, Allowed)?,
-        pages.of_words(&codes.isrc, Allowed, track)?,
-        pages.of_words(&codes.upc, Allowed, track)?,
-        pages.of_words(&codes.store_track, Allowed, track)?,
-        pages.encoder.of_codes(
-            rows.iter().map(|play| codes.listener.code(play.listener)),
-            codes.listener.width,
-            Allowed,
-        )?,
-        pages.of_words(&codes.territory, Allowed, |play| usize::from(play.territory))?,
-        pages.of_words(&codes.tier, Never, kind)?,
-        pages.of_words(&codes.tier_code, Allowed, kind)?,
-        pages.of_words(&codes.use_type, Never, kind)?,
-        pages.encoder.of_truths(rows.iter().map(offline), Allowed)?,
-        number_page(pages.encoder, rows.iter().map(Play::played_ms), &codes.played_ms, Allowed)?,
-        number_page(
-            pages.encoder,
-            rows.iter().map(|play| codes.track_ms_of[track(play)]),
-            &codes.track_ms,
-            Allowed,
-        )?,
-        pages.of_words(&codes.source, Allowed, kind)?,
-        pages.of_words(&codes.device, Allowed, kind)?,
-        number_page(
-            pages.encoder,
-            rows.iter().map(|play| codes.plays_of[kind(play)]),
-            &codes.plays,
-            Never,
-        )?,
-        of_marks(pages.encoder, &codes.verdict, Never)?,
-        of_marks(pages.encoder, &codes.reason, Allowed)?,
-        number_page(
-            pages.encoder,
-            marks.iter().map(|mark| mark.and_then(|mark| mark.measured)),
-            &codes.measured,
-            Allowed,
-        )?,
-        number_page(
-            pages.encoder,
-            marks.iter().map(|mark| mark.and_then(|mark| mark.threshold)),
-            &codes.threshold,
-            Allowed,
-        )?,
-    ])
+fn ids(ids: &[u32]) -> impl ExactSizeIterator<Item = usize> {
+    ids.iter().map(|id| *id as usize)
 }
 
-/// Encodes pages of the same rows, a column each.
-struct Pages<'a> {
-    encoder: &'a mut PageEncoder,
-    rows: &'a [Play],
-}
-
-impl Pages<'_> {
-    fn of_words(
-        &mut self,
-        codes: &WordCodes,
-        nulls: Nulls,
-        id: impl Fn(&Play) -> usize,
-    ) -> std::io::Result<Page> {
-        if let Some(code) = codes.uniform {
-            return self.encoder.of_equal_codes(code, self.rows.len(), codes.width, nulls);
-        }
-        self.encoder.of_codes(self.rows.iter().map(|play| codes.code(id(play))), codes.width, nulls)
+/// A page of words by their ids.
+fn word_page(
+    encoder: &mut PageEncoder,
+    ids: impl ExactSizeIterator<Item = usize>,
+    codes: &WordCodes,
+    nulls: Nulls,
+) -> std::io::Result<Page> {
+    match codes.uniform {
+        Some(code) => encoder.of_equal_codes(code, ids.len(), codes.width, nulls),
+        None => encoder.of_codes(ids.map(|id| codes.code(id)), codes.width, nulls),
     }
 }
 

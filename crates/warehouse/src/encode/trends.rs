@@ -3,7 +3,7 @@
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::Trend;
+use streamledger_core::aggregate::trends_daily::{Sum, Trend};
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -13,10 +13,11 @@ use streamledger_core::vocabulary::upc::Upc;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::encode::chunk::Values;
-use crate::encode::codes::{NumberCodes, TextList, WordCodes};
+use crate::encode::codes::{NumberCodes, NumberSet, TextList, WordCodes};
 use crate::encode::file::{EncodedRowGroup, PAGE_ROWS, assemble_row_group};
+use crate::encode::hybrid::width_for;
 use crate::encode::page::{Nulls, Page, PageEncoder};
-use crate::encode::plays::number_page;
+use crate::encode::plays::{isrc_text, number_page, upc_text};
 
 /// The columns of `trends_daily`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message trends_daily {
@@ -55,8 +56,10 @@ pub struct MonthRow<'a> {
 /// If the `parquet` crate or zstd refuses.
 pub fn encode_trends(rows: &[MonthRow<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
     let codes = Codes::new(rows);
-    let pages: Vec<Vec<Page>> =
-        rows.par_chunks(PAGE_ROWS).map(|rows| encode_pages(rows, &codes)).collect::<Result<_>>()?;
+    let pages: Vec<Vec<Page>> = rows
+        .par_chunks(PAGE_ROWS)
+        .map_init(PageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
+        .collect::<Result<_>>()?;
     assemble_row_group(schema, &codes.into_values(), pages, rows.len())
 }
 
@@ -78,25 +81,92 @@ struct Codes {
 }
 
 /// Different packed numbers, ascending; a number's code is its place.
+#[derive(Default)]
 struct SortedNumbers(Vec<u64>);
 
 impl SortedNumbers {
-    fn new(numbers: impl Iterator<Item = u64>) -> Self {
-        let mut sorted: Vec<u64> = Vec::new();
-        // Rows of a track lie together: most repetitions are dropped before the sort.
-        numbers.for_each(|number| {
-            if sorted.last() != Some(&number) {
-                sorted.push(number);
-            }
-        });
-        sorted.sort_unstable();
-        sorted.dedup();
-        Self(sorted)
+    /// Adds a number. Rows of a track lie together: most repetitions never get in.
+    #[inline]
+    fn push(&mut self, number: u64) {
+        if self.0.last() != Some(&number) {
+            self.0.push(number);
+        }
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
     }
 
     fn code(&self, number: Option<u64>) -> u32 {
         let place = number.and_then(|number| self.0.binary_search(&number).ok());
         place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
+    }
+}
+
+/// What the rows use, found in one pass.
+struct Used {
+    dates: NumberSet,
+    months: NumberSet,
+    isrcs: SortedNumbers,
+    upcs: SortedNumbers,
+    store_tracks: Vec<Box<[u8]>>,
+    territories: Vec<bool>,
+    tiers: [bool; Tier::ALL.len()],
+    verdicts: [bool; Verdict::ALL.len()],
+    reasons: [bool; Reason::ALL.len() + 1],
+    plays: NumberSet,
+    played_ms: NumberSet,
+    listeners: NumberSet,
+}
+
+impl Used {
+    fn new(rows: &[MonthRow<'_>]) -> Self {
+        let mut used = Self {
+            dates: NumberSet::default(),
+            months: NumberSet::default(),
+            isrcs: SortedNumbers::default(),
+            upcs: SortedNumbers::default(),
+            store_tracks: Vec::new(),
+            territories: vec![false; 1 << 16],
+            tiers: [false; Tier::ALL.len()],
+            verdicts: [false; Verdict::ALL.len()],
+            reasons: [false; Reason::ALL.len() + 1],
+            plays: NumberSet::default(),
+            played_ms: NumberSet::default(),
+            listeners: NumberSet::default(),
+        };
+        rows.iter().for_each(|row| used.take(row));
+        used.isrcs.sort();
+        used.upcs.sort();
+        used.store_tracks.sort_unstable();
+        used.store_tracks.dedup();
+        used
+    }
+
+    #[inline]
+    fn take(&mut self, row: &MonthRow<'_>) {
+        let trend = row.trend;
+        self.dates.insert(i64::from(row.date.0));
+        self.months.insert(month_number(row));
+        if let Some(isrc) = trend.isrc {
+            self.isrcs.push(isrc.packed());
+        }
+        if let Some(upc) = trend.upc {
+            self.upcs.push(upc.packed());
+        }
+        self.store_tracks.extend(row.store_track.map(|text| text.as_bytes().into()));
+        self.territories[territory_id(trend)] = true;
+        self.tiers[trend.tier as usize] = true;
+        self.verdicts[trend.verdict as usize] = true;
+        self.reasons[reason_id(trend)] = true;
+        self.plays.insert(trend.plays);
+        if let Some(played_ms) = trend.played_ms.get() {
+            self.played_ms.insert(played_ms);
+        }
+        if let Some(listeners) = trend.listeners.get() {
+            self.listeners.insert(listeners);
+        }
     }
 }
 
@@ -107,56 +177,35 @@ fn month_number(row: &MonthRow<'_>) -> i64 {
 
 impl Codes {
     fn new(rows: &[MonthRow<'_>]) -> Self {
-        let used = |n_ids: usize, id: &dyn Fn(&MonthRow<'_>) -> usize| {
-            let mut used = vec![false; n_ids];
-            rows.iter().for_each(|row| used[id(row)] = true);
-            used
-        };
-        let territories = used(1 << 16, &|row| territory_id(row.trend));
-        let tiers = used(Tier::ALL.len(), &|row| row.trend.tier as usize);
-        let verdicts = used(Verdict::ALL.len(), &|row| row.trend.verdict as usize);
-        let reasons = used(Reason::ALL.len() + 1, &|row| reason_id(row.trend));
-        let mut store_track: Vec<Box<[u8]>> = rows
-            .iter()
-            .filter_map(|row| row.store_track)
-            .map(|text| text.as_bytes().into())
-            .collect();
-        store_track.sort_unstable();
-        store_track.dedup();
+        let used = Used::new(rows);
         Self {
-            date: NumberCodes::new(rows.iter().map(|row| i64::from(row.date.0))),
-            month: NumberCodes::new(rows.iter().map(month_number)),
-            isrc: SortedNumbers::new(
-                rows.iter().filter_map(|row| row.trend.isrc.map(Isrc::packed)),
-            ),
-            upc: SortedNumbers::new(rows.iter().filter_map(|row| row.trend.upc.map(Upc::packed))),
-            store_track,
-            territory: WordCodes::new(&territories, |id| {
+            date: NumberCodes::new(used.dates),
+            month: NumberCodes::new(used.months),
+            isrc: used.isrcs,
+            upc: used.upcs,
+            store_track: used.store_tracks,
+            territory: WordCodes::new(&used.territories, |id| {
                 u16::try_from(id).ok().and_then(Territory::from_packed).map(Territory::to_text)
             }),
-            tier: WordCodes::new(&tiers, |id| Some(Tier::ALL[id].as_str())),
-            verdict: WordCodes::new(&verdicts, |id| Some(Verdict::ALL[id].as_str())),
-            reason: WordCodes::new(&reasons, |id| {
+            tier: WordCodes::new(&used.tiers, |id| Some(Tier::ALL[id].as_str())),
+            verdict: WordCodes::new(&used.verdicts, |id| Some(Verdict::ALL[id].as_str())),
+            reason: WordCodes::new(&used.reasons, |id| {
                 u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
             }),
-            plays: NumberCodes::new(rows.iter().map(|row| row.trend.plays)),
-            played_ms: NumberCodes::new(rows.iter().filter_map(|row| row.trend.played_ms.get())),
-            listeners: NumberCodes::new(rows.iter().filter_map(|row| row.trend.listeners.get())),
+            plays: NumberCodes::new(used.plays),
+            played_ms: NumberCodes::new(used.played_ms),
+            listeners: NumberCodes::new(used.listeners),
         }
     }
 
     /// What the pages' codes mean, in the order of the columns.
     fn into_values(self) -> Vec<Values> {
-        let isrc_text =
-            |packed: &u64| Isrc::from_packed(*packed).map(Isrc::to_text).unwrap_or_default();
-        let upc_text =
-            |packed: &u64| Upc::from_packed(*packed).map(Upc::to_text).unwrap_or_default();
         vec![
             self.date.values,
             month_texts(&self.month.values),
-            Values::Texts(self.isrc.0.iter().map(isrc_text).collect()),
+            Values::Texts(self.isrc.0.iter().map(|packed| isrc_text(*packed)).collect()),
             Values::Texts(self.store_track.into_iter().collect()),
-            Values::Texts(self.upc.0.iter().map(upc_text).collect()),
+            Values::Texts(self.upc.0.iter().map(|packed| upc_text(*packed)).collect()),
             self.territory.values,
             self.tier.values,
             Values::Plain,
@@ -185,60 +234,97 @@ fn reason_id(trend: &Trend) -> usize {
     trend.reason.map_or(0, |reason| reason as usize)
 }
 
-/// A page of each column, in the order of the schema.
-fn encode_pages(rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
-    use Nulls::{Allowed, Never};
-    let mut encoder = PageEncoder::new()?;
-    let width = |n_values: usize| Values::Numbers(vec![0; n_values]).width();
-    let isrc_width = width(codes.isrc.0.len());
-    let upc_width = width(codes.upc.0.len());
-    let store_track_width = width(codes.store_track.len());
-    let store_track = |row: &MonthRow<'_>| {
-        let place = row.store_track.and_then(|text| {
-            codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
-        });
-        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
-    };
-    let trends = || rows.iter().map(|row| row.trend);
-    let isrc_codes =
-        repeated(trends().map(|trend| trend.isrc.map(Isrc::packed)), |n| codes.isrc.code(n));
-    let upc_codes =
-        repeated(trends().map(|trend| trend.upc.map(Upc::packed)), |n| codes.upc.code(n));
-    let words =
-        |encoder: &mut PageEncoder, codes: &WordCodes, nulls, id: &dyn Fn(&Trend) -> usize| {
-            encoder.of_codes(trends().map(|trend| codes.code(id(trend))), codes.width, nulls)
+/// Rows of which all columns are made before the next ones are read: they stay in the processor's
+/// nearest caches.
+const BATCH_ROWS: usize = 1 << 9;
+
+/// Makes pages; keeps its memory from one to the next.
+#[derive(Default)]
+struct PageMaker {
+    encoder: PageEncoder,
+    isrc: Vec<u32>,
+    store_track: Vec<u32>,
+    upc: Vec<u32>,
+    territory: Vec<u32>,
+    tier: Vec<u32>,
+    offline: Vec<Option<bool>>,
+    verdict: Vec<u32>,
+    reason: Vec<u32>,
+    date: Vec<i64>,
+    month: Vec<i64>,
+    plays: Vec<i64>,
+    played_ms: Vec<Sum>,
+    listeners: Vec<Sum>,
+}
+
+impl PageMaker {
+    /// A page of each column, in the order of the schema.
+    fn encode_pages(&mut self, rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
+        use Nulls::{Allowed, Never};
+        self.clear();
+        rows.chunks(BATCH_ROWS).for_each(|rows| self.take(rows, codes));
+        let encoder = &mut self.encoder;
+        let width =
+            |n_values: usize| width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(NONE));
+        let code_page = |encoder: &mut PageEncoder, page: &[u32], width, nulls| {
+            encoder.of_codes(page.iter().copied(), width, nulls)
         };
-    let encoder = &mut encoder;
-    Ok(vec![
-        number_page(
-            encoder,
-            rows.iter().map(|row| Some(i64::from(row.date.0))),
-            &codes.date,
-            Never,
-        )?,
-        number_page(encoder, rows.iter().map(|row| Some(month_number(row))), &codes.month, Never)?,
-        encoder.of_codes(isrc_codes, isrc_width, Allowed)?,
-        encoder.of_codes(rows.iter().map(store_track), store_track_width, Allowed)?,
-        encoder.of_codes(upc_codes, upc_width, Allowed)?,
-        words(encoder, &codes.territory, Allowed, &territory_id)?,
-        words(encoder, &codes.tier, Never, &|trend| trend.tier as usize)?,
-        encoder.of_truths(trends().map(|trend| trend.offline), Allowed)?,
-        words(encoder, &codes.verdict, Never, &|trend| trend.verdict as usize)?,
-        words(encoder, &codes.reason, Allowed, &reason_id)?,
-        number_page(encoder, trends().map(|trend| Some(trend.plays)), &codes.plays, Never)?,
-        number_page(
-            encoder,
-            trends().map(|trend| trend.played_ms.get()),
-            &codes.played_ms,
-            Allowed,
-        )?,
-        number_page(
-            encoder,
-            trends().map(|trend| trend.listeners.get()),
-            &codes.listeners,
-            Allowed,
-        )?,
-    ])
+        let required = |encoder: &mut PageEncoder, page: &[i64], codes| {
+            number_page(encoder, page.iter().copied().map(Some), codes, Never)
+        };
+        let sums = |encoder: &mut PageEncoder, page: &[Sum], codes| {
+            number_page(encoder, page.iter().map(|sum| sum.get()), codes, Allowed)
+        };
+        Ok(vec![
+            required(encoder, &self.date, &codes.date)?,
+            required(encoder, &self.month, &codes.month)?,
+            code_page(encoder, &self.isrc, width(codes.isrc.0.len()), Allowed)?,
+            code_page(encoder, &self.store_track, width(codes.store_track.len()), Allowed)?,
+            code_page(encoder, &self.upc, width(codes.upc.0.len()), Allowed)?,
+            code_page(encoder, &self.territory, codes.territory.width, Allowed)?,
+            code_page(encoder, &self.tier, codes.tier.width, Never)?,
+            encoder.of_truths(self.offline.iter().copied(), Allowed)?,
+            code_page(encoder, &self.verdict, codes.verdict.width, Never)?,
+            code_page(encoder, &self.reason, codes.reason.width, Allowed)?,
+            required(encoder, &self.plays, &codes.plays)?,
+            sums(encoder, &self.played_ms, &codes.played_ms)?,
+            sums(encoder, &self.listeners, &codes.listeners)?,
+        ])
+    }
+
+    fn clear(&mut self) {
+        let Self { isrc, store_track, upc, territory, tier, verdict, reason, .. } = self;
+        [isrc, store_track, upc, territory, tier, verdict, reason].into_iter().for_each(Vec::clear);
+        [&mut self.date, &mut self.month, &mut self.plays].into_iter().for_each(Vec::clear);
+        [&mut self.played_ms, &mut self.listeners].into_iter().for_each(Vec::clear);
+        self.offline.clear();
+    }
+
+    fn take(&mut self, rows: &[MonthRow<'_>], codes: &Codes) {
+        let trends = || rows.iter().map(|row| row.trend);
+        self.date.extend(rows.iter().map(|row| i64::from(row.date.0)));
+        self.month.extend(rows.iter().map(month_number));
+        let isrc = trends().map(|trend| trend.isrc.map(Isrc::packed));
+        self.isrc.extend(repeated(isrc, |number| codes.isrc.code(number)));
+        self.store_track.extend(rows.iter().map(|row| store_track_code(row, codes)));
+        let upc = trends().map(|trend| trend.upc.map(Upc::packed));
+        self.upc.extend(repeated(upc, |number| codes.upc.code(number)));
+        self.territory.extend(trends().map(|trend| codes.territory.code(territory_id(trend))));
+        self.tier.extend(trends().map(|trend| codes.tier.code(trend.tier as usize)));
+        self.offline.extend(trends().map(|trend| trend.offline));
+        self.verdict.extend(trends().map(|trend| codes.verdict.code(trend.verdict as usize)));
+        self.reason.extend(trends().map(|trend| codes.reason.code(reason_id(trend))));
+        self.plays.extend(trends().map(|trend| trend.plays));
+        self.played_ms.extend(trends().map(|trend| trend.played_ms));
+        self.listeners.extend(trends().map(|trend| trend.listeners));
+    }
+}
+
+fn store_track_code(row: &MonthRow<'_>, codes: &Codes) -> u32 {
+    let place = row.store_track.and_then(|text| {
+        codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
+    });
+    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
 }
 
 /// Looks a value up only where it differs from the one before.
