@@ -155,12 +155,11 @@ impl ListenerCodes {
             };
             used.iter().map(next_code).collect()
         });
-        let values = Values::Listeners(match codes {
-            None => listeners.to_vec(),
-            Some(_) => {
-                let places = listeners.iter().enumerate();
-                places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
-            }
+        let values = Values::Listeners(if codes.is_none() {
+            listeners.to_vec()
+        } else {
+            let places = listeners.iter().enumerate();
+            places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
         });
         let n_listeners = u32::try_from(listeners.len()).unwrap_or(NONE);
         Self { codes, n_listeners, width: values.width(), values }
@@ -270,6 +269,7 @@ pub struct NumberCodes {
 
 impl NumberCodes {
     /// Codes of these numbers.
+    #[must_use]
     pub fn new(numbers: NumberSet) -> Self {
         let plain = Self { start: 0, words: Vec::new(), values: Values::Plain, width: 0 };
         let Some((start, bits)) = numbers.into_bits() else {
