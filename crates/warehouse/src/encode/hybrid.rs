@@ -20,10 +20,12 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
     while place < values.len() {
         let value = values[place];
         // Eight at a time: where they differ, as they mostly do, one look without a branch settles it.
-        let eight = values[place..].first_chunk::<RUN_MIN>();
-        let differ = |eight: &[u32; RUN_MIN]| eight.iter().fold(0, |bits, v| bits | (v ^ value));
-        if eight.is_some_and(|eight| differ(eight) == 0) {
-            let run = values[place..].iter().take_while(|other| **other == value).count();
+        if are_equal(value, &values[place..]) {
+            let mut run = RUN_MIN;
+            while are_equal(value, &values[place + run..]) {
+                run += RUN_MIN;
+            }
+            run += values[place + run..].iter().take_while(|other| **other == value).count();
             push_literals(&values[literals_start..place], width, out);
             push_run(value, run, width, out);
             place += run;
@@ -34,6 +36,13 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
         }
     }
     push_literals(&values[literals_start..], width, out);
+}
+
+/// Whether the first eight of the values are there and all this one.
+#[inline]
+fn are_equal(value: u32, values: &[u32]) -> bool {
+    let differ = |eight: &[u32; RUN_MIN]| eight.iter().fold(0, |bits, v| bits | (v ^ value)) != 0;
+    values.first_chunk().is_some_and(|eight| !differ(eight))
 }
 
 /// Appends a value that stands there several times in a row.
@@ -95,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn values_read_back(
-            runs in prop::collection::vec((any::<u32>(), 1_usize..20), 0..60),
+            runs in prop::collection::vec((any::<u32>(), 1_usize..40), 0..60),
             width in 1_u32..=32,
         ) {
             let mask = u32::MAX >> (32 - width);

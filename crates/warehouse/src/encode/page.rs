@@ -221,3 +221,66 @@ fn push_levels(levels: &[u32], out: &mut Vec<u8>) {
     let length = u32::try_from(out.len() - length_at - 4).unwrap_or(u32::MAX);
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The levels of a column that may have nulls, with their length before them.
+    fn levels(values: &[Option<u32>], run_min: usize) -> Vec<u8> {
+        let levels: Vec<u32> = values.iter().map(|value| u32::from(value.is_some())).collect();
+        let mut bytes = Vec::new();
+        let are_equal = levels.iter().all(|level| *level == levels[0]);
+        if are_equal && run_min <= levels.len() {
+            push_run(levels.first().copied().unwrap_or(1), levels.len(), 1, &mut bytes);
+        } else {
+            push_hybrid(&levels, 1, &mut bytes);
+        }
+        [&u32::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat()
+    }
+
+    fn check(page: &Page, encoder: &PageEncoder, values: &[Option<u32>], plain: &[u8]) {
+        let numbers = || values.iter().flatten().map(|value| i64::from(*value));
+        assert_eq!(page.n_rows, values.len());
+        assert_eq!(page.n_nulls, values.len() - numbers().count());
+        assert_eq!(page.bounds, numbers().min().zip(numbers().max()));
+        assert_eq!(encoder.plain, plain);
+        assert_eq!(zstd::bulk::decompress(&page.bytes, plain.len()).unwrap(), plain);
+    }
+
+    proptest! {
+        #[test]
+        fn pages_are_levels_and_what_is_not_null(
+            values in prop_oneof![
+                prop::collection::vec(prop::option::of(0_u32..2), 0..60),
+                prop::collection::vec(Just(None), 0..60),
+                prop::collection::vec((0_u32..2).prop_map(Some), 0..60),
+            ],
+        ) {
+            let mut encoder = PageEncoder::default();
+            let known: Vec<u32> = values.iter().copied().flatten().collect();
+            let mut codes = vec![1];
+            push_hybrid(&known, 1, &mut codes);
+            let bits = |eight: &[u32]| eight.iter().rev().fold(0, |bits, truth| bits << 1 | u8::from(*truth == 1));
+            let truths: Vec<u8> = known.chunks(8).map(bits).collect();
+            // Twice: nothing of a page is left in the next one.
+            for _ in 0..2 {
+                let page = encoder.of_codes(values.iter().map(|v| v.unwrap_or(NONE)), 1, Nulls::Allowed).unwrap();
+                check(&page, &encoder, &values, &[levels(&values, 0), codes.clone()].concat());
+                let page = encoder.of_truths(values.iter().map(|v| v.map(|v| v == 1)), Nulls::Allowed).unwrap();
+                check(&page, &encoder, &values, &[levels(&values, RUN_MIN), truths.clone()].concat());
+                let numbers = values.iter().map(|v| v.map(i64::from));
+                let page = encoder.of_integers(numbers, Integer::Bits64, Nulls::Allowed).unwrap();
+                let mut plain = levels(&values, RUN_MIN);
+                push_delta(&known.iter().copied().map(i64::from).collect::<Vec<_>>(), Integer::Bits64, &mut plain);
+                check(&page, &encoder, &values, &plain);
+            }
+            if known.len() == values.len() {
+                let page = encoder.of_codes(known.iter().copied(), 1, Nulls::Never).unwrap();
+                check(&page, &encoder, &values, &codes);
+            }
+        }
+    }
+}
