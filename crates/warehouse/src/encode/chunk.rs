@@ -17,7 +17,7 @@ use parquet::schema::types::ColumnDescPtr;
 use streamledger_core::vocabulary::listener::Listener;
 
 use crate::encode::codes::TextList;
-use crate::encode::page::{Page, ZSTD_LEVEL};
+use crate::encode::page::{Page, ZSTD_LEVEL, ZSTD_LEVEL_RANDOM};
 
 /// What the codes or bounds of a column's pages mean.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ impl Values {
         crate::encode::hybrid::width_for(
             u32::try_from(n_values.saturating_sub(1)).unwrap_or(u32::MAX),
         )
+    }
+
+    /// How hard to look for what can be made smaller.
+    fn zstd_level(&self) -> i32 {
+        if matches!(self, Self::Listeners(_)) { ZSTD_LEVEL_RANDOM } else { ZSTD_LEVEL }
     }
 
     /// A page's bound as a value: of the texts by code, of numbers as `INT32` or `INT64`.
@@ -110,7 +115,7 @@ pub fn assemble_chunk(
     let physical = column.physical_type();
     let dictionary = values.dictionary(physical);
     let packed = match &dictionary {
-        Some((plain, _)) => zstd::bulk::compress(plain, ZSTD_LEVEL)?,
+        Some((plain, _)) => zstd::bulk::compress(plain, values.zstd_level())?,
         None => Vec::new(),
     };
     let n_bytes = packed.len() + pages.iter().map(|p| p.bytes.len() + HEADER_BYTES).sum::<usize>();

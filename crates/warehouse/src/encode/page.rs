@@ -12,6 +12,10 @@ use crate::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
 pub const ZSTD_LEVEL: i32 = 1;
 
+/// zstd level of what is as good as random, hashes and their codes in the order of something else: it
+/// does not get smaller, which this level sees sooner.
+pub const ZSTD_LEVEL_RANDOM: i32 = -50;
+
 /// Whether a column has nulls, by its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nulls {
@@ -43,6 +47,7 @@ pub struct Page {
 pub struct PageEncoder {
     /// Made with the first page.
     compressor: Option<zstd::bulk::Compressor<'static>>,
+    is_random: bool,
     plain: Vec<u8>,
     codes: Vec<u32>,
     integers: Vec<i64>,
@@ -67,6 +72,22 @@ impl PageEncoder {
         push_hybrid(&self.codes, width, &mut self.plain);
         let bounds = code_bounds(&self.codes);
         self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+    }
+
+    /// The same, of codes whose order is as good as random.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_random_codes(
+        &mut self,
+        codes: impl Iterator<Item = u32>,
+        width: u32,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        self.is_random = true;
+        let page = self.of_codes(codes, width, nulls);
+        self.is_random = false;
+        page
     }
 
     /// A page of one code all through; [`NONE`] is null.
@@ -179,6 +200,11 @@ impl PageEncoder {
             Some(compressor) => compressor,
             none => none.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
         };
+        compressor.set_compression_level(if self.is_random {
+            ZSTD_LEVEL_RANDOM
+        } else {
+            ZSTD_LEVEL
+        })?;
         let bytes = compressor.compress(&self.plain)?;
         Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }

@@ -290,7 +290,7 @@ impl PageMaker {
             word_page(encoder, track(), &codes.isrc, Allowed)?,
             word_page(encoder, track(), &codes.upc, Allowed)?,
             word_page(encoder, track(), &codes.store_track, Allowed)?,
-            encoder.of_codes(listener, codes.listener.width, Allowed)?,
+            encoder.of_random_codes(listener, codes.listener.width, Allowed)?,
             word_page(encoder, territory, &codes.territory, Allowed)?,
             word_page(encoder, kind(), &codes.tier, Never)?,
             word_page(encoder, kind(), &codes.tier_code, Allowed)?,
