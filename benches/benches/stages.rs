@@ -9,10 +9,12 @@ use std::sync::OnceLock;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use streamledger_benches::Day;
+use streamledger_benches::{BLOCK_BYTES, Day};
 use streamledger_core::aggregate::track_order::order_by_track;
 use streamledger_core::aggregate::trends_daily::sum_trends;
 use streamledger_core::filter::order::judge_plays;
+use streamledger_core::ingest::inflate::WINDOW_BYTES;
+use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::lines::LineCutter;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::vocabulary::play::Plays;
@@ -34,14 +36,37 @@ fn day(plays: u64) -> &'static Day {
     &DAYS.get_or_init(|| SIZES.map(|plays| (plays, Day::generate(plays))).into())[&plays]
 }
 
+/// gzip to bytes, piece by piece.
+#[divan::bench(args = SIZES)]
+fn inflate(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    let packed = day.gzip();
+    let mut buffer = vec![0; WINDOW_BYTES + BLOCK_BYTES];
+    bencher.counter(BytesCount::of_slice(&day.text)).bench_local(|| {
+        let mut reader = GunzipReader::new(black_box(packed.as_slice()));
+        let mut end = 0;
+        loop {
+            reader.read_into(&mut buffer, &mut end).expect("it is gzip");
+            if end < buffer.len() {
+                break end;
+            }
+            buffer.copy_within(end - WINDOW_BYTES.., 0);
+            end = WINDOW_BYTES;
+        }
+    });
+}
+
 /// Bytes to lines and cells.
 #[divan::bench(args = SIZES)]
 fn split(bencher: Bencher<'_, '_>, plays: u64) {
     let day = day(plays);
-    bencher.counter(BytesCount::of_slice(&day.text)).bench(|| {
-        LineCutter::new(31).cut(black_box(&day.text), |lines| {
-            black_box(&lines);
-        })
+    let mut cutter = LineCutter::new(31);
+    bencher.counter(BytesCount::of_slice(&day.text)).bench_local(|| {
+        for block in day.blocks() {
+            cutter.cut(black_box(block), |lines| {
+                black_box(&lines);
+            });
+        }
     });
 }
 
@@ -50,6 +75,16 @@ fn split(bencher: Bencher<'_, '_>, plays: u64) {
 fn parse(bencher: Bencher<'_, '_>, plays: u64) {
     let day = day(plays);
     bencher.counter(BytesCount::of_slice(&day.text)).bench(|| day.read());
+}
+
+/// Plays of a date under one set of ids, each listener once.
+#[divan::bench(args = SIZES)]
+fn join(bencher: Bencher<'_, '_>, plays: u64) {
+    let day = day(plays);
+    bencher
+        .counter(ItemsCount::new(plays))
+        .with_inputs(|| day.read())
+        .bench_values(|pieces| join_pieces(black_box(pieces)));
 }
 
 /// The rules.

@@ -3,9 +3,12 @@
 #![expect(clippy::expect_used, reason = "a bench has nobody to hand an error to")]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use chrono::NaiveDate;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::generate::{Settings as World, World as Generator};
 use streamledger_core::ingest::spotify_streams::Columns;
@@ -16,6 +19,9 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::play::Piece;
 use streamledger_core::vocabulary::territory::Territories;
 use streamledger_warehouse::config::Settings;
+
+/// Bytes of a block.
+pub const BLOCK_BYTES: usize = 256 << 10;
 
 /// A report's rows as text, and the settings to read and judge them with.
 #[derive(Debug)]
@@ -58,7 +64,30 @@ impl Day {
         }
     }
 
-    /// Reads the rows, in blocks of the size that a run uses.
+    /// The rows in blocks of whole lines, of the size that a run uses.
+    pub fn blocks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.text.as_slice();
+        std::iter::from_fn(move || {
+            let block = &rest[..rest.len().min(BLOCK_BYTES)];
+            let end = block.iter().rposition(|byte| *byte == b'\n').map(|feed| feed + 1)?;
+            let (block, more) = rest.split_at(end);
+            rest = more;
+            Some(block)
+        })
+    }
+
+    /// The rows as gzip.
+    ///
+    /// # Panics
+    /// If the memory does not take it.
+    #[must_use]
+    pub fn gzip(&self) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(&self.text).expect("memory takes it");
+        encoder.finish().expect("memory takes it")
+    }
+
+    /// Reads the rows.
     ///
     /// # Panics
     /// If a row of the generator cannot be read.
@@ -68,13 +97,7 @@ impl Day {
         let context =
             Context { store: &self.store, territories: &self.territories, key: &key, wanted: None };
         let mut reader = StreamsReader::new(self.columns.clone(), context);
-        let mut rest = self.text.as_slice();
-        while !rest.is_empty() {
-            let block = &rest[..rest.len().min(256 << 10)];
-            let end = block.iter().rposition(|byte| *byte == b'\n').expect("a line") + 1;
-            reader.read_block(&rest[..end]);
-            rest = &rest[end..];
-        }
+        self.blocks().for_each(|block| reader.read_block(block));
         let pieces = reader.take_pieces([1; 32]).into_values().collect();
         assert_eq!(reader.finish().counts.quarantined, 0, "the generator's rows are good");
         pieces

@@ -36,6 +36,16 @@ impl<T> At<T> for io::Result<T> {
     }
 }
 
+/// Bytes that may still be written where a folder lies.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn free_bytes(folder: &Path) -> Result<u64, DiskError> {
+    let disk = rustix::fs::statvfs(folder).map_err(io::Error::from);
+    let disk = disk.at("look at the disk of", folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Makes a folder with its parents.
 ///
 /// # Errors

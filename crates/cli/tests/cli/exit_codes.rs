@@ -32,6 +32,25 @@ fn an_inbox_that_is_a_file_exits_2_and_is_named() {
 }
 
 #[test]
+fn reports_that_the_disk_has_no_room_for_exit_2_before_anything_is_read() {
+    let case = Case::new();
+    case.put("spotify/a.tsv", good_report(DAY, 0..10));
+    case.nightly(&[]).expect_code(0);
+    let before = case.published();
+    // A file that is long and takes no room: half of all that is free, so that it does not fit twice.
+    let disk = rustix::fs::statvfs(case.path("inbox")).unwrap();
+    let file = fs::File::create(case.path("inbox/spotify/large.tsv")).unwrap();
+    file.set_len(disk.f_bavail * disk.f_frsize / 2 + (8 << 30)).unwrap();
+    let outcome = case.nightly(&[]).expect_code(2);
+    assert_eq!(outcome.stdout, "");
+    outcome.expect_stderr("not enough room on the disk of").expect_stderr("1 new reports need");
+    assert_eq!(case.published(), before);
+    fs::remove_file(case.path("inbox/spotify/large.tsv")).unwrap();
+    case.put("spotify/b.tsv", good_report("2026-09-03", 0..10));
+    case.nightly_verified(0);
+}
+
+#[test]
 fn a_listener_key_of_another_length_exits_2_and_is_named() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{archive_name, archive_path, archive_report};
-use crate::durable::At as _;
+use crate::durable::{At as _, free_bytes};
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
@@ -92,6 +92,9 @@ impl Night<'_> {
             summary.n_known = n_known;
             summary.passed_over.clone_from(&inbox.passed_over);
         });
+        if early.is_some() {
+            self.require_space(&candidates)?;
+        }
         self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
         let examiner = self.examiner(candidates.len());
         let examined: Vec<Examined> = candidates
@@ -172,6 +175,21 @@ impl Night<'_> {
             }
         }
         candidates
+    }
+
+    /// Whether the disk has room for what reading these files leaves: a copy of each new report in the
+    /// archive, and, as a rule with room to spare, as much again for tables and work on the way.
+    fn require_space(&self, candidates: &[Candidate<'_>]) -> Result<(), NightlyError> {
+        let new = candidates.iter().filter(|candidate| candidate.file.is_some());
+        let (n_reports, n_bytes) = new
+            .fold((0_u64, 0_u64), |(n, bytes), new| (n + 1, bytes.saturating_add(new.size_bytes)));
+        let needed_bytes = n_bytes.saturating_mul(2);
+        let path = self.places.root().to_owned();
+        let free_bytes = free_bytes(&path)?;
+        if free_bytes < needed_bytes {
+            return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
+        }
+        Ok(())
     }
 
     fn must_read_again(&self, report: &ReportEntry) -> bool {

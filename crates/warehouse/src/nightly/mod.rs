@@ -68,6 +68,22 @@ pub enum NightlyError {
     /// A partition.
     #[error(transparent)]
     Partition(#[from] PartitionError),
+    /// The disk is too full for what is new.
+    #[error(
+        "not enough room on the disk of {}: {n_reports} new reports need about {} MiB (a copy of each \
+         and their tables), {} MiB are free; nothing was read; make room, or move the warehouse",
+        .path.display(), .needed_bytes >> 20, .free_bytes >> 20
+    )]
+    NoSpace {
+        /// The warehouse.
+        path: PathBuf,
+        /// How many reports are new.
+        n_reports: u64,
+        /// About how much they need.
+        needed_bytes: u64,
+        /// How much there is.
+        free_bytes: u64,
+    },
     /// What would be published contradicts the ledger.
     #[error("nothing was published, since the sums do not agree: {message}")]
     Inconsistent {
