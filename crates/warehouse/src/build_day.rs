@@ -126,13 +126,16 @@ impl DayBuilder<'_> {
         let (trends, encoded) = rayon::join(
             || {
                 let sum = || sum_trends(&plays, &order, self.policy);
-                KeptTrends::new(task.day, self.stages.aggregate.time(sum), self.trends_layout)
+                let trends = self.stages.aggregate.time(sum);
+                let keep = || KeptTrends::new(task.day, trends, self.trends_layout);
+                self.stages.encode.time(keep)
             },
             || self.encode(task, &plays, &order, writer),
         );
         encoded?;
         let trends = trends.map_err(PartitionError::parquet(&task.folder))?;
-        Ok((trends, count_outcomes(&plays, self.policy)))
+        let outcomes = self.stages.judge.time(|| count_outcomes(&plays, self.policy));
+        Ok((trends, outcomes))
     }
 
     fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
