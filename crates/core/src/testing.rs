@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::filter::policy::Policy;
-use crate::normalize::listeners::{Settled, settle_listeners};
+use crate::normalize::join::settle;
 use crate::normalize::store::{AtBound, Clock, Minimum, PlayedTime, StoreSettings, TierTable};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::ListenerKey;
@@ -129,9 +129,8 @@ pub(crate) fn plays(rows: &[FlatPlay], mut words: Words) -> Plays {
     }
     let n_reports = rows.iter().map(|flat| flat.report + 1).max().unwrap_or(0);
     plays.reports = (0..n_reports).map(|n| [u8::try_from(n).unwrap(); 32]).collect();
-    let known = std::mem::take(&mut words.listeners);
-    let Settled { listeners, by_listener } = settle_listeners(&mut plays.rows, &known);
-    Plays { words: Words { listeners, ..words }, by_listener, ..plays }
+    let Plays { rows, reports, marked, .. } = plays;
+    Plays { reports, marked, ..settle(rows, words) }
 }
 
 /// The id of a word, which is added where it is new.

@@ -111,8 +111,11 @@ fn copy_with(from: &Path, to: &Path, flags: i32) -> Result<(), DiskError> {
     copy.sync_all().at("sync", to)
 }
 
-/// Reads until the buffer is full or the source ends.
-fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// Reads until the buffer is full or the source ends; gives the number of bytes.
+///
+/// # Errors
+/// What reading fails with; an interruption is none.
+pub fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match source.read(&mut buffer[filled..]) {

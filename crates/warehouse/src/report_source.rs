@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 
-use crate::durable::{At as _, DiskError};
+use crate::durable::{At as _, DiskError, read_full};
 use crate::stages::Stages;
 
 /// Bytes of a block; a longer line makes its block longer.
@@ -237,16 +237,8 @@ trait Source {
 struct Unpacked<R>(R);
 
 impl<R: Read> Source for Unpacked<R> {
-    fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
-        while end < buffer.len() {
-            match self.0.read(&mut buffer[end..]) {
-                Ok(0) => break,
-                Ok(n_bytes) => end += n_bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(end)
+    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize> {
+        Ok(end + read_full(&mut self.0, &mut buffer[end..])?)
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Interner {
     bytes: Vec<u8>,
 }
 
-/// Twelve bytes, so that a table of a million listeners stays near the cache.
+/// Twelve bytes, so that a table of many tracks stays near the cache.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     hash: u32,
@@ -51,14 +51,8 @@ impl Interner {
     /// The hash, where the bytes are new.
     pub fn find(&self, key: &[u8]) -> Result<u32, u32> {
         let hash = hash(key);
-        self.find_hashed(hash, key).ok_or(hash)
-    }
-
-    /// The id of bytes that were interned before, by their [`hash`].
-    #[must_use]
-    pub fn find_hashed(&self, hash: u32, key: &[u8]) -> Option<u32> {
         let is_it = |slot: &Slot| slot.hash == hash && self.holds(Candidate(*slot), key);
-        self.slots.find(spread(hash), is_it).map(|slot| slot.id)
+        self.slots.find(spread(hash), is_it).map(|slot| slot.id).ok_or(hash)
     }
 
     /// What is likely the key with this [`hash`]. Of many keys, candidates are looked up first and then

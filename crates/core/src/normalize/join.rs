@@ -22,13 +22,7 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     {
         let Piece { report, rows: chunks, words } = piece;
         match Arc::try_unwrap(words) {
-            Ok(mut words) => {
-                let mut rows = concatenate(chunks);
-                let Settled { listeners, by_listener } =
-                    settle_listeners(&mut rows, &words.listeners);
-                words.listeners = listeners;
-                return Plays { rows, words, reports, by_listener, ..Plays::default() };
-            }
+            Ok(words) => return Plays { reports, ..settle(concatenate(chunks), words) },
             Err(words) => pieces.push(Piece { report, rows: chunks, words }),
         }
     }
@@ -78,11 +72,15 @@ pub struct JoinedWords {
 impl JoinedWords {
     /// The plays that were translated to these words, with their listeners put in order.
     #[must_use]
-    pub fn into_plays(self, mut rows: Vec<Play>) -> Plays {
-        let Settled { listeners, by_listener } = settle_listeners(&mut rows, &self.words.listeners);
-        let words = Words { listeners, ..self.words };
-        Plays { rows, words, by_listener, ..Plays::default() }
+    pub fn into_plays(self, rows: Vec<Play>) -> Plays {
+        settle(rows, self.words)
     }
+}
+
+/// The plays of these words, with their listeners put in order.
+pub(crate) fn settle(mut rows: Vec<Play>, words: Words) -> Plays {
+    let Settled { listeners, by_listener } = settle_listeners(&mut rows, &words.listeners);
+    Plays { rows, words: Words { listeners, ..words }, by_listener, ..Plays::default() }
 }
 
 /// Ids of one piece to ids of the whole, as far as they were met.

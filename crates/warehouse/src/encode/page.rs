@@ -47,7 +47,6 @@ pub struct Page {
 pub struct PageEncoder {
     /// Made with the first page.
     compressor: Option<zstd::bulk::Compressor<'static>>,
-    is_random: bool,
     plain: Vec<u8>,
     codes: Vec<u32>,
     integers: Vec<i64>,
@@ -65,13 +64,7 @@ impl PageEncoder {
         width: u32,
         nulls: Nulls,
     ) -> std::io::Result<Page> {
-        let n_rows = self.take_codes(codes);
-        self.plain.clear();
-        let n_nulls = self.split_codes(nulls, 0);
-        self.plain.push(width.to_le_bytes()[0]);
-        push_hybrid(&self.codes, width, &mut self.plain);
-        let bounds = code_bounds(&self.codes);
-        self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+        self.of_codes_at(codes, width, nulls, ZSTD_LEVEL)
     }
 
     /// The same, of codes whose order is as good as random.
@@ -84,10 +77,23 @@ impl PageEncoder {
         width: u32,
         nulls: Nulls,
     ) -> std::io::Result<Page> {
-        self.is_random = true;
-        let page = self.of_codes(codes, width, nulls);
-        self.is_random = false;
-        page
+        self.of_codes_at(codes, width, nulls, ZSTD_LEVEL_RANDOM)
+    }
+
+    fn of_codes_at(
+        &mut self,
+        codes: impl Iterator<Item = u32>,
+        width: u32,
+        nulls: Nulls,
+        zstd_level: i32,
+    ) -> std::io::Result<Page> {
+        let n_rows = self.take_codes(codes);
+        self.plain.clear();
+        let n_nulls = self.split_codes(nulls, 0);
+        self.plain.push(width.to_le_bytes()[0]);
+        push_hybrid(&self.codes, width, &mut self.plain);
+        let bounds = code_bounds(&self.codes);
+        self.compress(zstd_level, n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
     }
 
     /// A page of one code all through; [`NONE`] is null.
@@ -196,15 +202,22 @@ impl PageEncoder {
         encoding: Encoding,
         bounds: Option<(i64, i64)>,
     ) -> std::io::Result<Page> {
+        self.compress(ZSTD_LEVEL, n_rows, n_nulls, encoding, bounds)
+    }
+
+    fn compress(
+        &mut self,
+        zstd_level: i32,
+        n_rows: usize,
+        n_nulls: usize,
+        encoding: Encoding,
+        bounds: Option<(i64, i64)>,
+    ) -> std::io::Result<Page> {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
-            none => none.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+            none => none.insert(zstd::bulk::Compressor::new(zstd_level)?),
         };
-        compressor.set_compression_level(if self.is_random {
-            ZSTD_LEVEL_RANDOM
-        } else {
-            ZSTD_LEVEL
-        })?;
+        compressor.set_compression_level(zstd_level)?;
         let bytes = compressor.compress(&self.plain)?;
         Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }
