@@ -11,6 +11,7 @@ Examples:
   streamledger generate --plays 1000000 --days 6 --seed 7 --out demo
   streamledger nightly --inbox demo/inbox --warehouse demo/warehouse
   streamledger verify --warehouse demo/warehouse
+  streamledger inspect inbox/distrokid/statement.tsv
 
 Exit codes:
   0  done
@@ -39,6 +40,11 @@ pub(crate) enum Command {
     Nightly(Nightly),
     /// Read everything again that is published: checksums, row counts, sums.
     Verify(Verify),
+    /// Say which format a report is and why, what it maps to what, and show its first rows in our
+    /// words. Writes nothing.
+    Inspect(Inspect),
+    /// List the formats that are read.
+    Formats(Formats),
     /// Make a realistic inbox from a seed, for demos, tests and benchmarks.
     Generate(Generate),
 }
@@ -118,6 +124,31 @@ pub(crate) struct Verify {
     /// Folder of the tables.
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
+}
+
+/// Options of `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The report.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Read it as a report of this store's folder; else every store is tried.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// How many rows and bad rows are shown.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) rows: usize,
+    /// Pipeline file: stores and formats.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+}
+
+/// Options of `formats`.
+#[derive(Debug, Args)]
+pub(crate) struct Formats {
+    /// Pipeline file: stores and formats.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
 }
 
 /// Options of `generate`.

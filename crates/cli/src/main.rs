@@ -2,7 +2,9 @@
 //! of it. Data goes to stdout, logs and progress to stderr.
 
 mod arguments;
+mod formats;
 mod generate;
+mod inspect;
 mod logging;
 mod nightly;
 mod output;
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Nightly(command) => nightly::run(&arguments.common, command),
         Command::Verify(command) => verify::run(&arguments.common, command),
+        Command::Inspect(command) => inspect::run(&arguments.common, command),
+        Command::Formats(command) => formats::run(&arguments.common, command),
         Command::Generate(command) => generate::run(&arguments.common, command),
     };
     match result {

@@ -1,5 +1,6 @@
 //! `streamledger nightly`: options to a plan, the run, and the short table at its end.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -16,7 +17,7 @@ use crate::progress::Bar;
 /// Runs or plans a night and prints what it did.
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     start_threads(common)?;
-    let settings = load_settings(command)?;
+    let settings = load_settings(&command.pipeline)?;
     let started = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
@@ -63,8 +64,9 @@ pub(crate) fn start_threads(common: &Common) -> anyhow::Result<()> {
         .context("cannot start the threads")
 }
 
-fn load_settings(command: &Nightly) -> anyhow::Result<Settings> {
-    Settings::load(&command.pipeline).map_err(|errors| {
+/// Reads a pipeline file with all that it names; all errors at once.
+pub(crate) fn load_settings(pipeline: &Path) -> anyhow::Result<Settings> {
+    Settings::load(pipeline).map_err(|errors| {
         let lines: Vec<String> = errors
             .into_iter()
             .map(|error| {
@@ -123,6 +125,7 @@ impl Night<'_> {
             self.outcomes(),
             self.refused(),
             self.quarantined(),
+            self.unmapped(),
             self.left(),
             self.plan(),
         ]
@@ -178,6 +181,16 @@ impl Night<'_> {
             Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
         for (file, quarantined, rows) in &self.summary.quarantined {
             sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
+        }
+        sheet
+    }
+
+    /// Codes that somebody should add to a store file.
+    fn unmapped(&self) -> Sheet {
+        let title = "Tier codes that no store file holds (tier `unmapped`)";
+        let mut sheet = Sheet::new("unmapped", title, &["store", "code", "#rows"]);
+        for ((store, code), rows) in &self.summary.unmapped {
+            sheet.push(vec![store.clone(), code.clone(), grouped((*rows).into())]);
         }
         sheet
     }

@@ -20,6 +20,7 @@ pub(crate) fn key() -> ListenerKey {
 pub(crate) fn store() -> StoreSettings {
     StoreSettings {
         store: "spotify".to_owned(),
+        shops: Vec::new(),
         bad_rows_max_basis_points: 100,
         minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
         played_time: PlayedTime { countable_only: false },

@@ -9,12 +9,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::ingest::table::format::{Field, TableFormat};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::territory::Territories;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
 /// wrote is made again.
-const CODE_VERSION: u32 = 1;
+const CODE_VERSION: u32 = 2;
 
 /// A pipeline file, as written. Paths are relative to it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -22,8 +23,10 @@ const CODE_VERSION: u32 = 1;
 pub struct PipelineFile {
     /// The policy file.
     pub policy: PathBuf,
-    /// The store files.
+    /// The store files; of a folder, all files in it that end in `.toml`.
     pub stores: Vec<PathBuf>,
+    /// The files of plain-table formats; of a folder, all files in it that end in `.toml`.
+    pub formats: Vec<PathBuf>,
     /// How the inbox is looked through.
     pub inbox: InboxFile,
     /// Spellings of territories that are not ISO 3166-1 alpha-2, and the codes that they stand for.
@@ -51,12 +54,14 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
         struct File {
             policy: PathBuf,
             stores: Vec<PathBuf>,
+            formats: Vec<PathBuf>,
             inbox: Inbox,
             territory_aliases: BTreeMap<String, String>,
         }
-        let File { policy, stores, inbox, territory_aliases } = File::deserialize(deserializer)?;
+        let File { policy, stores, formats, inbox, territory_aliases } =
+            File::deserialize(deserializer)?;
         let inbox = InboxFile { ignore: inbox.ignore };
-        Ok(Self(PipelineFile { policy, stores, inbox, territory_aliases }))
+        Ok(Self(PipelineFile { policy, stores, formats, inbox, territory_aliases }))
     }
 }
 
@@ -69,6 +74,8 @@ pub struct Settings {
     pub policy_hash: String,
     /// Stores by name.
     pub stores: BTreeMap<String, StoreSettings>,
+    /// Formats of the plain-table kind by name.
+    pub formats: BTreeMap<String, TableFormat>,
     /// Territory codes and aliases.
     pub territories: Territories,
     /// File names that are not reports.
@@ -123,19 +130,8 @@ impl Settings {
         errors.extend(
             policy.as_ref().and_then(check_policy).map(|message| wrong(&policy_path, message)),
         );
-        let mut stores: BTreeMap<String, StoreSettings> = BTreeMap::new();
-        for path in &file.stores {
-            let path = folder.join(path);
-            match read::<StoreSettings>(&path) {
-                Ok(store) => {
-                    errors.extend(check_store(&store).map(|message| wrong(&path, message)));
-                    if stores.insert(store.store.clone(), store).is_some() {
-                        errors.push(wrong(&path, "another store file has the same `store`"));
-                    }
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+        let stores = load_stores(folder, &file.stores, &mut errors);
+        let formats = load_formats(folder, &file.formats, &mut errors);
         let territories = Territories::new(&file.territory_aliases)
             .map_err(|aliases| errors.extend(aliases.iter().map(|alias| wrong(pipeline, alias))))
             .ok();
@@ -148,6 +144,7 @@ impl Settings {
                 policy,
                 policy_hash,
                 stores,
+                formats,
                 territories,
                 ignore,
                 aliases: file.territory_aliases,
@@ -157,14 +154,104 @@ impl Settings {
     }
 
     /// Names what reading a store's reports depends on: a report that was read under another
-    /// fingerprint is read again. `listener_key` is the fingerprint of the key.
+    /// fingerprint is read again. `listener_key` is the fingerprint of the key; `format` that of the
+    /// report, `None` where it was not recognised.
+    ///
+    /// Which of a store's formats a report is of depends on those of its folder alone, so a format of
+    /// another store changes nothing but what is said of reports that no format claims. How a
+    /// statement of several stores is read depends on all stores.
     #[must_use]
-    pub fn reading_fingerprint(&self, store: &str, listener_key: &str) -> String {
-        let store = serde_json::to_string(&self.stores.get(store)).unwrap_or_default();
-        let aliases = serde_json::to_string(&self.aliases).unwrap_or_default();
-        let parts = format!("{CODE_VERSION}\n{store}\n{aliases}\n{listener_key}");
+    pub fn reading_fingerprint(
+        &self,
+        store: &str,
+        listener_key: &str,
+        format: Option<&str>,
+    ) -> String {
+        let formats: Vec<&TableFormat> = self
+            .formats
+            .values()
+            .filter(|known| format.is_none() || [store, "*"].contains(&known.store.as_str()))
+            .collect();
+        let table = format.and_then(|format| self.formats.get(format));
+        let names_shops = table.is_some_and(|table| table.fields.contains_key(&Field::Shop));
+        let stores = if names_shops { json(&self.stores) } else { json(&self.stores.get(store)) };
+        let (formats, aliases) = (json(&formats), json(&self.aliases));
+        let parts = format!("{CODE_VERSION}\n{stores}\n{formats}\n{aliases}\n{listener_key}");
         hex::encode(&Sha256::digest(parts)[..16])
     }
+}
+
+/// The store files, by the names that they give.
+fn load_stores(
+    folder: &Path,
+    paths: &[PathBuf],
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<String, StoreSettings> {
+    let mut stores: BTreeMap<String, StoreSettings> = BTreeMap::new();
+    for path in toml_files(folder, paths, errors) {
+        match read::<StoreSettings>(&path) {
+            Ok(store) => {
+                errors.extend(check_store(&store).map(|message| wrong(&path, message)));
+                let shops = stores.values().flat_map(|other| &other.shops);
+                let twice: Vec<&String> = shops
+                    .filter(|shop| store.shops.iter().any(|name| name.eq_ignore_ascii_case(shop)))
+                    .collect();
+                errors.extend(twice.iter().map(|shop| {
+                    wrong(&path, format!("another store file has the shop `{shop}` too"))
+                }));
+                if stores.insert(store.store.clone(), store).is_some() {
+                    errors.push(wrong(&path, "another store file has the same `store`"));
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    stores
+}
+
+/// The format files, by the names that they give.
+fn load_formats(
+    folder: &Path,
+    paths: &[PathBuf],
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<String, TableFormat> {
+    let mut formats = BTreeMap::new();
+    for path in toml_files(folder, paths, errors) {
+        match read::<TableFormat>(&path) {
+            Ok(format) => {
+                errors.extend(format.check().into_iter().map(|message| wrong(&path, message)));
+                if path.file_stem().is_none_or(|stem| stem != format.format.as_str()) {
+                    errors.push(wrong(&path, "`format` must be the file's name without `.toml`"));
+                }
+                formats.insert(format.format.clone(), format);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    formats
+}
+
+/// The files, and all that end in `.toml` of those that are folders, in order of their names.
+fn toml_files(folder: &Path, paths: &[PathBuf], errors: &mut Vec<ConfigError>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in paths {
+        let path = folder.join(path);
+        if !path.is_dir() {
+            files.push(path);
+            continue;
+        }
+        match std::fs::read_dir(&path) {
+            Ok(entries) => {
+                let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
+                let mut inside: Vec<PathBuf> =
+                    inside.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+                inside.sort();
+                files.extend(inside);
+            }
+            Err(source) => errors.push(ConfigError::Unreadable { path, source }),
+        }
+    }
+    files
 }
 
 /// The ranges that the schema promises.
@@ -206,6 +293,10 @@ fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
         builder.add(Glob::new(pattern)?);
     }
     builder.build()
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn wrong(path: &Path, message: impl std::fmt::Display) -> ConfigError {

@@ -3,17 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
+use streamledger_core::ingest::spotify_streams::{self, Columns};
+use streamledger_core::ingest::table::format::{Feed, TableFormat};
+use streamledger_core::ingest::table::head::Bound;
+use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::spotify_streams::{Context, Counts, StreamsReader};
+use streamledger_core::normalize::sales_lot::SalesMonth;
+use streamledger_core::normalize::sales_reader::SalesContext;
+use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::table_plays::PlaysContext;
+use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
-use crate::durable::DiskError;
 use crate::held::{Holder, Segment};
+use crate::partition::PartitionError;
+use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, read_through};
+use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
+use crate::unicode::Utf16;
 
 /// What examining needs to know beside the file.
 #[derive(Clone, Copy)]
@@ -24,6 +35,8 @@ pub struct Examiner<'a> {
     pub key: &'a ListenerKey,
     /// Where plays are kept.
     pub holder: &'a Holder,
+    /// Where lines of statements are kept.
+    pub runs: &'a RunStore,
     /// Plays of one report that are kept in memory with their words before they are handed to the
     /// holder, in bytes.
     pub segment_bytes_max: usize,
@@ -50,7 +63,9 @@ pub struct ExaminedReport {
     /// How it is packed.
     pub packing: Packing,
     /// Name of the format; `None` if it was not recognised.
-    pub format: Option<&'static str>,
+    pub format: Option<String>,
+    /// What it is for; `None` if it was not recognised.
+    pub feed: Option<Feed>,
     /// Counts; `None` if the bytes could not be decoded or the format was not recognised.
     pub counts: Option<Counts>,
     /// Rows that can be read, by counted date.
@@ -61,6 +76,37 @@ pub struct ExaminedReport {
     pub refusal: Option<Refusal>,
     /// Its plays by counted date; none if it is refused.
     pub days: BTreeMap<Day, Vec<Segment>>,
+    /// Lines of statements taken in, by store and month of use.
+    pub sales_rows: BTreeMap<SalesMonth, u64>,
+    /// Pools by store and month of use.
+    pub pool_rows: BTreeMap<SalesMonth, u64>,
+    /// Its lines and pools; none if it is refused.
+    pub runs: Runs,
+    /// Tier codes that no store's table holds.
+    pub unmapped: UnmappedCodes,
+    /// Its control numbers, held against its rows.
+    pub controls: Vec<Checked>,
+}
+
+impl ExaminedReport {
+    fn new(hash: [u8; 32], packing: Packing) -> Self {
+        Self {
+            hash,
+            packing,
+            format: None,
+            feed: None,
+            counts: None,
+            day_rows: BTreeMap::new(),
+            bad_rows: Vec::new(),
+            refusal: None,
+            days: BTreeMap::new(),
+            sales_rows: BTreeMap::new(),
+            pool_rows: BTreeMap::new(),
+            runs: Runs::new(),
+            unmapped: UnmappedCodes::default(),
+            controls: Vec::new(),
+        }
+    }
 }
 
 /// Of a report refused for too many bad rows, this many are kept (specification of `quarantine`).
@@ -78,7 +124,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+    /// A refusal that no single column is to blame for.
+    pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, column: None, detail: detail.into() }
     }
 }
@@ -87,14 +134,14 @@ impl Examiner<'_> {
     /// Reads a report; `wanted` limits which counted dates are kept.
     ///
     /// # Errors
-    /// [`DiskError`] if the file cannot be read or plays cannot be put on disk. What is wrong with
+    /// [`PartitionError`] if the file cannot be read or rows cannot be put on disk. What is wrong with
     /// the report is a [`Refusal`].
     pub fn examine(
         &self,
         path: &Path,
         store_folder: Option<&str>,
         wanted: Option<&BTreeSet<Day>>,
-    ) -> Result<Examined, DiskError> {
+    ) -> Result<Examined, PartitionError> {
         let mut reading = Reading::new(*self, store_folder, wanted);
         let end = read_through(path, self.pace, self.stages, |block| reading.take(block))?;
         if let Some(error) = reading.error.take() {
@@ -102,16 +149,12 @@ impl Examiner<'_> {
         }
         match end {
             End::Growing => Ok(Examined::Growing),
-            End::Corrupt { hash, detail } => Ok(Examined::Report(Box::new(ExaminedReport {
-                hash,
-                packing: Packing::Plain,
-                format: None,
-                counts: None,
-                day_rows: BTreeMap::new(),
-                bad_rows: Vec::new(),
-                refusal: Some(Refusal::new("corrupt", format!("cannot be unpacked: {detail}"))),
-                days: BTreeMap::new(),
-            }))),
+            End::Corrupt { hash, detail } => {
+                let mut report = ExaminedReport::new(hash, Packing::Plain);
+                let detail = format!("cannot be unpacked: {detail}");
+                report.refusal = Some(Refusal::new("corrupt", detail));
+                Ok(Examined::Report(Box::new(report)))
+            }
             End::Whole { hash, packing } => reading.finish(hash, packing).map(Examined::Report),
         }
     }
@@ -123,13 +166,17 @@ struct Reading<'a> {
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
     state: State<'a>,
+    /// Makes UTF-8 of a report that is UTF-16.
+    utf16: Option<Utf16>,
     days: BTreeMap<Day, Vec<Segment>>,
-    error: Option<DiskError>,
+    runs: Runs,
+    error: Option<PartitionError>,
 }
 
 enum State<'a> {
     Start,
-    Rows(Box<StreamsReader<'a>>),
+    Streams(Box<StreamsReader<'a>>),
+    Table(&'a TableFormat, Box<TableReader<'a>>),
     Refused(Refusal),
 }
 
@@ -139,69 +186,138 @@ impl<'a> Reading<'a> {
         store_folder: Option<&'a str>,
         wanted: Option<&'a BTreeSet<Day>>,
     ) -> Self {
-        let (state, days) = (State::Start, BTreeMap::new());
-        Self { examiner, store_folder, wanted, state, days, error: None }
+        Self {
+            examiner,
+            store_folder,
+            wanted,
+            state: State::Start,
+            utf16: None,
+            days: BTreeMap::new(),
+            runs: Runs::new(),
+            error: None,
+        }
     }
 
     fn take(&mut self, block: &[u8]) {
-        let mut rows = block;
-        if matches!(self.state, State::Start) {
-            let text = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
-            let end = memchr::memchr(b'\n', text).map_or(text.len(), |feed| feed + 1);
-            self.state = match self.recognise(&text[..end]) {
-                Ok(reader) => State::Rows(Box::new(reader)),
-                Err(refusal) => State::Refused(refusal),
-            };
-            rows = &text[end..];
+        if matches!(self.state, State::Start) && self.utf16.is_none() {
+            self.utf16 = Utf16::of(block);
         }
-        if let State::Rows(reader) = &mut self.state {
-            reader.read_block(rows);
-            if self.examiner.segment_bytes_max < reader.size_bytes() {
-                self.seal();
+        match self.utf16.take() {
+            None => self.take_text(block),
+            Some(mut utf16) => {
+                utf16.decode(block, |text| self.take_text(text));
+                self.utf16 = Some(utf16);
             }
         }
     }
 
-    fn recognise(&self, header: &[u8]) -> Result<StreamsReader<'a>, Refusal> {
-        let header = header.strip_suffix(b"\n").unwrap_or(header);
-        let header = header.strip_suffix(b"\r").unwrap_or(header);
-        let columns = Columns::recognise(header).map_err(not_recognised)?;
-        let settings = self.examiner.settings;
-        let folder = self.store_folder.unwrap_or_default();
-        if folder != spotify_streams::STORE {
-            let detail = format!(
-                "expected a report of the store that the folder names ({}), found {}, which is {}'s",
-                if folder.is_empty() { "none" } else { folder },
-                spotify_streams::FORMAT,
-                spotify_streams::STORE,
-            );
-            return Err(Refusal::new("store_mismatch", detail));
+    fn take_text(&mut self, block: &[u8]) {
+        let mut rows = block;
+        if matches!(self.state, State::Start) {
+            let text = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
+            let rows_start;
+            (self.state, rows_start) = match self.begin(text) {
+                Ok(begun) => begun,
+                Err(refusal) => (State::Refused(refusal), 0),
+            };
+            rows = &text[rows_start..];
         }
-        let Some(store) = settings.stores.get(spotify_streams::STORE) else {
-            let detail =
-                format!("no store file of the pipeline is for `{}`", spotify_streams::STORE);
-            return Err(Refusal::new("unknown_store", detail));
+        let size_bytes = match &mut self.state {
+            State::Streams(reader) => {
+                reader.read_block(rows);
+                reader.size_bytes()
+            }
+            State::Table(_, reader) => {
+                reader.read_block(rows);
+                reader.size_bytes()
+            }
+            State::Start | State::Refused(_) => 0,
         };
+        if self.examiner.segment_bytes_max < size_bytes {
+            self.seal();
+        }
+    }
+
+    /// The reader of the report's format, and where in its head the rows start.
+    fn begin(&self, head: &[u8]) -> Result<(State<'a>, usize), Refusal> {
+        let settings = self.examiner.settings;
+        match recognise(settings, self.store_folder, head)? {
+            Recognised::SpotifyStreams(columns) => {
+                let feed = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
+                Ok((State::Streams(Box::new(self.streams_reader(columns)?)), feed))
+            }
+            Recognised::Table(format, bound) => {
+                let rows_start = bound.rows_start;
+                let reader = self.table_reader(format, *bound)?;
+                Ok((State::Table(format, Box::new(reader)), rows_start))
+            }
+        }
+    }
+
+    fn streams_reader(&self, columns: Columns) -> Result<StreamsReader<'a>, Refusal> {
         let context = Context {
-            store,
-            territories: &settings.territories,
+            store: self.store(spotify_streams::STORE)?,
+            territories: &self.examiner.settings.territories,
             key: self.examiner.key,
             wanted: self.wanted,
         };
         Ok(StreamsReader::new(columns, context))
     }
 
-    /// Hands what was read so far to the holder.
-    fn seal(&mut self) {
-        let State::Rows(reader) = &mut self.state else {
-            return;
+    fn table_reader(
+        &self,
+        format: &'a TableFormat,
+        bound: Bound,
+    ) -> Result<TableReader<'a>, Refusal> {
+        let settings = self.examiner.settings;
+        let folder = self.store_folder.unwrap_or_default();
+        let store = self.store(folder)?;
+        let territories = &settings.territories;
+        let context = match format.feed {
+            Feed::Sales => TableContext::Sales(SalesContext {
+                store: &store.store,
+                stores: &settings.stores,
+                territories,
+            }),
+            Feed::Trends => TableContext::Plays(PlaysContext {
+                store,
+                territories,
+                key: self.examiner.key,
+                wanted: self.wanted,
+            }),
+            Feed::Counters | Feed::Declared | Feed::Reference => {
+                let feed = format.feed.as_str();
+                let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
+                return Err(Refusal::new("unknown_format", detail));
+            }
         };
+        Ok(TableReader::new(format, bound, context))
+    }
+
+    fn store(&self, name: &str) -> Result<&'a StoreSettings, Refusal> {
+        self.examiner.settings.stores.get(name).ok_or_else(|| {
+            let detail = format!("no store file of the pipeline is for `{name}`");
+            Refusal::new("unknown_store", detail)
+        })
+    }
+
+    /// Hands what was read so far to the holder and the runs.
+    fn seal(&mut self) {
         // The report's hash is known at its end only; whoever joins the pieces sets it.
-        for (day, piece) in reader.take_pieces([0; 32]) {
+        let (pieces, lot) = match &mut self.state {
+            State::Streams(reader) => (reader.take_pieces([0; 32]), None),
+            State::Table(_, reader) => (reader.take_pieces(), Some(reader.take_lot())),
+            State::Start | State::Refused(_) => return,
+        };
+        for (day, piece) in pieces {
             match self.examiner.holder.hold(piece) {
                 Ok(segment) => self.days.entry(day).or_default().push(segment),
-                Err(error) => self.error = self.error.take().or(Some(error)),
+                Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
+        }
+        let put_down = lot.map(|lot| self.examiner.runs.put_down(lot, &mut self.runs));
+        if let Some(Err(error)) = put_down {
+            self.error = self.error.take().or(Some(error));
         }
     }
 
@@ -209,50 +325,80 @@ impl<'a> Reading<'a> {
         mut self,
         hash: [u8; 32],
         packing: Packing,
-    ) -> Result<Box<ExaminedReport>, DiskError> {
+    ) -> Result<Box<ExaminedReport>, PartitionError> {
+        if let Some(mut utf16) = self.utf16.take() {
+            utf16.finish(|text| self.take_text(text));
+        }
+        if let State::Table(_, reader) = &mut self.state {
+            reader.end();
+        }
         self.seal();
         if let Some(error) = self.error {
             return Err(error);
         }
-        let mut report = ExaminedReport {
-            hash,
-            packing,
-            format: None,
-            counts: None,
-            day_rows: BTreeMap::new(),
-            bad_rows: Vec::new(),
-            refusal: None,
-            days: self.days,
+        let mut report = ExaminedReport::new(hash, packing);
+        (report.days, report.runs) = (self.days, self.runs);
+        let folder = self.store_folder.unwrap_or_default();
+        let bad_rows_max = || {
+            let store = self.examiner.settings.stores.get(folder);
+            store.map_or(0, |store| store.bad_rows_max_basis_points)
         };
         match self.state {
             State::Start => {
                 report.refusal = Some(Refusal::new("empty_file", "the report has no bytes"))
             }
             State::Refused(refusal) => report.refusal = Some(refusal),
-            State::Rows(reader) => {
+            State::Streams(reader) => {
                 let reading = reader.finish();
-                let bad_rows_max =
-                    self.examiner.settings.stores[spotify_streams::STORE].bad_rows_max_basis_points;
-                report.format = Some(spotify_streams::FORMAT);
-                report.refusal = too_many_bad_rows(&reading.counts, bad_rows_max);
+                report.format = Some(spotify_streams::FORMAT.to_owned());
+                report.feed = Some(Feed::Trends);
+                report.refusal = too_many_bad_rows(&reading.counts, bad_rows_max());
                 report.counts = Some(reading.counts);
                 report.day_rows = reading.day_rows;
                 report.bad_rows = reading.bad_rows;
             }
+            State::Table(format, reader) => {
+                let reading = reader.finish();
+                report.format = Some(format.format.clone());
+                report.feed = Some(format.feed);
+                report.refusal = wrong_total(&reading.controls)
+                    .or_else(|| too_many_bad_rows(&reading.counts, bad_rows_max()));
+                report.counts = Some(reading.counts);
+                report.day_rows = reading.day_rows;
+                report.sales_rows = reading.sales_rows;
+                report.bad_rows = reading.bad_rows;
+                report.unmapped = reading.unmapped;
+                report.controls = reading.controls;
+            }
         }
         if report.refusal.is_some() {
-            report.bad_rows.truncate(REFUSED_ROWS_KEPT);
-            for segment in std::mem::take(&mut report.days).into_values().flatten() {
-                if let Segment::Memory(piece) = &segment {
-                    self.examiner.holder.release(piece);
-                }
-            }
+            self.examiner.drop_rows(&mut report)?;
         }
         Ok(Box::new(report))
     }
 }
 
-fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
+impl Examiner<'_> {
+    /// A refused report keeps none of its rows.
+    fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
+        report.bad_rows.truncate(REFUSED_ROWS_KEPT);
+        for segment in std::mem::take(&mut report.days).into_values().flatten() {
+            if let Segment::Memory(piece) = &segment {
+                self.holder.release(piece);
+            }
+        }
+        Ok(drop_runs(std::mem::take(&mut report.runs))?)
+    }
+}
+
+/// A control number that the rows do not add up to: part of the report is missing, or too much.
+pub(crate) fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
+    let wrong = controls.iter().find(|control| !control.agrees)?;
+    let detail = format!("{} says {}, the rows add up to {}", wrong.label, wrong.said, wrong.found);
+    Some(Refusal::new("control_total", detail))
+}
+
+pub(crate) fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
     let too_many = u64::from(max_basis_points) * counts.rows < counts.quarantined * 10_000;
     too_many.then(|| {
         let percent = f64::from(max_basis_points) / 100.0;
@@ -262,22 +408,4 @@ fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> 
         );
         Refusal::new("too_many_bad_rows", detail)
     })
-}
-
-/// Half of the needed columns make a near miss: that format with a hole; else it is something else.
-fn not_recognised(mismatch: HeaderMismatch) -> Refusal {
-    let format = spotify_streams::FORMAT;
-    match mismatch {
-        HeaderMismatch::Missing { columns, n_found } if columns.len() <= n_found => Refusal {
-            code: "missing_column",
-            column: columns.first().map(ToString::to_string),
-            detail: format!("{format}: the header lacks {}", columns.join(", ")),
-        },
-        HeaderMismatch::Twice { column } => Refusal {
-            code: "ambiguous_column",
-            column: Some(column.to_owned()),
-            detail: format!("{format}: the header has `{column}` more than once"),
-        },
-        mismatch => Refusal::new("unknown_format", format!("not {format}: {mismatch}")),
-    }
 }

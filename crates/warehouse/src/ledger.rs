@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use streamledger_core::normalize::spotify_streams::Counts;
+use streamledger_core::normalize::counts::Counts;
 
 use crate::report_source::FileState;
+use crate::sales_columns::LotTable;
 
 /// Version of the manifest's own layout.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -98,9 +99,15 @@ pub struct ReportEntry {
     pub counts: Option<Counts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
     pub days: BTreeMap<String, u64>,
-    /// First counted date, also of a refused report.
+    /// Lines of statements taken in, by path of their partition under the tables.
+    #[serde(default)]
+    pub sales: BTreeMap<String, u64>,
+    /// Pools taken in, by path of their partition under the tables.
+    #[serde(default)]
+    pub pools: BTreeMap<String, u64>,
+    /// First counted date or day of use, also of a refused report.
     pub first_date: Option<String>,
-    /// Last counted date, also of a refused report.
+    /// Last counted date or last month of use, also of a refused report.
     pub last_date: Option<String>,
 }
 
@@ -172,6 +179,12 @@ pub struct FileEntry {
 #[must_use]
 pub fn plays_path(store: &str, date: &str) -> String {
     format!("plays/store={store}/month={}/date={date}", &date[..7])
+}
+
+/// A month's partition of `sales` or `pools` under the tables; `month` is `YYYY-MM`.
+#[must_use]
+pub fn lots_path(table: LotTable, store: &str, month: &str) -> String {
+    format!("{}/store={store}/month={month}", table.name())
 }
 
 /// Hex SHA-256 over sorted hashes, a line feed after each: `streamledger.inputs`.

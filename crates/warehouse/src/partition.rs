@@ -94,11 +94,7 @@ impl<'a> PartitionWriter<'a> {
     fn open_file(&self) -> Result<TableFile<Hashing>, PartitionError> {
         let path = self.folder.join("unfinished");
         let file = File::create_new(&path).at("create", &path)?;
-        let sink = Hashing {
-            file: BufWriter::with_capacity(1 << 18, file),
-            hasher: Sha256::new(),
-            size_bytes: 0,
-        };
+        let sink = Hashing::new(BufWriter::with_capacity(1 << 18, file));
         TableFile::new(sink, self.layout, self.provenance)
             .map_err(PartitionError::parquet(&self.folder))
     }
@@ -129,14 +125,20 @@ impl<'a> PartitionWriter<'a> {
 }
 
 /// A file whose bytes are hashed as they are written.
-struct Hashing {
+pub(crate) struct Hashing {
     file: BufWriter<File>,
     hasher: Sha256,
     size_bytes: u64,
 }
 
 impl Hashing {
-    fn finish(self) -> io::Result<(String, u64)> {
+    /// Hashes what is written to a file.
+    pub(crate) fn new(file: BufWriter<File>) -> Self {
+        Self { file, hasher: Sha256::new(), size_bytes: 0 }
+    }
+
+    /// Syncs the file; returns the hash, hex, and the number of bytes.
+    pub(crate) fn finish(self) -> io::Result<(String, u64)> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         Ok((hex::encode(self.hasher.finalize()), self.size_bytes))

@@ -49,6 +49,16 @@ impl Packing {
         }
     }
 
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain text",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
     /// The ending of an archived file.
     #[must_use]
     pub fn ending(self) -> &'static str {

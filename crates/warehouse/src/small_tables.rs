@@ -15,8 +15,8 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::spotify_streams::Counts;
 
 use crate::durable::{make_folder, write_new};
 use crate::encode::file::{CREATED_BY, Provenance};
@@ -133,8 +133,11 @@ pub fn write_reports(
     write_table(folder, columns, &required, &[(0, false), (4, false)], provenance)
 }
 
-/// `sorted_by`: place of a column, and whether its nulls come first.
-fn write_table(
+/// Writes a small table as one file. `sorted_by`: place of a column, and whether its nulls come first.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn write_table(
     folder: &Path,
     columns: Vec<(&str, ArrayRef)>,
     required: &[&str],

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
-    Column, DataFrame, DataType, Engine, IntoLazy as _, LazyFrame, PlRefPath, PolarsError,
-    PolarsResult, ScanArgsParquet, UnionArgs, concat, lit,
+    Column, DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, UnionArgs, concat, lit,
 };
 use rayon::prelude::*;
 use streamledger_core::aggregate::recompute::{
@@ -24,6 +23,7 @@ use crate::nightly::NightlyError;
 use crate::nightly::check_manifest;
 use crate::report_source::{End, Pace, hash_as_is, read_through};
 use crate::stages::Stages;
+use crate::tables::{collect, scan};
 use crate::warehouse::{Places, WarehouseError};
 
 /// Something that is not as it was published.
@@ -278,23 +278,6 @@ fn months_of(days: &DataFrame) -> PolarsResult<DataFrame> {
         Column::new("listened_month".into(), months),
     ];
     DataFrame::new(height, columns)
-}
-
-fn scan(path: &Path) -> PolarsResult<LazyFrame> {
-    let text = path.to_str().ok_or_else(|| {
-        PolarsError::ComputeError(format!("{} is not UTF-8", path.display()).into())
-    })?;
-    let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-    LazyFrame::scan_parquet(PlRefPath::new(text), args)
-}
-
-#[expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "Polars does not export the name of the result's type"
-)]
-/// The streaming engine by name: what Polars picks by itself holds everything in memory.
-fn collect(plan: LazyFrame) -> PolarsResult<DataFrame> {
-    plan.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())
 }
 
 /// Every report that was taken in is in the archive, with its bytes.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use schemars::{JsonSchema, schema_for};
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_warehouse::config::{PipelineFile, Settings};
 
@@ -25,6 +26,7 @@ fn check<T: JsonSchema>(name: &str) {
 fn the_schemas_of_the_settings_are_up_to_date() {
     check::<PipelineFile>("pipeline.json");
     check::<StoreSettings>("store.json");
+    check::<TableFormat>("format.json");
     check::<Policy>("policy.json");
 }
 
@@ -32,6 +34,9 @@ fn the_schemas_of_the_settings_are_up_to_date() {
 fn the_projects_own_settings_load() {
     let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/nightly.toml");
     let settings = Settings::load(&pipeline).unwrap();
-    assert_eq!(settings.stores.keys().collect::<Vec<_>>(), ["spotify"]);
+    // A format of one store is of no use without the store's settings.
+    for format in settings.formats.values().filter(|format| format.store != "*") {
+        assert!(settings.stores.contains_key(&format.store), "{}", format.format);
+    }
     assert_eq!(settings.policy.name, "default");
 }

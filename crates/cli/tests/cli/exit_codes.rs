@@ -96,7 +96,7 @@ fn an_unknown_key_of_the_pipeline_is_listed_with_the_errors_of_what_can_still_be
     case.own_pipelines();
     case.replace("pipelines/nightly.toml", "[inbox]", "[inbox]\ndeep = true");
     case.replace("pipelines/nightly.toml", "UK = \"GB\"", "UK = \"United Kingdom\"");
-    case.replace("pipelines/nightly.toml", "spotify.toml", "gone.toml");
+    case.replace("pipelines/nightly.toml", "stores = [", "stores = [\"gone.toml\", ");
     let outcome = case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(2);
     outcome.expect_stderr("deep").expect_stderr("United Kingdom").expect_stderr("gone.toml");
 }

@@ -3,6 +3,7 @@
 pub mod inflate;
 pub mod lines;
 pub mod spotify_streams;
+pub mod table;
 
 use std::sync::LazyLock;
 

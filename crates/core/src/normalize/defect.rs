@@ -19,6 +19,12 @@ pub enum Defect {
     BadNumber,
     /// Not a truth value.
     BadBool,
+    /// Not a currency.
+    BadCurrency,
+    /// A code that the format does not know, where what it means decides how the row is read.
+    UnknownCode,
+    /// A line that is not cut into cells: JSON that is none, or a quote that is not closed.
+    BadLine,
     /// A number outside of what it can be.
     OutOfRange,
     /// A NUL byte.
@@ -41,6 +47,9 @@ impl Defect {
             Self::BadTime => "bad_time",
             Self::BadNumber => "bad_number",
             Self::BadBool => "bad_bool",
+            Self::BadCurrency => "bad_currency",
+            Self::UnknownCode => "unknown_code",
+            Self::BadLine => "bad_line",
             Self::OutOfRange => "out_of_range",
             Self::NulByte => "nul_byte",
             Self::InvalidUtf8 => "invalid_utf8",
@@ -76,15 +85,30 @@ pub const LISTENER_MASK: &str = "<listener>";
 /// added before or after the listener's, so every place that he can have moved to is masked.
 #[must_use]
 pub fn raw_text(line: &[u8], listener: usize, n_columns: usize) -> String {
-    let cells: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
-    let moved = (listener + cells.len()).saturating_sub(n_columns);
-    let masked = listener.min(moved)..=listener.max(moved);
+    let n_cells = line.split(|byte| *byte == b'\t').count();
+    raw_cells(line.split(|byte| *byte == b'\t'), n_cells, Some(listener), n_columns, b'\t')
+}
+
+/// As [`raw_text`], of cells; `listener` is `None` where the format has no listeners.
+#[must_use]
+pub fn raw_cells<'a>(
+    cells: impl Iterator<Item = &'a [u8]>,
+    n_cells: usize,
+    listener: Option<usize>,
+    n_columns: usize,
+    delimiter: u8,
+) -> String {
+    let masked = listener.map(|listener| {
+        let moved = (listener + n_cells).saturating_sub(n_columns);
+        listener.min(moved)..=listener.max(moved)
+    });
     let mut text = String::new();
-    for (place, cell) in cells.iter().enumerate() {
+    for (place, cell) in cells.enumerate() {
         if place != 0 {
-            text.push('\t');
+            text.push(char::from(delimiter));
         }
-        if masked.contains(&place) && !cell.trim_ascii().is_empty() {
+        let is_masked = masked.as_ref().is_some_and(|masked| masked.contains(&place));
+        if is_masked && !cell.trim_ascii().is_empty() {
             text.push_str(LISTENER_MASK);
         } else {
             push_escaped(&mut text, cell);

@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
+use crate::normalize::counts::Counts;
+use crate::normalize::day_plays::DayPlays;
 use crate::normalize::defect::{BadRow, Defect, raw_text};
 use crate::normalize::spotify_defects::explain_row;
 use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
@@ -22,11 +22,6 @@ use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::{Piece, Play};
 use crate::vocabulary::territory::Territories;
-
-/// Rows are kept in chunks of at most this many plays. A chunk gets all of its room as soon as it has
-/// [`CHUNK_ROWS_SMALL`]: what is not used yet costs no memory, and growing never copies much.
-const CHUNK_ROWS: usize = 1 << 20;
-const CHUNK_ROWS_SMALL: usize = 1 << 14;
 
 /// Most bad rows that are kept in full; of a report with more only the number is known, since it is
 /// refused or a limit of the settings is very loose.
@@ -45,26 +40,6 @@ pub struct Context<'a> {
     pub wanted: Option<&'a BTreeSet<Day>>,
 }
 
-/// What was counted while a report was read. Counts of identifiers are over rows taken in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// Data rows, bad ones included; blank lines are none.
-    pub rows: u64,
-    /// Bad rows.
-    pub quarantined: u64,
-    /// Rows whose ISRC was not one.
-    pub bad_isrc: u64,
-    /// Rows whose UPC was not one.
-    pub bad_upc: u64,
-    /// Rows whose territory was not one.
-    pub bad_territory: u64,
-    /// Rows whose territory was spelt as an alias.
-    pub aliased_territory: u64,
-    /// Rows whose tier code the store's table does not hold.
-    pub unmapped_tier: u64,
-}
-
 /// Reads the rows of one report.
 #[derive(Debug)]
 pub struct StreamsReader<'a> {
@@ -81,14 +56,6 @@ pub struct StreamsReader<'a> {
     plays: DayPlays,
     words: WordsBuilder,
     reader: RowReader,
-}
-
-/// Plays by counted date; the date of the last row is at hand, since a report hardly changes it.
-#[derive(Debug, Default)]
-struct DayPlays {
-    current: Option<(Day, Vec<Vec<Play>>)>,
-    others: BTreeMap<Day, Vec<Vec<Play>>>,
-    n_rows: usize,
 }
 
 /// What one report brought, or a part of it, without its plays.
@@ -139,7 +106,7 @@ impl<'a> StreamsReader<'a> {
     /// Plays that are held in memory by now, and the bytes that they and their words take.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.plays.n_rows * size_of::<Play>() + self.words.size_bytes()
+        self.plays.n_rows() * size_of::<Play>() + self.words.size_bytes()
     }
 
     /// Takes what was read so far out of the reader, by counted date.
@@ -240,48 +207,6 @@ impl<'a> StreamsReader<'a> {
         if self.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             self.bad_rows.push(bad_row);
         }
-    }
-}
-
-impl DayPlays {
-    #[inline]
-    fn push(&mut self, day: Day, play: Play) {
-        self.n_rows += 1;
-        if let Some((current, chunks)) = &mut self.current
-            && *current == day
-            && let Some(chunk) = chunks.last_mut()
-            && chunk.len() < chunk.capacity()
-        {
-            chunk.push(play);
-        } else {
-            self.push_elsewhere(day, play);
-        }
-    }
-
-    fn push_elsewhere(&mut self, day: Day, play: Play) {
-        if self.current.as_ref().is_none_or(|(current, _)| *current != day) {
-            let chunks = self.others.remove(&day).unwrap_or_default();
-            if let Some((other, chunks)) = self.current.replace((day, chunks)) {
-                self.others.insert(other, chunks);
-            }
-        }
-        let Some((_, chunks)) = &mut self.current else {
-            return;
-        };
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK_ROWS => {
-                if chunk.len() == chunk.capacity() && CHUNK_ROWS_SMALL <= chunk.len() {
-                    chunk.reserve_exact(CHUNK_ROWS - chunk.len());
-                }
-                chunk.push(play);
-            }
-            _ => chunks.push(vec![play]),
-        }
-    }
-
-    fn finish(mut self) -> BTreeMap<Day, Vec<Vec<Play>>> {
-        self.others.extend(self.current);
-        self.others
     }
 }
 

@@ -13,6 +13,9 @@ use crate::vocabulary::tier::Tier;
 pub struct StoreSettings {
     /// Name of the store: of its folder in the inbox and of its partitions.
     pub store: String,
+    /// Names by which statements of several stores call it, in any case.
+    #[serde(default)]
+    pub shops: Vec<String>,
     /// A report with a larger share of bad rows than this is refused as a whole. Basis points of
     /// its data rows: 100 = 1 %.
     #[schemars(range(max = 10_000))]

@@ -3,7 +3,9 @@
 pub mod day;
 pub mod isrc;
 pub mod listener;
+pub mod money;
 pub mod play;
+pub mod sale;
 pub mod territory;
 pub mod tier;
 pub mod upc;

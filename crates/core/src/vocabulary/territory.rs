@@ -94,6 +94,17 @@ impl Territories {
         if wrong.is_empty() { Ok(Self { two_letters, longer }) } else { Err(wrong) }
     }
 
+    /// The territory of an English name or a code of three letters, in any case. Statements of
+    /// distributors name countries so.
+    #[must_use]
+    pub fn look_up_name(&self, name: &str) -> Option<Territory> {
+        let letters: String = name.chars().filter(|c| c.is_alphabetic()).collect();
+        let country =
+            (2 < letters.len()).then(|| letters.parse::<celes::Country>().ok()).flatten()?;
+        let code = <[u8; 2]>::try_from(country.alpha2.as_bytes()).ok()?;
+        Territory::from_packed(self.two_letters[usize::from(u16::from_be_bytes(code))])
+    }
+
     /// What a trimmed cell means, in any case.
     #[must_use]
     pub fn look_up(&self, cell: &[u8]) -> TerritoryCell {

@@ -47,6 +47,8 @@ impl Night<'_> {
             .filter(|(_, wanted)| !wanted.is_stale)
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
+        let runs = std::mem::take(&mut examination.fresh_runs);
+        self.build_lots(plan, runs, former, reports, staged, &mut partitions)?;
         let trends = self.build_days(plan, early, fresh, reports, staged, &mut partitions)?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
         for (path, wanted) in stale(plan) {
@@ -65,7 +67,10 @@ impl Night<'_> {
                     entries.sort_by_key(|report| (report.name(), &report.store));
                     write_reports(&folder, &entries, &provenance)?
                 }
-                Kind::Plays { .. } | Kind::TrendsDaily { .. } => continue,
+                Kind::Plays { .. }
+                | Kind::TrendsDaily { .. }
+                | Kind::Lots(..)
+                | Kind::SalesMonthly { .. } => continue,
             };
             partitions.insert(path.clone(), entry(wanted, files));
         }
@@ -240,7 +245,7 @@ impl Night<'_> {
         Ok(())
     }
 
-    fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
+    pub(super) fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
         let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
         Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
     }

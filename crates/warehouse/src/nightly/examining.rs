@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{archive_name, archive_path, archive_report};
@@ -12,17 +13,16 @@ use crate::durable::{At as _, free_bytes};
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
-use crate::ledger::{Manifest, ReportEntry, ReportState};
+use crate::ledger::{Manifest, ReportEntry, ReportState, lots_path};
 use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
 use crate::report_source::FileState;
+use crate::sales_columns::LotTable;
+use crate::sales_runs::{Runs, drop_runs};
 use crate::small_tables::Complaint;
 use crate::warehouse::WarehouseError;
-
-/// The feed of all formats so far.
-const FEED: &str = "trends";
 
 /// Store of a file that lies in no store's folder.
 const NO_STORE: &str = "unknown";
@@ -37,6 +37,8 @@ pub(super) struct Examination {
     pub(super) reports: BTreeMap<String, ReportEntry>,
     /// Plays of the reports that were read in this run, of dates that were not built at once.
     pub(super) fresh: BTreeMap<String, Days>,
+    /// Lines and pools of the reports that were read in this run.
+    pub(super) fresh_runs: BTreeMap<String, Runs>,
     /// Dates that were built at once, by store and date.
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
@@ -194,12 +196,12 @@ impl Night<'_> {
 
     fn must_read_again(&self, report: &ReportEntry) -> bool {
         let retry = self.options.retry_refused && report.state == ReportState::Refused;
-        retry || report.reading != self.reading(&report.store)
+        retry || report.reading != self.reading(&report.store, report.format.as_deref())
     }
 
-    /// Fingerprint of what reading a store's reports depends on.
-    pub(super) fn reading(&self, store: &str) -> String {
-        self.settings.reading_fingerprint(store, &self.key.fingerprint())
+    /// Fingerprint of what reading a store's reports of a format depends on.
+    fn reading(&self, store: &str, format: Option<&str>) -> String {
+        self.settings.reading_fingerprint(store, &self.key.fingerprint(), format)
     }
 
     /// Enters what was found into the ledger.
@@ -233,6 +235,7 @@ impl Night<'_> {
             && !is_read_again
         {
             self.release(report.days);
+            drop_runs(report.runs)?;
             if let Some(file) = candidate.file {
                 let other = entry.file().to_owned();
                 if entry.files.insert(file.name.clone()) {
@@ -263,24 +266,35 @@ impl Night<'_> {
         let archived = former
             .and_then(|entry| entry.archived.clone())
             .unwrap_or_else(|| archive_name(&hash, report.packing));
-        let dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
+        let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
+        // A line of a statement is dated by its month of use.
+        dates.extend(report.sales_rows.keys().map(|(_, month)| format!("{month}-01")));
+        dates.sort();
+        let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
+            let path = |((store, month), rows): (&SalesMonth, &u64)| {
+                (lots_path(table, store, &month.to_string()), *rows)
+            };
+            if is_refused { BTreeMap::new() } else { rows.iter().map(path).collect() }
+        };
         let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
         let entry = ReportEntry {
             store: store.to_owned(),
             hash,
-            feed: report.format.map(|_| FEED.to_owned()),
-            format: report.format.map(ToOwned::to_owned),
+            feed: report.feed.map(|feed| feed.as_str().to_owned()),
+            format: report.format.clone(),
             files,
             archived: if is_refused {
                 former.and_then(|entry| entry.archived.clone())
             } else {
                 Some(archived)
             },
-            reading: self.reading(store),
+            reading: self.reading(store, report.format.as_deref()),
             state: if is_refused { ReportState::Refused } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
+            sales: paths(LotTable::Sales, &report.sales_rows),
+            pools: paths(LotTable::Pools, &report.pool_rows),
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };
@@ -299,6 +313,7 @@ impl Night<'_> {
         let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
         examination.complaints.insert(key.clone(), complaints.collect());
         examination.fresh.insert(key.clone(), report.days);
+        examination.fresh_runs.insert(key.clone(), report.runs);
         examination.reports.insert(key, entry);
     }
 
@@ -316,6 +331,10 @@ impl Night<'_> {
                 summary.taken_in.push((file.clone(), counts.rows));
                 if counts.quarantined != 0 {
                     summary.quarantined.push((file, counts.quarantined, counts.rows));
+                }
+                let store = &entry.store;
+                for (code, rows) in &report.unmapped.0 {
+                    *summary.unmapped.entry((store.clone(), code.clone())).or_default() += rows;
                 }
             }
         });

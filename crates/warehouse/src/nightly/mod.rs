@@ -9,6 +9,7 @@ mod examining;
 mod planning;
 mod record;
 mod building;
+mod building_lots;
 mod seen;
 
 pub(crate) use planning::{check_manifest, hive_escaped};
@@ -34,6 +35,7 @@ use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
 use crate::partition::PartitionError;
 use crate::report_source::Pace;
+use crate::sales_runs::RunStore;
 use crate::stages::Stages;
 use crate::warehouse::{Places, Warehouse, WarehouseError, read_key, read_manifest};
 
@@ -113,6 +115,7 @@ struct Night<'a> {
     key: ListenerKey,
     places: &'a Places,
     holder: Holder,
+    runs: RunStore,
     stages: Stages,
     progress: &'a dyn Progress,
     plays_layout: TableLayout,
@@ -129,6 +132,7 @@ impl Night<'_> {
             settings: self.settings,
             key: &self.key,
             holder: &self.holder,
+            runs: &self.runs,
             segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
             pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
             stages: &self.stages,
@@ -180,6 +184,7 @@ pub fn run_nightly(
         key,
         places: &places,
         holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
+        runs: RunStore::new(places.internal("staging/runs")),
         stages: Stages::default(),
         progress,
         plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
@@ -249,6 +254,7 @@ pub fn plan_nightly(
         key,
         places: &places,
         holder: Holder::new(0, PathBuf::new()),
+        runs: RunStore::none(),
         stages: Stages::default(),
         progress,
         plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,

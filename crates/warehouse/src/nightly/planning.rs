@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::normalize::sales_lot::SalesMonth;
+use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::encode::file::SCHEMA_VERSION;
 use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
 use crate::nightly::{Night, NightlyError};
+use crate::sales_columns::LotTable;
 
 /// Path of the one partition of `reports`.
 pub(super) const REPORTS: &str = "reports";
@@ -25,8 +27,20 @@ pub(super) struct Wanted {
 /// What a partition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    Plays { store: String, day: Day },
-    TrendsDaily { store: String, month: String },
+    Plays {
+        store: String,
+        day: Day,
+    },
+    TrendsDaily {
+        store: String,
+        month: String,
+    },
+    /// A month of `sales` or `pools`.
+    Lots(LotTable, SalesMonth),
+    /// Made of the partition of `sales` with this path.
+    SalesMonthly {
+        sales: String,
+    },
     Quarantine,
     Reports,
 }
@@ -56,6 +70,7 @@ impl Night<'_> {
         self.want_plays(reports, &mut plan);
         want_trends(&mut plan);
         let policy = self.settings.policy_hash.as_str();
+        want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
         let all = serde_json::to_string(reports).unwrap_or_default();
         let keys: Vec<String> = reports.keys().cloned().collect();
@@ -91,10 +106,12 @@ impl Night<'_> {
                 continue;
             };
             let path = plays_path(store, date);
-            let reading = self.reading(store);
-            let inputs: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+            // A store's judging depends on its settings beyond what its reports were read under.
+            let settings = self.settings.reading_fingerprint(store, &self.key.fingerprint(), None);
+            let inputs = inputs_as_read(&keys, reports);
+            let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
             let parts =
-                [&[self.settings.policy_hash.as_str(), &reading], inputs.as_slice()].concat();
+                [&[self.settings.policy_hash.as_str(), &settings], inputs.as_slice()].concat();
             let kind = Kind::Plays { store: store.to_owned(), day: Day(day.to_epoch_days()) };
             plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
         }
@@ -107,6 +124,48 @@ impl Plan {
         let wanted = Wanted { kind, fingerprint: fingerprint(&parts), reports, is_stale: false };
         self.wanted.insert(path, wanted);
     }
+}
+
+/// The reports of a partition, and under which settings each was read.
+fn inputs_as_read(keys: &[&String], reports: &BTreeMap<String, ReportEntry>) -> Vec<String> {
+    keys.iter().map(|key| format!("{key} {}", reports[*key].reading)).collect()
+}
+
+/// Months of `sales` and `pools`, and of `sales_monthly`. Nothing of them is judged, but the policy's
+/// hash stands in their footers too.
+fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+    let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
+    for (key, report) in reports {
+        for (table, paths) in [(LotTable::Sales, &report.sales), (LotTable::Pools, &report.pools)] {
+            for path in paths.keys() {
+                months.entry(path).or_insert((table, Vec::new())).1.push(key);
+            }
+        }
+    }
+    for (path, (table, mut keys)) in months {
+        let Some(month) = month_of(path) else {
+            continue;
+        };
+        keys.sort_by_key(|key| &reports[*key].hash);
+        let inputs = inputs_as_read(&keys, reports);
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let parts = [&[policy], inputs.as_slice()].concat();
+        let keys: Vec<String> = keys.into_iter().cloned().collect();
+        if table == LotTable::Sales {
+            let monthly = path.replacen("sales/", "sales_monthly/", 1);
+            let kind = Kind::SalesMonthly { sales: path.clone() };
+            plan.want(monthly, kind, &parts, keys.clone());
+        }
+        plan.want(path.clone(), Kind::Lots(table, month), &parts, keys);
+    }
+}
+
+/// Store and month of a path that ends in `store=.../month=YYYY-MM`.
+fn month_of(path: &str) -> Option<SalesMonth> {
+    let (rest, month) = path.rsplit_once("/month=")?;
+    let (_, store) = rest.split_once("/store=")?;
+    let (year, month) = month.split_once('-')?;
+    Some((store.to_owned(), Month { year: year.parse().ok()?, month: month.parse().ok()? }))
 }
 
 /// A month of trends is made of its dates of plays.
@@ -170,8 +229,8 @@ pub(crate) fn hive_escaped(value: &str) -> String {
     escaped
 }
 
-/// Holds what is about to be published against the ledger: every row that was taken in is in `plays`,
-/// every other one was quarantined.
+/// Holds what is about to be published against the ledger: every row that was taken in is in `plays`
+/// or `sales`, every other one was quarantined.
 pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     let inconsistent = |message: String| Err(NightlyError::Inconsistent { message });
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
@@ -180,8 +239,11 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             let path = plays_path(&report.store, date);
             *expected.entry(path).or_default() += rows;
         }
+        for (path, rows) in report.sales.iter().chain(&report.pools) {
+            *expected.entry(path.clone()).or_default() += rows;
+        }
         let counts = report.counts.unwrap_or_default();
-        let n_taken: u64 = report.days.values().sum();
+        let n_taken: u64 = report.days.values().chain(report.sales.values()).sum();
         if report.state == ReportState::Active && n_taken + counts.quarantined != counts.rows {
             return inconsistent(format!(
                 "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
@@ -189,9 +251,11 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             ));
         }
     }
-    for (path, partition) in
-        manifest.partitions.iter().filter(|(path, _)| path.starts_with("plays/"))
-    {
+    let of_rows = ["plays/", "sales/", "pools/"];
+    for (path, partition) in &manifest.partitions {
+        if !of_rows.iter().any(|table| path.starts_with(table)) {
+            continue;
+        }
         let rows = expected.remove(path).unwrap_or(0);
         if partition.rows() != rows {
             let found = partition.rows();

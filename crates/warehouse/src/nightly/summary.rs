@@ -1,5 +1,6 @@
 //! What a night did, for people.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::build_day::Outcomes;
@@ -21,6 +22,8 @@ pub struct Summary {
     pub n_known: usize,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
+    /// Rows of reports taken in whose tier code no store's table holds, by store folder and code.
+    pub unmapped: BTreeMap<(String, String), u64>,
     /// Rows and plays of the built dates by verdict and reason.
     pub outcomes: Outcomes,
     /// Partitions that were (or would be) built: path and why.

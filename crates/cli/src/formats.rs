@@ -1,0 +1,36 @@
+//! `streamledger formats`: what is read, of which store and feed, and how well each layout is known.
+
+use streamledger_core::ingest::spotify_streams;
+use streamledger_core::ingest::table::format::Evidence;
+
+use crate::arguments::{Common, Format, Formats};
+use crate::exit;
+use crate::nightly::load_settings;
+use crate::output::{Sheet, print, to_csv, to_json};
+
+/// Lists the formats by feed, store and name.
+pub(crate) fn run(common: &Common, command: &Formats) -> anyhow::Result<u8> {
+    let settings = load_settings(&command.pipeline)?;
+    let columns = ["feed", "store", "format", "layout known from"];
+    let mut sheet = Sheet::new("formats", "Formats", &columns);
+    let row = |texts: [&str; 4]| texts.map(str::to_owned).to_vec();
+    let mut rows =
+        vec![row(["trends", spotify_streams::STORE, spotify_streams::FORMAT, "parsers"])];
+    for format in settings.formats.values() {
+        let evidence = match format.evidence {
+            Evidence::Sample => "a real report",
+            Evidence::Specification => "a public specification",
+            Evidence::Parsers => "parsers",
+        };
+        let store = if format.store == "*" { "any" } else { &format.store };
+        rows.push(row([format.feed.as_str(), store, &format.format, evidence]));
+    }
+    rows.sort();
+    rows.into_iter().for_each(|row| sheet.push(row));
+    print(&match common.format {
+        Format::Table => sheet.to_text(),
+        Format::Json => to_json(&[sheet])?,
+        Format::Csv => to_csv(&[sheet]),
+    });
+    Ok(exit::DONE)
+}

@@ -1,0 +1,106 @@
+//! `streamledger inspect`: what a person looks at who has a report that is new or was refused.
+
+use streamledger_warehouse::inspect::{Inspection, inspect_report};
+
+use crate::arguments::{Common, Format, Inspect};
+use crate::exit;
+use crate::nightly::load_settings;
+use crate::output::{Sheet, grouped, print, to_csv, to_json};
+
+/// Reads one report and prints what it is.
+pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
+    let settings = load_settings(&command.pipeline)?;
+    let found = inspect_report(&settings, &command.file, command.store.as_deref(), command.rows)?;
+    let sheets = [report(&found), fields(&found), controls(&found), rows(&found), bad_rows(&found)];
+    print(&match common.format {
+        Format::Table => {
+            let tables: Vec<String> =
+                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
+            tables.join("\n")
+        }
+        Format::Json => to_json(&sheets)?,
+        Format::Csv => to_csv(&sheets),
+    });
+    let is_clean = found.refusal.is_none() && found.counts.quarantined == 0;
+    Ok(if is_clean { exit::DONE } else { exit::WITH_COMPLAINTS })
+}
+
+fn report(found: &Inspection) -> Sheet {
+    let mut sheet = Sheet::new("report", "Report", &["what", "value"]);
+    let mut push = |what: &str, value: Option<String>| {
+        if let Some(value) = value {
+            sheet.push(vec![what.to_owned(), value]);
+        }
+    };
+    push("format", found.format.clone());
+    push("feed", found.feed.map(|feed| feed.as_str().to_owned()));
+    push("read as a report of", found.store.clone());
+    push("header in line", found.header_line.map(|line| line.to_string()));
+    push("packed as", found.packing.map(|packing| packing.name().to_owned()));
+    push("hash", found.hash.clone());
+    let counts = &found.counts;
+    if found.format.is_some() {
+        push("rows", Some(grouped(counts.rows.into())));
+        push("quarantined", Some(grouped(counts.quarantined.into())));
+        let others = [
+            ("rows that are no data", found.n_skipped),
+            ("ISRCs that are none", counts.bad_isrc),
+            ("UPCs that are none", counts.bad_upc),
+            ("territories that are none", counts.bad_territory),
+            ("territories by an alias", counts.aliased_territory),
+            ("rows with an unmapped tier", counts.unmapped_tier),
+        ];
+        for (what, number) in others.into_iter().filter(|(_, number)| *number != 0) {
+            push(what, Some(grouped(number.into())));
+        }
+    }
+    for (code, n_rows) in &found.unmapped.0 {
+        push("unmapped tier code", Some(format!("{code} ({} rows)", grouped((*n_rows).into()))));
+    }
+    if !found.unused.is_empty() {
+        push("columns not looked at", Some(found.unused.join(", ")));
+    }
+    if let Some(refusal) = &found.refusal {
+        push("refused", Some(format!("{}: {}", refusal.code, refusal.detail)));
+    }
+    sheet
+}
+
+fn fields(found: &Inspection) -> Sheet {
+    let mut sheet = Sheet::new("fields", "Fields", &["field", "comes from"]);
+    for (field, from) in &found.fields {
+        sheet.push(vec![field.clone(), from.clone()]);
+    }
+    sheet
+}
+
+fn controls(found: &Inspection) -> Sheet {
+    let columns = ["control", "report says", "rows add up to", "agrees"];
+    let mut sheet = Sheet::new("controls", "Control numbers", &columns);
+    for control in &found.controls {
+        let agrees = if control.agrees { "yes" } else { "no" };
+        let cells = [&control.label, &control.said, &control.found, agrees];
+        sheet.push(cells.map(ToOwned::to_owned).to_vec());
+    }
+    sheet
+}
+
+fn rows(found: &Inspection) -> Sheet {
+    let mut sheet = Sheet::new("rows", "First rows, as they are taken in", &found.columns);
+    found.rows.iter().for_each(|row| sheet.push(row.clone()));
+    sheet
+}
+
+fn bad_rows(found: &Inspection) -> Sheet {
+    let columns = ["#row", "column", "reason", "detail"];
+    let mut sheet = Sheet::new("bad_rows", "First rows that go to quarantine", &columns);
+    for bad in &found.bad_rows {
+        sheet.push(vec![
+            bad.row.to_string(),
+            bad.column.clone().unwrap_or_default(),
+            bad.defect.code().to_owned(),
+            bad.detail.clone(),
+        ]);
+    }
+    sheet
+}

@@ -1,0 +1,394 @@
+//! The description of a plain table, as `pipelines/formats/*.toml` writes it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a report is for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Feed {
+    /// Plays, early, without money.
+    Trends,
+    /// Units and money, months later.
+    Sales,
+    /// What the store shows the artist in public.
+    Counters,
+    /// Artificial streams that the store has removed.
+    Declared,
+    /// Catalogue, tracks, exchange rates.
+    Reference,
+}
+
+impl Feed {
+    /// The name as it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trends => "trends",
+            Self::Sales => "sales",
+            Self::Counters => "counters",
+            Self::Declared => "declared",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// How well a layout is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// A real report was looked at.
+    Sample,
+    /// The store or a standards body publishes it.
+    Specification,
+    /// Only known from programs that read it.
+    Parsers,
+}
+
+/// A format of the plain-table kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableFormat {
+    /// Name of the format, lower-case letters, digits and hyphens; also the name of its file.
+    pub format: String,
+    /// What its reports are for.
+    pub feed: Feed,
+    /// Folder of the inbox in which its reports lie; `*` for any.
+    pub store: String,
+    /// How well the layout is known.
+    pub evidence: Evidence,
+    /// Where the layout is known from, in a sentence.
+    pub source: String,
+    /// What is not known of it or not read, a sentence each.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    /// How its text is cut into rows and cells.
+    pub text: TextLayout,
+    /// Column names that none of its reports has: tells it from a format with more columns.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Where each field of ours comes from.
+    pub fields: BTreeMap<Field, FieldSource>,
+    /// Fields that are the same in all rows, where the report does not say it.
+    #[serde(default)]
+    pub constants: BTreeMap<Field, String>,
+    /// Rows that are no data, such as totals.
+    #[serde(default)]
+    pub skip: Vec<SkippedRows>,
+    /// Numbers in the preamble or tail that the rows must add up to.
+    #[serde(default)]
+    pub controls: Vec<Control>,
+    /// Reports that repeat what others say: they are refused, since their rows would count twice.
+    #[serde(default)]
+    pub repeats: Option<Repeats>,
+}
+
+impl TableFormat {
+    /// What is wrong with the description beyond what its types can say.
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let has = |field| self.fields.contains_key(&field) || self.constants.contains_key(&field);
+        let must_have: &[Field] = match self.feed {
+            Feed::Trends | Feed::Counters => &[Field::Date],
+            Feed::Sales => &[Field::UsageFrom, Field::Units],
+            Feed::Declared | Feed::Reference => &[],
+        };
+        for field in must_have.iter().filter(|field| !has(**field)) {
+            wrong.push(format!(
+                "a format of the feed `{}` needs the field {field:?}",
+                self.feed.as_str()
+            ));
+        }
+        if has(Field::Amount) && !has(Field::Currency) {
+            wrong.push("an amount needs the field Currency or a constant for it".to_owned());
+        }
+        if !self.fields.values().any(|source| source.needed) {
+            wrong.push("a field must be `needed`: else every report is of the format".to_owned());
+        }
+        if self.text.header_within == 0 {
+            wrong.push("`text.header_within` must be at least 1".to_owned());
+        }
+        for (field, source) in &self.fields {
+            if source.header.is_empty() && source.preamble.is_empty() {
+                wrong.push(format!("the field {field:?} has neither `header` nor `preamble`"));
+            }
+        }
+        wrong
+    }
+}
+
+/// How the text of a report is cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextLayout {
+    /// What is between two cells.
+    pub delimiter: Delimiter,
+    /// Whether cells may stand in double quotes, in which delimiters and line ends are text.
+    #[serde(default)]
+    pub quoted: bool,
+    /// How bytes are read that are not UTF-8. UTF-16 is told by its byte order mark, always.
+    #[serde(default)]
+    pub fallback: Option<Fallback>,
+    /// The header is within so many lines (1: it is the first one). Blank lines count.
+    #[serde(default = "one")]
+    pub header_within: u32,
+    /// How lines before the header name values that hold for all rows.
+    #[serde(default)]
+    pub preamble: Option<Preamble>,
+    /// First cells of the lines with which the rows end; from there on it is the tail.
+    #[serde(default)]
+    pub end_at: Vec<String>,
+    /// Whether rows may have fewer or more cells than the header: those missing are empty, those
+    /// beyond are not looked at.
+    #[serde(default)]
+    pub ragged: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What is between two cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delimiter {
+    /// A tab.
+    Tab,
+    /// A comma.
+    Comma,
+    /// A semicolon.
+    Semicolon,
+    /// No delimiter: each line is a JSON object, its keys are the column names.
+    Ndjson,
+}
+
+impl Delimiter {
+    /// The byte; `None` for JSON.
+    #[must_use]
+    pub fn byte(self) -> Option<u8> {
+        match self {
+            Self::Tab => Some(b'\t'),
+            Self::Comma => Some(b','),
+            Self::Semicolon => Some(b';'),
+            Self::Ndjson => None,
+        }
+    }
+}
+
+/// How a cell is read that is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// Windows' Western European, which has all of Latin-1's letters.
+    Cp1252,
+    /// Windows' Japanese, Shift JIS.
+    Cp932,
+}
+
+impl Fallback {
+    /// The encoding.
+    #[must_use]
+    pub fn encoding(self) -> &'static encoding_rs::Encoding {
+        match self {
+            Self::Cp1252 => encoding_rs::WINDOWS_1252,
+            Self::Cp932 => encoding_rs::SHIFT_JIS,
+        }
+    }
+}
+
+/// How lines before the header name values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Preamble {
+    /// A line each: the name, then the value in the next cell.
+    Pairs,
+    /// A line of names, and below each its value.
+    Columns,
+}
+
+/// A field of ours.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Trends: the day under which the store reports the play. Counters: the day of the number.
+    Date,
+    /// Trends: when the listener heard it, as exactly as the store says.
+    ListenedAt,
+    /// Trends: the store's id of the listener.
+    Listener,
+    /// Trends: how long it was played.
+    PlayedTime,
+    /// Trends: how much of the track was played, in percent; with `track_time` it gives `played_time`.
+    PlayedPercent,
+    /// Trends: how long the track is.
+    TrackTime,
+    /// Trends, counters, declared: number of plays; 1 where the format has no such column.
+    Plays,
+    /// Trends: from where in the store it was played.
+    Source,
+    /// Trends: on what it was played.
+    Device,
+    /// The recording.
+    Isrc,
+    /// The release.
+    Upc,
+    /// The store's own id of the track.
+    StoreTrack,
+    /// Where.
+    Territory,
+    /// The store's code for the user's product, looked at first.
+    TierProduct,
+    /// The store's code for the user's access, looked at where there is no product.
+    TierAccess,
+    /// What kind of use; `stream` where neither the report nor a constant says it.
+    UseType,
+    /// Whether the device had no network.
+    Offline,
+    /// When the report says it was made.
+    ReportedDate,
+    /// Sales: first day of use. Of a month alone, its first day.
+    UsageFrom,
+    /// Sales: last day of use; where there is none, the last day of what `usage_from` names.
+    UsageTo,
+    /// Sales: the month in which it is settled.
+    StatementPeriod,
+    /// Sales: number of units.
+    Units,
+    /// Sales: what the line pays us.
+    Amount,
+    /// Sales: in which currency.
+    Currency,
+    /// Sales: whether it bears a royalty.
+    RoyaltyBearing,
+    /// Sales: `sale`, `return`, `adjustment`, `fine` or `promotion`; `sale` where nothing says it.
+    LineType,
+    /// Sales: the pool of the report that the line shares in.
+    Pool,
+    /// Sales: the store, in a statement of several stores.
+    Shop,
+}
+
+/// Where a field comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldSource {
+    /// Column names. They are compared without spaces at the ends, in any case, and runs of spaces
+    /// (also unbreakable ones) as one. Of several that a report has, the first that is filled counts.
+    #[serde(default)]
+    pub header: Vec<String>,
+    /// Names in the preamble, in place of columns.
+    #[serde(default)]
+    pub preamble: Vec<String>,
+    /// Whether a report without any of these columns is not of this format.
+    #[serde(default)]
+    pub needed: bool,
+    /// Of a date: how it may be written, tried in this order.
+    #[serde(default)]
+    pub date: Vec<DateStyle>,
+    /// Of a number: how its decimals are written.
+    #[serde(default)]
+    pub number: NumberStyle,
+    /// Of a time: what it is counted in.
+    #[serde(default)]
+    pub unit: Option<TimeUnit>,
+    /// Of a listening time: whether it is exact, not read off a clock that the store rounds.
+    #[serde(default)]
+    pub exact: bool,
+    /// The store's codes, in any case, and what they stand for. A code that is not here is read as it
+    /// is written.
+    #[serde(default)]
+    pub codes: BTreeMap<String, String>,
+}
+
+/// How a date is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DateStyle {
+    /// `2026-09-01`, `20260901`, also with a time behind it.
+    Iso,
+    /// `2026/09/01`.
+    YearSlash,
+    /// `01/09/2026`, `01-09-2026`: the day first.
+    DayFirst,
+    /// `09/01/2026`, `09/01/26`: the month first, also with a time behind it.
+    MonthFirst,
+    /// `2026-09`, `202609`, `2026/09`, `2026M09`: a month.
+    YearMonth,
+    /// `09-2026`, `09/2026`: a month.
+    MonthYear,
+    /// `20260901 - 20260930`: from a day to a day.
+    Range,
+}
+
+/// How a number is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberStyle {
+    /// A decimal point; commas between thousands are passed over.
+    #[default]
+    Point,
+    /// A decimal comma; points between thousands are passed over.
+    Comma,
+    /// Either: the last of the two that stands in the number separates its decimals. For formats that
+    /// are written both ways and have no thousands.
+    Either,
+}
+
+/// What a time is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Seconds, whole or decimal.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+/// Rows that are no data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedRows {
+    /// The column that tells.
+    pub header: String,
+    /// What stands there, in any case; an empty text for an empty cell.
+    pub equals: Vec<String>,
+}
+
+/// A number that the rows must add up to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// The first cell of its line, in the preamble or tail; the number is in the next cell.
+    pub label: String,
+    /// What it is the number of.
+    pub total: Total,
+}
+
+/// What a control number is the number of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Total {
+    /// Data rows.
+    Rows,
+    /// Units.
+    Units,
+    /// Money.
+    Amount,
+}
+
+/// Reports of a format that repeat what others say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeats {
+    /// Patterns of their file names; `*` where all reports of the format do.
+    pub names: Vec<String>,
+    /// What they repeat, in a sentence.
+    pub why: String,
+}

@@ -1,0 +1,222 @@
+//! The head of a plain table: which line is the header, where each field stands, and what the lines
+//! before it say. Recognising is by content alone.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{Control, Field, Preamble, TableFormat};
+use crate::ingest::table::records::split_line;
+
+/// A report of a format, as its head says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Names of the columns as the report writes them.
+    pub names: Vec<String>,
+    /// Which line is the header, from 0; all before it is the preamble. None in JSON: -1 is said as
+    /// `None`.
+    pub header_line: Option<u32>,
+    /// Where the first row starts in the head, in bytes.
+    pub rows_start: usize,
+    /// Columns of each field, in the order of the format's names.
+    pub columns: BTreeMap<Field, Vec<usize>>,
+    /// What the preamble says.
+    pub preamble: BTreeMap<Field, String>,
+    /// Control numbers of the preamble, by place in the format's list.
+    pub controls: Vec<(usize, String)>,
+    /// Columns that tell rows that are no data, by place in the format's list.
+    pub skip: Vec<Option<usize>>,
+}
+
+/// What a format says of a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// It is of the format.
+    Yes(Box<Bound>),
+    /// It has a part of what the format needs.
+    Near {
+        /// What is missing: for each field the format's first name for it.
+        missing: Vec<String>,
+        /// How many needed fields are there.
+        n_found: usize,
+    },
+    /// It has all that the format needs and a column that no report of the format has.
+    Excluded {
+        /// That column.
+        column: String,
+    },
+    /// A column that is read is there twice.
+    Twice {
+        /// Which.
+        column: String,
+    },
+    /// Something else.
+    No,
+}
+
+/// A column name as names are compared: without byte order mark, quotes and spaces at the ends, runs
+/// of spaces (also unbreakable ones) as one, lower case.
+#[must_use]
+pub fn normal_name(name: &str) -> String {
+    let name = name.trim_start_matches('\u{feff}').trim().trim_matches('"');
+    let words: Vec<&str> = name.split_whitespace().collect();
+    words.join(" ").to_lowercase()
+}
+
+/// Holds the head of a report (its first whole lines) against a format.
+#[must_use]
+pub fn match_head(format: &TableFormat, head: &[u8]) -> Match {
+    let Some(delimiter) = format.text.delimiter.byte() else {
+        return match_json(format, head);
+    };
+    let mut lines = Vec::new();
+    let mut best = Match::No;
+    let mut n_best = 0;
+    let mut start = 0;
+    for line in head.split_inclusive(|byte| *byte == b'\n').take(format.text.header_within as usize)
+    {
+        let cells: Vec<String> = split_line(line, delimiter, format.text.quoted)
+            .iter()
+            .map(|cell| cell_text(cell, format))
+            .collect();
+        start += line.len();
+        match match_names(format, &cells, &lines) {
+            Match::Yes(mut bound) => {
+                bound.header_line = u32::try_from(lines.len()).ok();
+                bound.rows_start = start;
+                return Match::Yes(bound);
+            }
+            Match::Near { n_found, .. } if n_found <= n_best => {}
+            other => {
+                n_best = match &other {
+                    Match::Near { n_found, .. } => *n_found,
+                    Match::No => n_best,
+                    _ => usize::MAX,
+                };
+                if other != Match::No {
+                    best = other;
+                }
+            }
+        }
+        lines.push(cells);
+    }
+    best
+}
+
+/// A cell as text; what is not UTF-8 is read by the format's other encoding.
+#[must_use]
+pub fn cell_text(cell: &[u8], format: &TableFormat) -> String {
+    match (std::str::from_utf8(cell), format.text.fallback) {
+        (Ok(text), _) => text.to_owned(),
+        (Err(_), Some(fallback)) => {
+            fallback.encoding().decode_without_bom_handling(cell).0.into_owned()
+        }
+        (Err(_), None) => String::from_utf8_lossy(cell).into_owned(),
+    }
+}
+
+/// The keys of the first object are the column names; a key that it lacks may come later, so names
+/// that the format has and the object has not are columns too.
+fn match_json(format: &TableFormat, head: &[u8]) -> Match {
+    let Some(line) = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty())
+    else {
+        return Match::No;
+    };
+    let Ok(serde_json::Value::Object(first)) = serde_json::from_slice(line) else {
+        return Match::No;
+    };
+    let names: Vec<String> = first.keys().cloned().collect();
+    let mut matched = match_names(format, &names, &[]);
+    if let Match::Yes(bound) = &mut matched {
+        for (field, source) in &format.fields {
+            for name in &source.header {
+                if !bound.names.iter().any(|known| normal_name(known) == normal_name(name)) {
+                    bound.names.push(name.clone());
+                    bound.columns.entry(*field).or_default().push(bound.names.len() - 1);
+                }
+            }
+        }
+    }
+    matched
+}
+
+fn match_names(format: &TableFormat, names: &[String], before: &[Vec<String>]) -> Match {
+    let normal: Vec<String> = names.iter().map(|name| normal_name(name)).collect();
+    let mut columns: BTreeMap<Field, Vec<usize>> = BTreeMap::new();
+    let mut preamble = BTreeMap::new();
+    let (mut missing, mut n_found, mut twice) = (Vec::new(), 0, None);
+    for (field, source) in &format.fields {
+        let mut places = Vec::new();
+        for name in &source.header {
+            let wanted = normal_name(name);
+            let found: Vec<usize> =
+                (0..normal.len()).filter(|place| normal[*place] == wanted).collect();
+            if 1 < found.len() {
+                twice.get_or_insert_with(|| name.clone());
+            }
+            places.extend(found.first().copied().filter(|place| !places.contains(place)));
+        }
+        let said = source.preamble.iter().find_map(|label| preamble_value(format, label, before));
+        if source.needed {
+            if places.is_empty() && said.is_none() {
+                let label = source.header.first().or(source.preamble.first());
+                missing.push(label.cloned().unwrap_or_default());
+            } else {
+                n_found += 1;
+            }
+        }
+        preamble.extend(said.map(|said| (*field, said)));
+        if !places.is_empty() {
+            columns.insert(*field, places);
+        }
+    }
+    if !missing.is_empty() {
+        return if n_found == 0 { Match::No } else { Match::Near { missing, n_found } };
+    }
+    if let Some(column) = format.without.iter().find(|name| normal.contains(&normal_name(name))) {
+        return Match::Excluded { column: column.clone() };
+    }
+    if let Some(column) = twice {
+        return Match::Twice { column };
+    }
+    let place_of = |name: &String| normal.iter().position(|known| *known == normal_name(name));
+    Match::Yes(Box::new(Bound {
+        names: names.to_vec(),
+        header_line: None,
+        rows_start: 0,
+        columns,
+        preamble,
+        controls: controls_of(&format.controls, before),
+        skip: format.skip.iter().map(|skipped| place_of(&skipped.header)).collect(),
+    }))
+}
+
+/// The value that the lines before the header give under a name.
+fn preamble_value(format: &TableFormat, label: &str, before: &[Vec<String>]) -> Option<String> {
+    let label = normal_name(label);
+    for (number, line) in before.iter().enumerate() {
+        let Some(place) = line.iter().position(|cell| normal_name(cell) == label) else {
+            continue;
+        };
+        let value = match format.text.preamble? {
+            Preamble::Pairs => line.get(place + 1),
+            Preamble::Columns => before.get(number + 1).and_then(|below| below.get(place)),
+        };
+        let value = value.map(|value| value.trim()).filter(|value| !value.is_empty());
+        if let Some(value) = value {
+            return Some(value.to_owned());
+        }
+    }
+    None
+}
+
+/// The numbers of control lines among these lines, by place in the list.
+#[must_use]
+pub fn controls_of(controls: &[Control], lines: &[Vec<String>]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (place, control) in controls.iter().enumerate() {
+        let label = normal_name(&control.label);
+        let line = lines.iter().find(|line| line.first().is_some_and(|c| normal_name(c) == label));
+        let value = line.and_then(|line| line[1..].iter().find(|cell| !cell.trim().is_empty()));
+        found.extend(value.map(|value| (place, value.trim().to_owned())));
+    }
+    found
+}

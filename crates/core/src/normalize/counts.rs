@@ -1,0 +1,56 @@
+//! What is counted while a report is read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What was counted while a report was read. Counts of identifiers are over rows taken in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Data rows, bad ones included; blank lines are none.
+    pub rows: u64,
+    /// Bad rows.
+    pub quarantined: u64,
+    /// Rows whose ISRC was not one.
+    pub bad_isrc: u64,
+    /// Rows whose UPC was not one.
+    pub bad_upc: u64,
+    /// Rows whose territory was not one.
+    pub bad_territory: u64,
+    /// Rows whose territory was spelt as an alias.
+    pub aliased_territory: u64,
+    /// Rows whose tier code the store's table does not hold.
+    pub unmapped_tier: u64,
+}
+
+impl Counts {
+    /// Adds the numbers of other rows.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.quarantined += other.quarantined;
+        self.bad_isrc += other.bad_isrc;
+        self.bad_upc += other.bad_upc;
+        self.bad_territory += other.bad_territory;
+        self.aliased_territory += other.aliased_territory;
+        self.unmapped_tier += other.unmapped_tier;
+    }
+}
+
+/// Most different unknown codes that are listed of a report.
+const CODES_MAX: usize = 1000;
+
+/// Codes of a store that its table does not hold, and in how many rows each stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnmappedCodes(pub BTreeMap<String, u64>);
+
+impl UnmappedCodes {
+    /// Counts a code.
+    pub fn note(&mut self, code: &str) {
+        if let Some(n_rows) = self.0.get_mut(code) {
+            *n_rows += 1;
+        } else if self.0.len() < CODES_MAX {
+            self.0.insert(code.to_owned(), 1);
+        }
+    }
+}

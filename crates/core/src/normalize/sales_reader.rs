@@ -1,0 +1,222 @@
+//! Rows of a plain table of the feed `sales` to lines of statements.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{Field, TableFormat};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::defect::Defect;
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
+use crate::normalize::store::StoreSettings;
+use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::sale::{LineType, Sale};
+use crate::vocabulary::territory::Territories;
+use crate::vocabulary::tier::Tier;
+
+/// What reading sales needs to know beside the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct SalesContext<'a> {
+    /// Folder of the report: the store of its rows, unless they name another one.
+    pub store: &'a str,
+    /// All stores by name.
+    pub stores: &'a BTreeMap<String, StoreSettings>,
+    /// Territory codes and aliases.
+    pub territories: &'a Territories,
+}
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct SalesReader<'a> {
+    fields: TableFields<'a>,
+    context: SalesContext<'a>,
+    builder: SalesBuilder,
+    /// What the last row's shop meant.
+    last_shop: (String, &'a str),
+    units: i64,
+    amount: i128,
+    unmapped: UnmappedCodes,
+}
+
+impl<'a> SalesReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        Self {
+            fields: TableFields::new(format, bound),
+            context,
+            builder: SalesBuilder::default(),
+            last_shop: (String::new(), context.store),
+            units: 0,
+            amount: 0,
+            unmapped: UnmappedCodes::default(),
+        }
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Takes what was read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        self.builder.take()
+    }
+
+    /// Sums of units and money over the rows that were taken in.
+    #[must_use]
+    pub fn sums(&self) -> (i64, Amount) {
+        (self.units, Amount(self.amount))
+    }
+
+    /// Tier codes that the stores' tables do not hold.
+    #[must_use]
+    pub fn unmapped(&self) -> &UnmappedCodes {
+        &self.unmapped
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let mut noted = Counts::default();
+        let (store, sale) = self.read_sale(record, &mut noted)?;
+        counts.add(&noted);
+        self.units = self.units.saturating_add(sale.units);
+        self.amount = self.amount.saturating_add(sale.amount.map_or(0, |amount| amount.0));
+        self.builder.push(store, sale);
+        Ok(())
+    }
+
+    fn read_sale(
+        &mut self,
+        record: &Record<'_>,
+        counts: &mut Counts,
+    ) -> Result<(&'a str, Sale), Flaw> {
+        let fields = &self.fields;
+        let usage = fields.date(Field::UsageFrom, record)?;
+        let usage = usage.ok_or_else(|| fields.missing(Field::UsageFrom))?;
+        let usage_to = fields.date(Field::UsageTo, record)?.map_or(usage.last, |span| span.last);
+        if usage_to < usage.first {
+            let (from, to) = (usage.first.to_string(), usage_to.to_string());
+            return Err(fields.flaw(
+                Field::UsageTo,
+                Defect::OutOfRange,
+                &format!("{from} or later"),
+                &to,
+            ));
+        }
+        let units = fields.whole(Field::Units, record)?;
+        let units = units.ok_or_else(|| fields.missing(Field::Units))?;
+        let (amount, amount_text) = self.amount(record)?;
+        let currency = self.currency(record)?;
+        if amount.is_some() && currency.is_none() {
+            return Err(fields.missing(Field::Currency));
+        }
+        let line_type = self.line_type(record)?;
+        let statement = fields.date(Field::StatementPeriod, record)?;
+        let reported = fields.date(Field::ReportedDate, record)?;
+        let offline = fields.truth(Field::Offline, record)?;
+        let royalty_bearing = fields.truth(Field::RoyaltyBearing, record)?;
+        let territory = fields.territory(record, self.context.territories, counts)?;
+        let track = fields.track(record, counts)?;
+        let use_type = fields.text(Field::UseType, record)?;
+        let pool = fields.text(Field::Pool, record)?;
+        let shop = fields.text(Field::Shop, record)?;
+        let store = self.context.store_of(shop.as_deref(), &mut self.last_shop);
+        let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
+        if tier == Tier::Unmapped {
+            counts.unmapped_tier += 1;
+            self.unmapped.note(tier_code.as_deref().unwrap_or_default());
+        }
+        let builder = &mut self.builder;
+        let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
+        let sale = Sale {
+            row: record.row,
+            usage_from: usage.first,
+            usage_to,
+            statement_period: statement.map(|span| span.first_month()),
+            reported: reported.map(|span| span.first),
+            isrc: track.isrc,
+            upc: track.upc,
+            store_track: id(track.store_track.as_deref()),
+            territory,
+            tier,
+            tier_code: id(tier_code.as_deref()),
+            use_type: id(Some(use_type.as_deref().unwrap_or("stream"))).unwrap_or_default(),
+            offline,
+            units,
+            amount,
+            amount_text: id(amount_text.as_deref()),
+            currency,
+            royalty_bearing,
+            line_type,
+            pool: id(pool.as_deref()),
+            shop: id(shop.as_deref()),
+        };
+        Ok((store, sale))
+    }
+
+    /// The amount, and its text where 12 decimals do not hold it.
+    fn amount(&self, record: &Record<'_>) -> Result<(Option<Amount>, Option<String>), Flaw> {
+        let Some(text) = self.fields.decimal(Field::Amount, record)? else {
+            return Ok((None, None));
+        };
+        match Amount::parse(&text) {
+            Some(read) => Ok((Some(read.amount), (!read.is_exact).then_some(text))),
+            None => Err(self.fields.flaw(
+                Field::Amount,
+                Defect::BadNumber,
+                "an amount below 10^20",
+                &text,
+            )),
+        }
+    }
+
+    fn currency(&self, record: &Record<'_>) -> Result<Option<Currency>, Flaw> {
+        let Some(text) = self.fields.text(Field::Currency, record)? else {
+            return Ok(None);
+        };
+        let currency = Currency::parse(&text);
+        currency.map(Some).ok_or_else(|| {
+            self.fields.flaw(Field::Currency, Defect::BadCurrency, "a code of ISO 4217", &text)
+        })
+    }
+
+    fn line_type(&self, record: &Record<'_>) -> Result<LineType, Flaw> {
+        let Some(text) = self.fields.text(Field::LineType, record)? else {
+            return Ok(LineType::Sale);
+        };
+        let known = LineType::ALL.into_iter().find(|known| known.as_str() == text);
+        known.ok_or_else(|| {
+            let expected = "a code that the format knows";
+            self.fields.flaw(Field::LineType, Defect::UnknownCode, expected, &text)
+        })
+    }
+}
+
+impl<'a> SalesContext<'a> {
+    /// The store of a row: the one whose settings have the shop's name, else that of the folder.
+    fn store_of(&self, shop: Option<&str>, last: &mut (String, &'a str)) -> &'a str {
+        let Some(shop) = shop else {
+            return self.store;
+        };
+        if last.0 != shop {
+            let named = |(_, settings): &(&'a String, &'a StoreSettings)| {
+                settings.shops.iter().any(|name| name.eq_ignore_ascii_case(shop))
+            };
+            let store = self.stores.iter().find(named).map_or(self.store, |(name, _)| name);
+            *last = (shop.to_owned(), store);
+        }
+        last.1
+    }
+}

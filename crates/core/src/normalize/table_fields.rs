@@ -1,0 +1,363 @@
+//! The fields of a plain table's row: which cell a field is read from, and what it says. What all feeds
+//! have in common; what a row becomes is said in `sales_reader.rs` and `table_plays.rs`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{DateStyle, Field, FieldSource, TableFormat};
+use crate::ingest::table::head::{Bound, normal_name};
+use crate::ingest::table::records::Record;
+use crate::normalize::cells::{trimmed, truth};
+use crate::normalize::counts::Counts;
+use crate::normalize::dates::{Span, read_date};
+use crate::normalize::defect::{Defect, shown};
+use crate::normalize::numbers::{plain_decimal, unwrapped, whole_number};
+use crate::normalize::store::StoreSettings;
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
+use crate::vocabulary::tier::Tier;
+use crate::vocabulary::upc::Upc;
+
+/// Fields, for a table by field.
+const N_FIELDS: usize = Field::Shop as usize + 1;
+
+/// What stands in a cell that says that there is nothing: how stores write null.
+const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];
+
+/// Why a row is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The store's name of the column; `None` where none is to blame.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub defect: Defect,
+    /// Expected and found.
+    pub detail: String,
+}
+
+/// A format and where its fields stand in a report.
+#[derive(Debug)]
+pub struct TableFields<'a> {
+    /// The format.
+    pub format: &'a TableFormat,
+    /// Where the report has what.
+    pub bound: Bound,
+    fields: Vec<Option<BoundField<'a>>>,
+}
+
+#[derive(Debug)]
+struct BoundField<'a> {
+    columns: Vec<usize>,
+    /// What the preamble or a constant says, where no column does.
+    fixed: Option<String>,
+    source: Option<&'a FieldSource>,
+    codes: BTreeMap<String, &'a str>,
+}
+
+impl<'a> TableFields<'a> {
+    /// Puts a format and a head together.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound) -> Self {
+        let mut fields: Vec<Option<BoundField<'a>>> = (0..N_FIELDS).map(|_| None).collect();
+        for (field, source) in &format.fields {
+            let columns = bound.columns.get(field).cloned().unwrap_or_default();
+            let said = bound.preamble.get(field).cloned();
+            let fixed = said.or_else(|| format.constants.get(field).cloned());
+            if !columns.is_empty() || fixed.is_some() {
+                let codes = source.codes.iter().map(|(code, is)| (normal_name(code), is.as_str()));
+                fields[*field as usize] = Some(BoundField {
+                    columns,
+                    fixed,
+                    source: Some(source),
+                    codes: codes.collect(),
+                });
+            }
+        }
+        for (field, value) in &format.constants {
+            fields[*field as usize].get_or_insert_with(|| BoundField {
+                columns: Vec::new(),
+                fixed: Some(value.clone()),
+                source: None,
+                codes: BTreeMap::new(),
+            });
+        }
+        Self { format, bound, fields }
+    }
+
+    /// Whether the report, or the format for it, says anything of a field.
+    #[must_use]
+    pub fn has(&self, field: Field) -> bool {
+        self.fields[field as usize].is_some()
+    }
+
+    /// The column of a field, for a message and to mask it.
+    #[must_use]
+    pub fn column(&self, field: Field) -> Option<usize> {
+        self.fields[field as usize].as_ref()?.columns.first().copied()
+    }
+
+    /// Whether a row is no data.
+    #[must_use]
+    pub fn is_skipped(&self, record: &Record<'_>) -> bool {
+        self.format.skip.iter().zip(&self.bound.skip).any(|(skipped, column)| {
+            column.is_some_and(|column| {
+                let cell = String::from_utf8_lossy(trimmed(record.cell(column)));
+                skipped.equals.iter().any(|wanted| cell.eq_ignore_ascii_case(wanted))
+            })
+        })
+    }
+
+    /// What a field says in a row: its first cell that is filled, else what holds for all rows.
+    ///
+    /// # Errors
+    /// A NUL byte, or bytes that are no text.
+    pub fn text<'r>(
+        &'r self,
+        field: Field,
+        record: &Record<'r>,
+    ) -> Result<Option<Cow<'r, str>>, Flaw> {
+        let Some(bound) = &self.fields[field as usize] else {
+            return Ok(None);
+        };
+        for column in &bound.columns {
+            let cell = trimmed(record.cell(*column));
+            if cell.is_empty() {
+                continue;
+            }
+            let Some(text) = self.decoded(*column, cell)? else {
+                continue;
+            };
+            if bound.codes.is_empty() {
+                return Ok(Some(text));
+            }
+            let meant = bound.codes.get(&normal_name(&text)).map(|meant| Cow::Borrowed(*meant));
+            return Ok(Some(meant.unwrap_or(text)));
+        }
+        Ok(bound.fixed.as_deref().map(Cow::Borrowed))
+    }
+
+    fn decoded<'r>(&self, column: usize, cell: &'r [u8]) -> Result<Option<Cow<'r, str>>, Flaw> {
+        let flaw = |defect, expected: &str| {
+            Err(Flaw {
+                column: self.bound.names.get(column).cloned(),
+                defect,
+                detail: format!("expected {expected}, found {}", shown(cell)),
+            })
+        };
+        if memchr::memchr(0, cell).is_some() {
+            return flaw(Defect::NulByte, "text without NUL bytes");
+        }
+        let text = match (std::str::from_utf8(cell), self.format.text.fallback) {
+            (Ok(text), _) => Cow::Borrowed(text),
+            (Err(_), None) => return flaw(Defect::InvalidUtf8, "valid UTF-8"),
+            (Err(_), Some(fallback)) => {
+                let encoding = fallback.encoding();
+                match encoding.decode_without_bom_handling_and_without_replacement(cell) {
+                    Some(text) => text,
+                    None => return flaw(Defect::InvalidUtf8, encoding.name()),
+                }
+            }
+        };
+        let text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(unwrapped(text)),
+            Cow::Owned(text) => Cow::Owned(unwrapped(&text).to_owned()),
+        };
+        Ok((!text.is_empty() && !NOTHING.contains(&&*text)).then_some(text))
+    }
+
+    /// A flaw of a field's cell.
+    #[must_use]
+    pub fn flaw(&self, field: Field, defect: Defect, expected: &str, found: &str) -> Flaw {
+        Flaw {
+            column: self.column_name(field),
+            defect,
+            detail: format!("expected {expected}, found {}", shown(found.as_bytes())),
+        }
+    }
+
+    /// A field that every row needs is empty.
+    #[must_use]
+    pub fn missing(&self, field: Field) -> Flaw {
+        let detail = "expected a value, found an empty cell".to_owned();
+        Flaw { column: self.column_name(field), defect: Defect::Missing, detail }
+    }
+
+    fn column_name(&self, field: Field) -> Option<String> {
+        let bound = self.fields[field as usize].as_ref()?;
+        let source =
+            bound.source.and_then(|source| source.header.first().or(source.preamble.first()));
+        bound.columns.first().map(|c| &self.bound.names[*c]).or(source).cloned()
+    }
+
+    /// A date.
+    ///
+    /// # Errors
+    /// It is none of the format's styles.
+    pub fn date(&self, field: Field, record: &Record<'_>) -> Result<Option<Span>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        let styles = self.date_styles(field);
+        let span = read_date(&text, styles);
+        let expected = || styles.iter().map(|style| style.shown()).collect::<Vec<_>>().join(" or ");
+        span.map(Some).ok_or_else(|| self.flaw(field, Defect::BadDate, &expected(), &text))
+    }
+
+    fn date_styles(&self, field: Field) -> &'a [DateStyle] {
+        let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
+        match source.map(|source| source.date.as_slice()) {
+            None | Some([]) => &[DateStyle::Iso],
+            Some(styles) => styles,
+        }
+    }
+
+    /// A number as a decimal with a point.
+    ///
+    /// # Errors
+    /// Its separators do not stand where they stand in a number.
+    pub fn decimal<'r>(
+        &'r self,
+        field: Field,
+        record: &Record<'r>,
+    ) -> Result<Option<String>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
+        let style = source.map(|source| source.number).unwrap_or_default();
+        match plain_decimal(&text, style) {
+            Some(number) => Ok(Some(number.into_owned())),
+            None => Err(self.flaw(field, Defect::BadNumber, "a number", &text)),
+        }
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, Flaw> {
+        let Some(text) = self.decimal(field, record)? else {
+            return Ok(None);
+        };
+        let number = whole_number(&text);
+        number.map(Some).ok_or_else(|| {
+            self.flaw(field, Defect::BadNumber, "a whole number of at most 15 digits", &text)
+        })
+    }
+
+    /// A truth value.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn truth(&self, field: Field, record: &Record<'_>) -> Result<Option<bool>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        truth(text.as_bytes())
+            .map_err(|defect| self.flaw(field, defect, "true/false, t/f, yes/no or 1/0", &text))
+    }
+
+    /// The unit and exactness that the format gives a field.
+    #[must_use]
+    pub fn source(&self, field: Field) -> Option<&'a FieldSource> {
+        self.fields[field as usize].as_ref()?.source
+    }
+
+    /// The codes of a track, and the text of an ISRC that is none.
+    ///
+    /// # Errors
+    /// A cell is no text.
+    pub fn track<'r>(
+        &'r self,
+        record: &Record<'r>,
+        counts: &mut Counts,
+    ) -> Result<TrackCodes<'r>, Flaw> {
+        let isrc_text = self.text(Field::Isrc, record)?;
+        let upc_text = self.text(Field::Upc, record)?;
+        let isrc = isrc_text.as_ref().and_then(|text| Isrc::parse(text.as_bytes()));
+        let upc = upc_text.as_ref().and_then(|text| Upc::parse(text.as_bytes()));
+        counts.bad_isrc += u64::from(isrc_text.is_some() && isrc.is_none());
+        counts.bad_upc += u64::from(upc_text.is_some() && upc.is_none());
+        let store_track = self.text(Field::StoreTrack, record)?;
+        let store_track = store_track.or_else(|| isrc_text.filter(|_| isrc.is_none()));
+        Ok(TrackCodes { isrc, upc, store_track })
+    }
+
+    /// The territory: a code, an alias, or its English name.
+    ///
+    /// # Errors
+    /// The cell is no text.
+    pub fn territory(
+        &self,
+        record: &Record<'_>,
+        territories: &Territories,
+        counts: &mut Counts,
+    ) -> Result<Option<Territory>, Flaw> {
+        let Some(text) = self.text(Field::Territory, record)? else {
+            return Ok(None);
+        };
+        Ok(match territories.look_up(text.as_bytes()) {
+            TerritoryCell::Known(territory) => Some(territory),
+            TerritoryCell::Aliased(territory) => {
+                counts.aliased_territory += 1;
+                Some(territory)
+            }
+            TerritoryCell::Empty => None,
+            TerritoryCell::Wrong => {
+                let named = territories.look_up_name(&text);
+                counts.bad_territory += u64::from(named.is_none());
+                named
+            }
+        })
+    }
+
+    /// The tier and its code, by a store's table.
+    ///
+    /// # Errors
+    /// A cell is no text.
+    pub fn tier<'r>(
+        &'r self,
+        record: &Record<'r>,
+        store: Option<&StoreSettings>,
+    ) -> Result<(Tier, Option<Cow<'r, str>>), Flaw> {
+        let product = self.text(Field::TierProduct, record)?;
+        let access = self.text(Field::TierAccess, record)?;
+        let tier = match store {
+            Some(store) => store.tier.look_up(product.as_deref(), access.as_deref()),
+            None if product.is_some() || access.is_some() => Tier::Unmapped,
+            None => Tier::Unknown,
+        };
+        let code = match (product, access) {
+            (Some(product), Some(access)) => Some(Cow::Owned(format!("{product}|{access}"))),
+            (product, access) => product.or(access),
+        };
+        Ok((tier, code))
+    }
+}
+
+/// What names a track.
+#[derive(Debug)]
+pub struct TrackCodes<'r> {
+    /// The recording.
+    pub isrc: Option<Isrc>,
+    /// The release.
+    pub upc: Option<Upc>,
+    /// The store's id, or an ISRC that is none.
+    pub store_track: Option<Cow<'r, str>>,
+}
+
+impl DateStyle {
+    /// How a date of this style looks, for a message.
+    #[must_use]
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Iso => "YYYY-MM-DD or YYYYMMDD",
+            Self::YearSlash => "YYYY/MM/DD",
+            Self::DayFirst => "DD/MM/YYYY",
+            Self::MonthFirst => "MM/DD/YYYY",
+            Self::YearMonth => "YYYY-MM",
+            Self::MonthYear => "MM-YYYY",
+            Self::Range => "YYYYMMDD - YYYYMMDD",
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Reads a plain table of any feed: cuts it, hands rows to the reader of its feed, keeps bad rows and
+//! the tail, and holds what was read against the report's own control numbers.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{Control, Feed, TableFormat, Total};
+use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
+use crate::ingest::table::records::{Cut, Record, RecordCutter};
+use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
+use crate::normalize::numbers::plain_decimal;
+use crate::normalize::sales_lot::{SalesLot, SalesMonth};
+use crate::normalize::sales_reader::{SalesContext, SalesReader};
+use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::normalize::table_plays::{PlaysContext, PlaysReader};
+use crate::vocabulary::day::Day;
+use crate::vocabulary::money::Amount;
+use crate::vocabulary::play::Piece;
+
+use crate::ingest::table::format::Field;
+
+/// Most lines of a tail that are looked at for control numbers.
+const TAIL_LINES_MAX: usize = 1000;
+
+/// Most bad rows that are kept in full, as for the wide table.
+const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
+
+/// Reads one report.
+#[derive(Debug)]
+pub struct TableReader<'a> {
+    format: &'a TableFormat,
+    cutter: RecordCutter,
+    n_columns: usize,
+    rows: Rows<'a>,
+    end_at: Vec<String>,
+    /// Lines after the rows; `None` while there are rows.
+    tail: Option<Vec<Vec<String>>>,
+    controls: Vec<(usize, String)>,
+    counts: Counts,
+    /// Rows that are no data.
+    n_skipped: u64,
+    bad_rows: Vec<BadRow>,
+    sales_rows: BTreeMap<SalesMonth, u64>,
+}
+
+/// What rows become.
+#[derive(Debug)]
+enum Rows<'a> {
+    Plays(Box<PlaysReader<'a>>),
+    Sales(Box<SalesReader<'a>>),
+}
+
+/// What rows become, with what is needed for it.
+#[derive(Debug, Clone, Copy)]
+pub enum TableContext<'a> {
+    /// Plays.
+    Plays(PlaysContext<'a>),
+    /// Lines of statements.
+    Sales(SalesContext<'a>),
+}
+
+/// What is known after the last row.
+#[derive(Debug)]
+pub struct TableReading {
+    /// Counts over the whole report.
+    pub counts: Counts,
+    /// Rows that are no data by the format's rules.
+    pub n_skipped: u64,
+    /// Bad rows in order.
+    pub bad_rows: Vec<BadRow>,
+    /// Plays taken in by counted date.
+    pub day_rows: BTreeMap<Day, u64>,
+    /// Lines of statements taken in by store and month of use.
+    pub sales_rows: BTreeMap<SalesMonth, u64>,
+    /// Tier codes that no table holds.
+    pub unmapped: UnmappedCodes,
+    /// Control numbers of the report, held against its rows.
+    pub controls: Vec<Checked>,
+}
+
+/// A control number that was held against the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its name in the report.
+    pub label: String,
+    /// What the report says.
+    pub said: String,
+    /// What the rows add up to.
+    pub found: String,
+    /// Whether the two are the same.
+    pub agrees: bool,
+}
+
+impl<'a> TableReader<'a> {
+    /// A reader for a report with this head; the context must be that of the format's feed.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: TableContext<'a>) -> Self {
+        let names = bound.names.clone();
+        let controls = bound.controls.clone();
+        let rows = match context {
+            TableContext::Plays(context) => {
+                Rows::Plays(Box::new(PlaysReader::new(format, bound, context)))
+            }
+            TableContext::Sales(context) => {
+                Rows::Sales(Box::new(SalesReader::new(format, bound, context)))
+            }
+        };
+        Self {
+            format,
+            cutter: RecordCutter::new(format.text.delimiter, format.text.quoted, &names),
+            n_columns: names.len(),
+            rows,
+            end_at: format.text.end_at.iter().map(|name| normal_name(name)).collect(),
+            tail: None,
+            controls,
+            counts: Counts::default(),
+            n_skipped: 0,
+            bad_rows: Vec::new(),
+            sales_rows: BTreeMap::new(),
+        }
+    }
+
+    /// The feed.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        self.format.feed
+    }
+
+    /// Reads a block of whole lines; the last block of a report may end without a line end.
+    pub fn read_block(&mut self, block: &[u8]) {
+        let mut cutter = std::mem::replace(
+            &mut self.cutter,
+            RecordCutter::new(self.format.text.delimiter, false, &[]),
+        );
+        let end = (!block.ends_with(b"\n")).then(|| block.as_ptr_range().end);
+        cutter.cut(block, |cut| self.take(cut, end));
+        self.cutter = cutter;
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        match &self.rows {
+            Rows::Plays(reader) => reader.size_bytes(),
+            Rows::Sales(reader) => reader.size_bytes(),
+        }
+    }
+
+    /// Takes the plays that were read so far out of the reader.
+    pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
+        match &mut self.rows {
+            Rows::Plays(reader) => reader.take_pieces([0; 32]),
+            Rows::Sales(_) => BTreeMap::new(),
+        }
+    }
+
+    /// Takes the lines that were read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        let Rows::Sales(reader) = &mut self.rows else {
+            return SalesLot::default();
+        };
+        let lot = reader.take_lot();
+        for (month, sales) in &lot.sales {
+            *self.sales_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        lot
+    }
+
+    /// Ends the rows; what was read is still to be taken out.
+    pub fn end(&mut self) {
+        let mut cutter = std::mem::replace(
+            &mut self.cutter,
+            RecordCutter::new(self.format.text.delimiter, false, &[]),
+        );
+        cutter.finish(|cut| self.take(cut, None));
+        self.cutter = cutter;
+    }
+
+    /// What is known of the whole report, after all was taken out.
+    #[must_use]
+    pub fn finish(self) -> TableReading {
+        let mut controls = self.controls;
+        if let Some(tail) = &self.tail {
+            controls.extend(controls_of(&self.format.controls, tail));
+        }
+        let (day_rows, unmapped, sums) = match &self.rows {
+            Rows::Plays(reader) => {
+                (reader.day_rows().clone(), reader.unmapped().clone(), (0, Amount(0)))
+            }
+            Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone(), reader.sums()),
+        };
+        let check = |(place, said): (usize, String)| {
+            let control: &Control = &self.format.controls[place];
+            let found = match control.total {
+                Total::Rows => self.counts.rows.to_string(),
+                Total::Units => sums.0.to_string(),
+                Total::Amount => sums.1.to_string(),
+            };
+            let agrees = is_same_number(&said, &found);
+            Checked { label: control.label.clone(), said, found, agrees }
+        };
+        TableReading {
+            controls: controls.into_iter().map(check).collect(),
+            counts: self.counts,
+            n_skipped: self.n_skipped,
+            bad_rows: self.bad_rows,
+            day_rows,
+            sales_rows: self.sales_rows,
+            unmapped,
+        }
+    }
+
+    fn fields(&self) -> &TableFields<'a> {
+        match &self.rows {
+            Rows::Plays(reader) => reader.fields(),
+            Rows::Sales(reader) => reader.fields(),
+        }
+    }
+
+    fn take(&mut self, cut: Cut<'_>, end: Option<*const u8>) {
+        let record = match cut {
+            Cut::Row(record) => record,
+            Cut::Broken { text, row, what } => {
+                if self.tail.is_none() {
+                    self.counts.rows += 1;
+                    let detail = format!("expected {what}, found {}", shown(text));
+                    let listener = self.fields().column(Field::Listener);
+                    // Nobody can say where in a broken line the listener stands.
+                    let raw = if listener.is_some() { String::new() } else { shown(text) };
+                    self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw });
+                }
+                return;
+            }
+        };
+        if self.is_tail(&record) {
+            let cells = record.all().map(|cell| cell_text(cell, self.format)).collect();
+            let tail = self.tail.get_or_insert_default();
+            if tail.len() < TAIL_LINES_MAX {
+                tail.push(cells);
+            }
+            return;
+        }
+        if self.fields().is_skipped(&record) {
+            self.n_skipped += 1;
+            return;
+        }
+        self.counts.rows += 1;
+        let n_cells = record.n_cells();
+        if n_cells != self.n_columns && !self.format.text.ragged {
+            let is_last = end.is_some_and(|end| record.ends_at(end));
+            let is_cut = is_last && n_cells < self.n_columns;
+            let flaw = Flaw {
+                column: None,
+                defect: if is_cut { Defect::CutLine } else { Defect::ColumnCount },
+                detail: format!("expected {} cells, found {n_cells}", self.n_columns),
+            };
+            return self.refuse(&record, flaw);
+        }
+        let result = match &mut self.rows {
+            Rows::Plays(reader) => reader.read(&record, &mut self.counts),
+            Rows::Sales(reader) => reader.read(&record, &mut self.counts),
+        };
+        if let Err(flaw) = result {
+            self.refuse(&record, flaw);
+        }
+    }
+
+    /// Whether the rows have ended with this line or before.
+    fn is_tail(&self, record: &Record<'_>) -> bool {
+        self.tail.is_some()
+            || (!self.end_at.is_empty() && {
+                let first = normal_name(&String::from_utf8_lossy(record.cell(0)));
+                self.end_at.contains(&first)
+            })
+    }
+
+    fn refuse(&mut self, record: &Record<'_>, flaw: Flaw) {
+        let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
+        let listener = self.fields().column(Field::Listener);
+        let raw = raw_cells(record.all(), record.n_cells(), listener, self.n_columns, delimiter);
+        let Flaw { column, defect, detail } = flaw;
+        self.keep(BadRow { row: record.row, column, defect, detail, raw });
+    }
+
+    fn keep(&mut self, bad_row: BadRow) {
+        self.counts.quarantined += 1;
+        if self.bad_rows.len() < BAD_ROWS_KEPT_MAX {
+            self.bad_rows.push(bad_row);
+        }
+    }
+}
+
+/// Whether two texts are the same number: `12`, `12.0` and `1,200` against `1200`.
+fn is_same_number(said: &str, found: &str) -> bool {
+    let exact = |text: &str| {
+        let plain = plain_decimal(text, crate::ingest::table::format::NumberStyle::Point)?;
+        Amount::parse(&plain).map(|read| read.amount)
+    };
+    exact(said).is_some() && exact(said) == exact(found)
+}

@@ -1,0 +1,176 @@
+//! Money: exact amounts in a currency, read from the text that a store wrote.
+//!
+//! An amount is a number of 10^-12 units in 128 bits, what a `DECIMAL(38, 12)` is. Stores write up to 33
+//! decimals, with or without a leading zero, some in scientific notation: the text is read as a
+//! decimal of any length and rounded once, half to even. A float would be another number from the
+//! start.
+
+use std::str::FromStr as _;
+
+use bigdecimal::{BigDecimal, RoundingMode};
+use iso_currency::Currency as IsoCurrency;
+
+/// Decimals of an amount.
+pub const SCALE: u32 = 12;
+
+/// Amounts are below this in size, so that no sum of a warehouse can overflow: 10^20 units.
+const UNITS_MAX: i128 = 10_i128.pow(20);
+
+/// Longest text that is read as a number, in bytes: a number of any use is shorter.
+const TEXT_BYTES_MAX: usize = 128;
+
+/// Largest power of ten in scientific notation, in either direction.
+const EXPONENT_MAX: i64 = 64;
+
+/// An amount of money, in 10^-12 units of its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(pub i128);
+
+/// An amount, and whether it is all that the text said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAmount {
+    /// The amount, rounded half to even at the 12th decimal.
+    pub amount: Amount,
+    /// Whether nothing was rounded away.
+    pub is_exact: bool,
+}
+
+impl Amount {
+    /// Reads a decimal with a point: `12`, `-.5`, `12.0`, `4.27E-7`. `None` if it is none, or not
+    /// below 10^20 in size.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<ReadAmount> {
+        if TEXT_BYTES_MAX < text.len() || !is_decimal(text) {
+            return None;
+        }
+        let number = BigDecimal::from_str(text).ok()?;
+        let rounded = number.with_scale_round(i64::from(SCALE), RoundingMode::HalfEven);
+        let is_exact = rounded == number;
+        let (digits, _) = rounded.into_bigint_and_exponent();
+        let amount = i128::try_from(digits).ok()?;
+        let is_sane = amount.unsigned_abs() < UNITS_MAX.unsigned_abs() * 10_u128.pow(SCALE);
+        is_sane.then_some(ReadAmount { amount: Self(amount), is_exact })
+    }
+}
+
+impl std::fmt::Display for Amount {
+    /// A decimal with a point, without trailing zeros.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        BigDecimal::from_bigint(self.0.into(), i64::from(SCALE))
+            .normalized()
+            .to_plain_string()
+            .fmt(formatter)
+    }
+}
+
+/// An optional sign, digits with at most one point, and an optional small exponent.
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let mut n_points = 0;
+    let mut n_digits = 0;
+    for byte in mantissa.bytes() {
+        match byte {
+            b'.' => n_points += 1,
+            b'0'..=b'9' => n_digits += 1,
+            _ => return false,
+        }
+    }
+    let is_small = exponent.is_none_or(|exponent| {
+        exponent.parse::<i64>().is_ok_and(|power| (-EXPONENT_MAX..=EXPONENT_MAX).contains(&power))
+    });
+    0 < n_digits && n_points <= 1 && is_small
+}
+
+/// A currency of ISO 4217, three upper-case letters. Orders as its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Reads a code in any case; `None` if the standard does not have it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let code = text.trim().to_ascii_uppercase();
+        IsoCurrency::from_code(&code)?;
+        code.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<(i128, bool)> {
+        Amount::parse(text).map(|read| (read.amount.0, read.is_exact))
+    }
+
+    #[test]
+    fn amounts_are_read_as_stores_write_them() {
+        assert_eq!(read(".021330"), Some((21_330_000_000, true)));
+        assert_eq!(read("-12"), Some((-12_000_000_000_000, true)));
+        assert_eq!(read("12.0"), Some((12_000_000_000_000, true)));
+        assert_eq!(read("4.279320610876071116133903342E-7"), Some((427_932, false)));
+        assert_eq!(read("0"), Some((0, true)));
+    }
+
+    #[test]
+    fn the_twelfth_decimal_is_rounded_half_to_even_once() {
+        assert_eq!(read("0.0000000000005"), Some((0, false)));
+        assert_eq!(read("0.0000000000015"), Some((2, false)));
+        assert_eq!(read("0.0000000000025"), Some((2, false)));
+        assert_eq!(read("-0.0000000000015"), Some((-2, false)));
+        // Rounding in two steps would make this 1.
+        assert_eq!(read("0.00000000000049999999999999999999999999"), Some((0, false)));
+        assert_eq!(read("0.0000000000010000000000"), Some((1, true)));
+    }
+
+    #[test]
+    fn what_is_no_amount_is_refused() {
+        for text in [
+            "",
+            ".",
+            "-",
+            "1.2.3",
+            "1,2",
+            "NaN",
+            "inf",
+            "1e",
+            "1e99999999999",
+            "1e65",
+            "0x1",
+            "1_0",
+            " 1",
+            "--1",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read("100000000000000000000"), None);
+        assert_eq!(read("99999999999999999999.999999999999"), Some((10_i128.pow(32) - 1, true)));
+        assert_eq!(read(&"1".repeat(200)), None);
+    }
+
+    #[test]
+    fn currencies_are_those_of_the_standard() {
+        assert_eq!(Currency::parse(" eur ").map(|c| c.as_str().to_owned()).as_deref(), Some("EUR"));
+        assert_eq!(Currency::parse("EURO"), None);
+        assert_eq!(Currency::parse("ABC"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(number in -10_i128.pow(31)..10_i128.pow(31)) {
+            prop_assert_eq!(read(&Amount(number).to_string()), Some((number, true)));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The partitions of `sales`, `pools` and `sales_monthly` that must be made anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use crate::archive::archive_path;
+use crate::build_sales::{build_lots, build_sales_monthly};
+use crate::examine::Examined;
+use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
+use crate::nightly::planning::{Kind, Plan, Wanted};
+use crate::nightly::{Night, NightlyError};
+use crate::sales_runs::{Run, Runs, drop_runs};
+use crate::warehouse::WarehouseError;
+
+impl Night<'_> {
+    /// Builds them in staging and enters them into `partitions`. `fresh` are the runs of the reports
+    /// that were read in this run; those of others are read from the archive.
+    pub(super) fn build_lots(
+        &self,
+        plan: &Plan,
+        mut fresh: BTreeMap<String, Runs>,
+        former: &Manifest,
+        reports: &BTreeMap<String, ReportEntry>,
+        staged: &Path,
+        partitions: &mut BTreeMap<String, PartitionEntry>,
+    ) -> Result<(), NightlyError> {
+        let lots: Vec<(&String, &Wanted)> = plan
+            .wanted
+            .iter()
+            .filter(|(_, wanted)| wanted.is_stale && matches!(wanted.kind, Kind::Lots(..)))
+            .collect();
+        self.read_lots_again(&lots, &mut fresh, reports)?;
+        let fresh = Mutex::new(fresh);
+        self.progress.begin("building sales", lots.len() as u64);
+        let built: Vec<(String, Vec<FileEntry>)> = lots
+            .par_iter()
+            .with_max_len(1)
+            .map(|(path, wanted)| {
+                let inputs = take_runs(wanted, &fresh, reports);
+                let Kind::Lots(table, _) = &wanted.kind else {
+                    return Ok(((*path).clone(), Vec::new()));
+                };
+                let provenance = self.provenance(wanted, reports);
+                let files = build_lots(*table, &inputs, &staged.join(path), &provenance)?;
+                inputs.into_iter().flat_map(|(_, runs)| runs).try_for_each(Run::remove)?;
+                self.progress.advance(1);
+                Ok(((*path).clone(), files))
+            })
+            .collect::<Result<_, NightlyError>>()?;
+        for (path, files) in built {
+            let fingerprint = plan.wanted[&path].fingerprint.clone();
+            partitions.insert(path, PartitionEntry { fingerprint, files });
+        }
+        if let Ok(rest) = fresh.into_inner() {
+            rest.into_values().try_for_each(drop_runs)?;
+        }
+        self.build_sales_months(plan, former, reports, staged, partitions)
+    }
+
+    /// Reads reports from the archive that feed a stale month and were not read in this run.
+    fn read_lots_again(
+        &self,
+        lots: &[(&String, &Wanted)],
+        fresh: &mut BTreeMap<String, Runs>,
+        reports: &BTreeMap<String, ReportEntry>,
+    ) -> Result<(), NightlyError> {
+        let missing: BTreeSet<&String> = lots
+            .iter()
+            .flat_map(|(_, wanted)| &wanted.reports)
+            .filter(|key| !fresh.contains_key(*key))
+            .collect();
+        let examiner = self.examiner(missing.len());
+        let nothing = BTreeSet::new();
+        let missing: Vec<&String> = missing.into_iter().collect();
+        self.progress.begin("reading archived reports", missing.len() as u64);
+        let read: Vec<(String, Runs)> = missing
+            .par_iter()
+            .with_max_len(1)
+            .map(|key| {
+                let report = &reports[*key];
+                let name = report.archived.as_deref().unwrap_or_default();
+                let path = archive_path(self.places, name);
+                let examined = examiner.examine(&path, Some(&report.store), Some(&nothing))?;
+                self.progress.advance(1);
+                match examined {
+                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                        Ok(((*key).clone(), read.runs))
+                    }
+                    _ => {
+                        let message = format!("does not hold the report {} any more", report.hash);
+                        let damaged = WarehouseError::Damaged { path, message };
+                        Err(NightlyError::Warehouse(damaged))
+                    }
+                }
+            })
+            .collect::<Result<_, NightlyError>>()?;
+        fresh.extend(read);
+        Ok(())
+    }
+
+    fn build_sales_months(
+        &self,
+        plan: &Plan,
+        former: &Manifest,
+        reports: &BTreeMap<String, ReportEntry>,
+        staged: &Path,
+        partitions: &mut BTreeMap<String, PartitionEntry>,
+    ) -> Result<(), NightlyError> {
+        let published = self.places.snapshot(former.snapshot).join("tables");
+        for (path, wanted) in plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale) {
+            let Kind::SalesMonthly { sales } = &wanted.kind else {
+                continue;
+            };
+            let folder = if plan.wanted[sales].is_stale { staged } else { &published };
+            let folder = folder.join(sales);
+            let files: Vec<PathBuf> =
+                partitions[sales].files.iter().map(|file| folder.join(&file.name)).collect();
+            let provenance = self.provenance(wanted, reports);
+            let files = build_sales_monthly(&files, &staged.join(path), &provenance)?;
+            let fingerprint = wanted.fingerprint.clone();
+            partitions.insert(path.clone(), PartitionEntry { fingerprint, files });
+        }
+        Ok(())
+    }
+}
+
+/// The names of a partition's reports, in order, each with its runs, which nobody else needs.
+fn take_runs(
+    wanted: &Wanted,
+    fresh: &Mutex<BTreeMap<String, Runs>>,
+    reports: &BTreeMap<String, ReportEntry>,
+) -> Vec<(String, Vec<Run>)> {
+    let (Kind::Lots(table, month), Ok(mut fresh)) = (&wanted.kind, fresh.lock()) else {
+        return Vec::new();
+    };
+    let key_of_runs = (*table, month.clone());
+    wanted
+        .reports
+        .iter()
+        .map(|key| {
+            let runs = fresh.get_mut(key).and_then(|runs| runs.remove(&key_of_runs));
+            (reports[key].name().to_owned(), runs.unwrap_or_default())
+        })
+        .collect()
+}

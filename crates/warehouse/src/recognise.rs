@@ -1,0 +1,159 @@
+//! Which format a report is of. Its content decides; the folder only says of which store it must be.
+
+use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
+use streamledger_core::ingest::table::format::TableFormat;
+use streamledger_core::ingest::table::head::{Bound, Match, match_head};
+
+use crate::config::Settings;
+use crate::examine::Refusal;
+
+/// Store of a format whose reports may lie in any folder.
+pub const ANY_STORE: &str = "*";
+
+/// What a report turned out to be.
+#[derive(Debug)]
+pub enum Recognised<'a> {
+    /// Spotify's wide table of raw streams.
+    SpotifyStreams(Columns),
+    /// A plain table.
+    Table(&'a TableFormat, Box<Bound>),
+}
+
+/// What one format says of a report.
+struct Opinion<'a> {
+    format: &'a str,
+    store: &'a str,
+    says: Says<'a>,
+}
+
+enum Says<'a> {
+    Mine(Recognised<'a>),
+    Near(Refusal),
+    No,
+}
+
+/// Finds the one format of a report by its head: its first whole lines, as UTF-8 as far as they are
+/// text.
+///
+/// # Errors
+/// Why it is refused: no format of the folder's store claims it, or more than one does.
+pub fn recognise<'a>(
+    settings: &'a Settings,
+    folder: Option<&str>,
+    head: &[u8],
+) -> Result<Recognised<'a>, Refusal> {
+    let folder = folder.unwrap_or_default();
+    let mut opinions = vec![ask_spotify_streams(head)];
+    opinions.extend(settings.formats.values().map(|format| ask_table(format, head)));
+    let is_here = |opinion: &Opinion<'_>| [folder, ANY_STORE].contains(&opinion.store);
+    let (here, elsewhere): (Vec<_>, Vec<_>) = opinions.into_iter().partition(is_here);
+    let is_mine = |opinion: &&Opinion<'_>| matches!(opinion.says, Says::Mine(_));
+    let claims: Vec<&str> = here.iter().filter(is_mine).map(|opinion| opinion.format).collect();
+    if 1 < claims.len() {
+        let detail = format!("more than one format claims it: {}", claims.join(", "));
+        return Err(Refusal::new("ambiguous_format", detail));
+    }
+    if claims.is_empty() {
+        return Err(refuse(folder, here, &elsewhere));
+    }
+    here.into_iter()
+        .find_map(|opinion| match opinion.says {
+            Says::Mine(recognised) => Some(recognised),
+            _ => None,
+        })
+        .ok_or_else(|| Refusal::new("unknown_format", "no format claims it"))
+}
+
+fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Refusal {
+    let theirs = elsewhere.iter().find(|opinion| matches!(opinion.says, Says::Mine(_)));
+    if let Some(other) = theirs {
+        let detail = format!(
+            "expected a report of the store that the folder names ({}), found {}, which is {}'s",
+            if folder.is_empty() { "none" } else { folder },
+            other.format,
+            other.store,
+        );
+        return Refusal::new("store_mismatch", detail);
+    }
+    let n_formats = here.len();
+    let mut near: Vec<Refusal> = here
+        .into_iter()
+        .filter_map(|opinion| match opinion.says {
+            Says::Near(refusal) => Some(refusal),
+            _ => None,
+        })
+        .collect();
+    match near.len() {
+        0 => {
+            let detail = if n_formats == 0 {
+                format!("no format is known for the store `{folder}`")
+            } else {
+                format!(
+                    "none of the {n_formats} formats of `{folder}` has a column in common with its header"
+                )
+            };
+            Refusal::new("unknown_format", detail)
+        }
+        1 => near.remove(0),
+        _ => {
+            let reasons: Vec<String> = near.into_iter().map(|refusal| refusal.detail).collect();
+            Refusal::new("unknown_format", reasons.join("; "))
+        }
+    }
+}
+
+fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
+    let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
+    let header = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
+    let format = spotify_streams::FORMAT;
+    let says = match Columns::recognise(header) {
+        Ok(columns) => Says::Mine(Recognised::SpotifyStreams(columns)),
+        // Half of the needed columns make a near miss: that format with a hole.
+        Err(HeaderMismatch::Missing { columns, n_found }) if columns.len() <= n_found => {
+            Says::Near(missing(format, columns.iter().map(ToString::to_string).collect()))
+        }
+        Err(HeaderMismatch::Twice { column }) => Says::Near(twice(format, column)),
+        Err(mismatch @ HeaderMismatch::Missing { n_found: 1.., .. }) => {
+            Says::Near(Refusal::new("unknown_format", format!("not {format}: {mismatch}")))
+        }
+        Err(_) => Says::No,
+    };
+    Opinion { format, store: spotify_streams::STORE, says }
+}
+
+fn ask_table<'a>(format: &'a TableFormat, head: &[u8]) -> Opinion<'a> {
+    let name = format.format.as_str();
+    let says = match match_head(format, head) {
+        Match::Yes(bound) => Says::Mine(Recognised::Table(format, bound)),
+        Match::Near { missing: columns, n_found } if columns.len() <= n_found => {
+            Says::Near(missing(name, columns))
+        }
+        Match::Near { missing: columns, .. } => {
+            let detail = format!("not {name}: the header lacks {}", columns.join(", "));
+            Says::Near(Refusal::new("unknown_format", detail))
+        }
+        Match::Excluded { column } => {
+            let detail = format!("not {name}: no report of it has the column `{column}`");
+            Says::Near(Refusal::new("unknown_format", detail))
+        }
+        Match::Twice { column } => Says::Near(twice(name, &column)),
+        Match::No => Says::No,
+    };
+    Opinion { format: name, store: &format.store, says }
+}
+
+fn missing(format: &str, columns: Vec<String>) -> Refusal {
+    Refusal {
+        code: "missing_column",
+        detail: format!("{format}: the header lacks {}", columns.join(", ")),
+        column: columns.into_iter().next(),
+    }
+}
+
+fn twice(format: &str, column: &str) -> Refusal {
+    Refusal {
+        code: "ambiguous_column",
+        column: Some(column.to_owned()),
+        detail: format!("{format}: the header has `{column}` more than once"),
+    }
+}

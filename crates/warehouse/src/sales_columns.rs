@@ -1,0 +1,205 @@
+//! Lines of statements and pools as columns: the layouts of `sales` and `pools`, and the order of
+//! `sales`.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
+    StringBuilder, UInt32Array,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::vocabulary::money::SCALE;
+use streamledger_core::vocabulary::sale::{Pool, Sale, TextId};
+use streamledger_core::vocabulary::territory::Territory;
+
+/// Digits of an amount.
+const PRECISION: u8 = 38;
+
+fn amount_type() -> DataType {
+    DataType::Decimal128(PRECISION, i8::try_from(SCALE).unwrap_or(12))
+}
+
+/// The columns of `sales`, after `report`.
+static SALES: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let date = |name: &str, nullable| Field::new(name, DataType::Date32, nullable);
+    let truth = |name: &str| Field::new(name, DataType::Boolean, true);
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt32, false),
+        date("usage_from", false),
+        date("usage_to", false),
+        text("statement_period", true),
+        date("reported_date", true),
+        text("isrc", true),
+        text("upc", true),
+        text("store_track", true),
+        text("territory", true),
+        text("tier", false),
+        text("tier_code", true),
+        text("use_type", false),
+        truth("offline"),
+        Field::new("units", DataType::Int64, false),
+        Field::new("amount", amount_type(), true),
+        text("amount_text", true),
+        text("currency", true),
+        truth("royalty_bearing"),
+        text("line_type", false),
+        text("pool", true),
+        text("shop", true),
+    ]))
+});
+
+/// The columns of `pools`, after `report`.
+static POOLS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt32, false),
+        text("pool", false),
+        text("territory", true),
+        text("model", true),
+        text("use_type", true),
+        Field::new("units", DataType::Int64, true),
+        Field::new("subscribers", DataType::Int64, true),
+        Field::new("amount", amount_type(), true),
+        text("currency", true),
+    ]))
+});
+
+/// A table that is made of lots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LotTable {
+    /// `sales`.
+    Sales,
+    /// `pools`.
+    Pools,
+}
+
+impl LotTable {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sales => "sales",
+            Self::Pools => "pools",
+        }
+    }
+
+    /// Its columns, without `report`.
+    #[must_use]
+    pub fn part_schema(self) -> SchemaRef {
+        match self {
+            Self::Sales => Arc::clone(&SALES),
+            Self::Pools => Arc::clone(&POOLS),
+        }
+    }
+
+    /// Its columns.
+    #[must_use]
+    pub fn schema(self) -> SchemaRef {
+        let report = Field::new("report", DataType::Utf8, false);
+        let part = self.part_schema();
+        let rest = part.fields().iter().map(|field| field.as_ref().clone());
+        Arc::new(Schema::new(std::iter::once(report).chain(rest).collect::<Vec<_>>()))
+    }
+
+    /// Places of the columns by which it is sorted; nulls stand last.
+    #[must_use]
+    pub fn sorted_by(self) -> &'static [i32] {
+        match self {
+            Self::Sales => &[6, 0, 1],
+            Self::Pools => &[0, 1],
+        }
+    }
+}
+
+/// Lines in the order of `sales`, as columns without `report`.
+///
+/// # Errors
+/// If the columns do not fit the layout.
+pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch, ArrowError> {
+    sales.sort_unstable_by_key(|sale| (sale.isrc.is_none(), sale.isrc, sale.row));
+    let text = |of: fn(&Sale) -> Option<TextId>| texts(lot, sales.iter().map(of));
+    let date = |of: fn(&Sale) -> Option<i32>| -> ArrayRef {
+        Arc::new(sales.iter().map(of).collect::<Date32Array>())
+    };
+    let truth = |of: fn(&Sale) -> Option<bool>| -> ArrayRef {
+        Arc::new(sales.iter().map(of).collect::<BooleanArray>())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(sales.iter().map(|sale| sale.row).collect::<UInt32Array>()),
+        date(|sale| Some(sale.usage_from.0)),
+        date(|sale| Some(sale.usage_to.0)),
+        strings(sales.iter().map(|sale| sale.statement_period.map(|month| month.to_string()))),
+        date(|sale| sale.reported.map(|day| day.0)),
+        strings(sales.iter().map(|s| s.isrc.map(|isrc| ascii(isrc.to_text())))),
+        strings(sales.iter().map(|s| s.upc.map(|upc| upc.to_text()))),
+        text(|sale| sale.store_track),
+        territories(sales.iter().map(|sale| sale.territory)),
+        strings(sales.iter().map(|sale| Some(sale.tier.as_str()))),
+        text(|sale| sale.tier_code),
+        text(|sale| Some(sale.use_type)),
+        truth(|sale| sale.offline),
+        Arc::new(sales.iter().map(|sale| sale.units).collect::<Int64Array>()),
+        amounts(sales.iter().map(|sale| sale.amount.map(|amount| amount.0)))?,
+        text(|sale| sale.amount_text),
+        strings(sales.iter().map(|sale| sale.currency.map(|c| c.as_str().to_owned()))),
+        truth(|sale| sale.royalty_bearing),
+        strings(sales.iter().map(|sale| Some(sale.line_type.as_str()))),
+        text(|sale| sale.pool),
+        text(|sale| sale.shop),
+    ];
+    RecordBatch::try_new(LotTable::Sales.part_schema(), columns)
+}
+
+/// Pools in order of rows, as columns without `report`.
+///
+/// # Errors
+/// If the columns do not fit the layout.
+pub fn pools_columns(lot: &SalesLot, pools: &[Pool]) -> Result<RecordBatch, ArrowError> {
+    let text = |of: fn(&Pool) -> Option<TextId>| texts(lot, pools.iter().map(of));
+    let number = |of: fn(&Pool) -> Option<i64>| -> ArrayRef {
+        Arc::new(pools.iter().map(of).collect::<Int64Array>())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(pools.iter().map(|pool| pool.row).collect::<UInt32Array>()),
+        text(|pool| Some(pool.pool)),
+        territories(pools.iter().map(|pool| pool.territory)),
+        text(|pool| pool.model),
+        text(|pool| pool.use_type),
+        number(|pool| pool.units),
+        number(|pool| pool.subscribers),
+        amounts(pools.iter().map(|pool| pool.amount.map(|amount| amount.0)))?,
+        strings(pools.iter().map(|pool| pool.currency.map(|c| c.as_str().to_owned()))),
+    ];
+    RecordBatch::try_new(LotTable::Pools.part_schema(), columns)
+}
+
+fn texts(lot: &SalesLot, ids: impl Iterator<Item = Option<TextId>>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    ids.for_each(|id| builder.append_option(id.map(|id| lot.text(id))));
+    Arc::new(builder.finish())
+}
+
+fn strings<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn territories(values: impl Iterator<Item = Option<Territory>>) -> ArrayRef {
+    strings(values.map(|territory| territory.map(|territory| ascii(territory.to_text()))))
+}
+
+fn ascii<const N: usize>(text: [u8; N]) -> String {
+    text.iter().copied().map(char::from).collect()
+}
+
+/// Amounts as the tables store them.
+///
+/// # Errors
+/// If one has more than 38 digits.
+pub fn amounts(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, ArrowError> {
+    let array: Decimal128Array = values.collect();
+    let scale = i8::try_from(SCALE).unwrap_or(12);
+    Ok(Arc::new(array.with_precision_and_scale(PRECISION, scale)?))
+}
