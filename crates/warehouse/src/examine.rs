@@ -22,6 +22,7 @@ use crate::held::{Holder, Segment};
 use crate::partition::PartitionError;
 use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, read_through};
+use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
 use crate::unicode::Utf16;
@@ -76,8 +77,8 @@ pub struct ExaminedReport {
     pub refusal: Option<Refusal>,
     /// Its plays by counted date; none if it is refused.
     pub days: BTreeMap<Day, Vec<Segment>>,
-    /// Lines of statements taken in, by store and month of use.
-    pub sales_rows: BTreeMap<SalesMonth, u64>,
+    /// Lines of statements or figures taken in, by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Pools by store and month of use.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Its lines and pools; none if it is refused.
@@ -100,7 +101,7 @@ impl ExaminedReport {
             bad_rows: Vec::new(),
             refusal: None,
             days: BTreeMap::new(),
-            sales_rows: BTreeMap::new(),
+            lot_rows: BTreeMap::new(),
             pool_rows: BTreeMap::new(),
             runs: Runs::new(),
             unmapped: UnmappedCodes::default(),
@@ -131,7 +132,7 @@ impl Refusal {
 }
 
 impl Examiner<'_> {
-    /// Reads a report; `wanted` limits which counted dates are kept.
+    /// Reads a report; `name` is its path in the inbox, `wanted` limits which counted dates are kept.
     ///
     /// # Errors
     /// [`PartitionError`] if the file cannot be read or rows cannot be put on disk. What is wrong with
@@ -139,10 +140,11 @@ impl Examiner<'_> {
     pub fn examine(
         &self,
         path: &Path,
+        name: &str,
         store_folder: Option<&str>,
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examined, PartitionError> {
-        let mut reading = Reading::new(*self, store_folder, wanted);
+        let mut reading = Reading::new(*self, name, store_folder, wanted);
         let end = read_through(path, self.pace, self.stages, |block| reading.take(block))?;
         if let Some(error) = reading.error.take() {
             return Err(error);
@@ -163,6 +165,8 @@ impl Examiner<'_> {
 /// A report while its blocks come in.
 struct Reading<'a> {
     examiner: Examiner<'a>,
+    /// Name of the file in the inbox, without its folders.
+    file_name: &'a str,
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
     state: State<'a>,
@@ -183,11 +187,13 @@ enum State<'a> {
 impl<'a> Reading<'a> {
     fn new(
         examiner: Examiner<'a>,
+        name: &'a str,
         store_folder: Option<&'a str>,
         wanted: Option<&'a BTreeSet<Day>>,
     ) -> Self {
         Self {
             examiner,
+            file_name: name.rsplit('/').next().unwrap_or(name),
             store_folder,
             wanted,
             state: State::Start,
@@ -241,7 +247,7 @@ impl<'a> Reading<'a> {
     /// The reader of the report's format, and where in its head the rows start.
     fn begin(&self, head: &[u8]) -> Result<(State<'a>, usize), Refusal> {
         let settings = self.examiner.settings;
-        match recognise(settings, self.store_folder, head)? {
+        match recognise(settings, self.store_folder, self.file_name, head)? {
             Recognised::SpotifyStreams(columns) => {
                 let feed = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
                 Ok((State::Streams(Box::new(self.streams_reader(columns)?)), feed))
@@ -285,7 +291,12 @@ impl<'a> Reading<'a> {
                 key: self.examiner.key,
                 wanted: self.wanted,
             }),
-            Feed::Counters | Feed::Declared | Feed::Reference => {
+            Feed::Counters | Feed::Declared => TableContext::Figures(SalesContext {
+                store: &store.store,
+                stores: &settings.stores,
+                territories,
+            }),
+            Feed::Reference => {
                 let feed = format.feed.as_str();
                 let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
                 return Err(Refusal::new("unknown_format", detail));
@@ -306,7 +317,13 @@ impl<'a> Reading<'a> {
         // The report's hash is known at its end only; whoever joins the pieces sets it.
         let (pieces, lot) = match &mut self.state {
             State::Streams(reader) => (reader.take_pieces([0; 32]), None),
-            State::Table(_, reader) => (reader.take_pieces(), Some(reader.take_lot())),
+            State::Table(format, reader) => {
+                let figures = match format.feed {
+                    Feed::Declared => LotTable::Declared,
+                    _ => LotTable::Counters,
+                };
+                (reader.take_pieces(), Some((reader.take_lot(), figures)))
+            }
             State::Start | State::Refused(_) => return,
         };
         for (day, piece) in pieces {
@@ -315,7 +332,9 @@ impl<'a> Reading<'a> {
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        let put_down = lot.map(|lot| self.examiner.runs.put_down(lot, &mut self.runs));
+        let put_down = lot.map(|(lot, figures)| {
+            self.examiner.runs.put_down(lot, figures, &mut self.runs)
+        });
         if let Some(Err(error)) = put_down {
             self.error = self.error.take().or(Some(error));
         }
@@ -365,7 +384,7 @@ impl<'a> Reading<'a> {
                     .or_else(|| too_many_bad_rows(&reading.counts, bad_rows_max()));
                 report.counts = Some(reading.counts);
                 report.day_rows = reading.day_rows;
-                report.sales_rows = reading.sales_rows;
+                report.lot_rows = reading.lot_rows;
                 report.bad_rows = reading.bad_rows;
                 report.unmapped = reading.unmapped;
                 report.controls = reading.controls;

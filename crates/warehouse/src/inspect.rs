@@ -19,7 +19,7 @@ use streamledger_core::normalize::table_reader::{Checked, TableContext, TableRea
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE, Piece, Play};
-use streamledger_core::vocabulary::sale::Sale;
+use streamledger_core::vocabulary::sale::{Figure, Sale};
 use streamledger_core::vocabulary::territory::Territory;
 
 use crate::config::Settings;
@@ -27,7 +27,7 @@ use crate::durable::DiskError;
 use crate::examine::Refusal;
 use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, read_through};
-use crate::sales_columns::sales_columns;
+use crate::sales_columns::{figures_columns, sales_columns};
 use crate::stages::Stages;
 use crate::unicode::Utf16;
 
@@ -102,6 +102,7 @@ pub fn inspect_report(
         settings,
         key: &key,
         store: store.map(ToOwned::to_owned),
+        file_name: path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
         n_rows_max,
         reader: Reader::Start,
         utf16: None,
@@ -116,6 +117,7 @@ struct Inspector<'a> {
     settings: &'a Settings,
     key: &'a ListenerKey,
     store: Option<String>,
+    file_name: String,
     n_rows_max: usize,
     reader: Reader<'a>,
     utf16: Option<Utf16>,
@@ -171,7 +173,7 @@ impl<'a> Inspector<'a> {
         };
         let mut first_refusal = None;
         for store in stores {
-            match recognise(settings, Some(&store), head) {
+            match recognise(settings, Some(&store), &self.file_name, head) {
                 Ok(recognised) => return self.read_as(&store, recognised, head),
                 // Of many stores only the one that is meant says something that helps.
                 Err(refusal) if self.store.is_some() || refusal.code != "unknown_format" => {
@@ -257,7 +259,13 @@ impl<'a> Inspector<'a> {
                     wanted: None,
                 })
             }
-            Feed::Counters | Feed::Declared | Feed::Reference => {
+            Feed::Counters | Feed::Declared => {
+                self.found.columns = vec!["row", "store", "month"];
+                self.found.columns.extend(FIGURE_COLUMNS);
+                let stores = &self.settings.stores;
+                TableContext::Figures(SalesContext { store: &store.store, stores, territories })
+            }
+            Feed::Reference => {
                 let feed = format.feed.as_str();
                 let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
                 return Err(Refusal::new("unknown_format", detail));
@@ -397,6 +405,10 @@ const SALE_COLUMNS: [&str; 20] = [
     "shop",
 ];
 
+/// Columns of counters and declared streams that are shown, after row, store and month.
+const FIGURE_COLUMNS: [&str; 8] =
+    ["date", "isrc", "upc", "store_track", "territory", "tier", "tier_code", "plays"];
+
 type NumberedRow = (u32, Vec<String>);
 
 fn lot_to_rows(mut lot: SalesLot) -> Vec<NumberedRow> {
@@ -405,6 +417,14 @@ fn lot_to_rows(mut lot: SalesLot) -> Vec<NumberedRow> {
         let place = [store, month.to_string()];
         if let Ok(batch) = sales_columns(&lot, sales.clone()) {
             rows.extend(batch_to_rows(&batch, &place, sorted_rows(sales)));
+        }
+    }
+    for ((store, month), mut figures) in std::mem::take(&mut lot.figures) {
+        let place = [store, month.to_string()];
+        if let Ok(batch) = figures_columns(&lot, figures.clone()) {
+            figures.sort_unstable_by_key(Figure::order);
+            let numbers = figures.iter().map(|figure| figure.row).collect();
+            rows.extend(batch_to_rows(&batch, &place, numbers));
         }
     }
     rows

@@ -99,9 +99,10 @@ pub struct ReportEntry {
     pub counts: Option<Counts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
     pub days: BTreeMap<String, u64>,
-    /// Lines of statements taken in, by path of their partition under the tables.
+    /// Lines of statements, counters or declared streams taken in, by path of their partition under
+    /// the tables.
     #[serde(default)]
-    pub sales: BTreeMap<String, u64>,
+    pub lines: BTreeMap<String, u64>,
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,

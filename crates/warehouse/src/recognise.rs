@@ -1,5 +1,6 @@
 //! Which format a report is of. Its content decides; the folder only says of which store it must be.
 
+use globset::Glob;
 use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Bound, Match, match_head};
@@ -9,6 +10,9 @@ use crate::examine::Refusal;
 
 /// Store of a format whose reports may lie in any folder.
 pub const ANY_STORE: &str = "*";
+
+/// Most near misses that a refusal tells of, the nearest first.
+const NEAR_MISSES_MAX: usize = 5;
 
 /// What a report turned out to be.
 #[derive(Debug)]
@@ -28,8 +32,15 @@ struct Opinion<'a> {
 
 enum Says<'a> {
     Mine(Recognised<'a>),
-    Near(Refusal),
+    Near(NearMiss),
     No,
+}
+
+/// A format that is not the report's, but could have been meant.
+struct NearMiss {
+    refusal: Refusal,
+    /// How many needed columns are missing; the fewer, the nearer.
+    n_missing: usize,
 }
 
 /// Finds the one format of a report by its head: its first whole lines, as UTF-8 as far as they are
@@ -40,11 +51,12 @@ enum Says<'a> {
 pub fn recognise<'a>(
     settings: &'a Settings,
     folder: Option<&str>,
+    file_name: &str,
     head: &[u8],
 ) -> Result<Recognised<'a>, Refusal> {
     let folder = folder.unwrap_or_default();
     let mut opinions = vec![ask_spotify_streams(head)];
-    opinions.extend(settings.formats.values().map(|format| ask_table(format, head)));
+    opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
     let is_here = |opinion: &Opinion<'_>| [folder, ANY_STORE].contains(&opinion.store);
     let (here, elsewhere): (Vec<_>, Vec<_>) = opinions.into_iter().partition(is_here);
     let is_mine = |opinion: &&Opinion<'_>| matches!(opinion.says, Says::Mine(_));
@@ -56,12 +68,26 @@ pub fn recognise<'a>(
     if claims.is_empty() {
         return Err(refuse(folder, here, &elsewhere));
     }
-    here.into_iter()
-        .find_map(|opinion| match opinion.says {
-            Says::Mine(recognised) => Some(recognised),
-            _ => None,
-        })
-        .ok_or_else(|| Refusal::new("unknown_format", "no format claims it"))
+    let mine = here.into_iter().find_map(|opinion| match opinion.says {
+        Says::Mine(recognised) => Some(recognised),
+        _ => None,
+    });
+    match mine {
+        Some(Recognised::Table(format, _)) if is_repeat(format, file_name) => {
+            let why = format.repeats.as_ref().map_or("", |repeats| &repeats.why);
+            Err(Refusal::new("repeats", format!("{}: {why}", format.format)))
+        }
+        Some(recognised) => Ok(recognised),
+        None => Err(Refusal::new("unknown_format", "no format claims it")),
+    }
+}
+
+/// Whether a report of this name repeats what others say.
+fn is_repeat(format: &TableFormat, file_name: &str) -> bool {
+    let matches = |pattern: &String| {
+        Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(file_name))
+    };
+    format.repeats.as_ref().is_some_and(|repeats| repeats.names.iter().any(matches))
 }
 
 fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Refusal {
@@ -76,15 +102,19 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
         return Refusal::new("store_mismatch", detail);
     }
     let n_formats = here.len();
-    let mut near: Vec<Refusal> = here
+    let mut near: Vec<NearMiss> = here
         .into_iter()
         .filter_map(|opinion| match opinion.says {
-            Says::Near(refusal) => Some(refusal),
+            Says::Near(near) => Some(near),
             _ => None,
         })
         .collect();
-    match near.len() {
-        0 => {
+    near.sort_by_key(|near| near.n_missing);
+    let is_clear = |nearest: &NearMiss| {
+        near.get(1).is_none_or(|second| nearest.n_missing < second.n_missing)
+    };
+    match near.first() {
+        None => {
             let detail = if n_formats == 0 {
                 format!("no format is known for the store `{folder}`")
             } else {
@@ -94,10 +124,15 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
             };
             Refusal::new("unknown_format", detail)
         }
-        1 => near.remove(0),
-        _ => {
-            let reasons: Vec<String> = near.into_iter().map(|refusal| refusal.detail).collect();
-            Refusal::new("unknown_format", reasons.join("; "))
+        Some(nearest) => {
+            let (code, column) = if is_clear(nearest) {
+                (nearest.refusal.code, nearest.refusal.column.clone())
+            } else {
+                ("unknown_format", None)
+            };
+            let reasons: Vec<String> =
+                near.into_iter().take(NEAR_MISSES_MAX).map(|near| near.refusal.detail).collect();
+            Refusal { code, column, detail: reasons.join("; ") }
         }
     }
 }
@@ -109,32 +144,25 @@ fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
     let says = match Columns::recognise(header) {
         Ok(columns) => Says::Mine(Recognised::SpotifyStreams(columns)),
         // Half of the needed columns make a near miss: that format with a hole.
-        Err(HeaderMismatch::Missing { columns, n_found }) if columns.len() <= n_found => {
-            Says::Near(missing(format, columns.iter().map(ToString::to_string).collect()))
+        Err(HeaderMismatch::Missing { columns, n_found: n_found @ 1.. }) => {
+            let columns = columns.iter().map(ToString::to_string).collect();
+            Says::Near(missing(format, columns, n_found))
         }
         Err(HeaderMismatch::Twice { column }) => Says::Near(twice(format, column)),
-        Err(mismatch @ HeaderMismatch::Missing { n_found: 1.., .. }) => {
-            Says::Near(Refusal::new("unknown_format", format!("not {format}: {mismatch}")))
-        }
         Err(_) => Says::No,
     };
     Opinion { format, store: spotify_streams::STORE, says }
 }
 
-fn ask_table<'a>(format: &'a TableFormat, head: &[u8]) -> Opinion<'a> {
+fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opinion<'a> {
     let name = format.format.as_str();
-    let says = match match_head(format, head) {
+    let says = match match_head(format, head, file_name) {
         Match::Yes(bound) => Says::Mine(Recognised::Table(format, bound)),
-        Match::Near { missing: columns, n_found } if columns.len() <= n_found => {
-            Says::Near(missing(name, columns))
-        }
-        Match::Near { missing: columns, .. } => {
-            let detail = format!("not {name}: the header lacks {}", columns.join(", "));
-            Says::Near(Refusal::new("unknown_format", detail))
-        }
+        Match::Near { missing: columns, n_found } => Says::Near(missing(name, columns, n_found)),
         Match::Excluded { column } => {
             let detail = format!("not {name}: no report of it has the column `{column}`");
-            Says::Near(Refusal::new("unknown_format", detail))
+            let refusal = Refusal::new("unknown_format", detail);
+            Says::Near(NearMiss { refusal, n_missing: 1 })
         }
         Match::Twice { column } => Says::Near(twice(name, &column)),
         Match::No => Says::No,
@@ -142,18 +170,27 @@ fn ask_table<'a>(format: &'a TableFormat, head: &[u8]) -> Opinion<'a> {
     Opinion { format: name, store: &format.store, says }
 }
 
-fn missing(format: &str, columns: Vec<String>) -> Refusal {
-    Refusal {
-        code: "missing_column",
-        detail: format!("{format}: the header lacks {}", columns.join(", ")),
-        column: columns.into_iter().next(),
-    }
+/// Half of the needed columns make a report of the format with a hole; less is something else.
+fn missing(format: &str, columns: Vec<String>, n_found: usize) -> NearMiss {
+    let n_missing = columns.len();
+    let lacks = columns.join(", ");
+    let refusal = if n_missing <= n_found {
+        Refusal {
+            code: "missing_column",
+            detail: format!("{format}: the header lacks {lacks}"),
+            column: columns.into_iter().next(),
+        }
+    } else {
+        Refusal::new("unknown_format", format!("not {format}: the header lacks {lacks}"))
+    };
+    NearMiss { refusal, n_missing }
 }
 
-fn twice(format: &str, column: &str) -> Refusal {
-    Refusal {
+fn twice(format: &str, column: &str) -> NearMiss {
+    let refusal = Refusal {
         code: "ambiguous_column",
         column: Some(column.to_owned()),
         detail: format!("{format}: the header has `{column}` more than once"),
-    }
+    };
+    NearMiss { refusal, n_missing: 0 }
 }

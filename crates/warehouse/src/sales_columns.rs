@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::vocabulary::money::SCALE;
-use streamledger_core::vocabulary::sale::{Pool, Sale, TextId};
+use streamledger_core::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use streamledger_core::vocabulary::territory::Territory;
 
 /// Digits of an amount.
@@ -67,6 +67,22 @@ static POOLS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
+/// The columns of `counters` and `declared`, after `report`.
+static FIGURES: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt32, false),
+        Field::new("date", DataType::Date32, false),
+        text("isrc", true),
+        text("upc", true),
+        text("store_track", true),
+        text("territory", true),
+        text("tier", false),
+        text("tier_code", true),
+        Field::new("plays", DataType::Int64, false),
+    ]))
+});
+
 /// A table that is made of lots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LotTable {
@@ -74,15 +90,30 @@ pub enum LotTable {
     Sales,
     /// `pools`.
     Pools,
+    /// `counters`.
+    Counters,
+    /// `declared`.
+    Declared,
 }
 
 impl LotTable {
+    /// The table of a partition's path; `None` if it is another kind of table.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<Self> {
+        let tables = [Self::Sales, Self::Pools, Self::Counters, Self::Declared];
+        tables.into_iter().find(|table| {
+            path.strip_prefix(table.name()).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sales => "sales",
             Self::Pools => "pools",
+            Self::Counters => "counters",
+            Self::Declared => "declared",
         }
     }
 
@@ -92,6 +123,7 @@ impl LotTable {
         match self {
             Self::Sales => Arc::clone(&SALES),
             Self::Pools => Arc::clone(&POOLS),
+            Self::Counters | Self::Declared => Arc::clone(&FIGURES),
         }
     }
 
@@ -110,6 +142,7 @@ impl LotTable {
         match self {
             Self::Sales => &[6, 0, 1],
             Self::Pools => &[0, 1],
+            Self::Counters | Self::Declared => &[2, 3, 0, 1],
         }
     }
 }
@@ -151,6 +184,30 @@ pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch
         text(|sale| sale.shop),
     ];
     RecordBatch::try_new(LotTable::Sales.part_schema(), columns)
+}
+
+/// Figures in the order of their table, as columns without `report`.
+///
+/// # Errors
+/// If the columns do not fit the layout.
+pub fn figures_columns(
+    lot: &SalesLot,
+    mut figures: Vec<Figure>,
+) -> Result<RecordBatch, ArrowError> {
+    figures.sort_unstable_by_key(Figure::order);
+    let text = |of: fn(&Figure) -> Option<TextId>| texts(lot, figures.iter().map(of));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(figures.iter().map(|figure| figure.row).collect::<UInt32Array>()),
+        Arc::new(figures.iter().map(|figure| Some(figure.date.0)).collect::<Date32Array>()),
+        strings(figures.iter().map(|f| f.isrc.map(|isrc| ascii(isrc.to_text())))),
+        strings(figures.iter().map(|f| f.upc.map(|upc| upc.to_text()))),
+        text(|figure| figure.store_track),
+        territories(figures.iter().map(|figure| figure.territory)),
+        strings(figures.iter().map(|figure| Some(figure.tier.as_str()))),
+        text(|figure| figure.tier_code),
+        Arc::new(figures.iter().map(|figure| figure.plays).collect::<Int64Array>()),
+    ];
+    RecordBatch::try_new(LotTable::Counters.part_schema(), columns)
 }
 
 /// Pools in order of rows, as columns without `report`.

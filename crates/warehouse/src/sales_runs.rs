@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{SchemaRef, UInt32Type};
+use arrow::datatypes::{Date32Type, SchemaRef, UInt32Type};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
@@ -20,7 +20,7 @@ use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
 use crate::durable::{At as _, DiskError, make_folder};
 use crate::partition::PartitionError;
-use crate::sales_columns::{LotTable, pools_columns, sales_columns};
+use crate::sales_columns::{LotTable, figures_columns, pools_columns, sales_columns};
 
 /// Lines of a lot that stay in memory; a larger lot goes to disk.
 const MEMORY_ROWS_MAX: usize = 1 << 14;
@@ -77,11 +77,16 @@ impl RunStore {
         Self { folder: None, n_files: AtomicU64::new(0) }
     }
 
-    /// Sorts a lot into runs.
+    /// Sorts a lot into runs; `figures` is the table of its figures.
     ///
     /// # Errors
     /// [`PartitionError`].
-    pub fn put_down(&self, mut lot: SalesLot, runs: &mut Runs) -> Result<(), PartitionError> {
+    pub fn put_down(
+        &self,
+        mut lot: SalesLot,
+        figures: LotTable,
+        runs: &mut Runs,
+    ) -> Result<(), PartitionError> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
@@ -90,6 +95,10 @@ impl RunStore {
         for (month, sales) in sales {
             let batch = sales_columns(&lot, sales).map_err(at)?;
             runs.entry((LotTable::Sales, month)).or_default().push(self.run(folder, batch)?);
+        }
+        for (month, lines) in std::mem::take(&mut lot.figures) {
+            let batch = figures_columns(&lot, lines).map_err(at)?;
+            runs.entry((figures, month)).or_default().push(self.run(folder, batch)?);
         }
         for (month, pools) in pools {
             let batch = pools_columns(&lot, &pools).map_err(at)?;
@@ -149,8 +158,17 @@ impl Batches {
     }
 }
 
-/// Where a line stands in the order of its table: nulls last, then report, then row.
-type Key = (bool, String, usize, u32);
+/// Where a line stands in the order of its table.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// Of counters and declared streams; 0 in the other tables.
+    date: i32,
+    /// Lines without a recording stand last.
+    is_null: bool,
+    isrc: String,
+    report: usize,
+    row: u32,
+}
 
 /// A run while it is merged.
 struct Cursor {
@@ -228,15 +246,19 @@ impl Cursor {
     fn key(&self, table: LotTable, at_hand: &[(RecordBatch, usize)]) -> Key {
         let batch = &at_hand[self.batch].0;
         let row = batch.column(0).as_primitive::<UInt32Type>().value(self.row);
-        let first = match table {
-            LotTable::Pools => (false, String::new()),
-            LotTable::Sales => {
-                let isrcs = batch.column(5).as_string::<i32>();
-                let is_null = isrcs.is_null(self.row);
-                (is_null, if is_null { String::new() } else { isrcs.value(self.row).to_owned() })
+        let isrc = |column: usize| {
+            let isrcs = batch.column(column).as_string::<i32>();
+            let is_null = isrcs.is_null(self.row);
+            (is_null, if is_null { "" } else { isrcs.value(self.row) })
+        };
+        let (date, (is_null, isrc)) = match table {
+            LotTable::Pools => (0, (false, "")),
+            LotTable::Sales => (0, isrc(5)),
+            LotTable::Counters | LotTable::Declared => {
+                (batch.column(1).as_primitive::<Date32Type>().value(self.row), isrc(2))
             }
         };
-        (first.0, first.1, self.report, row)
+        Key { date, is_null, isrc: isrc.to_owned(), report: self.report, row }
     }
 }
 

@@ -16,6 +16,7 @@ mod spotify_defects;
 pub mod sales_lot;
 pub mod table_fields;
 pub mod sales_reader;
+pub mod figures_reader;
 pub mod table_plays;
 pub mod table_reader;
 pub mod join;

@@ -45,7 +45,10 @@ pub fn plain_decimal(cell: &str, style: NumberStyle) -> Option<Cow<'_, str>> {
     let first = groups.next()?;
     let rest: Vec<&str> = groups.collect();
     let is_grouped = rest.is_empty()
-        || ((1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3));
+        || ((1..=3).contains(&first.len())
+            // `0,003` is no number of thousands: it was written with the other decimal mark.
+            && !first.starts_with('0')
+            && rest.iter().all(|group| group.len() == 3));
     if !is_grouped {
         return None;
     }
@@ -76,6 +79,7 @@ mod tests {
             ("1,200.50", NumberStyle::Point, Some("1200.50")),
             ("1,5", NumberStyle::Point, None),
             (",200", NumberStyle::Point, None),
+            ("0,003", NumberStyle::Point, None),
             ("1.200,50", NumberStyle::Comma, Some("1200.50")),
             ("0,003", NumberStyle::Comma, Some("0.003")),
             ("0.003", NumberStyle::Comma, None),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::normalize::interning::Interner;
 use crate::vocabulary::day::Month;
-use crate::vocabulary::sale::{Pool, Sale, TextId};
+use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 
 /// Store (name of its partitions) and month of use.
 pub type SalesMonth = (String, Month);
@@ -16,6 +16,8 @@ pub struct SalesLot {
     pub sales: BTreeMap<SalesMonth, Vec<Sale>>,
     /// Pools by store and month of use, in order of rows.
     pub pools: BTreeMap<SalesMonth, Vec<Pool>>,
+    /// Counters or declared streams by store and month, in order of rows.
+    pub figures: BTreeMap<SalesMonth, Vec<Figure>>,
     /// By [`TextId`].
     pub texts: Vec<String>,
 }
@@ -60,6 +62,12 @@ impl SalesBuilder {
     pub fn push_pool(&mut self, store: &str, pool: Pool) {
         self.n_rows += 1;
         of_month(&mut self.lot.pools, store, pool.usage_from.month()).push(pool);
+    }
+
+    /// Takes a figure in.
+    pub fn push_figure(&mut self, store: &str, figure: Figure) {
+        self.n_rows += 1;
+        of_month(&mut self.lot.figures, store, figure.date.month()).push(figure);
     }
 
     /// About how much memory this takes, in bytes.

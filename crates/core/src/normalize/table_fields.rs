@@ -48,7 +48,7 @@ pub struct TableFields<'a> {
 #[derive(Debug)]
 struct BoundField<'a> {
     columns: Vec<usize>,
-    /// What the preamble or a constant says, where no column does.
+    /// What the preamble, the name of the file or a constant says, where there is no column.
     fixed: Option<String>,
     source: Option<&'a FieldSource>,
     codes: BTreeMap<String, &'a str>,
@@ -133,7 +133,8 @@ impl<'a> TableFields<'a> {
             let meant = bound.codes.get(&normal_name(&text)).map(|meant| Cow::Borrowed(*meant));
             return Ok(Some(meant.unwrap_or(text)));
         }
-        Ok(bound.fixed.as_deref().map(Cow::Borrowed))
+        // An empty cell is empty: what the format says for reports without the column is no answer.
+        Ok(bound.fixed.as_deref().filter(|_| bound.columns.is_empty()).map(Cow::Borrowed))
     }
 
     fn decoded<'r>(&self, column: usize, cell: &'r [u8]) -> Result<Option<Cow<'r, str>>, Flaw> {

@@ -8,6 +8,7 @@ use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::counts::{Counts, UnmappedCodes};
 use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
+use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::plain_decimal;
 use crate::normalize::sales_lot::{SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
@@ -40,7 +41,7 @@ pub struct TableReader<'a> {
     /// Rows that are no data.
     n_skipped: u64,
     bad_rows: Vec<BadRow>,
-    sales_rows: BTreeMap<SalesMonth, u64>,
+    lot_rows: BTreeMap<SalesMonth, u64>,
 }
 
 /// What rows become.
@@ -48,6 +49,7 @@ pub struct TableReader<'a> {
 enum Rows<'a> {
     Plays(Box<PlaysReader<'a>>),
     Sales(Box<SalesReader<'a>>),
+    Figures(Box<FiguresReader<'a>>),
 }
 
 /// What rows become, with what is needed for it.
@@ -57,6 +59,8 @@ pub enum TableContext<'a> {
     Plays(PlaysContext<'a>),
     /// Lines of statements.
     Sales(SalesContext<'a>),
+    /// Counters or declared streams.
+    Figures(SalesContext<'a>),
 }
 
 /// What is known after the last row.
@@ -70,8 +74,8 @@ pub struct TableReading {
     pub bad_rows: Vec<BadRow>,
     /// Plays taken in by counted date.
     pub day_rows: BTreeMap<Day, u64>,
-    /// Lines of statements taken in by store and month of use.
-    pub sales_rows: BTreeMap<SalesMonth, u64>,
+    /// Lines of statements or figures taken in by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Tier codes that no table holds.
     pub unmapped: UnmappedCodes,
     /// Control numbers of the report, held against its rows.
@@ -104,6 +108,9 @@ impl<'a> TableReader<'a> {
             TableContext::Sales(context) => {
                 Rows::Sales(Box::new(SalesReader::new(format, bound, context)))
             }
+            TableContext::Figures(context) => {
+                Rows::Figures(Box::new(FiguresReader::new(format, bound, context)))
+            }
         };
         Self {
             format,
@@ -116,7 +123,7 @@ impl<'a> TableReader<'a> {
             counts: Counts::default(),
             n_skipped: 0,
             bad_rows: Vec::new(),
-            sales_rows: BTreeMap::new(),
+            lot_rows: BTreeMap::new(),
         }
     }
 
@@ -143,6 +150,7 @@ impl<'a> TableReader<'a> {
         match &self.rows {
             Rows::Plays(reader) => reader.size_bytes(),
             Rows::Sales(reader) => reader.size_bytes(),
+            Rows::Figures(reader) => reader.size_bytes(),
         }
     }
 
@@ -150,18 +158,22 @@ impl<'a> TableReader<'a> {
     pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
         match &mut self.rows {
             Rows::Plays(reader) => reader.take_pieces([0; 32]),
-            Rows::Sales(_) => BTreeMap::new(),
+            Rows::Sales(_) | Rows::Figures(_) => BTreeMap::new(),
         }
     }
 
     /// Takes the lines that were read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
-        let Rows::Sales(reader) = &mut self.rows else {
-            return SalesLot::default();
+        let lot = match &mut self.rows {
+            Rows::Plays(_) => return SalesLot::default(),
+            Rows::Sales(reader) => reader.take_lot(),
+            Rows::Figures(reader) => reader.take_lot(),
         };
-        let lot = reader.take_lot();
         for (month, sales) in &lot.sales {
-            *self.sales_rows.entry(month.clone()).or_default() += sales.len() as u64;
+            *self.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        for (month, figures) in &lot.figures {
+            *self.lot_rows.entry(month.clone()).or_default() += figures.len() as u64;
         }
         lot
     }
@@ -188,6 +200,9 @@ impl<'a> TableReader<'a> {
                 (reader.day_rows().clone(), reader.unmapped().clone(), (0, Amount(0)))
             }
             Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone(), reader.sums()),
+            Rows::Figures(reader) => {
+                (BTreeMap::new(), reader.unmapped().clone(), (reader.plays(), Amount(0)))
+            }
         };
         let check = |(place, said): (usize, String)| {
             let control: &Control = &self.format.controls[place];
@@ -205,7 +220,7 @@ impl<'a> TableReader<'a> {
             n_skipped: self.n_skipped,
             bad_rows: self.bad_rows,
             day_rows,
-            sales_rows: self.sales_rows,
+            lot_rows: self.lot_rows,
             unmapped,
         }
     }
@@ -214,6 +229,7 @@ impl<'a> TableReader<'a> {
         match &self.rows {
             Rows::Plays(reader) => reader.fields(),
             Rows::Sales(reader) => reader.fields(),
+            Rows::Figures(reader) => reader.fields(),
         }
     }
 
@@ -259,6 +275,7 @@ impl<'a> TableReader<'a> {
         let result = match &mut self.rows {
             Rows::Plays(reader) => reader.read(&record, &mut self.counts),
             Rows::Sales(reader) => reader.read(&record, &mut self.counts),
+            Rows::Figures(reader) => reader.read(&record, &mut self.counts),
         };
         if let Err(flaw) = result {
             self.refuse(&record, flaw);

@@ -124,3 +124,34 @@ pub struct Pool {
     /// In which currency.
     pub currency: Option<Currency>,
 }
+
+/// One number of a report of counters, or of streams that a store has removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// Line in the report after the header, from 1.
+    pub row: u32,
+    /// The day; of a month its first.
+    pub date: Day,
+    /// The recording.
+    pub isrc: Option<Isrc>,
+    /// The release.
+    pub upc: Option<Upc>,
+    /// The store's own id, or an ISRC that is none.
+    pub store_track: Option<TextId>,
+    /// Where.
+    pub territory: Option<Territory>,
+    /// The kind of user.
+    pub tier: Tier,
+    /// The store's codes for it, joined by `|`.
+    pub tier_code: Option<TextId>,
+    /// Number of plays.
+    pub plays: i64,
+}
+
+impl Figure {
+    /// Its place among the figures of its report and month.
+    #[must_use]
+    pub fn order(&self) -> (Day, bool, Option<Isrc>, u32) {
+        (self.date, self.isrc.is_none(), self.isrc, self.row)
+    }
+}

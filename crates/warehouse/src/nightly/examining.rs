@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
@@ -50,6 +51,8 @@ pub(super) struct Examination {
 /// A file to read.
 struct Candidate<'a> {
     path: PathBuf,
+    /// Path in the inbox.
+    name: &'a str,
     store: Option<&'a str>,
     size_bytes: u64,
     /// The inbox file; `None` for a report from the archive.
@@ -103,7 +106,7 @@ impl Night<'_> {
             .par_iter()
             .with_max_len(1)
             .map(|candidate| {
-                let mut examined = examiner.examine(&candidate.path, candidate.store, wanted)?;
+                let mut examined = examiner.examine(&candidate.path, candidate.name, candidate.store, wanted)?;
                 if let (Some(early), Examined::Report(report)) = (&early, &mut examined) {
                     if let (None, Some(file)) = (&report.refusal, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);
@@ -161,6 +164,7 @@ impl Night<'_> {
             };
             candidates.push(Candidate {
                 path: file.path.clone(),
+                name: &file.name,
                 store: file.store.as_deref(),
                 size_bytes: file.state.size_bytes,
                 file: Some(file),
@@ -173,7 +177,8 @@ impl Night<'_> {
                 let path = archive_path(self.places, name);
                 let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-                candidates.push(Candidate { path, store, size_bytes, file: None, known });
+                let name = report.file();
+                candidates.push(Candidate { path, name, store, size_bytes, file: None, known });
             }
         }
         candidates
@@ -268,8 +273,13 @@ impl Night<'_> {
             .unwrap_or_else(|| archive_name(&hash, report.packing));
         let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
         // A line of a statement is dated by its month of use.
-        dates.extend(report.sales_rows.keys().map(|(_, month)| format!("{month}-01")));
+        dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
         dates.sort();
+        let lines_table = match report.feed {
+            Some(Feed::Counters) => LotTable::Counters,
+            Some(Feed::Declared) => LotTable::Declared,
+            _ => LotTable::Sales,
+        };
         let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
             let path = |((store, month), rows): (&SalesMonth, &u64)| {
                 (lots_path(table, store, &month.to_string()), *rows)
@@ -293,7 +303,7 @@ impl Night<'_> {
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
-            sales: paths(LotTable::Sales, &report.sales_rows),
+            lines: paths(lines_table, &report.lot_rows),
             pools: paths(LotTable::Pools, &report.pool_rows),
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),

@@ -136,8 +136,8 @@ fn inputs_as_read(keys: &[&String], reports: &BTreeMap<String, ReportEntry>) -> 
 fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
     for (key, report) in reports {
-        for (table, paths) in [(LotTable::Sales, &report.sales), (LotTable::Pools, &report.pools)] {
-            for path in paths.keys() {
+        for path in report.lines.keys().chain(report.pools.keys()) {
+            if let Some(table) = LotTable::of_path(path) {
                 months.entry(path).or_insert((table, Vec::new())).1.push(key);
             }
         }
@@ -239,11 +239,11 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             let path = plays_path(&report.store, date);
             *expected.entry(path).or_default() += rows;
         }
-        for (path, rows) in report.sales.iter().chain(&report.pools) {
+        for (path, rows) in report.lines.iter().chain(&report.pools) {
             *expected.entry(path.clone()).or_default() += rows;
         }
         let counts = report.counts.unwrap_or_default();
-        let n_taken: u64 = report.days.values().chain(report.sales.values()).sum();
+        let n_taken: u64 = report.days.values().chain(report.lines.values()).sum();
         if report.state == ReportState::Active && n_taken + counts.quarantined != counts.rows {
             return inconsistent(format!(
                 "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
@@ -251,9 +251,9 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             ));
         }
     }
-    let of_rows = ["plays/", "sales/", "pools/"];
+    let is_of_rows = |path: &str| path.starts_with("plays/") || LotTable::of_path(path).is_some();
     for (path, partition) in &manifest.partitions {
-        if !of_rows.iter().any(|table| path.starts_with(table)) {
+        if !is_of_rows(path) {
             continue;
         }
         let rows = expected.remove(path).unwrap_or(0);

@@ -94,9 +94,10 @@ impl TableFormat {
         let mut wrong = Vec::new();
         let has = |field| self.fields.contains_key(&field) || self.constants.contains_key(&field);
         let must_have: &[Field] = match self.feed {
-            Feed::Trends | Feed::Counters => &[Field::Date],
+            Feed::Trends => &[Field::Date],
+            Feed::Counters | Feed::Declared => &[Field::Date, Field::Plays],
             Feed::Sales => &[Field::UsageFrom, Field::Units],
-            Feed::Declared | Feed::Reference => &[],
+            Feed::Reference => &[],
         };
         for field in must_have.iter().filter(|field| !has(**field)) {
             wrong.push(format!(
@@ -114,8 +115,10 @@ impl TableFormat {
             wrong.push("`text.header_within` must be at least 1".to_owned());
         }
         for (field, source) in &self.fields {
-            if source.header.is_empty() && source.preamble.is_empty() {
-                wrong.push(format!("the field {field:?} has neither `header` nor `preamble`"));
+            let is_nowhere = source.header.is_empty() && source.preamble.is_empty();
+            if is_nowhere && source.file_digits.is_none() {
+                let names = "`header`, `preamble` or `file_digits`";
+                wrong.push(format!("the field {field:?} has none of {names}"));
             }
         }
         wrong
@@ -286,6 +289,10 @@ pub struct FieldSource {
     /// Names in the preamble, in place of columns.
     #[serde(default)]
     pub preamble: Vec<String>,
+    /// In place of columns: the last group of exactly so many digits in the name of the file, for
+    /// reports that say their date nowhere else.
+    #[serde(default)]
+    pub file_digits: Option<u8>,
     /// Whether a report without any of these columns is not of this format.
     #[serde(default)]
     pub needed: bool,

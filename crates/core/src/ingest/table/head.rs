@@ -61,11 +61,12 @@ pub fn normal_name(name: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-/// Holds the head of a report (its first whole lines) against a format.
+/// Holds the head of a report (its first whole lines) against a format. The name of the file never
+/// decides; it only gives what a format says that no column does.
 #[must_use]
-pub fn match_head(format: &TableFormat, head: &[u8]) -> Match {
+pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
     let Some(delimiter) = format.text.delimiter.byte() else {
-        return match_json(format, head);
+        return match_json(format, head, file_name);
     };
     let mut lines = Vec::new();
     let mut best = Match::No;
@@ -78,7 +79,7 @@ pub fn match_head(format: &TableFormat, head: &[u8]) -> Match {
             .map(|cell| cell_text(cell, format))
             .collect();
         start += line.len();
-        match match_names(format, &cells, &lines) {
+        match match_names(format, &cells, &lines, file_name) {
             Match::Yes(mut bound) => {
                 bound.header_line = u32::try_from(lines.len()).ok();
                 bound.rows_start = start;
@@ -115,7 +116,7 @@ pub fn cell_text(cell: &[u8], format: &TableFormat) -> String {
 
 /// The keys of the first object are the column names; a key that it lacks may come later, so names
 /// that the format has and the object has not are columns too.
-fn match_json(format: &TableFormat, head: &[u8]) -> Match {
+fn match_json(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
     let Some(line) = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty())
     else {
         return Match::No;
@@ -124,7 +125,7 @@ fn match_json(format: &TableFormat, head: &[u8]) -> Match {
         return Match::No;
     };
     let names: Vec<String> = first.keys().cloned().collect();
-    let mut matched = match_names(format, &names, &[]);
+    let mut matched = match_names(format, &names, &[], file_name);
     if let Match::Yes(bound) = &mut matched {
         for (field, source) in &format.fields {
             for name in &source.header {
@@ -138,7 +139,12 @@ fn match_json(format: &TableFormat, head: &[u8]) -> Match {
     matched
 }
 
-fn match_names(format: &TableFormat, names: &[String], before: &[Vec<String>]) -> Match {
+fn match_names(
+    format: &TableFormat,
+    names: &[String],
+    before: &[Vec<String>],
+    file_name: &str,
+) -> Match {
     let normal: Vec<String> = names.iter().map(|name| normal_name(name)).collect();
     let mut columns: BTreeMap<Field, Vec<usize>> = BTreeMap::new();
     let mut preamble = BTreeMap::new();
@@ -155,6 +161,7 @@ fn match_names(format: &TableFormat, names: &[String], before: &[Vec<String>]) -
             places.extend(found.first().copied().filter(|place| !places.contains(place)));
         }
         let said = source.preamble.iter().find_map(|label| preamble_value(format, label, before));
+        let said = said.or_else(|| digits_of(file_name, source.file_digits?));
         if source.needed {
             if places.is_empty() && said.is_none() {
                 let label = source.header.first().or(source.preamble.first());
@@ -187,6 +194,12 @@ fn match_names(format: &TableFormat, names: &[String], before: &[Vec<String>]) -
         controls: controls_of(&format.controls, before),
         skip: format.skip.iter().map(|skipped| place_of(&skipped.header)).collect(),
     }))
+}
+
+/// The last group of exactly so many digits in a file's name.
+fn digits_of(file_name: &str, n_digits: u8) -> Option<String> {
+    let groups = file_name.split(|character: char| !character.is_ascii_digit());
+    groups.filter(|group| group.len() == usize::from(n_digits)).next_back().map(ToOwned::to_owned)
 }
 
 /// The value that the lines before the header give under a name.

@@ -1,0 +1,107 @@
+//! Rows of a plain table of the feeds `counters` and `declared`: numbers of plays by day or month.
+
+use crate::ingest::table::format::{Field, TableFormat};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::defect::Defect;
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
+use crate::normalize::sales_reader::SalesContext;
+use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::vocabulary::sale::Figure;
+use crate::vocabulary::tier::Tier;
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct FiguresReader<'a> {
+    fields: TableFields<'a>,
+    context: SalesContext<'a>,
+    builder: SalesBuilder,
+    plays: i64,
+    unmapped: UnmappedCodes,
+}
+
+impl<'a> FiguresReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        Self {
+            fields: TableFields::new(format, bound),
+            context,
+            builder: SalesBuilder::default(),
+            plays: 0,
+            unmapped: UnmappedCodes::default(),
+        }
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Takes what was read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        self.builder.take()
+    }
+
+    /// Sum of plays over the rows that were taken in.
+    #[must_use]
+    pub fn plays(&self) -> i64 {
+        self.plays
+    }
+
+    /// Tier codes that the store's table does not hold.
+    #[must_use]
+    pub fn unmapped(&self) -> &UnmappedCodes {
+        &self.unmapped
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let fields = &self.fields;
+        let mut noted = Counts::default();
+        let date = fields.date(Field::Date, record)?;
+        let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        let plays = fields.whole(Field::Plays, record)?;
+        let plays = plays.ok_or_else(|| fields.missing(Field::Plays))?;
+        let territory = fields.territory(record, self.context.territories, &mut noted)?;
+        let track = fields.track(record, &mut noted)?;
+        if track.isrc.is_none() && track.store_track.is_none() {
+            let detail = "expected an ISRC or a track id, found neither".to_owned();
+            return Err(Flaw { column: None, defect: Defect::NoTrack, detail });
+        }
+        let store = self.context.store;
+        let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
+        if tier == Tier::Unmapped {
+            noted.unmapped_tier += 1;
+            self.unmapped.note(tier_code.as_deref().unwrap_or_default());
+        }
+        let builder = &mut self.builder;
+        let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
+        let figure = Figure {
+            row: record.row,
+            date,
+            isrc: track.isrc,
+            upc: track.upc,
+            store_track: id(track.store_track.as_deref()),
+            territory,
+            tier,
+            tier_code: id(tier_code.as_deref()),
+            plays,
+        };
+        counts.add(&noted);
+        self.plays = self.plays.saturating_add(plays);
+        self.builder.push_figure(store, figure);
+        Ok(())
+    }
+}
