@@ -3,29 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{Feed, TableFormat};
-use streamledger_core::ingest::table::head::Bound;
+use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::sales_lot::SalesMonth;
-use streamledger_core::normalize::sales_reader::SalesContext;
-use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
-use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::normalize::table_plays::PlaysContext;
-use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::held::{Holder, Segment};
 use crate::partition::PartitionError;
-use crate::recognise::{Recognised, recognise};
+use crate::reading::{Rows, RowsContext, RowsRead, Text};
+use crate::recognise::recognise;
 use crate::report_source::{End, Pace, Packing, read_through};
-use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
-use crate::unicode::Utf16;
 
 /// What examining needs to know beside the file.
 #[derive(Clone, Copy)]
@@ -108,6 +101,19 @@ impl ExaminedReport {
             controls: Vec::new(),
         }
     }
+
+    fn take(&mut self, read: RowsRead, bad_rows_max_basis_points: u32) {
+        self.refusal = why_refused(&read, bad_rows_max_basis_points);
+        self.format = Some(read.format);
+        self.feed = Some(read.feed);
+        self.counts = Some(read.counts);
+        self.day_rows = read.day_rows;
+        self.lot_rows = read.lot_rows;
+        self.pool_rows = read.pool_rows;
+        self.bad_rows = read.bad_rows;
+        self.unmapped = read.unmapped;
+        self.controls = read.controls;
+    }
 }
 
 /// Of a report refused for too many bad rows, this many are kept (specification of `quarantine`).
@@ -169,9 +175,8 @@ struct Reading<'a> {
     file_name: &'a str,
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
+    text: Text,
     state: State<'a>,
-    /// Makes UTF-8 of a report that is UTF-16.
-    utf16: Option<Utf16>,
     days: BTreeMap<Day, Vec<Segment>>,
     runs: Runs,
     error: Option<PartitionError>,
@@ -179,8 +184,7 @@ struct Reading<'a> {
 
 enum State<'a> {
     Start,
-    Streams(Box<StreamsReader<'a>>),
-    Table(&'a TableFormat, Box<TableReader<'a>>),
+    Rows(Rows<'a>),
     Refused(Refusal),
 }
 
@@ -196,8 +200,8 @@ impl<'a> Reading<'a> {
             file_name: name.rsplit('/').next().unwrap_or(name),
             store_folder,
             wanted,
+            text: Text::default(),
             state: State::Start,
-            utf16: None,
             days: BTreeMap::new(),
             runs: Runs::new(),
             error: None,
@@ -205,137 +209,50 @@ impl<'a> Reading<'a> {
     }
 
     fn take(&mut self, block: &[u8]) {
-        if matches!(self.state, State::Start) && self.utf16.is_none() {
-            self.utf16 = Utf16::of(block);
-        }
-        match self.utf16.take() {
-            None => self.take_text(block),
-            Some(mut utf16) => {
-                utf16.decode(block, |text| self.take_text(text));
-                self.utf16 = Some(utf16);
-            }
-        }
+        let mut text = std::mem::take(&mut self.text);
+        text.take(block, |lines| self.take_text(lines));
+        self.text = text;
     }
 
-    fn take_text(&mut self, block: &[u8]) {
-        let mut rows = block;
+    fn take_text(&mut self, mut lines: &[u8]) {
         if matches!(self.state, State::Start) {
-            let text = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
-            let rows_start;
-            (self.state, rows_start) = match self.begin(text) {
-                Ok(begun) => begun,
-                Err(refusal) => (State::Refused(refusal), 0),
-            };
-            rows = &text[rows_start..];
+            match self.begin(lines) {
+                Ok((rows, rows_start)) => {
+                    self.state = State::Rows(rows);
+                    lines = &lines[rows_start..];
+                }
+                Err(refusal) => self.state = State::Refused(refusal),
+            }
         }
-        let size_bytes = match &mut self.state {
-            State::Streams(reader) => {
-                reader.read_block(rows);
-                reader.size_bytes()
+        if let State::Rows(rows) = &mut self.state {
+            rows.read_block(lines);
+            if self.examiner.segment_bytes_max < rows.size_bytes() {
+                self.seal();
             }
-            State::Table(_, reader) => {
-                reader.read_block(rows);
-                reader.size_bytes()
-            }
-            State::Start | State::Refused(_) => 0,
-        };
-        if self.examiner.segment_bytes_max < size_bytes {
-            self.seal();
         }
     }
 
     /// The reader of the report's format, and where in its head the rows start.
-    fn begin(&self, head: &[u8]) -> Result<(State<'a>, usize), Refusal> {
-        let settings = self.examiner.settings;
-        match recognise(settings, self.store_folder, self.file_name, head)? {
-            Recognised::SpotifyStreams(columns) => {
-                let feed = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
-                Ok((State::Streams(Box::new(self.streams_reader(columns)?)), feed))
-            }
-            Recognised::Table(format, bound) => {
-                let rows_start = bound.rows_start;
-                let reader = self.table_reader(format, *bound)?;
-                Ok((State::Table(format, Box::new(reader)), rows_start))
-            }
-        }
-    }
-
-    fn streams_reader(&self, columns: Columns) -> Result<StreamsReader<'a>, Refusal> {
-        let context = Context {
-            store: self.store(spotify_streams::STORE)?,
-            territories: &self.examiner.settings.territories,
-            key: self.examiner.key,
-            wanted: self.wanted,
-        };
-        Ok(StreamsReader::new(columns, context))
-    }
-
-    fn table_reader(
-        &self,
-        format: &'a TableFormat,
-        bound: Bound,
-    ) -> Result<TableReader<'a>, Refusal> {
-        let settings = self.examiner.settings;
-        let folder = self.store_folder.unwrap_or_default();
-        let store = self.store(folder)?;
-        let territories = &settings.territories;
-        let context = match format.feed {
-            Feed::Sales => TableContext::Sales(SalesContext {
-                store: &store.store,
-                stores: &settings.stores,
-                territories,
-            }),
-            Feed::Trends => TableContext::Plays(PlaysContext {
-                store,
-                territories,
-                key: self.examiner.key,
-                wanted: self.wanted,
-            }),
-            Feed::Counters | Feed::Declared => TableContext::Figures(SalesContext {
-                store: &store.store,
-                stores: &settings.stores,
-                territories,
-            }),
-            Feed::Reference => {
-                let feed = format.feed.as_str();
-                let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
-                return Err(Refusal::new("unknown_format", detail));
-            }
-        };
-        Ok(TableReader::new(format, bound, context))
-    }
-
-    fn store(&self, name: &str) -> Result<&'a StoreSettings, Refusal> {
-        self.examiner.settings.stores.get(name).ok_or_else(|| {
-            let detail = format!("no store file of the pipeline is for `{name}`");
-            Refusal::new("unknown_store", detail)
-        })
+    fn begin(&self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
+        let Examiner { settings, key, .. } = self.examiner;
+        let recognised = recognise(settings, self.store_folder, self.file_name, head)?;
+        let context = RowsContext { settings, key, wanted: self.wanted };
+        Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
     /// Hands what was read so far to the holder and the runs.
     fn seal(&mut self) {
-        // The report's hash is known at its end only; whoever joins the pieces sets it.
-        let (pieces, lot) = match &mut self.state {
-            State::Streams(reader) => (reader.take_pieces([0; 32]), None),
-            State::Table(format, reader) => {
-                let figures = match format.feed {
-                    Feed::Declared => LotTable::Declared,
-                    _ => LotTable::Counters,
-                };
-                (reader.take_pieces(), Some((reader.take_lot(), figures)))
-            }
-            State::Start | State::Refused(_) => return,
+        let State::Rows(rows) = &mut self.state else {
+            return;
         };
-        for (day, piece) in pieces {
+        for (day, piece) in rows.take_pieces() {
             match self.examiner.holder.hold(piece) {
                 Ok(segment) => self.days.entry(day).or_default().push(segment),
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        let put_down = lot.map(|(lot, figures)| {
-            self.examiner.runs.put_down(lot, figures, &mut self.runs)
-        });
-        if let Some(Err(error)) = put_down {
+        let (lot, figures) = rows.take_lot();
+        if let Err(error) = self.examiner.runs.put_down(lot, figures, &mut self.runs) {
             self.error = self.error.take().or(Some(error));
         }
     }
@@ -345,11 +262,10 @@ impl<'a> Reading<'a> {
         hash: [u8; 32],
         packing: Packing,
     ) -> Result<Box<ExaminedReport>, PartitionError> {
-        if let Some(mut utf16) = self.utf16.take() {
-            utf16.finish(|text| self.take_text(text));
-        }
-        if let State::Table(_, reader) = &mut self.state {
-            reader.end();
+        let mut text = std::mem::take(&mut self.text);
+        text.finish(|lines| self.take_text(lines));
+        if let State::Rows(rows) = &mut self.state {
+            rows.end();
         }
         self.seal();
         if let Some(error) = self.error {
@@ -357,37 +273,16 @@ impl<'a> Reading<'a> {
         }
         let mut report = ExaminedReport::new(hash, packing);
         (report.days, report.runs) = (self.days, self.runs);
-        let folder = self.store_folder.unwrap_or_default();
-        let bad_rows_max = || {
-            let store = self.examiner.settings.stores.get(folder);
-            store.map_or(0, |store| store.bad_rows_max_basis_points)
-        };
         match self.state {
             State::Start => {
-                report.refusal = Some(Refusal::new("empty_file", "the report has no bytes"))
+                report.refusal = Some(Refusal::new("empty_file", "the report has no bytes"));
             }
             State::Refused(refusal) => report.refusal = Some(refusal),
-            State::Streams(reader) => {
-                let reading = reader.finish();
-                report.format = Some(spotify_streams::FORMAT.to_owned());
-                report.feed = Some(Feed::Trends);
-                report.refusal = too_many_bad_rows(&reading.counts, bad_rows_max());
-                report.counts = Some(reading.counts);
-                report.day_rows = reading.day_rows;
-                report.bad_rows = reading.bad_rows;
-            }
-            State::Table(format, reader) => {
-                let reading = reader.finish();
-                report.format = Some(format.format.clone());
-                report.feed = Some(format.feed);
-                report.refusal = wrong_total(&reading.controls)
-                    .or_else(|| too_many_bad_rows(&reading.counts, bad_rows_max()));
-                report.counts = Some(reading.counts);
-                report.day_rows = reading.day_rows;
-                report.lot_rows = reading.lot_rows;
-                report.bad_rows = reading.bad_rows;
-                report.unmapped = reading.unmapped;
-                report.controls = reading.controls;
+            State::Rows(rows) => {
+                let folder = self.store_folder.unwrap_or_default();
+                let store = self.examiner.settings.stores.get(folder);
+                let bad_rows_max = store.map_or(0, |store| store.bad_rows_max_basis_points);
+                report.take(rows.finish(), bad_rows_max);
             }
         }
         if report.refusal.is_some() {
@@ -410,14 +305,20 @@ impl Examiner<'_> {
     }
 }
 
+/// Why a report is refused after all its rows were read.
+pub(crate) fn why_refused(read: &RowsRead, bad_rows_max_basis_points: u32) -> Option<Refusal> {
+    wrong_total(&read.controls)
+        .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
+}
+
 /// A control number that the rows do not add up to: part of the report is missing, or too much.
-pub(crate) fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
+fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
     let wrong = controls.iter().find(|control| !control.agrees)?;
     let detail = format!("{} says {}, the rows add up to {}", wrong.label, wrong.said, wrong.found);
     Some(Refusal::new("control_total", detail))
 }
 
-pub(crate) fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
+fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
     let too_many = u64::from(max_basis_points) * counts.rows < counts.quarantined * 10_000;
     too_many.then(|| {
         let percent = f64::from(max_basis_points) / 100.0;

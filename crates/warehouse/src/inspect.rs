@@ -3,33 +3,22 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::normalize::sales_reader::SalesContext;
-use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
-use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::normalize::table_plays::PlaysContext;
-use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::listener::ListenerKey;
-use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE, Piece, Play};
-use streamledger_core::vocabulary::sale::{Figure, Sale};
-use streamledger_core::vocabulary::territory::Territory;
 
 use crate::config::Settings;
 use crate::durable::DiskError;
-use crate::examine::Refusal;
+use crate::examine::{Refusal, why_refused};
+use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
+use crate::reading::{Rows, RowsContext, Text};
 use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, read_through};
-use crate::sales_columns::{figures_columns, sales_columns};
 use crate::stages::Stages;
-use crate::unicode::Utf16;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -68,25 +57,6 @@ pub struct Inspection {
     pub refusal: Option<Refusal>,
 }
 
-/// Columns of plays that are shown.
-const PLAY_COLUMNS: [&str; 15] = [
-    "row",
-    "date",
-    "listened_at",
-    "isrc",
-    "upc",
-    "store_track",
-    "territory",
-    "tier",
-    "tier_code",
-    "use_type",
-    "offline",
-    "played_ms",
-    "track_ms",
-    "source",
-    "device",
-];
-
 /// Reads a report of `store`, or of the store whose format claims it, and shows its first rows.
 ///
 /// # Errors
@@ -104,8 +74,8 @@ pub fn inspect_report(
         store: store.map(ToOwned::to_owned),
         file_name: path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
         n_rows_max,
-        reader: Reader::Start,
-        utf16: None,
+        text: Text::default(),
+        rows: None,
         found: Inspection::default(),
     };
     let path: PathBuf = path.to_owned();
@@ -119,49 +89,29 @@ struct Inspector<'a> {
     store: Option<String>,
     file_name: String,
     n_rows_max: usize,
-    reader: Reader<'a>,
-    utf16: Option<Utf16>,
+    text: Text,
+    rows: Option<Rows<'a>>,
     found: Inspection,
-}
-
-enum Reader<'a> {
-    Start,
-    Streams(Box<StreamsReader<'a>>),
-    Table(Box<TableReader<'a>>),
-    Refused,
 }
 
 impl<'a> Inspector<'a> {
     fn take(&mut self, block: &[u8]) {
-        if matches!(self.reader, Reader::Start) && self.utf16.is_none() {
-            self.utf16 = Utf16::of(block);
-        }
-        match self.utf16.take() {
-            None => self.take_text(block),
-            Some(mut utf16) => {
-                utf16.decode(block, |text| self.take_text(text));
-                self.utf16 = Some(utf16);
-            }
-        }
+        let mut text = std::mem::take(&mut self.text);
+        text.take(block, |lines| self.take_text(lines));
+        self.text = text;
     }
 
-    fn take_text(&mut self, block: &[u8]) {
-        let mut rows = block;
-        if matches!(self.reader, Reader::Start) {
-            let text = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
-            let rows_start = self.begin(text).unwrap_or_else(|refusal| {
-                self.found.refusal = Some(refusal);
-                self.reader = Reader::Refused;
-                0
-            });
-            rows = &text[rows_start..];
+    fn take_text(&mut self, mut lines: &[u8]) {
+        if self.rows.is_none() && self.found.refusal.is_none() {
+            match self.begin(lines) {
+                Ok(rows_start) => lines = &lines[rows_start..],
+                Err(refusal) => self.found.refusal = Some(refusal),
+            }
         }
-        match &mut self.reader {
-            Reader::Streams(reader) => reader.read_block(rows),
-            Reader::Table(reader) => reader.read_block(rows),
-            Reader::Start | Reader::Refused => {}
+        if let Some(rows) = &mut self.rows {
+            rows.read_block(lines);
+            self.show_rows();
         }
-        self.show_rows();
     }
 
     /// Tries the store that was named, or each one.
@@ -204,24 +154,22 @@ impl<'a> Inspector<'a> {
             Refusal::new("unknown_store", format!("no store file of the pipeline is for `{store}`"))
         })?;
         self.found.store = Some(store.store.clone());
-        match recognised {
-            Recognised::SpotifyStreams(columns) => {
-                self.read_streams(store, columns);
-                Ok(memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1))
-            }
-            Recognised::Table(format, bound) => {
-                let rows_start = bound.rows_start;
-                self.read_table(store, format, *bound)?;
-                Ok(rows_start)
-            }
+        match &recognised {
+            Recognised::SpotifyStreams(columns) => self.describe_streams(columns),
+            Recognised::Table(format, bound) => self.describe(format, bound),
         }
+        let context = RowsContext { settings, key: self.key, wanted: None };
+        let (rows, rows_start) = Rows::open(context, &store.store, recognised, head)?;
+        self.found.feed = Some(rows.feed());
+        self.found.columns = columns_of(rows.feed());
+        self.rows = Some(rows);
+        Ok(rows_start)
     }
 
-    fn read_streams(&mut self, store: &'a StoreSettings, columns: Columns) {
+    fn describe_streams(&mut self, columns: &Columns) {
         let found = &mut self.found;
-        found.format = Some(streamledger_core::ingest::spotify_streams::FORMAT.to_owned());
-        (found.feed, found.header_line) = (Some(Feed::Trends), Some(1));
-        found.columns = PLAY_COLUMNS.to_vec();
+        found.format = Some(spotify_streams::FORMAT.to_owned());
+        found.header_line = Some(1);
         for (place, name) in columns.names.iter().enumerate() {
             if columns.is_mapped(place) {
                 found.fields.push((name.to_lowercase(), format!("column {} `{name}`", place + 1)));
@@ -229,50 +177,6 @@ impl<'a> Inspector<'a> {
                 found.unused.push(name.clone());
             }
         }
-        let territories = &self.settings.territories;
-        let context = Context { store, territories, key: self.key, wanted: None };
-        self.reader = Reader::Streams(Box::new(StreamsReader::new(columns, context)));
-    }
-
-    fn read_table(
-        &mut self,
-        store: &'a StoreSettings,
-        format: &'a TableFormat,
-        bound: Bound,
-    ) -> Result<(), Refusal> {
-        self.describe(format, &bound);
-        let territories = &self.settings.territories;
-        let context = match format.feed {
-            Feed::Sales => {
-                self.found.columns = vec!["row", "store", "month"];
-                self.found.columns.extend(SALE_COLUMNS);
-                let stores = &self.settings.stores;
-                TableContext::Sales(SalesContext { store: &store.store, stores, territories })
-            }
-            Feed::Trends => {
-                self.found.columns = PLAY_COLUMNS.to_vec();
-                self.found.columns.push("plays");
-                TableContext::Plays(PlaysContext {
-                    store,
-                    territories,
-                    key: self.key,
-                    wanted: None,
-                })
-            }
-            Feed::Counters | Feed::Declared => {
-                self.found.columns = vec!["row", "store", "month"];
-                self.found.columns.extend(FIGURE_COLUMNS);
-                let stores = &self.settings.stores;
-                TableContext::Figures(SalesContext { store: &store.store, stores, territories })
-            }
-            Feed::Reference => {
-                let feed = format.feed.as_str();
-                let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
-                return Err(Refusal::new("unknown_format", detail));
-            }
-        };
-        self.reader = Reader::Table(Box::new(TableReader::new(format, bound, context)));
-        Ok(())
     }
 
     fn describe(&mut self, format: &TableFormat, bound: &Bound) {
@@ -311,30 +215,38 @@ impl<'a> Inspector<'a> {
 
     /// Takes what was read out of the reader and keeps the first rows of it.
     fn show_rows(&mut self) {
-        let rows = match &mut self.reader {
-            Reader::Streams(reader) => pieces_to_rows(reader.take_pieces([0; 32]), false),
-            Reader::Table(reader) => {
-                let mut rows = pieces_to_rows(reader.take_pieces(), true);
-                rows.extend(lot_to_rows(reader.take_lot()));
-                rows
-            }
-            Reader::Start | Reader::Refused => return,
+        let Some(rows) = &mut self.rows else {
+            return;
         };
-        let mut rows = rows;
-        rows.sort_by_key(|(row, _)| *row);
+        let mut shown = pieces_to_rows(rows.take_pieces());
+        shown.extend(lot_to_rows(rows.take_lot().0));
+        shown.sort_by_key(|(row, _)| *row);
         let room = self.n_rows_max.saturating_sub(self.found.rows.len());
-        self.found.rows.extend(rows.into_iter().take(room).map(|(_, cells)| cells));
+        self.found.rows.extend(shown.into_iter().take(room).map(|(_, cells)| cells));
     }
 
     fn finish(mut self, end: End) -> Inspection {
-        if let Some(mut utf16) = self.utf16.take() {
-            utf16.finish(|text| self.take_text(text));
-        }
-        if let Reader::Table(reader) = &mut self.reader {
-            reader.end();
+        let mut text = std::mem::take(&mut self.text);
+        text.finish(|lines| self.take_text(lines));
+        if let Some(rows) = &mut self.rows {
+            rows.end();
         }
         self.show_rows();
         let mut found = self.found;
+        let store = found.store.as_ref().and_then(|store| self.settings.stores.get(store));
+        match (self.rows, store) {
+            (Some(rows), Some(store)) => {
+                let read = rows.finish();
+                found.refusal = why_refused(&read, store.bad_rows_max_basis_points);
+                (found.counts, found.n_skipped) = (read.counts, read.n_skipped);
+                (found.bad_rows, found.unmapped) = (read.bad_rows, read.unmapped);
+                found.controls = read.controls;
+            }
+            _ if found.refusal.is_none() => {
+                found.refusal = Some(Refusal::new("empty_file", "the report has no bytes"));
+            }
+            _ => {}
+        }
         match end {
             End::Whole { hash, packing } => {
                 found.hash = Some(hex::encode(hash));
@@ -349,28 +261,6 @@ impl<'a> Inspector<'a> {
                 found.refusal = Some(Refusal::new("growing", detail));
             }
         }
-        match self.reader {
-            Reader::Start => {
-                found.refusal = Some(Refusal::new("empty_file", "the report has no bytes"));
-            }
-            Reader::Refused => {}
-            Reader::Streams(reader) => {
-                let reading = reader.finish();
-                (found.counts, found.bad_rows) = (reading.counts, reading.bad_rows);
-            }
-            Reader::Table(reader) => {
-                let reading = reader.finish();
-                (found.counts, found.bad_rows) = (reading.counts, reading.bad_rows);
-                (found.controls, found.n_skipped) = (reading.controls, reading.n_skipped);
-                found.unmapped = reading.unmapped;
-            }
-        }
-        let settings = found.store.as_ref().and_then(|store| self.settings.stores.get(store));
-        if let (None, Some(store)) = (&found.refusal, settings) {
-            let max = store.bad_rows_max_basis_points;
-            found.refusal = crate::examine::wrong_total(&found.controls)
-                .or_else(|| crate::examine::too_many_bad_rows(&found.counts, max));
-        }
         found.bad_rows.truncate(self.n_rows_max);
         found
     }
@@ -379,136 +269,4 @@ impl<'a> Inspector<'a> {
 /// A field's name as format files write it.
 fn field_name(field: streamledger_core::ingest::table::format::Field) -> String {
     serde_json::to_value(field).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// Columns of sales that are shown, after row, store and month.
-const SALE_COLUMNS: [&str; 20] = [
-    "usage_from",
-    "usage_to",
-    "statement_period",
-    "reported_date",
-    "isrc",
-    "upc",
-    "store_track",
-    "territory",
-    "tier",
-    "tier_code",
-    "use_type",
-    "offline",
-    "units",
-    "amount",
-    "amount_text",
-    "currency",
-    "royalty_bearing",
-    "line_type",
-    "pool",
-    "shop",
-];
-
-/// Columns of counters and declared streams that are shown, after row, store and month.
-const FIGURE_COLUMNS: [&str; 8] =
-    ["date", "isrc", "upc", "store_track", "territory", "tier", "tier_code", "plays"];
-
-type NumberedRow = (u32, Vec<String>);
-
-fn lot_to_rows(mut lot: SalesLot) -> Vec<NumberedRow> {
-    let mut rows = Vec::new();
-    for ((store, month), sales) in std::mem::take(&mut lot.sales) {
-        let place = [store, month.to_string()];
-        if let Ok(batch) = sales_columns(&lot, sales.clone()) {
-            rows.extend(batch_to_rows(&batch, &place, sorted_rows(sales)));
-        }
-    }
-    for ((store, month), mut figures) in std::mem::take(&mut lot.figures) {
-        let place = [store, month.to_string()];
-        if let Ok(batch) = figures_columns(&lot, figures.clone()) {
-            figures.sort_unstable_by_key(Figure::order);
-            let numbers = figures.iter().map(|figure| figure.row).collect();
-            rows.extend(batch_to_rows(&batch, &place, numbers));
-        }
-    }
-    rows
-}
-
-/// Row numbers in the order of the columns.
-fn sorted_rows(mut sales: Vec<Sale>) -> Vec<u32> {
-    sales.sort_unstable_by_key(|sale| (sale.isrc.is_none(), sale.isrc, sale.row));
-    sales.iter().map(|sale| sale.row).collect()
-}
-
-fn batch_to_rows(batch: &RecordBatch, place: &[String], numbers: Vec<u32>) -> Vec<NumberedRow> {
-    let options = FormatOptions::default();
-    let formatters: Vec<ArrayFormatter<'_>> = batch
-        .columns()
-        .iter()
-        .filter_map(|column| ArrayFormatter::try_new(column, &options).ok())
-        .collect();
-    let cell =
-        |column: &ArrayFormatter<'_>, row: usize| without_zeros(column.value(row).to_string());
-    let rows = numbers.into_iter().enumerate().map(|(place_in_batch, number)| {
-        let mut cells = vec![number.to_string()];
-        cells.extend_from_slice(place);
-        cells.extend(formatters[1..].iter().map(|column| cell(column, place_in_batch)));
-        (number, cells)
-    });
-    rows.collect()
-}
-
-/// An amount as people write it; anything else as it is.
-fn without_zeros(text: String) -> String {
-    let is_amount = text.rsplit_once('.').is_some_and(|(whole, fraction)| {
-        let digits = whole.strip_prefix('-').unwrap_or(whole);
-        fraction.len() == 12
-            && [digits, fraction].iter().all(|t| t.bytes().all(|b| b.is_ascii_digit()))
-    });
-    if is_amount { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-fn pieces_to_rows(
-    pieces: std::collections::BTreeMap<Day, Piece>,
-    with_plays: bool,
-) -> Vec<NumberedRow> {
-    let mut rows = Vec::new();
-    for (day, piece) in pieces {
-        for play in piece.rows.iter().flatten() {
-            rows.push((play.row, play_cells(day, play, &piece, with_plays)));
-        }
-    }
-    rows
-}
-
-fn play_cells(day: Day, play: &Play, piece: &Piece, with_plays: bool) -> Vec<String> {
-    let words = &piece.words;
-    let track = &words.tracks[play.track as usize];
-    let kind = &words.kinds[play.kind as usize];
-    let product = &words.products[kind.product as usize];
-    let ascii = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
-    let name = |names: &[Box<str>], id: u32| names.get(id as usize).map_or("", |n| n).to_owned();
-    let ms = |ms: u32| if ms == NONE { String::new() } else { ms.to_string() };
-    let heard = chrono::DateTime::from_timestamp_millis(play.listened_at_ms).unwrap_or_default();
-    let mut cells = vec![
-        play.row.to_string(),
-        day.to_string(),
-        heard.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-        track.isrc.map(|isrc| ascii(&isrc.to_text())).unwrap_or_default(),
-        track.upc.map(|upc| upc.to_text()).unwrap_or_default(),
-        track.store_track.as_deref().unwrap_or_default().to_owned(),
-        Territory::from_packed(play.territory).map(|t| ascii(&t.to_text())).unwrap_or_default(),
-        product.tier.as_str().to_owned(),
-        product.tier_code.as_deref().unwrap_or_default().to_owned(),
-        product.use_type.to_string(),
-        match play.offline {
-            OFFLINE => "true".to_owned(),
-            ONLINE => "false".to_owned(),
-            _ => String::new(),
-        },
-        ms(play.played_ms),
-        ms(track.track_ms.unwrap_or(NONE)),
-        name(&words.sources, kind.source),
-        name(&words.devices, kind.device),
-    ];
-    if with_plays {
-        cells.push(kind.plays.to_string());
-    }
-    cells
 }

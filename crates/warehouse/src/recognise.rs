@@ -110,9 +110,8 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
         })
         .collect();
     near.sort_by_key(|near| near.n_missing);
-    let is_clear = |nearest: &NearMiss| {
-        near.get(1).is_none_or(|second| nearest.n_missing < second.n_missing)
-    };
+    let is_clear =
+        |nearest: &NearMiss| near.get(1).is_none_or(|second| nearest.n_missing < second.n_missing);
     match near.first() {
         None => {
             let detail = if n_formats == 0 {

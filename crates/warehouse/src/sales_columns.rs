@@ -101,9 +101,9 @@ impl LotTable {
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
         let tables = [Self::Sales, Self::Pools, Self::Counters, Self::Declared];
-        tables.into_iter().find(|table| {
-            path.strip_prefix(table.name()).is_some_and(|rest| rest.starts_with('/'))
-        })
+        tables
+            .into_iter()
+            .find(|table| path.strip_prefix(table.name()).is_some_and(|rest| rest.starts_with('/')))
     }
 
     /// Its name.

@@ -4,6 +4,7 @@
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
 
 /// Decodes a report.
+#[derive(Debug)]
 pub struct Utf16 {
     decoder: Decoder,
     /// What was begun of a line.

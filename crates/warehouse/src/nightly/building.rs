@@ -109,7 +109,8 @@ impl Night<'_> {
                 let report = &reports[*key];
                 let path =
                     archive_path(self.places, report.archived.as_deref().unwrap_or_default());
-                let examined = examiner.examine(&path, report.file(), Some(&report.store), Some(days))?;
+                let examined =
+                    examiner.examine(&path, report.file(), Some(&report.store), Some(days))?;
                 self.progress.advance(1);
                 match examined {
                     Examined::Report(read) if hex::encode(read.hash) == report.hash => {

@@ -83,7 +83,8 @@ impl Night<'_> {
                 let report = &reports[*key];
                 let name = report.archived.as_deref().unwrap_or_default();
                 let path = archive_path(self.places, name);
-                let examined = examiner.examine(&path, report.file(), Some(&report.store), Some(&nothing))?;
+                let examined =
+                    examiner.examine(&path, report.file(), Some(&report.store), Some(&nothing))?;
                 self.progress.advance(1);
                 match examined {
                     Examined::Report(read) if hex::encode(read.hash) == report.hash => {

@@ -106,7 +106,8 @@ impl Night<'_> {
             .par_iter()
             .with_max_len(1)
             .map(|candidate| {
-                let mut examined = examiner.examine(&candidate.path, candidate.name, candidate.store, wanted)?;
+                let mut examined =
+                    examiner.examine(&candidate.path, candidate.name, candidate.store, wanted)?;
                 if let (Some(early), Examined::Report(report)) = (&early, &mut examined) {
                     if let (None, Some(file)) = (&report.refusal, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);

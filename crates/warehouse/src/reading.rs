@@ -1,0 +1,249 @@
+//! The rows of one report, whatever its format: the text that its bytes hold, and one reader over all
+//! kinds of formats.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamledger_core::ingest::spotify_streams::{self, Columns};
+use streamledger_core::ingest::table::format::{Feed, TableFormat};
+use streamledger_core::ingest::table::head::Bound;
+use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
+use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
+use streamledger_core::normalize::sales_reader::SalesContext;
+use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::table_plays::PlaysContext;
+use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::play::Piece;
+
+use crate::config::Settings;
+use crate::examine::Refusal;
+use crate::recognise::Recognised;
+use crate::sales_columns::LotTable;
+use crate::unicode::Utf16;
+
+/// The text of a report as its bytes come in: UTF-16 becomes UTF-8, a byte order mark is dropped.
+#[derive(Debug, Default)]
+pub struct Text {
+    utf16: Option<Utf16>,
+    is_begun: bool,
+}
+
+impl Text {
+    /// Takes a block of whole lines and hands it on as text.
+    pub fn take(&mut self, block: &[u8], mut take: impl FnMut(&[u8])) {
+        if !self.is_begun {
+            self.utf16 = Utf16::of(block);
+        }
+        let is_first = !self.is_begun;
+        self.is_begun = true;
+        match &mut self.utf16 {
+            Some(utf16) => utf16.decode(block, take),
+            None if is_first => take(block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block)),
+            None => take(block),
+        }
+    }
+
+    /// Hands on what is left.
+    pub fn finish(&mut self, take: impl FnMut(&[u8])) {
+        if let Some(utf16) = &mut self.utf16 {
+            utf16.finish(take);
+        }
+    }
+}
+
+/// What reading rows needs to know beside the report.
+#[derive(Clone, Copy)]
+pub struct RowsContext<'a> {
+    /// The settings of the run.
+    pub settings: &'a Settings,
+    /// The key of the listeners' hashes.
+    pub key: &'a ListenerKey,
+    /// Counted dates to keep plays of; `None` for all.
+    pub wanted: Option<&'a BTreeSet<Day>>,
+}
+
+/// The rows of a report of any format.
+#[derive(Debug)]
+pub enum Rows<'a> {
+    /// Spotify's wide table of raw streams.
+    Streams(Box<StreamsReader<'a>>),
+    /// A plain table.
+    Table(&'a TableFormat, Box<TableReader<'a>>),
+}
+
+/// What is known of a report after its last row.
+#[derive(Debug)]
+pub struct RowsRead {
+    /// Name of the format.
+    pub format: String,
+    /// What it is for.
+    pub feed: Feed,
+    /// Counts over the whole report.
+    pub counts: Counts,
+    /// Rows that are no data by the format's rules.
+    pub n_skipped: u64,
+    /// Bad rows in order.
+    pub bad_rows: Vec<BadRow>,
+    /// Plays taken in by counted date.
+    pub day_rows: BTreeMap<Day, u64>,
+    /// Lines of statements or figures taken in, by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
+    /// Pools taken in, by store and month.
+    pub pool_rows: BTreeMap<SalesMonth, u64>,
+    /// Tier codes that no table holds.
+    pub unmapped: UnmappedCodes,
+    /// Control numbers of the report, held against its rows.
+    pub controls: Vec<Checked>,
+}
+
+impl<'a> Rows<'a> {
+    /// A reader of a report of this store, and where in its head the rows start.
+    ///
+    /// # Errors
+    /// Why the report cannot be read.
+    pub fn open(
+        context: RowsContext<'a>,
+        store: &str,
+        recognised: Recognised<'a>,
+        head: &[u8],
+    ) -> Result<(Self, usize), Refusal> {
+        let store = context.settings.stores.get(store).ok_or_else(|| {
+            let detail = format!("no store file of the pipeline is for `{store}`");
+            Refusal::new("unknown_store", detail)
+        })?;
+        match recognised {
+            Recognised::SpotifyStreams(columns) => {
+                let rows_start = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
+                Ok((Self::streams(context, store, columns), rows_start))
+            }
+            Recognised::Table(format, bound) => {
+                let rows_start = bound.rows_start;
+                Ok((Self::table(context, store, format, *bound)?, rows_start))
+            }
+        }
+    }
+
+    fn streams(context: RowsContext<'a>, store: &'a StoreSettings, columns: Columns) -> Self {
+        let RowsContext { settings, key, wanted } = context;
+        let context = Context { store, territories: &settings.territories, key, wanted };
+        Self::Streams(Box::new(StreamsReader::new(columns, context)))
+    }
+
+    fn table(
+        context: RowsContext<'a>,
+        store: &'a StoreSettings,
+        format: &'a TableFormat,
+        bound: Bound,
+    ) -> Result<Self, Refusal> {
+        let RowsContext { settings, key, wanted } = context;
+        let territories = &settings.territories;
+        let sales = SalesContext { store: &store.store, stores: &settings.stores, territories };
+        let context = match format.feed {
+            Feed::Sales => TableContext::Sales(sales),
+            Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+            Feed::Trends => TableContext::Plays(PlaysContext { store, territories, key, wanted }),
+            Feed::Reference => {
+                let feed = format.feed.as_str();
+                let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
+                return Err(Refusal::new("unknown_format", detail));
+            }
+        };
+        Ok(Self::Table(format, Box::new(TableReader::new(format, bound, context))))
+    }
+
+    /// What the report is for.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        match self {
+            Self::Streams(_) => Feed::Trends,
+            Self::Table(format, _) => format.feed,
+        }
+    }
+
+    /// Reads a block of whole lines.
+    pub fn read_block(&mut self, block: &[u8]) {
+        match self {
+            Self::Streams(reader) => reader.read_block(block),
+            Self::Table(_, reader) => reader.read_block(block),
+        }
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        match self {
+            Self::Streams(reader) => reader.size_bytes(),
+            Self::Table(_, reader) => reader.size_bytes(),
+        }
+    }
+
+    /// Takes the plays that were read so far out of the reader. The report's hash is known at its end
+    /// only; whoever joins the pieces sets it.
+    pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
+        match self {
+            Self::Streams(reader) => reader.take_pieces([0; 32]),
+            Self::Table(_, reader) => reader.take_pieces(),
+        }
+    }
+
+    /// Takes lines, pools and figures that were read so far out of the reader, and says which table
+    /// the figures are of.
+    pub fn take_lot(&mut self) -> (SalesLot, LotTable) {
+        match self {
+            Self::Streams(_) => (SalesLot::default(), LotTable::Counters),
+            Self::Table(format, reader) => {
+                let is_declared = format.feed == Feed::Declared;
+                let figures = if is_declared { LotTable::Declared } else { LotTable::Counters };
+                (reader.take_lot(), figures)
+            }
+        }
+    }
+
+    /// Ends the rows; what was read is still to be taken out.
+    pub fn end(&mut self) {
+        match self {
+            Self::Streams(_) => {}
+            Self::Table(_, reader) => reader.end(),
+        }
+    }
+
+    /// What is known of the whole report, after all was taken out.
+    #[must_use]
+    pub fn finish(self) -> RowsRead {
+        match self {
+            Self::Streams(reader) => {
+                let reading = reader.finish();
+                RowsRead {
+                    format: spotify_streams::FORMAT.to_owned(),
+                    feed: Feed::Trends,
+                    counts: reading.counts,
+                    n_skipped: 0,
+                    bad_rows: reading.bad_rows,
+                    day_rows: reading.day_rows,
+                    lot_rows: BTreeMap::new(),
+                    pool_rows: BTreeMap::new(),
+                    unmapped: UnmappedCodes::default(),
+                    controls: Vec::new(),
+                }
+            }
+            Self::Table(format, reader) => {
+                let reading = reader.finish();
+                RowsRead {
+                    format: format.format.clone(),
+                    feed: format.feed,
+                    counts: reading.counts,
+                    n_skipped: reading.n_skipped,
+                    bad_rows: reading.bad_rows,
+                    day_rows: reading.day_rows,
+                    lot_rows: reading.lot_rows,
+                    pool_rows: BTreeMap::new(),
+                    unmapped: reading.unmapped,
+                    controls: reading.controls,
+                }
+            }
+        }
+    }
+}
