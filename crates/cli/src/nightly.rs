@@ -201,6 +201,10 @@ impl Night<'_> {
         for (file, other) in &self.summary.copies {
             sheet.push(vec![file.clone(), format!("the same report as {other}")]);
         }
+        for (file, missing) in &self.summary.waiting {
+            let what = format!("waits for the other files of its report: {missing} missing");
+            sheet.push(vec![file.clone(), what]);
+        }
         for file in &self.summary.growing {
             let what = "changed while it was read: left for the next run";
             sheet.push(vec![file.clone(), what.to_owned()]);

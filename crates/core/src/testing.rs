@@ -31,6 +31,7 @@ pub(crate) fn store() -> StoreSettings {
                 ("premium".to_owned(), Tier::Premium),
                 ("free".to_owned(), Tier::Free),
             ]),
+            words: Vec::new(),
         },
     }
 }

@@ -13,6 +13,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::held::{Holder, Segment};
+use crate::ledger::Part;
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, Text};
 use crate::recognise::recognise;
@@ -80,6 +81,8 @@ pub struct ExaminedReport {
     pub unmapped: UnmappedCodes,
     /// Its control numbers, held against its rows.
     pub controls: Vec<Checked>,
+    /// Its place in a report of several files.
+    pub part: Option<Part>,
 }
 
 impl ExaminedReport {
@@ -99,6 +102,7 @@ impl ExaminedReport {
             runs: Runs::new(),
             unmapped: UnmappedCodes::default(),
             controls: Vec::new(),
+            part: None,
         }
     }
 
@@ -113,6 +117,7 @@ impl ExaminedReport {
         self.bad_rows = read.bad_rows;
         self.unmapped = read.unmapped;
         self.controls = read.controls;
+        self.part = read.part;
     }
 }
 
@@ -307,13 +312,22 @@ impl Examiner<'_> {
 
 /// Why a report is refused after all its rows were read.
 pub(crate) fn why_refused(read: &RowsRead, bad_rows_max_basis_points: u32) -> Option<Refusal> {
-    wrong_total(&read.controls)
+    let problems = || {
+        let detail = read.problems.join("; ");
+        (!read.problems.is_empty()).then(|| Refusal::new("bad_head", detail))
+    };
+    problems()
+        .or_else(|| wrong_total(&read.controls))
         .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
 }
 
 /// A control number that the rows do not add up to: part of the report is missing, or too much.
 fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
-    let wrong = controls.iter().find(|control| !control.agrees)?;
+    let wrong = controls.iter().find(|control| control.is_binding && !control.agrees)?;
+    if wrong.said.is_empty() {
+        let detail = format!("{} is missing: the report was cut off", wrong.label);
+        return Some(Refusal::new("control_total", detail));
+    }
     let detail = format!("{} says {}, the rows add up to {}", wrong.label, wrong.said, wrong.found);
     Some(Refusal::new("control_total", detail))
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
@@ -156,6 +157,7 @@ impl<'a> Inspector<'a> {
         self.found.store = Some(store.store.clone());
         match &recognised {
             Recognised::SpotifyStreams(columns) => self.describe_streams(columns),
+            Recognised::Dsr(head) => self.describe_dsr(head),
             Recognised::Table(format, bound) => self.describe(format, bound),
         }
         let context = RowsContext { settings, key: self.key, wanted: None };
@@ -177,6 +179,22 @@ impl<'a> Inspector<'a> {
                 found.unused.push(name.clone());
             }
         }
+    }
+
+    fn describe_dsr(&mut self, head: &Head) {
+        let found = &mut self.found;
+        found.format = Some(head.profile.format().to_owned());
+        let Head { profile_name, profile_version, .. } = head;
+        let mut push = |name: &str, text: String| found.fields.push((name.to_owned(), text));
+        push("profile", format!("{profile_name} {profile_version}"));
+        if let Some((from, to)) = head.usage {
+            push("usage", format!("HEAD: {from} to {to}"));
+        }
+        if let (Some(number), Some(of)) = (head.file_number, head.n_files) {
+            push("file", format!("HEAD: {number} of {of}"));
+        }
+        push("territory, tier, currency", "summary records (SY), by SummaryRecordId".to_owned());
+        push("isrc, upc", "records of the block (AS, RE), by reference, or the line's".to_owned());
     }
 
     fn describe(&mut self, format: &TableFormat, bound: &Bound) {

@@ -10,6 +10,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE, Piece, Play};
 use streamledger_core::vocabulary::sale::{Figure, Sale};
 use streamledger_core::vocabulary::territory::Territory;
+use streamledger_core::vocabulary::upc::Upc;
 
 use crate::sales_columns::{figures_columns, sales_columns};
 
@@ -152,7 +153,7 @@ fn play_cells(day: Day, play: &Play, piece: &Piece) -> Vec<String> {
         day.to_string(),
         heard.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         track.isrc.map(|isrc| ascii(&isrc.to_text())).unwrap_or_default(),
-        track.upc.map(|upc| upc.to_text()).unwrap_or_default(),
+        track.upc.map(Upc::to_text).unwrap_or_default(),
         track.store_track.as_deref().unwrap_or_default().to_owned(),
         Territory::from_packed(play.territory).map(|t| ascii(&t.to_text())).unwrap_or_default(),
         product.tier.as_str().to_owned(),

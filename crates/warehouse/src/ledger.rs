@@ -58,6 +58,8 @@ impl SeenFile {
 pub enum ReportState {
     /// Its rows are in the tables.
     Active,
+    /// It is one file of a report of several, of which some are not there yet.
+    Waiting,
     /// It was refused as a whole.
     Refused,
 }
@@ -68,9 +70,22 @@ impl ReportState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Waiting => "waiting",
             Self::Refused => "refused",
         }
     }
+}
+
+/// The place of a file in a report of several files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// What the files of the report have in common.
+    pub set: String,
+    /// Which file, from 1.
+    pub number: u32,
+    /// Of how many.
+    pub of: u32,
 }
 
 /// A report.
@@ -106,6 +121,9 @@ pub struct ReportEntry {
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
+    /// Its place in a report of several files; `None` if it is one of its own.
+    #[serde(default)]
+    pub part: Option<Part>,
     /// First counted date or day of use, also of a refused report.
     pub first_date: Option<String>,
     /// Last counted date or last month of use, also of a refused report.
@@ -113,6 +131,12 @@ pub struct ReportEntry {
 }
 
 impl ReportEntry {
+    /// Whether its rows are in the tables.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.state == ReportState::Active
+    }
+
     /// The key of a report in the ledger.
     #[must_use]
     pub fn key(store: &str, hash: &str) -> String {

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::dsr_reader::DsrReader;
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
@@ -20,6 +22,7 @@ use streamledger_core::vocabulary::play::Piece;
 
 use crate::config::Settings;
 use crate::examine::Refusal;
+use crate::ledger::Part;
 use crate::recognise::Recognised;
 use crate::sales_columns::LotTable;
 use crate::unicode::Utf16;
@@ -70,6 +73,8 @@ pub struct RowsContext<'a> {
 pub enum Rows<'a> {
     /// Spotify's wide table of raw streams.
     Streams(Box<StreamsReader<'a>>),
+    /// A DDEX DSR flat file.
+    Dsr(Box<DsrReader<'a>>),
     /// A plain table.
     Table(&'a TableFormat, Box<TableReader<'a>>),
 }
@@ -97,6 +102,10 @@ pub struct RowsRead {
     pub unmapped: UnmappedCodes,
     /// Control numbers of the report, held against its rows.
     pub controls: Vec<Checked>,
+    /// What is wrong with the report as a whole, beside its control numbers.
+    pub problems: Vec<String>,
+    /// Its place in a report of several files.
+    pub part: Option<Part>,
 }
 
 impl<'a> Rows<'a> {
@@ -118,6 +127,11 @@ impl<'a> Rows<'a> {
             Recognised::SpotifyStreams(columns) => {
                 let rows_start = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
                 Ok((Self::streams(context, store, columns), rows_start))
+            }
+            Recognised::Dsr(head) => {
+                let territories = &context.settings.territories;
+                let reader = DsrReader::new(*head, store, territories);
+                Ok((Self::Dsr(Box::new(reader)), 0))
             }
             Recognised::Table(format, bound) => {
                 let rows_start = bound.rows_start;
@@ -159,6 +173,7 @@ impl<'a> Rows<'a> {
     pub fn feed(&self) -> Feed {
         match self {
             Self::Streams(_) => Feed::Trends,
+            Self::Dsr(_) => Feed::Sales,
             Self::Table(format, _) => format.feed,
         }
     }
@@ -167,6 +182,7 @@ impl<'a> Rows<'a> {
     pub fn read_block(&mut self, block: &[u8]) {
         match self {
             Self::Streams(reader) => reader.read_block(block),
+            Self::Dsr(reader) => reader.read_block(block),
             Self::Table(_, reader) => reader.read_block(block),
         }
     }
@@ -176,6 +192,7 @@ impl<'a> Rows<'a> {
     pub fn size_bytes(&self) -> usize {
         match self {
             Self::Streams(reader) => reader.size_bytes(),
+            Self::Dsr(reader) => reader.size_bytes(),
             Self::Table(_, reader) => reader.size_bytes(),
         }
     }
@@ -185,6 +202,7 @@ impl<'a> Rows<'a> {
     pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
         match self {
             Self::Streams(reader) => reader.take_pieces([0; 32]),
+            Self::Dsr(_) => BTreeMap::new(),
             Self::Table(_, reader) => reader.take_pieces(),
         }
     }
@@ -194,6 +212,7 @@ impl<'a> Rows<'a> {
     pub fn take_lot(&mut self) -> (SalesLot, LotTable) {
         match self {
             Self::Streams(_) => (SalesLot::default(), LotTable::Counters),
+            Self::Dsr(reader) => (reader.take_lot(), LotTable::Counters),
             Self::Table(format, reader) => {
                 let is_declared = format.feed == Feed::Declared;
                 let figures = if is_declared { LotTable::Declared } else { LotTable::Counters };
@@ -205,7 +224,7 @@ impl<'a> Rows<'a> {
     /// Ends the rows; what was read is still to be taken out.
     pub fn end(&mut self) {
         match self {
-            Self::Streams(_) => {}
+            Self::Streams(_) | Self::Dsr(_) => {}
             Self::Table(_, reader) => reader.end(),
         }
     }
@@ -227,6 +246,27 @@ impl<'a> Rows<'a> {
                     pool_rows: BTreeMap::new(),
                     unmapped: UnmappedCodes::default(),
                     controls: Vec::new(),
+                    problems: Vec::new(),
+                    part: None,
+                }
+            }
+            Self::Dsr(reader) => {
+                let format = reader.profile().format().to_owned();
+                let part = part_of(reader.head());
+                let reading = reader.finish();
+                RowsRead {
+                    format,
+                    feed: Feed::Sales,
+                    counts: reading.counts,
+                    n_skipped: reading.n_skipped,
+                    bad_rows: reading.bad_rows,
+                    day_rows: BTreeMap::new(),
+                    lot_rows: reading.lot_rows,
+                    pool_rows: reading.pool_rows,
+                    unmapped: reading.unmapped,
+                    controls: reading.controls,
+                    problems: reading.problems,
+                    part,
                 }
             }
             Self::Table(format, reader) => {
@@ -242,8 +282,16 @@ impl<'a> Rows<'a> {
                     pool_rows: BTreeMap::new(),
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    problems: Vec::new(),
+                    part: None,
                 }
             }
         }
     }
+}
+
+/// The place of a file among the files of its report; `None` if it is the only one.
+fn part_of(head: &Head) -> Option<Part> {
+    let (number, of) = head.file_number.zip(head.n_files)?;
+    (1 < of).then(|| Part { set: head.set.clone(), number, of })
 }

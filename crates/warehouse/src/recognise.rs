@@ -1,6 +1,9 @@
 //! Which format a report is of. Its content decides; the folder only says of which store it must be.
 
 use globset::Glob;
+use streamledger_core::ingest::dsr::head::{
+    Head, Match as DsrMatch, Profile, match_head as match_dsr,
+};
 use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Bound, Match, match_head};
@@ -19,6 +22,8 @@ const NEAR_MISSES_MAX: usize = 5;
 pub enum Recognised<'a> {
     /// Spotify's wide table of raw streams.
     SpotifyStreams(Columns),
+    /// A DDEX DSR flat file.
+    Dsr(Box<Head>),
     /// A plain table.
     Table(&'a TableFormat, Box<Bound>),
 }
@@ -55,7 +60,7 @@ pub fn recognise<'a>(
     head: &[u8],
 ) -> Result<Recognised<'a>, Refusal> {
     let folder = folder.unwrap_or_default();
-    let mut opinions = vec![ask_spotify_streams(head)];
+    let mut opinions = vec![ask_spotify_streams(head), ask_dsr(head, file_name)];
     opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
     let is_here = |opinion: &Opinion<'_>| [folder, ANY_STORE].contains(&opinion.store);
     let (here, elsewhere): (Vec<_>, Vec<_>) = opinions.into_iter().partition(is_here);
@@ -151,6 +156,21 @@ fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
         Err(_) => Says::No,
     };
     Opinion { format, store: spotify_streams::STORE, says }
+}
+
+fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
+    let (format, says) = match match_dsr(head, file_name) {
+        DsrMatch::Yes(head) => (head.profile.format(), Says::Mine(Recognised::Dsr(head))),
+        DsrMatch::OtherProfile(profile) => {
+            let read: Vec<&str> = Profile::ALL.iter().map(|profile| profile.format()).collect();
+            let read = read.join(", ");
+            let detail = format!("a DDEX report of the profile `{profile}`; read are {read}");
+            let refusal = Refusal::new("unknown_format", detail);
+            ("ddex", Says::Near(NearMiss { refusal, n_missing: 0 }))
+        }
+        DsrMatch::No => ("ddex", Says::No),
+    };
+    Opinion { format, store: ANY_STORE, says }
 }
 
 fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opinion<'a> {

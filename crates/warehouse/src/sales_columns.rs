@@ -13,6 +13,7 @@ use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::vocabulary::money::SCALE;
 use streamledger_core::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use streamledger_core::vocabulary::territory::Territory;
+use streamledger_core::vocabulary::upc::Upc;
 
 /// Digits of an amount.
 const PRECISION: u8 = 38;
@@ -167,7 +168,7 @@ pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch
         strings(sales.iter().map(|sale| sale.statement_period.map(|month| month.to_string()))),
         date(|sale| sale.reported.map(|day| day.0)),
         strings(sales.iter().map(|s| s.isrc.map(|isrc| ascii(isrc.to_text())))),
-        strings(sales.iter().map(|s| s.upc.map(|upc| upc.to_text()))),
+        strings(sales.iter().map(|s| s.upc.map(Upc::to_text))),
         text(|sale| sale.store_track),
         territories(sales.iter().map(|sale| sale.territory)),
         strings(sales.iter().map(|sale| Some(sale.tier.as_str()))),
@@ -200,7 +201,7 @@ pub fn figures_columns(
         Arc::new(figures.iter().map(|figure| figure.row).collect::<UInt32Array>()),
         Arc::new(figures.iter().map(|figure| Some(figure.date.0)).collect::<Date32Array>()),
         strings(figures.iter().map(|f| f.isrc.map(|isrc| ascii(isrc.to_text())))),
-        strings(figures.iter().map(|f| f.upc.map(|upc| upc.to_text()))),
+        strings(figures.iter().map(|f| f.upc.map(Upc::to_text))),
         text(|figure| figure.store_track),
         territories(figures.iter().map(|figure| figure.territory)),
         strings(figures.iter().map(|figure| Some(figure.tier.as_str()))),

@@ -161,7 +161,7 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
     for report in manifest.reports.values() {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
         let rows = match report.state {
-            ReportState::Active => n_bad,
+            ReportState::Active | ReportState::Waiting => n_bad,
             // One entry for the report, one for each of its first bad rows.
             ReportState::Refused => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
         };
@@ -188,7 +188,9 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
     {
         let date = path.rsplit('=').next().unwrap_or_default();
         let store = path.split(['=', '/']).nth(2).unwrap_or_default();
-        let feeds = |report: &&ReportEntry| report.store == store && report.days.contains_key(date);
+        let feeds = |report: &&ReportEntry| {
+            report.is_active() && report.store == store && report.days.contains_key(date)
+        };
         let hashes = manifest.reports.values().filter(feeds).map(|report| report.hash.as_str());
         let inputs = inputs_hash(hashes);
         for file in &partition.files {

@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod damage;
 mod exit_codes;
+mod formats;
 mod golden;
 mod inbox;
 mod purity;

@@ -1,5 +1,7 @@
 //! Bytes of a report to raw cells. One file per report format, one for what they share.
 
+pub mod builtin;
+pub mod dsr;
 pub mod inflate;
 pub mod lines;
 pub mod spotify_streams;

@@ -45,7 +45,7 @@ fn read_style(cell: &str, style: DateStyle) -> Option<Span> {
                 [_, _, _, _, b'-', _, _, b'-', _, _, rest @ ..] if is_time(rest) => {
                     calendar(&cell[..4], &cell[5..7], &cell[8..10])
                 }
-                [d @ ..] if d.len() == 8 && d.iter().all(u8::is_ascii_digit) => {
+                digits if digits.len() == 8 && digits.iter().all(u8::is_ascii_digit) => {
                     calendar(&cell[..4], &cell[4..6], &cell[6..])
                 }
                 _ => None,
@@ -73,6 +73,11 @@ fn read_style(cell: &str, style: DateStyle) -> Option<Span> {
             (year.len() == 4)
                 .then(|| Span::month(number(year)?, number(month)?.try_into().ok()?))
                 .flatten()
+        }
+        DateStyle::DayOfMonth => {
+            let day = read_date(cell, &[DateStyle::Iso, DateStyle::YearSlash])?;
+            let Month { year, month } = day.first.month();
+            Span::month(year.into(), month.into())
         }
         DateStyle::MonthYear => {
             let (month, year) = cell.split_once(['-', '/'])?;

@@ -23,6 +23,10 @@ pub enum Defect {
     BadCurrency,
     /// A code that the format does not know, where what it means decides how the row is read.
     UnknownCode,
+    /// A record of a type that is not read.
+    UnknownRecord,
+    /// A reference to a record that is not there.
+    UnknownReference,
     /// A line that is not cut into cells: JSON that is none, or a quote that is not closed.
     BadLine,
     /// A number outside of what it can be.
@@ -49,6 +53,8 @@ impl Defect {
             Self::BadBool => "bad_bool",
             Self::BadCurrency => "bad_currency",
             Self::UnknownCode => "unknown_code",
+            Self::UnknownRecord => "unknown_record",
+            Self::UnknownReference => "unknown_reference",
             Self::BadLine => "bad_line",
             Self::OutOfRange => "out_of_range",
             Self::NulByte => "nul_byte",

@@ -6,6 +6,7 @@ use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::dates::Span;
 use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
@@ -103,18 +104,7 @@ impl<'a> SalesReader<'a> {
         counts: &mut Counts,
     ) -> Result<(&'a str, Sale), Flaw> {
         let fields = &self.fields;
-        let usage = fields.date(Field::UsageFrom, record)?;
-        let usage = usage.ok_or_else(|| fields.missing(Field::UsageFrom))?;
-        let usage_to = fields.date(Field::UsageTo, record)?.map_or(usage.last, |span| span.last);
-        if usage_to < usage.first {
-            let (from, to) = (usage.first.to_string(), usage_to.to_string());
-            return Err(fields.flaw(
-                Field::UsageTo,
-                Defect::OutOfRange,
-                &format!("{from} or later"),
-                &to,
-            ));
-        }
+        let usage = self.usage(record)?;
         let units = fields.whole(Field::Units, record)?;
         let units = units.ok_or_else(|| fields.missing(Field::Units))?;
         let (amount, amount_text) = self.amount(record)?;
@@ -143,8 +133,8 @@ impl<'a> SalesReader<'a> {
         let sale = Sale {
             row: record.row,
             usage_from: usage.first,
-            usage_to,
-            statement_period: statement.map(|span| span.first_month()),
+            usage_to: usage.last,
+            statement_period: statement.map(Span::first_month),
             reported: reported.map(|span| span.first),
             isrc: track.isrc,
             upc: track.upc,
@@ -164,6 +154,20 @@ impl<'a> SalesReader<'a> {
             shop: id(shop.as_deref()),
         };
         Ok((store, sale))
+    }
+
+    /// First and last day of use.
+    fn usage(&self, record: &Record<'_>) -> Result<Span, Flaw> {
+        let fields = &self.fields;
+        let from = fields.date(Field::UsageFrom, record)?;
+        let from = from.ok_or_else(|| fields.missing(Field::UsageFrom))?;
+        let last = fields.date(Field::UsageTo, record)?.map_or(from.last, |span| span.last);
+        if last < from.first {
+            let expected = format!("{} or later", from.first);
+            let flaw = Defect::OutOfRange;
+            return Err(fields.flaw(Field::UsageTo, flaw, &expected, &last.to_string()));
+        }
+        Ok(Span { first: from.first, last })
     }
 
     /// The amount, and its text where 12 decimals do not hold it.

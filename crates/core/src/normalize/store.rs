@@ -89,6 +89,20 @@ pub struct TierTable {
     pub product: BTreeMap<String, Tier>,
     /// By access code, where there is no product code.
     pub access: BTreeMap<String, Tier>,
+    /// By a word in a code that stands in neither table, the first that is found: for stores that
+    /// describe a user in words (`Indirect Individual Monthly EXTENDED TRIAL`).
+    #[serde(default)]
+    pub words: Vec<TierWord>,
+}
+
+/// A word that says the tier, wherever it stands in a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TierWord {
+    /// The word, in any case.
+    pub word: String,
+    /// The tier.
+    pub tier: Tier,
 }
 
 impl TierTable {
@@ -101,10 +115,19 @@ impl TierTable {
             (None, Some(access)) => (&self.access, access),
             (None, None) => return Tier::Unknown,
         };
-        table
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(code))
-            .map_or(Tier::Unmapped, |(_, tier)| *tier)
+        let exact = table.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));
+        exact.map(|(_, tier)| *tier).or_else(|| self.by_word(code)).unwrap_or(Tier::Unmapped)
+    }
+
+    fn by_word(&self, code: &str) -> Option<Tier> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let code = code.to_lowercase();
+        let has = |word: &str| {
+            code.split(|c: char| !c.is_alphanumeric()).any(|part| part == word.to_lowercase())
+        };
+        self.words.iter().find(|known| has(&known.word)).map(|known| known.tier)
     }
 }
 
@@ -113,10 +136,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_first_word_that_stands_in_a_code_says_the_tier() {
+        let word = |word: &str, tier| TierWord { word: word.to_owned(), tier };
+        let table = TierTable {
+            product: [("family trial plus".to_owned(), Tier::Bundle)].into(),
+            access: BTreeMap::new(),
+            words: vec![word("TRIAL", Tier::Trial), word("family", Tier::Family)],
+        };
+        assert_eq!(
+            table.look_up(Some("Indirect Family Monthly Extended Trial"), None),
+            Tier::Trial
+        );
+        assert_eq!(table.look_up(Some("Indirect FAMILY"), None), Tier::Family);
+        assert_eq!(table.look_up(Some("Family Trial Plus"), None), Tier::Bundle);
+        assert_eq!(table.look_up(Some("families"), None), Tier::Unmapped);
+    }
+
+    #[test]
     fn the_product_goes_before_the_access_even_where_it_is_unknown() {
         let table = TierTable {
             product: [("FAM6".to_owned(), Tier::Family)].into(),
             access: [("premium".to_owned(), Tier::Premium)].into(),
+            words: Vec::new(),
         };
         assert_eq!(table.look_up(Some("fam6"), Some("premium")), Tier::Family);
         assert_eq!(table.look_up(Some("new"), Some("premium")), Tier::Unmapped);

@@ -357,6 +357,7 @@ impl DateStyle {
             Self::DayFirst => "DD/MM/YYYY",
             Self::MonthFirst => "MM/DD/YYYY",
             Self::YearMonth => "YYYY-MM",
+            Self::DayOfMonth => "a day that stands for its month",
             Self::MonthYear => "MM-YYYY",
             Self::Range => "YYYYMMDD - YYYYMMDD",
         }

@@ -233,13 +233,13 @@ impl<'a> PlaysReader<'a> {
         let stamp = stamp_or_epoch(text.as_bytes());
         let heard = match stamp {
             Ok(stamp) => stamp.map(|ms| (ms, exact)),
-            Err(defect) => match self.fields.date(Field::ListenedAt, record) {
-                Ok(Some(span)) => Some((i64::from(span.first.0) * MS_PER_DAY, false)),
-                _ => {
+            Err(defect) => {
+                let Ok(Some(span)) = self.fields.date(Field::ListenedAt, record) else {
                     let expected = "an ISO 8601 time stamp, a date, or seconds since 1970";
                     return Err(self.fields.flaw(Field::ListenedAt, defect, expected, &text));
-                }
-            },
+                };
+                Some((i64::from(span.first.0) * MS_PER_DAY, false))
+            }
         };
         self.last_stamp = (text.as_bytes().to_vec(), heard);
         Ok(heard.unwrap_or(midnight))

@@ -24,7 +24,7 @@ use crate::ingest::table::format::Field;
 const TAIL_LINES_MAX: usize = 1000;
 
 /// Most bad rows that are kept in full, as for the wide table.
-const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
+pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
 
 /// Reads one report.
 #[derive(Debug)]
@@ -93,6 +93,18 @@ pub struct Checked {
     pub found: String,
     /// Whether the two are the same.
     pub agrees: bool,
+    /// Whether a report with another number is refused.
+    pub is_binding: bool,
+}
+
+impl Checked {
+    /// A binding or other number of things that were counted.
+    #[must_use]
+    pub fn number(label: &str, said: &str, found: u64, is_binding: bool) -> Self {
+        let agrees = is_same_number(said, &found.to_string());
+        let (label, said, found) = (label.to_owned(), said.to_owned(), found.to_string());
+        Self { label, said, found, agrees, is_binding }
+    }
 }
 
 impl<'a> TableReader<'a> {
@@ -139,7 +151,7 @@ impl<'a> TableReader<'a> {
             &mut self.cutter,
             RecordCutter::new(self.format.text.delimiter, false, &[]),
         );
-        let end = (!block.ends_with(b"\n")).then(|| block.as_ptr_range().end);
+        let end = (!block.ends_with(b"\n")).then_some(block.as_ptr_range().end);
         cutter.cut(block, |cut| self.take(cut, end));
         self.cutter = cutter;
     }
@@ -212,7 +224,9 @@ impl<'a> TableReader<'a> {
                 Total::Amount => sums.1.to_string(),
             };
             let agrees = is_same_number(&said, &found);
-            Checked { label: control.label.clone(), said, found, agrees }
+            // Rows in quarantine are missing from sums; they are counted there.
+            let is_binding = control.total == Total::Rows || self.counts.quarantined == 0;
+            Checked { label: control.label.clone(), said, found, agrees, is_binding }
         };
         TableReading {
             controls: controls.into_iter().map(check).collect(),

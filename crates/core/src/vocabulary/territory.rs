@@ -105,6 +105,19 @@ impl Territories {
         Territory::from_packed(self.two_letters[usize::from(u16::from_be_bytes(code))])
     }
 
+    /// The territory of a number of ISO 3166-1, which is also the country's number in the TIS (CISAC's
+    /// Territory Information System), of at most four digits. Numbers of larger territories and of
+    /// countries that are no more are none.
+    #[must_use]
+    pub fn look_up_tis(&self, cell: &[u8]) -> Option<Territory> {
+        let digits = std::str::from_utf8(cell).ok()?;
+        let is_number = (1..=4).contains(&digits.len()) && cell.iter().all(u8::is_ascii_digit);
+        let number: usize = is_number.then(|| digits.parse().ok()).flatten()?;
+        let country = celes::Country::from_value(number).ok()?;
+        let code = <[u8; 2]>::try_from(country.alpha2.as_bytes()).ok()?;
+        Territory::from_packed(self.two_letters[usize::from(u16::from_be_bytes(code))])
+    }
+
     /// What a trimmed cell means, in any case.
     #[must_use]
     pub fn look_up(&self, cell: &[u8]) -> TerritoryCell {
@@ -153,6 +166,17 @@ mod tests {
         let upper_case = (b'A'..=b'Z').flat_map(|a| (b'A'..=b'Z').map(move |b| [a, b]));
         let n_known = upper_case.filter(|code| territories.look_up(code) == known(*code)).count();
         assert_eq!(n_known, 250);
+    }
+
+    #[test]
+    fn a_number_of_the_tis_is_that_of_its_country() {
+        assert_eq!(territories().look_up_tis(b"276"), Some(Territory(*b"DE")));
+        assert_eq!(territories().look_up_tis(b"840"), Some(Territory(*b"US")));
+        assert_eq!(territories().look_up_tis(b"36"), Some(Territory(*b"AU")));
+        // The world, and what is no number.
+        for cell in [&b"2136"[..], b"", b"DE", b"-4", b"00276"] {
+            assert_eq!(territories().look_up_tis(cell), None, "{cell:?}");
+        }
     }
 
     #[test]

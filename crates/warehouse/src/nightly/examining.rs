@@ -16,6 +16,7 @@ use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::{Manifest, ReportEntry, ReportState, lots_path};
 use crate::nightly::early::{Early, EarlyDays};
+use crate::nightly::parts::settle_parts;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
@@ -134,6 +135,12 @@ impl Night<'_> {
                     self.enter(candidate, *report, manifest, seen, &mut examination)?;
                 }
             }
+        }
+        for waiting in settle_parts(&mut examination.reports) {
+            let file = examination.reports[&waiting.key].file().to_owned();
+            let missing: Vec<String> = waiting.missing.iter().map(ToString::to_string).collect();
+            let missing = format!("{} of {}", missing.join(", "), waiting.of);
+            self.note(|summary| summary.waiting.push((file, missing)));
         }
         Ok(examination)
     }
@@ -306,6 +313,7 @@ impl Night<'_> {
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             pools: paths(LotTable::Pools, &report.pool_rows),
+            part: report.part.clone(),
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };

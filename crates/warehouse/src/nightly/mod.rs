@@ -6,6 +6,7 @@
 pub mod summary;
 mod early;
 mod examining;
+mod parts;
 mod planning;
 mod record;
 mod building;

@@ -96,7 +96,7 @@ impl Night<'_> {
 
     fn want_plays(&self, reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
         let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
-        for (key, report) in reports {
+        for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
             for day in report.days.keys() {
                 by_day.entry((&report.store, day)).or_default().push(key);
             }
@@ -135,7 +135,7 @@ fn inputs_as_read(keys: &[&String], reports: &BTreeMap<String, ReportEntry>) -> 
 /// hash stands in their footers too.
 fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
-    for (key, report) in reports {
+    for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
         for path in report.lines.keys().chain(report.pools.keys()) {
             if let Some(table) = LotTable::of_path(path) {
                 months.entry(path).or_insert((table, Vec::new())).1.push(key);
@@ -234,7 +234,7 @@ pub(crate) fn hive_escaped(value: &str) -> String {
 pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     let inconsistent = |message: String| Err(NightlyError::Inconsistent { message });
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
-    for (key, report) in &manifest.reports {
+    for (key, report) in manifest.reports.iter().filter(|(_, report)| report.is_active()) {
         for (date, rows) in &report.days {
             let path = plays_path(&report.store, date);
             *expected.entry(path).or_default() += rows;
@@ -243,8 +243,9 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
             *expected.entry(path.clone()).or_default() += rows;
         }
         let counts = report.counts.unwrap_or_default();
-        let n_taken: u64 = report.days.values().chain(report.lines.values()).sum();
-        if report.state == ReportState::Active && n_taken + counts.quarantined != counts.rows {
+        let lots = report.lines.values().chain(report.pools.values());
+        let n_taken: u64 = report.days.values().chain(lots).sum();
+        if n_taken + counts.quarantined != counts.rows {
             return inconsistent(format!(
                 "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
                 counts.rows, counts.quarantined

@@ -328,6 +328,8 @@ pub enum DateStyle {
     MonthFirst,
     /// `2026-09`, `202609`, `2026/09`, `2026M09`: a month.
     YearMonth,
+    /// `2026-09-01`, `2026/09/01`: a day that stands for its month.
+    DayOfMonth,
     /// `09-2026`, `09/2026`: a month.
     MonthYear,
     /// `20260901 - 20260930`: from a day to a day.

@@ -198,8 +198,8 @@ fn match_names(
 
 /// The last group of exactly so many digits in a file's name.
 fn digits_of(file_name: &str, n_digits: u8) -> Option<String> {
-    let groups = file_name.split(|character: char| !character.is_ascii_digit());
-    groups.filter(|group| group.len() == usize::from(n_digits)).next_back().map(ToOwned::to_owned)
+    let mut groups = file_name.split(|character: char| !character.is_ascii_digit());
+    groups.rfind(|group| group.len() == usize::from(n_digits)).map(ToOwned::to_owned)
 }
 
 /// The value that the lines before the header give under a name.

@@ -1,0 +1,241 @@
+//! A hand-made report of each format in `fixtures/formats`, with the quirks of its layout: what is read
+//! of it was worked out by hand (`why.md` beside it).
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::case::{Case, copy_tree, repository};
+
+/// A fixture: a report, its store, and what is expected of it.
+struct Fixture {
+    format: String,
+    store: String,
+    report: PathBuf,
+    folder: PathBuf,
+}
+
+fn fixtures() -> Vec<Fixture> {
+    let mut found = Vec::new();
+    for folder in sorted(&repository().join("fixtures/formats")) {
+        for store in sorted(&folder.join("in")) {
+            for report in sorted(&store) {
+                found.push(Fixture {
+                    format: name(&folder),
+                    store: name(&store),
+                    report,
+                    folder: folder.clone(),
+                });
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+impl Fixture {
+    /// The columns and rows of an expected table; `None` if the fixture has none of it.
+    fn expected(&self, table: &str) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+        let path = self.folder.join("expect").join(format!("{table}.csv"));
+        let text = fs::read_to_string(path).ok()?;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let texts = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+        let columns = texts(reader.headers().unwrap());
+        Some((columns, reader.records().map(|record| texts(&record.unwrap())).collect()))
+    }
+
+    fn inspect(&self) -> Value {
+        let case = Case::new();
+        let report = self.report.to_str().unwrap();
+        let more = ["--store", &self.store, "--rows", "1000"];
+        let outcome = case.run(&with_pipeline(&[&["inspect", report], more.as_slice()].concat()));
+        assert!([0, 1].contains(&outcome.code), "{}: {}", self.format, outcome.stderr);
+        serde_json::from_str(&outcome.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_table(&self, document: &Value, table: &str) {
+        let empty = Vec::new();
+        let found = document.get(table).and_then(Value::as_array).unwrap_or(&empty);
+        let Some((columns, expected)) = self.expected(table) else {
+            assert!(found.is_empty(), "{}: {table}: {found:#?}", self.format);
+            return;
+        };
+        let found: Vec<Vec<String>> = found
+            .iter()
+            .map(|row| columns.iter().map(|column| cell(&row[column])).collect())
+            .collect();
+        let shown = |rows: &[Vec<String>]| -> String {
+            rows.iter().map(|row| format!("{}\n", row.join(","))).collect()
+        };
+        let (found, expected) = (shown(&found), shown(&expected));
+        assert_eq!(found, expected, "{}: {table}: {}", self.format, columns.join(","));
+    }
+}
+
+/// The arguments of a command on the project's own pipeline, for tables as JSON.
+fn with_pipeline<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    static PIPELINE: LazyLock<String> =
+        LazyLock::new(|| repository().join("pipelines/nightly.toml").to_str().unwrap().to_owned());
+    [arguments, &["--pipeline", PIPELINE.as_str(), "--format", "json"]].concat()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value of the table `report`.
+fn report_value(document: &Value, what: &str) -> Option<String> {
+    let rows = document["report"].as_array()?;
+    rows.iter().find(|row| row["what"] == what).map(|row| cell(&row["value"]))
+}
+
+#[test]
+fn each_fixture_is_read_as_worked_out_by_hand() {
+    for fixture in fixtures() {
+        let document = fixture.inspect();
+        let refused = report_value(&document, "refused").unwrap_or_default();
+        let code = refused.split(':').next().unwrap_or_default();
+        match fixture.expected("refused") {
+            Some((_, rows)) => assert_eq!(code, rows[0][0], "{}: {refused}", fixture.format),
+            // A handful of rows with one bad row among them is above any share.
+            None => {
+                assert!(["", "too_many_bad_rows"].contains(&code), "{}: {refused}", fixture.format)
+            }
+        }
+        if code != "repeats" {
+            let format = report_value(&document, "format").unwrap_or_default();
+            assert_eq!(format, fixture.format, "{refused}");
+        }
+        for table in ["rows", "bad_rows", "controls"] {
+            fixture.assert_table(&document, table);
+        }
+    }
+}
+
+#[test]
+fn each_format_has_a_fixture_and_says_why() {
+    let case = Case::new();
+    let outcome = case.run(&with_pipeline(&["formats"])).expect_code(0);
+    let document: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let listed: BTreeSet<String> =
+        document["formats"].as_array().unwrap().iter().map(|row| cell(&row["format"])).collect();
+    let fixtures = fixtures();
+    let there: BTreeSet<String> = fixtures.iter().map(|fixture| fixture.format.clone()).collect();
+    assert_eq!(there, listed);
+    assert!(fixtures.iter().all(|fixture| fixture.folder.join("why.md").is_file()));
+}
+
+/// All fixtures in one inbox: a report's rows are where `inspect` says, whatever comes with it.
+#[test]
+fn a_night_takes_all_fixtures_in() {
+    let case = Case::new();
+    case.own_pipelines();
+    // With a handful of rows one bad row is above the usual share.
+    for store in sorted(&case.path("pipelines/stores")) {
+        let text = fs::read_to_string(&store).unwrap();
+        let share = "bad_rows_max_basis_points = 100\n";
+        assert!(text.contains(share), "{}", store.display());
+        fs::write(&store, text.replace(share, "bad_rows_max_basis_points = 6000\n")).unwrap();
+    }
+    let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
+    for fixture in &fixtures() {
+        let folder = fixture.folder.join("in");
+        copy_tree(&folder, &case.path("inbox"));
+        if fixture.expected("refused").is_some() {
+            continue;
+        }
+        let (columns, rows) = fixture.expected("rows").unwrap();
+        let is_play =
+            columns.contains(&"played_ms".to_owned()) || !columns.contains(&"month".to_owned());
+        let table = match () {
+            () if is_play => "plays",
+            () if columns.contains(&"units".to_owned()) => "sales",
+            () if fixture.format == "counters" => "counters",
+            () => "declared",
+        };
+        let place = columns.iter().position(|column| column == "store");
+        for row in rows {
+            let store = place.map_or(fixture.store.clone(), |place| row[place].clone());
+            *expected.entry((table, store)).or_default() += 1;
+        }
+    }
+    case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(1);
+    case.verify().expect_code(0);
+    for table in ["plays", "sales", "counters", "declared"] {
+        let mut found: BTreeMap<(&str, String), u64> = BTreeMap::new();
+        for row in case.table(table) {
+            *found.entry((table, row["store"].clone())).or_default() += 1;
+        }
+        let expected: BTreeMap<_, _> = expected
+            .iter()
+            .filter(|(key, _)| key.0 == table)
+            .map(|(k, n)| (k.clone(), *n))
+            .collect();
+        assert_eq!(found, expected);
+    }
+    case.nightly(&["--pipeline", "pipelines/nightly.toml"])
+        .expect_code(0)
+        .expect_stdout("Nothing new");
+}
+
+/// The public samples that may lie beside the project; it builds and passes without them.
+#[test]
+fn public_samples_are_recognised_and_their_wrong_totals_are_named() {
+    let folder = repository().join("../shared/samples/ddex_dsr");
+    if !folder.is_dir() {
+        return;
+    }
+    let case = Case::new();
+    let samples: Vec<PathBuf> = sorted(&folder)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "tsv"))
+        .collect();
+    for sample in &samples {
+        let sample_path = sample.to_str().unwrap();
+        let outcome = case.run(&with_pipeline(&["inspect", sample_path, "--store", "youtube"]));
+        let document: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let format = report_value(&document, "format");
+        let controls = document["controls"].as_array().cloned().unwrap_or_default();
+        let lines = controls.iter().find(|row| row["control"] == "NumberOfLinesInFile");
+        let agrees = lines.map(|row| cell(&row["agrees"]));
+        match name(sample).as_str() {
+            // Its header is of no version of the standard.
+            "test_file_parser.tsv" => assert_eq!((format, outcome.code), (None, 1)),
+            whole if whole.starts_with("DSR_TEST_YouTube") => {
+                assert_eq!(format.as_deref(), Some("ddex-ugc"));
+                assert_eq!((agrees.as_deref(), outcome.code), (Some("yes"), 0));
+            }
+            // Toys, whose footers say 123 lines.
+            _ => {
+                assert_eq!(format.as_deref(), Some("ddex-ugc"));
+                let lines = lines.unwrap();
+                assert_eq!(
+                    (cell(&lines["report_says"]), cell(&lines["rows_add_up_to"])),
+                    ("123".to_owned(), "7".to_owned())
+                );
+                assert_eq!((agrees.as_deref(), outcome.code), (Some("no"), 1));
+            }
+        }
+    }
+    assert_eq!(samples.len(), 6);
+}

@@ -1,0 +1,492 @@
+//! Records of a DDEX DSR report to lines of statements and pools.
+//!
+//! Territory, commercial model and money stand in the summary records, units in the usage records, ISRC
+//! and UPC in the records of the usage's block. A pool is money for a territory and model: what one
+//! track gets of it is not said, so that most lines have no amount and name their pool instead.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::ingest::dsr::head::{Head, Profile};
+use crate::ingest::dsr::records::{
+    BLOCK_ID, Item, RecordType, SUMMARY_ID, SummaryCells, UsageCells,
+};
+use crate::ingest::dsr::{Cells, Line, is_comment, lines, only_value};
+use crate::ingest::table::format::DateStyle;
+use crate::normalize::cells::truth;
+use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::dates::read_date;
+use crate::normalize::defect::{BadRow, Defect, raw_cells};
+use crate::normalize::dsr_block::{Block, NotInBlock};
+use crate::normalize::dsr_cells::{
+    ReadMoney, amount_of, currency_of, flaw, missing, optional_whole, snake_case, text_of, whole,
+};
+use crate::normalize::dsr_summary::{Foot, Summary};
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot, SalesMonth};
+use crate::normalize::store::StoreSettings;
+use crate::normalize::table_fields::Flaw;
+use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
+use crate::vocabulary::day::Day;
+use crate::vocabulary::money::Currency;
+use crate::vocabulary::sale::{LineType, Pool, Sale, TextId};
+use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
+use crate::vocabulary::tier::Tier;
+
+/// Most different summary records of a report: they are kept in memory.
+const SUMMARIES_MAX: usize = 1 << 20;
+
+/// Reads one report.
+#[derive(Debug)]
+pub struct DsrReader<'a> {
+    head: Head,
+    store: &'a StoreSettings,
+    territories: &'a Territories,
+    line: Line,
+    n_lines: u32,
+    builder: SalesBuilder,
+    summaries: HashMap<String, Summary>,
+    block: Block,
+    n_blocks: u64,
+    n_summaries: u64,
+    foot: Option<Foot>,
+    reading: DsrReading,
+}
+
+/// What is known after the last line.
+#[derive(Debug, Default)]
+pub struct DsrReading {
+    /// Counts over summary and usage records.
+    pub counts: Counts,
+    /// Summary records that another file of the report holds too.
+    pub n_skipped: u64,
+    /// Bad records in order.
+    pub bad_rows: Vec<BadRow>,
+    /// Lines taken in by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
+    /// Pools taken in by store and month.
+    pub pool_rows: BTreeMap<SalesMonth, u64>,
+    /// Commercial models that the store's table does not hold.
+    pub unmapped: UnmappedCodes,
+    /// Control numbers, held against the records.
+    pub controls: Vec<Checked>,
+    /// What is wrong with the header.
+    pub problems: Vec<String>,
+}
+
+impl<'a> DsrReader<'a> {
+    /// A reader for a report with this header.
+    #[must_use]
+    pub fn new(head: Head, store: &'a StoreSettings, territories: &'a Territories) -> Self {
+        let reading = DsrReading { problems: head.problems.clone(), ..DsrReading::default() };
+        Self {
+            head,
+            store,
+            territories,
+            line: Line::default(),
+            n_lines: 0,
+            builder: SalesBuilder::default(),
+            summaries: HashMap::new(),
+            block: Block::default(),
+            n_blocks: 0,
+            n_summaries: 0,
+            foot: None,
+            reading,
+        }
+    }
+
+    /// The profile of the report.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.head.profile
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Reads a block of whole lines, the header among them.
+    pub fn read_block(&mut self, block: &[u8]) {
+        let mut line = std::mem::take(&mut self.line);
+        for text in lines(block) {
+            self.n_lines = self.n_lines.saturating_add(1);
+            if !is_comment(text) {
+                let cells = line.cut(text);
+                if let Err(flaw) = self.take(&cells) {
+                    self.refuse(&cells, flaw);
+                }
+            }
+        }
+        self.line = line;
+    }
+
+    /// Takes the lines and pools that were read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        let lot = self.builder.take();
+        for (month, sales) in &lot.sales {
+            *self.reading.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        for (month, pools) in &lot.pools {
+            *self.reading.pool_rows.entry(month.clone()).or_default() += pools.len() as u64;
+        }
+        lot
+    }
+
+    /// What is known of the whole report, after all was taken out.
+    #[must_use]
+    pub fn finish(mut self) -> DsrReading {
+        let controls = self.controls();
+        self.reading.controls = controls;
+        self.reading
+    }
+
+    fn take(&mut self, cells: &Cells<'_>) -> Result<(), Flaw> {
+        match RecordType::of(cells.get(0)) {
+            Some(RecordType::Head | RecordType::Aside) => Ok(()),
+            Some(RecordType::Foot) => {
+                self.foot = Some(Foot::read(cells));
+                Ok(())
+            }
+            Some(RecordType::Summary(places)) => {
+                self.n_summaries += 1;
+                self.take_summary(cells, places)
+            }
+            Some(
+                record @ (RecordType::Resource | RecordType::Release | RecordType::SubRelease),
+            ) => {
+                self.enter_block(cells);
+                self.describe(cells, record)
+            }
+            Some(RecordType::Usage(places)) => {
+                self.reading.counts.rows += 1;
+                if !matches!(places.item, Item::Here { .. }) {
+                    self.enter_block(cells);
+                }
+                self.take_usage(cells, places)
+            }
+            None => {
+                self.reading.counts.rows += 1;
+                let expected = "a record of the profiles that are read";
+                Err(flaw(Some("RecordType"), Defect::UnknownRecord, expected, cells.get(0)))
+            }
+        }
+    }
+
+    fn enter_block(&mut self, cells: &Cells<'_>) {
+        self.n_blocks += u64::from(self.block.enter(cells.get(BLOCK_ID)));
+    }
+
+    fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
+        if !self.block.has_room() {
+            self.reading.counts.rows += 1;
+            let expected = "at most 131,072 recordings and releases in a block";
+            return Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)));
+        }
+        match record {
+            RecordType::Resource => self.block.add_resource(cells),
+            RecordType::Release => self.block.add_release(cells),
+            _ => self.block.add_sub_release(cells),
+        }
+        Ok(())
+    }
+
+    fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
+        // Each file of a report holds all its summary records; the pools are those of the first.
+        let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
+        if is_first_file {
+            self.reading.counts.rows += 1;
+        } else {
+            self.reading.n_skipped += 1;
+        }
+        let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;
+        let usages = optional_whole("Usages", cells.get(places.usages))?;
+        let subscribers = match places.subscribers {
+            Some(place) => optional_whole("Subscribers", cells.get(place))?,
+            None => None,
+        };
+        let (amount, currency) = pool_money(cells, places)?;
+        let (territory, is_bad_territory) = self.territory(cells.get(places.territory));
+        let model = text_of(cells.get(places.model));
+        let subscriber_type = places.subscriber_type.and_then(|place| text_of(cells.get(place)));
+        let use_type = text_of(cells.get(places.use_type)).map(|text| snake_case(&text));
+        let (tier, tier_code) = self.tier(model.as_deref(), subscriber_type.as_deref());
+        let summary = Summary {
+            territory,
+            is_bad_territory,
+            tier,
+            tier_code,
+            use_type: use_type.clone(),
+            currency,
+            usages,
+            is_of_report: places.is_of_report,
+            units: 0,
+            has_bad_lines: false,
+        };
+        if let Some((from, _)) = self.head.usage.filter(|_| is_first_file) {
+            let builder = &mut self.builder;
+            let mut text_id = |text: Option<&str>| text.map(|text| builder.text(text));
+            let pool = Pool {
+                row: self.n_lines,
+                usage_from: from,
+                pool: text_id(Some(&id)).unwrap_or_default(),
+                territory,
+                model: text_id(model.as_deref()),
+                use_type: text_id(use_type.as_deref()),
+                units: usages,
+                subscribers,
+                amount: amount.map(|(amount, _)| amount),
+                currency,
+            };
+            builder.push_pool(&self.store.store, pool);
+        } else if is_first_file {
+            return Err(missing("UsageStartDate"));
+        }
+        self.note_summary(id, summary);
+        Ok(())
+    }
+
+    fn note_summary(&mut self, id: String, new: Summary) {
+        if let Some(known) = self.summaries.get_mut(&id) {
+            known.join(&new);
+        } else if self.summaries.len() < SUMMARIES_MAX {
+            self.summaries.insert(id, new);
+        }
+    }
+
+    fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), Flaw> {
+        let id = text_of(cells.get(places.summary)).ok_or_else(|| missing("SummaryRecordId"))?;
+        let read = self.read_usage(cells, places, &id);
+        let Some(summary) = self.summaries.get_mut(&id) else {
+            return read.map(drop);
+        };
+        match read {
+            Ok((sale, counts)) => {
+                summary.units = summary.units.saturating_add(sale.units);
+                self.reading.counts.add(&counts);
+                if sale.tier == Tier::Unmapped {
+                    let code = summary.tier_code.as_deref().unwrap_or_default();
+                    self.reading.unmapped.note(code);
+                }
+                self.builder.push(&self.store.store, sale);
+                Ok(())
+            }
+            Err(flaw) => {
+                summary.has_bad_lines = true;
+                Err(flaw)
+            }
+        }
+    }
+
+    fn read_usage(
+        &mut self,
+        cells: &Cells<'_>,
+        places: &UsageCells,
+        id: &str,
+    ) -> Result<(Sale, Counts), Flaw> {
+        let Some(summary) = self.summaries.get(id) else {
+            let expected = "the id of a summary record of this report";
+            let cell = cells.get(places.summary);
+            return Err(flaw(Some("SummaryRecordId"), Defect::UnknownReference, expected, cell));
+        };
+        let units = units(cells, places)?;
+        let amount = match places.amount {
+            Some(place) => amount_of("NetRevenue", cells.get(place))?,
+            None => None,
+        };
+        if amount.is_some() && summary.currency.is_none() {
+            return Err(missing("Currency"));
+        }
+        let (usage_from, usage_to) = self.usage(cells, places.validity)?;
+        let royalty_bearing = match places.royalty_bearing {
+            Some(place) => truth(cells.get(place)).map_err(|defect| {
+                flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place))
+            })?,
+            None => None,
+        };
+        let used =
+            self.block.used(&places.item, cells).map_err(|missing| not_in_block(&missing))?;
+        let use_type = places.use_type.and_then(|place| text_of(cells.get(place)));
+        let use_type = use_type.map(|text| snake_case(&text)).or_else(|| summary.use_type.clone());
+        let counts = Counts {
+            bad_isrc: used.is_bad_isrc.into(),
+            bad_upc: used.is_bad_upc.into(),
+            bad_territory: summary.is_bad_territory.into(),
+            unmapped_tier: (summary.tier == Tier::Unmapped).into(),
+            ..Counts::default()
+        };
+        let builder = &mut self.builder;
+        let mut text_id =
+            |text: Option<&str>| -> Option<TextId> { text.map(|text| builder.text(text)) };
+        let sale = Sale {
+            row: self.n_lines,
+            usage_from,
+            usage_to,
+            statement_period: None,
+            reported: self.head.created,
+            isrc: used.isrc,
+            upc: used.upc,
+            store_track: text_id(used.store_track.as_deref()),
+            territory: summary.territory,
+            tier: summary.tier,
+            tier_code: text_id(summary.tier_code.as_deref()),
+            use_type: text_id(Some(use_type.as_deref().unwrap_or("stream"))).unwrap_or_default(),
+            offline: None,
+            units,
+            currency: summary.currency.filter(|_| amount.is_some()),
+            amount_text: text_id(amount.as_ref().and_then(|(_, text)| text.as_deref())),
+            amount: amount.map(|(amount, _)| amount),
+            royalty_bearing,
+            line_type: if units < 0 { LineType::Return } else { LineType::Sale },
+            pool: text_id(Some(id)),
+            shop: None,
+        };
+        Ok((sale, counts))
+    }
+
+    /// First and last day of use: those of the record, where it has some, else the report's.
+    fn usage(
+        &self,
+        cells: &Cells<'_>,
+        validity: Option<(usize, usize)>,
+    ) -> Result<(Day, Day), Flaw> {
+        let day = |place: usize, name: &'static str| match cells.get(place) {
+            b"" => Ok(None),
+            cell => read_date(&String::from_utf8_lossy(cell), &[DateStyle::Iso])
+                .map(|span| Some(span.first))
+                .ok_or_else(|| flaw(Some(name), Defect::BadDate, "YYYY-MM-DD or YYYYMMDD", cell)),
+        };
+        let (from, to) = match validity {
+            Some((from, to)) => (day(from, "ValidityPeriodStart")?, day(to, "ValidityPeriodEnd")?),
+            None => (None, None),
+        };
+        let report = self.head.usage;
+        let first = from.or(report.map(|(first, _)| first));
+        let first = first.ok_or_else(|| missing("UsageStartDate"))?;
+        let last = to.or(report.map(|(_, last)| last)).unwrap_or(first);
+        if last < first {
+            let found = last.to_string();
+            let expected = format!("{first} or later");
+            let name = Some("ValidityPeriodEnd");
+            return Err(flaw(name, Defect::OutOfRange, &expected, found.as_bytes()));
+        }
+        Ok((first, last))
+    }
+
+    /// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country
+    /// is no single territory.
+    fn territory(&self, cell: &[u8]) -> (Option<Territory>, bool) {
+        let Some(code) = only_value(cell) else {
+            return (None, false);
+        };
+        match self.territories.look_up(code) {
+            TerritoryCell::Known(territory) | TerritoryCell::Aliased(territory) => {
+                (Some(territory), false)
+            }
+            TerritoryCell::Empty => (None, false),
+            TerritoryCell::Wrong if code.eq_ignore_ascii_case(b"worldwide") => (None, false),
+            TerritoryCell::Wrong => {
+                let territory = self.territories.look_up_tis(code);
+                (territory, territory.is_none())
+            }
+        }
+    }
+
+    fn tier(&self, model: Option<&str>, subscribers: Option<&str>) -> (Tier, Option<String>) {
+        let tier = self.store.tier.look_up(model, subscribers);
+        let code = match (model, subscribers) {
+            (Some(model), Some(subscribers)) => Some(format!("{model}|{subscribers}")),
+            (code, other) => code.or(other).map(ToOwned::to_owned),
+        };
+        (tier, code)
+    }
+
+    fn controls(&self) -> Vec<Checked> {
+        let found = |name: &str| match name {
+            "NumberOfLinesInFile" | "NumberOfLinesInReport" => u64::from(self.n_lines),
+            "NumberOfSummaryRecords" => self.n_summaries,
+            _ => self.n_blocks,
+        };
+        let mut controls = match &self.foot {
+            Some(foot) => {
+                let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
+                let is_of_file = |name: &str| one_file || !name.ends_with("InReport");
+                let said = foot.said.iter().filter(|(name, _)| is_of_file(name));
+                said.map(|(name, said)| Checked::number(name, said, found(name), true)).collect()
+            }
+            None => {
+                vec![Checked::number("NumberOfLinesInFile", "", self.n_lines.into(), true)]
+            }
+        };
+        let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
+        let mut summaries: Vec<(&String, &Summary)> = self.summaries.iter().collect();
+        summaries.sort_unstable_by_key(|(id, _)| *id);
+        for (id, summary) in summaries {
+            let Some(usages) = summary.usages.filter(|_| one_file) else {
+                continue;
+            };
+            let of = if summary.is_of_report { "" } else { " (of the whole market)" };
+            let label = format!("usages of summary record {id}{of}");
+            let (said, units) = (usages.to_string(), summary.units.to_string());
+            controls.push(Checked {
+                agrees: usages == summary.units,
+                // Lines in quarantine are missing from the sum; they are counted there.
+                is_binding: summary.is_of_report && !summary.has_bad_lines,
+                label,
+                said,
+                found: units,
+            });
+        }
+        controls
+    }
+
+    fn refuse(&mut self, cells: &Cells<'_>, flaw: Flaw) {
+        self.reading.counts.quarantined += 1;
+        if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
+            let raw = raw_cells(cells.all(), cells.n_cells(), None, cells.n_cells(), b'\t');
+            let Flaw { column, defect, detail } = flaw;
+            self.reading.bad_rows.push(BadRow { row: self.n_lines, column, defect, detail, raw });
+        }
+    }
+}
+
+/// Amount and currency of a pool, which has both or no amount.
+fn pool_money(
+    cells: &Cells<'_>,
+    places: &SummaryCells,
+) -> Result<(Option<ReadMoney>, Option<Currency>), Flaw> {
+    let amount = match places.amount {
+        Some(place) => amount_of("NetRevenue", cells.get(place))?,
+        None => None,
+    };
+    let currency = match places.currency {
+        Some(place) => currency_of(cells.get(place))?,
+        None => None,
+    };
+    if amount.is_some() && currency.is_none() {
+        return Err(missing("Currency"));
+    }
+    Ok((amount, currency))
+}
+
+/// Units that were used, without those that were given back.
+fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
+    let used = whole("Usages", cells.get(places.units))?;
+    let returned = match places.returns {
+        Some(place) => optional_whole("Returns", cells.get(place))?.unwrap_or(0),
+        None => 0,
+    };
+    Ok(used - returned)
+}
+
+fn not_in_block(missing: &NotInBlock) -> Flaw {
+    let expected = "a reference to a record of the same block";
+    let column = if missing.is_release { "TransactedRelease" } else { "TransactedResource" };
+    let reference = missing.reference.as_bytes();
+    flaw(Some(column), Defect::UnknownReference, expected, reference)
+}
