@@ -37,6 +37,7 @@ fn report(found: &Inspection) -> Sheet {
     push("read as a report of", found.store.clone());
     push("header in line", found.header_line.map(|line| line.to_string()));
     push("packed as", found.packing.map(|packing| packing.name().to_owned()));
+    push("member of the archive", found.member.clone());
     push("hash", found.hash.clone());
     let counts = &found.counts;
     if found.format.is_some() {

@@ -1,4 +1,5 @@
-//! The archive: every report that was taken in, by its hash, as it came.
+//! The archive: every report that was taken in, by its hash, as it came; of a zip archive the member
+//! that is the report.
 //!
 //! A copy, not a hard link: stores write over their files in place, and a link would change with them,
 //! so that a month could not be built again. Whoever reads from the archive checks the hash.
@@ -6,8 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::durable::{At as _, DiskError, copy_new, make_folder, remove_file, rename, sync};
-use crate::report_source::{FileState, Packing};
+use crate::report_source::{FileState, Packing, unpacked};
 use crate::warehouse::Places;
+
+/// Level of what is packed anew.
+const ZSTD_LEVEL: i32 = 3;
 
 /// Name of a report in the archive, with its folder.
 #[must_use]
@@ -21,17 +25,12 @@ pub fn archive_path(places: &Places, name: &str) -> PathBuf {
     places.internal("archive").join(name)
 }
 
-/// Puts a report into the archive and syncs it; one that is there already stays. `state` is how the
-/// file looked when it was read.
+/// Puts a report into the archive and syncs it; one that is there already stays.
 ///
 /// # Errors
 /// [`DiskError`].
-pub fn archive_report(
-    places: &Places,
-    from: &Path,
-    state: FileState,
-    name: &str,
-) -> Result<(), DiskError> {
+pub fn archive_report(places: &Places, report: &NewReport) -> Result<(), DiskError> {
+    let NewReport { path: from, state, name, member } = report;
     let to = archive_path(places, name);
     if to.exists() {
         return Ok(());
@@ -41,8 +40,11 @@ pub fn archive_report(
     let new = places.internal("staging").join(name.replace('/', "-"));
     // What an attempt that failed has left.
     remove_file(&new)?;
-    copy_new(from, &new)?;
-    if FileState::of(from)? != state {
+    match member {
+        None => copy_new(from, &new)?,
+        Some(member) => extract_new(from, member, &new)?,
+    }
+    if FileState::of(from)? != *state {
         let error = std::io::Error::other("it changed after it was read; run again");
         return Err(error).at("copy to the archive", from);
     }
@@ -50,11 +52,39 @@ pub fn archive_report(
     sync(&places.internal("archive"))
 }
 
+/// A report that is to be put into the archive.
+#[derive(Debug, Clone)]
+pub struct NewReport {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How the file looked when it was read.
+    pub state: FileState,
+    /// Name in the archive.
+    pub name: String,
+    /// The member that is the report, of a zip archive.
+    pub member: Option<String>,
+}
+
+/// Takes a member out of a zip archive, unpacked and packed again.
+fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
+    let source = std::fs::File::open(from).at("open", from)?;
+    let extract = || -> std::io::Result<()> {
+        let mut archive = zip::ZipArchive::new(std::io::BufReader::new(source))?;
+        let member = std::io::BufReader::new(archive.by_name(member)?);
+        let mut unpacked = unpacked(member)?;
+        let target = std::fs::File::create_new(to)?;
+        let mut encoder = zstd::stream::write::Encoder::new(target, ZSTD_LEVEL)?;
+        std::io::copy(&mut unpacked, &mut encoder)?;
+        encoder.finish()?.sync_all()
+    };
+    extract().at("copy to the archive", from)
+}
+
 /// Copies reports to the archive while others are still being read: the disk and the processors work
 /// at the same time.
 #[derive(Debug)]
 pub struct Archiver {
-    queue: std::sync::mpsc::Sender<(PathBuf, FileState, String)>,
+    queue: std::sync::mpsc::Sender<NewReport>,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -63,19 +93,19 @@ impl Archiver {
     #[must_use]
     pub fn start(places: &Places) -> Self {
         let places = places.clone();
-        let (queue, reports) = std::sync::mpsc::channel::<(PathBuf, FileState, String)>();
+        let (queue, reports) = std::sync::mpsc::channel::<NewReport>();
         let thread = std::thread::spawn(move || {
-            for (path, state, name) in reports {
+            for report in reports {
                 // What fails here is tried again, and reported, before anything is published.
-                drop(archive_report(&places, &path, state, &name));
+                drop(archive_report(&places, &report));
             }
         });
         Self { queue, thread }
     }
 
     /// Copies a report soon.
-    pub fn add(&self, path: &Path, state: FileState, name: String) {
-        drop(self.queue.send((path.to_owned(), state, name)));
+    pub fn add(&self, report: NewReport) {
+        drop(self.queue.send(report));
     }
 
     /// Waits until all are copied.

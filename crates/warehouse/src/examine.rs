@@ -17,7 +17,7 @@ use crate::ledger::Part;
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, Text};
 use crate::recognise::recognise;
-use crate::report_source::{End, Pace, Packing, read_through};
+use crate::report_source::{End, Pace, Packing, Reader, read_through};
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
 
@@ -57,6 +57,8 @@ pub struct ExaminedReport {
     pub hash: [u8; 32],
     /// How it is packed.
     pub packing: Packing,
+    /// Name of the member that is the report, of an archive.
+    pub member: Option<String>,
     /// Name of the format; `None` if it was not recognised.
     pub format: Option<String>,
     /// What it is for; `None` if it was not recognised.
@@ -90,6 +92,7 @@ impl ExaminedReport {
         Self {
             hash,
             packing,
+            member: None,
             format: None,
             feed: None,
             counts: None,
@@ -156,19 +159,22 @@ impl Examiner<'_> {
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examined, PartitionError> {
         let mut reading = Reading::new(*self, name, store_folder, wanted);
-        let end = read_through(path, self.pace, self.stages, |block| reading.take(block))?;
+        let end = read_through(path, self.pace, self.stages, &mut reading)?;
         if let Some(error) = reading.error.take() {
             return Err(error);
         }
         match end {
             End::Growing => Ok(Examined::Growing),
-            End::Corrupt { hash, detail } => {
+            End::Corrupt { hash, code, detail } => {
                 let mut report = ExaminedReport::new(hash, Packing::Plain);
-                let detail = format!("cannot be unpacked: {detail}");
-                report.refusal = Some(Refusal::new("corrupt", detail));
+                report.refusal = Some(Refusal::new(code, detail));
                 Ok(Examined::Report(Box::new(report)))
             }
-            End::Whole { hash, packing } => reading.finish(hash, packing).map(Examined::Report),
+            End::Whole { hash, packing, member } => {
+                let mut report = reading.finish(hash, packing)?;
+                report.member = member;
+                Ok(Examined::Report(report))
+            }
         }
     }
 }
@@ -176,8 +182,8 @@ impl Examiner<'_> {
 /// A report while its blocks come in.
 struct Reading<'a> {
     examiner: Examiner<'a>,
-    /// Name of the file in the inbox, without its folders.
-    file_name: &'a str,
+    /// Name of the file in the inbox or archive, without its folders.
+    file_name: String,
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
     text: Text,
@@ -202,7 +208,7 @@ impl<'a> Reading<'a> {
     ) -> Self {
         Self {
             examiner,
-            file_name: name.rsplit('/').next().unwrap_or(name),
+            file_name: without_folders(name).to_owned(),
             store_folder,
             wanted,
             text: Text::default(),
@@ -211,12 +217,6 @@ impl<'a> Reading<'a> {
             runs: Runs::new(),
             error: None,
         }
-    }
-
-    fn take(&mut self, block: &[u8]) {
-        let mut text = std::mem::take(&mut self.text);
-        text.take(block, |lines| self.take_text(lines));
-        self.text = text;
     }
 
     fn take_text(&mut self, mut lines: &[u8]) {
@@ -240,7 +240,7 @@ impl<'a> Reading<'a> {
     /// The reader of the report's format, and where in its head the rows start.
     fn begin(&self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
         let Examiner { settings, key, .. } = self.examiner;
-        let recognised = recognise(settings, self.store_folder, self.file_name, head)?;
+        let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
         let context = RowsContext { settings, key, wanted: self.wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
@@ -295,6 +295,41 @@ impl<'a> Reading<'a> {
         }
         Ok(Box::new(report))
     }
+}
+
+impl Reader for Reading<'_> {
+    fn is_report(&self, member: &str, head: &[u8]) -> bool {
+        is_report(self.examiner.settings, self.store_folder, member, head)
+    }
+
+    fn begin_member(&mut self, member: &str) {
+        without_folders(member).clone_into(&mut self.file_name);
+    }
+
+    fn take(&mut self, block: &[u8]) {
+        let mut text = std::mem::take(&mut self.text);
+        text.take(block, |lines| self.take_text(lines));
+        self.text = text;
+    }
+}
+
+/// Whether the head of a member of an archive is that of a report that is taken in.
+pub(crate) fn is_report(
+    settings: &Settings,
+    store_folder: Option<&str>,
+    member: &str,
+    head: &[u8],
+) -> bool {
+    let mut is_one = false;
+    Text::default().take(head, |lines| {
+        is_one |= recognise(settings, store_folder, member, lines).is_ok();
+    });
+    is_one
+}
+
+/// The name of a file without the folders before it.
+pub(crate) fn without_folders(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 impl Examiner<'_> {

@@ -14,11 +14,11 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::durable::DiskError;
-use crate::examine::{Refusal, why_refused};
+use crate::examine::{Refusal, is_report, why_refused, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext, Text};
 use crate::recognise::{Recognised, recognise};
-use crate::report_source::{End, Pace, Packing, read_through};
+use crate::report_source::{End, Pace, Packing, Reader, read_through};
 use crate::stages::Stages;
 
 /// What was found.
@@ -26,6 +26,8 @@ use crate::stages::Stages;
 pub struct Inspection {
     /// How the file is packed.
     pub packing: Option<Packing>,
+    /// Name of the member that is the report, of an archive.
+    pub member: Option<String>,
     /// SHA-256 of the uncompressed bytes, hex.
     pub hash: Option<String>,
     /// The format.
@@ -80,7 +82,7 @@ pub fn inspect_report(
         found: Inspection::default(),
     };
     let path: PathBuf = path.to_owned();
-    let end = read_through(&path, Pace::Alone, &Stages::default(), |block| inspector.take(block))?;
+    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut inspector)?;
     Ok(inspector.finish(end))
 }
 
@@ -96,12 +98,6 @@ struct Inspector<'a> {
 }
 
 impl<'a> Inspector<'a> {
-    fn take(&mut self, block: &[u8]) {
-        let mut text = std::mem::take(&mut self.text);
-        text.take(block, |lines| self.take_text(lines));
-        self.text = text;
-    }
-
     fn take_text(&mut self, mut lines: &[u8]) {
         if self.rows.is_none() && self.found.refusal.is_none() {
             match self.begin(lines) {
@@ -266,13 +262,13 @@ impl<'a> Inspector<'a> {
             _ => {}
         }
         match end {
-            End::Whole { hash, packing } => {
+            End::Whole { hash, packing, member } => {
+                found.member = member;
                 found.hash = Some(hex::encode(hash));
                 found.packing = Some(packing);
             }
-            End::Corrupt { detail, .. } => {
-                let detail = format!("cannot be unpacked: {detail}");
-                found.refusal = Some(Refusal::new("corrupt", detail));
+            End::Corrupt { code, detail, .. } => {
+                found.refusal = Some(Refusal::new(code, detail));
             }
             End::Growing => {
                 let detail = "it changed while it was read";
@@ -281,6 +277,26 @@ impl<'a> Inspector<'a> {
         }
         found.bad_rows.truncate(self.n_rows_max);
         found
+    }
+}
+
+impl Reader for Inspector<'_> {
+    fn is_report(&self, member: &str, head: &[u8]) -> bool {
+        let is_of = |store: &str| is_report(self.settings, Some(store), member, head);
+        match &self.store {
+            Some(store) => is_of(store),
+            None => self.settings.stores.keys().any(|store| is_of(store)),
+        }
+    }
+
+    fn begin_member(&mut self, member: &str) {
+        without_folders(member).clone_into(&mut self.file_name);
+    }
+
+    fn take(&mut self, block: &[u8]) {
+        let mut text = std::mem::take(&mut self.text);
+        text.take(block, |lines| self.take_text(lines));
+        self.text = text;
     }
 }
 

@@ -1,12 +1,12 @@
-//! The bytes of a report: plain, gzip (also of several members) or zstd, told by their first bytes,
-//! handed on in blocks of whole lines while their hash is taken.
+//! The bytes of a report: plain, gzip (also of several members), zstd, or a member of a zip archive, told
+//! by their first bytes, handed on in blocks of whole lines while their hash is taken.
 //!
 //! A block is a quarter of a megabyte, so that it is inflated, hashed and read while it is in the
 //! second-level cache. Inflating a whole report at once is faster by itself and needs memory of its
 //! size.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -15,8 +15,11 @@ use sha2::{Digest as _, Sha256};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 
+use self::zip_members::{ZipError, choose};
 use crate::durable::{At as _, DiskError, read_full};
 use crate::stages::Stages;
+
+mod zip_members;
 
 /// Bytes of a block; a longer line makes its block longer.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -27,6 +30,12 @@ const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
 /// Longest line that is read, so that a file without line ends cannot fill the memory.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
+/// A file may unpack to so much whatever its size.
+const SURE_BYTES: u64 = 64 << 20;
+
+/// Above that, to at most so many times its size.
+const RATIO_MAX: u64 = 1000;
+
 /// How a report is packed. The names are file endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
@@ -36,6 +45,8 @@ pub enum Packing {
     Gzip,
     /// zstd, one or more frames.
     Zstd,
+    /// A zip archive, of which one member is the report.
+    Zip,
 }
 
 impl Packing {
@@ -45,6 +56,7 @@ impl Packing {
         match first_bytes {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [b'P', b'K', 3, 4, ..] => Self::Zip,
             _ => Self::Plain,
         }
     }
@@ -56,6 +68,7 @@ impl Packing {
             Self::Plain => "plain text",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Zip => "a member of a zip archive",
         }
     }
 
@@ -65,7 +78,8 @@ impl Packing {
         match self {
             Self::Plain => "txt",
             Self::Gzip => "txt.gz",
-            Self::Zstd => "txt.zst",
+            // The member that is the report is taken out of its archive.
+            Self::Zstd | Self::Zip => "txt.zst",
         }
     }
 }
@@ -105,12 +119,16 @@ pub enum End {
         hash: [u8; 32],
         /// How it is packed.
         packing: Packing,
+        /// Name of the member that is the report, of an archive.
+        member: Option<String>,
     },
-    /// It cannot be unpacked.
+    /// It cannot be unpacked, or is an archive without one report in it.
     Corrupt {
         /// SHA-256 of the bytes as they came.
         hash: [u8; 32],
-        /// What the decoder said.
+        /// Code in `quarantine.reason`.
+        code: &'static str,
+        /// What is wrong.
         detail: String,
     },
     /// The file changed while it was read.
@@ -129,8 +147,32 @@ pub enum Pace {
 /// Blocks that may wait between unpacking and reading.
 const BLOCKS_WAITING: usize = 8;
 
-/// Reads a file through, calling `take` with each block of whole lines (the last one may lack its
-/// line end).
+/// Who reads a report.
+pub trait Reader {
+    /// Whether a member of an archive with this name and these first lines is a report.
+    fn is_report(&self, member: &str, head: &[u8]) -> bool;
+
+    /// Which member of the archive is read, before its first block.
+    fn begin_member(&mut self, member: &str);
+
+    /// Takes a block of whole lines; the last one may lack its line end.
+    fn take(&mut self, block: &[u8]);
+}
+
+/// Whoever only wants the bytes of what is no archive.
+impl<F: FnMut(&[u8])> Reader for F {
+    fn is_report(&self, _: &str, _: &[u8]) -> bool {
+        false
+    }
+
+    fn begin_member(&mut self, _: &str) {}
+
+    fn take(&mut self, block: &[u8]) {
+        self(block);
+    }
+}
+
+/// Reads a file through and hands its blocks to the reader.
 ///
 /// # Errors
 /// [`DiskError`] if the file itself cannot be read; what is wrong inside it is an [`End`].
@@ -138,7 +180,7 @@ pub fn read_through(
     path: &Path,
     pace: Pace,
     stages: &Stages,
-    mut take: impl FnMut(&[u8]),
+    reader: &mut impl Reader,
 ) -> Result<End, DiskError> {
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
@@ -146,17 +188,26 @@ pub fn read_through(
     let watched = Watched { file, failed: &failed, stages };
     let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
     let packing = Packing::of(source.fill_buf().at("read", path)?);
-    let result = match pace {
-        Pace::Alone => unpack(source, packing, stages, |block| stages.parse.time(|| take(block))),
-        Pace::Beside => unpack_beside(source, packing, stages, take),
+    let unpacking = Unpacking { pace, stages, packed_bytes: before.size_bytes };
+    let result = if packing == Packing::Zip {
+        unpacking.read_zip(source, reader)
+    } else {
+        unpacking.read(source, packing, reader).map(|hash| (hash, None))
     };
     if FileState::of(path)? != before {
         return Ok(End::Growing);
     }
     match result {
-        Ok(hash) => Ok(End::Whole { hash, packing }),
+        Ok((hash, member)) => Ok(End::Whole { hash, packing, member }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
-        Err(error) => Ok(End::Corrupt { hash: hash_as_is(path)?, detail: error.to_string() }),
+        Err(error) => {
+            let archive = error.get_ref().and_then(|inner| inner.downcast_ref::<ZipError>());
+            let (code, detail) = match archive.and_then(ZipError::code) {
+                Some(code) => (code, error.to_string()),
+                None => ("corrupt", format!("cannot be unpacked: {error}")),
+            };
+            Ok(End::Corrupt { hash: hash_as_is(path)?, code, detail })
+        }
     }
 }
 
@@ -195,45 +246,107 @@ impl Read for Watched<'_> {
     }
 }
 
-/// Unpacks in a thread of its own; `take` runs in this one.
-fn unpack_beside(
-    source: impl BufRead + Send,
-    packing: Packing,
-    stages: &Stages,
-    mut take: impl FnMut(&[u8]),
-) -> io::Result<[u8; 32]> {
-    let (full, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS_WAITING);
-    let (empty, used) = std::sync::mpsc::channel::<Vec<u8>>();
-    std::thread::scope(|scope| {
-        let unpacking = scope.spawn(move || {
-            unpack(source, packing, stages, |block| {
-                let mut copy = used.try_recv().unwrap_or_default();
-                copy.clear();
-                copy.extend_from_slice(block);
-                // Fails only where the reading side has panicked, which ends both.
-                drop(full.send(copy));
-            })
-        });
-        for block in blocks {
-            stages.parse.time(|| take(&block));
-            drop(empty.send(block));
-        }
-        unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
-fn unpack(
-    source: impl BufRead,
-    packing: Packing,
-    stages: &Stages,
-    mut take: impl FnMut(&[u8]),
-) -> io::Result<[u8; 32]> {
-    match packing {
-        Packing::Plain => pump(Unpacked(source), stages, &mut take),
-        Packing::Gzip => pump(GunzipReader::new(source), stages, &mut take),
-        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
-            .and_then(|decoder| pump(Unpacked(decoder), stages, &mut take)),
+/// How a report is unpacked.
+#[derive(Clone, Copy)]
+struct Unpacking<'a> {
+    pace: Pace,
+    stages: &'a Stages,
+    /// Bytes of the file.
+    packed_bytes: u64,
+}
+
+impl Unpacking<'_> {
+    fn read(
+        self,
+        source: impl BufRead + Send,
+        packing: Packing,
+        reader: &mut impl Reader,
+    ) -> io::Result<[u8; 32]> {
+        match self.pace {
+            Pace::Alone => {
+                let stages = self.stages;
+                self.unpack(source, packing, |block| stages.parse.time(|| reader.take(block)))
+            }
+            Pace::Beside => self.unpack_beside(source, packing, |block| reader.take(block)),
+        }
     }
+
+    /// Reads the member of an archive that is the report; it may be packed itself, but no archive.
+    fn read_zip(
+        self,
+        source: impl Read + Seek + Send,
+        reader: &mut impl Reader,
+    ) -> io::Result<([u8; 32], Option<String>)> {
+        let is_report = |name: &str, head: &[u8]| reader.is_report(name, head);
+        let (mut archive, member) = choose(source, is_report).map_err(io::Error::other)?;
+        reader.begin_member(&member.name);
+        let opened = archive.by_index(member.place).map_err(io::Error::other)?;
+        let mut buffered = BufReader::with_capacity(BLOCK_BYTES, opened);
+        let packing = Packing::of(buffered.fill_buf()?);
+        let hash = self.read(buffered, packing, reader)?;
+        Ok((hash, Some(member.name)))
+    }
+
+    /// Unpacks in a thread of its own; `take` runs in this one.
+    fn unpack_beside(
+        self,
+        source: impl BufRead + Send,
+        packing: Packing,
+        mut take: impl FnMut(&[u8]),
+    ) -> io::Result<[u8; 32]> {
+        let (full, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS_WAITING);
+        let (empty, used) = std::sync::mpsc::channel::<Vec<u8>>();
+        std::thread::scope(|scope| {
+            let unpacking = scope.spawn(move || {
+                self.unpack(source, packing, |block| {
+                    let mut copy = used.try_recv().unwrap_or_default();
+                    copy.clear();
+                    copy.extend_from_slice(block);
+                    // Fails only where the reading side has panicked, which ends both.
+                    drop(full.send(copy));
+                })
+            });
+            for block in blocks {
+                self.stages.parse.time(|| take(&block));
+                drop(empty.send(block));
+            }
+            unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn unpack(
+        self,
+        source: impl BufRead,
+        packing: Packing,
+        mut take: impl FnMut(&[u8]),
+    ) -> io::Result<[u8; 32]> {
+        match packing {
+            Packing::Plain => self.pump(Unpacked(source), &mut take),
+            Packing::Gzip => self.pump(GunzipReader::new(source), &mut take),
+            Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
+                .and_then(|decoder| self.pump(Unpacked(decoder), &mut take)),
+            Packing::Zip => Err(io::Error::other("an archive in an archive")),
+        }
+    }
+}
+
+/// What is in a file or member that may be packed.
+///
+/// # Errors
+/// It cannot be read.
+pub fn unpacked<'a>(mut source: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match Packing::of(source.fill_buf()?) {
+        Packing::Plain => Box::new(source),
+        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        Packing::Zip => return Err(io::Error::other("an archive in an archive")),
+    })
 }
 
 /// Where the bytes of a report come from.
@@ -259,47 +372,60 @@ impl<R: BufRead> Source for GunzipReader<R> {
     }
 }
 
-/// Hands on blocks of whole lines; returns the hash of all bytes.
-fn pump(
-    mut source: impl Source,
-    stages: &Stages,
-    mut take: &mut impl FnMut(&[u8]),
-) -> io::Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    // Where the line starts that was not handed on yet, and where the bytes end.
-    let (mut start, mut end) = (0, 0);
-    loop {
-        let before = end;
-        let begun = Instant::now();
-        end = source.fill(&mut buffer, end)?;
-        stages.inflate.add(begun.elapsed());
-        let begun = Instant::now();
-        hasher.update(&buffer[before..end]);
-        stages.hash.add(begun.elapsed());
-        if let Some(feed) = memchr::memrchr(b'\n', &buffer[before..end]) {
-            let next = before + feed + 1;
-            in_blocks(&buffer[start..next], &mut take);
-            start = next;
-        }
-        if end < buffer.len() {
-            if start < end {
-                take(&buffer[start..end]);
+impl Unpacking<'_> {
+    /// Hands on blocks of whole lines; returns the hash of all bytes.
+    fn pump(
+        self,
+        mut source: impl Source,
+        mut take: &mut impl FnMut(&[u8]),
+    ) -> io::Result<[u8; 32]> {
+        let stages = self.stages;
+        let mut n_bytes = 0_u64;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        // Where the line starts that was not handed on yet, and where the bytes end.
+        let (mut start, mut end) = (0, 0);
+        loop {
+            let before = end;
+            let begun = Instant::now();
+            end = source.fill(&mut buffer, end)?;
+            stages.inflate.add(begun.elapsed());
+            let begun = Instant::now();
+            hasher.update(&buffer[before..end]);
+            n_bytes += (end - before) as u64;
+            if is_bomb(n_bytes, self.packed_bytes) {
+                return Err(io::Error::other("it unpacks to more than 1,000 times its size"));
             }
-            return Ok(hasher.finalize().into());
+            stages.hash.add(begun.elapsed());
+            if let Some(feed) = memchr::memrchr(b'\n', &buffer[before..end]) {
+                let next = before + feed + 1;
+                in_blocks(&buffer[start..next], &mut take);
+                start = next;
+            }
+            if end < buffer.len() {
+                if start < end {
+                    take(&buffer[start..end]);
+                }
+                return Ok(hasher.finalize().into());
+            }
+            if LINE_BYTES_MAX <= end - start {
+                return Err(io::Error::other("a line is longer than 16 MiB"));
+            }
+            // What was begun of a line, and what matches may still be copied from, moves to the front.
+            let keep = start.min(end - WINDOW_BYTES);
+            buffer.copy_within(keep..end, 0);
+            (start, end) = (start - keep, end - keep);
+            // A long line makes the buffer larger; later blocks are of the usual size again.
+            let is_long = BLOCK_BYTES / 2 < end - start;
+            let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);
+            buffer.resize(if is_long { larger } else { BUFFER_BYTES }, 0);
         }
-        if LINE_BYTES_MAX <= end - start {
-            return Err(io::Error::other("a line is longer than 16 MiB"));
-        }
-        // What was begun of a line, and what matches may still be copied from, moves to the front.
-        let keep = start.min(end - WINDOW_BYTES);
-        buffer.copy_within(keep..end, 0);
-        (start, end) = (start - keep, end - keep);
-        // A long line makes the buffer larger; later blocks are of the usual size again.
-        let is_long = BLOCK_BYTES / 2 < end - start;
-        let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);
-        buffer.resize(if is_long { larger } else { BUFFER_BYTES }, 0);
     }
+}
+
+/// Whether what comes out of a file cannot be a report: no text of rows packs so well.
+fn is_bomb(unpacked_bytes: u64, packed_bytes: u64) -> bool {
+    SURE_BYTES < unpacked_bytes && RATIO_MAX < unpacked_bytes / packed_bytes.max(1)
 }
 
 /// Hands on whole lines in blocks of the usual size, also where a long line made the buffer larger.

@@ -291,12 +291,12 @@ fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification
         .par_iter()
         .map(|report| {
             let name = report.archived.as_deref().unwrap_or_default();
-            let read =
-                read_through(&archive_path(places, name), Pace::Alone, &Stages::default(), |_| {});
+            let path = archive_path(places, name);
+            let read = read_through(&path, Pace::Alone, &Stages::default(), &mut |_: &[u8]| {});
             let message = match read {
                 Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
                 Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
-                Ok(End::Corrupt { detail, .. }) => Some(format!("cannot be unpacked: {detail}")),
+                Ok(End::Corrupt { detail, .. }) => Some(detail),
                 Ok(End::Growing) => Some("changed while it was read".to_owned()),
                 Err(error) => Some(format!("{error}: {}", error.source)),
             };

@@ -124,14 +124,7 @@ fn what_no_format_fits_is_refused_as_unknown() {
         report(&lines("2026-09-02", 0..10)).split_off(COLUMNS.join("\t").len() + 1);
     let wide =
         good_report("2026-09-02", 0..10).iter().flat_map(|byte| [*byte, 0]).collect::<Vec<_>>();
-    for bytes in [
-        &b"PK\x03\x04 a zip"[..],
-        b"\n",
-        b"\xef\xbb\xbf",
-        b"a,b,c\n1,2,3\n",
-        &without_header,
-        &wide,
-    ] {
+    for bytes in [&b"\n"[..], b"\xef\xbb\xbf", b"a,b,c\n1,2,3\n", &without_header, &wide] {
         let (_, stdout) = night_with_refused("spotify/a.tsv", bytes, "unknown_format");
         assert!(!stdout.contains(crate::report::LISTENER), "{stdout}");
     }

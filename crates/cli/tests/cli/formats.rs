@@ -80,8 +80,8 @@ impl Fixture {
             .iter()
             .map(|row| columns.iter().map(|column| cell(&row[column])).collect())
             .collect();
-        let shown = |rows: &[Vec<String>]| -> String {
-            rows.iter().map(|row| format!("{}\n", row.join(","))).collect()
+        let shown = |rows: &[Vec<String>]| {
+            rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n")
         };
         let (found, expected) = (shown(&found), shown(&expected));
         assert_eq!(found, expected, "{}: {table}: {}", self.format, columns.join(","));

@@ -5,6 +5,7 @@ mod case;
 mod report;
 mod tables;
 
+mod archives;
 mod bad_reports;
 mod bad_rows;
 mod command_line;

@@ -9,7 +9,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::archive::{archive_name, archive_path, archive_report};
+use crate::archive::{NewReport, archive_name, archive_path, archive_report};
 use crate::durable::{At as _, free_bytes};
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
@@ -20,7 +20,6 @@ use crate::nightly::parts::settle_parts;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
-use crate::report_source::FileState;
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{Runs, drop_runs};
 use crate::small_tables::Complaint;
@@ -44,7 +43,7 @@ pub(super) struct Examination {
     /// Dates that were built at once, by store and date.
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
-    to_archive: Vec<(PathBuf, FileState, String)>,
+    to_archive: Vec<NewReport>,
     /// What is wrong with the reports that were read in this run.
     complaints: BTreeMap<String, Vec<Complaint>>,
 }
@@ -112,7 +111,7 @@ impl Night<'_> {
                 if let (Some(early), Examined::Report(report)) = (&early, &mut examined) {
                     if let (None, Some(file)) = (&report.refusal, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);
-                        early.archiver.add(&candidate.path, file.state, name);
+                        early.archiver.add(new_report(candidate, file, name, report));
                     }
                     self.build_early(early, candidate.store.unwrap_or(NO_STORE), report)?;
                 }
@@ -320,7 +319,7 @@ impl Night<'_> {
         let is_news = former.is_none_or(|former| former.state != entry.state);
         self.summarise(&entry, &report, is_news);
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
-            examination.to_archive.push((candidate.path.clone(), file.state, name.clone()));
+            examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
         }
         let whole = report.refusal.map(|refusal| Complaint {
             row: None,
@@ -370,8 +369,8 @@ impl Night<'_> {
     /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
     /// anything is published that refers to them.
     pub(super) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
-        for (path, state, name) in &examination.to_archive {
-            archive_report(self.places, path, *state, name)?;
+        for report in &examination.to_archive {
+            archive_report(self.places, report)?;
         }
         for (key, complaints) in &examination.complaints {
             let path = self.complaints_path(&examination.reports[key]);
@@ -398,4 +397,14 @@ impl Night<'_> {
         let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
         self.places.internal("bad_rows").join(name)
     }
+}
+
+fn new_report(
+    candidate: &Candidate<'_>,
+    file: &InboxFile,
+    name: String,
+    report: &ExaminedReport,
+) -> NewReport {
+    let (path, member) = (candidate.path.clone(), report.member.clone());
+    NewReport { path, state: file.state, name, member }
 }

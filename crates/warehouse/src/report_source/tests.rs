@@ -13,8 +13,8 @@ fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
     let path = folder.path().join("report");
     std::fs::write(&path, bytes).unwrap();
     let mut blocks = Vec::new();
-    let take = |block: &[u8]| blocks.push(block.to_vec());
-    let end = read_through(&path, Pace::Alone, &Stages::default(), take).unwrap();
+    let mut take = |block: &[u8]| blocks.push(block.to_vec());
+    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut take).unwrap();
     (blocks, end)
 }
 
@@ -73,4 +73,23 @@ fn a_line_of_16_mib_is_too_long() {
         let (_, end) = blocks(&pack(&line(LINE_BYTES_MAX + WINDOW_BYTES)));
         assert!(matches!(end, End::Corrupt { .. }), "{end:?}");
     }
+}
+
+#[test]
+fn what_unpacks_to_more_than_a_thousand_times_its_size_is_a_bomb() {
+    // Zeros pack by about 1,030 in deflate and by far more in zstd.
+    let text = b"0\n".repeat(70 << 19);
+    let bomb = zstd::encode_all(text.as_slice(), 19).unwrap();
+    assert!(bomb.len() < text.len() / 1000);
+    let (_, end) = blocks(&bomb);
+    let End::Corrupt { detail, .. } = end else { panic!("{end:?}") };
+    assert!(detail.contains("1,000 times"), "{detail}");
+}
+
+#[test]
+fn a_small_file_may_pack_as_well_as_it_can() {
+    let text = b"0\n".repeat(1 << 20);
+    let (read, end) = blocks(&zstd::encode_all(text.as_slice(), 19).unwrap());
+    assert!(matches!(end, End::Whole { .. }), "{end:?}");
+    assert_eq!(read.concat(), text);
 }
