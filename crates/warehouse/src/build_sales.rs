@@ -5,6 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::plans::sales_monthly::{GRAIN, sum_sales};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -13,7 +14,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use polars::prelude::{Column, DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs, concat};
-use streamledger_core::aggregate::sales_monthly::{GRAIN, sum_sales};
 
 use crate::durable::{At as _, make_folder};
 use crate::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance, ROW_GROUP_ROWS_MAX};

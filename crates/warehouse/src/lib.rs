@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod merge;
 pub mod nightly;
 pub mod partition;
+pub mod plans;
 pub mod publish;
 pub mod report_source;
 pub mod reading;

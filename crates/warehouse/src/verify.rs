@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::plans::recompute::{differing_groups, recompute_trends, with_listened_day};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, UnionArgs, concat, lit,
 };
 use rayon::prelude::*;
-use streamledger_core::aggregate::recompute::{
-    differing_groups, recompute_trends, with_listened_day,
-};
 use streamledger_core::vocabulary::day::Day;
 use walkdir::WalkDir;
 

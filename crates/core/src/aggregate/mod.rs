@@ -1,7 +1,5 @@
 //! Tables from judged plays, in the order in which they are made.
 
-pub mod recompute;
-pub mod sales_monthly;
 pub mod track_order;
 pub mod gathered;
 pub mod trends_daily;
