@@ -1,0 +1,139 @@
+//! Random DSR reports, padded or cut as spreadsheets do it, are read back as they were meant, and their
+//! control numbers hold; one unit less and they do not.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use streamledger_core::ingest::dsr::head::{Match, match_head};
+use streamledger_core::normalize::dsr_reader::{DsrReader, DsrReading};
+use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::vocabulary::territory::Territories;
+
+const STORE: &str = include_str!("../../../pipelines/stores/spotify.toml");
+
+/// A recording of a block and the units of its usage records, each in one of the summaries.
+#[derive(Debug, Clone)]
+struct Track {
+    isrc: u32,
+    usages: Vec<(usize, u32, Option<bool>)>,
+}
+
+fn blocks() -> impl Strategy<Value = Vec<Vec<Track>>> {
+    let usage = (0_usize..3, 0_u32..100_000, any::<Option<bool>>());
+    let track = (0_u32..9_999_999, prop::collection::vec(usage, 0..4))
+        .prop_map(|(isrc, usages)| Track { isrc, usages });
+    prop::collection::vec(prop::collection::vec(track, 1..4), 1..5)
+}
+
+const TERRITORIES: [(&str, &str); 3] = [("DE", "DE"), ("840", "US"), ("GB", "GB")];
+
+/// The lines of a report, of which each may be padded.
+fn lines(blocks: &[Vec<Track>]) -> Vec<String> {
+    let mut lines = vec![
+        "HEAD\tdsrf/1\tBasicAudioProfile\t1.4\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\t\
+         Store\tPremium\tQ\tUs"
+            .to_owned(),
+        "#SU02\tBlockId".to_owned(),
+    ];
+    for (summary, (territory, _)) in TERRITORIES.iter().enumerate() {
+        let of = |track: &Track| -> u64 {
+            track
+                .usages
+                .iter()
+                .filter(|usage| usage.0 == summary)
+                .map(|usage| u64::from(usage.1))
+                .sum()
+        };
+        let usages: u64 = blocks.iter().flatten().map(of).sum();
+        lines.push(format!(
+            "SY01.03\tS{summary}\t\t\tSubscriptionModel\tOnDemandStream\t{territory}\tPremium\t{usages}\t7\tEUR\t1.5"
+        ));
+    }
+    for (number, tracks) in blocks.iter().enumerate() {
+        for (place, track) in tracks.iter().enumerate() {
+            lines.push(format!(
+                "AS01.03\tB{number}\tA{place}\tdsp{place}\tGBXY1{:07}\tTitle \\| x",
+                track.isrc
+            ));
+        }
+        for (place, track) in tracks.iter().enumerate() {
+            for (summary, units, bearing) in &track.usages {
+                let bearing = bearing.map(|bearing| bearing.to_string()).unwrap_or_default();
+                lines.push(format!(
+                    "SU02.03\tB{number}\tS{summary}\tX\t\tA{place}\t{bearing}\t{units}"
+                ));
+            }
+        }
+    }
+    let (n_lines, n_blocks) = (lines.len() + 1, blocks.len());
+    lines.push(format!("FOOT\t{n_lines}\t{n_lines}\t3\t{n_blocks}\t{n_blocks}"));
+    lines
+}
+
+fn text(lines: &[String], padding: &[u8]) -> String {
+    let mut text = String::new();
+    for (line, padding) in lines.iter().zip(padding.iter().cycle()) {
+        text += line;
+        text += &"\t".repeat(usize::from(padding % 4));
+        text += if padding % 2 == 0 { "\r\n" } else { "\n" };
+    }
+    text
+}
+
+fn read(text: &str) -> (SalesLot, DsrReading) {
+    let store: StoreSettings = toml::from_str(STORE).unwrap();
+    let territories = Territories::new(&BTreeMap::new()).unwrap();
+    let Match::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
+        unreachable!("{text}")
+    };
+    let mut reader = DsrReader::new(*head, &store, &territories);
+    reader.read_block(text.as_bytes());
+    (reader.take_lot(), reader.finish())
+}
+
+/// ISRC, territory, units and whether it bears a royalty.
+type Meant = (String, String, i64, Option<bool>);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_report_is_read_back_as_it_was_meant(blocks in blocks(), padding in prop::collection::vec(any::<u8>(), 1..9)) {
+        let (lot, reading) = read(&text(&lines(&blocks), &padding));
+        prop_assert_eq!(&reading.bad_rows, &[]);
+        prop_assert!(reading.controls.iter().all(|control| control.agrees), "{:?}", reading.controls);
+        let expected: Vec<Meant> = blocks
+            .iter()
+            .flatten()
+            .flat_map(|track| {
+                track.usages.iter().map(|(summary, units, bearing)| {
+                    (format!("GBXY1{:07}", track.isrc), TERRITORIES[*summary].1.to_owned(), i64::from(*units), *bearing)
+                })
+            })
+            .collect();
+        let read: Vec<Meant> = lot
+            .sales
+            .values()
+            .flatten()
+            .map(|sale| {
+                let isrc = String::from_utf8(sale.isrc.unwrap().to_text().to_vec()).unwrap();
+                let territory = String::from_utf8(sale.territory.unwrap().to_text().to_vec()).unwrap();
+                (isrc, territory, sale.units, sale.royalty_bearing)
+            })
+            .collect();
+        prop_assert_eq!(read, expected);
+        prop_assert_eq!(lot.pools.values().flatten().count(), 3);
+    }
+
+    #[test]
+    fn a_line_that_is_lost_is_noticed(blocks in blocks(), which in any::<prop::sample::Index>()) {
+        let mut lines = lines(&blocks);
+        // Any line but the header, without which it is no report.
+        let lost = 1 + which.index(lines.len() - 1);
+        lines.remove(lost);
+        let (_, reading) = read(&text(&lines, &[0]));
+        prop_assert!(reading.controls.iter().any(|control| control.is_binding && !control.agrees));
+    }
+}

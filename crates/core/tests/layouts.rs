@@ -1,0 +1,644 @@
+//! Random rows, written in the layout of each format of the project, are read back as they were meant.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use streamledger_core::ingest::table::format::{
+    DateStyle, Delimiter, Feed, Field, FieldSource, NumberStyle, Preamble, TableFormat, TimeUnit,
+    Total,
+};
+use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::normalize::sales_reader::SalesContext;
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::table_plays::PlaysContext;
+use streamledger_core::normalize::table_reader::{TableContext, TableReader};
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::isrc::Isrc;
+use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::money::Amount;
+use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE};
+use streamledger_core::vocabulary::territory::{Territories, Territory};
+use streamledger_core::vocabulary::upc::Upc;
+
+fn load<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<T> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines").join(folder);
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+        .collect()
+}
+
+static FORMATS: LazyLock<Vec<TableFormat>> = LazyLock::new(|| load("formats"));
+
+static STORES: LazyLock<BTreeMap<String, StoreSettings>> = LazyLock::new(|| {
+    load::<StoreSettings>("stores").into_iter().map(|store| (store.store.clone(), store)).collect()
+});
+
+static TERRITORIES: LazyLock<Territories> =
+    LazyLock::new(|| Territories::new(&BTreeMap::new()).unwrap());
+
+static KEY: LazyLock<ListenerKey> = LazyLock::new(|| ListenerKey::new([7; 32]));
+
+/// Name of the file, for formats whose date stands only there.
+const FILE_NAME: &str = "report-20260930-202609.txt";
+
+/// What each field of a row means, as text; what a row does not say is not there.
+type Meant = BTreeMap<Field, String>;
+
+/// Seeded numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+    }
+
+    fn word(&mut self, format: &TableFormat) -> String {
+        let mut pieces = vec!["a", "Z9", "\u{e9}", "_", "x y", "\u{66f2}", "7"];
+        if format.text.quoted || format.text.delimiter == Delimiter::Ndjson {
+            pieces.extend([",", ";", "\"", "\t"]);
+        }
+        let inner: String = (0..self.below(4)).map(|_| *self.pick(&pieces)).collect();
+        format!("w{inner}w")
+    }
+
+    fn day(&mut self) -> Day {
+        Day(20_000 + i32::try_from(self.below(700)).unwrap())
+    }
+}
+
+/// A row: for each field the cell as it is written, and what it means.
+struct Written {
+    cells: BTreeMap<Field, String>,
+    meant: Meant,
+}
+
+#[expect(clippy::too_many_lines, reason = "an arm for each field")]
+/// Cells of one field: how it is written and what it means.
+fn write_field(
+    field: Field,
+    source: &FieldSource,
+    format: &TableFormat,
+    numbers: &mut Numbers,
+) -> (String, String) {
+    let same = |text: String| (text.clone(), text);
+    match field {
+        Field::Date
+        | Field::ReportedDate
+        | Field::UsageFrom
+        | Field::UsageTo
+        | Field::StatementPeriod => {
+            let day = numbers.day();
+            let style = source.date.first().copied().unwrap_or(DateStyle::Iso);
+            write_date(day, style, field)
+        }
+        Field::ListenedAt => {
+            let ms = i64::from(numbers.day().0) * 86_400_000
+                + i64::try_from(numbers.below(86_400_000)).unwrap();
+            let stamp = chrono_text(ms);
+            match source.date.first() {
+                // A clock that says days only.
+                Some(style) => {
+                    let (cell, _) = write_date(
+                        Day(i32::try_from(ms / 86_400_000).unwrap()),
+                        *style,
+                        Field::Date,
+                    );
+                    (cell, (ms / 86_400_000 * 86_400_000).to_string())
+                }
+                None => (stamp, ms.to_string()),
+            }
+        }
+        Field::PlayedTime | Field::TrackTime => {
+            let ms = numbers.below(86_400_000);
+            let cell = match source.unit {
+                Some(TimeUnit::Milliseconds) => ms.to_string(),
+                _ => format!("{}.{:03}", ms / 1000, ms % 1000),
+            };
+            (cell, ms.to_string())
+        }
+        Field::PlayedPercent => same(numbers.below(101).to_string()),
+        Field::Plays | Field::Units => {
+            let number = numbers.below(3_000_000);
+            let cell =
+                if numbers.one_in(3) { grouped(number, source.number) } else { number.to_string() };
+            (cell, number.to_string())
+        }
+        Field::Isrc => {
+            let text = format!(
+                "GB{}{:07}",
+                numbers.pick(&["XY1", "Z9Z", "A1B"]),
+                numbers.below(9_999_999)
+            );
+            let cell = match numbers.below(3) {
+                0 => text.clone(),
+                1 => text.to_lowercase(),
+                _ => format!("{}-{}-{}-{}", &text[..2], &text[2..5], &text[5..7], &text[7..]),
+            };
+            (cell, text)
+        }
+        Field::Upc => {
+            let digits = format!("{:011}", numbers.below(99_999_999_999));
+            let sum: u32 = digits
+                .bytes()
+                .enumerate()
+                .map(|(place, byte)| u32::from(byte - b'0') * if place % 2 == 0 { 3 } else { 1 })
+                .sum();
+            same(format!("{digits}{}", (10 - sum % 10) % 10))
+        }
+        Field::Territory => same((*numbers.pick(&["DE", "US", "JP", "BR", "XK"])).to_owned()),
+        Field::Amount => {
+            let amount = Amount(
+                i128::from(numbers.next() % 1_000_000_000_000_000_000) - 300_000_000_000_000_000,
+            );
+            let plain = amount.to_string();
+            let cell = match source.number {
+                NumberStyle::Comma | NumberStyle::Either => plain.replace('.', ","),
+                NumberStyle::Point => plain,
+            };
+            (cell, amount.to_string())
+        }
+        Field::Currency => same((*numbers.pick(&["EUR", "USD", "JPY"])).to_owned()),
+        Field::Offline | Field::RoyaltyBearing => {
+            let (cell, meant) =
+                numbers.pick(&[("1", "true"), ("0", "false"), ("TRUE", "true"), ("no", "false")]);
+            ((*cell).to_owned(), (*meant).to_owned())
+        }
+        Field::LineType | Field::UseType if !source.codes.is_empty() => {
+            let codes: Vec<(&String, &String)> = source.codes.iter().collect();
+            let (code, meant) = *numbers.pick(&codes);
+            (code.to_uppercase(), meant.clone())
+        }
+        _ => same(numbers.word(format)),
+    }
+}
+
+fn chrono_text(ms: i64) -> String {
+    let stamp = chrono::DateTime::from_timestamp_millis(ms).unwrap();
+    stamp.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// A date by a style, and the first day that it means, of `usage_to` the last.
+fn write_date(day: Day, style: DateStyle, field: Field) -> (String, String) {
+    let text = day.to_string();
+    let (y, m, d) = (&text[..4], &text[5..7], &text[8..]);
+    let cell = match style {
+        DateStyle::Iso | DateStyle::Range => text.clone(),
+        DateStyle::YearSlash => format!("{y}/{m}/{d}"),
+        DateStyle::DayOfMonth => format!("{y}-{m}-01"),
+        DateStyle::DayFirst => format!("{d}-{m}-{y}"),
+        DateStyle::MonthFirst => format!("{m}/{d}/{y}"),
+        DateStyle::YearMonth => format!("{y}-{m}"),
+        DateStyle::MonthYear => format!("{m}-{y}"),
+    };
+    let is_month =
+        matches!(style, DateStyle::YearMonth | DateStyle::MonthYear | DateStyle::DayOfMonth);
+    let meant = match field {
+        Field::StatementPeriod => format!("{y}-{m}"),
+        _ if is_month => format!("{y}-{m}-01"),
+        _ => text.clone(),
+    };
+    (cell, meant)
+}
+
+fn grouped(number: u64, style: NumberStyle) -> String {
+    let separator = match style {
+        NumberStyle::Point => ",",
+        NumberStyle::Comma => ".",
+        // Either may be the decimal mark: such formats have no thousands.
+        NumberStyle::Either => "",
+    };
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap()).collect();
+    groups.join(separator)
+}
+
+/// Whether a field is told by the preamble or the file's name, once for all rows.
+fn is_fixed(source: &FieldSource) -> bool {
+    source.header.is_empty()
+}
+
+fn write_row(
+    format: &TableFormat,
+    fixed: &BTreeMap<Field, (String, String)>,
+    numbers: &mut Numbers,
+) -> Written {
+    let mut written = Written { cells: BTreeMap::new(), meant: Meant::new() };
+    for (field, source) in &format.fields {
+        let (cell, meant) = match fixed.get(field) {
+            Some((_, meant)) => (String::new(), meant.clone()),
+            None if !source.needed && numbers.one_in(4) => continue,
+            // A track must have a name; what is needed of the others must be filled for the row to be read.
+            None if !is_always_filled(*field) && numbers.one_in(6) => continue,
+            None => write_field(*field, source, format, numbers),
+        };
+        written.cells.insert(*field, cell);
+        written.meant.insert(*field, meant);
+    }
+    let names_track = |field| format.fields.contains_key(&field);
+    if !written.meant.contains_key(&Field::Isrc) && !written.meant.contains_key(&Field::StoreTrack)
+    {
+        let field = if names_track(Field::Isrc) { Field::Isrc } else { Field::StoreTrack };
+        if let Some(source) = format.fields.get(&field) {
+            let (cell, meant) = write_field(field, source, format, numbers);
+            written.cells.insert(field, cell);
+            written.meant.insert(field, meant);
+        }
+    }
+    // One column may say two things: when a play was heard, and on which day it was counted.
+    let header = |field| format.fields.get(&field).and_then(|source| source.header.first());
+    if header(Field::Date) == header(Field::ListenedAt)
+        && let Some(stamp) = written.cells.get(&Field::ListenedAt).cloned()
+    {
+        written.meant.insert(Field::Date, stamp[..10].to_owned());
+        written.cells.insert(Field::Date, stamp);
+    }
+    // Use ends after it begins.
+    if let (Some(from), Some(to)) =
+        (written.meant.get(&Field::UsageFrom), written.meant.get(&Field::UsageTo))
+        && to < from
+        && !fixed.contains_key(&Field::UsageTo)
+    {
+        written.meant.remove(&Field::UsageTo);
+        written.cells.remove(&Field::UsageTo);
+    }
+    if !written.meant.contains_key(&Field::Currency)
+        && (format.fields.contains_key(&Field::Currency)
+            || !format.constants.contains_key(&Field::Currency))
+    {
+        written.meant.remove(&Field::Amount);
+        written.cells.remove(&Field::Amount);
+    }
+    written
+}
+
+fn is_always_filled(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Date
+            | Field::UsageFrom
+            | Field::Units
+            | Field::Plays
+            | Field::LineType
+            | Field::Currency
+            | Field::ListenedAt
+    )
+}
+
+/// The columns of a report: the first name of each field.
+fn columns(format: &TableFormat) -> Vec<&String> {
+    let mut columns: Vec<&String> = Vec::new();
+    for name in format.fields.values().filter_map(|source| source.header.first()) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns
+}
+
+fn line(cells: &[String], format: &TableFormat) -> String {
+    let delimiter = char::from(format.text.delimiter.byte().unwrap());
+    let cell = |cell: &String| {
+        let is_special = cell.contains([delimiter, '"', '\n']);
+        if format.text.quoted && is_special {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
+    };
+    cells.iter().map(cell).collect::<Vec<_>>().join(&delimiter.to_string())
+}
+
+/// A whole report.
+fn write_report(
+    format: &TableFormat,
+    rows: &[Written],
+    fixed: &BTreeMap<Field, (String, String)>,
+    end: &str,
+) -> String {
+    let columns = columns(format);
+    let cell_of = |row: &Written, name: &String| {
+        let has = |field: &Field| {
+            format.fields[field].header.first() == Some(name) && row.cells.contains_key(field)
+        };
+        row.cells.keys().find(|field| has(field)).map(|field| row.cells[field].clone())
+    };
+    if format.text.delimiter == Delimiter::Ndjson {
+        let object = |row: &Written| {
+            let pairs = columns.iter().map(|name| {
+                let value = cell_of(row, name).map_or(serde_json::Value::Null, Into::into);
+                ((*name).clone(), value)
+            });
+            serde_json::Value::Object(pairs.collect()).to_string()
+        };
+        return rows.iter().map(object).fold(String::new(), |text, row| text + &row + end);
+    }
+    let mut lines = Vec::new();
+    let told: Vec<(String, String)> = fixed
+        .iter()
+        .filter_map(|(field, (cell, _))| {
+            Some((format.fields[field].preamble.first()?.clone(), cell.clone()))
+        })
+        .collect();
+    match format.text.preamble {
+        Some(Preamble::Pairs) => {
+            lines.extend(
+                told.iter().map(|(name, value)| line(&[name.clone(), value.clone()], format)),
+            );
+        }
+        Some(Preamble::Columns) if !told.is_empty() => {
+            let (names, values): (Vec<String>, Vec<String>) = told.into_iter().unzip();
+            lines.extend([line(&names, format), line(&values, format)]);
+        }
+        _ => {}
+    }
+    let names: Vec<String> =
+        columns.iter().map(|name| format!(" {}", name.to_uppercase())).collect();
+    lines.push(line(&names, format));
+    for row in rows {
+        let cells: Vec<String> =
+            columns.iter().map(|name| cell_of(row, name).unwrap_or_default()).collect();
+        lines.push(line(&cells, format));
+    }
+    for control in &format.controls {
+        assert_eq!(control.total, Total::Rows);
+        lines.push(line(&[control.label.clone(), rows.len().to_string()], format));
+    }
+    lines.into_iter().fold(String::new(), |text, line| text + &line + end)
+}
+
+/// What was read of a row, in the words of [`Meant`].
+fn read_report(format: &TableFormat, text: &str) -> Result<BTreeMap<u32, Meant>, String> {
+    let bound = match match_head(format, text.as_bytes(), FILE_NAME) {
+        Match::Yes(bound) => bound,
+        other => return Err(format!("{}: {other:?}", format.format)),
+    };
+    let store = STORES.get(&format.store).unwrap_or(&STORES["spotify"]);
+    let sales = SalesContext { store: &store.store, stores: &STORES, territories: &TERRITORIES };
+    let context = match format.feed {
+        Feed::Trends => TableContext::Plays(PlaysContext {
+            store,
+            territories: &TERRITORIES,
+            key: &KEY,
+            wanted: None,
+        }),
+        Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+        Feed::Sales | Feed::Reference => TableContext::Sales(sales),
+    };
+    let rows_start = bound.rows_start;
+    let mut reader = TableReader::new(format, *bound, context);
+    reader.read_block(&text.as_bytes()[rows_start..]);
+    reader.end();
+    let mut read = plays(&mut reader);
+    read.extend(lots(&mut reader));
+    let reading = reader.finish();
+    if let Some(bad) = reading.bad_rows.first() {
+        return Err(format!("{}: {bad:?}", format.format));
+    }
+    if let Some(wrong) = reading.controls.iter().find(|control| !control.agrees) {
+        return Err(format!("{}: {wrong:?}", format.format));
+    }
+    Ok(read)
+}
+
+fn ascii(bytes: impl AsRef<[u8]>) -> String {
+    String::from_utf8(bytes.as_ref().to_vec()).unwrap()
+}
+
+fn put(meant: &mut Meant, field: Field, value: Option<String>) {
+    meant.extend(value.map(|value| (field, value)));
+}
+
+fn put_track(meant: &mut Meant, isrc: Option<Isrc>, upc: Option<Upc>, store_track: Option<String>) {
+    put(meant, Field::Isrc, isrc.map(|isrc| ascii(isrc.to_text())));
+    put(meant, Field::Upc, upc.map(Upc::to_text));
+    put(meant, Field::StoreTrack, store_track);
+}
+
+fn plays(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
+    let mut read = BTreeMap::new();
+    for (day, piece) in reader.take_pieces() {
+        let words = &piece.words;
+        for play in piece.rows.iter().flatten() {
+            let mut meant = Meant::new();
+            let track = &words.tracks[play.track as usize];
+            let kind = &words.kinds[play.kind as usize];
+            let product = &words.products[kind.product as usize];
+            put_track(
+                &mut meant,
+                track.isrc,
+                track.upc,
+                track.store_track.as_deref().map(str::to_owned),
+            );
+            put(&mut meant, Field::Date, Some(day.to_string()));
+            put(&mut meant, Field::ListenedAt, Some(play.listened_at_ms.to_string()));
+            put(
+                &mut meant,
+                Field::Territory,
+                Territory::from_packed(play.territory).map(|t| ascii(t.to_text())),
+            );
+            put(&mut meant, Field::TierProduct, product.tier_code.as_deref().map(str::to_owned));
+            put(&mut meant, Field::UseType, Some(product.use_type.to_string()));
+            put(&mut meant, Field::Plays, Some(kind.plays.to_string()));
+            let ms = |ms: u32| (ms != NONE).then(|| ms.to_string());
+            put(&mut meant, Field::PlayedTime, ms(play.played_ms));
+            put(&mut meant, Field::TrackTime, track.track_ms.and_then(ms));
+            let name =
+                |names: &[Box<str>], id: u32| names.get(id as usize).map(ToString::to_string);
+            put(&mut meant, Field::Source, name(&words.sources, kind.source));
+            put(&mut meant, Field::Device, name(&words.devices, kind.device));
+            let listener = words.listeners.get(play.listener as usize);
+            put(&mut meant, Field::Listener, listener.map(|listener| format!("{listener:?}")));
+            let offline = match play.offline {
+                OFFLINE => Some("true"),
+                ONLINE => Some("false"),
+                _ => None,
+            };
+            put(&mut meant, Field::Offline, offline.map(str::to_owned));
+            assert!(read.insert(play.row, meant).is_none());
+        }
+    }
+    read
+}
+
+fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
+    let mut read = BTreeMap::new();
+    let lot = reader.take_lot();
+    let text = |id: Option<u32>| id.map(|id| lot.text(id).to_owned());
+    let territory = |territory: Option<Territory>| territory.map(|t| ascii(t.to_text()));
+    let truth = |truth: Option<bool>| truth.map(|truth| truth.to_string());
+    for sale in lot.sales.values().flatten() {
+        let mut meant = Meant::new();
+        put_track(&mut meant, sale.isrc, sale.upc, text(sale.store_track));
+        put(&mut meant, Field::UsageFrom, Some(sale.usage_from.to_string()));
+        put(&mut meant, Field::UsageTo, Some(sale.usage_to.to_string()));
+        put(
+            &mut meant,
+            Field::StatementPeriod,
+            sale.statement_period.map(|month| month.to_string()),
+        );
+        put(&mut meant, Field::ReportedDate, sale.reported.map(|day| day.to_string()));
+        put(&mut meant, Field::Territory, territory(sale.territory));
+        put(&mut meant, Field::TierProduct, text(sale.tier_code));
+        put(&mut meant, Field::UseType, text(Some(sale.use_type)));
+        put(&mut meant, Field::Offline, truth(sale.offline));
+        put(&mut meant, Field::Units, Some(sale.units.to_string()));
+        put(&mut meant, Field::Amount, sale.amount.map(|amount| amount.to_string()));
+        put(
+            &mut meant,
+            Field::Currency,
+            sale.currency.map(|currency| currency.as_str().to_owned()),
+        );
+        put(&mut meant, Field::RoyaltyBearing, truth(sale.royalty_bearing));
+        put(&mut meant, Field::LineType, Some(sale.line_type.as_str().to_owned()));
+        put(&mut meant, Field::Pool, text(sale.pool));
+        put(&mut meant, Field::Shop, text(sale.shop));
+        assert_eq!(sale.amount_text, None);
+        assert!(read.insert(sale.row, meant).is_none());
+    }
+    for figure in lot.figures.values().flatten() {
+        let mut meant = Meant::new();
+        put_track(&mut meant, figure.isrc, figure.upc, text(figure.store_track));
+        put(&mut meant, Field::Date, Some(figure.date.to_string()));
+        put(&mut meant, Field::Territory, territory(figure.territory));
+        put(&mut meant, Field::TierProduct, text(figure.tier_code));
+        put(&mut meant, Field::Plays, Some(figure.plays.to_string()));
+        assert!(read.insert(figure.row, meant).is_none());
+    }
+    read
+}
+
+/// What a row says when all that the format says of itself is added.
+fn completed(format: &TableFormat, meant: &Meant) -> Meant {
+    let mut whole = meant.clone();
+    for (field, constant) in &format.constants {
+        if format.fields.get(field).is_none_or(|source| source.header.is_empty()) {
+            whole.entry(*field).or_insert_with(|| constant.clone());
+        }
+    }
+    let access = whole.remove(&Field::TierAccess);
+    match (whole.get(&Field::TierProduct).cloned(), access) {
+        (Some(product), Some(access)) => {
+            drop(whole.insert(Field::TierProduct, format!("{product}|{access}")))
+        }
+        (None, Some(access)) => drop(whole.insert(Field::TierProduct, access)),
+        _ => {}
+    }
+    match format.feed {
+        Feed::Trends => {
+            whole.entry(Field::UseType).or_insert_with(|| "stream".to_owned());
+            whole.entry(Field::Plays).or_insert_with(|| "1".to_owned());
+            let midnight = format!("{}T00:00:00Z", whole[&Field::Date]);
+            let midnight =
+                chrono::DateTime::parse_from_rfc3339(&midnight).unwrap().timestamp_millis();
+            whole.entry(Field::ListenedAt).or_insert_with(|| midnight.to_string());
+            if let Some(percent) = whole.remove(&Field::PlayedPercent)
+                && let Some(track_ms) = whole.get(&Field::TrackTime)
+            {
+                let ms = track_ms.parse::<u64>().unwrap() * percent.parse::<u64>().unwrap() / 100;
+                whole.insert(Field::PlayedTime, ms.to_string());
+            }
+            if let Some(listener) = whole.get_mut(&Field::Listener) {
+                *listener = format!("{:?}", KEY.hash(&format.store, listener.as_bytes()));
+            }
+        }
+        Feed::Sales => {
+            whole.entry(Field::UseType).or_insert_with(|| "stream".to_owned());
+            whole.entry(Field::LineType).or_insert_with(|| "sale".to_owned());
+            let from = whole[&Field::UsageFrom].clone();
+            let style = format.fields[&Field::UsageFrom].date.first();
+            let is_month = matches!(
+                style,
+                Some(DateStyle::YearMonth | DateStyle::MonthYear | DateStyle::DayOfMonth)
+            );
+            let first = chrono::NaiveDate::parse_from_str(&from, "%Y-%m-%d").unwrap();
+            let last =
+                first.checked_add_months(chrono::Months::new(1)).unwrap().pred_opt().unwrap();
+            let last = if is_month { last } else { first };
+            whole.entry(Field::UsageTo).or_insert_with(|| last.to_string());
+        }
+        Feed::Counters | Feed::Declared | Feed::Reference => {}
+    }
+    whole
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_are_read_back_as_they_were_meant(
+        seed in 1_u64.., n_rows in 1_usize..8, is_crlf in any::<bool>(),
+    ) {
+        let mut numbers = Numbers(seed);
+        for format in FORMATS.iter() {
+            let fixed: BTreeMap<Field, (String, String)> = format
+                .fields
+                .iter()
+                .filter(|(_, source)| is_fixed(source))
+                .map(|(field, source)| match (source.file_digits, field) {
+                    (Some(8), _) => (*field, (String::new(), "2026-09-30".to_owned())),
+                    (Some(_), _) => (*field, (String::new(), "2026-09-01".to_owned())),
+                    // After each first day.
+                    (None, Field::UsageTo) => (*field, write_date(Day(20_800), source.date.first().copied().unwrap_or(DateStyle::Iso), *field)),
+                    (None, _) => (*field, write_field(*field, source, format, &mut numbers)),
+                })
+                .collect();
+            let rows: Vec<Written> = (0..n_rows).map(|_| write_row(format, &fixed, &mut numbers)).collect();
+            let report = write_report(format, &rows, &fixed, if is_crlf { "\r\n" } else { "\n" });
+            let read = read_report(format, &report).map_err(TestCaseError::fail)?;
+            prop_assert_eq!(read.len(), rows.len(), "{}\n{}", format.format, report);
+            for (row, (number, read)) in rows.iter().zip(&read) {
+                let expected = completed(format, &row.meant);
+                prop_assert_eq!(read, &expected, "{} row {}\n{}", &format.format, number, &report);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_format_claims_its_own_reports_and_no_other_of_its_store_does() {
+    let mut numbers = Numbers(42);
+    for format in FORMATS.iter() {
+        let fixed: BTreeMap<Field, (String, String)> = format
+            .fields
+            .iter()
+            .filter(|(_, source)| is_fixed(source))
+            .map(|(field, source)| (*field, write_field(*field, source, format, &mut numbers)))
+            .collect();
+        let rows = [write_row(format, &fixed, &mut numbers)];
+        let report = write_report(format, &rows, &fixed, "\n");
+        let claims: Vec<&String> = FORMATS
+            .iter()
+            .filter(|other| {
+                [format.store.as_str(), "*"].contains(&other.store.as_str()) || format.store == "*"
+            })
+            .filter(|other| {
+                matches!(match_head(other, report.as_bytes(), FILE_NAME), Match::Yes(_))
+            })
+            .map(|other| &other.format)
+            .collect();
+        assert_eq!(claims, [&format.format], "{report}");
+    }
+}
