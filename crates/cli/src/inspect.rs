@@ -87,7 +87,8 @@ fn controls(found: &Inspection) -> Sheet {
 }
 
 fn rows(found: &Inspection) -> Sheet {
-    let mut sheet = Sheet::new("rows", "First rows, as they are taken in", &found.columns);
+    let columns: Vec<&str> = found.columns.iter().map(String::as_str).collect();
+    let mut sheet = Sheet::new("rows", "First rows, as they are taken in", &columns);
     found.rows.iter().for_each(|row| sheet.push(row.clone()));
     sheet
 }

@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table};
 pub(crate) struct Sheet {
     name: &'static str,
     title: &'static str,
-    header: Vec<&'static str>,
+    header: Vec<String>,
     numbers: Vec<bool>,
     rows: Vec<Vec<String>>,
 }
@@ -17,8 +17,8 @@ pub(crate) struct Sheet {
 impl Sheet {
     /// A table with these columns; names that begin with `#` are of numbers. `name` is for programs,
     /// `title` for people.
-    pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&'static str]) -> Self {
-        let header = columns.iter().map(|name| name.trim_start_matches('#')).collect();
+    pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&str]) -> Self {
+        let header = columns.iter().map(|name| name.trim_start_matches('#').to_owned()).collect();
         let numbers = columns.iter().map(|name| name.starts_with('#')).collect();
         Self { name, title, header, numbers, rows: Vec::new() }
     }

@@ -46,7 +46,7 @@ static TERRITORIES: LazyLock<Territories> =
 static KEY: LazyLock<ListenerKey> = LazyLock::new(|| ListenerKey::new([7; 32]));
 
 /// Name of the file, for formats whose date stands only there.
-const FILE_NAME: &str = "report-20260930-202609.txt";
+const FILE_NAME: &str = "GBXY12600001-20260930-202609.txt";
 
 /// What each field of a row means, as text; what a row does not say is not there.
 type Meant = BTreeMap<Field, String>;
@@ -179,6 +179,10 @@ fn write_field(
             };
             (cell, amount.to_string())
         }
+        Field::Pair => same((*numbers.pick(&["EUR/USD", "GBPJPY"])).to_owned()),
+        Field::Rate | Field::Share => {
+            same(Amount(1 + i128::from(numbers.below(200_000_000_000_000))).to_string())
+        }
         Field::Currency => same((*numbers.pick(&["EUR", "USD", "JPY"])).to_owned()),
         Field::Offline | Field::RoyaltyBearing => {
             let (cell, meant) =
@@ -250,6 +254,9 @@ fn write_row(
         let (cell, meant) = match fixed.get(field) {
             Some((_, meant)) => (String::new(), meant.clone()),
             None if !source.needed && numbers.one_in(4) => continue,
+            None if format.feed == Feed::Reference && source.needed => {
+                write_field(*field, source, format, numbers)
+            }
             // A track must have a name; what is needed of the others must be filled for the row to be read.
             None if !is_always_filled(*field) && numbers.one_in(6) => continue,
             None => write_field(*field, source, format, numbers),
@@ -405,7 +412,8 @@ fn read_report(format: &TableFormat, text: &str) -> Result<BTreeMap<u32, Meant>,
             wanted: None,
         }),
         Feed::Counters | Feed::Declared => TableContext::Figures(sales),
-        Feed::Sales | Feed::Reference => TableContext::Sales(sales),
+        Feed::Sales => TableContext::Sales(sales),
+        Feed::Reference => TableContext::Reference(sales),
     };
     let rows_start = bound.rows_start;
     let mut reader = TableReader::new(format, *bound, context);
@@ -518,6 +526,24 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
         assert_eq!(sale.amount_text, None);
         assert!(read.insert(sale.row, meant).is_none());
     }
+    for row in lot.references.values().flatten() {
+        let mut meant = Meant::new();
+        put_track(&mut meant, row.isrc, row.upc, text(row.store_track));
+        put(&mut meant, Field::Date, Some(row.date.to_string()));
+        put(&mut meant, Field::Title, text(row.title));
+        put(&mut meant, Field::Artist, text(row.artist));
+        put(&mut meant, Field::Release, text(row.release));
+        put(&mut meant, Field::Label, text(row.label));
+        put(&mut meant, Field::Owner, text(row.owner));
+        put(&mut meant, Field::RateSource, text(row.rate_source));
+        put(&mut meant, Field::TrackTime, row.track_ms.map(|ms| ms.to_string()));
+        put(&mut meant, Field::Share, row.share.map(|share| share.to_string()));
+        put(&mut meant, Field::Rate, row.rate.map(|rate| rate.to_string()));
+        let pair = row.base.zip(row.quote);
+        let pair = pair.map(|(base, quote)| format!("{}{}", base.as_str(), quote.as_str()));
+        put(&mut meant, Field::Pair, pair);
+        assert!(read.insert(row.row, meant).is_none());
+    }
     for figure in lot.figures.values().flatten() {
         let mut meant = Meant::new();
         put_track(&mut meant, figure.isrc, figure.upc, text(figure.store_track));
@@ -579,7 +605,12 @@ fn completed(format: &TableFormat, meant: &Meant) -> Meant {
             let last = if is_month { last } else { first };
             whole.entry(Field::UsageTo).or_insert_with(|| last.to_string());
         }
-        Feed::Counters | Feed::Declared | Feed::Reference => {}
+        Feed::Reference => {
+            if let Some(pair) = whole.get_mut(&Field::Pair) {
+                *pair = pair.replace('/', "");
+            }
+        }
+        Feed::Counters | Feed::Declared => {}
     }
     whole
 }
@@ -598,6 +629,7 @@ proptest! {
                 .iter()
                 .filter(|(_, source)| is_fixed(source))
                 .map(|(field, source)| match (source.file_digits, field) {
+                    (None, Field::Isrc) => (*field, (String::new(), "GBXY12600001".to_owned())),
                     (Some(8), _) => (*field, (String::new(), "2026-09-30".to_owned())),
                     (Some(_), _) => (*field, (String::new(), "2026-09-01".to_owned())),
                     // After each first day.

@@ -149,7 +149,7 @@ fn table(bytes: &[u8], is_json: bool) {
         if (format.text.delimiter == Delimiter::Ndjson) != is_json {
             continue;
         }
-        let Match::Yes(bound) = match_head(format, bytes, "report_20260901.txt") else {
+        let Match::Yes(bound) = match_head(format, bytes, "GBXY12600001_20260901.txt") else {
             continue;
         };
         let rows = &bytes[bound.rows_start..];
@@ -162,7 +162,8 @@ fn table(bytes: &[u8], is_json: bool) {
                 pieces.values().flat_map(|piece| &piece.rows).map(|c| c.len() as u64).sum();
             let lot = reader.take_lot();
             let n_lines = lot.sales.values().map(Vec::len).sum::<usize>()
-                + lot.figures.values().map(Vec::len).sum::<usize>();
+                + lot.figures.values().map(Vec::len).sum::<usize>()
+                + lot.references.values().map(Vec::len).sum::<usize>();
             let digest = format!("{:?}{:?}{:?}", lot.sales, lot.figures, lot.texts);
             let reading = reader.finish();
             let bad: Vec<_> = reading.bad_rows.iter().map(|bad| (bad.row, bad.defect)).collect();
@@ -185,7 +186,8 @@ fn context_of(format: &TableFormat) -> TableContext<'static> {
             TableContext::Plays(PlaysContext { store, territories, key: &world.key, wanted: None })
         }
         Feed::Counters | Feed::Declared => TableContext::Figures(sales),
-        Feed::Sales | Feed::Reference => TableContext::Sales(sales),
+        Feed::Sales => TableContext::Sales(sales),
+        Feed::Reference => TableContext::Reference(sales),
     }
 }
 

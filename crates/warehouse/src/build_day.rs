@@ -14,6 +14,7 @@ use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
@@ -56,6 +57,8 @@ pub struct DayTask<'a> {
     pub day: Day,
     /// Its plays, by hash of the report. Taken out when the date is built.
     pub segments: Mutex<BTreeMap<[u8; 32], Vec<Segment>>>,
+    /// The store's own list of tracks for this date.
+    pub tracks: KnownTracks,
     /// The partition's folder in staging.
     pub folder: PathBuf,
     /// What the footer says.
@@ -138,7 +141,10 @@ impl DayBuilder<'_> {
         Ok((trends, outcomes))
     }
 
-    fn judge(&self, task: &DayTask<'_>, pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
+    fn judge(&self, task: &DayTask<'_>, mut pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
+        if !task.tracks.is_empty() {
+            pieces.iter_mut().for_each(|piece| task.tracks.fill(piece));
+        }
         let mut plays = self.stages.join.time(|| join_pieces(pieces));
         self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
         plays.by_listener = Vec::new();

@@ -18,6 +18,7 @@ use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, Text};
 use crate::recognise::recognise;
 use crate::report_source::{End, Pace, Packing, Reader, read_through};
+use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
 
@@ -85,6 +86,10 @@ pub struct ExaminedReport {
     pub controls: Vec<Checked>,
     /// Its place in a report of several files.
     pub part: Option<Part>,
+    /// Table of its lines; `None` for plays.
+    pub lot_table: Option<LotTable>,
+    /// Dates for whose plays it names the tracks.
+    pub track_dates: BTreeSet<Day>,
 }
 
 impl ExaminedReport {
@@ -106,6 +111,8 @@ impl ExaminedReport {
             unmapped: UnmappedCodes::default(),
             controls: Vec::new(),
             part: None,
+            lot_table: None,
+            track_dates: BTreeSet::new(),
         }
     }
 
@@ -121,6 +128,8 @@ impl ExaminedReport {
         self.unmapped = read.unmapped;
         self.controls = read.controls;
         self.part = read.part;
+        self.lot_table = read.lot_table;
+        self.track_dates = read.track_dates;
     }
 }
 
@@ -256,8 +265,8 @@ impl<'a> Reading<'a> {
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        let (lot, figures) = rows.take_lot();
-        if let Err(error) = self.examiner.runs.put_down(lot, figures, &mut self.runs) {
+        let (lot, table) = (rows.take_lot(), rows.lot_table());
+        if let Err(error) = self.examiner.runs.put_down(lot, table, &mut self.runs) {
             self.error = self.error.take().or(Some(error));
         }
     }

@@ -51,7 +51,7 @@ pub struct Inspection {
     /// Control numbers.
     pub controls: Vec<Checked>,
     /// Names of the columns of `rows`.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<String>,
     /// First rows in our words, in the report's order; empty cells are nulls.
     pub rows: Vec<Vec<String>>,
     /// First bad rows.
@@ -159,7 +159,7 @@ impl<'a> Inspector<'a> {
         let context = RowsContext { settings, key: self.key, wanted: None };
         let (rows, rows_start) = Rows::open(context, &store.store, recognised, head)?;
         self.found.feed = Some(rows.feed());
-        self.found.columns = columns_of(rows.feed());
+        self.found.columns = columns_of(rows.lot_table());
         self.rows = Some(rows);
         Ok(rows_start)
     }
@@ -233,7 +233,7 @@ impl<'a> Inspector<'a> {
             return;
         };
         let mut shown = pieces_to_rows(rows.take_pieces());
-        shown.extend(lot_to_rows(rows.take_lot().0));
+        shown.extend(lot_to_rows(rows.take_lot(), rows.lot_table()));
         shown.sort_by_key(|(row, _)| *row);
         let room = self.n_rows_max.saturating_sub(self.found.rows.len());
         self.found.rows.extend(shown.into_iter().take(room).map(|(_, cells)| cells));

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::UInt32Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE, Piece, Play};
-use streamledger_core::vocabulary::sale::{Figure, Sale};
 use streamledger_core::vocabulary::territory::Territory;
 use streamledger_core::vocabulary::upc::Upc;
 
-use crate::sales_columns::{figures_columns, sales_columns};
+use crate::reference_columns::reference_columns;
+use crate::sales_columns::{LotTable, figures_columns, sales_columns};
 
 /// Columns of plays that are shown.
 const PLAY_COLUMNS: [&str; 16] = [
@@ -34,74 +34,43 @@ const PLAY_COLUMNS: [&str; 16] = [
     "plays",
 ];
 
-/// Names of the columns of a feed's rows.
-pub(crate) fn columns_of(feed: Feed) -> Vec<&'static str> {
-    let place = ["row", "store", "month"];
-    match feed {
-        Feed::Trends => PLAY_COLUMNS.to_vec(),
-        Feed::Sales => place.into_iter().chain(SALE_COLUMNS).collect(),
-        Feed::Counters | Feed::Declared => place.into_iter().chain(FIGURE_COLUMNS).collect(),
-        Feed::Reference => Vec::new(),
-    }
+/// Names of the columns of the rows of a table; `None` for plays.
+pub(crate) fn columns_of(table: Option<LotTable>) -> Vec<String> {
+    let Some(table) = table else {
+        return PLAY_COLUMNS.map(ToOwned::to_owned).to_vec();
+    };
+    let place = ["row", "store", "month"].map(ToOwned::to_owned);
+    let schema = table.part_schema();
+    let rest = schema.fields().iter().skip(1).map(|field| field.name().clone());
+    place.into_iter().chain(rest).collect()
 }
-
-/// Columns of sales that are shown, after row, store and month.
-const SALE_COLUMNS: [&str; 20] = [
-    "usage_from",
-    "usage_to",
-    "statement_period",
-    "reported_date",
-    "isrc",
-    "upc",
-    "store_track",
-    "territory",
-    "tier",
-    "tier_code",
-    "use_type",
-    "offline",
-    "units",
-    "amount",
-    "amount_text",
-    "currency",
-    "royalty_bearing",
-    "line_type",
-    "pool",
-    "shop",
-];
-
-/// Columns of counters and declared streams that are shown, after row, store and month.
-const FIGURE_COLUMNS: [&str; 8] =
-    ["date", "isrc", "upc", "store_track", "territory", "tier", "tier_code", "plays"];
 
 /// A row with its line in the report.
 pub(crate) type NumberedRow = (u32, Vec<String>);
 
-pub(crate) fn lot_to_rows(mut lot: SalesLot) -> Vec<NumberedRow> {
+pub(crate) fn lot_to_rows(mut lot: SalesLot, table: Option<LotTable>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
     for ((store, month), sales) in std::mem::take(&mut lot.sales) {
         let place = [store, month.to_string()];
-        if let Ok(batch) = sales_columns(&lot, sales.clone()) {
-            rows.extend(batch_to_rows(&batch, &place, sorted_rows(sales)));
+        if let Ok(batch) = sales_columns(&lot, sales) {
+            rows.extend(batch_to_rows(&batch, &place));
         }
     }
-    for ((store, month), mut figures) in std::mem::take(&mut lot.figures) {
+    for ((store, month), figures) in std::mem::take(&mut lot.figures) {
         let place = [store, month.to_string()];
-        if let Ok(batch) = figures_columns(&lot, figures.clone()) {
-            figures.sort_unstable_by_key(Figure::order);
-            let numbers = figures.iter().map(|figure| figure.row).collect();
-            rows.extend(batch_to_rows(&batch, &place, numbers));
+        if let Ok(batch) = figures_columns(&lot, figures) {
+            rows.extend(batch_to_rows(&batch, &place));
         }
+    }
+    for ((store, month), references) in std::mem::take(&mut lot.references) {
+        let place = [store, month.to_string()];
+        let batch = table.and_then(|table| reference_columns(table, &lot, references).ok());
+        rows.extend(batch.iter().flat_map(|batch| batch_to_rows(batch, &place)));
     }
     rows
 }
 
-/// Row numbers in the order of the columns.
-fn sorted_rows(mut sales: Vec<Sale>) -> Vec<u32> {
-    sales.sort_unstable_by_key(|sale| (sale.isrc.is_none(), sale.isrc, sale.row));
-    sales.iter().map(|sale| sale.row).collect()
-}
-
-fn batch_to_rows(batch: &RecordBatch, place: &[String], numbers: Vec<u32>) -> Vec<NumberedRow> {
+fn batch_to_rows(batch: &RecordBatch, place: &[String]) -> Vec<NumberedRow> {
     let options = FormatOptions::default();
     let formatters: Vec<ArrayFormatter<'_>> = batch
         .columns()
@@ -110,11 +79,12 @@ fn batch_to_rows(batch: &RecordBatch, place: &[String], numbers: Vec<u32>) -> Ve
         .collect();
     let cell =
         |column: &ArrayFormatter<'_>, row: usize| without_zeros(column.value(row).to_string());
-    let rows = numbers.into_iter().enumerate().map(|(place_in_batch, number)| {
+    let numbers = batch.column(0).as_primitive::<UInt32Type>().values();
+    let rows = numbers.iter().enumerate().map(|(place_in_batch, number)| {
         let mut cells = vec![number.to_string()];
         cells.extend_from_slice(place);
         cells.extend(formatters[1..].iter().map(|column| cell(column, place_in_batch)));
-        (number, cells)
+        (*number, cells)
     });
     rows.collect()
 }

@@ -121,6 +121,9 @@ pub struct ReportEntry {
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
+    /// Dates (`YYYY-MM-DD`) for whose plays it names the tracks.
+    #[serde(default)]
+    pub track_dates: BTreeSet<String>,
     /// Its place in a report of several files; `None` if it is one of its own.
     #[serde(default)]
     pub part: Option<Part>,

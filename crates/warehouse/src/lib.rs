@@ -20,6 +20,7 @@ pub mod nightly;
 pub mod partition;
 pub mod plans;
 pub mod publish;
+mod reference_columns;
 pub mod report_source;
 pub mod reading;
 pub mod recognise;

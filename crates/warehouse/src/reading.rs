@@ -100,12 +100,16 @@ pub struct RowsRead {
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Tier codes that no table holds.
     pub unmapped: UnmappedCodes,
+    /// Table of the lines; `None` for plays.
+    pub lot_table: Option<LotTable>,
     /// Control numbers of the report, held against its rows.
     pub controls: Vec<Checked>,
     /// What is wrong with the report as a whole, beside its control numbers.
     pub problems: Vec<String>,
     /// Its place in a report of several files.
     pub part: Option<Part>,
+    /// Dates for whose plays it names the tracks.
+    pub track_dates: BTreeSet<Day>,
 }
 
 impl<'a> Rows<'a> {
@@ -159,11 +163,7 @@ impl<'a> Rows<'a> {
             Feed::Sales => TableContext::Sales(sales),
             Feed::Counters | Feed::Declared => TableContext::Figures(sales),
             Feed::Trends => TableContext::Plays(PlaysContext { store, territories, key, wanted }),
-            Feed::Reference => {
-                let feed = format.feed.as_str();
-                let detail = format!("{}: the feed `{feed}` is not read yet", format.format);
-                return Err(Refusal::new("unknown_format", detail));
-            }
+            Feed::Reference => TableContext::Reference(sales),
         };
         Ok(Self::Table(format, Box::new(TableReader::new(format, bound, context))))
     }
@@ -207,18 +207,23 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Takes lines, pools and figures that were read so far out of the reader, and says which table
-    /// the figures are of.
-    pub fn take_lot(&mut self) -> (SalesLot, LotTable) {
+    /// Takes lines, pools, figures and reference data that were read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
         match self {
-            Self::Streams(_) => (SalesLot::default(), LotTable::Counters),
-            Self::Dsr(reader) => (reader.take_lot(), LotTable::Counters),
-            Self::Table(format, reader) => {
-                let is_declared = format.feed == Feed::Declared;
-                let figures = if is_declared { LotTable::Declared } else { LotTable::Counters };
-                (reader.take_lot(), figures)
-            }
+            Self::Streams(_) => SalesLot::default(),
+            Self::Dsr(reader) => reader.take_lot(),
+            Self::Table(_, reader) => reader.take_lot(),
         }
+    }
+
+    /// The table of the rows that [`Self::take_lot`] gives, beside pools; `None` for plays.
+    #[must_use]
+    pub fn lot_table(&self) -> Option<LotTable> {
+        let reference = match self {
+            Self::Streams(_) | Self::Dsr(_) => None,
+            Self::Table(format, _) => format.reference,
+        };
+        LotTable::of_feed(self.feed(), reference)
     }
 
     /// Ends the rows; what was read is still to be taken out.
@@ -232,6 +237,7 @@ impl<'a> Rows<'a> {
     /// What is known of the whole report, after all was taken out.
     #[must_use]
     pub fn finish(self) -> RowsRead {
+        let lot_table = self.lot_table();
         match self {
             Self::Streams(reader) => {
                 let reading = reader.finish();
@@ -246,8 +252,10 @@ impl<'a> Rows<'a> {
                     pool_rows: BTreeMap::new(),
                     unmapped: UnmappedCodes::default(),
                     controls: Vec::new(),
+                    lot_table,
                     problems: Vec::new(),
                     part: None,
+                    track_dates: BTreeSet::new(),
                 }
             }
             Self::Dsr(reader) => {
@@ -265,8 +273,10 @@ impl<'a> Rows<'a> {
                     pool_rows: reading.pool_rows,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    lot_table,
                     problems: reading.problems,
                     part,
+                    track_dates: BTreeSet::new(),
                 }
             }
             Self::Table(format, reader) => {
@@ -282,8 +292,10 @@ impl<'a> Rows<'a> {
                     pool_rows: BTreeMap::new(),
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    lot_table,
                     problems: Vec::new(),
                     part: None,
+                    track_dates: reading.track_dates,
                 }
             }
         }

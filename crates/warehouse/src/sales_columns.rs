@@ -9,16 +9,19 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use streamledger_core::ingest::table::format::{Feed, ReferenceKind};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::vocabulary::money::SCALE;
 use streamledger_core::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use streamledger_core::vocabulary::territory::Territory;
 use streamledger_core::vocabulary::upc::Upc;
 
+use crate::reference_columns::reference_schema;
+
 /// Digits of an amount.
 const PRECISION: u8 = 38;
 
-fn amount_type() -> DataType {
+pub(crate) fn amount_type() -> DataType {
     DataType::Decimal128(PRECISION, i8::try_from(SCALE).unwrap_or(12))
 }
 
@@ -95,13 +98,48 @@ pub enum LotTable {
     Counters,
     /// `declared`.
     Declared,
+    /// `catalogue`.
+    Catalogue,
+    /// `tracks`.
+    Tracks,
+    /// `fx_rates`.
+    FxRates,
 }
 
 impl LotTable {
+    /// The table of a feed's rows; `None` for plays.
+    #[must_use]
+    pub fn of_feed(feed: Feed, reference: Option<ReferenceKind>) -> Option<Self> {
+        match (feed, reference) {
+            (Feed::Trends, _) => None,
+            (Feed::Sales, _) => Some(Self::Sales),
+            (Feed::Counters, _) => Some(Self::Counters),
+            (Feed::Declared, _) => Some(Self::Declared),
+            (Feed::Reference, Some(ReferenceKind::Tracks)) => Some(Self::Tracks),
+            (Feed::Reference, Some(ReferenceKind::FxRates)) => Some(Self::FxRates),
+            (Feed::Reference, Some(ReferenceKind::Catalogue) | None) => Some(Self::Catalogue),
+        }
+    }
+
+    /// Place of the ISRC among the columns without `report`, where rows are sorted by it after the
+    /// date.
+    #[must_use]
+    pub fn isrc_column(self) -> Option<usize> {
+        (!matches!(self, Self::Pools | Self::FxRates)).then_some(2)
+    }
+
     /// The table of a partition's path; `None` if it is another kind of table.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        let tables = [Self::Sales, Self::Pools, Self::Counters, Self::Declared];
+        let tables = [
+            Self::Sales,
+            Self::Pools,
+            Self::Counters,
+            Self::Declared,
+            Self::Catalogue,
+            Self::Tracks,
+            Self::FxRates,
+        ];
         tables
             .into_iter()
             .find(|table| path.strip_prefix(table.name()).is_some_and(|rest| rest.starts_with('/')))
@@ -115,6 +153,9 @@ impl LotTable {
             Self::Pools => "pools",
             Self::Counters => "counters",
             Self::Declared => "declared",
+            Self::Catalogue => "catalogue",
+            Self::Tracks => "tracks",
+            Self::FxRates => "fx_rates",
         }
     }
 
@@ -125,6 +166,7 @@ impl LotTable {
             Self::Sales => Arc::clone(&SALES),
             Self::Pools => Arc::clone(&POOLS),
             Self::Counters | Self::Declared => Arc::clone(&FIGURES),
+            Self::Catalogue | Self::Tracks | Self::FxRates => reference_schema(self),
         }
     }
 
@@ -143,7 +185,8 @@ impl LotTable {
         match self {
             Self::Sales => &[6, 0, 1],
             Self::Pools => &[0, 1],
-            Self::Counters | Self::Declared => &[2, 3, 0, 1],
+            Self::Counters | Self::Declared | Self::Catalogue | Self::Tracks => &[2, 3, 0, 1],
+            Self::FxRates => &[2, 0, 1],
         }
     }
 }
@@ -234,13 +277,13 @@ pub fn pools_columns(lot: &SalesLot, pools: &[Pool]) -> Result<RecordBatch, Arro
     RecordBatch::try_new(LotTable::Pools.part_schema(), columns)
 }
 
-fn texts(lot: &SalesLot, ids: impl Iterator<Item = Option<TextId>>) -> ArrayRef {
+pub(crate) fn texts(lot: &SalesLot, ids: impl Iterator<Item = Option<TextId>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     ids.for_each(|id| builder.append_option(id.map(|id| lot.text(id))));
     Arc::new(builder.finish())
 }
 
-fn strings<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+pub(crate) fn strings<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
@@ -248,7 +291,7 @@ fn territories(values: impl Iterator<Item = Option<Territory>>) -> ArrayRef {
     strings(values.map(|territory| territory.map(|territory| ascii(territory.to_text()))))
 }
 
-fn ascii<const N: usize>(text: [u8; N]) -> String {
+pub(crate) fn ascii<const N: usize>(text: [u8; N]) -> String {
     text.iter().copied().map(char::from).collect()
 }
 

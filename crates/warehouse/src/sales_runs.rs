@@ -20,6 +20,7 @@ use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
 use crate::durable::{At as _, DiskError, make_folder};
 use crate::partition::PartitionError;
+use crate::reference_columns::reference_columns;
 use crate::sales_columns::{LotTable, figures_columns, pools_columns, sales_columns};
 
 /// Lines of a lot that stay in memory; a larger lot goes to disk.
@@ -77,17 +78,17 @@ impl RunStore {
         Self { folder: None, n_files: AtomicU64::new(0) }
     }
 
-    /// Sorts a lot into runs; `figures` is the table of its figures.
+    /// Sorts a lot into runs; `table` is that of its rows beside pools.
     ///
     /// # Errors
     /// [`PartitionError`].
     pub fn put_down(
         &self,
         mut lot: SalesLot,
-        figures: LotTable,
+        table: Option<LotTable>,
         runs: &mut Runs,
     ) -> Result<(), PartitionError> {
-        let Some(folder) = &self.folder else {
+        let (Some(folder), Some(table)) = (&self.folder, table) else {
             return Ok(());
         };
         let at = |error| PartitionError::parquet(folder)(ParquetError::from(error));
@@ -98,7 +99,11 @@ impl RunStore {
         }
         for (month, lines) in std::mem::take(&mut lot.figures) {
             let batch = figures_columns(&lot, lines).map_err(at)?;
-            runs.entry((figures, month)).or_default().push(self.run(folder, batch)?);
+            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
+        }
+        for (month, references) in std::mem::take(&mut lot.references) {
+            let batch = reference_columns(table, &lot, references).map_err(at)?;
+            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
         }
         for (month, pools) in pools {
             let batch = pools_columns(&lot, &pools).map_err(at)?;
@@ -254,8 +259,9 @@ impl Cursor {
         let (date, (is_null, isrc)) = match table {
             LotTable::Pools => (0, (false, "")),
             LotTable::Sales => (0, isrc(5)),
-            LotTable::Counters | LotTable::Declared => {
-                (batch.column(1).as_primitive::<Date32Type>().value(self.row), isrc(2))
+            _ => {
+                let date = batch.column(1).as_primitive::<Date32Type>().value(self.row);
+                (date, table.isrc_column().map_or((false, ""), isrc))
             }
         };
         Key { date, is_null, isrc: isrc.to_owned(), report: self.report, row }

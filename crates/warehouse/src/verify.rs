@@ -187,7 +187,8 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
         let date = path.rsplit('=').next().unwrap_or_default();
         let store = path.split(['=', '/']).nth(2).unwrap_or_default();
         let feeds = |report: &&ReportEntry| {
-            report.is_active() && report.store == store && report.days.contains_key(date)
+            let feeds = report.days.contains_key(date) || report.track_dates.contains(date);
+            report.is_active() && report.store == store && feeds
         };
         let hashes = manifest.reports.values().filter(feeds).map(|report| report.hash.as_str());
         let inputs = inputs_hash(hashes);

@@ -4,6 +4,7 @@
 mod case;
 mod report;
 mod tables;
+mod tracks;
 
 mod archives;
 mod bad_reports;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::normalize::interning::Interner;
 use crate::vocabulary::day::Month;
+use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 
 /// Store (name of its partitions) and month of use.
@@ -18,6 +19,8 @@ pub struct SalesLot {
     pub pools: BTreeMap<SalesMonth, Vec<Pool>>,
     /// Counters or declared streams by store and month, in order of rows.
     pub figures: BTreeMap<SalesMonth, Vec<Figure>>,
+    /// Reference data by store and month, in order of rows.
+    pub references: BTreeMap<SalesMonth, Vec<Reference>>,
     /// By [`TextId`].
     pub texts: Vec<String>,
 }
@@ -68,6 +71,12 @@ impl SalesBuilder {
     pub fn push_figure(&mut self, store: &str, figure: Figure) {
         self.n_rows += 1;
         of_month(&mut self.lot.figures, store, figure.date.month()).push(figure);
+    }
+
+    /// Takes a row of reference data in.
+    pub fn push_reference(&mut self, store: &str, reference: Reference) {
+        self.n_rows += 1;
+        of_month(&mut self.lot.references, store, reference.date.month()).push(reference);
     }
 
     /// About how much memory this takes, in bytes.

@@ -19,7 +19,7 @@ use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
 
 /// Fields, for a table by field.
-const N_FIELDS: usize = Field::Shop as usize + 1;
+const N_FIELDS: usize = Field::RateSource as usize + 1;
 
 /// What stands in a cell that says that there is nothing: how stores write null.
 const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];

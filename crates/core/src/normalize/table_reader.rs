@@ -1,15 +1,16 @@
 //! Reads a plain table of any feed: cuts it, hands rows to the reader of its feed, keeps bad rows and
 //! the tail, and holds what was read against the report's own control numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::table::format::{Control, Feed, TableFormat, Total};
+use crate::ingest::table::format::{Control, Feed, ReferenceKind, TableFormat, Total};
 use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::counts::{Counts, UnmappedCodes};
 use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::plain_decimal;
+use crate::normalize::reference_reader::ReferenceReader;
 use crate::normalize::sales_lot::{SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::table_fields::{Flaw, TableFields};
@@ -50,6 +51,7 @@ enum Rows<'a> {
     Plays(Box<PlaysReader<'a>>),
     Sales(Box<SalesReader<'a>>),
     Figures(Box<FiguresReader<'a>>),
+    Reference(Box<ReferenceReader<'a>>),
 }
 
 /// What rows become, with what is needed for it.
@@ -61,6 +63,8 @@ pub enum TableContext<'a> {
     Sales(SalesContext<'a>),
     /// Counters or declared streams.
     Figures(SalesContext<'a>),
+    /// Reference data.
+    Reference(SalesContext<'a>),
 }
 
 /// What is known after the last row.
@@ -74,8 +78,10 @@ pub struct TableReading {
     pub bad_rows: Vec<BadRow>,
     /// Plays taken in by counted date.
     pub day_rows: BTreeMap<Day, u64>,
-    /// Lines of statements or figures taken in by store and month.
+    /// Lines of statements, figures or reference data taken in by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
+    /// Dates for whose plays the report names the tracks.
+    pub track_dates: BTreeSet<Day>,
     /// Tier codes that no table holds.
     pub unmapped: UnmappedCodes,
     /// Control numbers of the report, held against its rows.
@@ -123,6 +129,9 @@ impl<'a> TableReader<'a> {
             TableContext::Figures(context) => {
                 Rows::Figures(Box::new(FiguresReader::new(format, bound, context)))
             }
+            TableContext::Reference(context) => {
+                Rows::Reference(Box::new(ReferenceReader::new(format, bound, context)))
+            }
         };
         Self {
             format,
@@ -163,6 +172,7 @@ impl<'a> TableReader<'a> {
             Rows::Plays(reader) => reader.size_bytes(),
             Rows::Sales(reader) => reader.size_bytes(),
             Rows::Figures(reader) => reader.size_bytes(),
+            Rows::Reference(reader) => reader.size_bytes(),
         }
     }
 
@@ -170,7 +180,7 @@ impl<'a> TableReader<'a> {
     pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
         match &mut self.rows {
             Rows::Plays(reader) => reader.take_pieces([0; 32]),
-            Rows::Sales(_) | Rows::Figures(_) => BTreeMap::new(),
+            Rows::Sales(_) | Rows::Figures(_) | Rows::Reference(_) => BTreeMap::new(),
         }
     }
 
@@ -180,9 +190,13 @@ impl<'a> TableReader<'a> {
             Rows::Plays(_) => return SalesLot::default(),
             Rows::Sales(reader) => reader.take_lot(),
             Rows::Figures(reader) => reader.take_lot(),
+            Rows::Reference(reader) => reader.take_lot(),
         };
         for (month, sales) in &lot.sales {
             *self.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        for (month, references) in &lot.references {
+            *self.lot_rows.entry(month.clone()).or_default() += references.len() as u64;
         }
         for (month, figures) in &lot.figures {
             *self.lot_rows.entry(month.clone()).or_default() += figures.len() as u64;
@@ -215,6 +229,7 @@ impl<'a> TableReader<'a> {
             Rows::Figures(reader) => {
                 (BTreeMap::new(), reader.unmapped().clone(), (reader.plays(), Amount(0)))
             }
+            Rows::Reference(_) => (BTreeMap::new(), UnmappedCodes::default(), (0, Amount(0))),
         };
         let check = |(place, said): (usize, String)| {
             let control: &Control = &self.format.controls[place];
@@ -228,7 +243,14 @@ impl<'a> TableReader<'a> {
             let is_binding = control.total == Total::Rows || self.counts.quarantined == 0;
             Checked { label: control.label.clone(), said, found, agrees, is_binding }
         };
+        let track_dates = match &self.rows {
+            Rows::Reference(reader) if self.format.reference == Some(ReferenceKind::Tracks) => {
+                reader.dates().clone()
+            }
+            _ => BTreeSet::new(),
+        };
         TableReading {
+            track_dates,
             controls: controls.into_iter().map(check).collect(),
             counts: self.counts,
             n_skipped: self.n_skipped,
@@ -244,6 +266,7 @@ impl<'a> TableReader<'a> {
             Rows::Plays(reader) => reader.fields(),
             Rows::Sales(reader) => reader.fields(),
             Rows::Figures(reader) => reader.fields(),
+            Rows::Reference(reader) => reader.fields(),
         }
     }
 
@@ -290,6 +313,7 @@ impl<'a> TableReader<'a> {
             Rows::Plays(reader) => reader.read(&record, &mut self.counts),
             Rows::Sales(reader) => reader.read(&record, &mut self.counts),
             Rows::Figures(reader) => reader.read(&record, &mut self.counts),
+            Rows::Reference(reader) => reader.read(&record, &mut self.counts),
         };
         if let Err(flaw) = result {
             self.refuse(&record, flaw);

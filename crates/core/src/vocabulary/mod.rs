@@ -5,6 +5,7 @@ pub mod isrc;
 pub mod listener;
 pub mod money;
 pub mod play;
+pub mod reference;
 pub mod sale;
 pub mod territory;
 pub mod tier;

@@ -1,3 +1,4 @@
+//! Target `dsr` of cargo-fuzz.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| streamledger_fuzz::run("dsr", bytes));

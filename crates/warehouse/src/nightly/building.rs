@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::archive_path;
@@ -15,6 +16,7 @@ use crate::durable::remove_tree;
 use crate::encode::file::Provenance;
 use crate::examine::Examined;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
+use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
 use crate::nightly::planning::{Kind, Plan, Wanted};
@@ -49,7 +51,10 @@ impl Night<'_> {
             .collect();
         let runs = std::mem::take(&mut examination.fresh_runs);
         self.build_lots(plan, runs, former, reports, staged, &mut partitions)?;
-        let trends = self.build_days(plan, early, fresh, reports, staged, &mut partitions)?;
+        let lists = TrackLists { plan, former, reports, staged, partitions: &partitions };
+        let tracks = self.known_tracks(&lists)?;
+        let trends =
+            self.build_days(plan, early, fresh, tracks, reports, staged, &mut partitions)?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
         for (path, wanted) in stale(plan) {
             let provenance = self.provenance(wanted, reports);
@@ -93,7 +98,8 @@ impl Night<'_> {
             if early.contains_key(&(store.clone(), *day)) {
                 continue;
             }
-            for key in &wanted.reports {
+            let date = day.to_string();
+            for key in wanted.reports.iter().filter(|key| reports[*key].days.contains_key(&date)) {
                 if fresh.get(key).is_none_or(|days| !days.contains_key(day)) {
                     wanted_days.entry(key).or_default().insert(*day);
                 }
@@ -138,6 +144,7 @@ impl Night<'_> {
         plan: &Plan,
         mut early: EarlyDays,
         mut fresh: BTreeMap<String, Days>,
+        mut tracks: BTreeMap<(String, Day), KnownTracks>,
         reports: &Reports,
         staged: &Path,
         partitions: &mut Partitions,
@@ -166,6 +173,7 @@ impl Night<'_> {
                     store,
                     day: *day,
                     segments: Mutex::new(segments.collect()),
+                    tracks: tracks.remove(&(store.store.clone(), *day)).unwrap_or_default(),
                     folder: staged.join(path),
                     provenance: self.provenance(wanted, reports),
                 },

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 
+use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::Archiver;
@@ -91,6 +92,8 @@ impl Night<'_> {
                 store: settings,
                 day,
                 segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
+                // A date with a list of tracks is built with all its reports.
+                tracks: KnownTracks::default(),
                 folder: early.staged.join(plays_path(store, &day.to_string())),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),

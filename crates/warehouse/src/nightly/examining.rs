@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
@@ -282,11 +281,7 @@ impl Night<'_> {
         // A line of a statement is dated by its month of use.
         dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
         dates.sort();
-        let lines_table = match report.feed {
-            Some(Feed::Counters) => LotTable::Counters,
-            Some(Feed::Declared) => LotTable::Declared,
-            _ => LotTable::Sales,
-        };
+        let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
         let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
             let path = |((store, month), rows): (&SalesMonth, &u64)| {
                 (lots_path(table, store, &month.to_string()), *rows)
@@ -312,6 +307,11 @@ impl Night<'_> {
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             pools: paths(LotTable::Pools, &report.pool_rows),
+            track_dates: if is_refused {
+                BTreeSet::new()
+            } else {
+                report.track_dates.iter().map(ToString::to_string).collect()
+            },
             part: report.part.clone(),
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),

@@ -11,6 +11,7 @@ mod planning;
 mod record;
 mod building;
 mod building_lots;
+mod building_tracks;
 mod seen;
 
 pub(crate) use planning::{check_manifest, hive_escaped};

@@ -106,6 +106,11 @@ impl Night<'_> {
                 continue;
             };
             let path = plays_path(store, date);
+            // Lists of tracks name the recordings of plays that have only the store's id.
+            let lists = reports.iter().filter(|(_, report)| {
+                report.is_active() && report.store == store && report.track_dates.contains(date)
+            });
+            let keys: Vec<&String> = keys.into_iter().chain(lists.map(|(key, _)| key)).collect();
             // A store's judging depends on its settings beyond what its reports were read under.
             let settings = self.settings.reading_fingerprint(store, &self.key.fingerprint(), None);
             let inputs = inputs_as_read(&keys, reports);

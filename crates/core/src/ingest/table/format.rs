@@ -37,6 +37,18 @@ impl Feed {
     }
 }
 
+/// Which reference data a report has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceKind {
+    /// What the distributor knows of its recordings.
+    Catalogue,
+    /// A store's own ids of recordings, for the plays of the same date.
+    Tracks,
+    /// Exchange rates.
+    FxRates,
+}
+
 /// How well a layout is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +69,9 @@ pub struct TableFormat {
     pub format: String,
     /// What its reports are for.
     pub feed: Feed,
+    /// Of the feed `reference`: which table its rows are for.
+    #[serde(default)]
+    pub reference: Option<ReferenceKind>,
     /// Folder of the inbox in which its reports lie; `*` for any.
     pub store: String,
     /// How well the layout is known.
@@ -97,13 +112,16 @@ impl TableFormat {
             Feed::Trends => &[Field::Date],
             Feed::Counters | Feed::Declared => &[Field::Date, Field::Plays],
             Feed::Sales => &[Field::UsageFrom, Field::Units],
-            Feed::Reference => &[],
+            Feed::Reference => &[Field::Date],
         };
         for field in must_have.iter().filter(|field| !has(**field)) {
             wrong.push(format!(
                 "a format of the feed `{}` needs the field {field:?}",
                 self.feed.as_str()
             ));
+        }
+        if (self.feed == Feed::Reference) != self.reference.is_some() {
+            wrong.push("`reference` is for the feed `reference`, which needs it".to_owned());
         }
         if has(Field::Amount) && !has(Field::Currency) {
             wrong.push("an amount needs the field Currency or a constant for it".to_owned());
@@ -116,8 +134,8 @@ impl TableFormat {
         }
         for (field, source) in &self.fields {
             let is_nowhere = source.header.is_empty() && source.preamble.is_empty();
-            if is_nowhere && source.file_digits.is_none() {
-                let names = "`header`, `preamble` or `file_digits`";
+            if is_nowhere && source.file_digits.is_none() && !source.file_isrc {
+                let names = "`header`, `preamble`, `file_digits` or `file_isrc`";
                 wrong.push(format!("the field {field:?} has none of {names}"));
             }
         }
@@ -276,6 +294,24 @@ pub enum Field {
     Pool,
     /// Sales: the store, in a statement of several stores.
     Shop,
+    /// Title of the recording.
+    Title,
+    /// Its artist, as shown.
+    Artist,
+    /// Title of the release.
+    Release,
+    /// Label.
+    Label,
+    /// Account to which the recording belongs.
+    Owner,
+    /// Share of the owner, in percent.
+    Share,
+    /// Two currencies, of which the second prices the first.
+    Pair,
+    /// Units of the second for one of the first.
+    Rate,
+    /// Who published the rate.
+    RateSource,
 }
 
 /// Where a field comes from.
@@ -289,10 +325,13 @@ pub struct FieldSource {
     /// Names in the preamble, in place of columns.
     #[serde(default)]
     pub preamble: Vec<String>,
-    /// In place of columns: the last group of exactly so many digits in the name of the file, for
-    /// reports that say their date nowhere else.
+    /// In place of columns: the last group of exactly so many digits in the name of the file, also
+    /// with hyphens as in `2026-09-01`, for reports that say their date nowhere else.
     #[serde(default)]
     pub file_digits: Option<u8>,
+    /// In place of columns: the ISRC that stands in the name of the file.
+    #[serde(default)]
+    pub file_isrc: bool,
     /// Whether a report without any of these columns is not of this format.
     #[serde(default)]
     pub needed: bool,

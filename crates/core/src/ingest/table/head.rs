@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::ingest::table::format::{Control, Field, Preamble, TableFormat};
 use crate::ingest::table::records::split_line;
+use crate::vocabulary::isrc::Isrc;
 
 /// A report of a format, as its head says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +163,7 @@ fn match_names(
         }
         let said = source.preamble.iter().find_map(|label| preamble_value(format, label, before));
         let said = said.or_else(|| digits_of(file_name, source.file_digits?));
+        let said = said.or_else(|| source.file_isrc.then(|| isrc_of(file_name)).flatten());
         if source.needed {
             if places.is_empty() && said.is_none() {
                 let label = source.header.first().or(source.preamble.first());
@@ -196,10 +198,26 @@ fn match_names(
     }))
 }
 
-/// The last group of exactly so many digits in a file's name.
+/// The last group of exactly so many digits in a file's name; hyphens between the digits of a date do
+/// not part them.
 fn digits_of(file_name: &str, n_digits: u8) -> Option<String> {
-    let mut groups = file_name.split(|character: char| !character.is_ascii_digit());
-    groups.rfind(|group| group.len() == usize::from(n_digits)).map(ToOwned::to_owned)
+    let groups = file_name.split(|character: char| !character.is_ascii_digit() && character != '-');
+    let digits = groups.map(|group| group.trim_matches('-').split('-').collect::<Vec<_>>());
+    let mut found = None;
+    for parts in digits {
+        let is_date = matches!(parts.as_slice(), [year, rest @ ..]
+            if year.len() == 4 && !rest.is_empty() && rest.iter().all(|part| part.len() == 2));
+        let whole = if is_date { vec![parts.concat()] } else { Vec::new() };
+        let all = whole.into_iter().chain(parts.into_iter().map(ToOwned::to_owned));
+        found = all.filter(|digits| digits.len() == usize::from(n_digits)).last().or(found);
+    }
+    found
+}
+
+/// The ISRC that stands in a file's name by itself.
+fn isrc_of(file_name: &str) -> Option<String> {
+    let mut words = file_name.split(|character: char| !character.is_ascii_alphanumeric());
+    words.find(|word| word.len() == 12 && Isrc::parse(word.as_bytes()).is_some()).map(str::to_owned)
 }
 
 /// The value that the lines before the header give under a name.
@@ -232,4 +250,27 @@ pub fn controls_of(controls: &[Control], lines: &[Vec<String>]) -> Vec<(usize, S
         found.extend(value.map(|value| (place, value.trim().to_owned())));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_in_a_files_name_may_have_hyphens() {
+        let eight = |name| digits_of(name, 8);
+        assert_eq!(eight("tracks_20260901.json").as_deref(), Some("20260901"));
+        assert_eq!(eight("tracks-2026-09-01.json.gz").as_deref(), Some("20260901"));
+        assert_eq!(eight("fraud_report_20250101-20260630.txt").as_deref(), Some("20260630"));
+        assert_eq!(eight("tracks_2026.json"), None);
+        assert_eq!(digits_of("us-fraud-202606.txt", 6).as_deref(), Some("202606"));
+        assert_eq!(digits_of("us-fraud-2026-06.txt", 6).as_deref(), Some("202606"));
+    }
+
+    #[test]
+    fn an_isrc_in_a_files_name_stands_by_itself() {
+        assert_eq!(isrc_of("GBXY12600001-timeline.csv").as_deref(), Some("GBXY12600001"));
+        assert_eq!(isrc_of("timeline_gbxy12600001.csv").as_deref(), Some("gbxy12600001"));
+        assert_eq!(isrc_of("xGBXY12600001.csv"), None);
+    }
 }

@@ -1,0 +1,110 @@
+//! Reference data as columns: `catalogue`, `tracks`, `fx_rates`.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::vocabulary::money::{Amount, Currency};
+use streamledger_core::vocabulary::reference::Reference;
+use streamledger_core::vocabulary::sale::TextId;
+use streamledger_core::vocabulary::upc::Upc;
+
+use crate::sales_columns::{LotTable, amount_type, amounts, ascii, strings, texts};
+
+/// The columns of a table of reference data, after `report`.
+pub(crate) fn reference_schema(table: LotTable) -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let amount = |name: &str, nullable| Field::new(name, amount_type(), nullable);
+    let code = |name: &str| Field::new(name, DataType::Utf8, false);
+    let date = if table == LotTable::Catalogue { "valid_from" } else { "date" };
+    let mut fields =
+        vec![Field::new("row", DataType::UInt32, false), Field::new(date, DataType::Date32, false)];
+    let ms = Field::new("track_ms", DataType::Int64, true);
+    fields.extend(match table {
+        LotTable::Tracks => {
+            vec![
+                text("isrc"),
+                code("store_track"),
+                text("upc"),
+                text("title"),
+                text("artist"),
+                text("release"),
+                ms,
+            ]
+        }
+        LotTable::FxRates => {
+            vec![code("base"), code("quote"), amount("rate", false), text("source")]
+        }
+        _ => vec![
+            text("isrc"),
+            text("upc"),
+            text("title"),
+            text("artist"),
+            text("release"),
+            text("label"),
+            ms,
+            text("owner"),
+            amount("share", true),
+        ],
+    });
+    Arc::new(Schema::new(fields))
+}
+
+/// Reference data in the order of its table, as columns without `report`.
+///
+/// # Errors
+/// If the columns do not fit the layout.
+pub(crate) fn reference_columns(
+    table: LotTable,
+    lot: &SalesLot,
+    mut rows: Vec<Reference>,
+) -> Result<RecordBatch, ArrowError> {
+    rows.sort_unstable_by_key(Reference::order);
+    let text = |of: fn(&Reference) -> Option<TextId>| texts(lot, rows.iter().map(of));
+    let code = |of: fn(&Reference) -> Option<Currency>| -> ArrayRef {
+        strings(rows.iter().map(|row| of(row).map(|currency| currency.as_str().to_owned())))
+    };
+    let amount = |of: fn(&Reference) -> Option<Amount>| {
+        amounts(rows.iter().map(|row| of(row).map(|amount| amount.0)))
+    };
+    let isrc = || strings(rows.iter().map(|row| row.isrc.map(|isrc| ascii(isrc.to_text()))));
+    let upc = || strings(rows.iter().map(|row| row.upc.map(Upc::to_text)));
+    let ms = || -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.track_ms.map(i64::from)).collect::<Int64Array>())
+    };
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| row.row).collect::<UInt32Array>()),
+        Arc::new(rows.iter().map(|row| Some(row.date.0)).collect::<Date32Array>()),
+    ];
+    columns.extend(match table {
+        LotTable::Tracks => vec![
+            isrc(),
+            text(|row| row.store_track),
+            upc(),
+            text(|row| row.title),
+            text(|row| row.artist),
+            text(|row| row.release),
+            ms(),
+        ],
+        LotTable::FxRates => vec![
+            code(|row| row.base),
+            code(|row| row.quote),
+            amount(|row| row.rate)?,
+            text(|row| row.rate_source),
+        ],
+        _ => vec![
+            isrc(),
+            upc(),
+            text(|row| row.title),
+            text(|row| row.artist),
+            text(|row| row.release),
+            text(|row| row.label),
+            ms(),
+            text(|row| row.owner),
+            amount(|row| row.share)?,
+        ],
+    });
+    RecordBatch::try_new(reference_schema(table), columns)
+}
