@@ -11,6 +11,7 @@ use streamledger_core::ingest::table::format::{
     Total,
 };
 use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table_plays::PlaysContext;
@@ -526,6 +527,22 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
         assert_eq!(sale.amount_text, None);
         assert!(read.insert(sale.row, meant).is_none());
     }
+    read.extend(references(&lot));
+    for figure in lot.figures.values().flatten() {
+        let mut meant = Meant::new();
+        put_track(&mut meant, figure.isrc, figure.upc, text(figure.store_track));
+        put(&mut meant, Field::Date, Some(figure.date.to_string()));
+        put(&mut meant, Field::Territory, territory(figure.territory));
+        put(&mut meant, Field::TierProduct, text(figure.tier_code));
+        put(&mut meant, Field::Plays, Some(figure.plays.to_string()));
+        assert!(read.insert(figure.row, meant).is_none());
+    }
+    read
+}
+
+fn references(lot: &SalesLot) -> BTreeMap<u32, Meant> {
+    let text = |id: Option<u32>| id.map(|id| lot.text(id).to_owned());
+    let mut read = BTreeMap::new();
     for row in lot.references.values().flatten() {
         let mut meant = Meant::new();
         put_track(&mut meant, row.isrc, row.upc, text(row.store_track));
@@ -543,15 +560,6 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
         let pair = pair.map(|(base, quote)| format!("{}{}", base.as_str(), quote.as_str()));
         put(&mut meant, Field::Pair, pair);
         assert!(read.insert(row.row, meant).is_none());
-    }
-    for figure in lot.figures.values().flatten() {
-        let mut meant = Meant::new();
-        put_track(&mut meant, figure.isrc, figure.upc, text(figure.store_track));
-        put(&mut meant, Field::Date, Some(figure.date.to_string()));
-        put(&mut meant, Field::Territory, territory(figure.territory));
-        put(&mut meant, Field::TierProduct, text(figure.tier_code));
-        put(&mut meant, Field::Plays, Some(figure.plays.to_string()));
-        assert!(read.insert(figure.row, meant).is_none());
     }
     read
 }

@@ -139,7 +139,7 @@ impl<'a> Rows<'a> {
             }
             Recognised::Table(format, bound) => {
                 let rows_start = bound.rows_start;
-                Ok((Self::table(context, store, format, *bound)?, rows_start))
+                Ok((Self::table(context, store, format, *bound), rows_start))
             }
         }
     }
@@ -155,7 +155,7 @@ impl<'a> Rows<'a> {
         store: &'a StoreSettings,
         format: &'a TableFormat,
         bound: Bound,
-    ) -> Result<Self, Refusal> {
+    ) -> Self {
         let RowsContext { settings, key, wanted } = context;
         let territories = &settings.territories;
         let sales = SalesContext { store: &store.store, stores: &settings.stores, territories };
@@ -165,7 +165,7 @@ impl<'a> Rows<'a> {
             Feed::Trends => TableContext::Plays(PlaysContext { store, territories, key, wanted }),
             Feed::Reference => TableContext::Reference(sales),
         };
-        Ok(Self::Table(format, Box::new(TableReader::new(format, bound, context))))
+        Self::Table(format, Box::new(TableReader::new(format, bound, context)))
     }
 
     /// What the report is for.
@@ -238,66 +238,66 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn finish(self) -> RowsRead {
         let lot_table = self.lot_table();
-        match self {
+        let mut read = match self {
             Self::Streams(reader) => {
                 let reading = reader.finish();
                 RowsRead {
-                    format: spotify_streams::FORMAT.to_owned(),
-                    feed: Feed::Trends,
-                    counts: reading.counts,
-                    n_skipped: 0,
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
-                    lot_rows: BTreeMap::new(),
-                    pool_rows: BTreeMap::new(),
-                    unmapped: UnmappedCodes::default(),
-                    controls: Vec::new(),
-                    lot_table,
-                    problems: Vec::new(),
-                    part: None,
-                    track_dates: BTreeSet::new(),
+                    ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
             }
             Self::Dsr(reader) => {
-                let format = reader.profile().format().to_owned();
-                let part = part_of(reader.head());
+                let (format, part) = (reader.profile().format(), part_of(reader.head()));
                 let reading = reader.finish();
                 RowsRead {
-                    format,
-                    feed: Feed::Sales,
-                    counts: reading.counts,
                     n_skipped: reading.n_skipped,
                     bad_rows: reading.bad_rows,
-                    day_rows: BTreeMap::new(),
                     lot_rows: reading.lot_rows,
                     pool_rows: reading.pool_rows,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
-                    lot_table,
                     problems: reading.problems,
                     part,
-                    track_dates: BTreeSet::new(),
+                    ..RowsRead::new(format, Feed::Sales, reading.counts)
                 }
             }
             Self::Table(format, reader) => {
                 let reading = reader.finish();
                 RowsRead {
-                    format: format.format.clone(),
-                    feed: format.feed,
-                    counts: reading.counts,
                     n_skipped: reading.n_skipped,
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     lot_rows: reading.lot_rows,
-                    pool_rows: BTreeMap::new(),
                     unmapped: reading.unmapped,
                     controls: reading.controls,
-                    lot_table,
-                    problems: Vec::new(),
-                    part: None,
                     track_dates: reading.track_dates,
+                    ..RowsRead::new(&format.format, format.feed, reading.counts)
                 }
             }
+        };
+        read.lot_table = lot_table;
+        read
+    }
+}
+
+impl RowsRead {
+    fn new(format: &str, feed: Feed, counts: Counts) -> Self {
+        Self {
+            format: format.to_owned(),
+            feed,
+            counts,
+            n_skipped: 0,
+            bad_rows: Vec::new(),
+            day_rows: BTreeMap::new(),
+            lot_rows: BTreeMap::new(),
+            pool_rows: BTreeMap::new(),
+            unmapped: UnmappedCodes::default(),
+            lot_table: None,
+            controls: Vec::new(),
+            problems: Vec::new(),
+            part: None,
+            track_dates: BTreeSet::new(),
         }
     }
 }

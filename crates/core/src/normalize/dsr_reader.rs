@@ -155,7 +155,14 @@ impl<'a> DsrReader<'a> {
             }
             Some(RecordType::Summary(places)) => {
                 self.n_summaries += 1;
-                self.take_summary(cells, places)
+                let taken = self.take_summary(cells, places);
+                // A bad one is a row of whichever file it stands in: it goes to quarantine.
+                if taken.is_err() || self.head.file_number.is_none_or(|number| number == 1) {
+                    self.reading.counts.rows += 1;
+                } else {
+                    self.reading.n_skipped += 1;
+                }
+                taken
             }
             Some(
                 record @ (RecordType::Resource | RecordType::Release | RecordType::SubRelease),
@@ -199,11 +206,6 @@ impl<'a> DsrReader<'a> {
     fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
         // Each file of a report holds all its summary records; the pools are those of the first.
         let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
-        if is_first_file {
-            self.reading.counts.rows += 1;
-        } else {
-            self.reading.n_skipped += 1;
-        }
         let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;
         let usages = optional_whole("Usages", cells.get(places.usages))?;
         let subscribers = match places.subscribers {

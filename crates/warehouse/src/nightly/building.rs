@@ -30,6 +30,16 @@ type Partitions = BTreeMap<String, PartitionEntry>;
 /// Trends of built dates by store and date.
 type StoreTrends = BTreeMap<(String, Day), KeptTrends>;
 
+/// What dates are made of, beside the archive.
+struct Inputs {
+    /// Dates that were built at once.
+    early: EarlyDays,
+    /// Plays that were read in this run, by report.
+    fresh: BTreeMap<String, Days>,
+    /// The stores' lists of tracks.
+    tracks: BTreeMap<(String, Day), KnownTracks>,
+}
+
 impl Night<'_> {
     /// Makes all stale partitions in staging; returns all partitions, the others as they were.
     pub(super) fn build(
@@ -53,8 +63,13 @@ impl Night<'_> {
         self.build_lots(plan, runs, former, reports, staged, &mut partitions)?;
         let lists = TrackLists { plan, former, reports, staged, partitions: &partitions };
         let tracks = self.known_tracks(&lists)?;
-        let trends =
-            self.build_days(plan, early, fresh, tracks, reports, staged, &mut partitions)?;
+        let trends = self.build_days(
+            plan,
+            Inputs { early, fresh, tracks },
+            reports,
+            staged,
+            &mut partitions,
+        )?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
         for (path, wanted) in stale(plan) {
             let provenance = self.provenance(wanted, reports);
@@ -142,13 +157,12 @@ impl Night<'_> {
     fn build_days(
         &self,
         plan: &Plan,
-        mut early: EarlyDays,
-        mut fresh: BTreeMap<String, Days>,
-        mut tracks: BTreeMap<(String, Day), KnownTracks>,
+        inputs: Inputs,
         reports: &Reports,
         staged: &Path,
         partitions: &mut Partitions,
     ) -> Result<StoreTrends, NightlyError> {
+        let Inputs { mut early, mut fresh, mut tracks } = inputs;
         let builder = self.day_builder();
         let mut results = Vec::new();
         let mut tasks = Vec::new();

@@ -307,11 +307,7 @@ impl Night<'_> {
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             pools: paths(LotTable::Pools, &report.pool_rows),
-            track_dates: if is_refused {
-                BTreeSet::new()
-            } else {
-                report.track_dates.iter().map(ToString::to_string).collect()
-            },
+            track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
@@ -407,4 +403,8 @@ fn new_report(
 ) -> NewReport {
     let (path, member) = (candidate.path.clone(), report.member.clone());
     NewReport { path, state: file.state, name, member }
+}
+
+fn texts(dates: &BTreeSet<Day>) -> BTreeSet<String> {
+    dates.iter().map(ToString::to_string).collect()
 }

@@ -109,10 +109,9 @@ impl TableFormat {
         let mut wrong = Vec::new();
         let has = |field| self.fields.contains_key(&field) || self.constants.contains_key(&field);
         let must_have: &[Field] = match self.feed {
-            Feed::Trends => &[Field::Date],
+            Feed::Trends | Feed::Reference => &[Field::Date],
             Feed::Counters | Feed::Declared => &[Field::Date, Field::Plays],
             Feed::Sales => &[Field::UsageFrom, Field::Units],
-            Feed::Reference => &[Field::Date],
         };
         for field in must_have.iter().filter(|field| !has(**field)) {
             wrong.push(format!(

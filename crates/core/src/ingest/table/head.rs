@@ -209,7 +209,8 @@ fn digits_of(file_name: &str, n_digits: u8) -> Option<String> {
             if year.len() == 4 && !rest.is_empty() && rest.iter().all(|part| part.len() == 2));
         let whole = if is_date { vec![parts.concat()] } else { Vec::new() };
         let all = whole.into_iter().chain(parts.into_iter().map(ToOwned::to_owned));
-        found = all.filter(|digits| digits.len() == usize::from(n_digits)).last().or(found);
+        let mut fitting = all.filter(|digits| digits.len() == usize::from(n_digits));
+        found = fitting.next_back().or(found);
     }
     found
 }
