@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a bench has nobody to hand an error to")]
 
+pub mod layouts;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
