@@ -39,7 +39,7 @@ const LAYOUTS: [Layout; 12] = [
                Provider\tprovider_id\tLabel\tService_name\tTrack_duration\tPlay_percent\tCached_play\tContext_type\t\
                Playlist_Id\tPlaylist_name\tUser_id\tGender\tBirth_year\tDevice_type\tOS\n",
         row: "01-09-2026\t01-09-2026\tGBXY1{i}\tAn Artist\tA Title\tAn Album\t\t{t}\t1\t0\tFREE\tp\t1\tL\ts\t2{m}\t\
-              9{m}.5\t0\tplaylist\t{i}\tA Playlist\tuser{u}\t\t\tmobile\tios\n",
+              {m}.5\t0\tplaylist\t{i}\tA Playlist\tuser{u}\t\t\tmobile\tios\n",
     },
     Layout {
         format: "uma",
@@ -49,7 +49,7 @@ const LAYOUTS: [Layout; 12] = [
                source_of_stream,playlist_id,playlist_name,user_id,user_country,gender,demo_bucket,device_type,\
                operating_system\n",
         row: "\"2026-09-01\",\"2026-09-01\",\"GBXY1{i}\",\"An Artist\",\"A Title\",\"An Album\",\"\",\"1\",\"L\",\"VK\",\
-              \"paid\",\"1{m}\",\"5{m}\",\"0\",\"0\",\"0\",\"feed\",\"\",\"\",\"user{u}\",\"{t}\",\"\",\"\",\"phone\",\"android\"\n",
+              \"paid\",\"1{m}\",\"{m}\",\"0\",\"0\",\"0\",\"feed\",\"\",\"\",\"user{u}\",\"{t}\",\"\",\"\",\"phone\",\"android\"\n",
     },
     Layout {
         format: "spotify-api-streams",

@@ -159,6 +159,15 @@ impl<'a> TableFields<'a> {
                 }
             }
         };
+        // Nearly all cells begin and end with a letter or digit: nothing is wrapped round those, and
+        // only a word with an N can say that there is nothing.
+        if let [first, .., last] | [first @ last] = cell
+            && first.is_ascii_alphanumeric()
+            && last.is_ascii_alphanumeric()
+            && !first.eq_ignore_ascii_case(&b'n')
+        {
+            return Ok(Some(text));
+        }
         let text = match text {
             Cow::Borrowed(text) => Cow::Borrowed(unwrapped(text)),
             Cow::Owned(text) => Cow::Owned(unwrapped(&text).to_owned()),
