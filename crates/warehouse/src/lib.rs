@@ -32,4 +32,5 @@ pub mod stages;
 pub mod tables;
 pub mod unicode;
 pub mod verify;
+mod verify_sales;
 pub mod warehouse;

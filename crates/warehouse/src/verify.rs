@@ -22,6 +22,7 @@ use crate::nightly::check_manifest;
 use crate::report_source::{End, Pace, hash_as_is, read_through};
 use crate::stages::Stages;
 use crate::tables::{collect, scan};
+use crate::verify_sales::verify_sales;
 use crate::warehouse::{Places, WarehouseError};
 
 /// Something that is not as it was published.
@@ -83,6 +84,9 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
     if found.differences.is_empty() {
         verify_quarantine(&tables, &manifest, &mut found);
         verify_trends(&tables, &manifest, &mut found);
+        for (subject, message) in verify_sales(&tables, &manifest) {
+            found.differs(subject, message);
+        }
     }
     verify_archive(&places, &manifest, &mut found);
     Ok(found)

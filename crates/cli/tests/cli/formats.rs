@@ -145,9 +145,8 @@ fn each_format_has_a_fixture_and_says_why() {
     assert!(fixtures.iter().all(|fixture| fixture.folder.join("why.md").is_file()));
 }
 
-/// All fixtures in one inbox: a report's rows are where `inspect` says, whatever comes with it.
-#[test]
-fn a_night_takes_all_fixtures_in() {
+/// A warehouse of all fixtures, taken in together.
+pub(crate) fn all_fixtures() -> Case {
     let case = Case::new();
     case.own_pipelines();
     // With a handful of rows one bad row is above the usual share.
@@ -157,10 +156,21 @@ fn a_night_takes_all_fixtures_in() {
         assert!(text.contains(share), "{}", store.display());
         fs::write(&store, text.replace(share, "bad_rows_max_basis_points = 6000\n")).unwrap();
     }
-    let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
     for fixture in &fixtures() {
-        let folder = fixture.folder.join("in");
-        copy_tree(&folder, &case.path("inbox"));
+        copy_tree(&fixture.folder.join("in"), &case.path("inbox"));
+    }
+    case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(1);
+    case.verify().expect_code(0);
+    case
+}
+
+/// All fixtures in one inbox: a report's rows are where `inspect` says, whatever comes with it.
+#[test]
+fn a_night_takes_all_fixtures_in() {
+    let case = all_fixtures();
+    let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
+    let fixtures = fixtures();
+    for fixture in &fixtures {
         if fixture.expected("refused").is_some() {
             continue;
         }
@@ -181,8 +191,6 @@ fn a_night_takes_all_fixtures_in() {
             *expected.entry((table, store)).or_default() += 1;
         }
     }
-    case.nightly(&["--pipeline", "pipelines/nightly.toml"]).expect_code(1);
-    case.verify().expect_code(0);
     for table in ["plays", "sales", "counters", "declared", "catalogue", "tracks", "fx_rates"] {
         let mut found: BTreeMap<(&str, String), u64> = BTreeMap::new();
         for row in case.table(table) {

@@ -161,3 +161,26 @@ fn both_engines_read_as_many_rows_of_every_table_as_verify() {
     let verified = case.run(&["verify", "--format", "json"]).expect_code(0);
     assert_eq!(verified.number("their rows"), total);
 }
+
+#[test]
+fn duckdb_sums_sales_to_the_same_sales_monthly() {
+    let case = crate::formats::all_fixtures();
+    let grain = "store, month, statement_period, isrc, upc, territory, tier, use_type, currency";
+    let read = |table: &str| {
+        format!("read_parquet('warehouse/tables/{table}/**/*.parquet', hive_partitioning = true)")
+    };
+    let summed = format!(
+        "select {grain}, sum(units)::bigint as units, sum(amount)::decimal(38, 12) as amount, count(*) as lines \
+         from {} group by all",
+        read("sales")
+    );
+    let published = format!("select {grain}, units, amount, lines from {}", read("sales_monthly"));
+    let blocks: Vec<Block> = vec![
+        ("sql", format!("({summed}) except ({published})")),
+        ("sql", format!("({published}) except ({summed})")),
+        ("sql", format!("select count(*), sum(amount) from ({published})")),
+    ];
+    let rows = run_blocks(&case, &blocks);
+    assert_eq!((rows[0].len(), rows[1].len()), (0, 0), "{rows:?}");
+    assert!(30 < rows[2][0][0].parse::<u64>().unwrap(), "{rows:?}");
+}
