@@ -19,7 +19,7 @@ bless:
 
 # Benchmarks of the stages.
 bench:
-    cargo bench --workspace --bench stages
+    cargo bench --workspace --bench stages --bench formats
 
 # The whole program against DuckDB and Polars on one inbox.
 bench-peers *arguments:
@@ -30,6 +30,15 @@ bench-peers *arguments:
 bench-memory *arguments:
     cargo build --release
     python3 benches/memory.py {{ arguments }}
+
+# Any bytes for the readers, for hours: `just fuzz dsr -max_total_time=900`. Needs cargo-fuzz and a nightly Rust.
+fuzz target *arguments:
+    cd crates/fuzz && cargo +nightly fuzz run {{ target }} -- {{ arguments }}
+
+# A night on one report of 1 GB of each family.
+bench-large *arguments:
+    cargo build --release
+    python3 benches/large_reports.py {{ arguments }}
 
 # Licences, sources and versions of the dependencies.
 deny:
