@@ -180,6 +180,10 @@ fn write_field(
             };
             (cell, amount.to_string())
         }
+        Field::Grid => {
+            let (cell, meant) = ("a1-2425g-abc1234002-m", "A12425GABC1234002M");
+            (cell.to_owned(), meant.to_owned())
+        }
         Field::Pair => same((*numbers.pick(&["EUR/USD", "GBPJPY"])).to_owned()),
         Field::Rate | Field::Share => {
             same(Amount(1 + i128::from(numbers.below(200_000_000_000_000))).to_string())
@@ -524,7 +528,8 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
         put(&mut meant, Field::LineType, Some(sale.line_type.as_str().to_owned()));
         put(&mut meant, Field::Pool, text(sale.pool));
         put(&mut meant, Field::Shop, text(sale.shop));
-        assert_eq!(sale.amount_text, None);
+        put(&mut meant, Field::Grid, text(sale.grid));
+        assert_eq!((sale.amount_text, sale.id_text), (None, None));
         assert!(read.insert(sale.row, meant).is_none());
     }
     read.extend(references(&lot));
@@ -649,7 +654,8 @@ proptest! {
             let report = write_report(format, &rows, &fixed, if is_crlf { "\r\n" } else { "\n" });
             let read = read_report(format, &report).map_err(TestCaseError::fail)?;
             prop_assert_eq!(read.len(), rows.len(), "{}\n{}", format.format, report);
-            for (row, (number, read)) in rows.iter().zip(&read) {
+            for (place, (row, (number, read))) in (1_u32..).zip(rows.iter().zip(&read)) {
+                prop_assert_eq!(*number, place);
                 let expected = completed(format, &row.meant);
                 prop_assert_eq!(read, &expected, "{} row {}\n{}", &format.format, number, &report);
             }
@@ -681,4 +687,68 @@ fn each_format_claims_its_own_reports_and_no_other_of_its_store_does() {
             .collect();
         assert_eq!(claims, [&format.format], "{report}");
     }
+}
+
+/// A report of one row in the layout of a format, with these bytes in one column.
+fn one_row(format: &str, column: &str, cell: &[u8], others: &[(&str, &str)]) -> Meant {
+    let format = FORMATS.iter().find(|known| known.format == format).unwrap();
+    let delimiter = format.text.delimiter.byte().unwrap();
+    let mut text = Vec::new();
+    for (name, value) in others.iter().filter(|(name, _)| name.starts_with('^')) {
+        text.extend(
+            [name.trim_start_matches('^').as_bytes(), &[delimiter], value.as_bytes(), b"\n"]
+                .concat(),
+        );
+    }
+    let cells: Vec<&(&str, &str)> =
+        others.iter().filter(|(name, _)| !name.starts_with('^')).collect();
+    let names: Vec<&[u8]> =
+        cells.iter().map(|(name, _)| name.as_bytes()).chain([column.as_bytes()]).collect();
+    let values: Vec<&[u8]> =
+        cells.iter().map(|(_, value)| value.as_bytes()).chain([cell]).collect();
+    for line in [names, values] {
+        text.extend(line.join(&delimiter));
+        text.push(b'\n');
+    }
+    let bound = match match_head(format, &text, FILE_NAME) {
+        Match::Yes(bound) => bound,
+        other => unreachable!("{other:?}"),
+    };
+    let store = &STORES[&format.store];
+    let sales = SalesContext { store: &store.store, stores: &STORES, territories: &TERRITORIES };
+    let rows_start = bound.rows_start;
+    let mut reader = TableReader::new(format, *bound, TableContext::Sales(sales));
+    reader.read_block(&text[rows_start..]);
+    reader.end();
+    lots(&mut reader).remove(&1).unwrap()
+}
+
+#[test]
+fn what_is_not_utf8_is_read_in_the_other_encoding_of_its_format() {
+    let statement = [
+        ("Sales date", "2026-06"),
+        ("Statement date", "2026-10"),
+        ("ISRC", ""),
+        ("Country", "FR"),
+        ("Quantity", "1"),
+        ("Revenue EUR", "0,5"),
+    ];
+    let cp1252 = one_row("imusician", "Shop", b"Caf\xe9 \x80", &statement);
+    assert_eq!(cp1252[&Field::Shop], "Caf\u{e9} \u{20ac}");
+    let utf8 = one_row("imusician", "Shop", "Caf\u{e9}".as_bytes(), &statement);
+    assert_eq!(utf8[&Field::Shop], "Caf\u{e9}");
+    let fiscal = [
+        ("^Start Date", "09/27/2026"),
+        ("^End Date", "10/31/2026"),
+        ("^Vendor", "8"),
+        ("Storefront Name", "JP"),
+        ("Apple Identifier", "1"),
+        ("Total  Royalty Bearing Plays", "1"),
+        ("Net Royalty Total", ".5"),
+        ("Currency", "JPY"),
+    ];
+    // "Student", in Shift-JIS as Windows writes it.
+    let cp932 = one_row("apple-music-s1", "Membership Type", b"\x8a\x77\x90\xb6", &fiscal);
+    assert_eq!(cp932[&Field::TierProduct], "\u{5b66}\u{751f}");
+    assert_eq!(cp932[&Field::UsageTo], "2026-10-31");
 }

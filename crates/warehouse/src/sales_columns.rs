@@ -52,6 +52,8 @@ static SALES: LazyLock<SchemaRef> = LazyLock::new(|| {
         text("line_type", false),
         text("pool", true),
         text("shop", true),
+        text("grid", true),
+        text("id_text", true),
     ]))
 });
 
@@ -226,6 +228,8 @@ pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch
         strings(sales.iter().map(|sale| Some(sale.line_type.as_str()))),
         text(|sale| sale.pool),
         text(|sale| sale.shop),
+        text(|sale| sale.grid),
+        text(|sale| sale.id_text),
     ];
     RecordBatch::try_new(LotTable::Sales.part_schema(), columns)
 }

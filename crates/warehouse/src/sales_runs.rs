@@ -29,6 +29,12 @@ const MEMORY_ROWS_MAX: usize = 1 << 14;
 /// Lines of a run that are read at once while runs are merged.
 const BATCH_ROWS: usize = 1 << 13;
 
+/// Lines of a row group of a run on disk.
+const RUN_GROUP_ROWS: usize = 1 << 16;
+
+/// Bytes of a page of a run on disk.
+const PAGE_BYTES: usize = 1 << 16;
+
 /// Lines that are put together before they are written.
 const MERGED_ROWS: usize = 1 << 15;
 
@@ -128,6 +134,11 @@ impl RunStore {
 fn write_run(file: File, batch: &RecordBatch) -> Result<(), ParquetError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        // A page of each column of each run is in memory while runs are merged: they are small.
+        .set_max_row_group_row_count(Some(RUN_GROUP_ROWS))
+        .set_data_page_row_count_limit(BATCH_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
         .build();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;

@@ -75,7 +75,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         source: DSR_SOURCE,
         limits: &[
             "the amount is the allocated net revenue in the currency of accounting",
-            "deals (DE01), GRids and prices are not kept",
+            "deals (DE01) and prices are not kept",
         ],
     },
 ];

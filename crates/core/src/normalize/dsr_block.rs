@@ -38,8 +38,8 @@ struct Resource {
 #[derive(Debug, Default, Clone)]
 struct Release {
     upc: Option<Upc>,
-    /// Whether there was one that is none.
-    is_bad_upc: bool,
+    /// One that is none.
+    upc_text: Option<String>,
     dsp_id: String,
     /// The only recording of a part of a release.
     only_resource: Option<Vec<u8>>,
@@ -52,8 +52,10 @@ pub(super) struct Used {
     pub(super) upc: Option<Upc>,
     /// The licensee's id, or an ISRC that is none.
     pub(super) store_track: Option<String>,
-    pub(super) is_bad_isrc: bool,
-    pub(super) is_bad_upc: bool,
+    /// An ISRC that is none.
+    pub(super) bad_isrc: Option<String>,
+    /// A UPC that is none.
+    pub(super) bad_upc: Option<String>,
 }
 
 /// A reference that the block does not have, or a block that is too large.
@@ -99,10 +101,10 @@ impl Block {
     /// Takes a release in.
     pub(super) fn add_release(&mut self, cells: &Cells<'_>) {
         let place = Place::Release(self.releases.len());
-        let (upc, is_bad_upc) = upc(cells.get(ICPN));
+        let (upc, upc_text) = upc(cells.get(ICPN));
         self.add(cells, place);
         let dsp_id = text(cells.get(DSP_ID));
-        self.releases.push(Release { upc, is_bad_upc, dsp_id, only_resource: None });
+        self.releases.push(Release { upc, upc_text, dsp_id, only_resource: None });
     }
 
     /// Takes a part of a release in.
@@ -114,7 +116,7 @@ impl Block {
         // The UPC is that of the release that it is a part of.
         let whole = self.releases.iter().find(|release| release.upc.is_some());
         let upc = whole.and_then(|release| release.upc);
-        self.releases.push(Release { upc, is_bad_upc: false, dsp_id, only_resource });
+        self.releases.push(Release { upc, upc_text: None, dsp_id, only_resource });
     }
 
     fn add(&mut self, cells: &Cells<'_>, place: Place) {
@@ -159,8 +161,8 @@ impl Block {
             }
             Item::Here { isrc, icpn, dsp_resource } => {
                 let resource = resource(cells.get(*isrc), cells.get(*dsp_resource));
-                let (upc, is_bad_upc) = upc(cells.get(*icpn));
-                let release = Release { upc, is_bad_upc, ..Release::default() };
+                let (upc, upc_text) = upc(cells.get(*icpn));
+                let release = Release { upc, upc_text, ..Release::default() };
                 Ok(Used::of(Some(&resource), Some(&release)))
             }
         }
@@ -206,9 +208,9 @@ fn resource(isrcs: &[u8], dsp_id: &[u8]) -> Resource {
     Resource { isrc, isrc_text, dsp_id: text(dsp_id) }
 }
 
-fn upc(cell: &[u8]) -> (Option<Upc>, bool) {
+fn upc(cell: &[u8]) -> (Option<Upc>, Option<String>) {
     let upc = only_value(cell).and_then(Upc::parse);
-    (upc, upc.is_none() && !cell.is_empty())
+    (upc, (upc.is_none() && !cell.is_empty()).then(|| text(cell)))
 }
 
 impl Used {
@@ -223,8 +225,8 @@ impl Used {
             isrc: resource.and_then(|resource| resource.isrc),
             upc: release.and_then(|release| release.upc),
             store_track: track.filter(|id| !id.is_empty()),
-            is_bad_isrc: resource.is_some_and(|resource| resource.isrc_text.is_some()),
-            is_bad_upc: release.is_some_and(|release| release.is_bad_upc),
+            bad_isrc: resource.and_then(|resource| resource.isrc_text.clone()),
+            bad_upc: release.and_then(|release| release.upc_text.clone()),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Cells of DSR records: texts, numbers, amounts, and what is wrong with them.
 
-use crate::ingest::dsr::unescaped;
+use crate::ingest::dsr::records::{SummaryCells, UsageCells};
+use crate::ingest::dsr::{Cells, unescaped};
+use crate::normalize::cells::truth;
 use crate::normalize::defect::{Defect, shown};
+use crate::normalize::dsr_block::NotInBlock;
 use crate::normalize::numbers::whole_number;
 use crate::normalize::table_fields::Flaw;
+use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
 
 /// A value as text, without escapes; `None` if the cell is empty.
@@ -72,6 +76,61 @@ pub(super) fn currency_of(cell: &[u8]) -> Result<Option<Currency>, Flaw> {
     currency
         .map(Some)
         .ok_or_else(|| flaw(Some("Currency"), Defect::BadCurrency, "a code of ISO 4217", cell))
+}
+
+/// Amount and currency of a pool, which has both or no amount.
+pub(super) fn pool_money(
+    cells: &Cells<'_>,
+    places: &SummaryCells,
+) -> Result<(Option<ReadMoney>, Option<Currency>), Flaw> {
+    let amount = match places.amount {
+        Some(place) => amount_of("NetRevenue", cells.get(place))?,
+        None => None,
+    };
+    let currency = match places.currency {
+        Some(place) => currency_of(cells.get(place))?,
+        None => None,
+    };
+    if amount.is_some() && currency.is_none() {
+        return Err(missing("Currency"));
+    }
+    Ok((amount, currency))
+}
+
+/// The `GRid` of a release, and the text of one that is none.
+pub(super) fn grid_of(cells: &Cells<'_>, places: &UsageCells) -> (Option<Grid>, Option<String>) {
+    let text = places.grid.and_then(|place| text_of(cells.get(place)));
+    let grid = text.as_deref().and_then(Grid::parse);
+    (grid, text.filter(|_| grid.is_none()))
+}
+
+/// Units that were used, without those that were given back.
+pub(super) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
+    let used = whole("Usages", cells.get(places.units))?;
+    let returned = match places.returns {
+        Some(place) => optional_whole("Returns", cells.get(place))?.unwrap_or(0),
+        None => 0,
+    };
+    Ok(used - returned)
+}
+
+pub(super) fn not_in_block(missing: &NotInBlock) -> Flaw {
+    let expected = "a reference to a record of the same block";
+    let column = if missing.is_release { "TransactedRelease" } else { "TransactedResource" };
+    let reference = missing.reference.as_bytes();
+    flaw(Some(column), Defect::UnknownReference, expected, reference)
+}
+
+/// Whether the units bear a royalty; `None` if the record does not say.
+pub(super) fn royalty_bearing(
+    cells: &Cells<'_>,
+    places: &UsageCells,
+) -> Result<Option<bool>, Flaw> {
+    let Some(place) = places.royalty_bearing else {
+        return Ok(None);
+    };
+    truth(cells.get(place))
+        .map_err(|defect| flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place)))
 }
 
 #[cfg(test)]

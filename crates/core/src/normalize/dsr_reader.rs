@@ -12,21 +12,22 @@ use crate::ingest::dsr::records::{
 };
 use crate::ingest::dsr::{Cells, Line, is_comment, lines, only_value};
 use crate::ingest::table::format::DateStyle;
-use crate::normalize::cells::truth;
 use crate::normalize::counts::{Counts, UnmappedCodes};
 use crate::normalize::dates::read_date;
 use crate::normalize::defect::{BadRow, Defect, raw_cells};
-use crate::normalize::dsr_block::{Block, NotInBlock};
+use crate::normalize::dsr_block::Block;
 use crate::normalize::dsr_cells::{
-    ReadMoney, amount_of, currency_of, flaw, missing, optional_whole, snake_case, text_of, whole,
+    amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
+    snake_case, text_of, units,
 };
 use crate::normalize::dsr_summary::{Foot, Summary};
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot, SalesMonth};
+use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::Flaw;
 use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
 use crate::vocabulary::day::Day;
-use crate::vocabulary::money::Currency;
+use crate::vocabulary::grid::Grid;
 use crate::vocabulary::sale::{LineType, Pool, Sale, TextId};
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 use crate::vocabulary::tier::Tier;
@@ -305,19 +306,17 @@ impl<'a> DsrReader<'a> {
             return Err(missing("Currency"));
         }
         let (usage_from, usage_to) = self.usage(cells, places.validity)?;
-        let royalty_bearing = match places.royalty_bearing {
-            Some(place) => truth(cells.get(place)).map_err(|defect| {
-                flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place))
-            })?,
-            None => None,
-        };
+        let royalty_bearing = royalty_bearing(cells, places)?;
         let used =
             self.block.used(&places.item, cells).map_err(|missing| not_in_block(&missing))?;
+        let (grid, bad_grid) = grid_of(cells, places);
+        let id_text =
+            wrong_ids(used.bad_isrc.as_deref(), used.bad_upc.as_deref(), bad_grid.as_deref());
         let use_type = places.use_type.and_then(|place| text_of(cells.get(place)));
         let use_type = use_type.map(|text| snake_case(&text)).or_else(|| summary.use_type.clone());
         let counts = Counts {
-            bad_isrc: used.is_bad_isrc.into(),
-            bad_upc: used.is_bad_upc.into(),
+            bad_isrc: used.bad_isrc.is_some().into(),
+            bad_upc: used.bad_upc.is_some().into(),
             bad_territory: summary.is_bad_territory.into(),
             unmapped_tier: (summary.tier == Tier::Unmapped).into(),
             ..Counts::default()
@@ -347,6 +346,8 @@ impl<'a> DsrReader<'a> {
             line_type: if units < 0 { LineType::Return } else { LineType::Sale },
             pool: text_id(Some(id)),
             shop: None,
+            grid: text_id(grid.as_ref().map(Grid::as_str)),
+            id_text: text_id(id_text.as_deref()),
         };
         Ok((sale, counts))
     }
@@ -455,40 +456,4 @@ impl<'a> DsrReader<'a> {
             self.reading.bad_rows.push(BadRow { row: self.n_lines, column, defect, detail, raw });
         }
     }
-}
-
-/// Amount and currency of a pool, which has both or no amount.
-fn pool_money(
-    cells: &Cells<'_>,
-    places: &SummaryCells,
-) -> Result<(Option<ReadMoney>, Option<Currency>), Flaw> {
-    let amount = match places.amount {
-        Some(place) => amount_of("NetRevenue", cells.get(place))?,
-        None => None,
-    };
-    let currency = match places.currency {
-        Some(place) => currency_of(cells.get(place))?,
-        None => None,
-    };
-    if amount.is_some() && currency.is_none() {
-        return Err(missing("Currency"));
-    }
-    Ok((amount, currency))
-}
-
-/// Units that were used, without those that were given back.
-fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
-    let used = whole("Usages", cells.get(places.units))?;
-    let returned = match places.returns {
-        Some(place) => optional_whole("Returns", cells.get(place))?.unwrap_or(0),
-        None => 0,
-    };
-    Ok(used - returned)
-}
-
-fn not_in_block(missing: &NotInBlock) -> Flaw {
-    let expected = "a reference to a record of the same block";
-    let column = if missing.is_release { "TransactedRelease" } else { "TransactedResource" };
-    let reference = missing.reference.as_bytes();
-    flaw(Some(column), Defect::UnknownReference, expected, reference)
 }

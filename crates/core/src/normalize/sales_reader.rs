@@ -11,6 +11,7 @@ use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
 use crate::vocabulary::sale::{LineType, Sale};
 use crate::vocabulary::territory::Territories;
@@ -119,6 +120,10 @@ impl<'a> SalesReader<'a> {
         let royalty_bearing = fields.truth(Field::RoyaltyBearing, record)?;
         let territory = fields.territory(record, self.context.territories, counts)?;
         let track = fields.track(record, counts)?;
+        let grid_text = fields.text(Field::Grid, record)?;
+        let grid = grid_text.as_deref().and_then(Grid::parse);
+        let bad_grid = grid_text.as_deref().filter(|_| grid.is_none());
+        let id_text = wrong_ids(track.bad_isrc.as_deref(), track.bad_upc.as_deref(), bad_grid);
         let use_type = fields.text(Field::UseType, record)?;
         let pool = fields.text(Field::Pool, record)?;
         let shop = fields.text(Field::Shop, record)?;
@@ -152,6 +157,8 @@ impl<'a> SalesReader<'a> {
             line_type,
             pool: id(pool.as_deref()),
             shop: id(shop.as_deref()),
+            grid: id(grid.as_ref().map(Grid::as_str)),
+            id_text: id(id_text.as_deref()),
         };
         Ok((store, sale))
     }
@@ -206,6 +213,18 @@ impl<'a> SalesReader<'a> {
             self.fields.flaw(Field::LineType, Defect::UnknownCode, expected, &text)
         })
     }
+}
+
+/// Identifiers that are none, as they are written; `None` if there are none of them.
+pub(crate) fn wrong_ids(
+    isrc: Option<&str>,
+    upc: Option<&str>,
+    grid: Option<&str>,
+) -> Option<String> {
+    let named = [("isrc", isrc), ("upc", upc), ("grid", grid)];
+    let texts: Vec<String> =
+        named.into_iter().filter_map(|(name, text)| Some(format!("{name}={}", text?))).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 impl<'a> SalesContext<'a> {

@@ -289,8 +289,10 @@ impl<'a> TableFields<'a> {
         counts.bad_isrc += u64::from(isrc_text.is_some() && isrc.is_none());
         counts.bad_upc += u64::from(upc_text.is_some() && upc.is_none());
         let store_track = self.text(Field::StoreTrack, record)?;
-        let store_track = store_track.or_else(|| isrc_text.filter(|_| isrc.is_none()));
-        Ok(TrackCodes { isrc, upc, store_track })
+        let bad = |is_good: bool, text: Option<Cow<'r, str>>| text.filter(|_| !is_good);
+        let bad_upc = bad(upc.is_some(), upc_text);
+        let store_track = store_track.or_else(|| isrc_text.clone().filter(|_| isrc.is_none()));
+        Ok(TrackCodes { isrc, upc, store_track, bad_isrc: bad(isrc.is_some(), isrc_text), bad_upc })
     }
 
     /// The territory: a code, an alias, or its English name.
@@ -354,6 +356,10 @@ pub struct TrackCodes<'r> {
     pub upc: Option<Upc>,
     /// The store's id, or an ISRC that is none.
     pub store_track: Option<Cow<'r, str>>,
+    /// An ISRC that is none.
+    pub bad_isrc: Option<Cow<'r, str>>,
+    /// A UPC that is none.
+    pub bad_upc: Option<Cow<'r, str>>,
 }
 
 impl DateStyle {

@@ -1,6 +1,7 @@
 //! The words of the field as types: what a play is, how it is named, and what was decided of it.
 
 pub mod day;
+pub mod grid;
 pub mod isrc;
 pub mod listener;
 pub mod money;

@@ -98,6 +98,10 @@ pub struct Sale {
     pub pool: Option<TextId>,
     /// The store as a statement of several stores names it.
     pub shop: Option<TextId>,
+    /// The release by its `GRid`.
+    pub grid: Option<TextId>,
+    /// Identifiers that are none, as they are written: `isrc=...; upc=...`.
+    pub id_text: Option<TextId>,
 }
 
 /// One revenue pool of a report: money for a territory and model, not for a track.

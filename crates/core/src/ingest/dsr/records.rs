@@ -66,6 +66,8 @@ pub struct UsageCells {
     pub use_type: Option<usize>,
     /// First and last day of use.
     pub validity: Option<(usize, usize)>,
+    /// `GRid` of the release.
+    pub grid: Option<usize>,
 }
 
 /// Where a usage record says what was used.
@@ -179,6 +181,7 @@ const STREAMS: UsageCells = UsageCells {
     amount: None,
     use_type: Some(10),
     validity: None,
+    grid: None,
 };
 static SU01: UsageCells = UsageCells { units: 8, returns: Some(9), use_type: Some(12), ..STREAMS };
 static SU02: UsageCells = STREAMS;
@@ -191,6 +194,7 @@ static SU03: UsageCells = UsageCells {
     amount: Some(6),
     use_type: None,
     validity: Some((7, 8)),
+    grid: None,
 };
 const SINGLE: UsageCells = UsageCells {
     summary: 1,
@@ -201,6 +205,7 @@ const SINGLE: UsageCells = UsageCells {
     amount: None,
     use_type: Some(37),
     validity: None,
+    grid: None,
 };
 static SR01: UsageCells = UsageCells {
     royalty_bearing: Some(34),
@@ -220,6 +225,7 @@ static SR08: UsageCells = UsageCells {
     amount: Some(46),
     use_type: None,
     validity: Some((25, 25)),
+    grid: Some(2),
 };
 
 impl RecordType {

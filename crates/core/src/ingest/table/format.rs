@@ -293,6 +293,8 @@ pub enum Field {
     Pool,
     /// Sales: the store, in a statement of several stores.
     Shop,
+    /// `GRid` of the release.
+    Grid,
     /// Title of the recording.
     Title,
     /// Its artist, as shown.
