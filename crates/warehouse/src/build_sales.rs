@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::plans::sales_monthly::{GRAIN, sum_sales};
+use crate::plans::sales_monthly::{GRAIN, add_sums, sum_sales};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -13,7 +13,10 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
-use polars::prelude::{Column, DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs, concat};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use polars::prelude::{
+    Column, DataFrame, IntoLazy as _, PolarsError, PolarsResult, UnionArgs, concat,
+};
 
 use crate::durable::{At as _, make_folder};
 use crate::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance, ROW_GROUP_ROWS_MAX};
@@ -129,13 +132,40 @@ pub fn build_sales_monthly(
     write_table(folder, columns, &["tier", "use_type", "units", "lines"], &sorted_by, provenance)
 }
 
-/// Sums the files of a month with Polars.
+/// Sums the files of a month with Polars, a row group at a time: as many lines as a month may have, a
+/// bounded part of them is in memory.
 ///
 /// # Errors
 /// If they cannot be read.
 pub fn sum_files(sales: &[PathBuf]) -> PolarsResult<DataFrame> {
-    let files = sales.iter().map(|path| scan(path)).collect::<PolarsResult<Vec<LazyFrame>>>()?;
-    collect(sum_sales(concat(files, UnionArgs::default())?))
+    let mut sums: Option<DataFrame> = None;
+    for path in sales {
+        let n_rows =
+            rows_of(path).map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
+        for start in (0..n_rows).step_by(ROW_GROUP_ROWS_MAX) {
+            let start = i64::try_from(start).unwrap_or(i64::MAX);
+            let lines =
+                scan(path)?.slice(start, u32::try_from(ROW_GROUP_ROWS_MAX).unwrap_or(u32::MAX));
+            let part = collect(sum_sales(lines))?;
+            sums = Some(match sums {
+                None => part,
+                Some(sums) => {
+                    let both = concat([sums.lazy(), part.lazy()], UnionArgs::default())?;
+                    collect(add_sums(both))?
+                }
+            });
+        }
+    }
+    match sums {
+        Some(sums) => Ok(sums),
+        None => Err(PolarsError::NoData("a month of sales without lines".into())),
+    }
+}
+
+fn rows_of(path: &Path) -> Result<usize, ParquetError> {
+    let reader = SerializedFileReader::new(File::open(path)?)?;
+    let n_rows = reader.metadata().file_metadata().num_rows();
+    Ok(usize::try_from(n_rows).unwrap_or(0))
 }
 
 fn to_columns(sums: &DataFrame) -> PolarsResult<Vec<ArrayRef>> {
