@@ -137,3 +137,46 @@ proptest! {
         prop_assert!(reading.controls.iter().any(|control| control.is_binding && !control.agrees));
     }
 }
+
+/// A report of two summary records, and a line of the first one's id.
+fn two_summaries(ids: [&str; 2], usages: [u32; 2], units: &str) -> String {
+    let mut lines = vec![
+        "HEAD\tdsrf/1\tBasicAudioProfile\t1.4\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\tS\tX\tQ\tU"
+            .to_owned(),
+    ];
+    for (place, (id, territory)) in ids.iter().zip(["DE", "AT"]).enumerate() {
+        let usages = usages[place];
+        lines.push(format!(
+            "SY01\t{id}\t\t\tSubscriptionModel\tStream\t{territory}\tX\t{usages}\t7\tEUR\t1.5"
+        ));
+    }
+    lines.push("AS01\tB1\tA1\tdsp\tGBXY12600001\tT".to_owned());
+    lines.push(format!("SU02\tB1\t{}\tX\t\tA1\ttrue\t{units}", ids[0]));
+    lines.push("FOOT\t6\t6\t2\t1\t1".to_owned());
+    text(&lines, &[1])
+}
+
+#[test]
+fn summary_records_of_one_id_say_what_they_agree_on() {
+    let (lot, reading) = read(&two_summaries(["S1", "S1"], [5, 5], "5"));
+    let sale = lot.sales.values().flatten().next().unwrap();
+    assert_eq!(sale.territory, None);
+    assert_eq!(lot.text(sale.tier_code.unwrap()), "SubscriptionModel");
+    assert!(reading.controls.iter().all(|control| control.agrees));
+}
+
+#[test]
+fn a_total_that_the_lines_do_not_make_up_binds_unless_a_line_is_in_quarantine() {
+    let wrong = |text: &str| {
+        let (_, reading) = read(text);
+        let controls = reading.controls.into_iter();
+        controls
+            .filter(|control| !control.agrees)
+            .map(|c| (c.label, c.is_binding))
+            .collect::<Vec<_>>()
+    };
+    let label = "usages of summary record S1".to_owned();
+    assert_eq!(wrong(&two_summaries(["S1", "S2"], [5, 0], "5")), []);
+    assert_eq!(wrong(&two_summaries(["S1", "S2"], [5, 0], "4")), [(label.clone(), true)]);
+    assert_eq!(wrong(&two_summaries(["S1", "S2"], [5, 0], "four")), [(label, false)]);
+}

@@ -752,3 +752,16 @@ fn what_is_not_utf8_is_read_in_the_other_encoding_of_its_format() {
     assert_eq!(cp932[&Field::TierProduct], "\u{5b66}\u{751f}");
     assert_eq!(cp932[&Field::UsageTo], "2026-10-31");
 }
+
+#[test]
+fn use_that_ends_before_it_begins_is_refused() {
+    let format = FORMATS.iter().find(|format| format.format == "meta-sales").unwrap();
+    let report = |to: &str| {
+        format!(
+            "elected_isrc,start_date,end_date,country,event_count,usd_payable\nGBXY12600001,2026-06-02,{to},MX,1,0.1\n"
+        )
+    };
+    assert_eq!(read_report(format, &report("2026-06-02")).map(|read| read.len()), Ok(1));
+    let refused = read_report(format, &report("2026-06-01")).unwrap_err();
+    assert!(refused.contains("OutOfRange") && refused.contains("end_date"), "{refused}");
+}

@@ -152,3 +152,14 @@ fn a_header_that_says_another_file_than_the_name_is_refused() {
         .expect_stdout("bad_head")
         .expect_stdout("HEAD says file 1 of 2, the file's name says 2 of 2");
 }
+
+#[test]
+fn a_total_that_the_lines_do_not_make_up_refuses_the_report() {
+    let case = Case::new();
+    let one_file = part(1, "GBXY12600001", 29).replace("\t1\t2\t2026-09-01", "\t1\t1\t2026-09-01");
+    case.put(&part_name(1).replace("1of2", "1of1"), one_file);
+    case.nightly_verified(1)
+        .expect_stdout("control_total")
+        .expect_stdout("usages of summary record S1 says 30, the rows add up to 29");
+    assert!(!case.tables().join("sales").exists());
+}

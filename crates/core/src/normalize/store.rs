@@ -149,7 +149,7 @@ mod tests {
         );
         assert_eq!(table.look_up(Some("Indirect FAMILY"), None), Tier::Family);
         assert_eq!(table.look_up(Some("Family Trial Plus"), None), Tier::Bundle);
-        assert_eq!(table.look_up(Some("families"), None), Tier::Unmapped);
+        assert_eq!(table.look_up(Some("familyhifi"), None), Tier::Unmapped);
     }
 
     #[test]
