@@ -150,7 +150,7 @@ impl Night<'_> {
         sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
         let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
-        sheet.push(vec!["plays per second".to_owned(), grouped(per_second.into())]);
+        sheet.push(vec!["rows per second".to_owned(), grouped(per_second.into())]);
         sheet
     }
 
