@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::case::{Case, files_of, gzip};
+use crate::case::{Case, files_of, gzip, repository};
 use crate::report::{line, lines, report};
 
 /// Path in the inbox and bytes of each report, in order.
@@ -17,8 +17,21 @@ type Reports = Vec<(String, Vec<u8>)>;
 /// SHA-256 by path under `tables`.
 type Published = BTreeMap<String, String>;
 
+/// Reports of other feeds and layouts, among them a list of tracks for plays of its date.
+const STATEMENTS: [&str; 9] = [
+    "believe/in/believe/believe_2026-09.csv",
+    "cdbaby/in/cdbaby/cdbaby_2026-10.txt",
+    "deezer-fraud/in/deezer/fraud_report_us-20260630.txt",
+    "imusician/in/imusician/imusician_2026-10.csv",
+    "orchard/in/orchard/orchard_2026-09.csv",
+    "soundcloud-sales/in/soundcloud/soundcloud_202606.csv",
+    "apple-music-content/in/apple_music/Content_20261001.txt",
+    "apple-music-detail/in/apple_music/amStreams_detail_20261001.tsv",
+    "spotify-royalties/in/spotify/royalties.txt",
+];
+
 /// Four generated days; a second report of one of them that shares half of its rows; a report over
-/// several days that overlaps them; a copy, a refused report, and one with bad rows.
+/// several days that overlaps them; a copy, a refused report, one with bad rows, and [`STATEMENTS`].
 fn reports() -> &'static Reports {
     static REPORTS: OnceLock<Reports> = OnceLock::new();
     REPORTS.get_or_init(|| {
@@ -51,6 +64,11 @@ fn reports() -> &'static Reports {
         reports.push(("spotify/0-copy.tsv".to_owned(), unpack(&reports[0].1).into_bytes()));
         reports.push(("spotify/none.tsv".to_owned(), b"not a report\n".to_vec()));
         reports.push(("deezer/mismatch.tsv".to_owned(), report(&lines("2026-09-01", 0..3))));
+        for fixture in STATEMENTS {
+            let path = repository().join("fixtures/formats").join(fixture);
+            let name = fixture.split_once("/in/").unwrap().1;
+            reports.push((name.to_owned(), fs::read(path).unwrap()));
+        }
         reports
     })
 }
