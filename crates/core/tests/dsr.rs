@@ -180,3 +180,108 @@ fn a_total_that_the_lines_do_not_make_up_binds_unless_a_line_is_in_quarantine() 
     assert_eq!(wrong(&two_summaries(["S1", "S2"], [5, 0], "4")), [(label.clone(), true)]);
     assert_eq!(wrong(&two_summaries(["S1", "S2"], [5, 0], "four")), [(label, false)]);
 }
+
+/// A line of a report of another profile: recording, units, returned units, millionths of money.
+type Line = (u32, u32, u32, i64);
+
+fn money(millionths: i64) -> String {
+    let sign = if millionths < 0 { "-" } else { "" };
+    format!("{sign}{}.{:06}", millionths.abs() / 1_000_000, millionths.abs() % 1_000_000)
+}
+
+/// UGC and royalty reports: usage records name a recording of their block by the licensee's id.
+fn with_su03(profile: &str, summary: &str, rows: &[Line]) -> String {
+    let mut lines = vec![format!(
+        "HEAD\tdsrf/1\t{profile}\t1.0\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\tS\tX\tQ\tU"
+    )];
+    lines.push(summary.to_owned());
+    for (number, (isrc, units, _, amount)) in rows.iter().enumerate() {
+        lines.push(format!("AS01\tB{number}\tA1\tdsp{number}\tGBXY1{isrc:07}\tT"));
+        let amount = money(*amount);
+        lines.push(format!(
+            "SU03.01\tB{number}\tU1\tS1\tdsp{number}\t{units}\t{amount}\t20260902\t20260903"
+        ));
+    }
+    let n_lines = lines.len() + 1;
+    lines.push(format!("FOOT\t{n_lines}\t{n_lines}\t1\t{0}\t{0}", rows.len()));
+    text(&lines, &[1])
+}
+
+/// Financial reports: one record a line.
+fn with_sr08(rows: &[Line]) -> String {
+    let record = |cells: &[(usize, &str)]| {
+        let mut record = vec![""; 48];
+        cells.iter().for_each(|(place, cell)| record[*place] = cell);
+        record.join("\t")
+    };
+    let mut lines = vec![
+        "SRHE\tdsrf/1\tFinancialReportingToRecordCompaniesProfile\t1.0\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t\
+         2026-09-30\tP\tS\tX\tQ\tU"
+            .to_owned(),
+        record(&[(0, "SY10"), (1, "S1"), (12, "DE"), (20, "USD"), (21, "EUR"), (33, "9.5")]),
+    ];
+    for (isrc, units, returned, amount) in rows {
+        let (isrc, units, returned) =
+            (format!("GBXY1{isrc:07}"), units.to_string(), returned.to_string());
+        let amount = money(*amount);
+        let cells = [
+            (0, "SR08"),
+            (13, isrc.as_str()),
+            (15, "dsp"),
+            (24, "S1"),
+            (25, "2026-09-02"),
+            (26, &units),
+            (27, &returned),
+            (44, "77"),
+            (46, &amount),
+        ];
+        lines.push(record(&cells));
+    }
+    lines.push(format!("SRFO\t{}\t1", lines.len() + 1));
+    text(&lines, &[1])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_with_money_are_read_back_as_they_were_meant(
+        rows in prop::collection::vec(
+            (0_u32..9_999_999, 0_u32..1_000_000, 0_u32..10, -9_000_000_000_i64..9_000_000_000), 1..20,
+        ),
+    ) {
+        let ugc = "SY02.01\tS1\t\t\tSubscriptionModel\tStream\tDE\tX\t0\t\tEUR\t9.5\tUs";
+        let royalty = "SY07\tS1\t\t\tSubscriptionModel\tStream\tDE\tMechanicalRight\tX\t0\t\tEUR\t9.5\tUs";
+        let reports = [
+            (with_su03("UGCProfile", ugc, &rows), false),
+            (with_su03("RoyaltyReportingProfile", royalty, &rows), false),
+            (with_sr08(&rows), true),
+        ];
+        for (report, has_returns) in reports {
+            let (lot, reading) = read(&report);
+            prop_assert_eq!(&reading.bad_rows, &[]);
+            let binding = reading.controls.iter().filter(|control| control.is_binding);
+            prop_assert!(binding.into_iter().all(|control| control.agrees), "{:?}", reading.controls);
+            let expected: Vec<(String, i64, i128)> = rows
+                .iter()
+                .map(|(isrc, units, returned, amount)| {
+                    let returned = if has_returns { *returned } else { 0 };
+                    let units = i64::from(*units) - i64::from(returned);
+                    (format!("GBXY1{isrc:07}"), units, i128::from(*amount) * 1_000_000)
+                })
+                .collect();
+            let read: Vec<(String, i64, i128)> = lot
+                .sales
+                .values()
+                .flatten()
+                .map(|sale| {
+                    let isrc = String::from_utf8(sale.isrc.unwrap().to_text().to_vec()).unwrap();
+                    assert_eq!(sale.currency.unwrap().as_str(), "EUR");
+                    assert_eq!(sale.usage_from.to_string(), "2026-09-02");
+                    (isrc, sale.units, sale.amount.unwrap().0)
+                })
+                .collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

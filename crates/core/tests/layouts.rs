@@ -765,3 +765,42 @@ fn use_that_ends_before_it_begins_is_refused() {
     let refused = read_report(format, &report("2026-06-01")).unwrap_err();
     assert!(refused.contains("OutOfRange") && refused.contains("end_date"), "{refused}");
 }
+
+#[test]
+fn columns_are_found_by_their_older_names_too() {
+    for (format, store, header) in [
+        (
+            "apple-music-amstreams",
+            "apple_music",
+            "Datestamp\tApple Identifier\tStorefront Name\tMembership Type\tMembership Mode\tOffline\tQuantity",
+        ),
+        (
+            "deezer-sales",
+            "deezer",
+            "Start Report\tEnd Report\tISRC\tArtist\tTitle\tAlbum\tUPC\tCountry\tNb of plays\tRoyalties\tService",
+        ),
+        (
+            "soundcloud-sales-2020",
+            "soundcloud",
+            "Partner ID\tTrack ID\tISRC\tUPC\tReporting Period\tTerritory\tTotal Plays\tTotal Amount\tRevenue Currency",
+        ),
+        (
+            "distrokid",
+            "distrokid",
+            "Date Inserted\tReporting Date\tSale Month\tStore\tISRC\tUPC\tQuantity\tSource Type\tCountry of Sale\tEarnings (USD)",
+        ),
+    ] {
+        let claims: Vec<&str> = FORMATS
+            .iter()
+            .filter(|known| [store, "*"].contains(&known.store.as_str()))
+            .filter(|known| {
+                matches!(
+                    match_head(known, format!("{header}\n").as_bytes(), FILE_NAME),
+                    Match::Yes(_)
+                )
+            })
+            .map(|known| known.format.as_str())
+            .collect();
+        assert_eq!(claims, [format], "{header}");
+    }
+}
