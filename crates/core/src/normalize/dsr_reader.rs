@@ -23,7 +23,7 @@ use crate::normalize::dsr_cells::{
 use crate::normalize::dsr_summary::{Foot, Summary};
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::wrong_ids;
-use crate::normalize::store::StoreSettings;
+use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table_fields::Flaw;
 use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
 use crate::vocabulary::day::Day;
@@ -402,11 +402,7 @@ impl<'a> DsrReader<'a> {
 
     fn tier(&self, model: Option<&str>, subscribers: Option<&str>) -> (Tier, Option<String>) {
         let tier = self.store.tier.look_up(model, subscribers);
-        let code = match (model, subscribers) {
-            (Some(model), Some(subscribers)) => Some(format!("{model}|{subscribers}")),
-            (code, other) => code.or(other).map(ToOwned::to_owned),
-        };
-        (tier, code)
+        (tier, tier_code(model, subscribers))
     }
 
     fn controls(&self) -> Vec<Checked> {
@@ -415,9 +411,9 @@ impl<'a> DsrReader<'a> {
             "NumberOfSummaryRecords" => self.n_summaries,
             _ => self.n_blocks,
         };
+        let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
         let mut controls = match &self.foot {
             Some(foot) => {
-                let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
                 let is_of_file = |name: &str| one_file || !name.ends_with("InReport");
                 let said = foot.said.iter().filter(|(name, _)| is_of_file(name));
                 said.map(|(name, said)| Checked::number(name, said, found(name), true)).collect()
@@ -426,7 +422,6 @@ impl<'a> DsrReader<'a> {
                 vec![Checked::number("NumberOfLinesInFile", "", self.n_lines.into(), true)]
             }
         };
-        let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
         let mut summaries: Vec<(&String, &Summary)> = self.summaries.iter().collect();
         summaries.sort_unstable_by_key(|(id, _)| *id);
         for (id, summary) in summaries {

@@ -8,7 +8,7 @@ use crate::ingest::spotify_streams::{Columns, STORE};
 use crate::normalize::cells::{text, trimmed};
 use crate::normalize::defect::Defect;
 use crate::normalize::interning::{Candidate, CellMemory, Cells, Interner};
-use crate::normalize::store::StoreSettings;
+use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::times::date;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
@@ -288,10 +288,7 @@ fn read_product(
     store: &StoreSettings,
 ) -> Result<Product, Unreadable> {
     let (product, access) = (text(product)?, text(access)?);
-    let tier_code = match (product, access) {
-        (Some(product), Some(access)) => Some(format!("{product}|{access}").into_boxed_str()),
-        (code, None) | (None, code) => code.map(Into::into),
-    };
+    let tier_code = tier_code(product, access).map(String::into_boxed_str);
     Ok(Product { tier: store.tier.look_up(product, access), tier_code, use_type: "stream".into() })
 }
 

@@ -131,6 +131,15 @@ impl TierTable {
     }
 }
 
+/// A store's codes of a user as `tier_code` holds them: those that are there, joined by `|`.
+#[must_use]
+pub fn tier_code(product: Option<&str>, access: Option<&str>) -> Option<String> {
+    match (product, access) {
+        (Some(product), Some(access)) => Some(format!("{product}|{access}")),
+        (product, access) => product.or(access).map(ToOwned::to_owned),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

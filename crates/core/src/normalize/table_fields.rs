@@ -12,7 +12,7 @@ use crate::normalize::counts::Counts;
 use crate::normalize::dates::{Span, read_date};
 use crate::normalize::defect::{Defect, shown};
 use crate::normalize::numbers::{plain_decimal, unwrapped, whole_number};
-use crate::normalize::store::StoreSettings;
+use crate::normalize::store::{StoreSettings, tier_code};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 use crate::vocabulary::tier::Tier;
@@ -327,11 +327,11 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// A cell is no text.
-    pub fn tier<'r>(
-        &'r self,
-        record: &Record<'r>,
+    pub fn tier(
+        &self,
+        record: &Record<'_>,
         store: Option<&StoreSettings>,
-    ) -> Result<(Tier, Option<Cow<'r, str>>), Flaw> {
+    ) -> Result<(Tier, Option<String>), Flaw> {
         let product = self.text(Field::TierProduct, record)?;
         let access = self.text(Field::TierAccess, record)?;
         let tier = match store {
@@ -339,11 +339,7 @@ impl<'a> TableFields<'a> {
             None if product.is_some() || access.is_some() => Tier::Unmapped,
             None => Tier::Unknown,
         };
-        let code = match (product, access) {
-            (Some(product), Some(access)) => Some(Cow::Owned(format!("{product}|{access}"))),
-            (product, access) => product.or(access),
-        };
-        Ok((tier, code))
+        Ok((tier, tier_code(product.as_deref(), access.as_deref())))
     }
 }
 

@@ -311,7 +311,7 @@ impl<'a> PlaysReader<'a> {
             words.kind_words.push(kind);
             u32::try_from(words.kind_words.len() - 1).unwrap_or(NONE)
         });
-        let unmapped = (tier == Tier::Unmapped).then(|| tier_code.unwrap_or_default().into_owned());
+        let unmapped = (tier == Tier::Unmapped).then(|| tier_code.unwrap_or_default());
         words.kind_texts.push((id, unmapped));
         Ok(words.kinds.insert(hash, &self.key))
     }

@@ -101,16 +101,20 @@ impl Night<'_> {
                 by_day.entry((&report.store, day)).or_default().push(key);
             }
         }
+        // Lists of tracks name the recordings of plays that have only the store's id; a list of a date
+        // without plays makes no date.
+        for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
+            for date in &report.track_dates {
+                if let Some(keys) = by_day.get_mut(&(report.store.as_str(), date.as_str())) {
+                    keys.push(key);
+                }
+            }
+        }
         for ((store, date), keys) in by_day {
             let Ok(day) = date.parse::<chrono::NaiveDate>() else {
                 continue;
             };
             let path = plays_path(store, date);
-            // Lists of tracks name the recordings of plays that have only the store's id.
-            let lists = reports.iter().filter(|(_, report)| {
-                report.is_active() && report.store == store && report.track_dates.contains(date)
-            });
-            let keys: Vec<&String> = keys.into_iter().chain(lists.map(|(key, _)| key)).collect();
             // A store's judging depends on its settings beyond what its reports were read under.
             let settings = self.settings.reading_fingerprint(store, &self.key.fingerprint(), None);
             let inputs = inputs_as_read(&keys, reports);
