@@ -93,7 +93,7 @@ fn judge(bencher: Bencher<'_, '_>, plays: u64) {
     let day = day(plays);
     let joined = join_pieces(day.read());
     bencher.counter(ItemsCount::new(plays)).with_inputs(|| joined.clone()).bench_refs(|plays| {
-        judge_plays(plays, day.date, &day.store, &day.policy);
+        judge_plays(plays, day.date, &day.store, &day.policy, &[]);
     });
 }
 
@@ -129,6 +129,6 @@ fn encode(bencher: Bencher<'_, '_>, plays: u64) {
 
 fn judged(day: &Day) -> Plays {
     let mut plays = join_pieces(day.read());
-    judge_plays(&mut plays, day.date, &day.store, &day.policy);
+    judge_plays(&mut plays, day.date, &day.store, &day.policy, &[]);
     plays
 }

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 
 use streamledger_core::aggregate::track_order::order_by_track;
 use streamledger_core::aggregate::trends_daily::sum_trends;
+use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::join::join_pieces;
@@ -20,6 +21,7 @@ use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_month::{KeptTrends, TrendsPart};
+use crate::durable::DiskError;
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
 use crate::encode::plays::encode_plays;
 use crate::held::{BUCKETS, Holder, Segment};
@@ -59,6 +61,8 @@ pub struct DayTask<'a> {
     pub segments: Mutex<BTreeMap<[u8; 32], Vec<Segment>>>,
     /// The store's own list of tracks for this date.
     pub tracks: KnownTracks,
+    /// Keys, ascending, of its late offline plays that earlier dates have too.
+    pub counted_earlier: Vec<OfflineKey>,
     /// The partition's folder in staging.
     pub folder: PathBuf,
     /// What the footer says.
@@ -146,7 +150,9 @@ impl DayBuilder<'_> {
             pieces.iter_mut().for_each(|piece| task.tracks.fill(piece));
         }
         let mut plays = self.stages.join.time(|| join_pieces(pieces));
-        self.stages.judge.time(|| judge_plays(&mut plays, task.day, task.store, self.policy));
+        self.stages.judge.time(|| {
+            judge_plays(&mut plays, task.day, task.store, self.policy, &task.counted_earlier);
+        });
         plays.by_listener = Vec::new();
         let order = self.stages.sort.time(|| order_by_track(&plays));
         (plays, order)
@@ -210,6 +216,34 @@ impl DayBuilder<'_> {
             .map_err(PartitionError::parquet(&task.folder))?;
         Ok((trends, outcomes))
     }
+}
+
+/// Keys of the offline plays of a date, as the segments of its reports have them.
+///
+/// # Errors
+/// [`DiskError`] if plays on disk cannot be read.
+pub fn collect_offline_keys<'a>(
+    segments: impl Iterator<Item = &'a Segment>,
+    tracks: &KnownTracks,
+    day: Day,
+    policy: &Policy,
+) -> Result<OfflineKeys, DiskError> {
+    let days_max = policy.duplicate.offline_days_max;
+    let mut keys = OfflineKeys::default();
+    for segment in segments {
+        match segment {
+            Segment::Memory(piece) => keys.add(piece, tracks, day, days_max),
+            Segment::Disk(_) => {
+                for bucket in 0..BUCKETS {
+                    for piece in segment.share(&(bucket..bucket + 1), [0; 32])? {
+                        keys.add(&piece, tracks, day, days_max);
+                    }
+                }
+            }
+        }
+    }
+    keys.settle();
+    Ok(keys)
 }
 
 fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {

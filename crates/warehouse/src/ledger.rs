@@ -179,9 +179,23 @@ pub struct PartitionEntry {
     pub fingerprint: String,
     /// The files, in order.
     pub files: Vec<FileEntry>,
+    /// Of a date of plays: the keys of its offline plays, in the snapshot's folder
+    /// [`crate::offline_keys::offline_folder`]. `None` if there are no such plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_keys: Option<FileEntry>,
+    /// Of a date of plays: name of the keys of its late plays that earlier dates have too. `None` for
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_earlier: Option<String>,
 }
 
 impl PartitionEntry {
+    /// A partition of these files.
+    #[must_use]
+    pub fn new(fingerprint: String, files: Vec<FileEntry>) -> Self {
+        Self { fingerprint, files, offline_keys: None, counted_earlier: None }
+    }
+
     /// Rows of all files.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -17,6 +17,7 @@ mod inspect_rows;
 pub mod ledger;
 pub mod merge;
 pub mod nightly;
+pub mod offline_keys;
 pub mod partition;
 pub mod plans;
 pub mod publish;

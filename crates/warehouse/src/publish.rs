@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::durable::{At as _, DiskError, make_folder, rename, sync_folders};
 use crate::ledger::Manifest;
+use crate::offline_keys::offline_folder;
 use crate::warehouse::{Warehouse, write_manifest};
 
 /// Folder of the coming snapshot in staging.
@@ -26,6 +27,15 @@ impl Warehouse {
         let staged = self.places.internal(STAGED);
         let current = self.places.snapshot(self.manifest.snapshot).join("tables");
         for (path, partition) in &manifest.partitions {
+            if let Some(file) = &partition.offline_keys {
+                let folder = offline_folder(path);
+                let from = self.places.snapshot(self.manifest.snapshot).join(&folder);
+                let to = staged.join(&folder).join(&file.name);
+                if !to.exists() {
+                    make_folder(&staged.join(&folder))?;
+                    link(&from.join(&file.name), &to)?;
+                }
+            }
             let folder = self.staged_tables().join(path);
             if !folder.exists() {
                 make_folder(&folder)?;

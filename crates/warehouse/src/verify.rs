@@ -16,9 +16,10 @@ use walkdir::WalkDir;
 
 use crate::archive::archive_path;
 use crate::durable::{At as _, DiskError};
-use crate::ledger::{Manifest, ReportEntry, ReportState, inputs_hash};
+use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState, inputs_hash};
 use crate::nightly::NightlyError;
 use crate::nightly::check_manifest;
+use crate::offline_keys::offline_folder;
 use crate::report_source::{End, Pace, hash_as_is, read_through};
 use crate::stages::Stages;
 use crate::tables::{collect, scan};
@@ -81,6 +82,7 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
         found.differs("manifest.json", error.to_string());
     }
     verify_files(&tables, &manifest, &mut found)?;
+    verify_offline(&places.snapshot(snapshot), &manifest, &mut found)?;
     if found.differences.is_empty() {
         verify_quarantine(&tables, &manifest, &mut found);
         verify_trends(&tables, &manifest, &mut found);
@@ -104,12 +106,7 @@ fn verify_files(
             expected.insert(tables.join(partition).join(&file.name), file);
         }
     }
-    for entry in WalkDir::new(tables) {
-        let entry = entry.map_err(std::io::Error::from).at("list", tables)?;
-        if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
-            found.differs(shown(tables, entry.path()), "is there, but was not published");
-        }
-    }
+    verify_no_others(tables, &expected, found)?;
     let messages: Vec<(String, Vec<String>)> = expected
         .par_iter()
         .map(|(path, file)| {
@@ -131,6 +128,52 @@ fn verify_files(
     found.n_files = expected.len() as u64;
     found.n_rows = expected.values().map(|file| file.rows).sum();
     found.n_bytes = expected.values().map(|file| file.size_bytes).sum();
+    Ok(())
+}
+
+/// Every file of a folder is one that was published.
+fn verify_no_others(
+    folder: &Path,
+    expected: &BTreeMap<PathBuf, &FileEntry>,
+    found: &mut Verification,
+) -> Result<(), DiskError> {
+    for entry in WalkDir::new(folder) {
+        let entry = entry.map_err(std::io::Error::from).at("list", folder)?;
+        if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
+            found.differs(shown(folder, entry.path()), "is there, but was not published");
+        }
+    }
+    Ok(())
+}
+
+/// The lists of offline plays, by which later runs find plays that are counted twice.
+fn verify_offline(
+    snapshot: &Path,
+    manifest: &Manifest,
+    found: &mut Verification,
+) -> Result<(), DiskError> {
+    let mut expected = BTreeMap::new();
+    for (path, partition) in &manifest.partitions {
+        if let Some(file) = &partition.offline_keys {
+            expected.insert(snapshot.join(offline_folder(path)).join(&file.name), file);
+        }
+    }
+    let folder = snapshot.join("offline");
+    if folder.exists() {
+        verify_no_others(&folder, &expected, found)?;
+    }
+    for (path, file) in expected {
+        match hash_as_is(&path).map(hex::encode) {
+            Ok(sum) if sum == file.sha256 => {}
+            Ok(sum) => {
+                let message = format!("SHA-256 is {sum}, was published as {}", file.sha256);
+                found.differs(shown(snapshot, &path), message);
+            }
+            Err(error) => {
+                found.differs(shown(snapshot, &path), format!("{error}: {}", error.source));
+            }
+        }
+    }
     Ok(())
 }
 

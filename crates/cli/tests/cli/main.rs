@@ -16,5 +16,6 @@ mod exit_codes;
 mod formats;
 mod golden;
 mod inbox;
+mod offline;
 mod purity;
 mod readme;

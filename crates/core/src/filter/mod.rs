@@ -4,6 +4,7 @@
 pub mod policy;
 pub mod heard;
 pub mod duplicate;
+pub mod offline_repeats;
 pub mod too_short;
 pub mod offline_expired;
 pub mod impossible_volume;

@@ -6,10 +6,11 @@
 //! one look at two sums.
 
 use crate::filter::heard::{Heard, sum_played_ms, sum_plays};
+use crate::filter::offline_repeats::OfflineKey;
 use crate::filter::policy::Policy;
 use crate::filter::{
-    duplicate, impossible_time, impossible_volume, low_variety, offline_expired, repeater,
-    short_cluster, too_short,
+    duplicate, impossible_time, impossible_volume, low_variety, offline_expired, offline_repeats,
+    repeater, short_cluster, too_short,
 };
 use crate::normalize::store::StoreSettings;
 use crate::vocabulary::day::Day;
@@ -21,10 +22,21 @@ const UNMARKED: u32 = 0;
 /// Gives every play of a store and counted date its mark, or none if it counts.
 ///
 /// All plays of a listener must be among `plays`. What they were marked with before is forgotten.
-pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, policy: &Policy) {
+/// `earlier` are the keys (ascending) of offline plays that earlier counted dates of the store have.
+pub fn judge_plays(
+    plays: &mut Plays,
+    counted: Day,
+    store: &StoreSettings,
+    policy: &Policy,
+    earlier: &[OfflineKey],
+) {
     plays.marks.clear();
     plays.marked.clear();
     plays.marked.resize(plays.rows.len(), UNMARKED);
+    let mut repeats = Vec::new();
+    offline_repeats::mark_repeats(plays, counted, earlier, |place, mark| {
+        repeats.push((place, mark))
+    });
     let names = plays.words.track_names();
     let tracks = names.iter().zip(&plays.words.tracks);
     let hearing = Hearing {
@@ -40,12 +52,16 @@ pub fn judge_plays(plays: &mut Plays, counted: Day, store: &StoreSettings, polic
         rest: Vec::new(),
         marks: Marks { marked: &mut plays.marked, marks: &mut plays.marks },
     };
+    repeats.iter().for_each(|(place, mark)| judge.marks.set(*place, *mark));
     let mut batch = Vec::new();
     let mut places = &*plays.by_listener;
     while !places.is_empty() {
         let (taken, rest) = places.split_at(hearing.end_of_batch(places));
         batch.clear();
         batch.extend(taken.iter().map(|place| hearing.heard(*place)));
+        if !repeats.is_empty() {
+            batch.retain(|heard| !judge.marks.is_marked(heard.place));
+        }
         batch
             .chunk_by_mut(|a, b| a.listener == b.listener)
             .for_each(|heard| judge.judge_listener(heard));

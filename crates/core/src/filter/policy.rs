@@ -15,6 +15,8 @@ pub struct Policy {
     pub name: String,
     /// Version of the policy, for people; what counts is the hash of the numbers.
     pub version: u32,
+    /// The same play once more.
+    pub duplicate: Duplicate,
     /// Offline plays that are reported too late.
     pub offline_expired: OfflineExpired,
     /// More plays than a day can hold.
@@ -27,6 +29,15 @@ pub struct Policy {
     pub repeater: Repeater,
     /// Most plays end just after the bound from which they pay.
     pub short_cluster: ShortCluster,
+}
+
+/// Rule 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Duplicate {
+    /// Days after listening within which an offline play is looked for under earlier counted dates.
+    #[schemars(range(max = 366))]
+    pub offline_days_max: u32,
 }
 
 /// Rule 3.

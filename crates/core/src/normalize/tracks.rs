@@ -58,6 +58,12 @@ impl KnownTracks {
         }
     }
 
+    /// The recording of a track, from the list where the track does not say it itself.
+    #[must_use]
+    pub fn isrc_of(&self, track: &Track) -> Option<Isrc> {
+        self.found(track).map_or(track.isrc, |known| known.isrc)
+    }
+
     /// What is known of a track that has no recording.
     fn found(&self, track: &Track) -> Option<&KnownTrack> {
         let id = track.store_track.as_deref().filter(|_| track.isrc.is_none())?;

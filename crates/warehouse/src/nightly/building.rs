@@ -12,13 +12,14 @@ use streamledger_core::vocabulary::day::Day;
 use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::build_month::{KeptTrends, build_month, read_days};
-use crate::durable::remove_tree;
+use crate::durable::{DiskError, remove_tree};
 use crate::encode::file::Provenance;
 use crate::examine::Examined;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
+use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
 use crate::partition::PartitionError;
@@ -31,46 +32,85 @@ type Partitions = BTreeMap<String, PartitionEntry>;
 type StoreTrends = BTreeMap<(String, Day), KeptTrends>;
 
 /// What dates are made of, beside the archive.
-struct Inputs {
+pub(super) struct DayInputs {
     /// Dates that were built at once.
-    early: EarlyDays,
+    pub(super) early: EarlyDays,
     /// Plays that were read in this run, by report.
-    fresh: BTreeMap<String, Days>,
+    pub(super) fresh: BTreeMap<String, Days>,
     /// The stores' lists of tracks.
-    tracks: BTreeMap<(String, Day), KnownTracks>,
+    pub(super) tracks: BTreeMap<(String, Day), KnownTracks>,
 }
 
 impl Night<'_> {
     /// Makes all stale partitions in staging; returns all partitions, the others as they were.
     pub(super) fn build(
         &self,
-        plan: &Plan,
+        plan: &mut Plan,
         examination: &mut Examination,
         former: &Manifest,
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
-        let mut fresh = std::mem::take(&mut examination.fresh);
+        let fresh = std::mem::take(&mut examination.fresh);
         let early = usable_early(plan, examination, staged)?;
         let reports = &examination.reports;
-        self.read_again(plan, &early, &mut fresh, reports)?;
+        let runs = std::mem::take(&mut examination.fresh_runs);
         let mut partitions: Partitions = plan
             .wanted
             .iter()
             .filter(|(_, wanted)| !wanted.is_stale)
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
-        let runs = std::mem::take(&mut examination.fresh_runs);
         self.build_lots(plan, runs, former, reports, staged, &mut partitions)?;
-        let lists = TrackLists { plan, former, reports, staged, partitions: &partitions };
-        let tracks = self.known_tracks(&lists)?;
-        let trends = self.build_days(
-            plan,
-            Inputs { early, fresh, tracks },
-            reports,
-            staged,
-            &mut partitions,
-        )?;
+        let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
+        let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
+        let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
+        self.build_small(plan, reports, staged, &mut partitions)?;
+        Ok(partitions)
+    }
+
+    /// Brings together what the stale dates are made of, and finds those that an earlier date makes
+    /// stale.
+    fn gather(
+        &self,
+        plan: &mut Plan,
+        inputs: &mut DayInputs,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &Partitions,
+    ) -> Result<OfflineDates, NightlyError> {
+        let tracks = |plan: &Plan| {
+            self.known_tracks(&TrackLists { plan, former, reports, staged, partitions })
+        };
+        self.read_again(plan, &inputs.early, &mut inputs.fresh, reports)?;
+        inputs.tracks = tracks(plan)?;
+        let n_reasons = plan.reasons.len();
+        let offline = self.settle_offline(plan, inputs, former, staged)?;
+        for (path, known) in &offline {
+            let Kind::Plays { store, day } = &plan.wanted[path].kind else {
+                continue;
+            };
+            let date = (store.clone(), *day);
+            if inputs.early.get(&date).is_some_and(|e| e.counted_earlier != known.earlier_keys) {
+                inputs.early.remove(&date);
+                drop_early(staged, path, "offline plays of it stand under an earlier date")?;
+            }
+        }
+        self.read_again(plan, &inputs.early, &mut inputs.fresh, reports)?;
+        if n_reasons < plan.reasons.len() {
+            inputs.tracks = tracks(plan)?;
+        }
+        Ok(offline)
+    }
+
+    fn build_small(
+        &self,
+        plan: &Plan,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &mut Partitions,
+    ) -> Result<(), NightlyError> {
         for (path, wanted) in stale(plan) {
             let provenance = self.provenance(wanted, reports);
             let folder = staged.join(path);
@@ -94,7 +134,7 @@ impl Night<'_> {
             };
             partitions.insert(path.clone(), entry(wanted, files));
         }
-        Ok(partitions)
+        Ok(())
     }
 
     /// Reads reports that feed a stale date and were not read in this run from the archive.
@@ -157,12 +197,13 @@ impl Night<'_> {
     fn build_days(
         &self,
         plan: &Plan,
-        inputs: Inputs,
+        inputs: DayInputs,
+        offline: &OfflineDates,
         reports: &Reports,
         staged: &Path,
         partitions: &mut Partitions,
     ) -> Result<StoreTrends, NightlyError> {
-        let Inputs { mut early, mut fresh, mut tracks } = inputs;
+        let DayInputs { mut early, mut fresh, mut tracks } = inputs;
         let builder = self.day_builder();
         let mut results = Vec::new();
         let mut tasks = Vec::new();
@@ -170,8 +211,8 @@ impl Night<'_> {
             let Kind::Plays { store, day } = &wanted.kind else {
                 continue;
             };
-            if let Some((_, built)) = early.remove(&(store.clone(), *day)) {
-                results.push((path, wanted, store.clone(), *day, built));
+            if let Some(early) = early.remove(&(store.clone(), *day)) {
+                results.push((path, wanted, store.clone(), *day, early.built));
                 continue;
             }
             let Some(store) = self.settings.stores.get(store) else {
@@ -188,6 +229,7 @@ impl Night<'_> {
                     day: *day,
                     segments: Mutex::new(segments.collect()),
                     tracks: tracks.remove(&(store.store.clone(), *day)).unwrap_or_default(),
+                    counted_earlier: offline[path].earlier_keys.clone(),
                     folder: staged.join(path),
                     provenance: self.provenance(wanted, reports),
                 },
@@ -206,8 +248,17 @@ impl Night<'_> {
         for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
             results.push((path, wanted, task.store.store.clone(), task.day, built));
         }
+        self.enter_days(results, offline, partitions)
+    }
+
+    fn enter_days(
+        &self,
+        built: Vec<(&String, &Wanted, String, Day, BuiltDay)>,
+        offline: &OfflineDates,
+        partitions: &mut Partitions,
+    ) -> Result<StoreTrends, NightlyError> {
         let mut trends = StoreTrends::new();
-        for (path, wanted, store, day, built) in results {
+        for (path, wanted, store, day, built) in built {
             check_sums(path, &built)?;
             self.note(|summary| {
                 for (outcome, (rows, n_plays)) in &built.outcomes {
@@ -216,7 +267,13 @@ impl Night<'_> {
                 }
             });
             trends.insert((store, day), built.trends);
-            partitions.insert(path.clone(), entry(wanted, built.files));
+            let OfflineDate { file, counted_earlier, .. } = &offline[path];
+            let partition = PartitionEntry {
+                offline_keys: file.clone(),
+                counted_earlier: counted_earlier.clone(),
+                ..entry(wanted, built.files)
+            };
+            partitions.insert(path.clone(), partition);
         }
         Ok(trends)
     }
@@ -281,17 +338,23 @@ fn usable_early(
     staged: &Path,
 ) -> Result<EarlyDays, NightlyError> {
     let mut usable = EarlyDays::new();
-    for ((store, day), (key, built)) in std::mem::take(&mut examination.early_days) {
+    for ((store, day), early) in std::mem::take(&mut examination.early_days) {
         let path = plays_path(&store, &day.to_string());
         let wanted = plan.wanted.get(&path);
-        if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [key.as_str()]) {
-            usable.insert((store, day), (key, built));
+        if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [early.report.as_str()])
+        {
+            usable.insert((store, day), early);
         } else {
-            tracing::info!(%store, date = %day, "a date has more than one report, it is built again");
-            remove_tree(&staged.join(path))?;
+            drop_early(staged, &path, "it has more than one report")?;
         }
     }
     Ok(usable)
+}
+
+/// Clears away a date that was built at once on a wrong assumption.
+fn drop_early(staged: &Path, path: &str, why: &str) -> Result<(), DiskError> {
+    tracing::info!(%path, why, "a date is built again");
+    remove_tree(&staged.join(path))
 }
 
 fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
@@ -299,7 +362,7 @@ fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
 }
 
 fn entry(wanted: &Wanted, files: Vec<crate::ledger::FileEntry>) -> PartitionEntry {
-    PartitionEntry { fingerprint: wanted.fingerprint.clone(), files }
+    PartitionEntry::new(wanted.fingerprint.clone(), files)
 }
 
 fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {

@@ -52,7 +52,7 @@ impl Night<'_> {
             .collect::<Result<_, NightlyError>>()?;
         for (path, files) in built {
             let fingerprint = plan.wanted[&path].fingerprint.clone();
-            partitions.insert(path, PartitionEntry { fingerprint, files });
+            partitions.insert(path, PartitionEntry::new(fingerprint, files));
         }
         if let Ok(rest) = fresh.into_inner() {
             rest.into_values().try_for_each(drop_runs)?;
@@ -122,7 +122,7 @@ impl Night<'_> {
             let provenance = self.provenance(wanted, reports);
             let files = build_sales_monthly(&files, &staged.join(path), &provenance)?;
             let fingerprint = wanted.fingerprint.clone();
-            partitions.insert(path.clone(), PartitionEntry { fingerprint, files });
+            partitions.insert(path.clone(), PartitionEntry::new(fingerprint, files));
         }
         Ok(())
     }

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
@@ -15,11 +16,25 @@ use crate::build_day::{BuiltDay, DayTask};
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
 use crate::ledger::{Manifest, ReportEntry, inputs_hash, plays_path};
+use crate::nightly::turns::{Turn, Turns};
 use crate::nightly::{Night, NightlyError};
+use crate::offline_keys::{DateKeys, OfflineBook};
 use crate::warehouse::Places;
 
-/// Dates that were built at once, with the report that they were built from.
-pub(super) type EarlyDays = BTreeMap<(String, Day), (String, BuiltDay)>;
+/// Dates that were built at once.
+pub(super) type EarlyDays = BTreeMap<(String, Day), EarlyDay>;
+
+/// A date that was built at once.
+#[derive(Debug)]
+pub(super) struct EarlyDay {
+    /// The report that it was built from.
+    pub(super) report: String,
+    pub(super) built: BuiltDay,
+    /// Keys of its offline plays.
+    pub(super) keys: Arc<OfflineKeys>,
+    /// Those of its late plays that it was taken to have in common with earlier dates.
+    pub(super) counted_earlier: Vec<OfflineKey>,
+}
 
 /// Which dates may be built at once, and those that were.
 pub(super) struct Early<'a> {
@@ -28,12 +43,21 @@ pub(super) struct Early<'a> {
     known: BTreeMap<(String, Day), Option<String>>,
     claimed: Mutex<BTreeSet<(String, Day)>>,
     built: Mutex<EarlyDays>,
+    /// Keys of published dates, and of those that were read in this run so far.
+    book: Mutex<OfflineBook>,
+    /// In which order reports began to be read.
+    pub(super) turns: Turns,
     /// Copies what is taken in.
     pub(super) archiver: Archiver,
 }
 
 impl<'a> Early<'a> {
-    pub(super) fn new(staged: &'a Path, manifest: &Manifest, places: &Places) -> Self {
+    pub(super) fn new(
+        staged: &'a Path,
+        manifest: &Manifest,
+        places: &Places,
+        book: OfflineBook,
+    ) -> Self {
         let mut known = BTreeMap::new();
         for (key, report) in &manifest.reports {
             for date in report.days.keys().filter_map(|date| date.parse().ok()) {
@@ -49,6 +73,8 @@ impl<'a> Early<'a> {
             known,
             claimed: Mutex::default(),
             built: Mutex::default(),
+            book: Mutex::new(book),
+            turns: Turns::default(),
             archiver: Archiver::start(places),
         }
     }
@@ -57,6 +83,14 @@ impl<'a> Early<'a> {
     pub(super) fn finish(self) -> EarlyDays {
         self.archiver.finish();
         self.built.into_inner().unwrap_or_default()
+    }
+
+    /// Lets later dates look up the offline plays of this one.
+    fn tell(&self, store: &str, day: Day, keys: &Arc<OfflineKeys>) {
+        if let Ok(mut book) = self.book.lock() {
+            let date = (store.to_owned(), day);
+            book.dates.insert(date, DateKeys::Memory(Arc::clone(keys)));
+        }
     }
 
     /// Whether no other report is known to have this date.
@@ -73,6 +107,7 @@ impl Night<'_> {
         early: &Early<'_>,
         store: &str,
         report: &mut ExaminedReport,
+        mut turn: Turn<'_>,
     ) -> Result<(), NightlyError> {
         let Some(settings) = self.settings.stores.get(store) else {
             return Ok(());
@@ -80,20 +115,30 @@ impl Night<'_> {
         let hash = hex::encode(report.hash);
         let key = ReportEntry::key(store, &hash);
         let days: Vec<Day> = report.days.keys().copied().collect();
+        let mut claimed = Vec::new();
         for day in days {
-            let date = (store.to_owned(), day);
-            if !early.claim(&date, &key) {
-                continue;
+            if early.claim(&(store.to_owned(), day), &key)
+                && let Some(segments) = report.days.remove(&day)
+            {
+                let keys = self.keys_of_segments(segments.iter(), &KnownTracks::default(), day)?;
+                early.tell(store, day, &keys);
+                claimed.push((day, segments, keys));
             }
-            let Some(segments) = report.days.remove(&day) else {
-                continue;
-            };
+        }
+        turn.through();
+        if claimed.iter().any(|(_, _, keys)| !keys.late.is_empty()) {
+            turn.wait();
+        }
+        for (day, segments, keys) in claimed {
+            let book = early.book.lock().map(|book| book.near(store, day)).unwrap_or_default();
+            let counted_earlier = book.counted_earlier(store, day, &keys.late)?;
             let task = DayTask {
                 store: settings,
                 day,
                 segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
                 // A date with a list of tracks is built with all its reports.
                 tracks: KnownTracks::default(),
+                counted_earlier: counted_earlier.clone(),
                 folder: early.staged.join(plays_path(store, &day.to_string())),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),
@@ -102,7 +147,9 @@ impl Night<'_> {
             };
             let built = self.day_builder().build(&task)?;
             if let Ok(mut all) = early.built.lock() {
-                all.insert(date, (key.clone(), built));
+                let report = key.clone();
+                let date = (store.to_owned(), day);
+                all.insert(date, EarlyDay { report, built, keys, counted_earlier });
             }
         }
         Ok(())

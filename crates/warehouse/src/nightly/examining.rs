@@ -68,7 +68,8 @@ impl Night<'_> {
         seen: &mut Seen,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
-        self.examine_all(inbox, manifest, seen, Some(Early::new(staged, manifest, self.places)))
+        let early = Early::new(staged, manifest, self.places, self.published_keys(manifest));
+        self.examine_all(inbox, manifest, seen, Some(early))
     }
 
     /// The same without keeping any plays.
@@ -101,27 +102,33 @@ impl Night<'_> {
         }
         self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
         let examiner = self.examiner(candidates.len());
-        let examined: Vec<Examined> = candidates
-            .par_iter()
-            .with_max_len(1)
-            .map(|candidate| {
+        let examined: BTreeMap<usize, Examined> = candidates
+            .iter()
+            .enumerate()
+            // In order, so that the dates before one are mostly read when it is built.
+            .par_bridge()
+            .map(|(number, candidate)| {
+                let turn = early.as_ref().map(|early| early.turns.turn(number));
                 let mut examined =
                     examiner.examine(&candidate.path, candidate.name, candidate.store, wanted)?;
-                if let (Some(early), Examined::Report(report)) = (&early, &mut examined) {
+                if let (Some(early), Some(turn), Examined::Report(report)) =
+                    (&early, turn, &mut examined)
+                {
                     if let (None, Some(file)) = (&report.refusal, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);
                         early.archiver.add(new_report(candidate, file, name, report));
                     }
-                    self.build_early(early, candidate.store.unwrap_or(NO_STORE), report)?;
+                    let store = candidate.store.unwrap_or(NO_STORE);
+                    self.build_early(early, store, report, turn)?;
                 }
                 self.progress.advance(candidate.size_bytes);
-                Ok(examined)
+                Ok((number, examined))
             })
             .collect::<Result<_, NightlyError>>()?;
         let early_days = early.map(Early::finish).unwrap_or_default();
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
-        for (candidate, examined) in candidates.iter().zip(examined) {
+        for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
             match examined {
                 Examined::Growing => {
                     let name = candidate

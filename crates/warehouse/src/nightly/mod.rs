@@ -5,6 +5,8 @@
 
 pub mod summary;
 mod early;
+mod offline;
+mod turns;
 mod examining;
 mod parts;
 mod planning;
@@ -198,14 +200,14 @@ pub fn run_nightly(
     let staged = warehouse.staged_tables();
     let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
-    let plan = night.plan(&examination.reports, &warehouse.manifest);
-    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    let mut plan = night.plan(&examination.reports, &warehouse.manifest);
     if plan.is_empty() {
         seen.write(&places)?;
         warehouse.clear_staging()?;
         return Ok(night.finish());
     }
-    let partitions = night.build(&plan, &mut examination, &warehouse.manifest, &staged)?;
+    let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
+    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,

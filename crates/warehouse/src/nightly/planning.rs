@@ -177,6 +177,12 @@ fn month_of(path: &str) -> Option<SalesMonth> {
     Some((store.to_owned(), Month { year: year.parse().ok()?, month: month.parse().ok()? }))
 }
 
+/// Path of the month of `trends_daily` that a date of `plays` is in.
+pub(super) fn trends_path(plays_path: &str) -> String {
+    let month = plays_path.rsplit_once('/').map_or(plays_path, |(month, _)| month);
+    month.replacen("plays/", "trends_daily/", 1)
+}
+
 /// A month of trends is made of its dates of plays.
 fn want_trends(plan: &mut Plan) {
     let mut months: BTreeMap<(String, String), (Vec<String>, Vec<String>)> = BTreeMap::new();

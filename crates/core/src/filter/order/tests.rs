@@ -76,7 +76,7 @@ fn ledger(rows: &mut [FlatPlay]) -> Plays {
 /// report and row where there are several reports.
 fn judged_by(mut rows: Vec<FlatPlay>, store: &StoreSettings, policy: &Policy) -> String {
     let mut plays = ledger(&mut rows);
-    judge_plays(&mut plays, COUNTED, store, policy);
+    judge_plays(&mut plays, COUNTED, store, policy, &[]);
     let number = |n: Option<i64>| n.map_or("null".to_owned(), |n| n.to_string());
     let outcome = |place: usize| {
         let mark = plays.mark(place).copied();
@@ -285,6 +285,6 @@ fn rows_without_a_listener_add_nothing_to_anybodys_measure() {
 #[test]
 fn no_plays_are_judged_without_a_mark() {
     let mut plays = Plays::default();
-    judge_plays(&mut plays, COUNTED, &testing::store(), &testing::policy());
+    judge_plays(&mut plays, COUNTED, &testing::store(), &testing::policy(), &[]);
     assert_eq!(plays, Plays::default());
 }

@@ -127,7 +127,7 @@ fn stores() -> impl Strategy<Value = StoreSettings> {
 
 fn judged(pieces: Vec<Piece>, store: &StoreSettings, policy: &Policy) -> Plays {
     let mut plays = join_pieces(pieces);
-    judge_plays(&mut plays, COUNTED, store, policy);
+    judge_plays(&mut plays, COUNTED, store, policy, &[]);
     plays
 }
 
@@ -168,7 +168,7 @@ proptest! {
     ) {
         let unjudged = join_pieces(pieces(&rows, 7));
         let mut plays = unjudged.clone();
-        judge_plays(&mut plays, COUNTED, &store, &policy);
+        judge_plays(&mut plays, COUNTED, &store, &policy, &[]);
         prop_assert_eq!(plays.rows.len(), rows.len());
         plays.marks.clear();
         plays.marked.clear();
@@ -217,10 +217,10 @@ proptest! {
     ) {
         let once = judged(pieces(&rows, 7), &store, &policy);
         let mut again = once.clone();
-        judge_plays(&mut again, COUNTED, &store, &policy);
+        judge_plays(&mut again, COUNTED, &store, &policy, &[]);
         prop_assert_eq!(&again, &once);
         let mut by_another_first = judged(pieces(&rows, 7), &store, &other);
-        judge_plays(&mut by_another_first, COUNTED, &store, &policy);
+        judge_plays(&mut by_another_first, COUNTED, &store, &policy, &[]);
         prop_assert_eq!(&by_another_first, &once);
     }
 

@@ -1,0 +1,308 @@
+//! Files of the keys of a counted date's offline plays, and what is looked up in them.
+//!
+//! A file is for the next runs, not for readers of the tables; it lies beside them in the snapshot.
+//! Keys are dealt out by their first byte, so that a look for a few of them reads a few kilobytes.
+//!
+//! ```text
+//! 8 bytes   magic
+//! 256 x u32 number of keys heard on the counted date, by first byte
+//! 256 x u32 number of keys heard before it, by first byte
+//! 16 bytes each, for each first byte: keys heard on the date, then keys heard before it, ascending
+//! ```
+//!
+//! Numbers are little-endian, keys big-endian.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::vocabulary::day::Day;
+
+use crate::durable::{At as _, DiskError, make_folder, write_new};
+use crate::ledger::FileEntry;
+
+const MAGIC: &[u8; 8] = b"SLOFFK01";
+const BUCKETS: usize = 256;
+const HEAD_BYTES: usize = MAGIC.len() + 2 * 4 * BUCKETS;
+const KEY_BYTES: usize = size_of::<OfflineKey>();
+
+/// Folder of a date's file in a snapshot, for the path of its partition of `plays`.
+#[must_use]
+pub fn offline_folder(plays_path: &str) -> String {
+    let month = plays_path.rsplit_once('/').map_or(plays_path, |(month, _)| month);
+    month.replacen("plays/", "offline/", 1)
+}
+
+/// Writes the keys of a date into a folder, under a name that tells their content.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn write_keys(folder: &Path, day: Day, keys: &OfflineKeys) -> Result<FileEntry, DiskError> {
+    make_folder(folder)?;
+    let bytes = to_bytes(keys);
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let name = format!("{day}-{}.keys", &sha256[..16]);
+    write_new(&folder.join(&name), &bytes)?;
+    let rows = (keys.same_day.len() + keys.late.len()) as u64;
+    Ok(FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 })
+}
+
+fn to_bytes(keys: &OfflineKeys) -> Vec<u8> {
+    let parts = [&keys.same_day, &keys.late];
+    let mut bytes = MAGIC.to_vec();
+    for part in parts {
+        for count in counts(part) {
+            bytes.extend(count.to_le_bytes());
+        }
+    }
+    let [mut same_day, mut late] = parts.map(Vec::as_slice);
+    for bucket in 0..BUCKETS {
+        for part in [&mut same_day, &mut late] {
+            let (keys, rest) = part.split_at(part.partition_point(|key| bucket_of(*key) <= bucket));
+            keys.iter().for_each(|key| bytes.extend(key.to_be_bytes()));
+            *part = rest;
+        }
+    }
+    bytes
+}
+
+fn counts(keys: &[OfflineKey]) -> [u32; BUCKETS] {
+    let mut counts = [0; BUCKETS];
+    keys.iter().for_each(|key| counts[bucket_of(*key)] += 1);
+    counts
+}
+
+fn bucket_of(key: OfflineKey) -> usize {
+    usize::from(key.to_be_bytes()[0])
+}
+
+/// A file of keys that is looked into.
+struct KeysFile<'a> {
+    path: &'a Path,
+    file: File,
+    /// Keys heard on the date and before it, by first byte.
+    counts: Vec<[usize; 2]>,
+}
+
+impl<'a> KeysFile<'a> {
+    fn open(path: &'a Path) -> Result<Self, DiskError> {
+        let file = File::open(path).at("open", path)?;
+        let mut head = [0; HEAD_BYTES];
+        file.read_exact_at(&mut head, 0).at("read", path)?;
+        let (magic, numbers) = head.split_at(MAGIC.len());
+        let (numbers, _) = numbers.as_chunks::<4>();
+        let number = |place: usize| u32::from_le_bytes(numbers[place]) as usize;
+        let counts: Vec<[usize; 2]> =
+            (0..BUCKETS).map(|bucket| [number(bucket), number(BUCKETS + bucket)]).collect();
+        let n_keys: usize = counts.iter().flatten().sum();
+        let size = file.metadata().at("look at", path)?.len();
+        if magic != MAGIC || size != (HEAD_BYTES + n_keys * KEY_BYTES) as u64 {
+            let damaged =
+                "it is no list of offline plays; `streamledger verify` tells what is damaged";
+            return Err(std::io::Error::other(damaged)).at("read", path);
+        }
+        Ok(Self { path, file, counts })
+    }
+
+    /// Where the keys of a first byte start.
+    fn start(&self, bucket: usize) -> u64 {
+        let before: usize = self.counts[..bucket].iter().flatten().sum();
+        (HEAD_BYTES + before * KEY_BYTES) as u64
+    }
+
+    fn read(&self, start: u64, n_keys: usize) -> Result<Vec<OfflineKey>, DiskError> {
+        let mut bytes = vec![0; n_keys * KEY_BYTES];
+        self.file.read_exact_at(&mut bytes, start).at("read", self.path)?;
+        let (keys, _) = bytes.as_chunks::<KEY_BYTES>();
+        Ok(keys.iter().map(|key| OfflineKey::from_be_bytes(*key)).collect())
+    }
+
+    fn late(&self) -> Result<Vec<OfflineKey>, DiskError> {
+        let mut late = Vec::new();
+        for (bucket, [same_day, n_late]) in self.counts.iter().enumerate() {
+            if 0 < *n_late {
+                let start = self.start(bucket) + (same_day * KEY_BYTES) as u64;
+                late.extend(self.read(start, *n_late)?);
+            }
+        }
+        Ok(late)
+    }
+
+    /// Those of the keys (ascending) that are in the file.
+    fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+        for keys in keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b)) {
+            let bucket = bucket_of(keys[0]);
+            let [same_day, late] = self.counts[bucket];
+            if same_day + late == 0 {
+                continue;
+            }
+            let there = self.read(self.start(bucket), same_day + late)?;
+            let (same_day, late) = there.split_at(same_day);
+            common(keys, same_day, found);
+            common(keys, late, found);
+        }
+        Ok(())
+    }
+}
+
+/// What two ascending lists have in common.
+fn common(a: &[OfflineKey], b: &[OfflineKey], found: &mut Vec<OfflineKey>) {
+    let mut b = b.iter().peekable();
+    for key in a {
+        while b.next_if(|other| *other < key).is_some() {}
+        if b.peek() == Some(&key) {
+            found.push(*key);
+        }
+    }
+}
+
+/// Where the keys of a date are.
+#[derive(Debug, Clone)]
+pub enum DateKeys {
+    /// Of plays that were read in this run.
+    Memory(Arc<OfflineKeys>),
+    /// In a file of a snapshot.
+    File(PathBuf),
+}
+
+impl DateKeys {
+    /// Keys of the plays that were heard before the date.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn late(&self) -> Result<Vec<OfflineKey>, DiskError> {
+        match self {
+            Self::Memory(keys) => Ok(keys.late.clone()),
+            Self::File(path) => KeysFile::open(path)?.late(),
+        }
+    }
+
+    /// Adds those of the keys (ascending) that are of this date.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+        match self {
+            Self::Memory(there) => {
+                common(keys, &there.same_day, found);
+                common(keys, &there.late, found);
+            }
+            Self::File(path) if !keys.is_empty() => KeysFile::open(path)?.find(keys, found)?,
+            Self::File(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The keys of all counted dates of all stores.
+#[derive(Debug, Clone, Default)]
+pub struct OfflineBook {
+    /// By store and counted date; dates without offline plays need not be there.
+    pub dates: BTreeMap<(String, Day), DateKeys>,
+    /// Days after listening within which a play is looked for.
+    pub days_max: u32,
+}
+
+impl OfflineBook {
+    /// Those of a date's late plays that earlier dates have too, ascending.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn counted_earlier(
+        &self,
+        store: &str,
+        day: Day,
+        late: &[OfflineKey],
+    ) -> Result<Vec<OfflineKey>, DiskError> {
+        let mut found = Vec::new();
+        if !late.is_empty() {
+            for (_, keys) in self.dates.range(self.before(store, day)) {
+                keys.find(late, &mut found)?;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// The dates that are looked in for one date, alone.
+    #[must_use]
+    pub fn near(&self, store: &str, day: Day) -> Self {
+        let dates = self.dates.range(self.before(store, day));
+        let dates = dates.map(|(date, keys)| (date.clone(), keys.clone())).collect();
+        Self { dates, days_max: self.days_max }
+    }
+
+    /// The dates that a date's late plays are looked for in.
+    pub(crate) fn before(&self, store: &str, day: Day) -> std::ops::Range<(String, Day)> {
+        let days_max = i32::try_from(self.days_max).unwrap_or(i32::MAX);
+        let first = Day(day.0.saturating_sub(days_max));
+        (store.to_owned(), first)..(store.to_owned(), day)
+    }
+}
+
+/// A name for keys that were found: another name means that the date must be judged again. `None` for
+/// none.
+#[must_use]
+pub fn name_of_keys(found: &[OfflineKey]) -> Option<String> {
+    let mut hasher = Sha256::new();
+    found.iter().for_each(|key| hasher.update(key.to_be_bytes()));
+    (!found.is_empty()).then(|| hex::encode(&hasher.finalize()[..16]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> impl Strategy<Value = Vec<OfflineKey>> {
+        // Few first bytes and few others, so that lists meet.
+        let key = (0_u128..4, 0_u128..6).prop_map(|(first, rest)| first << 120 | rest);
+        prop::collection::btree_set(key, 0..20).prop_map(|keys| keys.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_file_finds_what_memory_finds(same_day in keys(), late in keys(), wanted in keys()) {
+            let folder = tempfile::tempdir().unwrap();
+            let keys = OfflineKeys { same_day, late };
+            let entry = write_keys(folder.path(), Day(0), &keys).unwrap();
+            let file = DateKeys::File(folder.path().join(entry.name));
+            let find = |keys: &DateKeys| {
+                let mut found = Vec::new();
+                keys.find(&wanted, &mut found).unwrap();
+                found.sort_unstable();
+                found
+            };
+            let expected: Vec<OfflineKey> = keys
+                .same_day
+                .iter()
+                .chain(&keys.late)
+                .filter(|key| wanted.contains(key))
+                .copied()
+                .collect::<Vec<_>>();
+            let mut expected = expected;
+            expected.sort_unstable();
+            prop_assert_eq!(find(&file), expected.clone());
+            prop_assert_eq!(file.late().unwrap(), keys.late.clone());
+            prop_assert_eq!(find(&DateKeys::Memory(Arc::new(keys))), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_none_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = OfflineKeys { same_day: vec![1, 2], late: vec![3] };
+        let path = folder.path().join(write_keys(folder.path(), Day(0), &keys).unwrap().name);
+        let bytes = std::fs::read(&path).unwrap();
+        for cut in [&bytes[..bytes.len() - 1], &bytes[..100], b"", b"SLOFFK02"] {
+            std::fs::write(&path, cut).unwrap();
+            DateKeys::File(path.clone()).late().unwrap_err();
+        }
+    }
+}
