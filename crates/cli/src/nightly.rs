@@ -125,6 +125,7 @@ impl Night<'_> {
             self.outcomes(),
             self.refused(),
             self.quarantined(),
+            self.replaced(),
             self.unmapped(),
             self.left(),
             self.plan(),
@@ -181,6 +182,15 @@ impl Night<'_> {
             Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
         for (file, quarantined, rows) in &self.summary.quarantined {
             sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
+        }
+        sheet
+    }
+
+    fn replaced(&self) -> Sheet {
+        let title = "Restated: reports whose place a newer one has taken";
+        let mut sheet = Sheet::new("replaced", title, &["file", "newer"]);
+        for (file, newer) in &self.summary.replaced {
+            sheet.push(vec![file.clone(), newer.clone()]);
         }
         sheet
     }

@@ -13,7 +13,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::held::{Holder, Segment};
-use crate::ledger::Part;
+use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, Text};
 use crate::recognise::recognise;
@@ -86,6 +86,8 @@ pub struct ExaminedReport {
     pub controls: Vec<Checked>,
     /// Its place in a report of several files.
     pub part: Option<Part>,
+    /// What it says of itself.
+    pub about: AboutReport,
     /// Table of its lines; `None` for plays.
     pub lot_table: Option<LotTable>,
     /// Dates for whose plays it names the tracks.
@@ -111,6 +113,7 @@ impl ExaminedReport {
             unmapped: UnmappedCodes::default(),
             controls: Vec::new(),
             part: None,
+            about: AboutReport::default(),
             lot_table: None,
             track_dates: BTreeSet::new(),
         }
@@ -128,6 +131,7 @@ impl ExaminedReport {
         self.unmapped = read.unmapped;
         self.controls = read.controls;
         self.part = read.part;
+        self.about = read.about;
         self.lot_table = read.lot_table;
         self.track_dates = read.track_dates;
     }

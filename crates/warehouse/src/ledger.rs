@@ -60,6 +60,8 @@ pub enum ReportState {
     Active,
     /// It is one file of a report of several, of which some are not there yet.
     Waiting,
+    /// A newer report about the same has taken its place.
+    Superseded,
     /// It was refused as a whole.
     Refused,
 }
@@ -71,6 +73,7 @@ impl ReportState {
         match self {
             Self::Active => "active",
             Self::Waiting => "waiting",
+            Self::Superseded => "superseded",
             Self::Refused => "refused",
         }
     }
@@ -86,6 +89,20 @@ pub struct Part {
     pub number: u32,
     /// Of how many.
     pub of: u32,
+}
+
+/// What a report says of itself, by which a newer one about the same is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutReport {
+    /// The period that it settles, or of which it speaks; `None` if it says neither.
+    pub period: Option<String>,
+    /// The only territory of its rows, `*` for several, nothing for none.
+    pub territory: String,
+    /// When it was made, milliseconds since 1970 UTC; `None` if it does not say.
+    pub created_ms: Option<i64>,
+    /// Sender, service and what else it says of itself; `None` where only the name tells such things.
+    pub set: Option<String>,
 }
 
 /// A report.
@@ -127,6 +144,12 @@ pub struct ReportEntry {
     /// Its place in a report of several files; `None` if it is one of its own.
     #[serde(default)]
     pub part: Option<Part>,
+    /// What it says of itself.
+    #[serde(default)]
+    pub about: AboutReport,
+    /// Name of the report that has taken its place.
+    #[serde(default)]
+    pub superseded_by: Option<String>,
     /// First counted date or day of use, also of a refused report.
     pub first_date: Option<String>,
     /// Last counted date or last month of use, also of a refused report.

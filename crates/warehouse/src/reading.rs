@@ -16,13 +16,14 @@ use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table_plays::PlaysContext;
 use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::vocabulary::about::About;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::play::Piece;
 
 use crate::config::Settings;
 use crate::examine::Refusal;
-use crate::ledger::Part;
+use crate::ledger::{AboutReport, Part};
 use crate::recognise::Recognised;
 use crate::sales_columns::LotTable;
 use crate::unicode::Utf16;
@@ -108,6 +109,8 @@ pub struct RowsRead {
     pub problems: Vec<String>,
     /// Its place in a report of several files.
     pub part: Option<Part>,
+    /// What it says of itself.
+    pub about: AboutReport,
     /// Dates for whose plays it names the tracks.
     pub track_dates: BTreeSet<Day>,
 }
@@ -244,11 +247,13 @@ impl<'a> Rows<'a> {
                 RowsRead {
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
+                    about: about(&reading.about, None),
                     ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
             }
             Self::Dsr(reader) => {
                 let (format, part) = (reader.profile().format(), part_of(reader.head()));
+                let set = reader.head().set.clone();
                 let reading = reader.finish();
                 RowsRead {
                     n_skipped: reading.n_skipped,
@@ -259,6 +264,7 @@ impl<'a> Rows<'a> {
                     controls: reading.controls,
                     problems: reading.problems,
                     part,
+                    about: about(&reading.about, Some(set)),
                     ..RowsRead::new(format, Feed::Sales, reading.counts)
                 }
             }
@@ -272,6 +278,7 @@ impl<'a> Rows<'a> {
                     unmapped: reading.unmapped,
                     controls: reading.controls,
                     track_dates: reading.track_dates,
+                    about: about(&reading.about, None),
                     ..RowsRead::new(&format.format, format.feed, reading.counts)
                 }
             }
@@ -297,8 +304,18 @@ impl RowsRead {
             controls: Vec::new(),
             problems: Vec::new(),
             part: None,
+            about: AboutReport::default(),
             track_dates: BTreeSet::new(),
         }
+    }
+}
+
+fn about(about: &About, set: Option<String>) -> AboutReport {
+    AboutReport {
+        period: about.period(),
+        territory: about.territory(),
+        created_ms: about.created_ms,
+        set,
     }
 }
 

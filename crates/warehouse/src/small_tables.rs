@@ -126,7 +126,7 @@ pub fn write_reports(
         ("aliased_territory", count(|counts| counts.aliased_territory)),
         ("unmapped_tier", count(|counts| counts.unmapped_tier)),
         ("state", text(&|report| Some(report.state.as_str()))),
-        ("superseded_by", text(&|_| None)),
+        ("superseded_by", text(&|report| report.superseded_by.as_deref())),
         ("reason", text(&|report| report.reason.as_deref())),
     ];
     let required = ["report", "hash", "file", "copies", "store", "state"];

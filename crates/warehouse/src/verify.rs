@@ -207,6 +207,7 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
         let rows = match report.state {
             ReportState::Active | ReportState::Waiting => n_bad,
+            ReportState::Superseded => 0,
             // One entry for the report, one for each of its first bad rows.
             ReportState::Refused => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
         };

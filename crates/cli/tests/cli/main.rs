@@ -19,3 +19,4 @@ mod inbox;
 mod offline;
 mod purity;
 mod readme;
+mod restated;

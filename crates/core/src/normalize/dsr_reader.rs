@@ -26,6 +26,7 @@ use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table_fields::Flaw;
 use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
+use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::sale::{LineType, Pool, Sale, TextId};
@@ -71,13 +72,16 @@ pub struct DsrReading {
     pub controls: Vec<Checked>,
     /// What is wrong with the header.
     pub problems: Vec<String>,
+    /// What the report says of itself.
+    pub about: About,
 }
 
 impl<'a> DsrReader<'a> {
     /// A reader for a report with this header.
     #[must_use]
     pub fn new(head: Head, store: &'a StoreSettings, territories: &'a Territories) -> Self {
-        let reading = DsrReading { problems: head.problems.clone(), ..DsrReading::default() };
+        let mut reading = DsrReading { problems: head.problems.clone(), ..DsrReading::default() };
+        (reading.about.days, reading.about.created_ms) = (head.usage, head.created_ms);
         Self {
             head,
             store,
@@ -250,6 +254,7 @@ impl<'a> DsrReader<'a> {
         } else if is_first_file {
             return Err(missing("UsageStartDate"));
         }
+        self.reading.about.note_territory(territory.map_or(0, Territory::packed));
         self.note_summary(id, summary);
         Ok(())
     }

@@ -8,7 +8,9 @@ use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::sales_reader::SalesContext;
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::vocabulary::about::About;
 use crate::vocabulary::sale::Figure;
+use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
 
 /// Reads the rows of one report.
@@ -19,6 +21,7 @@ pub struct FiguresReader<'a> {
     builder: SalesBuilder,
     plays: i64,
     unmapped: UnmappedCodes,
+    about: About,
 }
 
 impl<'a> FiguresReader<'a> {
@@ -31,7 +34,14 @@ impl<'a> FiguresReader<'a> {
             builder: SalesBuilder::default(),
             plays: 0,
             unmapped: UnmappedCodes::default(),
+            about: About::default(),
         }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        self.about
     }
 
     /// Where the report has its fields.
@@ -100,6 +110,8 @@ impl<'a> FiguresReader<'a> {
             plays,
         };
         counts.add(&noted);
+        self.about.note_territory(territory.map_or(0, Territory::packed));
+        self.about.note_days(date, date);
         self.plays = self.plays.saturating_add(plays);
         self.builder.push_figure(store, figure);
         Ok(())

@@ -11,10 +11,11 @@ use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::vocabulary::about::About;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
 use crate::vocabulary::sale::{LineType, Sale};
-use crate::vocabulary::territory::Territories;
+use crate::vocabulary::territory::{Territories, Territory};
 use crate::vocabulary::tier::Tier;
 
 /// What reading sales needs to know beside the rows.
@@ -39,6 +40,7 @@ pub struct SalesReader<'a> {
     units: i64,
     amount: i128,
     unmapped: UnmappedCodes,
+    about: About,
 }
 
 impl<'a> SalesReader<'a> {
@@ -53,7 +55,14 @@ impl<'a> SalesReader<'a> {
             units: 0,
             amount: 0,
             unmapped: UnmappedCodes::default(),
+            about: About::default(),
         }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        self.about
     }
 
     /// Where the report has its fields.
@@ -93,10 +102,19 @@ impl<'a> SalesReader<'a> {
         let mut noted = Counts::default();
         let (store, sale) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
+        self.note(&sale);
         self.units = self.units.saturating_add(sale.units);
         self.amount = self.amount.saturating_add(sale.amount.map_or(0, |amount| amount.0));
         self.builder.push(store, sale);
         Ok(())
+    }
+
+    fn note(&mut self, sale: &Sale) {
+        let about = &mut self.about;
+        about.note_territory(sale.territory.map_or(0, Territory::packed));
+        about.note_days(sale.usage_from, sale.usage_to);
+        sale.statement_period.into_iter().for_each(|month| about.note_statement(month));
+        sale.reported.into_iter().for_each(|day| about.note_created(day.start_ms()));
     }
 
     fn read_sale(

@@ -18,6 +18,7 @@ use crate::normalize::spotify_defects::explain_row;
 use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
 use crate::normalize::spotify_words::WordsBuilder;
 use crate::normalize::store::StoreSettings;
+use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::{Piece, Play};
@@ -49,6 +50,7 @@ pub struct StreamsReader<'a> {
     /// Lines of the blocks before, blank ones included.
     lines_before: u32,
     counts: Counts,
+    about: About,
     bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date; those of the last row's date are counted beside.
     day_rows: BTreeMap<Day, u64>,
@@ -67,6 +69,8 @@ pub struct Reading {
     pub bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date, wanted or not.
     pub day_rows: BTreeMap<Day, u64>,
+    /// What the report says of itself.
+    pub about: About,
 }
 
 impl<'a> StreamsReader<'a> {
@@ -81,6 +85,7 @@ impl<'a> StreamsReader<'a> {
             lines_before: 0,
             reader: RowReader::default(),
             counts: Counts::default(),
+            about: About::default(),
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
             last_day: (Day(0), 0),
@@ -124,7 +129,15 @@ impl<'a> StreamsReader<'a> {
     #[must_use]
     pub fn finish(mut self) -> Reading {
         self.end_day();
-        Reading { counts: self.counts, bad_rows: self.bad_rows, day_rows: self.day_rows }
+        for day in self.day_rows.keys() {
+            self.about.note_days(*day, *day);
+        }
+        Reading {
+            counts: self.counts,
+            bad_rows: self.bad_rows,
+            day_rows: self.day_rows,
+            about: self.about,
+        }
     }
 
     fn end_day(&mut self) {
@@ -157,6 +170,7 @@ impl<'a> StreamsReader<'a> {
         counts.unmapped_tier += u64::from(fields.unmapped_tier);
         counts.aliased_territory += u64::from(fields.territory == TerritoryKind::Aliased);
         counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);
+        self.about.note_territory(fields.play.territory);
         let day = fields.day;
         if self.last_day.0 != day {
             self.end_day();

@@ -17,6 +17,7 @@ use crate::normalize::interning::Interner;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::times::stamp_or_epoch;
+use crate::vocabulary::about::About;
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 use crate::vocabulary::listener::{Listener, ListenerKey};
 use crate::vocabulary::play::{
@@ -64,6 +65,7 @@ pub struct PlaysReader<'a> {
     key: Vec<u8>,
     day_rows: BTreeMap<Day, u64>,
     unmapped: UnmappedCodes,
+    about: About,
 }
 
 /// When a play was heard, and whether that is exact.
@@ -108,7 +110,16 @@ impl<'a> PlaysReader<'a> {
             key: Vec::new(),
             day_rows: BTreeMap::new(),
             unmapped: UnmappedCodes::default(),
+            about: About::default(),
         }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        let mut about = self.about;
+        self.day_rows.keys().for_each(|day| about.note_days(*day, *day));
+        about
     }
 
     /// Where the report has its fields.
@@ -326,6 +337,7 @@ impl<'a> PlaysReader<'a> {
         let mut counts = Counts::default();
         let territory = self.fields.territory(record, self.context.territories, &mut counts)?;
         let packed = territory.map_or(0, crate::vocabulary::territory::Territory::packed);
+        self.about.note_territory(packed);
         self.words.territory_words.push((packed, counts));
         Ok(self.words.territories.insert(hash, &self.key))
     }

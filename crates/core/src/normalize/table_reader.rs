@@ -15,6 +15,7 @@ use crate::normalize::sales_lot::{SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
+use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::money::Amount;
 use crate::vocabulary::play::Piece;
@@ -86,6 +87,8 @@ pub struct TableReading {
     pub unmapped: UnmappedCodes,
     /// Control numbers of the report, held against its rows.
     pub controls: Vec<Checked>,
+    /// What the report says of itself.
+    pub about: About,
 }
 
 /// A control number that was held against the rows.
@@ -217,6 +220,7 @@ impl<'a> TableReader<'a> {
     /// What is known of the whole report, after all was taken out.
     #[must_use]
     pub fn finish(self) -> TableReading {
+        let about = self.about();
         let mut controls = self.controls;
         if let Some(tail) = &self.tail {
             controls.extend(controls_of(&self.format.controls, tail));
@@ -250,6 +254,7 @@ impl<'a> TableReader<'a> {
             _ => BTreeSet::new(),
         };
         TableReading {
+            about,
             track_dates,
             controls: controls.into_iter().map(check).collect(),
             counts: self.counts,
@@ -258,6 +263,19 @@ impl<'a> TableReader<'a> {
             day_rows,
             lot_rows: self.lot_rows,
             unmapped,
+        }
+    }
+
+    fn about(&self) -> About {
+        match &self.rows {
+            Rows::Plays(reader) => reader.about(),
+            Rows::Sales(reader) => reader.about(),
+            Rows::Figures(reader) => reader.about(),
+            Rows::Reference(reader) => {
+                let mut about = About::default();
+                reader.dates().iter().for_each(|day| about.note_days(*day, *day));
+                about
+            }
         }
     }
 

@@ -25,6 +25,12 @@ impl Day {
         Self(i32::try_from(ms.div_euclid(MS_PER_DAY)).unwrap_or(i32::MAX))
     }
 
+    /// Its first moment, milliseconds since 1970.
+    #[must_use]
+    pub fn start_ms(self) -> i64 {
+        i64::from(self.0) * MS_PER_DAY
+    }
+
     /// The calendar date. Days are only made from dates and from stamps in years of four digits.
     #[must_use]
     pub fn date(self) -> NaiveDate {

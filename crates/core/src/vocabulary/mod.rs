@@ -1,5 +1,6 @@
 //! The words of the field as types: what a play is, how it is named, and what was decided of it.
 
+pub mod about;
 pub mod day;
 pub mod grid;
 pub mod isrc;

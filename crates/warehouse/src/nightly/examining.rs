@@ -15,8 +15,8 @@ use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::{Manifest, ReportEntry, ReportState, lots_path};
 use crate::nightly::early::{Early, EarlyDays};
-use crate::nightly::parts::settle_parts;
 use crate::nightly::seen::Seen;
+use crate::nightly::standing::settle_standing;
 use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
 use crate::sales_columns::LotTable;
@@ -30,11 +30,14 @@ const NO_STORE: &str = "unknown";
 /// Plays of a report by counted date.
 pub(super) type Days = BTreeMap<Day, Vec<Segment>>;
 
+/// Reports by key.
+type Reports = BTreeMap<String, ReportEntry>;
+
 /// What is known after all files were examined.
 #[derive(Debug, Default)]
 pub(super) struct Examination {
     /// All reports, known and new.
-    pub(super) reports: BTreeMap<String, ReportEntry>,
+    pub(super) reports: Reports,
     /// Plays of the reports that were read in this run, of dates that were not built at once.
     pub(super) fresh: BTreeMap<String, Days>,
     /// Lines and pools of the reports that were read in this run.
@@ -141,13 +144,27 @@ impl Night<'_> {
                 }
             }
         }
-        for waiting in settle_parts(&mut examination.reports) {
-            let file = examination.reports[&waiting.key].file().to_owned();
+        self.settle(&mut examination.reports, &manifest.reports);
+        Ok(examination)
+    }
+
+    /// Settles which reports count, and notes what is new about that.
+    fn settle(&self, reports: &mut Reports, former: &Reports) {
+        for waiting in settle_standing(reports, &self.settings.formats) {
+            let file = reports[&waiting.key].file().to_owned();
             let missing: Vec<String> = waiting.missing.iter().map(ToString::to_string).collect();
             let missing = format!("{} of {}", missing.join(", "), waiting.of);
             self.note(|summary| summary.waiting.push((file, missing)));
         }
-        Ok(examination)
+        for (key, report) in &*reports {
+            let before = former.get(key).and_then(|report| report.superseded_by.as_ref());
+            let Some(by) = report.superseded_by.as_ref().filter(|by| before != Some(*by)) else {
+                continue;
+            };
+            let newer = reports.values().find(|newer| newer.name() == by);
+            let newer = newer.map_or_else(|| by.clone(), |newer| newer.file().to_owned());
+            self.note(|summary| summary.replaced.push((report.file().to_owned(), newer)));
+        }
     }
 
     /// Files that are new or changed, and known reports that must be read again.
@@ -316,6 +333,8 @@ impl Night<'_> {
             pools: paths(LotTable::Pools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
+            about: report.about.clone(),
+            superseded_by: None,
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };

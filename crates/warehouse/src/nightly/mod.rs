@@ -5,10 +5,11 @@
 
 pub mod summary;
 mod early;
+mod names;
 mod offline;
 mod turns;
 mod examining;
-mod parts;
+mod standing;
 mod planning;
 mod record;
 mod building;

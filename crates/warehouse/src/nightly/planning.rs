@@ -205,6 +205,9 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
     let mut months: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
     for (key, report) in reports {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
+        if report.state == ReportState::Superseded {
+            continue;
+        }
         if report.state == ReportState::Refused || n_bad != 0 {
             months.entry((&report.store, report.first_month())).or_default().push(key);
         }

@@ -22,6 +22,8 @@ pub struct Summary {
     pub n_known: usize,
     /// Files of reports of several files that wait for the others: path, and which are missing.
     pub waiting: Vec<(String, String)>,
+    /// Reports whose place a newer one about the same has taken in this run: path, and the newer one.
+    pub replaced: Vec<(String, String)>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
     /// Rows of reports taken in whose tier code no store's table holds, by store folder and code.

@@ -5,6 +5,7 @@ use crate::ingest::dsr::records::RecordType;
 use crate::ingest::dsr::{Line, is_comment, lines};
 use crate::normalize::dates::read_date;
 use crate::normalize::numbers::whole_number;
+use crate::normalize::times;
 use crate::vocabulary::day::Day;
 
 use crate::ingest::table::format::DateStyle;
@@ -62,6 +63,8 @@ pub struct Head {
     pub profile_version: String,
     /// When the report was made.
     pub created: Option<Day>,
+    /// The same to the millisecond, since 1970 UTC.
+    pub created_ms: Option<i64>,
     /// Which file it is.
     pub file_number: Option<u32>,
     /// Of how many.
@@ -144,6 +147,7 @@ pub fn match_head(head: &[u8], file_name: &str) -> Match {
         profile_name: text(PROFILE),
         profile_version: text(PROFILE_VERSION),
         created: read_date(&text(CREATED), &[DateStyle::Iso]).map(|span| span.first),
+        created_ms: times::stamp(cells.get(CREATED)).ok().flatten(),
         file_number,
         n_files,
         usage,

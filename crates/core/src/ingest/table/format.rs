@@ -61,6 +61,17 @@ pub enum Evidence {
     Parsers,
 }
 
+/// What a newer report of the same store, format, period, territory and name does to the older one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Restates {
+    /// It takes its place.
+    #[default]
+    Replace,
+    /// It adds to it.
+    Add,
+}
+
 /// A format of the plain-table kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +108,9 @@ pub struct TableFormat {
     /// Numbers in the preamble or tail that the rows must add up to.
     #[serde(default)]
     pub controls: Vec<Control>,
+    /// What a newer report about the same does to the older one.
+    #[serde(default)]
+    pub restates: Restates,
     /// Reports that repeat what others say: they are refused, since their rows would count twice.
     #[serde(default)]
     pub repeats: Option<Repeats>,

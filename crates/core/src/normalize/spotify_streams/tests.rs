@@ -142,7 +142,7 @@ fn read_blocks(
         plays.extend(joined.rows.iter().map(|play| ((day, play.row), fields(day, play, &joined))));
     }
     let reading = reader.finish();
-    let super::Reading { counts, bad_rows, day_rows } = reading;
+    let super::Reading { counts, bad_rows, day_rows, .. } = reading;
     Report { counts, bad_rows, day_rows, plays }
 }
 

@@ -1,0 +1,193 @@
+//! Reports that a store sends again: the newer one takes the place of the older, whatever came first,
+//! and `reports` shows the chain.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::case::{Case, files_of, repository};
+use crate::report::{good_report, lines, report};
+
+const FIRST: &str = "spotify/streams_2026-09-01.tsv";
+const SECOND: &str = "spotify/streams_2026-09-01_v2.tsv";
+const THIRD: &str = "spotify/resent/streams_2026-09-01_v10.tsv";
+
+/// State and newer report (its file) by file.
+fn standing(case: &Case) -> BTreeMap<String, (String, String)> {
+    let rows = case.cells("reports", ["report", "file", "state", "superseded_by"]);
+    let file_of = |name: &str| {
+        let found = rows.iter().find(|[report, ..]| report == name);
+        found.map(|[_, file, ..]| file.clone()).unwrap_or_default()
+    };
+    rows.iter().map(|[_, file, state, by]| (file.clone(), (state.clone(), file_of(by)))).collect()
+}
+
+fn chain(links: &[(&str, &str, &str)]) -> BTreeMap<String, (String, String)> {
+    let text = |text: &&str| (*text).to_owned();
+    links.iter().map(|(file, state, by)| (text(file), (text(state), text(by)))).collect()
+}
+
+#[test]
+fn the_newest_counts_and_the_chain_is_shown_whatever_came_first() {
+    let bytes = |name: &str| match name {
+        FIRST => good_report("2026-09-01", 0..10),
+        SECOND => good_report("2026-09-01", 0..8),
+        _ => good_report("2026-09-01", 0..7),
+    };
+    let orders: [&[&[&str]]; 4] = [
+        &[&[FIRST], &[SECOND], &[THIRD]],
+        &[&[THIRD], &[SECOND], &[FIRST]],
+        &[&[SECOND], &[THIRD, FIRST]],
+        &[&[FIRST, SECOND, THIRD]],
+    ];
+    let mut published = Vec::new();
+    for nights in orders {
+        let case = Case::new();
+        for night in nights {
+            night.iter().for_each(|name| case.put(name, bytes(name)));
+            case.nightly_verified(0);
+        }
+        assert_eq!(case.n_rows("plays"), 7, "{nights:?}");
+        let expected =
+            [(FIRST, "superseded", SECOND), (SECOND, "superseded", THIRD), (THIRD, "active", "")];
+        assert_eq!(standing(&case), chain(&expected), "{nights:?}");
+        case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
+        published.push(case.published());
+    }
+    published.iter().for_each(|tables| assert_eq!(*tables, published[0]));
+}
+
+#[test]
+fn a_night_says_what_was_restated() {
+    let case = Case::new();
+    case.put(FIRST, good_report("2026-09-01", 0..10));
+    case.nightly_verified(0);
+    case.put(SECOND, good_report("2026-09-01", 0..8));
+    let plan = case.nightly(&["--dry-run"]).expect_code(0);
+    let plan = plan.expect_stdout("Restated: reports whose place a newer one has taken");
+    plan.expect_stdout("plays/store=spotify/month=2026-09/date=2026-09-01");
+    case.nightly(&[]).expect_code(0).expect_stdout(FIRST).expect_stdout(SECOND);
+    // It is said once.
+    case.put("spotify/streams_2026-09-02.tsv", good_report("2026-09-02", 0..1));
+    let night = case.nightly(&[]).expect_code(0);
+    assert!(!night.stdout.contains("Restated"), "{}", night.stdout);
+}
+
+#[test]
+fn a_report_of_another_part_territory_or_day_is_not_restated() {
+    let case = Case::new();
+    let of = |territory: &str, numbers: std::ops::Range<usize>| {
+        let rows = lines("2026-09-01", numbers);
+        let rows: Vec<_> =
+            rows.into_iter().map(|row| row.with("country_code", territory)).collect();
+        report(&rows)
+    };
+    case.put("spotify/streams_2026-09-01_part1.tsv", good_report("2026-09-01", 0..5));
+    case.put("spotify/streams_2026-09-01_part2.tsv", good_report("2026-09-01", 5..10));
+    case.put("spotify/country/2026-09-01.tsv", of("GB", 20..25));
+    case.put("spotify/country/2026-09-01_v2.tsv", of("US", 25..30));
+    case.put("spotify/streams_2026-09-02_part1.tsv", good_report("2026-09-02", 0..5));
+    case.nightly_verified(0);
+    assert!(standing(&case).values().all(|(state, _)| state == "active"));
+    assert_eq!(case.n_rows("plays"), 25);
+}
+
+#[test]
+fn what_a_superseded_report_had_in_quarantine_goes_with_it() {
+    let case = Case::new();
+    let mut rows = lines("2026-09-01", 0..200);
+    rows.push(lines("2026-09-01", 200..201).remove(0).with("stream_length", "3:34"));
+    case.put(FIRST, report(&rows));
+    case.nightly_verified(1);
+    assert_eq!(case.quarantined(FIRST).len(), 1);
+    case.put(SECOND, good_report("2026-09-01", 0..201));
+    case.nightly_verified(0);
+    assert_eq!((case.n_rows("quarantine"), case.n_rows("plays")), (0, 201));
+    // The rows that were refused are still counted.
+    assert_eq!(case.report_row(FIRST)["quarantined"], "1");
+}
+
+#[test]
+fn dates_that_only_the_older_report_had_go_away() {
+    let case = Case::new();
+    let two_days = |second: &str| {
+        report(
+            &[lines("2026-09-01", 0..5), lines(second, 5..9), lines("2026-09-07", 9..11)].concat(),
+        )
+    };
+    case.put("spotify/week.tsv", two_days("2026-09-03"));
+    case.nightly_verified(0);
+    case.put("spotify/week_v2.tsv", two_days("2026-09-04"));
+    case.nightly_verified(0);
+    let mut dates: Vec<String> = case.table("plays").iter().map(|r| r["date"].clone()).collect();
+    dates.dedup();
+    assert_eq!(dates, ["2026-09-01", "2026-09-04", "2026-09-07"]);
+}
+
+/// A DDEX report of September in Germany with so much use of one recording, or of none.
+fn ddex(message: &str, created: &str, usages: Option<u32>) -> String {
+    let mut lines = vec![format!(
+        "HEAD\tdsrf/1.1/1.4.1/1.3\tBasicAudioProfile\t1.3\t{message}\t{created}\t1\t1\t\
+             2026-09-01\t2026-09-30\tPADPIDA1\tStore\tPremium\tPADPIDA2\tUs\t"
+    )];
+    if let Some(usages) = usages {
+        lines.push(format!(
+            "SY01.02\tS1\t\t\tSubscriptionModel\tOnDemandStream\tDE\tPremium\t{usages}\t50\tEUR\t9.5\t0"
+        ));
+        lines.push(
+            "AS01.02\t1\tA1\ttrk1\tGBXY12600001\tt\t\ta\t\tPT3M\tSoundRecording\ttrue".to_owned(),
+        );
+        lines.push(format!("SU02.03\t1\tS1\tX1\t\tA1\ttrue\t{usages}\t\t\tOnDemandStream\t"));
+    }
+    let (n_lines, n_parts) = (lines.len() + 1, usages.is_some().into());
+    let n_parts: u8 = n_parts;
+    lines.push(format!("FOOT\t{n_lines}\t{n_lines}\t{n_parts}\t{n_parts}\t{n_parts}"));
+    lines.join("\r\n") + "\r\n"
+}
+
+fn ddex_name(created: &str) -> String {
+    format!("spotify/DSR_PADPIDA2_PADPIDA1_Premium_2026-09_DE_1of1_{created}.tsv")
+}
+
+fn units(case: &Case) -> i64 {
+    case.table("sales").iter().map(|row| row["units"].parse::<i64>().unwrap()).sum()
+}
+
+#[test]
+fn a_newer_message_about_the_same_use_takes_the_place_and_an_empty_one_cancels() {
+    let case = Case::new();
+    // The newer one has the name that comes first.
+    let newer = ddex_name("20261001T100000");
+    case.put(&newer, ddex("M2", "2026-10-09T10:00:00Z", Some(90)));
+    case.nightly_verified(0);
+    case.put(&ddex_name("20261002T100000"), ddex("M1", "2026-10-02T10:00:00Z", Some(100)));
+    case.nightly_verified(0);
+    assert_eq!(units(&case), 90);
+    let expected = [
+        (newer.as_str(), "active", ""),
+        (&ddex_name("20261002T100000"), "superseded", newer.as_str()),
+    ];
+    assert_eq!(standing(&case), chain(&expected));
+    case.put(&ddex_name("20261110T100000"), ddex("M3", "2026-11-10T10:00:00Z", None));
+    case.nightly_verified(0);
+    assert_eq!((case.n_rows("sales"), case.n_rows("pools")), (0, 0));
+    assert_eq!(standing(&case)[&newer].0, "superseded");
+}
+
+/// FUGA's corrections come as files of their own beside the first one.
+#[test]
+fn reports_of_a_format_that_adds_are_added() {
+    let name = "fuga-royalty-extended/in";
+    let folder = repository().join("fixtures/formats").join(name);
+    let (file, path) = files_of(&folder).into_iter().next().unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let (once, twice) = (Case::new(), Case::new());
+    once.put(&file, &text);
+    once.nightly(&[]);
+    twice.put(&file, &text);
+    // Other bytes, the same rows.
+    twice.put(&file.replace(".csv", "_corrected.csv"), text.clone() + "\n");
+    twice.nightly(&[]);
+    assert_eq!(twice.n_rows("sales"), 2 * once.n_rows("sales"));
+    assert!(0 < once.n_rows("sales"));
+}
