@@ -37,6 +37,9 @@ pub(crate) enum NamePart {
     Word(String),
 }
 
+/// The parts of a file's own name, then those of its folders.
+pub(crate) type NameOrder = (Vec<NamePart>, Vec<NamePart>);
+
 /// What is the same in the names of all reports of a series: the words of the path below the store,
 /// without dates, times, versions, and words that mark a newer report. A number after `part` stays.
 #[must_use]
@@ -64,15 +67,14 @@ pub(crate) fn series(file: &str) -> String {
 
 /// By which names are put in order: the file's own name before its folders, numbers by their value.
 #[must_use]
-pub(crate) fn name_order(file: &str) -> Vec<NamePart> {
+pub(crate) fn name_order(file: &str) -> NameOrder {
     let (folders, name) = file.rsplit_once('/').unwrap_or(("", file));
     let (name, folders) = (name.to_lowercase(), folders.to_lowercase());
     let mut texts = texts(&name);
     while 1 < texts.len() && texts.last().is_some_and(|text| ENDINGS.contains(&text.text)) {
         texts.pop();
     }
-    let texts = texts.iter().map(|text| text.text).flat_map(runs);
-    texts.chain(runs(&folders)).collect()
+    (texts.iter().map(|text| text.text).flat_map(runs).collect(), runs(&folders))
 }
 
 /// A run of letters and digits between other characters.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::ingest::table::format::{Restates, TableFormat};
 
 use crate::ledger::{ReportEntry, ReportState};
-use crate::nightly::names::{NamePart, name_order, series};
+use crate::nightly::names::{NameOrder, name_order, series};
 
 /// Reason of a report that waits for its other files.
 pub(crate) const MISSING_PARTS: &str = "missing_parts";
@@ -42,7 +42,7 @@ struct Scope {
 
 /// By which of two reports is the newer one: when it was made, its name, its number of rows (of a file
 /// that was taken in before it was whole, and after), its hash.
-type Age = (Option<i64>, Vec<NamePart>, u64, String);
+type Age = (Option<i64>, NameOrder, u64, String);
 
 /// One report, of one file or several.
 #[derive(Debug)]
