@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Take in every report of the inbox that is not yet in the ledger, build the partitions whose
     /// inputs changed, and publish all tables together.
     Nightly(Nightly),
+    /// Former states of the tables: list them, compare two, go back to one, remove old ones.
+    Snapshots(Snapshots),
     /// Read everything again that is published: checksums, row counts, sums.
     Verify(Verify),
     /// Say which format a report is and why, what it maps to what, and show its first rows in our
@@ -124,6 +126,63 @@ pub(crate) struct Verify {
     /// Folder of the tables.
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
+}
+
+/// Options of `snapshots`.
+#[derive(Debug, Args)]
+#[command(after_help = SNAPSHOT_EXAMPLES)]
+pub(crate) struct Snapshots {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: SnapshotAction,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse", global = true)]
+    pub(crate) warehouse: PathBuf,
+}
+
+const SNAPSHOT_EXAMPLES: &str = "\
+Examples:
+  streamledger snapshots list
+  streamledger snapshots diff 41 42
+  streamledger snapshots rollback 41
+  streamledger snapshots prune --keep 30 --older-than 90";
+
+/// What to do with snapshots.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotAction {
+    /// Show the snapshots that are there: number, time, size, where their tables are.
+    List,
+    /// Show which figures differ between two snapshots, by table, store and month, with totals.
+    Diff {
+        /// Number of the earlier one.
+        #[arg(value_name = "A")]
+        one: u64,
+        /// Number of the later one.
+        #[arg(value_name = "B")]
+        other: u64,
+    },
+    /// Publish a former state again, as a new snapshot. The next night builds the tables from all
+    /// reports again: correct what was wrong before it runs.
+    Rollback {
+        /// Number of the snapshot.
+        #[arg(value_name = "ID")]
+        number: u64,
+    },
+    /// Remove old snapshots. The current one stays, and so does one that a reader may still hold.
+    Prune {
+        /// How many of the newest stay.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Remove only those that were published more than so many days ago.
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+        /// Remove none that readers have seen in the last so many minutes.
+        #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+        grace: u32,
+        /// Say what would be removed; remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Options of `inspect`.

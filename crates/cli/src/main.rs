@@ -9,6 +9,7 @@ mod logging;
 mod nightly;
 mod output;
 mod progress;
+mod snapshots;
 mod verify;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     logging::start(&arguments.common);
     let result = match &arguments.command {
         Command::Nightly(command) => nightly::run(&arguments.common, command),
+        Command::Snapshots(command) => snapshots::run(&arguments.common, command),
         Command::Verify(command) => verify::run(&arguments.common, command),
         Command::Inspect(command) => inspect::run(&arguments.common, command),
         Command::Formats(command) => formats::run(&arguments.common, command),

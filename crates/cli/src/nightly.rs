@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use streamledger_warehouse::config::Settings;
 use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
+use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::WarehouseError;
 
 use crate::arguments::{Common, Format, Nightly};
@@ -18,7 +19,7 @@ use crate::progress::Bar;
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     start_threads(common)?;
     let settings = load_settings(&command.pipeline)?;
-    let started = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let started = now();
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
         warehouse: command.warehouse.clone(),
@@ -55,6 +56,11 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     })
 }
 
+/// The moment, ISO 8601 UTC to the second.
+pub(crate) fn now() -> String {
+    chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Threads for all parallel work of the process.
 pub(crate) fn start_threads(common: &Common) -> anyhow::Result<()> {
     let n_threads = common.threads.map_or(0, usize::from);
@@ -81,15 +87,24 @@ pub(crate) fn load_settings(pipeline: &Path) -> anyhow::Result<Settings> {
     })
 }
 
-fn owner(started: &str) -> String {
+/// What the lock says of this run.
+pub(crate) fn owner(started: &str) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("process {} on {host}, since {started}", std::process::id())
 }
 
 /// The exit code of an error.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<NightlyError>() {
-        Some(NightlyError::Warehouse(WarehouseError::Locked { .. })) => exit::LOCKED,
+    let of_night = match error.downcast_ref::<NightlyError>() {
+        Some(NightlyError::Warehouse(error)) => Some(error),
+        _ => None,
+    };
+    let of_snapshots = match error.downcast_ref::<SnapshotError>() {
+        Some(SnapshotError::Warehouse(error)) => Some(error),
+        _ => None,
+    };
+    match of_night.or(of_snapshots) {
+        Some(WarehouseError::Locked { .. }) => exit::LOCKED,
         _ => exit::NOTHING_DONE,
     }
 }

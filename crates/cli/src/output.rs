@@ -4,23 +4,44 @@ use std::io::Write as _;
 
 use comfy_table::{CellAlignment, Table};
 
+/// What the cells of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    /// Numbers of which no digit may be lost: whole ones are numbers in JSON, others texts.
+    Exact,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name.as_bytes().first() {
+            Some(b'#') => Self::Number,
+            Some(b'$') => Self::Exact,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// A table: a header, and cells as texts. Columns of numbers are aligned to the right.
 #[derive(Debug)]
 pub(crate) struct Sheet {
     name: &'static str,
     title: &'static str,
     header: Vec<String>,
-    numbers: Vec<bool>,
+    kinds: Vec<Kind>,
     rows: Vec<Vec<String>>,
 }
 
 impl Sheet {
-    /// A table with these columns; names that begin with `#` are of numbers. `name` is for programs,
+    /// A table with these columns; names that begin with `#` are of numbers, with `$` of
+    /// exact ones. `name` is for programs,
     /// `title` for people.
     pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&str]) -> Self {
-        let header = columns.iter().map(|name| name.trim_start_matches('#').to_owned()).collect();
-        let numbers = columns.iter().map(|name| name.starts_with('#')).collect();
-        Self { name, title, header, numbers, rows: Vec::new() }
+        let header =
+            columns.iter().map(|name| name.trim_start_matches(['#', '$']).to_owned()).collect();
+        let kinds = columns.iter().map(|name| Kind::of(name)).collect();
+        Self { name, title, header, kinds, rows: Vec::new() }
     }
 
     /// Appends a row.
@@ -41,9 +62,9 @@ impl Sheet {
         for row in &self.rows {
             table.add_row(row.clone());
         }
-        for (column, is_number) in table.column_iter_mut().zip(&self.numbers) {
+        for (column, kind) in table.column_iter_mut().zip(&self.kinds) {
             column.set_padding((0, 2));
-            if *is_number {
+            if *kind != Kind::Text {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -58,9 +79,8 @@ pub(crate) fn to_json(sheets: &[Sheet]) -> anyhow::Result<String> {
     let mut document = serde_json::Map::new();
     for sheet in sheets {
         let object = |row: &Vec<String>| {
-            let cells = sheet.header.iter().zip(&sheet.numbers).zip(row);
-            let pairs =
-                cells.map(|((name, is_number), cell)| (key(name), json_cell(cell, *is_number)));
+            let cells = sheet.header.iter().zip(&sheet.kinds).zip(row);
+            let pairs = cells.map(|((name, kind), cell)| (key(name), json_cell(cell, *kind)));
             serde_json::Value::Object(pairs.collect())
         };
         let rows = sheet.rows.iter().map(object).collect();
@@ -73,11 +93,12 @@ fn key(name: &str) -> String {
     name.replace(' ', "_")
 }
 
-fn json_cell(cell: &str, is_number: bool) -> serde_json::Value {
+fn json_cell(cell: &str, kind: Kind) -> serde_json::Value {
     let digits = cell.replace(',', "");
-    match (is_number, digits.parse::<i64>(), digits.parse::<f64>()) {
-        (true, Ok(number), _) => number.into(),
-        (true, _, Ok(number)) => number.into(),
+    match (kind, digits.parse::<i64>(), digits.parse::<f64>()) {
+        (Kind::Number | Kind::Exact, Ok(number), _) => number.into(),
+        (Kind::Number, _, Ok(number)) => number.into(),
+        (Kind::Exact, ..) => digits.into(),
         _ => cell.into(),
     }
 }
@@ -90,8 +111,8 @@ pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
         let header: Vec<String> = sheet.header.iter().map(|name| csv_cell(&key(name))).collect();
         let _infallible = writeln!(text, "table,{}", header.join(","));
         for row in &sheet.rows {
-            let cells = row.iter().zip(&sheet.numbers).map(|(cell, is_number)| {
-                if *is_number { cell.replace(',', "") } else { csv_cell(cell) }
+            let cells = row.iter().zip(&sheet.kinds).map(|(cell, kind)| {
+                if *kind == Kind::Text { csv_cell(cell) } else { cell.replace(',', "") }
             });
             let cells: Vec<String> = cells.collect();
             let _infallible = writeln!(text, "{},{}", sheet.name, cells.join(","));

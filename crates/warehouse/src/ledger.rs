@@ -25,10 +25,30 @@ pub struct Manifest {
     pub listener_key: String,
     /// Hash of the policy.
     pub policy: String,
+    /// When it was published, ISO 8601 UTC; no table depends on it.
+    #[serde(default)]
+    pub published: String,
+    /// How it came to be: `nightly`, `backfill`, or the snapshot that it was rolled back to.
+    #[serde(default)]
+    pub origin: String,
+    /// Reports that came after the state that was rolled back to: none of their rows is in the tables
+    /// until the next night.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_aside: BTreeMap<String, ReportEntry>,
     /// Reports by store and hash (`spotify/ab12...`).
     pub reports: BTreeMap<String, ReportEntry>,
     /// Partitions by table and path (`plays/store=spotify/month=2026-09/date=2026-09-01`).
     pub partitions: BTreeMap<String, PartitionEntry>,
+}
+
+impl Manifest {
+    /// With the reports that were set aside by going back to a former state: what is known of them
+    /// counts again.
+    #[must_use]
+    pub fn with_all_reports(mut self) -> Self {
+        self.reports.append(&mut self.set_aside);
+        self
+    }
 }
 
 /// An inbox file that was examined. What was seen is kept beside the snapshots, only to save reading

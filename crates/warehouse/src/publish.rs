@@ -18,18 +18,19 @@ impl Warehouse {
         self.places.internal(STAGED).join("tables")
     }
 
-    /// Publishes a snapshot: partitions that are not in staging are linked from the current one.
+    /// Publishes a snapshot: partitions that are not in staging are linked from the snapshot `from`.
     ///
     /// # Errors
     /// [`DiskError`]; readers then still see the former snapshot, or, if the last step failed, will
     /// see the new one when the next run makes up for it.
-    pub fn publish(&mut self, manifest: Manifest) -> Result<(), DiskError> {
+    pub fn publish(&mut self, manifest: Manifest, from: u64) -> Result<(), DiskError> {
         let staged = self.places.internal(STAGED);
-        let current = self.places.snapshot(self.manifest.snapshot).join("tables");
+        let former = self.places.snapshot(from);
+        make_folder(&self.staged_tables())?;
         for (path, partition) in &manifest.partitions {
             if let Some(file) = &partition.offline_keys {
                 let folder = offline_folder(path);
-                let from = self.places.snapshot(self.manifest.snapshot).join(&folder);
+                let from = former.join(&folder);
                 let to = staged.join(&folder).join(&file.name);
                 if !to.exists() {
                     make_folder(&staged.join(&folder))?;
@@ -40,7 +41,10 @@ impl Warehouse {
             if !folder.exists() {
                 make_folder(&folder)?;
                 for file in &partition.files {
-                    link(&current.join(path).join(&file.name), &folder.join(&file.name))?;
+                    link(
+                        &former.join("tables").join(path).join(&file.name),
+                        &folder.join(&file.name),
+                    )?;
                 }
             }
         }

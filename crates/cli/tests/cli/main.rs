@@ -15,6 +15,7 @@ mod damage;
 mod exit_codes;
 mod formats;
 mod golden;
+mod history;
 mod inbox;
 mod offline;
 mod purity;

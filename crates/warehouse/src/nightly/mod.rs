@@ -19,6 +19,7 @@ mod seen;
 
 pub(crate) use planning::{check_manifest, hive_escaped};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -181,6 +182,7 @@ pub fn run_nightly(
 ) -> Result<Summary, NightlyError> {
     require_inbox(&options.inbox)?;
     let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
+    warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
     let key = warehouse.listener_key(options.listener_key.as_deref())?;
     let places = warehouse.places.clone();
     let night = Night {
@@ -214,12 +216,16 @@ pub fn run_nightly(
         snapshot: warehouse.manifest.snapshot + 1,
         listener_key: night.key.fingerprint(),
         policy: settings.policy_hash.clone(),
+        published: options.started.clone(),
+        origin: "nightly".to_owned(),
+        set_aside: BTreeMap::new(),
         reports: examination.reports,
         partitions,
     };
     planning::check_manifest(&manifest)?;
     night.note(|summary| summary.snapshot = Some(manifest.snapshot));
-    night.stages.write.time(|| warehouse.publish(manifest))?;
+    let from = warehouse.manifest.snapshot;
+    night.stages.write.time(|| warehouse.publish(manifest, from))?;
     seen.write(&places)?;
     let summary = night.finish();
     record::write_record(&places, options, &summary)?;
@@ -243,7 +249,7 @@ pub fn plan_nightly(
     require_inbox(&options.inbox)?;
     let places = Places::new(&options.warehouse);
     let manifest = match places.current()? {
-        Some(number) => read_manifest(&places.snapshot(number))?,
+        Some(number) => read_manifest(&places.snapshot(number))?.with_all_reports(),
         None => Manifest::default(),
     };
     let own_key = places.internal("listener.key");
