@@ -11,6 +11,7 @@ Examples:
   streamledger generate --plays 1000000 --days 6 --seed 7 --out demo
   streamledger nightly --inbox demo/inbox --warehouse demo/warehouse
   streamledger verify --warehouse demo/warehouse
+  streamledger backfill --from 2026-09 --to 2026-09 --preview
   streamledger inspect inbox/distrokid/statement.tsv
 
 Exit codes:
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     /// Take in every report of the inbox that is not yet in the ledger, build the partitions whose
     /// inputs changed, and publish all tables together.
     Nightly(Nightly),
+    /// Make named months anew from the archived reports, as they are or judged by another policy, and
+    /// tell what that changes.
+    Backfill(Backfill),
     /// Former states of the tables: list them, compare two, go back to one, remove old ones.
     Snapshots(Snapshots),
     /// Read everything again that is published: checksums, row counts, sums.
@@ -118,6 +122,60 @@ pub(crate) struct Nightly {
     /// Say what would be done and why; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Options of `backfill`.
+#[derive(Debug, Args)]
+#[command(after_help = BACKFILL_EXAMPLES)]
+pub(crate) struct Backfill {
+    /// First month: of the counted date, of statements the month of use.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) from: String,
+    /// Last month.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) to: String,
+    /// Only this store; all if not given.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// Judge the months by the numbers of this policy file. They stay judged by it until they are
+    /// made anew without this option, or the pipeline names the same policy.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Compute what would change, tell it, and publish nothing.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) preview: bool,
+    /// Say which partitions would be made anew; compute and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Pipeline file: stores and policy.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+    /// File of 32 bytes that listeners are hashed with; else the warehouse's own.
+    #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
+    pub(crate) listener_key_file: Option<PathBuf>,
+    /// The day that it is, for what is due and late; today (UTC) if not given.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<NaiveDate>,
+    /// Memory for plays; what does not fit goes to disk. Never changes a result.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Machine")]
+    pub(crate) memory_limit: ByteSize,
+}
+
+const BACKFILL_EXAMPLES: &str = "\
+Examples:
+  streamledger backfill --from 2026-01 --to 2026-06
+  streamledger backfill --from 2026-09 --to 2026-09 --store spotify \\
+      --policy stricter.toml --preview";
+
+fn month(text: &str) -> Result<String, String> {
+    if streamledger_warehouse::nightly::backfill::is_month(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a month such as 2026-09".to_owned())
+    }
 }
 
 /// Options of `verify`.

@@ -2,6 +2,7 @@
 //! of it. Data goes to stdout, logs and progress to stderr.
 
 mod arguments;
+mod backfill;
 mod formats;
 mod generate;
 mod inspect;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     logging::start(&arguments.common);
     let result = match &arguments.command {
         Command::Nightly(command) => nightly::run(&arguments.common, command),
+        Command::Backfill(command) => backfill::run(&arguments.common, command),
         Command::Snapshots(command) => snapshots::run(&arguments.common, command),
         Command::Verify(command) => verify::run(&arguments.common, command),
         Command::Inspect(command) => inspect::run(&arguments.common, command),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use streamledger_warehouse::config::Settings;
+use streamledger_warehouse::config::{ConfigError, Settings};
 use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
@@ -72,19 +72,19 @@ pub(crate) fn start_threads(common: &Common) -> anyhow::Result<()> {
 
 /// Reads a pipeline file with all that it names; all errors at once.
 pub(crate) fn load_settings(pipeline: &Path) -> anyhow::Result<Settings> {
-    Settings::load(pipeline).map_err(|errors| {
-        let lines: Vec<String> = errors
-            .into_iter()
-            .map(|error| {
-                anyhow::Error::from(error)
-                    .chain()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(": ")
-            })
-            .collect();
-        anyhow!("the settings are not usable:\n  {}", lines.join("\n  "))
-    })
+    Settings::load(pipeline).map_err(not_usable)
+}
+
+/// All errors of the settings as one.
+pub(crate) fn not_usable(errors: Vec<ConfigError>) -> anyhow::Error {
+    let lines: Vec<String> = errors
+        .into_iter()
+        .map(|error| {
+            let error = anyhow::Error::from(error);
+            error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        })
+        .collect();
+    anyhow!("the settings are not usable:\n  {}", lines.join("\n  "))
 }
 
 /// What the lock says of this run.
@@ -116,6 +116,28 @@ struct Night<'a> {
     is_dry_run: bool,
 }
 
+/// Rows and plays by verdict and reason.
+pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
+    let columns = ["verdict", "reason", "#rows", "#plays"];
+    let mut sheet = Sheet::new("outcomes", "Plays of the built dates", &columns);
+    for ((verdict, reason), (rows, plays)) in &summary.outcomes {
+        let reason = reason.map_or("", |reason| reason.as_str());
+        let words = [verdict.as_str(), reason].map(str::to_owned);
+        let numbers = [i128::from(*rows), i128::from(*plays)].map(grouped);
+        sheet.push(words.into_iter().chain(numbers).collect());
+    }
+    sheet
+}
+
+/// Partitions and why they are built.
+pub(crate) fn plan_sheet(summary: &Summary) -> Sheet {
+    let mut sheet = Sheet::new("partitions", "Partitions", &["partition", "why"]);
+    for (path, why) in &summary.rebuilt {
+        sheet.push(vec![path.clone(), why.clone()]);
+    }
+    sheet
+}
+
 impl Night<'_> {
     /// What a person reads: a sentence, then the tables that have rows.
     fn to_text(&self) -> String {
@@ -135,16 +157,19 @@ impl Night<'_> {
     }
 
     fn sheets(&self) -> Vec<Sheet> {
-        vec![
+        [
             self.totals(),
-            self.outcomes(),
+            outcome_sheet(self.summary),
             self.refused(),
             self.quarantined(),
             self.replaced(),
             self.unmapped(),
             self.left(),
-            self.plan(),
         ]
+        .into_iter()
+        // Which partitions would be built and why: what a dry run is for.
+        .chain(self.is_dry_run.then(|| plan_sheet(self.summary)))
+        .collect()
     }
 
     fn totals(&self) -> Sheet {
@@ -167,19 +192,6 @@ impl Night<'_> {
         let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
         sheet.push(vec!["rows per second".to_owned(), grouped(per_second.into())]);
-        sheet
-    }
-
-    fn outcomes(&self) -> Sheet {
-        let columns = ["verdict", "reason", "#rows", "#plays"];
-        let mut sheet = Sheet::new("outcomes", "Plays of the built dates", &columns);
-        for ((verdict, reason), (rows, plays)) in &self.summary.outcomes {
-            let reason = reason.map_or("", |reason| reason.as_str());
-            let numbers = [grouped((*rows).into()), grouped((*plays).into())];
-            sheet.push(
-                [vec![verdict.as_str().to_owned(), reason.to_owned()], numbers.to_vec()].concat(),
-            );
-        }
         sheet
     }
 
@@ -239,17 +251,6 @@ impl Night<'_> {
                 file.clone(),
                 "passed over: a link, or a name that the pipeline ignores".to_owned(),
             ]);
-        }
-        sheet
-    }
-
-    /// Which partitions would be built and why: what a dry run is for.
-    fn plan(&self) -> Sheet {
-        let mut sheet = Sheet::new("partitions", "Partitions", &["partition", "why"]);
-        if self.is_dry_run {
-            for (path, why) in &self.summary.rebuilt {
-                sheet.push(vec![path.clone(), why.clone()]);
-            }
         }
         sheet
     }

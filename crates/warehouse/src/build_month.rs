@@ -110,6 +110,39 @@ impl KeptTrends {
         Ok(Self::Rows(trends))
     }
 
+    /// The rows as a file of their own.
+    ///
+    /// # Errors
+    /// If they cannot be encoded.
+    pub fn to_bytes(&self, date: Day, layout: &TableLayout) -> Result<Vec<u8>, ParquetError> {
+        let nothing = Provenance { inputs: String::new(), policy: String::new() };
+        let mut file = TableFile::new(Vec::new(), layout, &nothing)?;
+        match self {
+            Self::Encoded { groups, .. } => {
+                groups.iter().try_for_each(|group| file.push(group.clone()))?;
+            }
+            Self::Rows(trends) if !trends.rows.is_empty() => {
+                file.push(encode_all(date, trends, layout)?)?;
+            }
+            Self::Rows(_) => {}
+        }
+        file.finish()
+    }
+
+    /// Reads back what [`Self::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// If it is not that.
+    pub fn from_bytes(
+        bytes: Vec<u8>,
+        date: Day,
+        layout: &TableLayout,
+    ) -> Result<Self, ParquetError> {
+        let mut days = BTreeMap::new();
+        read_rows(Bytes::from(bytes), &BTreeSet::from([date]), &mut days)?;
+        Self::new(date, days.remove(&date).unwrap_or_default(), layout)
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {

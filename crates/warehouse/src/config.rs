@@ -181,6 +181,21 @@ impl Settings {
     }
 }
 
+/// Reads a policy file; gives its numbers and their hash.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn load_policy(path: &Path) -> Result<(Policy, String), Vec<ConfigError>> {
+    let policy = read::<Policy>(path).map_err(|error| vec![error])?;
+    let errors: Vec<ConfigError> =
+        check_policy(&policy).into_iter().map(|message| wrong(path, message)).collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let hash = policy.hash().map_err(|error| vec![wrong(path, error)])?;
+    Ok((policy, hash))
+}
+
 /// The store files, by the names that they give.
 fn load_stores(
     folder: &Path,

@@ -170,6 +170,14 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
     to.parent().map_or(Ok(()), sync)
 }
 
+/// Gives a file a second name.
+///
+/// # Errors
+/// [`DiskError`], also if the name is taken.
+pub fn link(from: &Path, to: &Path) -> Result<(), DiskError> {
+    std::fs::hard_link(from, to).at("link", from)
+}
+
 /// Removes a folder with all that is in it, if it is there.
 ///
 /// # Errors

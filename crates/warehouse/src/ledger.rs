@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::normalize::counts::Counts;
 
+use crate::policies::Policies;
 use crate::report_source::FileState;
 use crate::sales_columns::LotTable;
 
 /// Version of the manifest's own layout.
-pub const MANIFEST_VERSION: u32 = 1;
+pub const MANIFEST_VERSION: u32 = 2;
 
 /// A published state of all tables, and the ledger behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +24,9 @@ pub struct Manifest {
     pub snapshot: u64,
     /// Fingerprint of the listener key; plays of another key are told apart by it.
     pub listener_key: String,
-    /// Hash of the policy.
-    pub policy: String,
+    /// By what plays are judged.
+    #[serde(default)]
+    pub policies: Policies,
     /// When it was published, ISO 8601 UTC; no table depends on it.
     #[serde(default)]
     pub published: String,

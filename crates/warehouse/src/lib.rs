@@ -21,6 +21,7 @@ pub mod nightly;
 pub mod offline_keys;
 pub mod partition;
 pub mod plans;
+pub mod policies;
 pub mod publish;
 mod reference_columns;
 pub mod report_source;

@@ -51,6 +51,14 @@ pub fn write_keys(folder: &Path, day: Day, keys: &OfflineKeys) -> Result<FileEnt
     Ok(FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 })
 }
 
+/// Reads what [`write_keys`] wrote.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn read_keys(path: &Path) -> Result<OfflineKeys, DiskError> {
+    KeysFile::open(path)?.all()
+}
+
 fn to_bytes(keys: &OfflineKeys) -> Vec<u8> {
     let parts = [&keys.same_day, &keys.late];
     let mut bytes = MAGIC.to_vec();
@@ -132,6 +140,16 @@ impl<'a> KeysFile<'a> {
         Ok(late)
     }
 
+    fn all(&self) -> Result<OfflineKeys, DiskError> {
+        let mut keys = OfflineKeys { same_day: Vec::new(), late: self.late()? };
+        for (bucket, [same_day, _]) in self.counts.iter().enumerate() {
+            if 0 < *same_day {
+                keys.same_day.extend(self.read(self.start(bucket), *same_day)?);
+            }
+        }
+        Ok(keys)
+    }
+
     /// Those of the keys (ascending) that are in the file.
     fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
         for keys in keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b)) {
@@ -203,8 +221,6 @@ impl DateKeys {
 pub struct OfflineBook {
     /// By store and counted date; dates without offline plays need not be there.
     pub dates: BTreeMap<(String, Day), DateKeys>,
-    /// Days after listening within which a play is looked for.
-    pub days_max: u32,
 }
 
 impl OfflineBook {
@@ -216,11 +232,12 @@ impl OfflineBook {
         &self,
         store: &str,
         day: Day,
+        days_max: u32,
         late: &[OfflineKey],
     ) -> Result<Vec<OfflineKey>, DiskError> {
         let mut found = Vec::new();
         if !late.is_empty() {
-            for (_, keys) in self.dates.range(self.before(store, day)) {
+            for (_, keys) in self.dates.range(before(store, day, days_max)) {
                 keys.find(late, &mut found)?;
             }
         }
@@ -231,18 +248,18 @@ impl OfflineBook {
 
     /// The dates that are looked in for one date, alone.
     #[must_use]
-    pub fn near(&self, store: &str, day: Day) -> Self {
-        let dates = self.dates.range(self.before(store, day));
-        let dates = dates.map(|(date, keys)| (date.clone(), keys.clone())).collect();
-        Self { dates, days_max: self.days_max }
+    pub fn near(&self, store: &str, day: Day, days_max: u32) -> Self {
+        let dates = self.dates.range(before(store, day, days_max));
+        Self { dates: dates.map(|(date, keys)| (date.clone(), keys.clone())).collect() }
     }
+}
 
-    /// The dates that a date's late plays are looked for in.
-    pub(crate) fn before(&self, store: &str, day: Day) -> std::ops::Range<(String, Day)> {
-        let days_max = i32::try_from(self.days_max).unwrap_or(i32::MAX);
-        let first = Day(day.0.saturating_sub(days_max));
-        (store.to_owned(), first)..(store.to_owned(), day)
-    }
+/// The dates that a date's late plays are looked for in: so many days back.
+#[must_use]
+pub fn before(store: &str, day: Day, days_max: u32) -> std::ops::Range<(String, Day)> {
+    let days_max = i32::try_from(days_max).unwrap_or(i32::MAX);
+    let first = Day(day.0.saturating_sub(days_max));
+    (store.to_owned(), first)..(store.to_owned(), day)
 }
 
 /// A name for keys that were found: another name means that the date must be judged again. `None` for
@@ -290,6 +307,9 @@ mod tests {
             expected.sort_unstable();
             prop_assert_eq!(find(&file), expected.clone());
             prop_assert_eq!(file.late().unwrap(), keys.late.clone());
+            if let DateKeys::File(path) = &file {
+                prop_assert_eq!(&read_keys(path).unwrap(), &keys);
+            }
             prop_assert_eq!(find(&DateKeys::Memory(Arc::new(keys))), expected);
         }
     }

@@ -1,9 +1,7 @@
 //! Publishing: a snapshot is put together in staging, synced, given its name in one step, and shown to
 //! readers in another.
 
-use std::path::Path;
-
-use crate::durable::{At as _, DiskError, make_folder, rename, sync_folders};
+use crate::durable::{DiskError, link, make_folder, rename, sync_folders};
 use crate::ledger::Manifest;
 use crate::offline_keys::offline_folder;
 use crate::warehouse::{Warehouse, write_manifest};
@@ -55,8 +53,4 @@ impl Warehouse {
         self.manifest = manifest;
         Ok(())
     }
-}
-
-fn link(from: &Path, to: &Path) -> Result<(), DiskError> {
-    std::fs::hard_link(from, to).at("link", from)
 }

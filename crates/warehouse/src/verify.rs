@@ -117,7 +117,10 @@ fn verify_files(
                 Ok(sum) if sum != file.sha256 => {
                     messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
                 }
-                Ok(_) => messages.extend(footer_message(path, file.rows, manifest)),
+                Ok(_) => {
+                    let policy = manifest.policies.hash_of_path(&shown(tables, path));
+                    messages.extend(footer_message(path, file.rows, policy));
+                }
             }
             (shown(tables, path), messages)
         })
@@ -181,7 +184,7 @@ fn shown(tables: &Path, path: &Path) -> String {
     path.strip_prefix(tables).unwrap_or(path).display().to_string()
 }
 
-fn footer_message(path: &Path, rows: u64, manifest: &Manifest) -> Option<String> {
+fn footer_message(path: &Path, rows: u64, published: &str) -> Option<String> {
     let read = || -> parquet::errors::Result<_> {
         let reader = SerializedFileReader::new(File::open(path)?)?;
         let metadata = reader.metadata().file_metadata().clone();
@@ -196,8 +199,8 @@ fn footer_message(path: &Path, rows: u64, manifest: &Manifest) -> Option<String>
     }
     let policy = entries.iter().find(|entry| entry.key == "streamledger.policy");
     let policy = policy.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
-    (policy != manifest.policy)
-        .then(|| format!("was judged under policy {policy}, published under {}", manifest.policy))
+    (policy != published)
+        .then(|| format!("was judged under policy {policy}, published under {published}"))
 }
 
 /// Every bad row of an active report is in `quarantine`, and what feeds a file is what it says.

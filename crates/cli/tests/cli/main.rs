@@ -7,6 +7,7 @@ mod tables;
 mod tracks;
 
 mod archives;
+mod backfill;
 mod bad_reports;
 mod bad_rows;
 mod command_line;

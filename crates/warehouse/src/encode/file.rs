@@ -94,7 +94,7 @@ impl TableLayout {
 }
 
 /// The encoded columns of a row group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EncodedRowGroup {
     columns: Vec<(Bytes, ColumnCloseResult)>,
     /// Rows of the row group.

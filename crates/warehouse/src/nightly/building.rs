@@ -16,13 +16,14 @@ use crate::durable::{DiskError, remove_tree};
 use crate::encode::file::Provenance;
 use crate::examine::Examined;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
+use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
+use crate::nightly::kept::DayToKeep;
 use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
-use crate::partition::PartitionError;
 use crate::small_tables::{write_quarantine, write_reports};
 use crate::warehouse::WarehouseError;
 
@@ -52,15 +53,18 @@ impl Night<'_> {
     ) -> Result<Partitions, NightlyError> {
         let fresh = std::mem::take(&mut examination.fresh);
         let early = usable_early(plan, examination, staged)?;
-        let reports = &examination.reports;
-        let runs = std::mem::take(&mut examination.fresh_runs);
+        let lots = LotInputs {
+            fresh: std::mem::take(&mut examination.fresh_runs),
+            finished: std::mem::take(&mut examination.kept_files),
+        };
         let mut partitions: Partitions = plan
             .wanted
             .iter()
             .filter(|(_, wanted)| !wanted.is_stale)
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
-        self.build_lots(plan, runs, former, reports, staged, &mut partitions)?;
+        let reports = &examination.reports;
+        self.build_lots(plan, lots, former, reports, staged, &mut partitions)?;
         let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
         let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
         let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
@@ -92,7 +96,11 @@ impl Night<'_> {
                 continue;
             };
             let date = (store.clone(), *day);
-            if inputs.early.get(&date).is_some_and(|e| e.counted_earlier != known.earlier_keys) {
+            if inputs
+                .early
+                .get(&date)
+                .is_some_and(|early| early.counted_earlier != known.counted_earlier)
+            {
                 inputs.early.remove(&date);
                 drop_early(staged, path, "offline plays of it stand under an earlier date")?;
             }
@@ -204,7 +212,6 @@ impl Night<'_> {
         partitions: &mut Partitions,
     ) -> Result<StoreTrends, NightlyError> {
         let DayInputs { mut early, mut fresh, mut tracks } = inputs;
-        let builder = self.day_builder();
         let mut results = Vec::new();
         let mut tasks = Vec::new();
         for (path, wanted) in stale(plan) {
@@ -239,16 +246,40 @@ impl Night<'_> {
         let built: Vec<BuiltDay> = tasks
             .par_iter()
             .with_max_len(1)
-            .map(|(_, _, task)| {
-                let built = builder.build(task);
+            .map(|(path, wanted, task)| {
+                let (policy, _) = self.policy_of(&task.store.store, task.day);
+                let built = self.day_builder(policy).build(task)?;
+                self.keep_built((path, wanted), task, &built, &offline[*path], staged)?;
                 self.progress.advance(1);
-                built
+                Ok(built)
             })
-            .collect::<Result<_, PartitionError>>()?;
+            .collect::<Result<_, NightlyError>>()?;
         for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
             results.push((path, wanted, task.store.store.clone(), task.day, built));
         }
         self.enter_days(results, offline, partitions)
+    }
+
+    /// Keeps a date that a backfill has finished.
+    fn keep_built(
+        &self,
+        (path, wanted): (&str, &Wanted),
+        task: &DayTask<'_>,
+        built: &BuiltDay,
+        offline: &OfflineDate,
+        staged: &Path,
+    ) -> Result<(), NightlyError> {
+        let (Some(kept), Some(keys)) = (&self.kept, &offline.keys) else {
+            return Ok(());
+        };
+        let day = DayToKeep {
+            day: task.day,
+            built,
+            keys,
+            counted_earlier: offline.counted_earlier.as_deref(),
+            layout: &self.trends_layout,
+        };
+        Ok(kept.keep_day(path, &wanted.fingerprint, staged, &day)?)
     }
 
     fn enter_days(
@@ -325,9 +356,23 @@ impl Night<'_> {
         Ok(())
     }
 
+    /// Hash of the policy that stands in a partition's footers.
+    fn policy_hash(&self, kind: &Kind) -> &str {
+        match kind {
+            Kind::Plays { store, day } => self.policy_of(store, *day).1,
+            Kind::TrendsDaily { store, month } => self.policies.hash_of(store, month),
+            Kind::Lots(..) | Kind::SalesMonthly { .. } | Kind::Quarantine | Kind::Reports => {
+                self.policies.base_hash()
+            }
+        }
+    }
+
     pub(super) fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
         let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
-        Provenance { inputs: inputs_hash(hashes), policy: self.settings.policy_hash.clone() }
+        Provenance {
+            inputs: inputs_hash(hashes),
+            policy: self.policy_hash(&wanted.kind).to_owned(),
+        }
     }
 }
 
@@ -341,8 +386,10 @@ fn usable_early(
     for ((store, day), early) in std::mem::take(&mut examination.early_days) {
         let path = plays_path(&store, &day.to_string());
         let wanted = plan.wanted.get(&path);
-        if wanted.is_some_and(|wanted| wanted.is_stale && wanted.reports == [early.report.as_str()])
-        {
+        if wanted.is_some_and(|wanted| {
+            wanted.is_stale
+                && early.report.as_ref().is_none_or(|report| wanted.reports == [report.as_str()])
+        }) {
             usable.insert((store, day), early);
         } else {
             drop_early(staged, &path, "it has more than one report")?;

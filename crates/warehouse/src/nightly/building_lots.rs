@@ -15,22 +15,32 @@ use crate::nightly::{Night, NightlyError};
 use crate::sales_runs::{Run, Runs, drop_runs};
 use crate::warehouse::WarehouseError;
 
+/// What lines and sums are made of, beside the archive.
+pub(super) struct LotInputs {
+    /// Runs of the reports that were read in this run.
+    pub(super) fresh: BTreeMap<String, Runs>,
+    /// Partitions that are in staging already.
+    pub(super) finished: BTreeMap<String, Vec<FileEntry>>,
+}
+
 impl Night<'_> {
-    /// Builds them in staging and enters them into `partitions`. `fresh` are the runs of the reports
-    /// that were read in this run; those of others are read from the archive.
+    /// Builds them in staging and enters them into `partitions`. Reports that were not read in this run
+    /// are read from the archive.
     pub(super) fn build_lots(
         &self,
         plan: &Plan,
-        mut fresh: BTreeMap<String, Runs>,
+        inputs: LotInputs,
         former: &Manifest,
         reports: &BTreeMap<String, ReportEntry>,
         staged: &Path,
         partitions: &mut BTreeMap<String, PartitionEntry>,
     ) -> Result<(), NightlyError> {
+        let LotInputs { mut fresh, finished } = inputs;
         let lots: Vec<(&String, &Wanted)> = plan
             .wanted
             .iter()
             .filter(|(_, wanted)| wanted.is_stale && matches!(wanted.kind, Kind::Lots(..)))
+            .filter(|(path, _)| !finished.contains_key(*path))
             .collect();
         self.read_lots_again(&lots, &mut fresh, reports)?;
         let fresh = Mutex::new(fresh);
@@ -45,12 +55,15 @@ impl Night<'_> {
                 };
                 let provenance = self.provenance(wanted, reports);
                 let files = build_lots(*table, &inputs, &staged.join(path), &provenance)?;
+                if let Some(kept) = &self.kept {
+                    kept.keep_files(path, &wanted.fingerprint, staged, &files)?;
+                }
                 inputs.into_iter().flat_map(|(_, runs)| runs).try_for_each(Run::remove)?;
                 self.progress.advance(1);
                 Ok(((*path).clone(), files))
             })
             .collect::<Result<_, NightlyError>>()?;
-        for (path, files) in built {
+        for (path, files) in built.into_iter().chain(finished) {
             let fingerprint = plan.wanted[&path].fingerprint.clone();
             partitions.insert(path, PartitionEntry::new(fingerprint, files));
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::filter::offline_repeats::OfflineKeys;
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
@@ -16,9 +16,10 @@ use crate::build_day::{BuiltDay, DayTask};
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
 use crate::ledger::{Manifest, ReportEntry, inputs_hash, plays_path};
+use crate::nightly::kept::DayToKeep;
 use crate::nightly::turns::{Turn, Turns};
 use crate::nightly::{Night, NightlyError};
-use crate::offline_keys::{DateKeys, OfflineBook};
+use crate::offline_keys::{DateKeys, OfflineBook, name_of_keys};
 use crate::warehouse::Places;
 
 /// Dates that were built at once.
@@ -27,13 +28,14 @@ pub(super) type EarlyDays = BTreeMap<(String, Day), EarlyDay>;
 /// A date that was built at once.
 #[derive(Debug)]
 pub(super) struct EarlyDay {
-    /// The report that it was built from.
-    pub(super) report: String,
+    /// The report that it was built from; `None` if a backfill that was interrupted had finished it,
+    /// of whatever it was made.
+    pub(super) report: Option<String>,
     pub(super) built: BuiltDay,
     /// Keys of its offline plays.
     pub(super) keys: Arc<OfflineKeys>,
-    /// Those of its late plays that it was taken to have in common with earlier dates.
-    pub(super) counted_earlier: Vec<OfflineKey>,
+    /// Name of the keys that it was taken to have in common with earlier dates.
+    pub(super) counted_earlier: Option<String>,
 }
 
 /// Which dates may be built at once, and those that were.
@@ -47,6 +49,8 @@ pub(super) struct Early<'a> {
     book: Mutex<OfflineBook>,
     /// In which order reports began to be read.
     pub(super) turns: Turns,
+    /// By path, what the dates that a backfill makes depend on.
+    pub(super) fingerprints: BTreeMap<String, String>,
     /// Copies what is taken in.
     pub(super) archiver: Archiver,
 }
@@ -59,7 +63,7 @@ impl<'a> Early<'a> {
         book: OfflineBook,
     ) -> Self {
         let mut known = BTreeMap::new();
-        for (key, report) in &manifest.reports {
+        for (key, report) in manifest.reports.iter().filter(|(_, report)| report.is_active()) {
             for date in report.days.keys().filter_map(|date| date.parse().ok()) {
                 let day = Day(chrono::NaiveDate::to_epoch_days(&date));
                 known
@@ -75,6 +79,7 @@ impl<'a> Early<'a> {
             built: Mutex::default(),
             book: Mutex::new(book),
             turns: Turns::default(),
+            fingerprints: BTreeMap::new(),
             archiver: Archiver::start(places),
         }
     }
@@ -86,7 +91,7 @@ impl<'a> Early<'a> {
     }
 
     /// Lets later dates look up the offline plays of this one.
-    fn tell(&self, store: &str, day: Day, keys: &Arc<OfflineKeys>) {
+    pub(super) fn tell(&self, store: &str, day: Day, keys: &Arc<OfflineKeys>) {
         if let Ok(mut book) = self.book.lock() {
             let date = (store.to_owned(), day);
             book.dates.insert(date, DateKeys::Memory(Arc::clone(keys)));
@@ -120,7 +125,8 @@ impl Night<'_> {
             if early.claim(&(store.to_owned(), day), &key)
                 && let Some(segments) = report.days.remove(&day)
             {
-                let keys = self.keys_of_segments(segments.iter(), &KnownTracks::default(), day)?;
+                let keys =
+                    self.keys_of_segments(segments.iter(), &KnownTracks::default(), store, day)?;
                 early.tell(store, day, &keys);
                 claimed.push((day, segments, keys));
             }
@@ -130,28 +136,55 @@ impl Night<'_> {
             turn.wait();
         }
         for (day, segments, keys) in claimed {
-            let book = early.book.lock().map(|book| book.near(store, day)).unwrap_or_default();
-            let counted_earlier = book.counted_earlier(store, day, &keys.late)?;
+            let (policy, policy_hash) = self.policy_of(store, day);
+            let days_max = policy.duplicate.offline_days_max;
+            let book =
+                early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();
+            let counted_earlier = book.counted_earlier(store, day, days_max, &keys.late)?;
+            let name = name_of_keys(&counted_earlier);
             let task = DayTask {
                 store: settings,
                 day,
                 segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
                 // A date with a list of tracks is built with all its reports.
                 tracks: KnownTracks::default(),
-                counted_earlier: counted_earlier.clone(),
+                counted_earlier,
                 folder: early.staged.join(plays_path(store, &day.to_string())),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),
-                    policy: self.settings.policy_hash.clone(),
+                    policy: policy_hash.to_owned(),
                 },
             };
-            let built = self.day_builder().build(&task)?;
+            let built = self.day_builder(policy).build(&task)?;
+            let early_day =
+                EarlyDay { report: Some(key.clone()), built, keys, counted_earlier: name };
+            self.keep_early(early, store, day, &early_day)?;
             if let Ok(mut all) = early.built.lock() {
-                let report = key.clone();
-                let date = (store.to_owned(), day);
-                all.insert(date, EarlyDay { report, built, keys, counted_earlier });
+                all.insert((store.to_owned(), day), early_day);
             }
         }
         Ok(())
+    }
+
+    /// Keeps a date that a backfill has finished.
+    fn keep_early(
+        &self,
+        early: &Early<'_>,
+        store: &str,
+        day: Day,
+        finished: &EarlyDay,
+    ) -> Result<(), NightlyError> {
+        let path = plays_path(store, &day.to_string());
+        let (Some(kept), Some(fingerprint)) = (&self.kept, early.fingerprints.get(&path)) else {
+            return Ok(());
+        };
+        let day = DayToKeep {
+            day,
+            built: &finished.built,
+            keys: &finished.keys,
+            counted_earlier: finished.counted_earlier.as_deref(),
+            layout: &self.trends_layout,
+        };
+        Ok(kept.keep_day(&path, fingerprint, early.staged, &day)?)
     }
 }

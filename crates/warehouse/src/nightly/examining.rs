@@ -13,7 +13,7 @@ use crate::durable::{At as _, free_bytes};
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
-use crate::ledger::{Manifest, ReportEntry, ReportState, lots_path};
+use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState, lots_path};
 use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::seen::Seen;
 use crate::nightly::standing::settle_standing;
@@ -42,6 +42,12 @@ pub(super) struct Examination {
     pub(super) fresh: BTreeMap<String, Days>,
     /// Lines and pools of the reports that were read in this run.
     pub(super) fresh_runs: BTreeMap<String, Runs>,
+    /// Partitions of lines and sums that a backfill which was interrupted had finished.
+    pub(super) kept_files: BTreeMap<String, Vec<FileEntry>>,
+    /// Dates that such a backfill had finished.
+    pub(super) n_kept_days: u64,
+    /// Archived reports that a backfill has read.
+    pub(super) n_read: u64,
     /// Dates that were built at once, by store and date.
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
@@ -92,17 +98,41 @@ impl Night<'_> {
         seen: &mut Seen,
         early: Option<Early<'_>>,
     ) -> Result<Examination, NightlyError> {
-        let nothing = BTreeSet::new();
-        let wanted = if early.is_some() { None } else { Some(&nothing) };
         let candidates = self.candidates(inbox, manifest, seen);
         let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
         self.note(|summary| {
             summary.n_known = n_known;
             summary.passed_over.clone_from(&inbox.passed_over);
         });
+        let nothing = BTreeSet::new();
+        let wanted = if early.is_some() { None } else { Some(&nothing) };
         if early.is_some() {
             self.require_space(&candidates)?;
         }
+        self.read_candidates(&candidates, manifest, seen, early, wanted)
+    }
+
+    /// Reads known reports from the archive again; of their plays, those of the wanted dates.
+    pub(super) fn examine_known(
+        &self,
+        keys: &BTreeSet<&String>,
+        manifest: &Manifest,
+        early: Early<'_>,
+        wanted: &BTreeSet<Day>,
+    ) -> Result<Examination, NightlyError> {
+        let candidates = self.archived(manifest, |key, _| keys.contains(key));
+        let mut seen = Seen::default();
+        self.read_candidates(&candidates, manifest, &mut seen, Some(early), Some(wanted))
+    }
+
+    fn read_candidates(
+        &self,
+        candidates: &[Candidate<'_>],
+        manifest: &Manifest,
+        seen: &mut Seen,
+        early: Option<Early<'_>>,
+        wanted: Option<&BTreeSet<Day>>,
+    ) -> Result<Examination, NightlyError> {
         self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
         let examiner = self.examiner(candidates.len());
         let examined: BTreeMap<usize, Examined> = candidates
@@ -202,16 +232,30 @@ impl Night<'_> {
             });
         }
         // A report that was taken in is read again from the archive, where its bytes cannot change.
-        for (key, report) in &manifest.reports {
-            if let Some(name) = report.archived.as_ref().filter(|_| self.must_read_again(report)) {
-                let path = archive_path(self.places, name);
-                let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-                let name = report.file();
-                candidates.push(Candidate { path, name, store, size_bytes, file: None, known });
-            }
-        }
+        candidates.extend(self.archived(manifest, |_, report| self.must_read_again(report)));
         candidates
+    }
+
+    /// Archived reports, those of early dates first.
+    fn archived<'a>(
+        &self,
+        manifest: &'a Manifest,
+        is_wanted: impl Fn(&String, &ReportEntry) -> bool,
+    ) -> Vec<Candidate<'a>> {
+        let mut archived: Vec<_> = manifest
+            .reports
+            .iter()
+            .filter(|(key, report)| is_wanted(key, report))
+            .filter_map(|(key, report)| Some((key, report, report.archived.as_ref()?)))
+            .collect();
+        archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
+        let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String)| {
+            let path = archive_path(self.places, name);
+            let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
+            Candidate { path, name: report.file(), store, size_bytes, file: None, known }
+        };
+        archived.into_iter().map(candidate).collect()
     }
 
     /// Whether the disk has room for what reading these files leaves: a copy of each new report in the
@@ -231,7 +275,12 @@ impl Night<'_> {
 
     fn must_read_again(&self, report: &ReportEntry) -> bool {
         let retry = self.options.retry_refused && report.state == ReportState::Refused;
-        retry || report.reading != self.reading(&report.store, report.format.as_deref())
+        retry || self.is_outdated(report)
+    }
+
+    /// Whether it was read under other settings.
+    pub(super) fn is_outdated(&self, report: &ReportEntry) -> bool {
+        report.reading != self.reading(&report.store, report.format.as_deref())
     }
 
     /// Fingerprint of what reading a store's reports of a format depends on.

@@ -4,7 +4,9 @@
 //! [`run_nightly`] is the way of a night on one screen; each step is a file of its own.
 
 pub mod summary;
+pub mod backfill;
 mod early;
+mod kept;
 mod names;
 mod offline;
 mod turns;
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use chrono::NaiveDate;
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::build_day::DayBuilder;
@@ -36,10 +40,12 @@ use crate::held::Holder;
 use crate::inbox::{Inbox, require_inbox, scan_inbox};
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::examining::Examination;
+use crate::nightly::kept::Kept;
 use crate::nightly::planning::Plan;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
 use crate::partition::PartitionError;
+use crate::policies::Policies;
 use crate::report_source::Pace;
 use crate::sales_runs::RunStore;
 use crate::stages::Stages;
@@ -92,6 +98,15 @@ pub enum NightlyError {
         /// How much there is.
         free_bytes: u64,
     },
+    /// A backfill that cannot be done as things are.
+    #[error("{message}")]
+    NotNow {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// Two states of the tables cannot be compared.
+    #[error("the tables cannot be compared")]
+    Tables(#[from] polars::error::PolarsError),
     /// What would be published contradicts the ledger.
     #[error("nothing was published, since the sums do not agree: {message}")]
     Inconsistent {
@@ -117,16 +132,46 @@ pub trait Progress: Sync {
 /// What all steps of a night share.
 struct Night<'a> {
     settings: &'a Settings,
+    policies: Policies,
     options: &'a NightlyOptions,
     key: ListenerKey,
     places: &'a Places,
     holder: Holder,
     runs: RunStore,
+    /// Where a backfill keeps what it has finished; `None` in other runs.
+    kept: Option<Kept>,
     stages: Stages,
     progress: &'a dyn Progress,
     plays_layout: TableLayout,
     trends_layout: TableLayout,
     summary: Mutex<Summary>,
+}
+
+impl<'a> Night<'a> {
+    fn new(
+        settings: &'a Settings,
+        policies: Policies,
+        options: &'a NightlyOptions,
+        key: ListenerKey,
+        places: &'a Places,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, NightlyError> {
+        Ok(Self {
+            settings,
+            policies,
+            options,
+            key,
+            places,
+            holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
+            runs: RunStore::new(places.internal("staging/runs")),
+            kept: None,
+            stages: Stages::default(),
+            progress,
+            plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
+            trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
+            summary: Mutex::default(),
+        })
+    }
 }
 
 impl Night<'_> {
@@ -145,9 +190,9 @@ impl Night<'_> {
         }
     }
 
-    fn day_builder(&self) -> DayBuilder<'_> {
+    fn day_builder<'n>(&'n self, policy: &'n Policy) -> DayBuilder<'n> {
         DayBuilder {
-            policy: &self.settings.policy,
+            policy,
             layout: &self.plays_layout,
             trends_layout: &self.trends_layout,
             holder: &self.holder,
@@ -155,6 +200,12 @@ impl Night<'_> {
                 .max(1),
             stages: &self.stages,
         }
+    }
+
+    /// The policy of a date and its hash.
+    fn policy_of(&self, store: &str, day: Day) -> (&Policy, &str) {
+        let found = self.policies.of(store, &day.month().to_string());
+        found.unwrap_or((&self.settings.policy, &self.settings.policy_hash))
     }
 
     fn note(&self, write: impl FnOnce(&mut Summary)) {
@@ -185,19 +236,8 @@ pub fn run_nightly(
     warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
     let key = warehouse.listener_key(options.listener_key.as_deref())?;
     let places = warehouse.places.clone();
-    let night = Night {
-        settings,
-        options,
-        key,
-        places: &places,
-        holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
-        runs: RunStore::new(places.internal("staging/runs")),
-        stages: Stages::default(),
-        progress,
-        plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
-        trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
-        summary: Mutex::default(),
-    };
+    let policies = warehouse.manifest.policies.with_base(&settings.policy, &settings.policy_hash);
+    let night = Night::new(settings, policies, options, key, &places, progress)?;
     let inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;
     let staged = warehouse.staged_tables();
@@ -215,7 +255,7 @@ pub fn run_nightly(
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,
         listener_key: night.key.fingerprint(),
-        policy: settings.policy_hash.clone(),
+        policies: night.policies.clone(),
         published: options.started.clone(),
         origin: "nightly".to_owned(),
         set_aside: BTreeMap::new(),
@@ -259,19 +299,10 @@ pub fn plan_nightly(
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
     };
-    let night = Night {
-        settings,
-        options,
-        key,
-        places: &places,
-        holder: Holder::new(0, PathBuf::new()),
-        runs: RunStore::none(),
-        stages: Stages::default(),
-        progress,
-        plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
-        trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
-        summary: Mutex::default(),
-    };
+    let policies = manifest.policies.with_base(&settings.policy, &settings.policy_hash);
+    let mut night = Night::new(settings, policies, options, key, &places, progress)?;
+    // Nothing is kept, and nothing written.
+    (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;

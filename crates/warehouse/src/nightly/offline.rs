@@ -17,7 +17,9 @@ use crate::ledger::{FileEntry, Manifest};
 use crate::nightly::building::DayInputs;
 use crate::nightly::planning::{Kind, Plan, trends_path};
 use crate::nightly::{Night, NightlyError};
-use crate::offline_keys::{DateKeys, OfflineBook, name_of_keys, offline_folder, write_keys};
+use crate::offline_keys::{
+    DateKeys, OfflineBook, before, name_of_keys, offline_folder, write_keys,
+};
 
 /// A store and counted date.
 type Date = (String, Day);
@@ -28,7 +30,9 @@ pub(super) struct OfflineDate {
     pub(super) file: Option<FileEntry>,
     /// Name of the keys that earlier dates have too.
     pub(super) counted_earlier: Option<String>,
-    /// Those keys, where the date is made anew.
+    /// The keys of its plays, where the date is made anew.
+    pub(super) keys: Option<Arc<OfflineKeys>>,
+    /// Those keys that earlier dates have too, where the date is made anew.
     pub(super) earlier_keys: Vec<OfflineKey>,
 }
 
@@ -39,7 +43,7 @@ impl Night<'_> {
     /// The keys of what is published.
     pub(super) fn published_keys(&self, manifest: &Manifest) -> OfflineBook {
         let snapshot = self.places.snapshot(manifest.snapshot);
-        let mut book = self.empty_book();
+        let mut book = OfflineBook::default();
         for (path, partition) in &manifest.partitions {
             if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys) {
                 let file = snapshot.join(offline_folder(path)).join(&file.name);
@@ -49,18 +53,14 @@ impl Night<'_> {
         book
     }
 
-    fn empty_book(&self) -> OfflineBook {
-        let days_max = self.settings.policy.duplicate.offline_days_max;
-        OfflineBook { dates: BTreeMap::new(), days_max }
-    }
-
     pub(super) fn keys_of_segments<'s>(
         &self,
         segments: impl Iterator<Item = &'s Segment>,
         tracks: &KnownTracks,
+        store: &str,
         day: Day,
     ) -> Result<Arc<OfflineKeys>, NightlyError> {
-        let policy = &self.settings.policy;
+        let (policy, _) = self.policy_of(store, day);
         let keys =
             self.stages.judge.time(|| collect_offline_keys(segments, tracks, day, policy))?;
         Ok(Arc::new(keys))
@@ -79,7 +79,7 @@ impl Night<'_> {
         let fresh = self.fresh_keys(plan, inputs)?;
         let snapshot = staged.parent().unwrap_or(staged);
         let mut dates = OfflineDates::new();
-        let mut book = self.empty_book();
+        let mut book = OfflineBook::default();
         let mut changed: BTreeMap<Date, [Option<DateKeys>; 2]> = BTreeMap::new();
         for (path, wanted) in &plan.wanted {
             let Kind::Plays { store, day } = &wanted.kind else {
@@ -89,6 +89,7 @@ impl Night<'_> {
             let before = former.partitions.get(path);
             let mut known = OfflineDate::default();
             if let Some(keys) = fresh.get(&date) {
+                known.keys = Some(Arc::clone(keys));
                 if !keys.is_empty() {
                     let folder = snapshot.join(offline_folder(path));
                     known.file = Some(write_keys(&folder, *day, keys)?);
@@ -116,7 +117,7 @@ impl Night<'_> {
                 changed.insert(date, [Some(keys.clone()), None]);
             }
         }
-        look_up(plan, &book, &changed, &mut dates)?;
+        self.look_up(plan, &book, &changed, &mut dates)?;
         Ok(dates)
     }
 
@@ -142,7 +143,7 @@ impl Night<'_> {
                 let of_day = |key| inputs.fresh.get(key)?.get(&date.1);
                 let segments = wanted.reports.iter().filter_map(of_day).flatten();
                 let tracks = inputs.tracks.get(&date).unwrap_or(&no_tracks);
-                let keys = self.keys_of_segments(segments, tracks, date.1)?;
+                let keys = self.keys_of_segments(segments, tracks, &date.0, date.1)?;
                 Ok((date, keys))
             })
             .collect::<Result<_, NightlyError>>()?;
@@ -150,62 +151,67 @@ impl Night<'_> {
     }
 }
 
-/// Looks up the late plays of the dates for which something may have changed.
-fn look_up(
-    plan: &mut Plan,
-    book: &OfflineBook,
-    changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
-    dates: &mut OfflineDates,
-) -> Result<(), NightlyError> {
-    let wanted: Vec<(&String, &str, Day, bool)> = plan
-        .wanted
-        .iter()
-        .filter_map(|(path, wanted)| match &wanted.kind {
-            Kind::Plays { store, day } => Some((path, store.as_str(), *day, wanted.is_stale)),
-            _ => None,
-        })
-        .collect();
-    let found: Vec<(String, Vec<OfflineKey>)> = wanted
-        .par_iter()
-        .map(|(path, store, day, is_stale)| {
-            let date = ((*store).to_owned(), *day);
-            let mut changed = changed.range(book.before(store, *day)).peekable();
-            let keys = book.dates.get(&date);
-            if !is_stale && changed.peek().is_none() {
-                return Ok(None);
+impl Night<'_> {
+    /// Looks up the late plays of the dates for which something may have changed.
+    fn look_up(
+        &self,
+        plan: &mut Plan,
+        book: &OfflineBook,
+        changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
+        dates: &mut OfflineDates,
+    ) -> Result<(), NightlyError> {
+        let wanted: Vec<(&String, &str, Day, bool)> = plan
+            .wanted
+            .iter()
+            .filter_map(|(path, wanted)| match &wanted.kind {
+                Kind::Plays { store, day } => Some((path, store.as_str(), *day, wanted.is_stale)),
+                _ => None,
+            })
+            .collect();
+        let found: Vec<(String, Vec<OfflineKey>)> = wanted
+            .par_iter()
+            .map(|(path, store, day, is_stale)| {
+                let date = ((*store).to_owned(), *day);
+                let days_max = self.policy_of(store, *day).0.duplicate.offline_days_max;
+                let mut changed = changed.range(before(store, *day, days_max)).peekable();
+                let keys = book.dates.get(&date);
+                if !is_stale && changed.peek().is_none() {
+                    return Ok(None);
+                }
+                let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
+                if !is_stale && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())? {
+                    return Ok(None);
+                }
+                let earlier = book.counted_earlier(store, *day, days_max, &late)?;
+                Ok(Some(((*path).clone(), earlier)))
+            })
+            .collect::<Result<Vec<_>, NightlyError>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut months = BTreeSet::new();
+        for (path, earlier) in found {
+            let name = name_of_keys(&earlier);
+            let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path))
+            else {
+                continue;
+            };
+            if !wanted.is_stale && name != date.counted_earlier {
+                wanted.is_stale = true;
+                months.insert(trends_path(&path));
+                let reason = "offline plays of an earlier date changed".to_owned();
+                plan.reasons.push((path, reason));
             }
-            let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
-            if !is_stale && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())? {
-                return Ok(None);
+            (date.counted_earlier, date.earlier_keys) = (name, earlier);
+        }
+        for path in months {
+            if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
+                wanted.is_stale = true;
+                plan.reasons.push((path, "its dates changed".to_owned()));
             }
-            let earlier = book.counted_earlier(store, *day, &late)?;
-            Ok(Some(((*path).clone(), earlier)))
-        })
-        .collect::<Result<Vec<_>, NightlyError>>()?
-        .into_iter()
-        .flatten()
-        .collect();
-    let mut months = BTreeSet::new();
-    for (path, earlier) in found {
-        let name = name_of_keys(&earlier);
-        let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path)) else {
-            continue;
-        };
-        if !wanted.is_stale && name != date.counted_earlier {
-            wanted.is_stale = true;
-            months.insert(trends_path(&path));
-            let reason = "offline plays of an earlier date changed".to_owned();
-            plan.reasons.push((path, reason));
         }
-        (date.counted_earlier, date.earlier_keys) = (name, earlier);
+        Ok(())
     }
-    for path in months {
-        if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
-            wanted.is_stale = true;
-            plan.reasons.push((path, "its dates changed".to_owned()));
-        }
-    }
-    Ok(())
 }
 
 /// Whether some of these dates has one of the keys.

@@ -69,7 +69,7 @@ impl Night<'_> {
         let mut plan = Plan::default();
         self.want_plays(reports, &mut plan);
         want_trends(&mut plan);
-        let policy = self.settings.policy_hash.as_str();
+        let policy = self.policies.base_hash();
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
         let all = serde_json::to_string(reports).unwrap_or_default();
@@ -116,12 +116,13 @@ impl Night<'_> {
             };
             let path = plays_path(store, date);
             // A store's judging depends on its settings beyond what its reports were read under.
+            let day = Day(day.to_epoch_days());
             let settings = self.settings.reading_fingerprint(store, &self.key.fingerprint(), None);
             let inputs = inputs_as_read(&keys, reports);
             let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
             let parts =
-                [&[self.settings.policy_hash.as_str(), &settings], inputs.as_slice()].concat();
-            let kind = Kind::Plays { store: store.to_owned(), day: Day(day.to_epoch_days()) };
+                [&[self.policy_of(store, day).1, settings.as_str()], inputs.as_slice()].concat();
+            let kind = Kind::Plays { store: store.to_owned(), day };
             plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
         }
     }

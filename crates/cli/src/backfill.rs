@@ -1,0 +1,110 @@
+//! `streamledger backfill`: named months made anew, and what that changes.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use streamledger_warehouse::config::load_policy;
+use streamledger_warehouse::nightly::NightlyOptions;
+use streamledger_warehouse::nightly::backfill::{
+    Backfill as Task, Backfilled, plan_backfill, run_backfill,
+};
+
+use crate::arguments::{Backfill, Common, Format};
+use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::progress::Bar;
+use crate::{exit, nightly, snapshots};
+
+/// Runs or plans a backfill and prints what it changed.
+pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
+    let Backfill { from, to, .. } = command;
+    ensure!(from <= to, "--from {from} is after --to {to}: the first month comes first");
+    nightly::start_threads(common)?;
+    let settings = nightly::load_settings(&command.pipeline)?;
+    let policy = command.policy.as_deref().map(load_policy).transpose();
+    let task = Task {
+        from: from.clone(),
+        to: to.clone(),
+        store: command.store.clone(),
+        policy: policy.map_err(nightly::not_usable)?,
+        is_preview: command.preview,
+    };
+    let started = nightly::now();
+    let options = NightlyOptions {
+        inbox: std::path::PathBuf::new(),
+        warehouse: command.warehouse.clone(),
+        listener_key: command.listener_key_file.clone(),
+        memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
+        retry_refused: false,
+        as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
+        owner: nightly::owner(&started),
+        started,
+    };
+    let bar = Bar::new();
+    let start = Instant::now();
+    let result = if command.dry_run {
+        plan_backfill(&settings, &options, &task, &bar)
+    } else {
+        run_backfill(&settings, &options, &task, &bar)
+    };
+    bar.end();
+    let done = result?;
+    let elapsed = start.elapsed();
+    for (stage, time) in &done.summary.stages {
+        tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
+    }
+    let sheets = sheets(command, &done, elapsed);
+    print(&match common.format {
+        Format::Table => {
+            let tables: Vec<String> =
+                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
+            format!("{}\n\n{}", sentence(command, &done), tables.join("\n"))
+        }
+        Format::Json => to_json(&sheets)?,
+        Format::Csv => to_csv(&sheets),
+    });
+    Ok(exit::DONE)
+}
+
+fn sentence(command: &Backfill, done: &Backfilled) -> String {
+    match (command.dry_run, command.preview, done.summary.snapshot) {
+        (true, ..) => "Nothing was written. A run without --dry-run would do this:".to_owned(),
+        (_, true, _) if done.changes.is_empty() => "Nothing would change.".to_owned(),
+        (_, true, _) => "Nothing was published. This would change:".to_owned(),
+        (.., Some(number)) if 0 < done.n_damaged => format!(
+            "Published snapshot {number}: {} partitions were damaged and are whole again.",
+            done.n_damaged
+        ),
+        (.., Some(number)) => format!("Published snapshot {number}."),
+        (.., None) => "Everything is as it was, to the byte: nothing published.".to_owned(),
+    }
+}
+
+fn sheets(command: &Backfill, done: &Backfilled, elapsed: Duration) -> Vec<Sheet> {
+    if command.dry_run {
+        return vec![totals(done, elapsed), nightly::plan_sheet(&done.summary)];
+    }
+    // Rows that are as many as before are no figure that changed.
+    let changes = done.changes.clone().into_iter();
+    let changes = changes
+        .filter(|(figure, change)| figure.measure != "rows" || change.before != change.after);
+    let [changed, summed] = snapshots::change_sheets(&changes.collect());
+    vec![totals(done, elapsed), nightly::outcome_sheet(&done.summary), changed, summed]
+}
+
+fn totals(done: &Backfilled, elapsed: Duration) -> Sheet {
+    let mut sheet = Sheet::new("backfill", "Backfill", &["what", "#number"]);
+    let built = done.summary.rebuilt.len() as u64;
+    let mut push = |what: &str, number: u64| {
+        sheet.push(vec![what.to_owned(), grouped(number.into())]);
+    };
+    push("partitions made anew", built - done.n_kept.min(built));
+    push("taken over from an interrupted backfill", done.n_kept);
+    push("archived reports read", done.n_reports);
+    let seconds = elapsed.as_secs_f64();
+    sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
+    let plays: u64 = done.summary.outcomes.values().map(|(rows, _)| rows).sum();
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    let per_second = plays.saturating_mul(1000) / millis;
+    sheet.push(vec!["rows of plays per second".to_owned(), grouped(per_second.into())]);
+    sheet
+}

@@ -1,0 +1,331 @@
+//! Backfill: named months are made anew from the archived reports, as they are or judged by another
+//! policy, and what that changes is told figure by figure.
+//!
+//! What is finished is kept beside the snapshots until all is published, so that a backfill that was
+//! interrupted goes on where it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::compare::{Changes, State, compare};
+use crate::durable::free_bytes;
+use crate::ledger::{MANIFEST_VERSION, Manifest};
+use crate::nightly::early::{Early, EarlyDay};
+use crate::nightly::examining::Examination;
+use crate::nightly::kept::Kept;
+use crate::nightly::planning::{Kind, Plan, check_manifest};
+use crate::nightly::summary::Summary;
+use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record};
+use crate::report_source::hash_as_is;
+use crate::warehouse::{Warehouse, WarehouseError, read_manifest};
+use crate::{config::Settings, policies::Policies};
+
+/// Which months are made anew, and how.
+#[derive(Debug, Clone)]
+pub struct Backfill {
+    /// First month, `YYYY-MM`.
+    pub from: String,
+    /// Last month.
+    pub to: String,
+    /// Only this store; `None` for all.
+    pub store: Option<String>,
+    /// The policy to judge by and its hash; `None` for that of the pipeline.
+    pub policy: Option<(Policy, String)>,
+    /// Whether what would change is only told.
+    pub is_preview: bool,
+}
+
+/// What a backfill did.
+#[derive(Debug, Default)]
+pub struct Backfilled {
+    /// As of a night.
+    pub summary: Summary,
+    /// Figures that it changed, or would change.
+    pub changes: Changes,
+    /// Partitions that an interrupted backfill had finished.
+    pub n_kept: u64,
+    /// Partitions whose published files were damaged.
+    pub n_damaged: u64,
+    /// Reports that were read, or would be.
+    pub n_reports: u64,
+}
+
+impl Backfill {
+    /// Whether a partition is one of the named months.
+    fn covers(&self, kind: &Kind, path: &str) -> bool {
+        if matches!(kind, Kind::Quarantine | Kind::Reports) {
+            return false;
+        }
+        let part = |name: &str| path.split('/').find_map(|part| part.strip_prefix(name));
+        let (Some(store), Some(month)) = (part("store="), part("month=")) else {
+            return false;
+        };
+        self.store.as_deref().is_none_or(|wanted| wanted == store)
+            && (self.from.as_str()..=self.to.as_str()).contains(&month)
+    }
+
+    /// The policies after it.
+    fn policies(&self, settings: &Settings, former: &Manifest) -> Policies {
+        let own = (&settings.policy, &settings.policy_hash);
+        let (policy, hash) = self.policy.as_ref().map_or(own, |(policy, hash)| (policy, hash));
+        let months = former.partitions.keys().filter_map(|path| {
+            let (store, month) = path.strip_prefix("plays/store=")?.split_once("/month=")?;
+            let month = month.split('/').next()?;
+            let kind = Kind::TrendsDaily { store: store.to_owned(), month: month.to_owned() };
+            self.covers(&kind, path).then(|| (store.to_owned(), month.to_owned()))
+        });
+        former.policies.with_months(months, policy, hash)
+    }
+}
+
+/// Makes the named months anew.
+///
+/// # Errors
+/// [`NightlyError`]; what was published before stays as it was.
+pub fn run_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
+    let key = warehouse.listener_key(options.listener_key.as_deref())?;
+    let places = warehouse.places.clone();
+    let former = std::mem::take(&mut warehouse.manifest);
+    let policies = backfill.policies(settings, &former);
+    let kept = Kept::new(places.internal("backfill"));
+    let mut night = Night::new(settings, policies, options, key, &places, progress)?;
+    let mut plan = night.plan_backfill(backfill, &former)?;
+    night.require_space_for(&plan, &former)?;
+    if !backfill.is_preview {
+        night.kept = Some(kept);
+    }
+    let staged = warehouse.staged_tables();
+    let mut examination = night.examine_months(&plan, &former, &staged)?;
+    let mut done = Backfilled {
+        n_kept: examination.n_kept(),
+        n_reports: examination.n_read,
+        ..Backfilled::default()
+    };
+    let partitions = night.build(&mut plan, &mut examination, &former, &staged)?;
+    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    let published = places.snapshot(former.snapshot).join("tables");
+    let new = Manifest {
+        manifest_version: MANIFEST_VERSION,
+        snapshot: former.snapshot + 1,
+        policies: night.policies.clone(),
+        published: options.started.clone(),
+        origin: "backfill".to_owned(),
+        partitions,
+        ..former.clone()
+    };
+    check_manifest(&new)?;
+    done.changes = compare(
+        State { folders: std::slice::from_ref(&published), manifest: &former },
+        State { folders: &[staged.clone(), published.clone()], manifest: &new },
+    )?;
+    if !backfill.is_preview {
+        done.n_damaged = count_damaged(&plan, &former, &published);
+        let is_same = (&new.partitions, &new.policies) == (&former.partitions, &former.policies);
+        if !is_same || 0 < done.n_damaged {
+            let (number, from) = (new.snapshot, former.snapshot);
+            night.note(|summary| summary.snapshot = Some(number));
+            warehouse.publish(new, from)?;
+        }
+    }
+    let kept = night.kept.take();
+    done.summary = night.finish();
+    if done.summary.snapshot.is_some() {
+        record::write_record(&places, options, &done.summary)?;
+    }
+    kept.as_ref().map_or(Ok(()), Kept::clear)?;
+    warehouse.clear_staging()?;
+    Ok(done)
+}
+
+/// Says what [`run_backfill`] would read and make, and writes nothing.
+///
+/// # Errors
+/// [`NightlyError`].
+pub fn plan_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    let places = crate::warehouse::Places::new(&options.warehouse);
+    let Some(number) = places.current()? else {
+        return Err(WarehouseError::Empty { path: options.warehouse.clone() }.into());
+    };
+    let former = read_manifest(&places.snapshot(number))?;
+    let own_key = places.internal("listener.key");
+    let key = crate::warehouse::read_key(options.listener_key.as_deref().unwrap_or(&own_key))?;
+    let policies = backfill.policies(settings, &former);
+    let night = Night::new(settings, policies, options, key, &places, progress)?;
+    let plan = night.plan_backfill(backfill, &former)?;
+    let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
+    let mut summary = night.finish();
+    summary.rebuilt = plan.reasons;
+    Ok(Backfilled { summary, n_reports, ..Backfilled::default() })
+}
+
+impl Night<'_> {
+    /// All partitions that there are; those of the named months are stale.
+    fn plan_backfill(&self, backfill: &Backfill, former: &Manifest) -> Result<Plan, NightlyError> {
+        let not_now = |why: &str| {
+            let message =
+                format!("{why}; run `streamledger nightly` first, then the backfill again");
+            Err(NightlyError::NotNow { message })
+        };
+        if former.snapshot == 0 {
+            return Err(WarehouseError::Empty { path: self.places.root().to_owned() }.into());
+        }
+        if !former.set_aside.is_empty() {
+            return not_now("the tables were rolled back to a former state");
+        }
+        let mut plan = self.plan(&former.reports, former);
+        plan.reasons.clear();
+        for (path, wanted) in &mut plan.wanted {
+            wanted.is_stale = backfill.covers(&wanted.kind, path);
+            if !former.partitions.contains_key(path) {
+                return not_now("the settings have changed since the reports were read");
+            }
+            if wanted.is_stale {
+                plan.reasons.push((path.clone(), "its month is made anew".to_owned()));
+            }
+        }
+        if former.partitions.keys().any(|path| !plan.wanted.contains_key(path)) {
+            return not_now("the settings have changed since the reports were read");
+        }
+        let keys = stale_reports(&plan, &BTreeSet::new());
+        let is_outdated = |key: &&String| self.is_outdated(&former.reports[*key]);
+        if keys.iter().any(is_outdated) {
+            return not_now("the settings have changed since the reports were read");
+        }
+        if plan.reasons.is_empty() {
+            let of = backfill.store.as_ref().map_or(String::new(), |store| format!(" of {store}"));
+            let message = format!(
+                "nothing{of} from {} to {} is published; months are those of the counted date, of \
+                 statements those of use",
+                backfill.from, backfill.to
+            );
+            return Err(NightlyError::NotNow { message });
+        }
+        Ok(plan)
+    }
+
+    /// Whether the disk has room for the stale partitions once more.
+    fn require_space_for(&self, plan: &Plan, former: &Manifest) -> Result<(), NightlyError> {
+        let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
+        let bytes = stale
+            .flat_map(|(path, _)| &former.partitions[path].files)
+            .map(|file| file.size_bytes)
+            .sum::<u64>();
+        // Work on the way, and plays that do not fit the memory.
+        let needed_bytes = bytes.saturating_mul(2);
+        let path = self.places.root().to_owned();
+        let free_bytes = free_bytes(&path)?;
+        if free_bytes < needed_bytes {
+            let n_reports = stale_reports(plan, &BTreeSet::new()).len() as u64;
+            return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
+        }
+        Ok(())
+    }
+
+    /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
+    fn examine_months(
+        &self,
+        plan: &Plan,
+        former: &Manifest,
+        staged: &Path,
+    ) -> Result<Examination, NightlyError> {
+        let mut early = Early::new(staged, former, self.places, self.published_keys(former));
+        let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
+        let stale = || plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
+        for (path, wanted) in stale() {
+            early.fingerprints.insert(path.clone(), wanted.fingerprint.clone());
+            let Some(kept) = &self.kept else {
+                continue;
+            };
+            match &wanted.kind {
+                Kind::Plays { store, day } => {
+                    let layout = &self.trends_layout;
+                    let found = kept.take_day(path, &wanted.fingerprint, staged, *day, layout)?;
+                    if let Some(found) = found {
+                        let keys = Arc::new(found.keys);
+                        early.tell(store, *day, &keys);
+                        let (built, counted_earlier) = (found.built, found.counted_earlier);
+                        let day_kept = EarlyDay { report: None, built, keys, counted_earlier };
+                        days.insert((store.clone(), *day), day_kept);
+                    }
+                }
+                Kind::Lots(..) => {
+                    if let Some(found) = kept.take_files(path, &wanted.fingerprint, staged)? {
+                        files.insert(path.clone(), found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let finished: BTreeSet<&String> = stale()
+            .filter(|(path, wanted)| match &wanted.kind {
+                Kind::Plays { store, day } => days.contains_key(&(store.clone(), *day)),
+                _ => files.contains_key(*path),
+            })
+            .map(|(path, _)| path)
+            .collect();
+        let keys = stale_reports(plan, &finished);
+        let wanted_days: BTreeSet<Day> = stale()
+            .filter(|(path, _)| !finished.contains(path))
+            .filter_map(|(_, wanted)| match &wanted.kind {
+                Kind::Plays { day, .. } => Some(*day),
+                _ => None,
+            })
+            .collect();
+        let mut examination = self.examine_known(&keys, former, early, &wanted_days)?;
+        examination.n_read = keys.len() as u64;
+        examination.kept_files = files;
+        examination.n_kept_days = days.len() as u64;
+        examination.early_days.extend(days);
+        Ok(examination)
+    }
+}
+
+impl Examination {
+    fn n_kept(&self) -> u64 {
+        self.n_kept_days + self.kept_files.len() as u64
+    }
+}
+
+/// The reports that feed stale partitions that are not finished.
+fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
+    plan.wanted
+        .iter()
+        .filter(|(path, wanted)| wanted.is_stale && !finished.contains(path))
+        // A month of trends or sums is made of partitions, which are named themselves.
+        .filter(|(_, wanted)| matches!(wanted.kind, Kind::Plays { .. } | Kind::Lots(..)))
+        .flat_map(|(_, wanted)| &wanted.reports)
+        .collect()
+}
+
+/// Partitions of the named months whose published files are not what was published.
+fn count_damaged(plan: &Plan, former: &Manifest, published: &Path) -> u64 {
+    let is_whole = |path: &&String| {
+        former.partitions[*path].files.iter().all(|file| {
+            let found = hash_as_is(&published.join(path).join(&file.name));
+            found.is_ok_and(|hash| hex::encode(hash) == file.sha256)
+        })
+    };
+    let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale).map(|(path, _)| path);
+    stale.filter(|path| !is_whole(path)).count() as u64
+}
+
+/// Whether a text is a month as `YYYY-MM`.
+#[must_use]
+pub fn is_month(text: &str) -> bool {
+    chrono::NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").is_ok() && text.len() == 7
+}

@@ -1,0 +1,218 @@
+//! What a backfill has finished: partitions that are complete, beside the snapshots, so that a backfill
+//! that was interrupted goes on where it was. What is kept is used only where all that it was made of
+//! is still the same.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use streamledger_core::filter::offline_repeats::OfflineKeys;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+
+use crate::build_day::{BuiltDay, Outcomes};
+use crate::build_month::KeptTrends;
+use crate::durable::{
+    At as _, DiskError, link, make_folder, remove_file, remove_tree, rename, sync, write_new,
+};
+use crate::encode::file::TableLayout;
+use crate::ledger::FileEntry;
+use crate::offline_keys::{read_keys, write_keys};
+use crate::partition::PartitionError;
+use crate::report_source::hash_as_is;
+
+/// Name of the file that says that a partition is complete.
+const DONE: &str = "done.json";
+/// Name of the file with a date's rows of `trends_daily`.
+const TRENDS: &str = "trends";
+
+/// The work of a backfill that is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    folder: PathBuf,
+}
+
+/// A partition that is complete.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    fingerprint: String,
+    files: Vec<FileEntry>,
+    /// Of a date: what its late plays were taken to have in common with earlier dates.
+    counted_earlier: Option<String>,
+    /// Of a date: the list of its offline plays.
+    keys: Option<FileEntry>,
+    /// Of a date: SHA-256, hex, of its rows of `trends_daily`.
+    trends: Option<String>,
+    /// Of a date: rows and plays by verdict and reason.
+    outcomes: Vec<(String, Option<String>, u64, i64)>,
+}
+
+/// A date that is complete.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DayToKeep<'a> {
+    pub(super) day: Day,
+    pub(super) built: &'a BuiltDay,
+    pub(super) keys: &'a OfflineKeys,
+    pub(super) counted_earlier: Option<&'a str>,
+    pub(super) layout: &'a TableLayout,
+}
+
+/// A date that was finished by a backfill that was interrupted.
+#[derive(Debug)]
+pub(super) struct KeptDay {
+    pub(super) built: BuiltDay,
+    pub(super) keys: OfflineKeys,
+    pub(super) counted_earlier: Option<String>,
+}
+
+impl Kept {
+    /// The work kept in a folder, which need not be there.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Keeps a partition of lines or sums.
+    pub(super) fn keep_files(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+        files: &[FileEntry],
+    ) -> Result<(), DiskError> {
+        let done = Done {
+            fingerprint: fingerprint.to_owned(),
+            files: files.to_vec(),
+            counted_earlier: None,
+            keys: None,
+            trends: None,
+            outcomes: Vec::new(),
+        };
+        self.keep(path, staged, &done)
+    }
+
+    /// Keeps a date.
+    pub(super) fn keep_day(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+        day: &DayToKeep<'_>,
+    ) -> Result<(), PartitionError> {
+        let DayToKeep { day, built, keys, counted_earlier, layout } = *day;
+        let folder = self.folder.join(path);
+        // What an attempt that was interrupted has left, or one under other settings.
+        remove_tree(&folder)?;
+        let keys = write_keys(&folder, day, keys)?;
+        let trends =
+            built.trends.to_bytes(day, layout).map_err(PartitionError::parquet(&folder))?;
+        write_new(&folder.join(TRENDS), &trends)?;
+        let outcomes = built.outcomes.iter().map(|((verdict, reason), (rows, plays))| {
+            let reason = reason.map(|reason| reason.as_str().to_owned());
+            (verdict.as_str().to_owned(), reason, *rows, *plays)
+        });
+        let done = Done {
+            fingerprint: fingerprint.to_owned(),
+            files: built.files.clone(),
+            counted_earlier: counted_earlier.map(str::to_owned),
+            keys: Some(keys),
+            trends: Some(hex::encode(Sha256::digest(&trends))),
+            outcomes: outcomes.collect(),
+        };
+        Ok(self.keep(path, staged, &done)?)
+    }
+
+    fn keep(&self, path: &str, staged: &Path, done: &Done) -> Result<(), DiskError> {
+        let folder = self.folder.join(path);
+        make_folder(&folder)?;
+        for file in &done.files {
+            let to = folder.join(&file.name);
+            remove_file(&to)?;
+            link(&staged.join(path).join(&file.name), &to)?;
+        }
+        sync(&folder)?;
+        let (path, new) = (folder.join(DONE), folder.join("done.new"));
+        remove_file(&new)?;
+        let bytes = serde_json::to_vec(done).map_err(std::io::Error::other).at("write", &new)?;
+        write_new(&new, &bytes)?;
+        rename(&new, &path)
+    }
+
+    /// Takes a kept partition into staging, if it was made of the same; `None` if there is none.
+    pub(super) fn take_files(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+    ) -> Result<Option<Vec<FileEntry>>, DiskError> {
+        let done = self.find(path, fingerprint);
+        done.map(|done| self.stage(path, staged, &done.files).map(|()| done.files)).transpose()
+    }
+
+    /// The same for a date.
+    pub(super) fn take_day(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+        day: Day,
+        layout: &TableLayout,
+    ) -> Result<Option<KeptDay>, PartitionError> {
+        let Some(done) = self.find(path, fingerprint) else {
+            return Ok(None);
+        };
+        let Some(outcomes) = outcomes_of(&done) else {
+            return Ok(None);
+        };
+        let Some(keys) = &done.keys else {
+            return Ok(None);
+        };
+        let keys = read_keys(&self.folder.join(path).join(&keys.name))?;
+        let file = self.folder.join(path).join(TRENDS);
+        let bytes = std::fs::read(&file).at("read", &file)?;
+        if done.trends != Some(hex::encode(Sha256::digest(&bytes))) {
+            return Ok(None);
+        }
+        let trends = KeptTrends::from_bytes(bytes, day, layout);
+        let trends = trends.map_err(PartitionError::parquet(&file))?;
+        self.stage(path, staged, &done.files)?;
+        let built = BuiltDay { files: done.files, trends, outcomes };
+        Ok(Some(KeptDay { built, keys, counted_earlier: done.counted_earlier }))
+    }
+
+    fn find(&self, path: &str, fingerprint: &str) -> Option<Done> {
+        let folder = self.folder.join(path);
+        let bytes = std::fs::read(folder.join(DONE)).ok()?;
+        let done: Done = serde_json::from_slice(&bytes).ok()?;
+        let is_whole = |folder: &Path, file: &FileEntry| {
+            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
+        };
+        let is_there = done.fingerprint == fingerprint
+            && done.files.iter().chain(&done.keys).all(|file| is_whole(&folder, file));
+        is_there.then_some(done)
+    }
+
+    fn stage(&self, path: &str, staged: &Path, files: &[FileEntry]) -> Result<(), DiskError> {
+        let to = staged.join(path);
+        make_folder(&to)?;
+        let from = self.folder.join(path);
+        files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
+    }
+
+    /// Clears all away.
+    pub(super) fn clear(&self) -> Result<(), DiskError> {
+        remove_tree(&self.folder)
+    }
+}
+
+fn outcomes_of(done: &Done) -> Option<Outcomes> {
+    let outcome = |(verdict, reason, rows, plays): &(String, Option<String>, u64, i64)| {
+        let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict)?;
+        let reason = match reason {
+            None => None,
+            Some(name) => Some(Reason::ALL.into_iter().find(|known| known.as_str() == name)?),
+        };
+        Some(((verdict, reason), (*rows, *plays)))
+    };
+    done.outcomes.iter().map(outcome).collect()
+}
