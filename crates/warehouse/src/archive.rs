@@ -32,10 +32,12 @@ pub fn archive_path(places: &Places, name: &str) -> PathBuf {
 pub fn archive_report(places: &Places, report: &NewReport) -> Result<(), DiskError> {
     let NewReport { path: from, state, name, member } = report;
     let to = archive_path(places, name);
-    if to.exists() {
-        return Ok(());
-    }
     let folder = to.parent().unwrap_or(&to).to_owned();
+    if to.exists() {
+        // Whoever put it there may have been stopped before its name was safe.
+        sync(&folder)?;
+        return sync(&places.internal("archive"));
+    }
     make_folder(&folder)?;
     let new = places.internal("staging").join(name.replace('/', "-"));
     // What an attempt that failed has left.
@@ -85,7 +87,7 @@ fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
 #[derive(Debug)]
 pub struct Archiver {
     queue: std::sync::mpsc::Sender<NewReport>,
-    thread: std::thread::JoinHandle<()>,
+    thread: std::thread::JoinHandle<Result<(), DiskError>>,
 }
 
 impl Archiver {
@@ -95,10 +97,8 @@ impl Archiver {
         let places = places.clone();
         let (queue, reports) = std::sync::mpsc::channel::<NewReport>();
         let thread = std::thread::spawn(move || {
-            for report in reports {
-                // What fails here is tried again, and reported, before anything is published.
-                drop(archive_report(&places, &report));
-            }
+            // A step that failed is not tried again: after a failed sync nobody knows what is on the disk.
+            reports.iter().try_for_each(|report| archive_report(&places, &report))
         });
         Self { queue, thread }
     }
@@ -109,8 +109,11 @@ impl Archiver {
     }
 
     /// Waits until all are copied.
-    pub fn finish(self) {
+    ///
+    /// # Errors
+    /// The first [`DiskError`]; no report was copied after it.
+    pub fn finish(self) -> Result<(), DiskError> {
         drop(self.queue);
-        drop(self.thread.join());
+        self.thread.join().unwrap_or(Ok(()))
     }
 }

@@ -142,7 +142,8 @@ pub fn run_backfill(
     if done.summary.snapshot.is_some() {
         record::write_record(&places, options, &done.summary)?;
     }
-    kept.as_ref().map_or(Ok(()), Kept::clear)?;
+    let away = places.internal("staging/backfill");
+    kept.as_ref().map_or(Ok(()), |kept| kept.clear(&away))?;
     warehouse.clear_staging()?;
     Ok(done)
 }

@@ -85,9 +85,9 @@ impl<'a> Early<'a> {
     }
 
     /// The dates that were built, once all reports are copied.
-    pub(super) fn finish(self) -> EarlyDays {
-        self.archiver.finish();
-        self.built.into_inner().unwrap_or_default()
+    pub(super) fn finish(self) -> Result<EarlyDays, NightlyError> {
+        self.archiver.finish()?;
+        Ok(self.built.into_inner().unwrap_or_default())
     }
 
     /// Lets later dates look up the offline plays of this one.

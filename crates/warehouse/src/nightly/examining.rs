@@ -158,7 +158,7 @@ impl Night<'_> {
                 Ok((number, examined))
             })
             .collect::<Result<_, NightlyError>>()?;
-        let early_days = early.map(Early::finish).unwrap_or_default();
+        let early_days = early.map(Early::finish).transpose()?.unwrap_or_default();
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined.into_values()) {

@@ -169,7 +169,10 @@ impl Kept {
         };
         let keys = read_keys(&self.folder.join(path).join(&keys.name))?;
         let file = self.folder.join(path).join(TRENDS);
-        let bytes = std::fs::read(&file).at("read", &file)?;
+        let bytes = match std::fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.at("read", &file)?,
+        };
         if done.trends != Some(hex::encode(Sha256::digest(&bytes))) {
             return Ok(None);
         }
@@ -199,9 +202,12 @@ impl Kept {
         files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
     }
 
-    /// Clears all away.
-    pub(super) fn clear(&self) -> Result<(), DiskError> {
-        remove_tree(&self.folder)
+    /// Takes all away in one step, to a place that the next run clears at the latest.
+    pub(super) fn clear(&self, away: &Path) -> Result<(), DiskError> {
+        if self.folder.exists() {
+            rename(&self.folder, away)?;
+        }
+        remove_tree(away)
     }
 }
 

@@ -1,0 +1,157 @@
+//! Every step on the disk fails, or the program is killed before or after it.
+
+use crate::case::Case;
+use crate::sample::{figure, numbers};
+use crate::scene::Scene;
+use crate::shim::{ALL_STEPS, CHANGING_STEPS, COMMIT_PATH, Fault, run_with, run_within};
+
+const EIO: i32 = 5;
+
+/// No scene has so many steps: a sample that never ends is a fault of the test.
+const STEPS_MAX: u64 = 20_000;
+
+/// An input or output error at the n-th step: the run fails and says so, or gets along without the
+/// step; the former tables stay, and a run on a sound disk does all of the work.
+#[test]
+fn an_error_at_any_step_loses_nothing() {
+    for scene in Scene::all() {
+        let (mut n_tried, mut n_failed) = (0, 0);
+        for at in numbers(13).take_while(|at| *at < STEPS_MAX) {
+            let case = scene.copy();
+            let run = run_with(&case, &scene.arguments, Fault::Fail(at, EIO), ALL_STEPS);
+            if !run.is_hit() {
+                break;
+            }
+            let context = format!("error at {}", run.hit());
+            n_tried += 1;
+            let is_after = scene.assert_whole(&case, &context);
+            let outcome = &run.outcome;
+            match outcome.code {
+                0 | 1 => {
+                    assert!(is_after, "{}: {context}: silent: {outcome:?}", scene.name);
+                    assert_ne!(
+                        run.hit_kind(),
+                        "sync",
+                        "{}: {context}: a failed sync must fail the run",
+                        scene.name
+                    );
+                }
+                2 => {
+                    n_failed += 1;
+                    assert!(
+                        outcome.stderr.contains("os error 5"),
+                        "{}: {context}: {outcome:?}",
+                        scene.name
+                    );
+                }
+                code => panic!("{}: {context}: exit code {code}: {outcome:?}", scene.name),
+            }
+            scene.assert_recovers(&case, &context);
+        }
+        assert!(0 < n_tried);
+        figure(
+            "EIO at the n-th step",
+            &format!(
+                "{}: {n_tried} steps, {n_failed} runs failed and said so, 0 lost, 0 silent",
+                scene.name
+            ),
+        );
+    }
+}
+
+/// No space from the n-th step on.
+#[test]
+fn a_disk_that_fills_up_loses_nothing() {
+    for scene in Scene::all() {
+        let mut n_tried = 0;
+        for at in numbers(11).take_while(|at| *at < STEPS_MAX) {
+            let case = scene.copy();
+            let run = run_with(&case, &scene.arguments, Fault::Full(at), "");
+            if !run.is_hit() {
+                break;
+            }
+            let context = format!("full at {}", run.hit());
+            n_tried += 1;
+            let is_after = scene.assert_whole(&case, &context);
+            let outcome = &run.outcome;
+            let is_told = outcome.code == 2 && outcome.stderr.contains("No space left on device");
+            assert!(
+                is_told || is_after && matches!(outcome.code, 0 | 1),
+                "{}: {context}: {outcome:?}",
+                scene.name
+            );
+            scene.assert_recovers(&case, &context);
+        }
+        assert!(0 < n_tried);
+        figure(
+            "ENOSPC from the n-th write on",
+            &format!("{}: {n_tried} points, 0 lost", scene.name),
+        );
+    }
+}
+
+/// Killed before and after the n-th step that changes the disk.
+#[test]
+fn a_kill_at_any_step_loses_nothing() {
+    for scene in Scene::all() {
+        let mut n_tried = 0;
+        for at in numbers(17).take_while(|at| *at < STEPS_MAX) {
+            let mut is_hit = false;
+            for fault in [Fault::KilledBefore(at), Fault::KilledAfter(at)] {
+                let case = scene.copy();
+                let run = run_with(&case, &scene.arguments, fault, CHANGING_STEPS);
+                if !run.is_hit() {
+                    continue;
+                }
+                is_hit = true;
+                n_tried += 1;
+                let context = format!("{fault:?} at {}", run.hit());
+                assert_eq!(run.outcome.code, -1, "{context}");
+                scene.assert_whole(&case, &context);
+                scene.assert_recovers(&case, &context);
+            }
+            if !is_hit {
+                break;
+            }
+        }
+        assert!(0 < n_tried);
+        figure(
+            "kill before and after the n-th step",
+            &format!("{}: {n_tried} kills, 0 lost, 0 torn", scene.name),
+        );
+    }
+}
+
+/// Killed at a step that publishes, and again at such a step of the run after that.
+#[test]
+fn a_second_kill_while_recovering_loses_nothing() {
+    let kill = |scene: &Scene, case: &Case, at| {
+        let fault = Fault::KilledBefore(at);
+        run_within(case, &scene.arguments, fault, CHANGING_STEPS, COMMIT_PATH)
+    };
+    for scene in Scene::all() {
+        let mut n_tried = 0;
+        for at in numbers(3).take_while(|at| *at < STEPS_MAX) {
+            let case = scene.copy();
+            let killed = kill(scene, &case, at);
+            if !killed.is_hit() {
+                break;
+            }
+            for again in numbers(3).take_while(|at| *at < STEPS_MAX) {
+                let both = scene.copy();
+                kill(scene, &both, at);
+                let run = kill(scene, &both, again);
+                if !run.is_hit() {
+                    break;
+                }
+                n_tried += 1;
+                let context = format!("killed at {}, then at {}", killed.hit(), run.hit());
+                scene.assert_whole(&both, &context);
+                scene.assert_recovers(&both, &context);
+            }
+        }
+        assert!(0 < n_tried, "{}", scene.name);
+        let what = format!("{}: {n_tried} pairs, 0 lost, 0 torn", scene.name);
+        figure("two kills at steps that publish", &what);
+    }
+}

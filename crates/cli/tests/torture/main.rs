@@ -1,0 +1,21 @@
+//! What must hold whatever happens: killed anywhere, every disk step failing, a full disk, many at once,
+//! damaged files. Each trial ends in the same: readers see the state before or the state after, to the
+//! byte; the next run comes to the state after; running again changes nothing.
+//!
+//! The usual run is a sample; `STREAMLEDGER_TORTURE=full` tries everything and takes an hour or so.
+//! `STREAMLEDGER_TORTURE_SEED` sets the sample. Figures are printed as lines that begin with `figure`.
+
+#[path = "../cli/case.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
+mod case;
+#[path = "../cli/report.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
+mod report;
+
+mod damaged;
+mod discipline;
+mod faults;
+mod sample;
+mod scene;
+mod shim;
+mod together;

@@ -1,0 +1,56 @@
+//! How much is tried: all of it, or a sample that a seed decides.
+
+use std::io::Write as _;
+use std::ops::Range;
+
+/// The number that a variable of the environment holds.
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Whether everything is to be tried.
+pub(crate) fn is_full() -> bool {
+    std::env::var("STREAMLEDGER_TORTURE").is_ok_and(|value| value == "full")
+}
+
+/// What decides the sample: printed, so that a failure can be tried again.
+pub(crate) fn seed() -> u64 {
+    number_from("STREAMLEDGER_TORTURE_SEED").unwrap_or(20_260_901)
+}
+
+/// Every number from 1 in the full run, else about one in `one_in` of them, from a place that the seed
+/// decides.
+pub(crate) fn numbers(one_in: u64) -> impl Iterator<Item = u64> {
+    let step = if is_full() { 1 } else { one_in };
+    let first = 1 + seed() % step;
+    (0..).map(move |n| first + n * step)
+}
+
+/// splitmix64: each number follows from the last.
+#[derive(Debug, Clone)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(of: u64) -> Self {
+        Self(seed() ^ of)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    }
+
+    /// A number of a range that is not empty.
+    pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {
+        range.start + self.next() % (range.end - range.start)
+    }
+}
+
+/// Prints a line of the table of figures.
+pub(crate) fn figure(test: &str, what: &str) {
+    let line = format!("figure | {test} | {what} | seed {} |\n", seed());
+    let _nobody_reads = std::io::stdout().lock().write_all(line.as_bytes());
+}

@@ -1,0 +1,126 @@
+//! The library that stands between the program and its disk.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::case::{Case, Outcome};
+
+/// Every kind of step that it knows.
+pub(crate) const ALL_STEPS: &str =
+    "open,read,write,sync,rename,link,symlink,remove,folder,truncate";
+
+/// Steps that change the disk: being killed at another one is the same as at the next of these.
+pub(crate) const CHANGING_STEPS: &str = "write,sync,rename,link,symlink,remove,folder,truncate";
+
+/// Paths of the steps that publish: the manifest, the snapshot that gets its name, the flip.
+pub(crate) const COMMIT_PATH: &str = "manifest:/snapshots:tables.new:warehouse/tables";
+
+/// What happens to a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// The n-th step fails with this error.
+    Fail(u64, i32),
+    /// From the n-th step that takes space on there is none.
+    Full(u64),
+    /// Killed before the n-th step.
+    KilledBefore(u64),
+    /// Killed after it.
+    KilledAfter(u64),
+    /// Nothing; every step is told.
+    Tell,
+}
+
+/// How a run ended under a fault.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    /// What it left, with code -1 if it was killed.
+    pub(crate) outcome: Outcome,
+    /// The steps that were told: number, kind, path, second path.
+    pub(crate) steps: Vec<[String; 4]>,
+}
+
+impl Faulty {
+    /// Whether the fault was met.
+    pub(crate) fn is_hit(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// The kind and path of the step that was hit.
+    pub(crate) fn hit(&self) -> String {
+        self.steps
+            .first()
+            .map_or_else(String::new, |[n, step, path, _]| format!("{n} {step} {path}"))
+    }
+
+    pub(crate) fn hit_kind(&self) -> &str {
+        self.steps.first().map_or("", |[_, step, ..]| step)
+    }
+}
+
+/// Compiled once, with the machine's C compiler: the one that Rust links with.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let library = folder.join(format!("shim-{}.so", std::process::id()));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/shim.c");
+        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
+        compiler.arg(&library).arg(source).arg("-ldl");
+        assert!(compiler.status().unwrap().success(), "the shim does not compile");
+        library
+    })
+}
+
+/// Runs the program in a case's folder, with a fault at a step on the warehouse or the inbox.
+pub(crate) fn run_with(case: &Case, arguments: &[&str], fault: Fault, steps: &str) -> Faulty {
+    run_within(case, arguments, fault, steps, "warehouse:inbox")
+}
+
+/// The same, at a step on a path that has one of the parts (separated by colons).
+pub(crate) fn run_within(
+    case: &Case,
+    arguments: &[&str],
+    fault: Fault,
+    steps: &str,
+    roots: &str,
+) -> Faulty {
+    let log = case.path("steps.log");
+    if log.exists() {
+        fs::remove_file(&log).unwrap();
+    }
+    let (mode, at, error) = match fault {
+        Fault::Fail(at, error) => ("fail", at, error),
+        Fault::Full(at) => ("full", at, 0),
+        Fault::KilledBefore(at) => ("before", at, 0),
+        Fault::KilledAfter(at) => ("after", at, 0),
+        Fault::Tell => ("tell", 0, 0),
+    };
+    let output = case
+        .command(arguments)
+        .env("LD_PRELOAD", library())
+        .env("FAULT_MODE", mode)
+        .env("FAULT_AT", at.to_string())
+        .env("FAULT_ERROR", error.to_string())
+        .env("FAULT_ROOTS", roots)
+        .env("FAULT_STEPS", steps)
+        .env("FAULT_LOG", &log)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let outcome = Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    };
+    let told = fs::read_to_string(&log).unwrap_or_default();
+    let step = |line: &str| {
+        let mut cells = line.split('\t').map(str::to_owned);
+        [(); 4].map(|()| cells.next().unwrap_or_default())
+    };
+    Faulty { outcome, steps: told.lines().map(step).collect() }
+}
