@@ -13,6 +13,15 @@ check:
 test:
     cargo test --workspace
 
+# Everything that the tests of faults only sample, some hours; prints the figures of crates/warehouse/README.md.
+torture:
+    STREAMLEDGER_TORTURE=full cargo test --workspace --test torture -- --nocapture --test-threads=1
+
+# A night on top of a year of history against one in an empty warehouse; a backfill against nights.
+bench-history *arguments:
+    cargo build --release
+    python3 benches/history.py {{ arguments }}
+
 # Accept what the inline snapshots show now; read the diff before you commit it.
 bless:
     INSTA_UPDATE=always cargo test --workspace

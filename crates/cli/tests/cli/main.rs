@@ -20,5 +20,6 @@ mod history;
 mod inbox;
 mod offline;
 mod purity;
+mod python;
 mod readme;
 mod restated;

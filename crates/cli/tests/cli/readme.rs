@@ -1,19 +1,15 @@
 //! What the README shows an analyst runs as it stands there, in DuckDB and in Polars, and both read
 //! every table as `verify` does.
-//!
-//! `STREAMLEDGER_PYTHON` names a Python that has both; else one is made in `target/python`, which needs
-//! the network once.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use crate::case::{Case, repository};
 use crate::golden::first_night;
+use crate::python::python;
 
 /// Runs queries from stdin, a JSON list of [language, text], and prints the rows of each as texts.
 const DRIVER: &str = r#"
@@ -47,39 +43,6 @@ fn run_blocks(case: &Case, blocks: &[Block]) -> Vec<Vec<Vec<String>>> {
     let output = process.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// A Python with DuckDB and Polars, in the versions that the benchmarks pin.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        std::env::var_os("STREAMLEDGER_PYTHON").map_or_else(make_python, PathBuf::from)
-    })
-}
-
-fn make_python() -> PathBuf {
-    let pins = repository().join("benches/peers/requirements.txt");
-    let folder = repository().join("target/python");
-    let python = folder.join("bin/python");
-    let done = folder.join("requirements.txt");
-    if fs::read(&done).ok() == Some(fs::read(&pins).unwrap()) {
-        return python;
-    }
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    let install =
-        ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(install).arg(&pins));
-    // Copied last, so that an environment that was left half made is made again.
-    fs::copy(&pins, &done).unwrap();
-    python
 }
 
 /// The fenced blocks of the README in the two languages, in their order.

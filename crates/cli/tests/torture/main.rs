@@ -8,6 +8,8 @@
 #[path = "../cli/case.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
 mod case;
+#[path = "../cli/python.rs"]
+mod python;
 #[path = "../cli/report.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
 mod report;
@@ -15,7 +17,12 @@ mod report;
 mod damaged;
 mod discipline;
 mod faults;
+mod model;
+mod moments;
+mod oracle;
+mod readers;
 mod sample;
 mod scene;
 mod shim;
+mod tables;
 mod together;

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""A night on top of a year of history against one in an empty warehouse, and a backfill of a month
+against the nights that took it in.
+
+    cargo build --release && python3 benches/history.py [--plays 1000000] [--history-plays 100000]
+
+History is a report a day of `--history-plays` plays for the 365 days before; the night is one report of
+`--plays` plays, of which about 6 % were heard offline on earlier dates. Prints seconds, medians of
+`--rounds`, and their ratios.
+"""
+
+import argparse
+import pathlib
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "target/release/streamledger"
+
+
+def run(folder, *arguments):
+    start = time.perf_counter()
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)], cwd=folder, capture_output=True, text=True
+    )
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.stderr)
+    return time.perf_counter() - start
+
+
+def generate(folder, name, plays, days, seed, first_day):
+    run(folder, "generate", "--plays", plays, "--days", days, "--seed", seed,
+        "--first-day", first_day, "--out", name)
+    return folder / name / "inbox"
+
+
+def nightly(folder, inbox, warehouse):
+    return run(folder, "nightly", "--pipeline", ROOT / "pipelines/nightly.toml", "--inbox", inbox,
+               "--warehouse", warehouse, "-q")
+
+
+def nights(folder, options):
+    history = generate(folder, "history", options.history_plays * 365, 365, 1, "2025-09-01")
+    night = generate(folder, "night", options.plays, 1, 1, "2026-09-01")
+    nightly(folder, history, "year")
+    # The inbox of a night holds what came before, too.
+    both = folder / "both"
+    shutil.copytree(history, both)
+    shutil.copytree(night, both, dirs_exist_ok=True)
+    nightly(folder, history, "year")
+    empty, full = [], []
+    for round in range(options.rounds):
+        shutil.rmtree(folder / "empty", ignore_errors=True)
+        empty.append(nightly(folder, night, "empty"))
+        subprocess.run(["cp", "-a", folder / "year", folder / "copy"], check=True)
+        subprocess.run(["sync"], check=True)
+        full.append(nightly(folder, both, "copy"))
+        shutil.rmtree(folder / "copy")
+    return statistics.median(empty), statistics.median(full)
+
+
+def months(folder, options):
+    inbox = generate(folder, "month", options.month_plays * 30, 30, 2, "2026-09-01")
+    by_nights, by_backfill = [], []
+    for round in range(options.rounds):
+        shutil.rmtree(folder / "month-warehouse", ignore_errors=True)
+        by_nights.append(nightly(folder, inbox, "month-warehouse"))
+        by_backfill.append(run(
+            folder, "backfill", "--pipeline", ROOT / "pipelines/nightly.toml", "--warehouse",
+            "month-warehouse", "--from", "2026-09", "--to", "2026-09", "-q",
+        ))
+    return statistics.median(by_nights), statistics.median(by_backfill)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--plays", type=int, default=1_000_000)
+    parser.add_argument("--history-plays", type=int, default=100_000)
+    parser.add_argument("--month-plays", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=pathlib.Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = pathlib.Path(name)
+        empty, full = nights(folder, options)
+        print(f"night in an empty warehouse   {empty:6.2f} s")
+        print(f"night on a year of history    {full:6.2f} s   {full / empty:.2f} x")
+        shutil.rmtree(folder / "history")
+        by_nights, by_backfill = months(folder, options)
+        print(f"30 days by nightly            {by_nights:6.2f} s")
+        share = 100 * by_nights / by_backfill
+        print(f"30 days by backfill           {by_backfill:6.2f} s   {share:.0f} % of the plays per second")
+
+
+main()

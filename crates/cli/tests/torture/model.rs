@@ -1,0 +1,294 @@
+//! Random histories against a plain model: nights, restated and late reports, offline plays under
+//! several dates, backfills, rollbacks, in any order. After each step the verdict of every row is what
+//! the model says; at the end the tables are those of one night over all reports, to the byte.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::case::{Case, nightly_arguments};
+use crate::report::{Line, line, report};
+use crate::sample::{Chance, figure, is_full};
+use crate::scene::Published;
+use crate::tables::read_plays;
+
+/// Counted dates, and the day of September on which all offline plays were heard.
+const DATES: [u32; 5] = [2, 3, 5, 9, 30];
+const HEARD: u32 = 1;
+
+/// Days after which an offline play is too late: by the policy that is shipped, and by the other one.
+const DAYS_MAX: [u32; 2] = [30, 6];
+
+/// Shortest play that counts, seconds.
+const PLAYED_MIN: u32 = 30;
+
+/// A row as the model knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    /// Who, when and what: two rows of the same number are the same play.
+    play: u32,
+    seconds: u32,
+    is_offline: bool,
+}
+
+/// A report as the model knows it.
+#[derive(Debug, Clone)]
+struct Delivery {
+    date: u32,
+    series: char,
+    version: u32,
+    rows: Vec<Row>,
+    bytes: Vec<u8>,
+    hash: [u8; 32],
+}
+
+impl Delivery {
+    fn random(chance: &mut Chance, date: u32, series: char, version: u32) -> Self {
+        let n_rows = chance.within(0..6);
+        // Another length makes it another play, so the length is the play's own.
+        let row = |chance: &mut Chance| {
+            let play = u32::try_from(chance.within(0..12)).unwrap();
+            let is_offline = chance.within(0..2) == 0;
+            Row { play, seconds: 24 + play, is_offline }
+        };
+        let rows: Vec<Row> = (0..n_rows).map(|_| row(chance)).collect();
+        let day = format!("2026-09-{date:02}");
+        let lines: Vec<Line> = rows.iter().map(|row| row.line(&day)).collect();
+        let bytes = report(&lines);
+        let hash = Sha256::digest(&bytes).into();
+        Self { date, series, version, rows, bytes, hash }
+    }
+
+    fn name(&self) -> String {
+        let Self { date, series, version, .. } = self;
+        format!("spotify/streams_{series}_2026-09-{date:02}_v{version}.tsv")
+    }
+}
+
+impl Row {
+    fn line(&self, day: &str) -> Line {
+        // One territory: a report of one does not replace a report of several.
+        let line = line(day, self.play as usize).with("country_code", "SE");
+        let line = line.with("stream_length", self.seconds.to_string());
+        if self.is_offline {
+            let heard = format!("2026-09-{HEARD:02}T10:{:02}:00Z", self.play);
+            line.with("stream_cached", "true").with("offline_timestamp", heard)
+        } else {
+            line
+        }
+    }
+}
+
+/// Verdict and reason by report and row.
+type Verdicts = BTreeMap<(String, u32), String>;
+
+/// What the tables must say of these reports, by the policy (a place in [`DAYS_MAX`]).
+fn expected(delivered: &[Delivery], policy: usize) -> Verdicts {
+    let mut verdicts = Verdicts::new();
+    let mut offline_before: BTreeSet<u32> = BTreeSet::new();
+    for date in DATES {
+        // The newest version of each series, in order of hashes; identical reports are one.
+        let of_date = delivered.iter().filter(|delivery| delivery.date == date);
+        let mut newest: BTreeMap<char, &Delivery> = BTreeMap::new();
+        for delivery in of_date {
+            // A report without rows says of nothing what it is about: it replaces nothing.
+            let known = newest.entry(delivery.series).or_insert(delivery);
+            if known.version < delivery.version && !delivery.rows.is_empty()
+                || known.rows.is_empty()
+            {
+                *known = delivery;
+            }
+        }
+        let mut reports: Vec<&Delivery> = newest.into_values().collect();
+        reports.sort_by_key(|delivery| delivery.hash);
+        reports.dedup_by_key(|delivery| delivery.hash);
+        for report in &reports {
+            for (number, row) in (1..).zip(&report.rows) {
+                let verdict = verdict(*row, number, report, &reports, &offline_before, policy);
+                verdicts.insert((hex::encode(&report.hash[..8]), number), verdict);
+            }
+        }
+        let rows = reports.iter().flat_map(|report| &report.rows);
+        offline_before.extend(rows.filter(|row| row.is_offline).map(|row| row.play));
+    }
+    verdicts
+}
+
+fn verdict(
+    row: Row,
+    number: u32,
+    report: &Delivery,
+    reports: &[&Delivery],
+    offline_before: &BTreeSet<u32>,
+    policy: usize,
+) -> String {
+    let is_late = row.is_offline && HEARD < report.date;
+    if is_late && offline_before.contains(&row.play) {
+        return "excluded duplicate".to_owned();
+    }
+    // Of equal rows those of the report that has most of them, then of the smallest hash, are kept: one
+    // where the time is exact, else as many as fit a quarter of an hour.
+    let n_equal = |report: &Delivery| report.rows.iter().filter(|other| **other == row).count();
+    let mut most = reports[0];
+    for other in reports {
+        if n_equal(most) < n_equal(other) {
+            most = other;
+        }
+    }
+    let kept = if row.is_offline { 1 } else { (900 / row.seconds).max(1) as usize };
+    let place = report.rows[..number as usize - 1].iter().filter(|other| **other == row).count();
+    if most.hash != report.hash || kept <= place {
+        return "excluded duplicate".to_owned();
+    }
+    if row.seconds < PLAYED_MIN {
+        return "excluded too_short".to_owned();
+    }
+    if row.is_offline && DAYS_MAX[policy] < report.date - HEARD {
+        return "excluded offline_expired".to_owned();
+    }
+    "counted".to_owned()
+}
+
+/// A history in a folder of its own.
+struct History {
+    case: Case,
+    delivered: Vec<Delivery>,
+    /// How many of them the last night saw.
+    taken_in: usize,
+    policy: usize,
+    steps: Vec<String>,
+}
+
+impl History {
+    fn new() -> Self {
+        let case = Case::new();
+        case.own_pipelines();
+        let path = case.path("pipelines/policies/default.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let other = text.replace("days_max = 30", &format!("days_max = {}", DAYS_MAX[1]));
+        std::fs::write(case.path("other.toml"), other).unwrap();
+        Self { case, delivered: Vec::new(), taken_in: 0, policy: 0, steps: Vec::new() }
+    }
+
+    fn step(&mut self, chance: &mut Chance) {
+        match chance.within(0..10) {
+            0..5 => self.deliver(chance),
+            5..8 => self.night(),
+            8 if 0 < self.taken_in => self.backfill(chance.within(0..2) == 1),
+            9 if 0 < self.taken_in => self.roll_back(chance),
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self, chance: &mut Chance) {
+        for _ in 0..chance.within(1..4) {
+            let date = DATES[usize::try_from(chance.within(0..DATES.len() as u64)).unwrap()];
+            let series = ['a', 'b'][usize::try_from(chance.within(0..2)).unwrap()];
+            let version = u32::try_from(chance.within(1..6)).unwrap();
+            let is_there = |other: &Delivery| {
+                (other.date, other.series, other.version) == (date, series, version)
+            };
+            if self.delivered.iter().any(is_there) {
+                continue;
+            }
+            let delivery = Delivery::random(chance, date, series, version);
+            // The same bytes twice are one report under two names.
+            if self.delivered.iter().any(|other| other.hash == delivery.hash) {
+                continue;
+            }
+            self.case.put(&delivery.name(), &delivery.bytes);
+            self.steps.push(format!("deliver {} {:?}", delivery.name(), delivery.rows));
+            self.delivered.push(delivery);
+        }
+    }
+
+    fn night(&mut self) {
+        self.steps.push("night".to_owned());
+        self.run(&nightly_arguments(&[]));
+        self.taken_in = self.delivered.len();
+        self.check();
+    }
+
+    fn backfill(&mut self, by_other: bool) {
+        // Reports of a rolled-back state are taken in by a night first.
+        self.night();
+        if expected(&self.delivered, 0).is_empty() {
+            return;
+        }
+        self.steps.push(format!("backfill, other policy: {by_other}"));
+        let policy: &[&str] = if by_other { &["--policy", "other.toml"] } else { &[] };
+        let month = ["--from", "2026-09", "--to", "2026-09", "--listener-key-file", "key"];
+        self.run(&[&["backfill"], &month[..], policy].concat());
+        self.policy = usize::from(by_other);
+        self.check();
+    }
+
+    fn roll_back(&mut self, chance: &mut Chance) {
+        let listed = self.case.run(&["snapshots", "list", "--format", "json"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+        let numbers: Vec<&serde_json::Value> =
+            listed["snapshots"].as_array().unwrap().iter().map(|s| &s["snapshot"]).collect();
+        if numbers.len() < 2 || self.policy != 0 || self.steps.iter().any(|s| s.contains("true")) {
+            return;
+        }
+        let place = chance.within(0..numbers.len() as u64 - 1);
+        let number = numbers[usize::try_from(place).unwrap()].to_string();
+        self.steps.push(format!("roll back to {number}"));
+        self.run(&["snapshots", "rollback", &number]);
+        self.case.verify().expect_code(0);
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) {
+        let outcome = self.case.run(arguments);
+        assert!(matches!(outcome.code, 0 | 1), "{:#?}\n{outcome:?}", self.steps);
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        let expected = expected(&self.delivered[..self.taken_in], self.policy);
+        let found: Verdicts = read_plays(&self.case);
+        assert_eq!(found, expected, "{:#?}", self.steps);
+    }
+
+    /// What one night over the same reports publishes, and a backfill by the same policy.
+    fn at_once(&self) -> Published {
+        let mut other = Self::new();
+        for delivery in &self.delivered {
+            other.case.put(&delivery.name(), &delivery.bytes);
+        }
+        other.delivered.clone_from(&self.delivered);
+        if self.policy == 1 {
+            other.backfill(true)
+        } else {
+            other.night()
+        }
+        other.case.published()
+    }
+}
+
+#[test]
+fn any_history_ends_in_the_tables_of_one_night() {
+    let n_histories = if is_full() { 10_000 } else { 25 };
+    let mut n_steps = 0;
+    for number in 0..n_histories {
+        let mut chance = Chance::new(1_000_003 * (number + 1));
+        let mut history = History::new();
+        for _ in 0..chance.within(4..12) {
+            history.step(&mut chance);
+        }
+        if history.delivered.is_empty() {
+            continue;
+        }
+        history.night();
+        n_steps += history.steps.len();
+        history.case.verify().expect_code(0);
+        let steps = &history.steps;
+        assert_eq!(history.case.published(), history.at_once(), "history {number}: {steps:#?}");
+    }
+    assert!(0 < n_steps);
+    let what =
+        format!("{n_histories} histories, {n_steps} steps, all equal, tables the same to the byte");
+    figure("random histories against a model", &what);
+}
