@@ -107,7 +107,8 @@ pub(crate) struct Nightly {
     /// Folder of the tables, made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
-    /// File of 32 bytes that listeners are hashed with; else the warehouse makes one.
+    /// File of 32 bytes that listeners are hashed with; else the warehouse makes one. The variable
+    /// `STREAMLEDGER_LISTENER_KEY` may hold the key itself, as 64 hex digits.
     #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
     pub(crate) listener_key_file: Option<PathBuf>,
     /// The day that it is, for what is due and late; today (UTC) if not given.

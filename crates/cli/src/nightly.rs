@@ -1,14 +1,15 @@
 //! `streamledger nightly`: options to a plan, the run, and the short table at its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
+use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_warehouse::config::{ConfigError, Settings};
 use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
-use streamledger_warehouse::warehouse::WarehouseError;
+use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 
 use crate::arguments::{Common, Format, Nightly};
 use crate::exit;
@@ -23,7 +24,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
         warehouse: command.warehouse.clone(),
-        listener_key: command.listener_key_file.clone(),
+        listener_key: key_source(command.listener_key_file.as_ref())?,
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_refused: command.retry_refused,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
@@ -54,6 +55,23 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     } else {
         exit::DONE
     })
+}
+
+/// Holds the listener key itself, for machines without a place for secret files.
+const KEY_VARIABLE: &str = "STREAMLEDGER_LISTENER_KEY";
+
+/// Where the listener key comes from; no message ever shows it.
+pub(crate) fn key_source(file: Option<&PathBuf>) -> anyhow::Result<Option<KeySource>> {
+    let Some(text) = std::env::var_os(KEY_VARIABLE) else {
+        return Ok(file.cloned().map(KeySource::File));
+    };
+    ensure!(file.is_none(), "both a listener key file and {KEY_VARIABLE} are given: one of them");
+    let mut key = [0; 32];
+    let text = text.to_string_lossy();
+    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
+        anyhow!("{KEY_VARIABLE} does not hold 64 hex digits, the 32 bytes of a key")
+    })?;
+    Ok(Some(KeySource::Key(ListenerKey::new(key))))
 }
 
 /// The moment, ISO 8601 UTC to the second.

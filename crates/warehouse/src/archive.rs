@@ -4,6 +4,7 @@
 //! A copy, not a hard link: stores write over their files in place, and a link would change with them,
 //! so that a month could not be built again. Whoever reads from the archive checks the hash.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::durable::{At as _, DiskError, copy_new, make_folder, remove_file, rename, sync};
@@ -67,6 +68,11 @@ pub struct NewReport {
     pub member: Option<String>,
 }
 
+/// A new file that only the owner can read.
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Takes a member out of a zip archive, unpacked and packed again.
 fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
     let source = std::fs::File::open(from).at("open", from)?;
@@ -74,7 +80,7 @@ fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
         let mut archive = zip::ZipArchive::new(std::io::BufReader::new(source))?;
         let member = std::io::BufReader::new(archive.by_name(member)?);
         let mut unpacked = unpacked(member)?;
-        let target = std::fs::File::create_new(to)?;
+        let target = create_private(to)?;
         let mut encoder = zstd::stream::write::Encoder::new(target, ZSTD_LEVEL)?;
         std::io::copy(&mut unpacked, &mut encoder)?;
         encoder.finish()?.sync_all()

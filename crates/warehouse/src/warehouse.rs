@@ -19,7 +19,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -182,6 +182,8 @@ impl Warehouse {
         for name in ["archive", "bad_rows", "snapshots", "runs"] {
             make_folder(&places.internal(name))?;
         }
+        // Reports hold the stores' own listener ids.
+        restrict(&places.internal("archive"))?;
         let lock = take_lock(&places, owner)?;
         clear_staging(&places)?;
         sync(&places.internal(""))?;
@@ -210,14 +212,14 @@ impl Warehouse {
         clear_staging(&self.places)
     }
 
-    /// The listener key: from a file of 32 bytes if one is given, else the warehouse's own, which is
+    /// The listener key: the given one, else the warehouse's own, which is
     /// made at the first run.
     ///
     /// # Errors
     /// [`WarehouseError`] if a key file does not hold 32 bytes.
-    pub fn listener_key(&self, given: Option<&Path>) -> Result<ListenerKey, WarehouseError> {
-        if let Some(path) = given {
-            return read_key(path);
+    pub fn listener_key(&self, given: Option<&KeySource>) -> Result<ListenerKey, WarehouseError> {
+        if let Some(given) = given {
+            return given.key();
         }
         let path = self.places.internal("listener.key");
         if !path.exists() {
@@ -238,10 +240,38 @@ impl Warehouse {
     }
 }
 
+/// Nobody but the owner may look into a folder.
+fn restrict(folder: &Path) -> Result<(), DiskError> {
+    let owner_only = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(folder, owner_only).at("restrict", folder)
+}
+
 fn clear_staging(places: &Places) -> Result<(), DiskError> {
     let staging = places.internal("staging");
     remove_tree(&staging)?;
     make_folder(&staging)
+}
+
+/// Where the listener key comes from, if not from the warehouse.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A file of 32 bytes.
+    File(PathBuf),
+    /// The key itself.
+    Key(ListenerKey),
+}
+
+impl KeySource {
+    /// The key.
+    ///
+    /// # Errors
+    /// [`WarehouseError`] if a key file does not hold 32 bytes.
+    pub fn key(&self) -> Result<ListenerKey, WarehouseError> {
+        match self {
+            Self::File(path) => read_key(path),
+            Self::Key(key) => Ok(*key),
+        }
+    }
 }
 
 /// Reads a key file.
@@ -295,9 +325,9 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
     let bytes = std::fs::read(&path).at("read", &path)?;
     let sum_path = snapshot.join(MANIFEST_SUM);
-    let sum = std::fs::read_to_string(&sum_path).at("read", &sum_path)?;
+    let sum = std::fs::read(&sum_path).at("read", &sum_path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
-    if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))) {
+    if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))).into_bytes() {
         return Err(damaged("differs from its checksum in manifest.sha256".to_owned()));
     }
     serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))

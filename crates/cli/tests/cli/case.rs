@@ -97,7 +97,9 @@ impl Case {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).current_dir(self.folder.path());
-        command.env_remove("STREAMLEDGER_LISTENER_KEY_FILE");
+        command
+            .env_remove("STREAMLEDGER_LISTENER_KEY_FILE")
+            .env_remove("STREAMLEDGER_LISTENER_KEY");
         command
     }
 

@@ -3,6 +3,7 @@
 
 mod case;
 mod report;
+mod secrets;
 mod tables;
 mod tracks;
 

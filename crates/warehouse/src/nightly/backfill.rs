@@ -21,7 +21,7 @@ use crate::nightly::planning::{Kind, Plan, check_manifest};
 use crate::nightly::summary::Summary;
 use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record};
 use crate::report_source::hash_as_is;
-use crate::warehouse::{Warehouse, WarehouseError, read_manifest};
+use crate::warehouse::{KeySource, Warehouse, WarehouseError, read_manifest};
 use crate::{config::Settings, policies::Policies};
 
 /// Which months are made anew, and how.
@@ -93,7 +93,7 @@ pub fn run_backfill(
     progress: &dyn Progress,
 ) -> Result<Backfilled, NightlyError> {
     let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
-    let key = warehouse.listener_key(options.listener_key.as_deref())?;
+    let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let places = warehouse.places.clone();
     let former = std::mem::take(&mut warehouse.manifest);
     let policies = backfill.policies(settings, &former);
@@ -163,8 +163,8 @@ pub fn plan_backfill(
         return Err(WarehouseError::Empty { path: options.warehouse.clone() }.into());
     };
     let former = read_manifest(&places.snapshot(number))?;
-    let own_key = places.internal("listener.key");
-    let key = crate::warehouse::read_key(options.listener_key.as_deref().unwrap_or(&own_key))?;
+    let own_key = KeySource::File(places.internal("listener.key"));
+    let key = options.listener_key.as_ref().unwrap_or(&own_key).key()?;
     let policies = backfill.policies(settings, &former);
     let night = Night::new(settings, policies, options, key, &places, progress)?;
     let plan = night.plan_backfill(backfill, &former)?;

@@ -49,7 +49,7 @@ use crate::policies::Policies;
 use crate::report_source::Pace;
 use crate::sales_runs::RunStore;
 use crate::stages::Stages;
-use crate::warehouse::{Places, Warehouse, WarehouseError, read_key, read_manifest};
+use crate::warehouse::{KeySource, Places, Warehouse, WarehouseError, read_key, read_manifest};
 
 /// What a night is told.
 #[derive(Debug, Clone)]
@@ -58,8 +58,8 @@ pub struct NightlyOptions {
     pub inbox: PathBuf,
     /// Where tables go.
     pub warehouse: PathBuf,
-    /// A file with the listener key; `None` for the warehouse's own.
-    pub listener_key: Option<PathBuf>,
+    /// The listener key; `None` for the warehouse's own.
+    pub listener_key: Option<KeySource>,
     /// Memory that the run may use for plays, in bytes.
     pub memory_limit_bytes: usize,
     /// Whether refused reports that have not changed are examined again.
@@ -234,7 +234,7 @@ pub fn run_nightly(
     require_inbox(&options.inbox)?;
     let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
     warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
-    let key = warehouse.listener_key(options.listener_key.as_deref())?;
+    let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let places = warehouse.places.clone();
     let policies = warehouse.manifest.policies.with_base(&settings.policy, &settings.policy_hash);
     let night = Night::new(settings, policies, options, key, &places, progress)?;
@@ -294,7 +294,7 @@ pub fn plan_nightly(
     };
     let own_key = places.internal("listener.key");
     let key = match &options.listener_key {
-        Some(path) => read_key(path)?,
+        Some(given) => given.key()?,
         None if own_key.exists() => read_key(&own_key)?,
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
