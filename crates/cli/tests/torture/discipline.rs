@@ -87,51 +87,77 @@ impl Unsafe {
     }
 }
 
+/// Looks at the steps of a run that publishes; returns their number.
+#[track_caller]
+fn assert_in_order(name: &str, steps: &[[String; 4]]) -> usize {
+    let mut state = Unsafe::default();
+    let (mut n_named, mut n_flips) = (0, 0);
+    for [_, step, path, to] in steps {
+        let (path, to) = (below(path), below(to));
+        // Who holds the lock is worth nothing after a power cut.
+        if path == "warehouse/internal/lock" {
+            continue;
+        }
+        let is_rename_to = |prefix: &str| step == "rename" && to.starts_with(prefix);
+        if is_rename_to("warehouse/internal/snapshots/") {
+            n_named += 1;
+            let needed = [
+                "warehouse/internal/staging/snapshot",
+                "warehouse/internal/archive",
+                "warehouse/internal/bad_rows",
+            ];
+            state.assert_safe(&needed, &format!("{name}: the snapshot gets its name"));
+        }
+        if is_rename_to("warehouse/tables") {
+            n_flips += 1;
+            assert_eq!(n_named, 1, "{name}: readers are shown what has no name yet");
+            let needed = ["warehouse/internal/snapshots", "warehouse/internal/listener.key"];
+            state.assert_safe(&needed, &format!("{name}: the tables are flipped"));
+        }
+        let takes_tables_away = step == "remove" && path == "warehouse/tables";
+        assert!(!takes_tables_away, "{name}: readers find no tables");
+        // A file gets the name that counts only when its bytes are safe.
+        if step == "rename" && !to.starts_with("warehouse/internal/staging") {
+            state.assert_safe(&[&path], &format!("{name}: rename of {path}"));
+        }
+        state.step(step, &path, &to);
+    }
+    assert_eq!((n_named, n_flips), (1, 1), "{name}");
+    state.folders.retain(|folder, _| !folder.starts_with("warehouse/internal/staging"));
+    state.assert_safe(&["warehouse"], &format!("{name}: at the end"));
+    steps.len()
+}
+
+/// Steps that change the disk, and those that open.
+const STEPS: &str = "open,write,sync,rename,link,symlink,remove,folder,truncate";
+
 #[test]
 fn nothing_is_relied_on_before_it_is_on_the_disk() {
     for scene in Scene::all() {
         let case = scene.copy();
-        let steps = "open,write,sync,rename,link,symlink,remove,folder,truncate";
-        let run = run_with(&case, &scene.arguments, Fault::Tell, steps);
+        let run = run_with(&case, &scene.arguments, Fault::Tell, STEPS);
         assert!(matches!(run.outcome.code, 0 | 1), "{:?}", run.outcome);
-        let mut state = Unsafe::default();
-        let (mut n_named, mut n_flips, mut n_steps) = (0, 0, 0);
-        for [_, step, path, to] in &run.steps {
-            let (path, to) = (below(path), below(to));
-            // Who holds the lock is worth nothing after a power cut.
-            if path == "warehouse/internal/lock" {
-                continue;
-            }
-            n_steps += 1;
-            let is_rename_to = |prefix: &str| step == "rename" && to.starts_with(prefix);
-            if is_rename_to("warehouse/internal/snapshots/") {
-                n_named += 1;
-                let needed = [
-                    "warehouse/internal/staging/snapshot",
-                    "warehouse/internal/archive",
-                    "warehouse/internal/bad_rows",
-                ];
-                state.assert_safe(&needed, &format!("{}: the snapshot gets its name", scene.name));
-            }
-            if is_rename_to("warehouse/tables") {
-                n_flips += 1;
-                let needed = ["warehouse/internal/snapshots", "warehouse/internal/listener.key"];
-                state.assert_safe(&needed, &format!("{}: the tables are flipped", scene.name));
-            }
-            // A file gets the name that counts only when its bytes are safe.
-            if step == "rename" && !to.starts_with("warehouse/internal/staging") {
-                state.assert_safe(&[&path], &format!("{}: rename of {path}", scene.name));
-            }
-            state.step(step, &path, &to);
-        }
-        assert_eq!((n_named, n_flips), (1, 1), "{}", scene.name);
-        state.folders.retain(|folder, _| !folder.starts_with("warehouse/internal/staging"));
-        state.assert_safe(&["warehouse"], &format!("{}: at the end", scene.name));
-        figure(
-            "order of steps on the disk",
-            &format!("{}: {n_steps} steps, nothing relied on before it is synced", scene.name),
-        );
+        let n_steps = assert_in_order(scene.name, &run.steps);
+        let what =
+            format!("{}: {n_steps} steps, nothing relied on before it is synced", scene.name);
+        figure("order of steps on the disk", &what);
     }
+}
+
+/// A warehouse that makes its own listener key.
+#[test]
+fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
+    let scene = Scene::first_night();
+    let case = scene.copy();
+    let given = scene.arguments.iter().position(|word| *word == "--listener-key-file").unwrap();
+    let mut arguments = scene.arguments.clone();
+    drop(arguments.drain(given..given + 2));
+    let run = run_with(&case, &arguments, Fault::Tell, STEPS);
+    assert!(matches!(run.outcome.code, 0 | 1), "{:?}", run.outcome);
+    assert!(
+        run.steps.iter().any(|[_, step, _, to]| step == "rename" && to.ends_with("/listener.key"))
+    );
+    assert_in_order("its own key", &run.steps);
 }
 
 /// The look at the steps sees what is missing.
@@ -139,8 +165,7 @@ fn nothing_is_relied_on_before_it_is_on_the_disk() {
 fn a_missing_sync_is_seen() {
     let scene = Scene::second_night();
     let case = scene.copy();
-    let steps = "open,write,sync,rename,link,symlink,remove,folder,truncate";
-    let run = run_with(&case, &scene.arguments, Fault::Tell, steps);
+    let run = run_with(&case, &scene.arguments, Fault::Tell, STEPS);
     let syncs = run.steps.iter().filter(|[_, step, ..]| step == "sync").count();
     assert!(20 < syncs);
     let mut state = Unsafe::default();

@@ -122,6 +122,34 @@ fn a_kill_at_any_step_loses_nothing() {
     }
 }
 
+/// Killed before and after each step that publishes: there are few of them, all are tried always.
+#[test]
+fn a_kill_at_any_step_that_publishes_loses_nothing() {
+    for scene in Scene::all() {
+        let mut n_tried = 0;
+        for at in 1..STEPS_MAX {
+            let mut is_hit = false;
+            for fault in [Fault::KilledBefore(at), Fault::KilledAfter(at)] {
+                let case = scene.copy();
+                let run = run_within(&case, &scene.arguments, fault, CHANGING_STEPS, COMMIT_PATH);
+                if run.is_hit() {
+                    is_hit = true;
+                    n_tried += 1;
+                    let context = format!("{fault:?} at {}", run.hit());
+                    scene.assert_whole(&case, &context);
+                    scene.assert_recovers(&case, &context);
+                }
+            }
+            if !is_hit {
+                break;
+            }
+        }
+        assert!(8 < n_tried, "{}", scene.name);
+        let what = format!("{}: {n_tried} kills, 0 lost, 0 torn", scene.name);
+        figure("kill before and after each step that publishes", &what);
+    }
+}
+
 /// Killed at a step that publishes, and again at such a step of the run after that.
 #[test]
 fn a_second_kill_while_recovering_loses_nothing() {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -56,6 +57,10 @@ fn second_reports(case: &Case) {
     );
     case.put("spotify/streams_2026-09-01_v2.tsv", good_report("2026-09-01", 0..55));
     case.put("spotify/bad.tsv", report(&[line("2026-09-05", 0).with("stream_length", "x")]));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("a.tsv", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(&good_report("2026-09-06", 0..10)).unwrap();
+    case.put("spotify/streams_2026-09-06.zip", archive.finish().unwrap().into_inner());
     for (name, path) in files_of(&repository().join("fixtures/formats/distrokid/in")) {
         case.put(&name, fs::read(path).unwrap());
     }
