@@ -1,30 +1,32 @@
 """Reads a table in a loop until a file appears, and tells what each engine saw.
 
-Run in the folder of the warehouse. A reader lists the files and then opens them; a flip in between may
-take a file away from under it: then it fails, and reads again. What it does read must be one snapshot.
-PyArrow leaves out files that are gone between its listing and its looking at them, and says nothing;
-so it is given the snapshot that the link points at, as the README tells.
+Run in the folder of the warehouse. A reader lists the files and then looks at each. Through the link
+`tables` a flip in between takes files away from under it: some engines fail then, others leave out what
+is gone and say nothing. So each read is of the snapshot that the link points at when it begins, as the
+README tells; what it sees must be that snapshot.
 """
 
 import json
 import os
 import sys
 
-GLOB = "warehouse/tables/plays/**/*.parquet"
+
+def folder():
+    return os.path.realpath("warehouse/tables") + "/plays"
 
 
 def duckdb_reader():
     import duckdb
 
-    query = f"SELECT count(*), sum(plays), count(DISTINCT date) FROM read_parquet('{GLOB}')"
-    return lambda: duckdb.sql(query).fetchall()[0], (duckdb.Error, OSError)
+    query = "SELECT count(*), sum(plays), count(DISTINCT date) FROM read_parquet('{}/**/*.parquet')"
+    return lambda: duckdb.sql(query.format(folder())).fetchall()[0], (duckdb.Error, OSError)
 
 
 def polars_reader():
     import polars
 
     def read():
-        frame = polars.scan_parquet(GLOB, hive_partitioning=True)
+        frame = polars.scan_parquet(folder() + "/**/*.parquet", hive_partitioning=True)
         return frame.select(
             polars.len(), polars.col("plays").sum(), polars.col("date").n_unique()
         ).collect(engine="streaming").row(0)
@@ -39,7 +41,7 @@ def pyarrow_reader():
 
     def read():
         dataset = pyarrow.dataset.dataset(
-            os.path.realpath("warehouse/tables") + "/plays", format="parquet", partitioning="hive"
+            folder(), format="parquet", partitioning="hive"
         )
         table = dataset.to_table(columns=["plays", "date"])
         dates = pyarrow.compute.count_distinct(table["date"]).as_py()

@@ -68,9 +68,10 @@ fn readers_of_other_makes_see_one_snapshot() {
         let n_reads: i64 = seen.values().filter_map(serde_json::Value::as_i64).sum();
         assert!(0 < n_reads, "{engine} read nothing: {text}");
         let failed = &told["failed"];
+        assert_eq!(failed, 0, "{engine}: {}", told["messages"]);
         let what = format!(
-            "{engine}: {n_flips} flips of {DATES} partitions, {n_reads} reads, 0 mixed; {failed} \
-             found a file gone and read again"
+            "{engine}: {n_flips} flips of {DATES} partitions, {n_reads} reads, 0 mixed, \
+             {failed} failed"
         );
         figure("readers during flips", &what);
     }
