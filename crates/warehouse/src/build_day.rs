@@ -20,14 +20,15 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::build_month::{KeptTrends, TrendsPart};
+use crate::build_month::KeptTrends;
 use crate::durable::DiskError;
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
 use crate::encode::plays::encode_plays;
 use crate::held::{BUCKETS, Holder, Segment};
 use crate::ledger::FileEntry;
-use crate::merge::RunFile;
+use crate::merge::{RunFile, merge_runs};
 use crate::partition::{PartitionError, PartitionWriter};
+use crate::split_trends::SplitTrends;
 use crate::stages::Stages;
 
 /// Bytes that judging and sorting a play takes beside the play itself.
@@ -183,7 +184,7 @@ impl DayBuilder<'_> {
         n_shares: usize,
         writer: &mut PartitionWriter<'_>,
     ) -> Result<(KeptTrends, Outcomes), PartitionError> {
-        let (mut runs, mut parts, mut outcomes) = (Vec::new(), Vec::new(), Outcomes::new());
+        let (mut runs, mut outcomes) = (Vec::new(), Outcomes::new());
         for share in 0..n_shares {
             let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
             let mut pieces = Vec::new();
@@ -193,10 +194,6 @@ impl DayBuilder<'_> {
                 }
             }
             let (plays, order) = self.judge(task, pieces);
-            let sum = || sum_trends(&plays, &order, self.policy);
-            let trends = self.stages.aggregate.time(sum);
-            let part = TrendsPart::new(task.day, &trends, self.trends_layout);
-            parts.push(part.map_err(PartitionError::parquet(&task.folder))?);
             for (outcome, (rows, n_plays)) in count_outcomes(&plays, self.policy) {
                 let sums = outcomes.entry(outcome).or_default();
                 *sums = (sums.0 + rows, sums.1 + n_plays);
@@ -208,13 +205,18 @@ impl DayBuilder<'_> {
                 self.holder.release(piece);
             }
         }
-        crate::merge::merge_runs(&runs, |plays| {
-            let order: Vec<u32> = (0_u32..).take(plays.rows.len()).collect();
-            self.encode(task, plays, &order, writer)
-        })?;
-        let trends = KeptTrends::merge(task.day, parts, self.trends_layout)
-            .map_err(PartitionError::parquet(&task.folder))?;
-        Ok((trends, outcomes))
+        let mut trends = SplitTrends::new(task.day, self.trends_layout, self.holder);
+        let in_order = |plays: &Plays| (0_u32..).take(plays.rows.len()).collect::<Vec<u32>>();
+        merge_runs(
+            &runs,
+            |plays| self.encode(task, plays, &in_order(plays), writer),
+            |plays| {
+                let sum = || sum_trends(plays, &in_order(plays), self.policy);
+                let sums = self.stages.aggregate.time(sum);
+                self.stages.encode.time(|| trends.take(&sums))
+            },
+        )?;
+        Ok((trends.finish()?, outcomes))
     }
 }
 

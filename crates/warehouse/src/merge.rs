@@ -1,13 +1,14 @@
 //! Sorted runs of a date on disk, and their merge into the order of the table.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use streamledger_core::normalize::join::{JoinedWords, Translation};
-use streamledger_core::vocabulary::play::{Mark, Play, Plays, Words};
+use streamledger_core::vocabulary::play::{Mark, Play, Plays, Track, Words};
 
 use crate::durable::{At as _, DiskError};
 use crate::encode::file::ROW_GROUP_ROWS_MAX;
@@ -73,45 +74,67 @@ impl MarkBook {
     }
 }
 
-/// Merges runs and calls `take` with row groups of the merged rows, in order.
+/// Merges runs. `take` gets the merged rows in order, in row groups; `sum` gets them as well, cut
+/// where one track ends and another begins.
 ///
 /// # Errors
-/// What reading the runs or `take` fails with.
+/// What reading the runs, `take` or `sum` fails with.
 pub fn merge_runs(
     runs: &[RunFile],
     mut take: impl FnMut(&Plays) -> Result<(), PartitionError>,
+    mut sum: impl FnMut(&Plays) -> Result<(), PartitionError>,
 ) -> Result<(), PartitionError> {
-    let mut cursors = Vec::new();
-    for run in runs {
+    let mut cursors = BinaryHeap::new();
+    for (number, run) in runs.iter().enumerate() {
         let source =
             BufReader::with_capacity(1 << 18, File::open(&run.path).at("open", &run.path)?);
-        let mut cursor = Cursor { run, source, blocks_left: run.n_blocks, current: None };
+        let mut cursor = Cursor {
+            number,
+            run,
+            source,
+            blocks_left: run.n_blocks,
+            block: Plays::default(),
+            place: 0,
+        };
         if cursor.next_block()? {
-            cursors.push(cursor);
+            cursors.push(Box::new(cursor));
         }
     }
-    let mut group = Group::default();
-    while let Some(first) = first_cursor(&cursors) {
-        group.push(first, &cursors[first]);
-        if !cursors[first].advance()? {
-            // Translations are by place of the cursor, so the places stay.
-            cursors[first].current = None;
+    let (mut rows, mut tracks) = (Group::default(), Group::default());
+    while let Some(mut first) = cursors.peek_mut() {
+        if TRACKS_ROWS <= tracks.rows.len() && !tracks.ends_with_track_of(&first) {
+            sum(&std::mem::take(&mut tracks).finish())?;
         }
-        if cursors[first].is_at_start() {
-            group.translations.remove(&first);
+        rows.push(&first);
+        tracks.push(&first);
+        if !first.advance()? {
+            PeekMut::pop(first);
+        } else if first.place == 0 {
+            rows.translations.remove(&first.number);
+            tracks.translations.remove(&first.number);
         }
-        if group.rows.len() == ROW_GROUP_ROWS_MAX {
-            take(&std::mem::take(&mut group).finish())?;
+        if rows.rows.len() == ROW_GROUP_ROWS_MAX {
+            take(&std::mem::take(&mut rows).finish())?;
         }
     }
-    if group.rows.is_empty() { Ok(()) } else { take(&group.finish()) }
+    if !rows.rows.is_empty() {
+        take(&rows.finish())?;
+        sum(&tracks.finish())?;
+    }
+    Ok(())
 }
 
+/// From this many rows on, the rows of whole tracks are summed.
+const TRACKS_ROWS: usize = 1 << 17;
+
+/// Where a run is being read. The greatest is the one whose row comes first.
 struct Cursor<'a> {
+    number: usize,
     run: &'a RunFile,
     source: BufReader<File>,
     blocks_left: usize,
-    current: Option<(Plays, usize)>,
+    block: Plays,
+    place: usize,
 }
 
 impl Cursor<'_> {
@@ -120,38 +143,44 @@ impl Cursor<'_> {
             return Ok(false);
         }
         self.blocks_left -= 1;
-        let block = read_plays(&mut self.source).at("read", &self.run.path)?;
-        self.current = Some((block, 0));
+        self.block = read_plays(&mut self.source).at("read", &self.run.path)?;
+        self.place = 0;
         Ok(true)
     }
 
     fn advance(&mut self) -> Result<bool, DiskError> {
-        match &mut self.current {
-            Some((block, place)) if *place + 1 < block.rows.len() => {
-                *place += 1;
-                Ok(true)
-            }
-            _ => self.next_block(),
-        }
+        self.place += 1;
+        if self.place < self.block.rows.len() { Ok(true) } else { self.next_block() }
     }
 
-    fn is_at_start(&self) -> bool {
-        self.current.as_ref().is_none_or(|(_, place)| *place == 0)
+    fn row(&self) -> &Play {
+        &self.block.rows[self.place]
+    }
+
+    fn track(&self) -> &Track {
+        &self.block.words.tracks[self.row().track as usize]
     }
 }
 
-/// The cursor whose row comes first; `None` when all are through.
-fn first_cursor(cursors: &[Cursor<'_>]) -> Option<usize> {
-    let current = |place: usize| cursors[place].current.as_ref();
-    (0..cursors.len()).filter(|place| current(*place).is_some()).min_by(|a, b| {
-        match (current(*a), current(*b)) {
-            (Some((a, a_place)), Some((b, b_place))) => {
-                compare((a, &a.rows[*a_place]), (b, &b.rows[*b_place]))
-            }
-            _ => Ordering::Equal,
-        }
-    })
+impl Ord for Cursor<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare((&other.block, other.row()), (&self.block, self.row()))
+    }
 }
+
+impl PartialOrd for Cursor<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Cursor<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Cursor<'_> {}
 
 /// The order of the table `plays`.
 fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering {
@@ -183,12 +212,10 @@ struct Group {
 }
 
 impl Group {
-    fn push(&mut self, cursor: usize, from: &Cursor<'_>) {
-        let Some((block, place)) = &from.current else {
-            return;
-        };
+    fn push(&mut self, from: &Cursor<'_>) {
+        let Cursor { number, block, place, .. } = from;
         let Self { rows, marked, words, reports, marks, translations } = self;
-        let translation = translations.entry(cursor).or_insert_with(|| {
+        let translation = translations.entry(*number).or_insert_with(|| {
             // All shares of a date know the same reports, in the same order, unless a share has none of
             // one: so reports are found by hash.
             let places: Vec<u32> =
@@ -197,6 +224,15 @@ impl Group {
         });
         rows.push(translation.translate(block.rows[*place], &block.words, words));
         marked.push(marks.id(block.mark(*place)));
+    }
+
+    /// Whether the last row is of the track that a cursor is at, as sums go.
+    fn ends_with_track_of(&self, cursor: &Cursor<'_>) -> bool {
+        let track = cursor.track();
+        self.rows.last().map(|row| self.words.track(row)).is_some_and(|last| {
+            last.isrc == track.isrc
+                && (last.isrc.is_some() || last.store_track == track.store_track)
+        })
     }
 
     fn finish(self) -> Plays {

@@ -18,6 +18,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::vocabulary::day::Day;
@@ -123,10 +124,15 @@ impl<'a> KeysFile<'a> {
     }
 
     fn read(&self, start: u64, n_keys: usize) -> Result<Vec<OfflineKey>, DiskError> {
-        let mut bytes = vec![0; n_keys * KEY_BYTES];
-        self.file.read_exact_at(&mut bytes, start).at("read", self.path)?;
+        let bytes = self.bytes(start, n_keys)?;
         let (keys, _) = bytes.as_chunks::<KEY_BYTES>();
         Ok(keys.iter().map(|key| OfflineKey::from_be_bytes(*key)).collect())
+    }
+
+    fn bytes(&self, start: u64, n_keys: usize) -> Result<Vec<u8>, DiskError> {
+        let mut bytes = vec![0; n_keys * KEY_BYTES];
+        self.file.read_exact_at(&mut bytes, start).at("read", self.path)?;
+        Ok(bytes)
     }
 
     fn late(&self) -> Result<Vec<OfflineKey>, DiskError> {
@@ -152,33 +158,54 @@ impl<'a> KeysFile<'a> {
 
     /// Those of the keys (ascending) that are in the file.
     fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
-        for keys in keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b)) {
+        let wanted = || keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b));
+        // One long read takes less than many short ones.
+        let whole = if READ_WHOLE_FROM <= wanted().count() {
+            Some(self.bytes(self.start(0), self.counts.iter().flatten().sum())?)
+        } else {
+            None
+        };
+        for keys in wanted() {
             let bucket = bucket_of(keys[0]);
-            let [same_day, late] = self.counts[bucket];
-            if same_day + late == 0 {
-                continue;
+            let [n_same_day, n_late] = self.counts[bucket];
+            let (start, n_keys) = (self.start(bucket), n_same_day + n_late);
+            let read;
+            let there = match &whole {
+                Some(whole) => {
+                    let start = usize::try_from(start).unwrap_or(usize::MAX) - HEAD_BYTES;
+                    &whole[start..start + n_keys * KEY_BYTES]
+                }
+                None if n_keys == 0 => continue,
+                None => {
+                    read = self.bytes(start, n_keys)?;
+                    &read
+                }
+            };
+            let (there, _) = there.as_chunks::<KEY_BYTES>();
+            let (same_day, late) = there.split_at(n_same_day);
+            for there in [same_day, late] {
+                common(keys, there.iter().map(|key| OfflineKey::from_be_bytes(*key)), found);
             }
-            let there = self.read(self.start(bucket), same_day + late)?;
-            let (same_day, late) = there.split_at(same_day);
-            common(keys, same_day, found);
-            common(keys, late, found);
         }
         Ok(())
     }
 }
 
+/// From this many first bytes on a file is read as a whole.
+const READ_WHOLE_FROM: usize = 32;
+
 /// What two ascending lists have in common.
-fn common(a: &[OfflineKey], b: &[OfflineKey], found: &mut Vec<OfflineKey>) {
-    let mut b = b.iter().peekable();
+fn common(a: &[OfflineKey], b: impl Iterator<Item = OfflineKey>, found: &mut Vec<OfflineKey>) {
+    let mut b = b.peekable();
     for key in a {
-        while b.next_if(|other| *other < key).is_some() {}
-        if b.peek() == Some(&key) {
+        while b.next_if(|other| other < key).is_some() {}
+        if b.peek() == Some(key) {
             found.push(*key);
         }
     }
 }
 
-/// Where the keys of a date are.
+/// Where the keys of a date are. Two are equal if they are the same list, not if they hold the same.
 #[derive(Debug, Clone)]
 pub enum DateKeys {
     /// Of plays that were read in this run.
@@ -206,8 +233,8 @@ impl DateKeys {
     pub fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
         match self {
             Self::Memory(there) => {
-                common(keys, &there.same_day, found);
-                common(keys, &there.late, found);
+                common(keys, there.same_day.iter().copied(), found);
+                common(keys, there.late.iter().copied(), found);
             }
             Self::File(path) if !keys.is_empty() => KeysFile::open(path)?.find(keys, found)?,
             Self::File(_) => {}
@@ -216,8 +243,18 @@ impl DateKeys {
     }
 }
 
+impl PartialEq for DateKeys {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory(a), Self::Memory(b)) => Arc::ptr_eq(a, b),
+            (Self::File(a), Self::File(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// The keys of all counted dates of all stores.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct OfflineBook {
     /// By store and counted date; dates without offline plays need not be there.
     pub dates: BTreeMap<(String, Day), DateKeys>,
@@ -235,12 +272,18 @@ impl OfflineBook {
         days_max: u32,
         late: &[OfflineKey],
     ) -> Result<Vec<OfflineKey>, DiskError> {
-        let mut found = Vec::new();
-        if !late.is_empty() {
-            for (_, keys) in self.dates.range(before(store, day, days_max)) {
-                keys.find(late, &mut found)?;
-            }
+        if late.is_empty() {
+            return Ok(Vec::new());
         }
+        let dates = self.dates.range(before(store, day, days_max)).map(|(_, keys)| keys);
+        let mut found = dates
+            .collect::<Vec<_>>()
+            .par_iter()
+            .map(|keys| {
+                let mut found = Vec::new();
+                keys.find(late, &mut found).map(|()| found)
+            })
+            .try_reduce(Vec::new, |a, b| Ok([a, b].concat()))?;
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -278,9 +321,11 @@ mod tests {
     use super::*;
 
     fn keys() -> impl Strategy<Value = Vec<OfflineKey>> {
-        // Few first bytes and few others, so that lists meet.
-        let key = (0_u128..4, 0_u128..6).prop_map(|(first, rest)| first << 120 | rest);
-        prop::collection::btree_set(key, 0..20).prop_map(|keys| keys.into_iter().collect())
+        // Few first bytes and few others, so that lists meet; or enough to read a file as a whole.
+        let key = |first, rest| (0..first, 0..rest).prop_map(|(first, rest)| first << 120 | rest);
+        let few = prop::collection::btree_set(key(4_u128, 6_u128), 0..20);
+        let many = prop::collection::btree_set(key(64, 3), 0..150);
+        prop_oneof![few, many].prop_map(|keys| keys.into_iter().collect())
     }
 
     proptest! {

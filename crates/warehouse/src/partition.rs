@@ -12,6 +12,7 @@ use crate::durable::{At as _, DiskError, make_folder};
 use crate::encode::file::{EncodedRowGroup, FILE_BYTES_MAX, Provenance, TableFile, TableLayout};
 use crate::ledger::FileEntry;
 use crate::stages::Stages;
+use crate::stored_trends::StoredGroup;
 
 /// A partition cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -76,17 +77,34 @@ impl<'a> PartitionWriter<'a> {
     /// # Errors
     /// [`PartitionError`].
     pub fn push(&mut self, row_group: EncodedRowGroup) -> Result<(), PartitionError> {
+        let n_rows = row_group.n_rows as u64;
+        self.append(n_rows, |file| file.push(row_group))
+    }
+
+    /// The same with a row group of another file, as it is there.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn copy(&mut self, group: &StoredGroup<'_>) -> Result<(), PartitionError> {
+        let n_rows = group.metadata.row_group(group.group).num_rows();
+        self.append(u64::try_from(n_rows).unwrap_or(0), |file| file.copy(group))
+    }
+
+    fn append(
+        &mut self,
+        n_rows: u64,
+        append: impl FnOnce(&mut TableFile<Hashing>) -> Result<(), ParquetError>,
+    ) -> Result<(), PartitionError> {
         if self.open.as_mut().is_some_and(|(file, _)| FILE_BYTES_MAX <= file.size_bytes()) {
             self.close_file()?;
         }
         let start = std::time::Instant::now();
-        let (mut file, n_rows) = match self.open.take() {
+        let (mut file, n_before) = match self.open.take() {
             Some(open) => open,
             None => (self.open_file()?, 0),
         };
-        let n_rows = n_rows + row_group.n_rows as u64;
-        file.push(row_group).map_err(PartitionError::parquet(&self.folder))?;
-        self.open = Some((file, n_rows));
+        append(&mut file).map_err(PartitionError::parquet(&self.folder))?;
+        self.open = Some((file, n_before + n_rows));
         self.stages.write.add(start.elapsed());
         Ok(())
     }

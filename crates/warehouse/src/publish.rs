@@ -1,8 +1,12 @@
 //! Publishing: a snapshot is put together in staging, synced, given its name in one step, and shown to
 //! readers in another.
 
+use std::path::Path;
+
+use rayon::prelude::*;
+
 use crate::durable::{DiskError, link, make_folder, rename, sync_folders};
-use crate::ledger::Manifest;
+use crate::ledger::{Manifest, PartitionEntry};
 use crate::offline_keys::offline_folder;
 use crate::warehouse::{Warehouse, write_manifest};
 
@@ -25,27 +29,10 @@ impl Warehouse {
         let staged = self.places.internal(STAGED);
         let former = self.places.snapshot(from);
         make_folder(&self.staged_tables())?;
-        for (path, partition) in &manifest.partitions {
-            if let Some(file) = &partition.offline_keys {
-                let folder = offline_folder(path);
-                let from = former.join(&folder);
-                let to = staged.join(&folder).join(&file.name);
-                if !to.exists() {
-                    make_folder(&staged.join(&folder))?;
-                    link(&from.join(&file.name), &to)?;
-                }
-            }
-            let folder = self.staged_tables().join(path);
-            if !folder.exists() {
-                make_folder(&folder)?;
-                for file in &partition.files {
-                    link(
-                        &former.join("tables").join(path).join(&file.name),
-                        &folder.join(&file.name),
-                    )?;
-                }
-            }
-        }
+        manifest
+            .partitions
+            .par_iter()
+            .try_for_each(|(path, partition)| link_former(path, partition, &former, &staged))?;
         write_manifest(&staged, &manifest)?;
         sync_folders(&staged)?;
         rename(&staged, &self.places.snapshot(manifest.snapshot))?;
@@ -53,4 +40,29 @@ impl Warehouse {
         self.manifest = manifest;
         Ok(())
     }
+}
+
+/// Links what is not in staging from the former snapshot.
+fn link_former(
+    path: &str,
+    partition: &PartitionEntry,
+    former: &Path,
+    staged: &Path,
+) -> Result<(), DiskError> {
+    if let Some(file) = &partition.offline_keys {
+        let folder = offline_folder(path);
+        let to = staged.join(&folder).join(&file.name);
+        if !to.exists() {
+            make_folder(&staged.join(&folder))?;
+            link(&former.join(&folder).join(&file.name), &to)?;
+        }
+    }
+    let path = Path::new("tables").join(path);
+    let folder = staged.join(&path);
+    if folder.exists() {
+        return Ok(());
+    }
+    make_folder(&folder)?;
+    let mut files = partition.files.iter().map(|file| &file.name);
+    files.try_for_each(|name| link(&former.join(&path).join(name), &folder.join(name)))
 }

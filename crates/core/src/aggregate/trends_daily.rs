@@ -7,7 +7,6 @@
 //! listener once. The general engine does the same sums in `verify`; the two are held against each
 //! other.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -64,16 +63,6 @@ impl Sum {
     pub fn get(self) -> Option<i64> {
         (0 <= self.0).then_some(self.0)
     }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        match (self.get(), other.get()) {
-            (Some(a), Some(b)) => Self(a + b),
-            (None, _) => other,
-            (_, None) => self,
-        }
-    }
 }
 
 impl From<Option<i64>> for Sum {
@@ -87,7 +76,7 @@ impl From<Option<i64>> for Sum {
 pub struct DayTrends {
     /// The rows.
     pub rows: Vec<Trend>,
-    /// Store tracks of the rows without a recording; after a merge a name can stand more than once.
+    /// Store tracks of the rows without a recording; a name can stand more than once.
     pub store_tracks: Vec<Box<str>>,
 }
 
@@ -338,107 +327,17 @@ impl Outcomes {
     }
 }
 
-/// Merges the trends of disjoint sets of listeners of one date, each in batches in the order of the
-/// table, and calls `take` with batches of at most `rows_max` rows in that order. Of each part only the
-/// batch at hand is in memory.
-///
-/// # Errors
-/// The first error of a part or of `take`.
-pub fn merge_trends<E>(
-    parts: Vec<impl Iterator<Item = Result<DayTrends, E>>>,
-    rows_max: usize,
-    mut take: impl FnMut(DayTrends) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut cursors = Vec::new();
-    for batches in parts {
-        let mut cursor = Cursor { batches, batch: DayTrends::default(), place: 0 };
-        if cursor.load()? {
-            cursors.push(cursor);
-        }
-    }
-    let mut merged = DayTrends::default();
-    while let Some(first) =
-        (0..cursors.len()).min_by(|a, b| compare(cursors[*a].current(), cursors[*b].current()))
-    {
-        let (row, store_track) = cursors[first].current();
-        let is_same = merged.rows.last().is_some_and(|last| {
-            let name = merged.store_tracks.get(last.store_track as usize).map(|name| &**name);
-            compare((last, name), (row, store_track)).is_eq()
-        });
-        if !is_same && merged.rows.len() == rows_max {
-            take(std::mem::take(&mut merged))?;
-        }
-        merged.add(row, store_track, is_same);
-        if !cursors[first].advance()? {
-            cursors.remove(first);
-        }
-    }
-    if merged.rows.is_empty() { Ok(()) } else { take(merged) }
-}
-
 impl DayTrends {
-    /// Appends a row, or adds it to the last one.
-    fn add(&mut self, row: &Trend, store_track: Option<&str>, to_last: bool) {
-        if to_last && let Some(last) = self.rows.last_mut() {
-            last.plays += row.plays;
-            last.played_ms = last.played_ms.plus(row.played_ms);
-            last.listeners = last.listeners.plus(row.listeners);
-            return;
-        }
+    /// Appends a row; the name of its store track where it has one.
+    pub fn push(&mut self, row: Trend, store_track: Option<&str>) {
         let id = store_track.map_or(NONE, |name| {
             if self.store_tracks.last().is_none_or(|last| **last != *name) {
                 self.store_tracks.push(name.into());
             }
             u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
         });
-        self.rows.push(Trend { store_track: id, ..*row });
+        self.rows.push(Trend { store_track: id, ..row });
     }
-}
-
-struct Cursor<I> {
-    batches: I,
-    batch: DayTrends,
-    place: usize,
-}
-
-impl<E, I: Iterator<Item = Result<DayTrends, E>>> Cursor<I> {
-    /// Takes the next batch that has rows; false at the end.
-    fn load(&mut self) -> Result<bool, E> {
-        self.place = 0;
-        for batch in self.batches.by_ref() {
-            self.batch = batch?;
-            if !self.batch.rows.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn advance(&mut self) -> Result<bool, E> {
-        self.place += 1;
-        if self.place < self.batch.rows.len() { Ok(true) } else { self.load() }
-    }
-
-    fn current(&self) -> (&Trend, Option<&str>) {
-        let row = &self.batch.rows[self.place];
-        (row, self.batch.store_tracks.get(row.store_track as usize).map(|name| &**name))
-    }
-}
-
-/// The order of rows inside their date: the grain, nulls last.
-fn compare(
-    (a, a_store_track): (&Trend, Option<&str>),
-    (b, b_store_track): (&Trend, Option<&str>),
-) -> Ordering {
-    fn last<T: Ord>(value: Option<T>) -> impl Ord {
-        (value.is_none(), value)
-    }
-    (a.listened_month, last(a.isrc))
-        .cmp(&(b.listened_month, last(b.isrc)))
-        .then_with(|| last(a_store_track).cmp(&last(b_store_track)))
-        .then_with(|| (last(a.upc), last(a.territory)).cmp(&(last(b.upc), last(b.territory))))
-        .then_with(|| (a.tier, last(a.offline)).cmp(&(b.tier, last(b.offline))))
-        .then_with(|| (a.verdict, last(a.reason)).cmp(&(b.verdict, last(b.reason))))
 }
 
 #[cfg(test)]

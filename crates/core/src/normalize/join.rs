@@ -70,6 +70,15 @@ pub struct JoinedWords {
 }
 
 impl JoinedWords {
+    /// The track of a play that was translated to these words.
+    ///
+    /// # Panics
+    /// If the play is of other words.
+    #[must_use]
+    pub fn track(&self, play: &Play) -> &Track {
+        &self.words.tracks[play.track as usize]
+    }
+
     /// The plays that were translated to these words, with their listeners put in order.
     #[must_use]
     pub fn into_plays(self, rows: Vec<Play>) -> Plays {

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::encode::chunk::{Values, assemble_chunk};
 use crate::encode::page::Page;
+use crate::stored_trends::StoredGroup;
 
 /// Most rows of a row group (specification of the tables).
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
@@ -36,7 +37,7 @@ pub(crate) const CREATED_BY: &str =
     concat!("streamledger version ", env!("CARGO_PKG_VERSION"), " (build 1)");
 
 /// What a file says of itself; nothing that differs between two runs on the same input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// SHA-256 over the sorted hashes of the reports that feed the file.
     pub inputs: String,
@@ -148,6 +149,28 @@ impl<W: Write + Send> TableFile<W> {
         let mut writer = self.writer.next_row_group()?;
         for (bytes, close) in row_group.columns {
             writer.append_column(&bytes, close)?;
+        }
+        writer.close().map(|_| ())
+    }
+
+    /// Appends a row group of another file of this table as it is.
+    ///
+    /// # Errors
+    /// If it cannot be read or written, or has other columns.
+    pub fn copy(&mut self, group: &StoredGroup<'_>) -> Result<()> {
+        let index = group.metadata.page_index_for_row_group(group.group);
+        let metadata = group.metadata.row_group(group.group);
+        let mut writer = self.writer.next_row_group()?;
+        for (place, column) in metadata.columns().iter().enumerate() {
+            let close = ColumnCloseResult {
+                bytes_written: u64::try_from(column.compressed_size())?,
+                rows_written: u64::try_from(metadata.num_rows())?,
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: index.column_index(place).cloned(),
+                offset_index: index.offset_index(place).cloned(),
+            };
+            writer.append_column(group.bytes, close)?;
         }
         writer.close().map(|_| ())
     }

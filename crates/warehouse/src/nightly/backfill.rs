@@ -254,13 +254,18 @@ impl Night<'_> {
             };
             match &wanted.kind {
                 Kind::Plays { store, day } => {
-                    let layout = &self.trends_layout;
-                    let found = kept.take_day(path, &wanted.fingerprint, staged, *day, layout)?;
+                    let found = kept.take_day(path, &wanted.fingerprint, staged)?;
                     if let Some(found) = found {
                         let keys = Arc::new(found.keys);
                         early.tell(store, *day, &keys);
                         let (built, counted_earlier) = (found.built, found.counted_earlier);
-                        let day_kept = EarlyDay { report: None, built, keys, counted_earlier };
+                        let day_kept = EarlyDay {
+                            report: None,
+                            built,
+                            keys,
+                            counted_earlier,
+                            looked_up: None,
+                        };
                         days.insert((store.clone(), *day), day_kept);
                     }
                 }

@@ -2,7 +2,7 @@
 //! months, then the small tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -11,11 +11,11 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
-use crate::build_month::{KeptTrends, build_month, read_days};
+use crate::build_month::{KeptTrends, build_month};
 use crate::durable::{DiskError, remove_tree};
 use crate::encode::file::Provenance;
 use crate::examine::Examined;
-use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
+use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::early::EarlyDays;
@@ -24,7 +24,10 @@ use crate::nightly::kept::DayToKeep;
 use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
+use crate::partition::PartitionError;
+use crate::report_source::hash_as_is;
 use crate::small_tables::{write_quarantine, write_reports};
+use crate::stored_trends::{StoredTrends, TrendsFile};
 use crate::warehouse::WarehouseError;
 
 type Reports = BTreeMap<String, ReportEntry>;
@@ -322,8 +325,7 @@ impl Night<'_> {
             let Kind::TrendsDaily { store, month } = &wanted.kind else {
                 continue;
             };
-            let mut days = BTreeMap::new();
-            let (mut as_before, mut read) = (BTreeSet::new(), BTreeMap::new());
+            let (mut days, mut as_before) = (BTreeMap::new(), BTreeSet::new());
             for date in plan.wanted.values() {
                 let Kind::Plays { store: of, day } = &date.kind else {
                     continue;
@@ -336,24 +338,45 @@ impl Night<'_> {
                     None => drop(as_before.insert(*day)),
                 }
             }
-            if let Some(partition) = former.partitions.get(path).filter(|_| !as_before.is_empty()) {
-                let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
-                for file in &partition.files {
-                    read_days(&folder.join(&file.name), &as_before, &mut read)?;
-                }
-            }
-            days.extend(read.into_iter().map(|(day, trends)| (day, KeptTrends::Rows(trends))));
+            let published = self.published_month(path, former, &as_before);
             let provenance = self.provenance(wanted, reports);
-            let files = build_month(
-                days,
-                &staged.join(path),
-                &self.trends_layout,
-                &provenance,
-                &self.stages,
-            )?;
+            let (whole, files) = rayon::join(
+                || published.iter().try_for_each(|(path, file)| check_whole(path, file)),
+                || {
+                    let mut stored = StoredTrends::default();
+                    let open = |(path, _): &(PathBuf, &FileEntry)| {
+                        TrendsFile::open(path).map_err(PartitionError::parquet(path))
+                    };
+                    let files = published.iter().map(open).collect::<Result<_, _>>()?;
+                    stored.add(files, &as_before);
+                    build_month(
+                        days,
+                        stored,
+                        &staged.join(path),
+                        &self.trends_layout,
+                        &provenance,
+                        &self.stages,
+                    )
+                },
+            );
+            whole?;
+            let files = files?;
             partitions.insert(path.clone(), entry(wanted, files));
         }
         Ok(())
+    }
+
+    /// The files of a published month, if some of its dates stay as they are.
+    fn published_month<'f>(
+        &self,
+        path: &str,
+        former: &'f Manifest,
+        as_before: &BTreeSet<Day>,
+    ) -> Vec<(PathBuf, &'f FileEntry)> {
+        let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
+        let partition = former.partitions.get(path).filter(|_| !as_before.is_empty());
+        let files = partition.into_iter().flat_map(|partition| &partition.files);
+        files.map(|file| (folder.join(&file.name), file)).collect()
     }
 
     /// Hash of the policy that stands in a partition's footers.
@@ -374,6 +397,18 @@ impl Night<'_> {
             policy: self.policy_hash(&wanted.kind).to_owned(),
         }
     }
+}
+
+/// Rows are copied from a published file: it has to be what was published.
+fn check_whole(path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
+    if hex::encode(hash_as_is(path)?) == file.sha256 {
+        return Ok(());
+    }
+    let message =
+        "does not have its checksum any more; `streamledger backfill` of its month makes \
+                   it again"
+            .to_owned();
+    Err(WarehouseError::Damaged { path: path.to_owned(), message }.into())
 }
 
 /// Dates that were built at once from just the reports that feed them; the others are cleared away.
@@ -408,7 +443,7 @@ fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
     plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale)
 }
 
-fn entry(wanted: &Wanted, files: Vec<crate::ledger::FileEntry>) -> PartitionEntry {
+fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
     PartitionEntry::new(wanted.fingerprint.clone(), files)
 }
 

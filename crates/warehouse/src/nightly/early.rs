@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use streamledger_core::filter::offline_repeats::OfflineKeys;
+use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
@@ -36,6 +36,15 @@ pub(super) struct EarlyDay {
     pub(super) keys: Arc<OfflineKeys>,
     /// Name of the keys that it was taken to have in common with earlier dates.
     pub(super) counted_earlier: Option<String>,
+    /// Where those keys were looked for, and what was found; `None` for a date that was finished before.
+    pub(super) looked_up: Option<LookedUp>,
+}
+
+/// What came of looking for the late plays of a date under the dates before it.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    pub(super) near: OfflineBook,
+    pub(super) found: Vec<OfflineKey>,
 }
 
 /// Which dates may be built at once, and those that were.
@@ -138,10 +147,11 @@ impl Night<'_> {
         for (day, segments, keys) in claimed {
             let (policy, policy_hash) = self.policy_of(store, day);
             let days_max = policy.duplicate.offline_days_max;
-            let book =
+            let near =
                 early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();
-            let counted_earlier = book.counted_earlier(store, day, days_max, &keys.late)?;
+            let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
             let name = name_of_keys(&counted_earlier);
+            let looked_up = Some(LookedUp { near, found: counted_earlier.clone() });
             let task = DayTask {
                 store: settings,
                 day,
@@ -156,8 +166,8 @@ impl Night<'_> {
                 },
             };
             let built = self.day_builder(policy).build(&task)?;
-            let early_day =
-                EarlyDay { report: Some(key.clone()), built, keys, counted_earlier: name };
+            let report = Some(key.clone());
+            let early_day = EarlyDay { report, built, keys, counted_earlier: name, looked_up };
             self.keep_early(early, store, day, &early_day)?;
             if let Ok(mut all) = early.built.lock() {
                 all.insert((store.to_owned(), day), early_day);

@@ -283,9 +283,17 @@ impl Night<'_> {
         report.reading != self.reading(&report.store, report.format.as_deref())
     }
 
-    /// Fingerprint of what reading a store's reports of a format depends on.
-    fn reading(&self, store: &str, format: Option<&str>) -> String {
-        self.settings.reading_fingerprint(store, &self.key.fingerprint(), format)
+    /// Fingerprint of what reading a store's reports of a format depends on; of all formats where none is
+    /// named.
+    pub(super) fn reading(&self, store: &str, format: Option<&str>) -> String {
+        let fingerprint =
+            || self.settings.reading_fingerprint(store, &self.key.fingerprint(), format);
+        // Asked for every known report and date, and it takes all settings to answer.
+        let Ok(mut known) = self.readings.lock() else {
+            return fingerprint();
+        };
+        let key = (store.to_owned(), format.map(str::to_owned));
+        known.entry(key).or_insert_with(fingerprint).clone()
     }
 
     /// Enters what was found into the ledger.

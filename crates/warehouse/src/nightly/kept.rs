@@ -155,8 +155,6 @@ impl Kept {
         path: &str,
         fingerprint: &str,
         staged: &Path,
-        day: Day,
-        layout: &TableLayout,
     ) -> Result<Option<KeptDay>, PartitionError> {
         let Some(done) = self.find(path, fingerprint) else {
             return Ok(None);
@@ -176,7 +174,7 @@ impl Kept {
         if done.trends != Some(hex::encode(Sha256::digest(&bytes))) {
             return Ok(None);
         }
-        let trends = KeptTrends::from_bytes(bytes, day, layout);
+        let trends = KeptTrends::from_bytes(bytes.into());
         let trends = trends.map_err(PartitionError::parquet(&file))?;
         self.stage(path, staged, &done.files)?;
         let built = BuiltDay { files: done.files, trends, outcomes };

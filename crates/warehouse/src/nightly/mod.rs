@@ -144,6 +144,8 @@ struct Night<'a> {
     progress: &'a dyn Progress,
     plays_layout: TableLayout,
     trends_layout: TableLayout,
+    /// By store and format, fingerprints of what reading depends on.
+    readings: Mutex<BTreeMap<(String, Option<String>), String>>,
     summary: Mutex<Summary>,
 }
 
@@ -169,6 +171,7 @@ impl<'a> Night<'a> {
             progress,
             plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
             trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
+            readings: Mutex::default(),
             summary: Mutex::default(),
         })
     }

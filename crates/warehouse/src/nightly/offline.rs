@@ -15,6 +15,7 @@ use crate::build_day::collect_offline_keys;
 use crate::held::Segment;
 use crate::ledger::{FileEntry, Manifest};
 use crate::nightly::building::DayInputs;
+use crate::nightly::early::{EarlyDays, LookedUp};
 use crate::nightly::planning::{Kind, Plan, trends_path};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{
@@ -117,7 +118,7 @@ impl Night<'_> {
                 changed.insert(date, [Some(keys.clone()), None]);
             }
         }
-        self.look_up(plan, &book, &changed, &mut dates)?;
+        self.look_up(plan, &inputs.early, &book, &changed, &mut dates)?;
         Ok(dates)
     }
 
@@ -156,6 +157,7 @@ impl Night<'_> {
     fn look_up(
         &self,
         plan: &mut Plan,
+        early: &EarlyDays,
         book: &OfflineBook,
         changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
         dates: &mut OfflineDates,
@@ -177,6 +179,12 @@ impl Night<'_> {
                 let keys = book.dates.get(&date);
                 if !is_stale && changed.peek().is_none() {
                     return Ok(None);
+                }
+                let looked_up = early.get(&date).and_then(|early| early.looked_up.as_ref());
+                if let Some(LookedUp { near, found }) = looked_up
+                    && *near == book.near(store, *day, days_max)
+                {
+                    return Ok(Some(((*path).clone(), found.clone())));
                 }
                 let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
                 if !is_stale && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())? {

@@ -117,7 +117,7 @@ impl Night<'_> {
             let path = plays_path(store, date);
             // A store's judging depends on its settings beyond what its reports were read under.
             let day = Day(day.to_epoch_days());
-            let settings = self.settings.reading_fingerprint(store, &self.key.fingerprint(), None);
+            let settings = self.reading(store, None);
             let inputs = inputs_as_read(&keys, reports);
             let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
             let parts =

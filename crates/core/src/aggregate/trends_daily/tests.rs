@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{DayTrends, Sum, Trend, merge_trends, sum_trends};
+use super::{DayTrends, Sum, Trend, sum_trends};
 use crate::aggregate::track_order::order_by_track;
 use crate::filter::policy::{Policy, RepeaterAction};
 use crate::testing::{self, FlatPlay};
@@ -219,26 +219,25 @@ proptest! {
     }
 
     #[test]
-    fn sums_of_disjoint_listeners_add_up_to_the_sum_of_all(
-        rows in rows(), policy in policies(), part_of in prop::collection::vec(0_usize..4, 4),
-        batch_rows in 1_usize..40, rows_max in 1_usize..40,
+    fn sums_of_whole_tracks_follow_each_other_in_each_month(
+        rows in rows(), policy in policies(), is_cut in prop::collection::vec(any::<bool>(), 12),
     ) {
         let whole = judged(rows);
-        let mut parts = [0; 4].map(|_| Vec::new());
-        for play in &whole.rows {
-            // Rows without a listener may be anywhere.
-            let part = part_of.get(play.listener as usize).copied().unwrap_or(play.row as usize % 4);
-            parts[part].push(*play);
+        let order = order_by_track(&whole.plays);
+        let names = whole.plays.words.track_names();
+        let name = |place: &u32| names[whole.plays.rows[*place as usize].track as usize];
+        let mut is_cut = is_cut.into_iter().cycle();
+        let mut parts: Vec<Vec<u32>> = vec![Vec::new()];
+        for track in order.chunk_by(|a, b| name(a) == name(b)) {
+            if is_cut.next() == Some(true) {
+                parts.push(Vec::new());
+            }
+            parts.last_mut().unwrap().extend(track);
         }
-        let trends = parts.map(|part| batches(&summed(&judged(part), &policy), batch_rows));
-        let parts = trends.into_iter().collect();
-        let merged = merged(parts, rows_max).unwrap();
-        let n_rows: Vec<usize> = merged.iter().map(|batch| batch.rows.len()).collect();
-        prop_assert!(n_rows.iter().rev().skip(1).all(|n| *n == rows_max), "{n_rows:?}");
-        prop_assert!(n_rows.last().is_none_or(|n| (1..=rows_max).contains(n)), "{n_rows:?}");
-        prop_assert!(merged.iter().all(names_its_own_store_tracks));
-        let all: Vec<Shown> = merged.iter().flat_map(shown).collect();
-        prop_assert_eq!(all, shown(&summed(&whole, &policy)));
+        let sum = |part: &Vec<u32>| shown(&sum_trends(&whole.plays, part, &policy));
+        let mut joined: Vec<Shown> = parts.iter().flat_map(sum).collect();
+        joined.sort_by(|(a, ..), (b, ..)| a[0].cmp(&b[0]));
+        prop_assert_eq!(joined, shown(&summed(&whole, &policy)));
     }
 }
 
@@ -248,39 +247,6 @@ fn names_its_own_store_tracks(trends: &DayTrends) -> bool {
     let ids: BTreeSet<u32> = ids.collect();
     ids.into_iter().eq((0..).take(trends.store_tracks.len()))
         && trends.store_tracks.windows(2).all(|names| names[0] != names[1])
-}
-
-/// The rows in batches of at most `n_rows`, each with the store tracks that it names, between empty
-/// ones.
-fn batches(trends: &DayTrends, n_rows: usize) -> Vec<Result<DayTrends, &'static str>> {
-    let of = |rows: &[Trend]| {
-        let mut store_tracks: Vec<Box<str>> = Vec::new();
-        let mut rows = rows.to_vec();
-        for row in rows.iter_mut().filter(|row| row.store_track != NONE) {
-            let name = &trends.store_tracks[row.store_track as usize];
-            let id = store_tracks.iter().position(|known| known == name);
-            row.store_track = u32::try_from(id.unwrap_or(store_tracks.len())).unwrap();
-            if id.is_none() {
-                store_tracks.push(name.clone());
-            }
-        }
-        DayTrends { rows, store_tracks }
-    };
-    let rows = trends.rows.chunks(n_rows).map(of);
-    rows.flat_map(|batch| [Ok(DayTrends::default()), Ok(batch)]).collect()
-}
-
-fn merged(
-    parts: Vec<Vec<Result<DayTrends, &'static str>>>,
-    rows_max: usize,
-) -> Result<Vec<DayTrends>, &'static str> {
-    let mut merged = Vec::new();
-    let parts = parts.into_iter().map(Vec::into_iter).collect();
-    merge_trends(parts, rows_max, |batch| {
-        merged.push(batch);
-        Ok(())
-    })?;
-    Ok(merged)
 }
 
 /// A play of the counted month in a group of its own track.
@@ -392,28 +358,16 @@ fn a_track_of_many_rows_with_releases_and_months_in_turn_is_summed_as_a_small_on
 #[test]
 fn what_is_not_there_adds_up_to_nothing() {
     assert_eq!(summed(&judged(Vec::new()), &testing::policy()), DayTrends::default());
-    assert_eq!(merged(Vec::new(), 1), Ok(Vec::new()));
-    assert_eq!(merged(vec![vec![Ok(DayTrends::default()); 2]; 2], 1), Ok(Vec::new()));
-    let [zero, two] = [0, 2].map(|sum| Sum::from(Some(sum)));
-    assert_eq!(Sum::from(None), Sum::NOTHING);
-    assert_eq!(Sum::NOTHING.plus(Sum::NOTHING).get(), None);
-    assert_eq!(
-        [zero.plus(Sum::NOTHING), Sum::NOTHING.plus(two), two.plus(two)].map(Sum::get),
-        [Some(0), Some(2), Some(4)]
-    );
+    assert_eq!([None, Some(0)].map(|sum| Sum::from(sum).get()), [None, Some(0)]);
 }
 
 #[test]
-fn a_merge_ends_with_the_first_error() {
-    let part = |track| batches(&summed(&judged(vec![heard(track)]), &testing::policy()), 1);
-    let broken = vec![Err("broken")];
-    assert_eq!(merged(vec![part(0), broken.clone()], 9), Err("broken"));
-    assert_eq!(merged(vec![part(0), [part(3), broken].concat()], 9), Err("broken"));
-    let parts = vec![[part(0), part(3)].concat().into_iter()];
-    let mut n_taken = 0;
-    let result = merge_trends(parts, 1, |_| {
-        n_taken += 1;
-        Err("full")
-    });
-    assert_eq!((result, n_taken), (Err("full"), 1));
+fn a_row_that_is_appended_keeps_the_name_of_its_store_track() {
+    let trends = summed(&judged(vec![heard(0), heard(6), heard(9)]), &testing::policy());
+    let mut again = DayTrends::default();
+    for row in &trends.rows {
+        let name = trends.store_tracks.get(row.store_track as usize);
+        again.push(*row, name.map(|name| &**name));
+    }
+    assert_eq!(again, trends);
 }
