@@ -34,6 +34,10 @@ use crate::stages::Stages;
 /// Bytes that judging and sorting a play takes beside the play itself.
 const WORK_BYTES_PER_PLAY: usize = 160;
 
+/// The same where plays come from disk: what they have in common is in every block anew until it is
+/// joined.
+const SHARE_BYTES_PER_PLAY: usize = 320;
+
 /// What building a date needs to know.
 #[derive(Clone, Copy)]
 pub struct DayBuilder<'a> {
@@ -93,8 +97,11 @@ impl DayBuilder<'_> {
         let segments =
             task.segments.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
         let n_rows: usize = segments.values().flatten().map(Segment::n_rows).sum();
-        let n_shares =
-            (n_rows * WORK_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(1, BUCKETS);
+        let n_shares = if n_rows * WORK_BYTES_PER_PLAY <= self.work_bytes_max {
+            1
+        } else {
+            (n_rows * SHARE_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(2, BUCKETS)
+        };
         let mut writer =
             PartitionWriter::new(task.folder.clone(), self.layout, &task.provenance, self.stages)?;
         let (trends, outcomes) = if n_shares == 1 {
@@ -220,6 +227,9 @@ impl DayBuilder<'_> {
     }
 }
 
+/// Buckets of a piece that are read back at once; divides [`BUCKETS`].
+const BUCKETS_AT_ONCE: usize = 16;
+
 /// Keys of the offline plays of a date, as the segments of its reports have them.
 ///
 /// # Errors
@@ -236,8 +246,8 @@ pub fn collect_offline_keys<'a>(
         match segment {
             Segment::Memory(piece) => keys.add(piece, tracks, day, days_max),
             Segment::Disk(_) => {
-                for bucket in 0..BUCKETS {
-                    for piece in segment.share(&(bucket..bucket + 1), [0; 32])? {
+                for start in (0..BUCKETS).step_by(BUCKETS_AT_ONCE) {
+                    for piece in segment.share(&(start..start + BUCKETS_AT_ONCE), [0; 32])? {
                         keys.add(&piece, tracks, day, days_max);
                     }
                 }

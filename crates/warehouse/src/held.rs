@@ -17,7 +17,7 @@ use crate::durable::{At as _, DiskError};
 use crate::spill::{read_plays, write_plays};
 
 /// Buckets of listeners. A date is judged in shares of whole buckets.
-pub const BUCKETS: usize = 64;
+pub const BUCKETS: usize = 256;
 
 /// Plays of one report and date.
 #[derive(Debug)]
@@ -84,9 +84,10 @@ impl Holder {
         let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
         let mut offsets = vec![0];
         let mut n_rows = 0;
-        for bucket in 0..BUCKETS {
-            let share = share_of(piece, &(bucket..bucket + 1));
-            n_rows += count_rows(&share);
+        for rows in deal(piece) {
+            n_rows += rows.len();
+            let share =
+                Piece { report: piece.report, rows: vec![rows], words: Arc::clone(&piece.words) };
             write_plays(&join_pieces(vec![share]), &mut file).at("write", &path)?;
             offsets.push(file.stream_position().at("write", &path)?);
         }
@@ -152,9 +153,22 @@ fn piece_bytes(piece: &Piece) -> usize {
 /// The bucket of a play: by its listener's hash, or by its row where there is none.
 fn bucket_of(play: &Play, words: &Words) -> usize {
     match words.listeners.get(play.listener as usize) {
-        Some(listener) => usize::from(listener.0[0]) % BUCKETS,
+        Some(listener) => usize::from(listener.0[0]),
         None => play.row as usize % BUCKETS,
     }
+}
+
+/// The rows of a piece by bucket, in their order.
+fn deal(piece: &Piece) -> Vec<Vec<Play>> {
+    let mut counts = [0; BUCKETS];
+    for play in piece.rows.iter().flatten() {
+        counts[bucket_of(play, &piece.words)] += 1;
+    }
+    let mut buckets: Vec<Vec<Play>> = counts.into_iter().map(Vec::with_capacity).collect();
+    for play in piece.rows.iter().flatten() {
+        buckets[bucket_of(play, &piece.words)].push(*play);
+    }
+    buckets
 }
 
 fn share_of(piece: &Piece, buckets: &Range<usize>) -> Piece {

@@ -16,7 +16,7 @@ use crate::partition::PartitionError;
 use crate::spill::{read_plays, write_plays};
 
 /// Rows of a block of a run: what each run keeps in memory while runs are merged.
-const BLOCK_ROWS: usize = 1 << 14;
+const BLOCK_ROWS: usize = 1 << 12;
 
 /// Sorted plays of a share of the listeners, in blocks.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub fn merge_runs(
     let mut cursors = BinaryHeap::new();
     for (number, run) in runs.iter().enumerate() {
         let source =
-            BufReader::with_capacity(1 << 18, File::open(&run.path).at("open", &run.path)?);
+            BufReader::with_capacity(1 << 16, File::open(&run.path).at("open", &run.path)?);
         let mut cursor = Cursor {
             number,
             run,

@@ -304,3 +304,13 @@ fn an_interrupted_backfill_goes_on_where_it_was() {
     backfill(&case, &["--policy", "stricter.toml"]).expect_code(0);
     assert_eq!(case.published(), resumed);
 }
+
+#[test]
+fn another_listener_key_is_refused_and_named() {
+    let case = three_months();
+    let before = case.published();
+    fs::write(case.path("other"), [8; 32]).unwrap();
+    let outcome = backfill(&case, &["--listener-key-file", "other"]).expect_code(2);
+    outcome.expect_stderr("this is not the listener key that the tables were made with");
+    assert_eq!(case.published(), before);
+}

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::case::{Case, files_of, gzip};
+use crate::case::{Case, files_of, gzip, nightly_arguments};
 use crate::report::{good_report, line, lines, report};
 
 /// A warehouse with all kinds of files.
@@ -176,4 +176,26 @@ fn a_night_on_a_damaged_archive_publishes_nothing_and_names_the_file() {
     case.put("spotify/other.tsv", good_report("2026-09-03", 300..310));
     case.nightly(&[]).expect_code(2).expect_stderr(&name);
     assert_eq!(case.published(), before);
+}
+
+#[test]
+fn a_night_that_would_copy_from_a_damaged_month_publishes_nothing_and_a_backfill_mends_it() {
+    let case = warehouse();
+    let (_, path) = published_files(&case).pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 0x01;
+    fs::write(&path, damaged).unwrap();
+    case.put("spotify/c.tsv", good_report("2026-09-04", 0..30));
+    let before = case.published();
+    let outcome = case.nightly(&[]).expect_code(2).expect_stderr("streamledger backfill");
+    outcome.expect_stderr(path.file_name().unwrap().to_str().unwrap());
+    assert_eq!(case.published(), before);
+
+    let mut backfill = nightly_arguments(&["--from", "2026-09", "--to", "2026-09"]);
+    backfill[0] = "backfill";
+    backfill.retain(|argument| !["--as-of", "2026-10-01"].contains(argument));
+    case.run(&backfill).expect_code(0);
+    assert_eq!(fs::read(published_files(&case).pop().unwrap().1).unwrap(), whole);
+    case.nightly_verified(0);
 }

@@ -188,6 +188,12 @@ impl Night<'_> {
         if !former.set_aside.is_empty() {
             return not_now("the tables were rolled back to a former state");
         }
+        if former.listener_key != self.key.fingerprint() {
+            let message = "this is not the listener key that the tables were made with; leave the \
+                           key out to take the warehouse's own, or name the file that nights use"
+                .to_owned();
+            return Err(NightlyError::NotNow { message });
+        }
         let mut plan = self.plan(&former.reports, former);
         plan.reasons.clear();
         for (path, wanted) in &mut plan.wanted {
