@@ -72,10 +72,10 @@ impl TrendsFile {
         Ok(file)
     }
 
-    /// Number of its rows.
+    /// Of each row group the dates in it, with the number of their rows.
     #[must_use]
-    pub fn n_rows(&self) -> usize {
-        self.dates.iter().flatten().map(|(_, n_rows)| n_rows).sum()
+    pub fn dates(&self) -> &[Vec<(Day, usize)>] {
+        &self.dates
     }
 
     /// The bytes of the whole file.
@@ -189,7 +189,7 @@ impl StoredTrends {
         let mut lengths: BTreeMap<Day, usize> = BTreeMap::new();
         for file in files {
             let place = self.files.len();
-            for (group, dates) in file.dates.iter().enumerate() {
+            for (group, dates) in file.dates().iter().enumerate() {
                 let part = |(day, n_rows): &(Day, usize)| {
                     let end = lengths.entry(*day).or_default();
                     let start = *end;

@@ -8,6 +8,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use streamledger_warehouse::stored_trends::TrendsFile;
+
 use crate::case::{Case, files_of, gzip, repository};
 use crate::report::{line, lines, report};
 
@@ -331,4 +333,33 @@ fn without_a_key_file_the_warehouse_makes_a_key_that_only_its_owner_can_read() {
     case.run(&arguments).expect_code(0).expect_stdout("Nothing new");
     assert_eq!(fs::read::<&Path>(&key).unwrap(), bytes);
     assert_eq!(case.published(), before);
+}
+
+/// Dates with so many sums that each fills row groups of its own in their month: a night then copies
+/// those of the other dates.
+#[test]
+fn large_dates_give_the_same_bytes_in_any_order_and_with_little_memory() {
+    let demo = Case::new();
+    let generate = "generate --plays 600000 --days 3 --first-day 2026-09-10 --seed 11 --out demo";
+    demo.run(&generate.split(' ').collect::<Vec<_>>()).expect_code(0);
+    let inbox = files_of(&demo.path("demo/inbox"));
+    assert_eq!(inbox.len(), 3);
+    let published = |order: &[&[usize]], options: &[&str]| {
+        let case = Case::new();
+        for batch in order {
+            for date in *batch {
+                case.put(&inbox[*date].0, fs::read(&inbox[*date].1).unwrap());
+            }
+            case.nightly(options).expect_code(0);
+        }
+        assert_settled(&case, options);
+        case
+    };
+    let whole = published(&[&[0, 1, 2]], &[]);
+    let (_, month) = files_of(&whole.tables().join("trends_daily")).pop().unwrap();
+    let groups = TrendsFile::open(&month).unwrap();
+    assert!(groups.dates().len() == 3 && groups.dates().iter().all(|dates| dates.len() == 1));
+    assert_same(&published(&[&[1], &[2], &[0]], &[]).published(), &whole.published());
+    let little = ["--memory-limit", "40MiB"];
+    assert_same(&published(&[&[0, 2], &[1]], &little).published(), &whole.published());
 }
