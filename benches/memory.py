@@ -20,11 +20,11 @@ WORK = ROOT / "benches" / "work"
 
 EXAMPLES = """\
 examples:
-  memory.py                               1, 3 and 10 million plays a day, under 512 MiB
-  memory.py --plays 1000000 50000000 --limit 1GiB
+  memory.py                               1, 10 and 50 million plays a day, under 512 MiB
+  memory.py --plays 1000000 10000000 --limit 1GiB
 
-Needs `cargo build --release`. Inboxes and warehouses are in benches/work. Exit code 1 if a table
-differs.
+Needs `cargo build --release`, 15 GB of disk and, for the largest day without a limit, 5 GB of memory.
+Inboxes and warehouses are in benches/work. Exit code 1 if a table differs.
 """
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    sizes = [1_000_000, 3_000_000, 10_000_000]
+    sizes = [1_000_000, 10_000_000, 50_000_000]
     parser.add_argument("--plays", type=int, nargs="+", default=sizes, help="plays of a day")
     parser.add_argument("--limit", default="512MiB", help="the limit (default 512MiB)")
     arguments = parser.parse_args()
