@@ -259,12 +259,15 @@ impl Night<'_> {
     }
 
     /// Whether the disk has room for what reading these files leaves: a copy of each new report in the
-    /// archive, and, as a rule with room to spare, as much again for tables and work on the way.
+    /// archive, and, as a rule with room to spare, as much again for tables. Plays of a report that may
+    /// not fit the memory go to disk twice, in shares and in runs, each about as large as the report.
     fn require_space(&self, candidates: &[Candidate<'_>]) -> Result<(), NightlyError> {
+        let fits_bytes = self.options.memory_limit_bytes as u64 / 4;
         let new = candidates.iter().filter(|candidate| candidate.file.is_some());
-        let (n_reports, n_bytes) = new
-            .fold((0_u64, 0_u64), |(n, bytes), new| (n + 1, bytes.saturating_add(new.size_bytes)));
-        let needed_bytes = n_bytes.saturating_mul(2);
+        let (n_reports, needed_bytes) = new.fold((0_u64, 0_u64), |(n, bytes), new| {
+            let times = if new.size_bytes <= fits_bytes { 2 } else { 4 };
+            (n + 1, bytes.saturating_add(new.size_bytes.saturating_mul(times)))
+        });
         let path = self.places.root().to_owned();
         let free_bytes = free_bytes(&path)?;
         if free_bytes < needed_bytes {
