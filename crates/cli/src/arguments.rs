@@ -12,12 +12,14 @@ Examples:
   streamledger nightly --inbox demo/inbox --warehouse demo/warehouse
   streamledger verify --warehouse demo/warehouse
   streamledger backfill --from 2026-09 --to 2026-09 --preview
+  streamledger status
+  streamledger explain --month 2026-09 --store spotify
   streamledger inspect inbox/distrokid/statement.tsv
 
 Exit codes:
   0  done
-  1  done, but this run refused reports or quarantined rows, or `verify` found
-     differences: they are listed
+  1  done, but this run refused reports or quarantined rows, `verify` found
+     differences, or (`status`) something is late: they are listed
   2  nothing was done: usage, configuration or I/O error
   3  another run holds the warehouse";
 
@@ -44,6 +46,10 @@ pub(crate) enum Command {
     Backfill(Backfill),
     /// Former states of the tables: list them, compare two, go back to one, remove old ones.
     Snapshots(Snapshots),
+    /// Say what is complete, what is due next and when, and what is late.
+    Status(StatusOptions),
+    /// Explain the difference between what a store shows and what is paid, step by step.
+    Explain(Explain),
     /// Read everything again that is published: checksums, row counts, sums.
     Verify(Verify),
     /// Say which format a report is and why, what it maps to what, and show its first rows in our
@@ -157,7 +163,7 @@ pub(crate) struct Backfill {
     /// File of 32 bytes that listeners are hashed with; else the warehouse's own.
     #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
     pub(crate) listener_key_file: Option<PathBuf>,
-    /// The day that it is, for what is due and late; today (UTC) if not given.
+    /// The day that it is, for what is due and late; that of the last night if not given.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) as_of: Option<NaiveDate>,
     /// Memory for plays; what does not fit goes to disk. Never changes a result.
@@ -186,6 +192,72 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
 }
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub(crate) struct StatusOptions {
+    /// Pipeline file: the calendar that it names says what is due.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+    /// The day that it is; today (UTC) if not given.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<NaiveDate>,
+}
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  streamledger status
+  streamledger status --format json
+
+Exit codes: 0 all in time, 1 something is late.";
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct Explain {
+    /// Month of the counted date.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) month: String,
+    /// Only this store.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// Only this recording.
+    #[arg(long, value_name = "ISRC", group = "recordings")]
+    pub(crate) isrc: Option<String>,
+    /// Only the recordings of this artist, by the catalogue.
+    #[arg(long, value_name = "NAME", group = "recordings")]
+    pub(crate) artist: Option<String>,
+    /// Only the recordings on this release, by the catalogue: its UPC or its name. A recording on
+    /// several releases counts in each: releases do not add up.
+    #[arg(long, value_name = "UPC", group = "recordings")]
+    pub(crate) release: Option<String>,
+    /// Only this territory, ISO 3166-1 alpha-2.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) territory: Option<String>,
+    /// List the plays behind this step instead: report, row, measured, threshold.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) plays: Option<String>,
+    /// Take the store's own numbers from this file (CSV with the columns `isrc` and `plays`).
+    #[arg(long, value_name = "FILE", requires = "store", conflicts_with = "territory")]
+    pub(crate) against: Option<PathBuf>,
+    /// Pipeline file: stores.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  streamledger explain --month 2026-09 --store spotify --isrc QM2LE2600001
+  streamledger explain --month 2026-09 --artist \"The Artist\" --format json
+  streamledger explain --month 2026-09 --isrc QM2LE2600001 --plays too_short
+  streamledger explain --month 2026-09 --store spotify --against copied.csv";
 
 /// Options of `snapshots`.
 #[derive(Debug, Args)]

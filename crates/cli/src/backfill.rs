@@ -27,6 +27,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         store: command.store.clone(),
         policy: policy.map_err(nightly::not_usable)?,
         is_preview: command.preview,
+        as_of: command.as_of,
     };
     let started = nightly::now();
     let options = NightlyOptions {

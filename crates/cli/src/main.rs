@@ -3,6 +3,8 @@
 
 mod arguments;
 mod backfill;
+mod explain;
+mod explain_plays;
 mod formats;
 mod generate;
 mod inspect;
@@ -11,7 +13,10 @@ mod nightly;
 mod output;
 mod progress;
 mod snapshots;
+mod status;
+mod step_words;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 
@@ -42,6 +47,8 @@ fn main() -> ExitCode {
         Command::Nightly(command) => nightly::run(&arguments.common, command),
         Command::Backfill(command) => backfill::run(&arguments.common, command),
         Command::Snapshots(command) => snapshots::run(&arguments.common, command),
+        Command::Status(command) => status::run(&arguments.common, command),
+        Command::Explain(command) => explain::run(&arguments.common, command),
         Command::Verify(command) => verify::run(&arguments.common, command),
         Command::Inspect(command) => inspect::run(&arguments.common, command),
         Command::Formats(command) => formats::run(&arguments.common, command),

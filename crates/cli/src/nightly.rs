@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
+use chrono::NaiveDate;
+use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_warehouse::config::{ConfigError, Settings};
 use streamledger_warehouse::nightly::summary::Summary;
@@ -77,6 +79,11 @@ pub(crate) fn key_source(file: Option<&PathBuf>) -> anyhow::Result<Option<KeySou
 /// The moment, ISO 8601 UTC to the second.
 pub(crate) fn now() -> String {
     chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A day that was given, or today (UTC).
+pub(crate) fn day_of(given: Option<NaiveDate>) -> Day {
+    Day(given.unwrap_or_else(|| chrono::Utc::now().date_naive()).to_epoch_days())
 }
 
 /// Threads for all parallel work of the process.

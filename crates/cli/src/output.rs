@@ -27,7 +27,7 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Sheet {
     name: &'static str,
-    title: &'static str,
+    title: String,
     header: Vec<String>,
     kinds: Vec<Kind>,
     rows: Vec<Vec<String>>,
@@ -41,7 +41,12 @@ impl Sheet {
         let header =
             columns.iter().map(|name| name.trim_start_matches(['#', '$']).to_owned()).collect();
         let kinds = columns.iter().map(|name| Kind::of(name)).collect();
-        Self { name, title, header, kinds, rows: Vec::new() }
+        Self { name, title: title.to_owned(), header, kinds, rows: Vec::new() }
+    }
+
+    /// The same with a title that is made up when it is printed.
+    pub(crate) fn named(name: &'static str, title: &str, columns: &[&str]) -> Self {
+        Self { title: title.to_owned(), ..Self::new(name, "", columns) }
     }
 
     /// Appends a row.

@@ -25,6 +25,7 @@ pub(crate) fn store() -> StoreSettings {
         minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
         played_time: PlayedTime { countable_only: false },
         clock: Clock { rounded_to_s: 900 },
+        eligibility: None,
         tier: TierTable {
             product: BTreeMap::from([("family".to_owned(), Tier::Family)]),
             access: BTreeMap::from([

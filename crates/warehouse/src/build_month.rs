@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
 use streamledger_core::aggregate::trends_daily::DayTrends;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::day::{Day, Month as CalendarMonth};
 
 use crate::encode::file::{
     EncodedRowGroup, Provenance, ROW_GROUP_ROWS_MAX, ROW_GROUP_ROWS_MIN, TableFile, TableLayout,
@@ -37,6 +37,8 @@ pub enum KeptTrends {
         file: TrendsFile,
         /// Plays that the rows stand for.
         n_plays: i64,
+        /// Months in which they were heard.
+        months: BTreeSet<CalendarMonth>,
     },
 }
 
@@ -51,7 +53,7 @@ impl KeptTrends {
         }
         let file = TrendsFile::in_memory(to_file(date, &trends, layout)?)?;
         let n_plays = trends.rows.iter().map(|trend| trend.plays).sum();
-        Ok(Self::File { file, n_plays })
+        Ok(Self::File { file, n_plays, months: months_of(&trends) })
     }
 
     /// The rows as a file of their own.
@@ -71,11 +73,13 @@ impl KeptTrends {
     /// If it is not that.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParquetError> {
         let file = TrendsFile::in_memory(bytes)?;
-        let mut n_plays = 0;
+        let (mut n_plays, mut months) = (0, BTreeSet::new());
         for batch in file.batches(1 << 16)? {
-            n_plays += batch?.rows.iter().map(|trend| trend.plays).sum::<i64>();
+            let batch = batch?;
+            n_plays += batch.rows.iter().map(|trend| trend.plays).sum::<i64>();
+            months.append(&mut months_of(&batch));
         }
-        Ok(Self::File { file, n_plays })
+        Ok(Self::File { file, n_plays, months })
     }
 
     /// Plays that the rows stand for.
@@ -86,6 +90,24 @@ impl KeptTrends {
             Self::File { n_plays, .. } => *n_plays,
         }
     }
+
+    /// Months in which the plays were heard.
+    #[must_use]
+    pub fn listened_months(&self) -> BTreeSet<CalendarMonth> {
+        match self {
+            Self::Rows(trends) => months_of(trends),
+            Self::File { months, .. } => months.clone(),
+        }
+    }
+}
+
+fn months_of(trends: &DayTrends) -> BTreeSet<CalendarMonth> {
+    // Rows of a month lie together.
+    trends
+        .rows
+        .chunk_by(|a, b| a.listened_month == b.listened_month)
+        .map(|rows| rows[0].listened_month)
+        .collect()
 }
 
 fn to_file(date: Day, trends: &DayTrends, layout: &TableLayout) -> Result<Bytes, ParquetError> {

@@ -1,31 +1,24 @@
 //! Partitions of `sales` and `pools` from runs, and of `sales_monthly` from `sales`.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::plans::sales_monthly::{GRAIN, add_sums, sum_sales};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     Column, DataFrame, IntoLazy as _, PolarsError, PolarsResult, UnionArgs, concat,
 };
 
-use crate::durable::{At as _, make_folder};
-use crate::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance, ROW_GROUP_ROWS_MAX};
-use crate::encode::page::ZSTD_LEVEL;
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
 use crate::ledger::FileEntry;
-use crate::partition::{Hashing, PartitionError};
+use crate::partition::PartitionError;
 use crate::sales_columns::{LotTable, amounts};
 use crate::sales_runs::{Run, merge_runs};
 use crate::small_tables::write_table;
+use crate::table_writer::{ArrowLayout, TableWriter};
 use crate::tables::{collect, scan};
 
 /// Writes a partition of `sales` or `pools`. `reports` are the names of its reports, in order, each
@@ -39,79 +32,14 @@ pub fn build_lots(
     folder: &Path,
     provenance: &Provenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
-    make_folder(folder)?;
-    let mut writer = LotWriter { table, folder, provenance, open: None, files: Vec::new() };
+    let layout = ArrowLayout {
+        schema: table.schema(),
+        sorted_by: table.sorted_by(),
+        row_group_rows: ROW_GROUP_ROWS_MAX,
+    };
+    let mut writer = TableWriter::new(folder, layout, provenance)?;
     merge_runs(table, reports, folder, |batch| writer.write(&batch))?;
-    writer.close()?;
-    Ok(writer.files)
-}
-
-/// Writes the files of a partition from batches in their order.
-struct LotWriter<'a> {
-    table: LotTable,
-    folder: &'a Path,
-    provenance: &'a Provenance,
-    open: Option<(ArrowWriter<Hashing>, u64)>,
-    files: Vec<FileEntry>,
-}
-
-impl LotWriter<'_> {
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), PartitionError> {
-        let is_full = |(writer, _): &(ArrowWriter<Hashing>, u64)| {
-            // Only between row groups, so that all but a file's last one are large.
-            writer.in_progress_rows() == 0 && FILE_BYTES_MAX <= writer.bytes_written() as u64
-        };
-        if self.open.as_ref().is_some_and(is_full) {
-            self.close()?;
-        }
-        let (mut writer, n_rows) = match self.open.take() {
-            Some(open) => open,
-            None => (self.open_file()?, 0),
-        };
-        writer.write(batch).map_err(PartitionError::parquet(self.folder))?;
-        self.open = Some((writer, n_rows + batch.num_rows() as u64));
-        Ok(())
-    }
-
-    fn open_file(&self) -> Result<ArrowWriter<Hashing>, PartitionError> {
-        let path = self.folder.join("unfinished");
-        let file = File::create_new(&path).at("create", &path)?;
-        let sink = Hashing::new(BufWriter::with_capacity(1 << 18, file));
-        let wrong = PartitionError::parquet(self.folder);
-        let sorted_by = self.table.sorted_by().iter();
-        let sorting = sorted_by.map(|column_idx| SortingColumn {
-            column_idx: *column_idx,
-            descending: false,
-            nulls_first: false,
-        });
-        let build = || {
-            let properties = WriterProperties::builder()
-                .set_created_by(CREATED_BY.to_owned())
-                .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-                .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
-                .set_sorting_columns(Some(sorting.collect()))
-                .set_key_value_metadata(Some(self.provenance.entries()))
-                .build();
-            let options = ArrowWriterOptions::new()
-                .with_properties(properties)
-                .with_skip_arrow_metadata(true);
-            ArrowWriter::try_new_with_options(sink, self.table.schema(), options)
-        };
-        build().map_err(wrong)
-    }
-
-    fn close(&mut self) -> Result<(), PartitionError> {
-        let Some((writer, rows)) = self.open.take() else {
-            return Ok(());
-        };
-        let sink = writer.into_inner().map_err(PartitionError::parquet(self.folder))?;
-        let path = self.folder.join("unfinished");
-        let (sha256, size_bytes) = sink.finish().at("write and sync", &path)?;
-        let name = format!("part-{:04}-{}.parquet", self.files.len(), &sha256[..16]);
-        std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
-        self.files.push(FileEntry { name, rows, size_bytes, sha256 });
-        Ok(())
-    }
+    writer.finish()
 }
 
 /// Writes a partition of `sales_monthly` from the files of the same store and month of `sales`.

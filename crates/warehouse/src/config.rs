@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use streamledger_core::explain::calendar::Calendar;
+use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{Field, TableFormat};
 use streamledger_core::normalize::store::StoreSettings;
@@ -27,6 +29,8 @@ pub struct PipelineFile {
     pub stores: Vec<PathBuf>,
     /// The files of plain-table formats; of a folder, all files in it that end in `.toml`.
     pub formats: Vec<PathBuf>,
+    /// The file that says when reports are due.
+    pub calendar: PathBuf,
     /// How the inbox is looked through.
     pub inbox: InboxFile,
     /// Spellings of territories that are not ISO 3166-1 alpha-2, and the codes that they stand for.
@@ -55,13 +59,14 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
             policy: PathBuf,
             stores: Vec<PathBuf>,
             formats: Vec<PathBuf>,
+            calendar: PathBuf,
             inbox: Inbox,
             territory_aliases: BTreeMap<String, String>,
         }
-        let File { policy, stores, formats, inbox, territory_aliases } =
+        let File { policy, stores, formats, calendar, inbox, territory_aliases } =
             File::deserialize(deserializer)?;
         let inbox = InboxFile { ignore: inbox.ignore };
-        Ok(Self(PipelineFile { policy, stores, formats, inbox, territory_aliases }))
+        Ok(Self(PipelineFile { policy, stores, formats, calendar, inbox, territory_aliases }))
     }
 }
 
@@ -76,6 +81,8 @@ pub struct Settings {
     pub stores: BTreeMap<String, StoreSettings>,
     /// Formats of the plain-table kind by name.
     pub formats: BTreeMap<String, TableFormat>,
+    /// When reports are due.
+    pub calendar: Calendar,
     /// Territory codes and aliases.
     pub territories: Territories,
     /// File names that are not reports.
@@ -132,6 +139,7 @@ impl Settings {
         );
         let stores = load_stores(folder, &file.stores, &mut errors);
         let formats = load_formats(folder, &file.formats, &mut errors);
+        let calendar = load_calendar(&folder.join(&file.calendar), &mut errors);
         let territories = Territories::new(&file.territory_aliases)
             .map_err(|aliases| errors.extend(aliases.iter().map(|alias| wrong(pipeline, alias))))
             .ok();
@@ -145,6 +153,7 @@ impl Settings {
                 policy_hash,
                 stores,
                 formats,
+                calendar,
                 territories,
                 ignore,
                 aliases: file.territory_aliases,
@@ -174,7 +183,13 @@ impl Settings {
             .collect();
         let table = format.and_then(|format| self.formats.get(format));
         let names_shops = table.is_some_and(|table| table.fields.contains_key(&Field::Shop));
-        let stores = if names_shops { json(&self.stores) } else { json(&self.stores.get(store)) };
+        // What a store pays for does not change how its reports are read.
+        let as_read = |store: &StoreSettings| StoreSettings { eligibility: None, ..store.clone() };
+        let stores = if names_shops {
+            json(&self.stores.values().map(as_read).collect::<Vec<_>>())
+        } else {
+            json(&self.stores.get(store).map(as_read))
+        };
         let (formats, aliases) = (json(&formats), json(&self.aliases));
         let parts = format!("{CODE_VERSION}\n{stores}\n{formats}\n{aliases}\n{listener_key}");
         hex::encode(&Sha256::digest(parts)[..16])
@@ -194,6 +209,13 @@ pub fn load_policy(path: &Path) -> Result<(Policy, String), Vec<ConfigError>> {
     }
     let hash = policy.hash().map_err(|error| vec![wrong(path, error)])?;
     Ok((policy, hash))
+}
+
+/// The calendar; nothing is in it if it cannot be read.
+fn load_calendar(path: &Path, errors: &mut Vec<ConfigError>) -> Calendar {
+    let calendar = read::<Calendar>(path).map_err(|error| errors.push(error)).unwrap_or_default();
+    errors.extend(calendar.check().iter().map(|message| wrong(path, message)));
+    calendar
 }
 
 /// The store files, by the names that they give.
@@ -295,6 +317,10 @@ fn check_store(store: &StoreSettings) -> Option<&'static str> {
     }
     if 10_000 < store.bad_rows_max_basis_points {
         return Some("`bad_rows_max_basis_points` must be at most 10000 (100 %)");
+    }
+    let is_rule = |rule: &EligibilityRule| 1 <= rule.plays_min && (1..=24).contains(&rule.months);
+    if !store.eligibility.as_ref().is_none_or(is_rule) {
+        return Some("`eligibility` needs at least 1 play, in 1 to 24 months");
     }
     if store.clock.rounded_to_s == 0 || 86_400 < store.clock.rounded_to_s {
         return Some("`clock.rounded_to_s` must be 1 to 86400");

@@ -27,6 +27,9 @@ pub struct Manifest {
     /// By what plays are judged.
     #[serde(default)]
     pub policies: Policies,
+    /// The day for which it says what is due (`YYYY-MM-DD`), that of the last night.
+    #[serde(default)]
+    pub as_of: String,
     /// When it was published, ISO 8601 UTC; no table depends on it.
     #[serde(default)]
     pub published: String,
@@ -157,6 +160,9 @@ pub struct ReportEntry {
     /// the tables.
     #[serde(default)]
     pub lines: BTreeMap<String, u64>,
+    /// Territories of its lines of statements, by path of their partition under the tables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub territories: BTreeMap<String, BTreeSet<String>>,
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
@@ -232,13 +238,22 @@ pub struct PartitionEntry {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_earlier: Option<String>,
+    /// Of a date of plays: months (`YYYY-MM`) before its own in which some of them were heard.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub heard_in: BTreeSet<String>,
 }
 
 impl PartitionEntry {
     /// A partition of these files.
     #[must_use]
     pub fn new(fingerprint: String, files: Vec<FileEntry>) -> Self {
-        Self { fingerprint, files, offline_keys: None, counted_earlier: None }
+        Self {
+            fingerprint,
+            files,
+            offline_keys: None,
+            counted_earlier: None,
+            heard_in: BTreeSet::new(),
+        }
     }
 
     /// Rows of all files.

@@ -88,7 +88,8 @@ impl Policies {
     /// are judged.
     #[must_use]
     pub fn hash_of_path(&self, path: &str) -> &str {
-        let is_judged = path.starts_with("plays/") || path.starts_with("trends_daily/");
+        let judged = ["plays/", "trends_daily/", "waterfall/", "eligibility/"];
+        let is_judged = judged.iter().any(|table| path.starts_with(table));
         let mut parts = path.split('/').skip(1);
         match (is_judged, parts.next(), parts.next()) {
             (true, Some(store), Some(month)) => {

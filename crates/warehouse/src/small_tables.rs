@@ -15,8 +15,10 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use streamledger_core::explain::coverage::CoverageRow;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::vocabulary::day::Day;
 
 use crate::durable::{make_folder, write_new};
 use crate::encode::file::{CREATED_BY, Provenance};
@@ -131,6 +133,39 @@ pub fn write_reports(
     ];
     let required = ["report", "hash", "file", "copies", "store", "state"];
     write_table(folder, columns, &required, &[(0, false), (4, false)], provenance)
+}
+
+/// Writes the table `coverage`.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn write_coverage(
+    folder: &Path,
+    rows: &[CoverageRow],
+    provenance: &Provenance,
+) -> std::result::Result<Vec<FileEntry>, PartitionError> {
+    let text = |of: &dyn Fn(&CoverageRow) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<StringArray>())
+    };
+    let date = |of: fn(&CoverageRow) -> Option<Day>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row).map(|day| day.0)).collect::<Date32Array>())
+    };
+    let n_reports = rows.iter().map(|row| i32::try_from(row.n_reports).ok());
+    let columns = vec![
+        ("store", text(&|row| Some(row.store.clone()))),
+        ("feed", text(&|row| Some(row.feed.as_str().to_owned()))),
+        ("territory", text(&|row| row.territory.clone())),
+        ("period", text(&|row| Some(row.period.to_string()))),
+        ("state", text(&|row| Some(row.state.as_str().to_owned()))),
+        ("due_date", date(|row| row.due_date)),
+        ("late_from", date(|row| row.late_from)),
+        ("sender", text(&|row| row.sender.clone())),
+        ("reports", Arc::new(n_reports.collect::<Int32Array>()) as ArrayRef),
+        ("restated_by", text(&|row| row.restated_by.clone())),
+    ];
+    let required = ["store", "feed", "period", "state", "reports"];
+    let sorted_by = [(0, false), (1, false), (2, false), (3, false)];
+    write_table(folder, columns, &required, &sorted_by, provenance)
 }
 
 /// Writes a small table as one file. `sorted_by`: place of a column, and whether its nulls come first.

@@ -86,6 +86,7 @@ impl<'a> SplitTrends<'a> {
     pub fn finish(mut self) -> Result<KeptTrends, PartitionError> {
         let mut whole = self.start("trends")?;
         let mut rows = DayTrends::default();
+        let months = self.months.keys().copied().collect();
         for (_, Unfinished { path, file }) in std::mem::take(&mut self.months) {
             let stored = Unfinished { path: path.clone(), file }.finish()?;
             let failed = || PartitionError::parquet(&path);
@@ -103,7 +104,7 @@ impl<'a> SplitTrends<'a> {
         if !rows.rows.is_empty() {
             self.write(&mut whole, &rows)?;
         }
-        Ok(KeptTrends::File { file: whole.finish()?, n_plays: self.n_plays })
+        Ok(KeptTrends::File { file: whole.finish()?, n_plays: self.n_plays, months })
     }
 
     fn start(&self, name: &str) -> Result<Unfinished, PartitionError> {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use schemars::{JsonSchema, schema_for};
+use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::builtin::BUILT_IN;
 use streamledger_core::ingest::table::format::{Evidence, Feed, TableFormat};
@@ -34,6 +35,7 @@ fn the_schemas_of_the_settings_are_up_to_date() {
     check::<StoreSettings>("store.json");
     check::<TableFormat>("format.json");
     check::<Policy>("policy.json");
+    check::<Calendar>("calendar.json");
 }
 
 #[test]

@@ -20,9 +20,9 @@ fn warehouse() -> Case {
 
 fn published_files(case: &Case) -> Vec<(String, PathBuf)> {
     let files = files_of(&case.tables());
-    let tables = ["plays/", "plays/", "quarantine/", "reports/", "trends_daily/"];
+    let tables = ["coverage/", "plays/", "plays/", "quarantine/", "reports/", "trends_daily/"];
     assert!(
-        files.len() == 5
+        files.len() == 6
             && files.iter().zip(tables).all(|((name, _), table)| name.starts_with(table))
     );
     files

@@ -62,6 +62,7 @@ fn a_difference_is_told_by_table_store_month_and_verdict_with_totals() {
     };
     let changes: Vec<String> = changed["changes"].as_array().unwrap().iter().map(line).collect();
     let expected = [
+        "coverage||||rows|33|33|0",
         "plays|spotify|2026-09||rows|10|11|1",
         "reports||||rows|1|2|1",
         "trends_daily|spotify|2026-09||rows|10|11|1",

@@ -85,7 +85,7 @@ fn every_query_of_the_readme_runs_and_both_engines_agree() {
 #[test]
 fn both_engines_read_as_many_rows_of_every_table_as_verify() {
     let case = first_night();
-    let tables = ["plays", "quarantine", "reports", "trends_daily"];
+    let tables = ["coverage", "plays", "quarantine", "reports", "trends_daily"];
     let mut blocks: Vec<Block> = Vec::new();
     for table in tables {
         let files = format!("warehouse/tables/{table}/**/*.parquet");

@@ -41,7 +41,9 @@ fn the_key_may_come_from_the_environment_and_is_shown_nowhere() {
     by_file.nightly(&[]).expect_code(0);
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-01", 0..5));
-    let arguments = ["nightly", "--pipeline", nightly_arguments(&[])[2], "-v", "-v"];
+    let pipeline = nightly_arguments(&[])[2];
+    let as_of = ["--as-of", "2026-10-01"];
+    let arguments = ["nightly", "--pipeline", pipeline, "-v", "-v", as_of[0], as_of[1]];
     let run = |key: &str, more: &[&str]| {
         let mut command = case.command(&[&arguments[..], more].concat());
         command.env("STREAMLEDGER_LISTENER_KEY", key).output().unwrap()

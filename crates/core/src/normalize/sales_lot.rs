@@ -1,14 +1,18 @@
 //! Lines of statements while they wait for their partition, with the texts that they point into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::normalize::interning::Interner;
 use crate::vocabulary::day::Month;
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
+use crate::vocabulary::territory::Territory;
 
 /// Store (name of its partitions) and month of use.
 pub type SalesMonth = (String, Month);
+
+/// Territories of the lines, by store and month of use.
+pub type MonthTerritories = BTreeMap<SalesMonth, BTreeSet<Territory>>;
 
 /// Lines of one report, or of a part of it.
 #[derive(Debug, Default)]
@@ -26,6 +30,21 @@ pub struct SalesLot {
 }
 
 impl SalesLot {
+    /// Adds the territories of the lines.
+    pub fn note_territories(&self, noted: &mut MonthTerritories) {
+        for (month, sales) in &self.sales {
+            let known = noted.entry(month.clone()).or_default();
+            // Lines of a territory mostly stand together.
+            let mut last = None;
+            for territory in sales.iter().map(|sale| sale.territory) {
+                if territory != last {
+                    known.extend(territory);
+                    last = territory;
+                }
+            }
+        }
+    }
+
     /// A text; empty if the id is of another lot.
     #[must_use]
     pub fn text(&self, id: TextId) -> &str {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::explain::eligibility::EligibilityRule;
 use crate::vocabulary::tier::Tier;
 
 /// What differs from store to store.
@@ -26,6 +27,9 @@ pub struct StoreSettings {
     pub played_time: PlayedTime,
     /// The store's clock.
     pub clock: Clock,
+    /// From when on it pays for a track; it pays for every one if not given.
+    #[serde(default)]
+    pub eligibility: Option<EligibilityRule>,
     /// The store's codes for the kinds of users.
     pub tier: TierTable,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Day;
 
@@ -37,6 +38,8 @@ pub struct Backfill {
     pub policy: Option<(Policy, String)>,
     /// Whether what would change is only told.
     pub is_preview: bool,
+    /// The day for which it says what is due; `None` for that of the last night.
+    pub as_of: Option<NaiveDate>,
 }
 
 /// What a backfill did.
@@ -55,9 +58,16 @@ pub struct Backfilled {
 }
 
 impl Backfill {
+    /// The options with the day of this backfill.
+    fn on_its_day(&self, options: &NightlyOptions, former: &Manifest) -> NightlyOptions {
+        let last = former.as_of.parse::<NaiveDate>().ok();
+        let as_of = self.as_of.or(last).unwrap_or(options.as_of);
+        NightlyOptions { as_of, ..options.clone() }
+    }
+
     /// Whether a partition is one of the named months.
-    fn covers(&self, kind: &Kind, path: &str) -> bool {
-        if matches!(kind, Kind::Quarantine | Kind::Reports) {
+    pub(super) fn covers(&self, path: &str) -> bool {
+        if path.starts_with("quarantine/") {
             return false;
         }
         let part = |name: &str| path.split('/').find_map(|part| part.strip_prefix(name));
@@ -75,8 +85,7 @@ impl Backfill {
         let months = former.partitions.keys().filter_map(|path| {
             let (store, month) = path.strip_prefix("plays/store=")?.split_once("/month=")?;
             let month = month.split('/').next()?;
-            let kind = Kind::TrendsDaily { store: store.to_owned(), month: month.to_owned() };
-            self.covers(&kind, path).then(|| (store.to_owned(), month.to_owned()))
+            self.covers(path).then(|| (store.to_owned(), month.to_owned()))
         });
         former.policies.with_months(months, policy, hash)
     }
@@ -98,6 +107,7 @@ pub fn run_backfill(
     let former = std::mem::take(&mut warehouse.manifest);
     let policies = backfill.policies(settings, &former);
     let kept = Kept::new(places.internal("backfill"));
+    let options = &backfill.on_its_day(options, &former);
     let mut night = Night::new(settings, policies, options, key, &places, progress)?;
     let mut plan = night.plan_backfill(backfill, &former)?;
     night.require_space_for(&plan, &former)?;
@@ -118,6 +128,7 @@ pub fn run_backfill(
         manifest_version: MANIFEST_VERSION,
         snapshot: former.snapshot + 1,
         policies: night.policies.clone(),
+        as_of: options.as_of.to_string(),
         published: options.started.clone(),
         origin: "backfill".to_owned(),
         partitions,
@@ -166,6 +177,7 @@ pub fn plan_backfill(
     let own_key = KeySource::File(places.internal("listener.key"));
     let key = options.listener_key.as_ref().unwrap_or(&own_key).key()?;
     let policies = backfill.policies(settings, &former);
+    let options = &backfill.on_its_day(options, &former);
     let night = Night::new(settings, policies, options, key, &places, progress)?;
     let plan = night.plan_backfill(backfill, &former)?;
     let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
@@ -196,8 +208,15 @@ impl Night<'_> {
         }
         let mut plan = self.plan(&former.reports, former);
         plan.reasons.clear();
+        plan.again = Some(backfill.clone());
         for (path, wanted) in &mut plan.wanted {
-            wanted.is_stale = backfill.covers(&wanted.kind, path);
+            // What is due depends on the day of the run.
+            let is_other =
+                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
+            wanted.is_stale = backfill.covers(path) || (wanted.kind == Kind::Coverage && is_other);
+            if wanted.kind == Kind::Coverage {
+                continue;
+            }
             if !former.partitions.contains_key(path) {
                 return not_now("the settings have changed since the reports were read");
             }
@@ -205,7 +224,8 @@ impl Night<'_> {
                 plan.reasons.push((path.clone(), "its month is made anew".to_owned()));
             }
         }
-        if former.partitions.keys().any(|path| !plan.wanted.contains_key(path)) {
+        let is_told = |path: &&String| Plan::is_planned_first(path);
+        if former.partitions.keys().filter(is_told).any(|path| !plan.wanted.contains_key(path)) {
             return not_now("the settings have changed since the reports were read");
         }
         let keys = stale_reports(&plan, &BTreeSet::new());
@@ -229,7 +249,8 @@ impl Night<'_> {
     fn require_space_for(&self, plan: &Plan, former: &Manifest) -> Result<(), NightlyError> {
         let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
         let bytes = stale
-            .flat_map(|(path, _)| &former.partitions[path].files)
+            .filter_map(|(path, _)| former.partitions.get(path))
+            .flat_map(|partition| &partition.files)
             .map(|file| file.size_bytes)
             .sum::<u64>();
         // Work on the way, and plays that do not fit the memory.
@@ -327,7 +348,9 @@ fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&
 /// Partitions of the named months whose published files are not what was published.
 fn count_damaged(plan: &Plan, former: &Manifest, published: &Path) -> u64 {
     let is_whole = |path: &&String| {
-        former.partitions[*path].files.iter().all(|file| {
+        let files = former.partitions.get(*path).into_iter().flat_map(|partition| &partition.files);
+        let mut files = files;
+        files.all(|file| {
             let found = hash_as_is(&published.join(path).join(&file.name));
             found.is_ok_and(|hash| hex::encode(hash) == file.sha256)
         })

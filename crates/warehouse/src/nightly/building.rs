@@ -20,13 +20,14 @@ use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
+use crate::nightly::explaining::Explaining;
 use crate::nightly::kept::DayToKeep;
 use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
 use crate::partition::PartitionError;
 use crate::report_source::hash_as_is;
-use crate::small_tables::{write_quarantine, write_reports};
+use crate::small_tables::{write_coverage, write_quarantine, write_reports};
 use crate::stored_trends::{StoredTrends, TrendsFile};
 use crate::warehouse::WarehouseError;
 
@@ -73,6 +74,15 @@ impl Night<'_> {
         let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
         self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
         self.build_small(plan, reports, staged, &mut partitions)?;
+        let published = self.places.snapshot(former.snapshot).join("tables");
+        self.explain(&mut Explaining {
+            plan,
+            former,
+            reports,
+            staged,
+            published: &published,
+            partitions: &mut partitions,
+        })?;
         Ok(partitions)
     }
 
@@ -138,10 +148,13 @@ impl Night<'_> {
                     entries.sort_by_key(|report| (report.name(), &report.store));
                     write_reports(&folder, &entries, &provenance)?
                 }
+                Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
                 Kind::Plays { .. }
                 | Kind::TrendsDaily { .. }
                 | Kind::Lots(..)
-                | Kind::SalesMonthly { .. } => continue,
+                | Kind::SalesMonthly { .. }
+                | Kind::Waterfall
+                | Kind::Eligibility => continue,
             };
             partitions.insert(path.clone(), entry(wanted, files));
         }
@@ -300,11 +313,15 @@ impl Night<'_> {
                     *sums = (sums.0 + rows, sums.1 + n_plays);
                 }
             });
+            let heard = built.trends.listened_months().into_iter();
+            let heard_in = heard.filter(|month| *month != day.month()).map(|m| m.to_string());
+            let heard_in = heard_in.collect();
             trends.insert((store, day), built.trends);
             let OfflineDate { file, counted_earlier, .. } = &offline[path];
             let partition = PartitionEntry {
                 offline_keys: file.clone(),
                 counted_earlier: counted_earlier.clone(),
+                heard_in,
                 ..entry(wanted, built.files)
             };
             partitions.insert(path.clone(), partition);
@@ -384,9 +401,13 @@ impl Night<'_> {
         match kind {
             Kind::Plays { store, day } => self.policy_of(store, *day).1,
             Kind::TrendsDaily { store, month } => self.policies.hash_of(store, month),
-            Kind::Lots(..) | Kind::SalesMonthly { .. } | Kind::Quarantine | Kind::Reports => {
-                self.policies.base_hash()
-            }
+            Kind::Lots(..)
+            | Kind::SalesMonthly { .. }
+            | Kind::Quarantine
+            | Kind::Reports
+            | Kind::Coverage
+            | Kind::Waterfall
+            | Kind::Eligibility => self.policies.base_hash(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{NewReport, archive_name, archive_path, archive_report};
@@ -13,13 +12,12 @@ use crate::durable::{At as _, free_bytes};
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
-use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState, lots_path};
+use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
 use crate::nightly::early::{Early, EarlyDays};
+use crate::nightly::entering::new_report;
 use crate::nightly::seen::Seen;
 use crate::nightly::standing::settle_standing;
-use crate::nightly::summary::RefusedReport;
 use crate::nightly::{Night, NightlyError};
-use crate::sales_columns::LotTable;
 use crate::sales_runs::{Runs, drop_runs};
 use crate::small_tables::Complaint;
 use crate::warehouse::WarehouseError;
@@ -51,20 +49,20 @@ pub(super) struct Examination {
     /// Dates that were built at once, by store and date.
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
-    to_archive: Vec<NewReport>,
+    pub(super) to_archive: Vec<NewReport>,
     /// What is wrong with the reports that were read in this run.
-    complaints: BTreeMap<String, Vec<Complaint>>,
+    pub(super) complaints: BTreeMap<String, Vec<Complaint>>,
 }
 
 /// A file to read.
-struct Candidate<'a> {
-    path: PathBuf,
+pub(super) struct Candidate<'a> {
+    pub(super) path: PathBuf,
     /// Path in the inbox.
     name: &'a str,
     store: Option<&'a str>,
     size_bytes: u64,
     /// The inbox file; `None` for a report from the archive.
-    file: Option<&'a InboxFile>,
+    pub(super) file: Option<&'a InboxFile>,
     /// The report's key, where it is a known one that is read again.
     known: Option<&'a str>,
 }
@@ -344,102 +342,6 @@ impl Night<'_> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
-    fn enter_new(
-        &self,
-        candidate: &Candidate<'_>,
-        key: String,
-        store: &str,
-        hash: String,
-        report: ExaminedReport,
-        former: Option<&ReportEntry>,
-        examination: &mut Examination,
-    ) {
-        let is_refused = report.refusal.is_some();
-        let mut files = former.map(|entry| entry.files.clone()).unwrap_or_default();
-        files.extend(candidate.file.map(|file| file.name.clone()));
-        let archived = former
-            .and_then(|entry| entry.archived.clone())
-            .unwrap_or_else(|| archive_name(&hash, report.packing));
-        let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
-        // A line of a statement is dated by its month of use.
-        dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
-        dates.sort();
-        let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
-        let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
-            let path = |((store, month), rows): (&SalesMonth, &u64)| {
-                (lots_path(table, store, &month.to_string()), *rows)
-            };
-            if is_refused { BTreeMap::new() } else { rows.iter().map(path).collect() }
-        };
-        let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
-        let entry = ReportEntry {
-            store: store.to_owned(),
-            hash,
-            feed: report.feed.map(|feed| feed.as_str().to_owned()),
-            format: report.format.clone(),
-            files,
-            archived: if is_refused {
-                former.and_then(|entry| entry.archived.clone())
-            } else {
-                Some(archived)
-            },
-            reading: self.reading(store, report.format.as_deref()),
-            state: if is_refused { ReportState::Refused } else { ReportState::Active },
-            reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
-            counts: report.counts,
-            days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
-            lines: paths(lines_table, &report.lot_rows),
-            pools: paths(LotTable::Pools, &report.pool_rows),
-            track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
-            part: report.part.clone(),
-            about: report.about.clone(),
-            superseded_by: None,
-            first_date: dates.first().cloned(),
-            last_date: dates.last().cloned(),
-        };
-        let is_news = former.is_none_or(|former| former.state != entry.state);
-        self.summarise(&entry, &report, is_news);
-        if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
-            examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
-        }
-        let whole = report.refusal.map(|refusal| Complaint {
-            row: None,
-            column: refusal.column,
-            reason: refusal.code.to_owned(),
-            detail: refusal.detail,
-            raw: None,
-        });
-        let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
-        examination.complaints.insert(key.clone(), complaints.collect());
-        examination.fresh.insert(key.clone(), report.days);
-        examination.fresh_runs.insert(key.clone(), report.runs);
-        examination.reports.insert(key, entry);
-    }
-
-    fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
-        let file = entry.file().to_owned();
-        let counts = entry.counts.unwrap_or_default();
-        self.note(|summary| match &report.refusal {
-            Some(refusal) if is_news => summary.refused.push(RefusedReport {
-                file,
-                reason: refusal.code.to_owned(),
-                detail: refusal.detail.clone(),
-            }),
-            Some(_) => {}
-            None => {
-                summary.taken_in.push((file.clone(), counts.rows));
-                if counts.quarantined != 0 {
-                    summary.quarantined.push((file, counts.quarantined, counts.rows));
-                }
-                let store = &entry.store;
-                for (code, rows) in &report.unmapped.0 {
-                    *summary.unmapped.entry((store.clone(), code.clone())).or_default() += rows;
-                }
-            }
-        });
-    }
-
     fn release(&self, days: Days) {
         for segment in days.into_values().flatten() {
             if let Segment::Memory(piece) = &segment {
@@ -479,18 +381,4 @@ impl Night<'_> {
         let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
         self.places.internal("bad_rows").join(name)
     }
-}
-
-fn new_report(
-    candidate: &Candidate<'_>,
-    file: &InboxFile,
-    name: String,
-    report: &ExaminedReport,
-) -> NewReport {
-    let (path, member) = (candidate.path.clone(), report.member.clone());
-    NewReport { path, state: file.state, name, member }
-}
-
-fn texts(dates: &BTreeSet<Day>) -> BTreeSet<String> {
-    dates.iter().map(ToString::to_string).collect()
 }

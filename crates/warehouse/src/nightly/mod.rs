@@ -11,15 +11,20 @@ mod names;
 mod offline;
 mod turns;
 mod examining;
+mod entering;
 mod standing;
 mod planning;
 mod record;
 mod building;
 mod building_lots;
 mod building_tracks;
+mod explaining;
+mod month_inputs;
 mod seen;
 
-pub(crate) use planning::{check_manifest, hive_escaped};
+pub(crate) use explaining::settled_from;
+pub(crate) use names::dates_of_name;
+pub(crate) use planning::{check_manifest, hive_escaped, month_of};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -259,6 +264,7 @@ pub fn run_nightly(
         snapshot: warehouse.manifest.snapshot + 1,
         listener_key: night.key.fingerprint(),
         policies: night.policies.clone(),
+        as_of: options.as_of.to_string(),
         published: options.started.clone(),
         origin: "nightly".to_owned(),
         set_aside: BTreeMap::new(),
@@ -309,7 +315,8 @@ pub fn plan_nightly(
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
-    let plan: Plan = night.plan(&examination.reports, &manifest);
+    let mut plan: Plan = night.plan(&examination.reports, &manifest);
+    night.foresee_waterfalls(&mut plan);
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
     Ok(night.finish())
 }

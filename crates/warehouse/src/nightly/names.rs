@@ -1,6 +1,9 @@
 //! What the name of a report tells: which series it is of, and which of two is the newer one.
 
 use chrono::NaiveDate;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::deliveries::days_of_text;
 
 /// Endings that say how a file is packed or laid out, not what it is.
 const ENDINGS: [&str; 12] =
@@ -63,6 +66,22 @@ pub(crate) fn series(file: &str) -> String {
         place += 1;
     }
     kept.join("-")
+}
+
+/// The days of the only date or month in a name; `None` if there is none, or more than one.
+#[must_use]
+pub(crate) fn dates_of_name(file: &str) -> Option<(Day, Day)> {
+    let name = file.rsplit_once('/').map_or(file, |(_, name)| name).to_lowercase();
+    let texts = texts(&name);
+    let mut found = Vec::new();
+    let mut place = 0;
+    while place < texts.len() {
+        let n_of_date = date_length(&texts[place..]).max(1);
+        let date: String = texts[place..place + n_of_date].iter().map(|text| text.text).collect();
+        found.extend(days_of_text(&date));
+        place += n_of_date;
+    }
+    (found.len() == 1).then(|| found[0])
 }
 
 /// By which names are put in order: the file's own name before its folders, numbers by their value.

@@ -3,16 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use streamledger_core::explain::coverage::{CoverageRow, coverage};
 use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::{Day, Month};
 
+use crate::deliveries::deliveries;
 use crate::encode::file::SCHEMA_VERSION;
 use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
+use crate::nightly::backfill::Backfill;
 use crate::nightly::{Night, NightlyError};
 use crate::sales_columns::LotTable;
 
 /// Path of the one partition of `reports`.
 pub(super) const REPORTS: &str = "reports";
+
+/// Path of the one partition of `coverage`.
+pub(super) const COVERAGE: &str = "coverage";
 
 /// A partition that there must be.
 #[derive(Debug, Clone)]
@@ -43,6 +49,11 @@ pub(super) enum Kind {
     },
     Quarantine,
     Reports,
+    /// What is there and what is due, of all stores.
+    Coverage,
+    /// Made of the other tables of its month.
+    Waterfall,
+    Eligibility,
 }
 
 /// All partitions that there must be, by path, and why some must be made.
@@ -51,9 +62,19 @@ pub(super) struct Plan {
     pub(super) wanted: BTreeMap<String, Wanted>,
     /// Path and reason of the partitions to make or drop.
     pub(super) reasons: Vec<(String, String)>,
+    /// What is there and what is due.
+    pub(super) coverage: Vec<CoverageRow>,
+    /// Months that a backfill makes anew, whatever their fingerprints say.
+    pub(super) again: Option<Backfill>,
 }
 
 impl Plan {
+    /// Whether a partition is planned before anything is built; what explains the other tables is
+    /// planned when they are there.
+    pub(super) fn is_planned_first(path: &str) -> bool {
+        !["waterfall/", "eligibility/"].iter().any(|table| path.starts_with(table))
+    }
+
     /// Whether the tables are already as they must be.
     pub(super) fn is_empty(&self) -> bool {
         self.reasons.is_empty()
@@ -72,6 +93,8 @@ impl Night<'_> {
         let policy = self.policies.base_hash();
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
+        plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
+        want_coverage(reports, policy, &mut plan);
         let all = serde_json::to_string(reports).unwrap_or_default();
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
@@ -88,7 +111,9 @@ impl Night<'_> {
             wanted.is_stale = true;
             plan.reasons.push((path.clone(), reason.to_owned()));
         }
-        for path in manifest.partitions.keys().filter(|path| !plan.wanted.contains_key(*path)) {
+        let former = manifest.partitions.keys().filter(|path| Plan::is_planned_first(path));
+        let gone: Vec<&String> = former.filter(|path| !plan.wanted.contains_key(*path)).collect();
+        for path in gone {
             plan.reasons.push((path.clone(), "no report feeds it any more".to_owned()));
         }
         plan
@@ -129,7 +154,7 @@ impl Night<'_> {
 }
 
 impl Plan {
-    fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
+    pub(super) fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
         let parts = [&[SCHEMA_VERSION, path.as_str()], parts].concat();
         let wanted = Wanted { kind, fingerprint: fingerprint(&parts), reports, is_stale: false };
         self.wanted.insert(path, wanted);
@@ -171,7 +196,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
 }
 
 /// Store and month of a path that ends in `store=.../month=YYYY-MM`.
-fn month_of(path: &str) -> Option<SalesMonth> {
+pub(crate) fn month_of(path: &str) -> Option<SalesMonth> {
     let (rest, month) = path.rsplit_once("/month=")?;
     let (_, store) = rest.split_once("/store=")?;
     let (year, month) = month.split_once('-')?;
@@ -199,6 +224,18 @@ fn want_trends(plan: &mut Plan) {
         let parts: Vec<&str> = fingerprints.iter().map(String::as_str).collect();
         plan.want(path, Kind::TrendsDaily { store, month }, &parts, reports);
     }
+}
+
+/// Coverage depends on the clock: it is made anew when a row of it changes.
+fn want_coverage(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+    if plan.coverage.is_empty() {
+        return;
+    }
+    let rows = format!("{:?}", plan.coverage);
+    let keys: Vec<String> = reports.keys().cloned().collect();
+    // The reports stand in the footer, also those that change no row.
+    let inputs = keys.join(" ");
+    plan.want(COVERAGE.to_owned(), Kind::Coverage, &[policy, &rows, &inputs], keys);
 }
 
 /// The policy's hash stands in the footer, though it judges nothing here.

@@ -2,3 +2,4 @@
 
 pub mod recompute;
 pub mod sales_monthly;
+pub mod waterfall;

@@ -16,6 +16,7 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
         format: Some("a-format".to_owned()),
         files: BTreeSet::from([file.to_owned()]),
         archived: None,
+        territories: BTreeMap::new(),
         reading: String::new(),
         state: ReportState::Active,
         reason: None,

@@ -1,0 +1,355 @@
+//! `streamledger explain`: from what a store shows to what it pays, step by step, with a sentence each.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use serde::Serialize;
+use streamledger_core::explain::period::Period;
+use streamledger_core::explain::step::Kind;
+use streamledger_core::vocabulary::isrc::Isrc;
+use streamledger_warehouse::config::Settings;
+use streamledger_warehouse::explain::{
+    Answer, Explained, Published, Question, Sum, made_from, store_of,
+};
+
+use crate::arguments::{Common, Explain, Format};
+use crate::output::{Sheet, grouped, print, to_csv};
+use crate::step_words::{meaning, name_of, state_in_words};
+use crate::words::{month_in_words, title_of};
+use crate::{exit, explain_plays, nightly};
+
+/// Prints the waterfall, or the plays behind one of its steps.
+pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
+    let settings = nightly::load_settings(&command.pipeline)?;
+    let published = Published::open(&command.warehouse)?;
+    let question = question(command, &published)?;
+    if let Some(step) = &command.plays {
+        let sheet = explain_plays::sheet(&published, &question, step)?;
+        print(&match common.format {
+            Format::Table => sheet.to_text(),
+            Format::Json => crate::output::to_json(&[sheet])?,
+            Format::Csv => to_csv(&[sheet]),
+        });
+        return Ok(exit::DONE);
+    }
+    let mut answer = published.explain(&question)?;
+    if let Some(file) = &command.against {
+        let shown = read_against(file, question.isrcs.as_ref())?;
+        answer.stores.iter_mut().for_each(|explained| explained.start_from(shown));
+    }
+    let told = Told { command, settings: &settings, answer: &answer, level: level(command) };
+    if answer.stores.is_empty() {
+        bail!(told.nothing(&published, &question));
+    }
+    print(&match common.format {
+        Format::Table => told.as_text(&published, &question)?,
+        Format::Json => serde_json::to_string_pretty(&told.document())? + "\n",
+        Format::Csv => to_csv(&[told.all_lines()]),
+    });
+    Ok(exit::DONE)
+}
+
+fn question(command: &Explain, published: &Published) -> anyhow::Result<Question> {
+    let by = |column: &str, name: &str, what: &str| -> anyhow::Result<BTreeSet<String>> {
+        let found = published.recordings(column, name)?;
+        ensure!(
+            !found.is_empty(),
+            "no recording of the {what} `{name}` in the catalogue: put the catalogue into \
+             inbox/reference, or name the recording with --isrc"
+        );
+        Ok(found)
+    };
+    let isrcs = match (&command.isrc, &command.artist, &command.release) {
+        (Some(text), ..) => {
+            let isrc = Isrc::parse(text.as_bytes()).ok_or_else(|| {
+                anyhow!("`{text}` is no ISRC: two letters, three letters or digits, seven digits")
+            })?;
+            let code: String = isrc.to_text().iter().copied().map(char::from).collect();
+            Some(BTreeSet::from([code]))
+        }
+        (_, Some(artist), _) => Some(by("artist", artist, "artist")?),
+        (.., Some(release)) if release.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(by("upc", release, "release")?)
+        }
+        (.., Some(release)) => Some(by("release", release, "release")?),
+        _ => None,
+    };
+    Ok(Question {
+        month: command.month.clone(),
+        store: command.store.clone(),
+        isrcs,
+        territory: command.territory.as_ref().map(|code| code.to_uppercase()),
+    })
+}
+
+/// What the numbers are of.
+fn level(command: &Explain) -> &'static str {
+    match (&command.isrc, &command.artist, &command.release, &command.territory) {
+        (Some(_), ..) => "track",
+        (_, Some(_), ..) => "artist",
+        (_, _, Some(_), _) => "release",
+        (.., Some(_)) => "territory",
+        _ if command.store.is_some() => "store",
+        _ => "all",
+    }
+}
+
+/// The store's numbers as somebody copied them, summed over the recordings of the question.
+fn read_against(file: &Path, isrcs: Option<&BTreeSet<String>>) -> anyhow::Result<i64> {
+    let name = file.display();
+    let mut reader = csv::Reader::from_path(file).with_context(|| format!("cannot read {name}"))?;
+    let header = reader.headers().with_context(|| format!("cannot read {name}"))?.clone();
+    let place = |column: &str| {
+        let found = header.iter().position(|known| known.trim().eq_ignore_ascii_case(column));
+        found.ok_or_else(|| anyhow!("{name}: the header needs the columns `isrc` and `plays`"))
+    };
+    let (isrc_place, plays_place) = (place("isrc")?, place("plays")?);
+    let mut sum = None;
+    for (row, record) in reader.records().enumerate() {
+        let record = record.with_context(|| format!("{name}: cannot read row {}", row + 1))?;
+        let cell = |place: usize| record.get(place).unwrap_or_default().trim().to_owned();
+        let isrc = Isrc::parse(cell(isrc_place).as_bytes());
+        let isrc = isrc.ok_or_else(|| {
+            anyhow!("{name}, row {}, column isrc: `{}` is no ISRC", row + 1, cell(isrc_place))
+        })?;
+        let isrc: String = isrc.to_text().iter().copied().map(char::from).collect();
+        let plays: i64 = cell(plays_place).replace(',', "").parse().map_err(|_| {
+            let found = cell(plays_place);
+            anyhow!("{name}, row {}, column plays: `{found}` is no whole number", row + 1)
+        })?;
+        if isrcs.is_none_or(|isrcs| isrcs.contains(&isrc)) {
+            sum = Some(sum.unwrap_or(0) + plays);
+        }
+    }
+    sum.ok_or_else(|| anyhow!("{name} has no number of the recordings that were asked for"))
+}
+
+/// The JSON document: `docs/status.md` describes it.
+#[derive(Debug, Serialize)]
+struct Document {
+    version: u32,
+    month: String,
+    snapshot: u64,
+    level: &'static str,
+    is_additive: bool,
+    stores: Vec<StoreObject>,
+    not_yet: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct StoreObject {
+    store: String,
+    lines: Vec<LineObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct LineObject {
+    step: String,
+    position: i32,
+    kind: &'static str,
+    plays: Option<i64>,
+    states: Vec<String>,
+    reports: Vec<String>,
+    words: String,
+}
+
+struct Told<'a> {
+    command: &'a Explain,
+    settings: &'a Settings,
+    answer: &'a Answer,
+    level: &'static str,
+}
+
+impl Told<'_> {
+    /// Why there is no waterfall, and what to do.
+    fn nothing(&self, published: &Published, question: &Question) -> String {
+        let month = &question.month;
+        let parsed: Option<Period> = month.parse().ok();
+        let words = parsed.map_or_else(|| month.clone(), |period| month_in_words(period.month()));
+        if let Some(store) = self.answer.not_yet.first() {
+            let from =
+                parsed.map(|period| made_from(&self.settings.calendar, store, period.month()));
+            return format!(
+                "{words} is not over for {}: its waterfall is made by the first night from {} on; until \
+                 then `trends_daily` has the plays that are reported so far, with their verdicts",
+                title_of(store),
+                from.unwrap_or_default()
+            );
+        }
+        if self.answer.months.contains(month) {
+            let what = match (&self.command.isrc, &question.territory) {
+                (Some(isrc), Some(territory)) => format!("{isrc} in {territory}"),
+                (Some(isrc), None) => isrc.clone(),
+                (None, Some(territory)) => format!("the territory {territory}"),
+                (None, None) => "what was asked for".to_owned(),
+            };
+            return format!(
+                "no report of {words} has a row of {what}: neither plays, nor the store's own number, \
+                 nor a line of a statement"
+            );
+        }
+        let (first, last) = (self.answer.months.first(), self.answer.months.last());
+        if let Some((first, last)) = first.zip(last) {
+            return format!("there are no figures of {words}; there are from {first} to {last}");
+        }
+        let others = published.partitions("waterfall", None);
+        let others: BTreeSet<&str> = others.filter_map(|path| store_of(path)).collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        let store = question.store.as_deref().unwrap_or("any store");
+        if others.is_empty() {
+            format!("no month of {store} is over yet: `streamledger status` says what is there")
+        } else {
+            format!("there are no figures of {store}; there are of {}", others.join(", "))
+        }
+    }
+
+    fn words(&self, store: &str, line: &Sum) -> String {
+        let policy = self.answer.policies.get(store);
+        let mut words = meaning(line.step, policy, self.settings.stores.get(store));
+        if !line.states.is_empty() {
+            let states: Vec<&str> = line.states.keys().map(|state| state_in_words(state)).collect();
+            words = format!("{words} ({})", states.join("; "));
+        }
+        if !line.reports.is_empty() {
+            let file = |name: &String| self.answer.files.get(name).unwrap_or(name).clone();
+            let files: Vec<String> = line.reports.iter().map(file).collect();
+            words = format!("{words}: {}", files.join(", "));
+        }
+        words
+    }
+
+    fn as_text(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
+        let mut parts = vec![self.heading(published, question)?];
+        for explained in &self.answer.stores {
+            parts.push(self.sheet(explained).to_text());
+        }
+        if !self.answer.not_yet.is_empty() {
+            let names: Vec<String> =
+                self.answer.not_yet.iter().map(|store| title_of(store)).collect();
+            parts.push(format!("Not over yet: {}.\n", names.join(", ")));
+        }
+        if self.level == "release" {
+            parts.push(
+                "A recording on several releases counts in each: releases do not add up.\n"
+                    .to_owned(),
+            );
+        }
+        Ok(parts.join("\n"))
+    }
+
+    fn heading(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
+        let month: Option<Period> = question.month.parse().ok();
+        let month = month.map_or_else(String::new, |period| month_in_words(period.month()));
+        let mut of = match (&self.command.artist, &self.command.release, &question.isrcs) {
+            (Some(artist), ..) => artist.clone(),
+            (_, Some(release), _) => format!("release {release}"),
+            (_, _, Some(isrcs)) => {
+                let titles = published.titles(isrcs)?;
+                let name = |isrc: &String| {
+                    titles.get(isrc).map_or(isrc.clone(), |title| format!("{title} ({isrc})"))
+                };
+                isrcs.iter().map(name).collect::<Vec<_>>().join(", ")
+            }
+            _ => "All recordings".to_owned(),
+        };
+        if let Some(territory) = &question.territory {
+            of = format!("{of}, {territory}");
+        }
+        Ok(format!("{of} in {month}, by snapshot {}.\n", self.answer.snapshot))
+    }
+
+    fn sheet(&self, explained: &Explained) -> Sheet {
+        let columns = ["step", "#plays", "#share", "what it is"];
+        let mut sheet = Sheet::named("waterfall", &title_of(&explained.store), &columns);
+        let start = explained
+            .lines
+            .iter()
+            .find(|line| line.step.kind() == Kind::Total && line.plays.is_some());
+        let start = start.and_then(|line| line.plays).unwrap_or(0);
+        for line in &explained.lines {
+            let indent = if line.step.kind() == Kind::Total { "" } else { "  " };
+            let plays = line.plays.map_or("not known".to_owned(), |plays| grouped(plays.into()));
+            let share = line.plays.map_or_else(String::new, |plays| share(plays, start));
+            sheet.push(vec![
+                format!("{indent}{}", name_of(line.step)),
+                plays,
+                share,
+                self.words(&explained.store, line),
+            ]);
+        }
+        sheet
+    }
+
+    fn all_lines(&self) -> Sheet {
+        let columns = ["store", "month", "#position", "step", "kind", "#plays", "state", "report"];
+        let mut sheet = Sheet::new("waterfall", "Waterfall", &columns);
+        for explained in &self.answer.stores {
+            for line in &explained.lines {
+                sheet.push(vec![
+                    explained.store.clone(),
+                    self.command.month.clone(),
+                    line.step.position().to_string(),
+                    line.step.name(),
+                    line.step.kind().as_str().to_owned(),
+                    line.plays.map_or_else(String::new, |plays| plays.to_string()),
+                    line.states.keys().cloned().collect::<Vec<_>>().join("|"),
+                    line.reports.iter().cloned().collect::<Vec<_>>().join("|"),
+                ]);
+            }
+        }
+        sheet
+    }
+
+    fn document(&self) -> Document {
+        let object = |explained: &Explained| StoreObject {
+            store: explained.store.clone(),
+            lines: explained
+                .lines
+                .iter()
+                .map(|line| LineObject {
+                    step: line.step.name(),
+                    position: line.step.position(),
+                    kind: line.step.kind().as_str(),
+                    plays: line.plays,
+                    states: line.states.keys().cloned().collect(),
+                    reports: line.reports.iter().cloned().collect(),
+                    words: self.words(&explained.store, line),
+                })
+                .collect(),
+        };
+        Document {
+            version: 1,
+            month: self.command.month.clone(),
+            snapshot: self.answer.snapshot,
+            level: self.level,
+            is_additive: self.level != "release",
+            stores: self.answer.stores.iter().map(object).collect(),
+            not_yet: self.answer.not_yet.clone(),
+        }
+    }
+}
+
+/// A share of the start in percent with one digit after the point, cut.
+fn share(plays: i64, start: i64) -> String {
+    if start == 0 {
+        return String::new();
+    }
+    let tenths = i128::from(plays) * 1000 / i128::from(start);
+    let sign = if tenths < 0 || (tenths == 0 && plays < 0) { "-" } else { "" };
+    let tenths = tenths.unsigned_abs();
+    format!("{sign}{}.{} %", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_cut_to_a_tenth_of_a_percent() {
+        assert_eq!(share(11_902, 12_480), "95.3 %");
+        assert_eq!(share(-60, 12_480), "-0.4 %");
+        assert_eq!(share(-1, 12_480), "-0.0 %");
+        assert_eq!(share(5, 0), "");
+    }
+}

@@ -1,0 +1,171 @@
+//! What each step of the waterfall means, in words that an artist understands, with the numbers of the
+//! policy that decided.
+
+use streamledger_core::explain::step::Step;
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::normalize::store::{AtBound, StoreSettings};
+use streamledger_core::vocabulary::verdict::Reason;
+
+use crate::output::grouped;
+use crate::words::counted;
+
+/// What a step is called.
+pub(crate) fn name_of(step: Step) -> String {
+    match step {
+        Step::StoreShows => "The store shows".to_owned(),
+        Step::Reported => "Reported to us".to_owned(),
+        Step::Counted => "Counted".to_owned(),
+        Step::PaidUnits => "Paid".to_owned(),
+        other => {
+            let name = other.name().replace('_', " ");
+            let mut letters = name.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().collect::<String>() + letters.as_str()
+            })
+        }
+    }
+}
+
+/// What a step means. `policy` judged the month, `store` is whose month it is; without one of them no
+/// number is told.
+pub(crate) fn meaning(
+    step: Step,
+    policy: Option<&Policy>,
+    store: Option<&StoreSettings>,
+) -> String {
+    match step {
+        Step::StoreShows => {
+            "what the store shows you in public or on its page for artists".to_owned()
+        }
+        Step::NotInTrends => {
+            "shown by the store and not in the daily reports that it sends us, or \
+                              the other way round"
+                .to_owned()
+        }
+        Step::NoStoreFigure => {
+            "reported plays of which we do not have the store's own number".to_owned()
+        }
+        Step::ShownWithoutTerritory => "the store's number is one for the whole world".to_owned(),
+        Step::Reported => "the plays in the store's daily reports to us".to_owned(),
+        Step::Excluded(reason) => rule(reason, policy, store),
+        Step::Held(reason) => {
+            format!("held until it is looked at: {}", rule(reason, policy, store))
+        }
+        Step::Counted => "what we count, and your dashboard shows".to_owned(),
+        Step::DeclaredArtificial => {
+            "the store says that it removed these as artificial; it is not our finding".to_owned()
+        }
+        Step::BelowEligibility => match store.and_then(|store| store.eligibility) {
+            Some(rule) => format!(
+                "the store pays for a track from the month on in which it has {} plays in {} months",
+                grouped(rule.plays_min.into()),
+                rule.months
+            ),
+            None => "the store does not pay for tracks with so few plays".to_owned(),
+        },
+        Step::NotRoyaltyBearing => {
+            "in the store's statement, without money: trials, promotions, reduced rates".to_owned()
+        }
+        Step::NotYetInSales => "no statement has them yet".to_owned(),
+        Step::Restated => "later statements and corrections for this month".to_owned(),
+        Step::SettledWithoutTerritory => "settled by the store without saying where".to_owned(),
+        Step::Unexplained => "neither the store nor a rule of ours explains these".to_owned(),
+        Step::PaidUnits => "the plays that the store's statements pay for".to_owned(),
+        Step::ListenedEarlier => {
+            "heard before this month, without a network, and counted when the \
+                                  device was online again"
+                .to_owned()
+        }
+        Step::ListenedHereCountedLater => {
+            "heard in this month, and counted in a later one for the same reason".to_owned()
+        }
+    }
+}
+
+fn rule(reason: Reason, policy: Option<&Policy>, store: Option<&StoreSettings>) -> String {
+    let seconds = |ms: u64| {
+        let cents = ms % 1000;
+        if cents == 0 { format!("{}", ms / 1000) } else { format!("{}.{cents:03}", ms / 1000) }
+    };
+    let number = |value: Option<String>, unit: &str| {
+        value.map_or_else(|| unit.to_owned(), |value| format!("{value} {unit}"))
+    };
+    match reason {
+        Reason::Duplicate => {
+            "the same play a second time: same listener, track, moment and length".to_owned()
+        }
+        Reason::TooShort => match store.map(|store| &store.minimum) {
+            Some(minimum) => {
+                let bound = seconds(minimum.played_ms.into());
+                match minimum.at_bound {
+                    AtBound::Counts => format!("played for less than {bound} seconds"),
+                    AtBound::TooShort => format!("played for {bound} seconds or less"),
+                }
+            }
+            None => "played for too short a time".to_owned(),
+        },
+        Reason::DurationMissing => {
+            "the store does not say how long it was played: held until it does".to_owned()
+        }
+        Reason::OfflineExpired => {
+            let days = policy.map(|policy| counted(policy.offline_expired.days_max.into(), "day"));
+            let days = days.unwrap_or_else(|| "too many days".to_owned());
+            format!("played without a network and reported more than {days} later")
+        }
+        Reason::ImpossibleVolume => {
+            let most = policy.map(|policy| grouped(policy.impossible_volume.plays_max.into()));
+            format!("one listener with more than {} in a day", number(most, "plays"))
+        }
+        Reason::ImpossibleTime => "one listener with more played time than a day has".to_owned(),
+        Reason::LowVariety => {
+            let least = policy.map(|policy| grouped(policy.low_variety.plays_min.into()));
+            format!(
+                "one listener with {} or more in a day, hardly differing in length: the pattern of a \
+                 machine",
+                number(least, "plays")
+            )
+        }
+        Reason::Repeater => {
+            let least = policy.map(|policy| grouped(policy.repeater.plays_min.into()));
+            format!("one listener with {} or more of one track in a day", number(least, "plays"))
+        }
+        Reason::ShortCluster => {
+            let least = policy.map(|policy| grouped(policy.short_cluster.plays_min.into()));
+            format!(
+                "one listener with {} or more in a day, most of them just over the paid length",
+                number(least, "plays")
+            )
+        }
+    }
+}
+
+/// Why a number is not known, or not final.
+pub(crate) fn state_in_words(state: &str) -> &str {
+    match state {
+        "not_due" => "not due yet",
+        "due" => "due these days",
+        "late" => "late",
+        "received" => "there, perhaps not all",
+        "partial" => "part of it is missing",
+        "not_sent" => "not sent",
+        "no_calendar" => "nobody has said when it is due",
+        "not_by_territory" => "only for the whole world",
+        "not_listed" => "not given for this track",
+        "history_incomplete" => "plays of earlier months are not all known",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_words() {
+        for step in Step::all() {
+            let words = meaning(step, None, None);
+            assert!(words.len() > 10 && !words.contains('_'), "{step:?}: {words}");
+            assert!(!name_of(step).contains('_'));
+        }
+    }
+}

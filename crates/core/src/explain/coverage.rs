@@ -1,0 +1,445 @@
+//! Coverage: for each store, feed, territory and period, whether its report is there, and if not,
+//! whether it should be. Zero is a number only where a complete report says so.
+//!
+//! What is expected is in the calendar. Periods run from the first report of a store to the day of the
+//! clock. A store without an entry has rows for what came, and no due dates: what is missing of it
+//! cannot be told from what nobody sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::explain::calendar::{Calendar, Expected};
+use crate::explain::period::{Period, PeriodLength};
+use crate::ingest::table::format::Feed;
+use crate::vocabulary::day::{Day, Month};
+
+/// How it stands with a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Nothing came, and nothing had to come yet.
+    NotDue,
+    /// Nothing came; the report is due these days.
+    Due,
+    /// Nothing came, though it should have.
+    Late,
+    /// Figures came, of which nobody can say whether they are all: lines of a statement of several
+    /// stores, or of a later month.
+    Received,
+    /// Some days or some files of the report are missing.
+    Partial,
+    /// All of it is there.
+    Complete,
+    /// All of it is there, and a newer report has corrected it.
+    Restated,
+    /// It is not sent, by agreement.
+    NotSent,
+}
+
+impl State {
+    /// All states.
+    pub const ALL: [Self; 8] = [
+        Self::NotDue,
+        Self::Due,
+        Self::Late,
+        Self::Received,
+        Self::Partial,
+        Self::Complete,
+        Self::Restated,
+        Self::NotSent,
+    ];
+
+    /// The name as it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotDue => "not_due",
+            Self::Due => "due",
+            Self::Late => "late",
+            Self::Received => "received",
+            Self::Partial => "partial",
+            Self::Complete => "complete",
+            Self::Restated => "restated",
+            Self::NotSent => "not_sent",
+        }
+    }
+
+    /// Whether all figures of the period are there: what is not among them is zero.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Complete | Self::Restated)
+    }
+}
+
+/// What a report brings for a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The store that its figures are about.
+    pub store: String,
+    /// Whose folder it lay in: the store, or a distributor that reports of several.
+    pub sender: String,
+    /// What it is for.
+    pub feed: Feed,
+    /// The report, as the tables name it.
+    pub report: String,
+    /// First and last day that it speaks of.
+    pub days: (Day, Day),
+    /// Whether these days are what the report is for.
+    pub about: AboutDays,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// Territories of its rows.
+    pub territories: BTreeSet<String>,
+}
+
+/// What a report is to the days of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AboutDays {
+    /// The report of these days.
+    Own,
+    /// A report of other days, or of several stores, that has figures of these too.
+    Other,
+}
+
+/// Whether a report counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Its rows are in the tables.
+    Active,
+    /// Other files of it are missing.
+    Waiting,
+    /// The named report has taken its place.
+    Superseded(String),
+}
+
+/// A row of the table `coverage`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverageRow {
+    /// The store.
+    pub store: String,
+    /// What the reports are for.
+    pub feed: Feed,
+    /// The one territory that it is about; `None` for all without rows of their own.
+    pub territory: Option<String>,
+    /// The day or month.
+    pub period: Period,
+    /// How it stands.
+    pub state: State,
+    /// When the report is due; `None` where the calendar does not say.
+    pub due_date: Option<Day>,
+    /// From when on it is late.
+    pub late_from: Option<Day>,
+    /// Who sends the reports, where it is not the store: names, joined by `|`.
+    pub sender: Option<String>,
+    /// How many reports have figures of it that count.
+    pub n_reports: u32,
+    /// The report that corrected an earlier one.
+    pub restated_by: Option<String>,
+}
+
+/// All rows, in the order of the table: store, feed, territory (nulls last), period.
+#[must_use]
+pub fn coverage(calendar: &Calendar, deliveries: &[Delivery], as_of: Day) -> Vec<CoverageRow> {
+    let mut rows = Vec::new();
+    let senders = sender_rows(deliveries);
+    let all: Vec<&Delivery> = deliveries.iter().chain(&senders).collect();
+    let stores: BTreeSet<&str> = all.iter().map(|delivery| delivery.store.as_str()).collect();
+    for store in stores {
+        let of_store: Vec<&Delivery> =
+            all.iter().copied().filter(|delivery| delivery.store == store).collect();
+        for feed in [Feed::Counters, Feed::Declared, Feed::Sales, Feed::Trends] {
+            rows.extend(FeedOfStore::new(calendar, store, feed, &of_store).rows(calendar, as_of));
+        }
+    }
+    rows.sort_by(|a, b| order(a).cmp(&order(b)));
+    rows
+}
+
+fn order(row: &CoverageRow) -> (&str, &str, bool, &Option<String>, Period) {
+    let territory = &row.territory;
+    (&row.store, row.feed.as_str(), territory.is_none(), territory, row.period)
+}
+
+/// Statements of several stores are also reports of whoever sends them.
+fn sender_rows(deliveries: &[Delivery]) -> Vec<Delivery> {
+    deliveries
+        .iter()
+        .filter(|delivery| delivery.sender != delivery.store)
+        .map(|delivery| Delivery { store: delivery.sender.clone(), ..delivery.clone() })
+        .collect()
+}
+
+/// The reports of a store for one feed, and what is expected of them.
+struct FeedOfStore<'a> {
+    store: &'a str,
+    feed: Feed,
+    entries: Vec<&'a Expected>,
+    length: PeriodLength,
+    start: Option<Day>,
+    deliveries: Vec<&'a Delivery>,
+    /// Who sends them, if the store does not.
+    sender: Option<String>,
+}
+
+impl<'a> FeedOfStore<'a> {
+    fn new(calendar: &'a Calendar, store: &'a str, feed: Feed, of_store: &[&'a Delivery]) -> Self {
+        let of = |feed: Feed| of_store.iter().copied().filter(move |known| known.feed == feed);
+        let deliveries: Vec<&Delivery> = of(feed).collect();
+        let is_direct = deliveries.is_empty() || deliveries.iter().any(|d| d.sender == store);
+        let senders: BTreeSet<&str> = deliveries.iter().map(|d| d.sender.as_str()).collect();
+        let senders: Vec<&str> = senders.into_iter().collect();
+        let entries = if is_direct {
+            calendar.of(store, feed)
+        } else {
+            // Several distributors: the one that names its entry first.
+            let entries = senders.iter().map(|sender| calendar.of(sender, feed));
+            entries.into_iter().find(|entries| !entries.is_empty()).unwrap_or_default()
+        };
+        let short = entries.is_empty() && feed == Feed::Trends;
+        let length = match entries.first() {
+            Some(entry) => entry.period,
+            None if short => PeriodLength::Day,
+            None => PeriodLength::Month,
+        };
+        let first = |feed: Feed| {
+            let own = of(feed).filter(|d| d.about == AboutDays::Own).map(|d| d.days.0).min();
+            own.or_else(|| of(feed).map(|d| d.days.0).min())
+        };
+        let start = match feed {
+            Feed::Sales => [first(Feed::Sales), first(Feed::Trends)].into_iter().flatten().min(),
+            Feed::Trends => first(Feed::Trends).or_else(|| first(Feed::Sales)),
+            Feed::Counters | Feed::Declared | Feed::Reference => first(feed),
+        };
+        let sender = (!is_direct).then(|| senders.join("|"));
+        Self { store, feed, entries, length, start, deliveries, sender }
+    }
+
+    fn rows(&self, calendar: &Calendar, as_of: Day) -> Vec<CoverageRow> {
+        let not_sent = calendar.is_not_sent(self.store, self.feed);
+        let mut territories: Vec<Option<&str>> =
+            self.entries.iter().map(|entry| entry.territory.as_deref()).collect();
+        if territories.is_empty() {
+            territories.push(None);
+        }
+        let by_period = self.by_period();
+        let mut periods: BTreeSet<Period> = by_period.keys().copied().collect();
+        if let Some(start) = self.start.filter(|_| not_sent || !self.entries.is_empty()) {
+            let mut period = self.length.holding(start);
+            while period.first() <= as_of {
+                periods.insert(period);
+                period = period.next();
+            }
+        }
+        let mut rows = Vec::new();
+        for territory in &territories {
+            for period in &periods {
+                let there = by_period.get(period).map_or(&[][..], Vec::as_slice);
+                let there: Vec<&Delivery> =
+                    there.iter().copied().filter(|d| self.is_of(d, *territory)).collect();
+                if there.is_empty() && self.entries.is_empty() && !not_sent {
+                    continue;
+                }
+                rows.push(self.row(*territory, *period, &there, not_sent, as_of));
+            }
+        }
+        rows
+    }
+
+    /// The deliveries by the periods that they have days of.
+    fn by_period(&self) -> BTreeMap<Period, Vec<&'a Delivery>> {
+        let mut by_period: BTreeMap<Period, Vec<&Delivery>> = BTreeMap::new();
+        for delivery in &self.deliveries {
+            let mut period = self.length.holding(delivery.days.0);
+            while period.first() <= delivery.days.1 {
+                by_period.entry(period).or_default().push(delivery);
+                period = period.next();
+            }
+        }
+        by_period
+    }
+
+    /// Whether a report has figures of a territory; of one without rows nobody can say that it has not.
+    fn is_of(&self, delivery: &Delivery, territory: Option<&str>) -> bool {
+        if let Some(territory) = territory {
+            return delivery.territories.contains(territory);
+        }
+        let apart =
+            |code: &String| self.entries.iter().any(|entry| entry.territory.as_ref() == Some(code));
+        delivery.territories.is_empty() || !delivery.territories.iter().all(apart)
+    }
+
+    fn row(
+        &self,
+        territory: Option<&str>,
+        period: Period,
+        there: &[&Delivery],
+        not_sent: bool,
+        as_of: Day,
+    ) -> CoverageRow {
+        let entry = self.entries.iter().find(|entry| entry.territory.as_deref() == territory);
+        let due_date = entry.map(|entry| entry.due_date(period));
+        let late_from = entry
+            .zip(due_date)
+            .map(|(entry, due)| Day(due.0.saturating_add_unsigned(entry.grace_days) + 1));
+        let state = match what_came(there, period) {
+            Some(state) => state,
+            None if not_sent => State::NotSent,
+            None if late_from.is_some_and(|day| day <= as_of) => State::Late,
+            None if due_date.is_some_and(|day| day <= as_of) => State::Due,
+            None => State::NotDue,
+        };
+        let is_active = |delivery: &&&Delivery| delivery.standing == Standing::Active;
+        CoverageRow {
+            store: self.store.to_owned(),
+            feed: self.feed,
+            territory: territory.map(ToOwned::to_owned),
+            period,
+            state,
+            due_date,
+            late_from,
+            sender: self.sender.clone(),
+            n_reports: u32::try_from(there.iter().filter(is_active).count()).unwrap_or(u32::MAX),
+            restated_by: restated_by(there),
+        }
+    }
+}
+
+/// What the reports that came say of a period; `None` if they are none.
+fn what_came(there: &[&Delivery], period: Period) -> Option<State> {
+    let own = |delivery: &&&Delivery| delivery.about == AboutDays::Own;
+    let active = || there.iter().filter(|delivery| delivery.standing == Standing::Active);
+    let is_waiting = there.iter().any(|delivery| delivery.standing == Standing::Waiting);
+    let days: Vec<(Day, Day)> = active().filter(own).map(|delivery| delivery.days).collect();
+    if are_all_days(days, period) && !is_waiting {
+        return Some(if restated_by(there).is_some() { State::Restated } else { State::Complete });
+    }
+    if is_waiting || active().any(|delivery| delivery.about == AboutDays::Own) {
+        return Some(State::Partial);
+    }
+    active().next().map(|_| State::Received)
+}
+
+/// Whether spans of days leave no day of a period out.
+fn are_all_days(mut spans: Vec<(Day, Day)>, period: Period) -> bool {
+    spans.sort_unstable();
+    let mut next = period.first();
+    for (first, last) in spans {
+        if next < first {
+            return false;
+        }
+        next = next.max(Day(last.0 + 1));
+    }
+    period.last() < next
+}
+
+/// The report that corrected another one: by taking its place, or as figures of an earlier month in a
+/// later statement beside the month's own.
+fn restated_by(there: &[&Delivery]) -> Option<String> {
+    let is_active =
+        |name: &&String| there.iter().any(|d| d.standing == Standing::Active && d.report == **name);
+    let newer = there.iter().filter_map(|delivery| match &delivery.standing {
+        Standing::Superseded(by) => Some(by),
+        Standing::Active | Standing::Waiting => None,
+    });
+    let has_own = there.iter().any(|d| d.standing == Standing::Active && d.about == AboutDays::Own);
+    let later = there.iter().filter(|delivery| {
+        has_own && delivery.standing == Standing::Active && delivery.about == AboutDays::Other
+    });
+    newer.filter(is_active).max().or_else(|| later.map(|d| &d.report).max()).cloned()
+}
+
+/// What is known of a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthState {
+    /// How it stands; of a month of days that are not all alike, `Partial`.
+    pub state: State,
+    /// When what is missing first is due.
+    pub due_date: Option<Day>,
+}
+
+/// Store, feed, territory with rows of its own, month.
+type KeyOfMonth = (String, Feed, Option<String>, Month);
+
+/// How it stands with a period, and when its report is due.
+type PeriodState = (State, Option<Day>, Period);
+
+/// Coverage, to be asked for months.
+#[derive(Debug, Default)]
+pub struct Known {
+    months: BTreeMap<KeyOfMonth, Vec<PeriodState>>,
+}
+
+impl Known {
+    /// Of these rows.
+    #[must_use]
+    pub fn new(rows: &[CoverageRow]) -> Self {
+        let mut known = Self::default();
+        for row in rows {
+            let key = (row.store.clone(), row.feed, row.territory.clone(), row.period.month());
+            let period = (row.state, row.due_date, row.period);
+            known.months.entry(key).or_default().push(period);
+        }
+        known
+    }
+
+    /// How it stands with a month of a store and feed, in a territory that has rows of its own, or in
+    /// all others. `None`: nothing came, and nobody has said when it should.
+    #[must_use]
+    pub fn of(
+        &self,
+        store: &str,
+        feed: Feed,
+        territory: Option<&str>,
+        month: Month,
+    ) -> Option<MonthState> {
+        let key = |territory: Option<&str>| {
+            (store.to_owned(), feed, territory.map(ToOwned::to_owned), month)
+        };
+        let own = territory.and_then(|code| self.months.get(&key(Some(code))));
+        own.or_else(|| self.months.get(&key(None))).map(|periods| fold(periods, month))
+    }
+
+    /// Territories of a store and feed that have rows of their own.
+    #[must_use]
+    pub fn territories_apart(&self, store: &str, feed: Feed) -> BTreeSet<String> {
+        let keys = self.months.keys().filter(|(of, its, ..)| of == store && *its == feed);
+        keys.filter_map(|(_, _, territory, _)| territory.clone()).collect()
+    }
+}
+
+/// Days to a month. A month of which some days have no row yet is not over.
+fn fold(periods: &[PeriodState], month: Month) -> MonthState {
+    let missing: Vec<&PeriodState> =
+        periods.iter().filter(|(state, ..)| !state.is_whole()).collect();
+    let days = match periods.first() {
+        Some((_, _, Period::Day(_))) => {
+            let month = Period::Month(month);
+            usize::try_from(month.last().0 - month.first().0 + 1).unwrap_or(0)
+        }
+        _ => 1,
+    };
+    let due_date = missing.iter().filter_map(|(_, due, _)| *due).min();
+    let is_whole = missing.is_empty() && periods.len() == days;
+    let first = missing.first().map(|(state, ..)| *state);
+    let alike = missing.iter().all(|(state, ..)| Some(*state) == first);
+    let state = match first {
+        None if is_whole && periods.iter().any(|(state, ..)| *state == State::Restated) => {
+            State::Restated
+        }
+        None if is_whole => State::Complete,
+        Some(state) if alike && missing.len() == periods.len() => state,
+        // Nothing is there, for different reasons: the worst counts.
+        Some(_) if missing.len() == periods.len() => {
+            let states = missing.iter().map(|(state, ..)| *state);
+            let waits = [State::NotDue, State::Due, State::Late];
+            if states.clone().all(|state| waits.contains(&state)) {
+                states.max().unwrap_or(State::NotDue)
+            } else {
+                State::Partial
+            }
+        }
+        _ => State::Partial,
+    };
+    MonthState { state, due_date }
+}
+
+#[cfg(test)]
+mod tests;

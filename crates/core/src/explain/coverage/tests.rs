@@ -1,0 +1,222 @@
+//! Coverage: what each state means, on both sides of its bounds.
+
+use super::*;
+use crate::explain::calendar::{Delay, NotSent};
+
+fn day(text: &str) -> Day {
+    Day(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days())
+}
+
+fn delivery(feed: Feed, first: &str, last: &str) -> Delivery {
+    Delivery {
+        store: "spotify".to_owned(),
+        sender: "spotify".to_owned(),
+        feed,
+        report: format!("r-{first}"),
+        days: (day(first), day(last)),
+        about: AboutDays::Own,
+        standing: Standing::Active,
+        territories: ["GB".to_owned()].into(),
+    }
+}
+
+fn expected(store: &str, feed: Feed, territory: Option<&str>, days: u32) -> Expected {
+    Expected {
+        store: store.to_owned(),
+        feed,
+        territory: territory.map(ToOwned::to_owned),
+        period: if feed == Feed::Trends { PeriodLength::Day } else { PeriodLength::Month },
+        due_after: Delay::Days(days),
+        grace_days: 2,
+        source: String::new(),
+    }
+}
+
+fn calendar(expected: Vec<Expected>) -> Calendar {
+    Calendar { expected, not_sent: Vec::new() }
+}
+
+/// Rows of a feed as `territory period state due`.
+fn told(calendar: &Calendar, deliveries: &[Delivery], feed: Feed, as_of: &str) -> Vec<String> {
+    let rows = coverage(calendar, deliveries, day(as_of));
+    let of_feed = rows.iter().filter(|row| row.feed == feed && row.store == "spotify");
+    of_feed
+        .map(|row| {
+            let territory = row.territory.as_deref().map_or(String::new(), |t| format!("{t} "));
+            let due = row.due_date.map_or("-".to_owned(), |due| due.to_string());
+            format!("{territory}{} {} {due}", row.period, row.state.as_str())
+        })
+        .collect()
+}
+
+#[test]
+fn a_day_is_not_due_then_due_then_late() {
+    let calendar = calendar(vec![expected("spotify", Feed::Trends, None, 5)]);
+    let came = [delivery(Feed::Trends, "2026-09-01", "2026-09-01")];
+    let second = |as_of: &str| told(&calendar, &came, Feed::Trends, as_of)[1].clone();
+    assert_eq!(
+        told(&calendar, &came, Feed::Trends, "2026-09-01"),
+        ["2026-09-01 complete 2026-09-06"]
+    );
+    assert_eq!(second("2026-09-02"), "2026-09-02 not_due 2026-09-07");
+    assert_eq!(second("2026-09-06"), "2026-09-02 not_due 2026-09-07");
+    assert_eq!(second("2026-09-07"), "2026-09-02 due 2026-09-07");
+    assert_eq!(second("2026-09-09"), "2026-09-02 due 2026-09-07");
+    assert_eq!(second("2026-09-10"), "2026-09-02 late 2026-09-07");
+}
+
+#[test]
+fn sales_are_expected_from_the_first_month_of_trends_on() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
+    let mut late_line = delivery(Feed::Sales, "2026-07-01", "2026-07-31");
+    late_line.about = AboutDays::Other;
+    let came = [
+        delivery(Feed::Trends, "2026-08-30", "2026-08-30"),
+        delivery(Feed::Sales, "2026-09-01", "2026-09-30"),
+        late_line,
+    ];
+    assert_eq!(
+        told(&calendar, &came, Feed::Sales, "2026-11-05"),
+        [
+            "2026-07 received 2026-09-29",
+            "2026-08 late 2026-10-30",
+            "2026-09 complete 2026-11-29",
+            "2026-10 not_due 2026-12-30",
+            "2026-11 not_due 2027-01-29",
+        ]
+    );
+}
+
+#[test]
+fn a_month_is_complete_when_no_day_and_no_file_of_it_is_missing() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
+    let of = |came: &[Delivery]| told(&calendar, came, Feed::Sales, "2028-02-29");
+    let first = delivery(Feed::Sales, "2028-02-01", "2028-02-14");
+    let second = delivery(Feed::Sales, "2028-02-15", "2028-02-29");
+    let short = delivery(Feed::Sales, "2028-02-15", "2028-02-28");
+    let waiting = Delivery { standing: Standing::Waiting, ..second.clone() };
+    assert_eq!(of(&[first.clone(), second.clone()]), ["2028-02 complete 2028-04-29"]);
+    assert_eq!(of(&[first.clone(), short]), ["2028-02 partial 2028-04-29"]);
+    assert_eq!(of(&[first.clone(), waiting.clone()]), ["2028-02 partial 2028-04-29"]);
+    assert_eq!(of(&[first, second, waiting]), ["2028-02 partial 2028-04-29"]);
+}
+
+#[test]
+fn what_a_newer_report_has_replaced_is_restated() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
+    let old = Delivery {
+        standing: Standing::Superseded("newer".to_owned()),
+        ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
+    };
+    let new = Delivery {
+        report: "newer".to_owned(),
+        ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
+    };
+    let rows = coverage(&calendar, &[old.clone(), new], day("2026-09-30"));
+    assert_eq!((rows[0].state, rows[0].restated_by.as_deref()), (State::Restated, Some("newer")));
+    assert_eq!(rows[0].n_reports, 1);
+    // The newer one has nothing of this month: the month is not there.
+    let rows = coverage(&calendar, &[old], day("2026-09-30"));
+    assert_eq!((rows[0].state, &rows[0].restated_by), (State::NotDue, &None));
+}
+
+#[test]
+fn lines_in_a_later_statement_restate_a_month_that_has_its_own() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
+    let later = Delivery {
+        about: AboutDays::Other,
+        report: "later".to_owned(),
+        ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
+    };
+    let own = delivery(Feed::Sales, "2026-09-01", "2026-09-30");
+    let rows = coverage(&calendar, &[own, later], day("2026-09-30"));
+    assert_eq!((rows[0].state, rows[0].restated_by.as_deref()), (State::Restated, Some("later")));
+}
+
+#[test]
+fn a_territory_that_comes_later_has_rows_of_its_own() {
+    let calendar = calendar(vec![
+        expected("spotify", Feed::Sales, None, 0),
+        expected("spotify", Feed::Sales, Some("US"), 31),
+    ]);
+    let came = [delivery(Feed::Sales, "2026-09-01", "2026-09-30")];
+    assert_eq!(
+        told(&calendar, &came, Feed::Sales, "2026-10-20"),
+        [
+            "US 2026-09 not_due 2026-10-31",
+            "US 2026-10 not_due 2026-12-01",
+            "2026-09 complete 2026-09-30",
+            "2026-10 not_due 2026-10-31",
+        ]
+    );
+    let known = Known::new(&coverage(&calendar, &came, day("2026-10-20")));
+    let month = Month { year: 2026, month: 9 };
+    let of = |territory| known.of("spotify", Feed::Sales, territory, month).unwrap().state;
+    assert_eq!(
+        (of(Some("US")), of(Some("GB")), of(None)),
+        (State::NotDue, State::Complete, State::Complete)
+    );
+    assert_eq!(known.territories_apart("spotify", Feed::Sales), ["US".to_owned()].into());
+    let american = Delivery { territories: ["US".to_owned()].into(), ..came[0].clone() };
+    assert_eq!(
+        told(&calendar, &[american], Feed::Sales, "2026-09-30")[1],
+        "2026-09 due 2026-09-30"
+    );
+}
+
+#[test]
+fn a_distributor_is_late_once_and_not_for_each_of_its_stores() {
+    let calendar = calendar(vec![expected("imusician", Feed::Sales, None, 120)]);
+    let statement = Delivery {
+        sender: "imusician".to_owned(),
+        about: AboutDays::Other,
+        ..delivery(Feed::Sales, "2026-03-01", "2026-03-31")
+    };
+    let rows = coverage(&calendar, &[statement], day("2026-09-01"));
+    let late = |store: &str| {
+        rows.iter()
+            .filter(|r| r.store == store && r.state == State::Late)
+            .map(|r| r.period.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(late("imusician"), ["2026-04"]);
+    let spotify: Vec<_> = rows.iter().filter(|row| row.store == "spotify").collect();
+    assert_eq!(spotify[0].sender.as_deref(), Some("imusician"));
+    assert_eq!(spotify[0].state, State::Received);
+}
+
+#[test]
+fn without_a_calendar_there_are_rows_for_what_came() {
+    let came = [delivery(Feed::Trends, "2026-09-01", "2026-09-02")];
+    let rows = told(&Calendar::default(), &came, Feed::Trends, "2026-12-31");
+    assert_eq!(rows, ["2026-09-01 complete -", "2026-09-02 complete -"]);
+    assert_eq!(told(&Calendar::default(), &came, Feed::Sales, "2026-12-31"), [""; 0]);
+    let not_sent =
+        NotSent { store: "spotify".to_owned(), feed: Feed::Sales, source: String::new() };
+    let calendar = Calendar { expected: Vec::new(), not_sent: vec![not_sent] };
+    let rows = told(&calendar, &came, Feed::Sales, "2026-10-01");
+    assert_eq!(rows, ["2026-09 not_sent -", "2026-10 not_sent -"]);
+}
+
+#[test]
+fn a_month_of_days_is_whole_when_all_days_are() {
+    let calendar = calendar(vec![expected("spotify", Feed::Trends, None, 5)]);
+    let month = Month { year: 2026, month: 9 };
+    let of = |first: &str, last: &str, as_of: &str| {
+        let came = [
+            delivery(Feed::Trends, "2026-08-31", "2026-08-31"),
+            delivery(Feed::Trends, first, last),
+        ];
+        let known = Known::new(&coverage(&calendar, &came, day(as_of)));
+        known
+            .of("spotify", Feed::Trends, None, month)
+            .map(|state| (state.state, state.due_date.map(|d| d.to_string())))
+    };
+    assert_eq!(of("2026-09-01", "2026-09-30", "2026-10-01"), Some((State::Complete, None)));
+    let due = Some("2026-10-05".to_owned());
+    assert_eq!(of("2026-09-01", "2026-09-29", "2026-10-01"), Some((State::Partial, due)));
+    // The rest of the month has no rows yet.
+    assert_eq!(of("2026-09-01", "2026-09-10", "2026-09-10"), Some((State::Partial, None)));
+    let none = of("2026-08-31", "2026-08-31", "2026-10-20");
+    assert_eq!(none, Some((State::Late, Some("2026-09-06".to_owned()))));
+}

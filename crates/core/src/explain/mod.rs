@@ -1,0 +1,11 @@
+//! What is told of the figures: which reports are there and which are due ([`coverage`]), and how a
+//! store's number becomes the one that is paid ([`waterfall`]). Pure; the tables that it is told from
+//! are summed elsewhere.
+
+pub mod period;
+pub mod calendar;
+pub mod coverage;
+pub mod freshness;
+pub mod eligibility;
+pub mod step;
+pub mod waterfall;

@@ -1,0 +1,201 @@
+//! Step: a line of the waterfall, its place in it and its name.
+
+use crate::vocabulary::verdict::{Reason, Verdict};
+
+/// A line of the waterfall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// What the store shows the artist.
+    StoreShows,
+    /// What it shows and does not report, or the other way round.
+    NotInTrends,
+    /// Reported plays of which the store's own number is not known.
+    NoStoreFigure,
+    /// The store's number is one for all territories; reported plays have a territory.
+    ShownWithoutTerritory,
+    /// What the store's daily reports hold.
+    Reported,
+    /// Excluded by a rule, in the order of the rules.
+    Excluded(Reason),
+    /// Held by a rule.
+    Held(Reason),
+    /// What we count.
+    Counted,
+    /// What the store says it has removed as artificial.
+    DeclaredArtificial,
+    /// Plays of a track that has too few to be paid for.
+    BelowEligibility,
+    /// Units that a statement lists and does not pay.
+    NotRoyaltyBearing,
+    /// Counted plays of which no statement says anything yet.
+    NotYetInSales,
+    /// What later statements and corrections have changed.
+    Restated,
+    /// Plays have a territory, and what settles them has none.
+    SettledWithoutTerritory,
+    /// What is left.
+    Unexplained,
+    /// What statements pay.
+    PaidUnits,
+    /// Counted in this month, heard before it.
+    ListenedEarlier,
+    /// Heard in this month, counted in a later one.
+    ListenedHereCountedLater,
+}
+
+/// What a line is in the sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A total: the one before it and the changes since.
+    Total,
+    /// A change.
+    Change,
+    /// Told beside the sum.
+    Aside,
+}
+
+impl Kind {
+    /// The name as it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Change => "change",
+            Self::Aside => "aside",
+        }
+    }
+}
+
+/// Reasons in the order of the rules.
+const RULES: [Reason; 9] = [
+    Reason::Duplicate,
+    Reason::TooShort,
+    Reason::DurationMissing,
+    Reason::OfflineExpired,
+    Reason::ImpossibleVolume,
+    Reason::ImpossibleTime,
+    Reason::LowVariety,
+    Reason::Repeater,
+    Reason::ShortCluster,
+];
+
+/// Rules by which a play may be held for a pattern; of `duration_missing` every play is held.
+const HOLDING: [Reason; 5] = [
+    Reason::ImpossibleVolume,
+    Reason::ImpossibleTime,
+    Reason::LowVariety,
+    Reason::Repeater,
+    Reason::ShortCluster,
+];
+
+impl Step {
+    /// All lines, in their order.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::StoreShows,
+            Self::NotInTrends,
+            Self::NoStoreFigure,
+            Self::ShownWithoutTerritory,
+        ];
+        all.push(Self::Reported);
+        all.extend(RULES.map(Self::Excluded));
+        all.extend(HOLDING.map(Self::Held));
+        all.extend([
+            Self::Counted,
+            Self::DeclaredArtificial,
+            Self::BelowEligibility,
+            Self::NotRoyaltyBearing,
+            Self::NotYetInSales,
+            Self::Restated,
+            Self::SettledWithoutTerritory,
+            Self::Unexplained,
+            Self::PaidUnits,
+            Self::ListenedEarlier,
+            Self::ListenedHereCountedLater,
+        ]);
+        all
+    }
+
+    /// Its place among the lines, from 1.
+    #[must_use]
+    pub fn position(self) -> i32 {
+        let place = |reasons: &[Reason], reason: Reason| {
+            let place = reasons.iter().position(|known| *known == reason);
+            place.and_then(|place| i32::try_from(place).ok()).unwrap_or(0)
+        };
+        match self {
+            Self::StoreShows => 1,
+            Self::NotInTrends => 2,
+            Self::NoStoreFigure => 3,
+            Self::ShownWithoutTerritory => 4,
+            Self::Reported => 5,
+            Self::Excluded(reason) => 6 + place(&RULES, reason),
+            Self::Held(reason) => 15 + place(&HOLDING, reason),
+            Self::Counted => 20,
+            Self::DeclaredArtificial => 21,
+            Self::BelowEligibility => 22,
+            Self::NotRoyaltyBearing => 23,
+            Self::NotYetInSales => 24,
+            Self::Restated => 25,
+            Self::SettledWithoutTerritory => 26,
+            Self::Unexplained => 27,
+            Self::PaidUnits => 28,
+            Self::ListenedEarlier => 29,
+            Self::ListenedHereCountedLater => 30,
+        }
+    }
+
+    /// What it is in the sum.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::StoreShows | Self::Reported | Self::Counted | Self::PaidUnits => Kind::Total,
+            Self::ListenedEarlier | Self::ListenedHereCountedLater => Kind::Aside,
+            _ => Kind::Change,
+        }
+    }
+
+    /// The name as it stands in the tables.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = match self {
+            Self::StoreShows => "store_shows",
+            Self::NotInTrends => "not_in_trends",
+            Self::NoStoreFigure => "no_store_figure",
+            Self::ShownWithoutTerritory => "shown_without_territory",
+            Self::Reported => "reported",
+            Self::Excluded(reason) => reason.as_str(),
+            Self::Held(reason) => return format!("held_{}", reason.as_str()),
+            Self::Counted => "counted",
+            Self::DeclaredArtificial => "declared_artificial",
+            Self::BelowEligibility => "below_eligibility",
+            Self::NotRoyaltyBearing => "not_royalty_bearing",
+            Self::NotYetInSales => "not_yet_in_sales",
+            Self::Restated => "restated",
+            Self::SettledWithoutTerritory => "settled_without_territory",
+            Self::Unexplained => "unexplained",
+            Self::PaidUnits => "paid_units",
+            Self::ListenedEarlier => "listened_earlier",
+            Self::ListenedHereCountedLater => "listened_here_counted_later",
+        };
+        name.to_owned()
+    }
+
+    /// The line with this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|step| step.name() == name)
+    }
+
+    /// The line of plays that were not counted; `None` of counted ones.
+    #[must_use]
+    pub fn of_outcome(verdict: Verdict, reason: Option<Reason>) -> Option<Self> {
+        let reason = reason?;
+        match verdict {
+            Verdict::Counted => None,
+            Verdict::Held if HOLDING.contains(&reason) => Some(Self::Held(reason)),
+            Verdict::Held | Verdict::Excluded => Some(Self::Excluded(reason)),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Waterfall: how what a store shows becomes what is paid, for one track, month and store, by
+//! territory. Totals, and between them steps that add up to the next total exactly.
+//!
+//! All of it is whole plays. A total that is not known is null with the reason why, and counts as 0
+//! in what follows, so that sums over territories, tracks and stores add up too: what nobody knows the
+//! beginning of comes in by a step of its own (`no_store_figure`), what is settled without a territory
+//! is carried over by two others. What is left is `unexplained`; it is never spread over other steps.
+
+use crate::explain::coverage::State;
+use crate::explain::eligibility::Eligibility;
+use crate::explain::step::Step;
+
+/// Why a total is not known, or not final.
+pub mod why {
+    /// The store's number is one for all territories.
+    pub const NOT_BY_TERRITORY: &str = "not_by_territory";
+    /// The store gives numbers, but none of this track.
+    pub const NOT_LISTED: &str = "not_listed";
+    /// Nothing came, and the calendar does not say when it should.
+    pub const NO_CALENDAR: &str = "no_calendar";
+    /// Of some of the months that decide whether a track is paid for, not all plays are known.
+    pub const HISTORY_INCOMPLETE: &str = "history_incomplete";
+}
+
+/// How it stands with the reports that a total rests on; `None` where nothing came and nobody has said
+/// when it should.
+pub type Source = Option<State>;
+
+fn is_whole(source: Source) -> bool {
+    source.is_some_and(State::is_whole)
+}
+
+/// Why a number is not known or not final, as it stands in the table.
+fn reason_of(source: Source) -> Option<&'static str> {
+    match source {
+        None => Some(why::NO_CALENDAR),
+        Some(state) if state.is_whole() => None,
+        Some(state) => Some(state.as_str()),
+    }
+}
+
+/// What is known of a track in a territory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// What the store shows.
+    pub shown: Option<i64>,
+    /// Counted plays; `None` if no report has a row.
+    pub counted: Option<i64>,
+    /// Plays that were not counted, by line.
+    pub not_counted: Vec<(Step, i64)>,
+    /// Streams that the store says it has removed.
+    pub declared: Option<i64>,
+    /// Units of statements, by report.
+    pub sales: Vec<SoldUnits>,
+    /// Of the counted plays, those that were heard before the month.
+    pub listened_earlier: i64,
+    /// Counted in later months, heard in this one.
+    pub counted_later: i64,
+}
+
+/// Units of one report for a track and territory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoldUnits {
+    /// Place of the report among those of the month, in the order in which they settle.
+    pub report: u32,
+    /// When it settles: reports of one statement share it.
+    pub settlement: u32,
+    /// What the lines are.
+    pub lines: Lines,
+    /// Units, negative for returns.
+    pub units: i64,
+}
+
+/// What lines of a statement are to the waterfall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lines {
+    /// Units that are paid.
+    Paid,
+    /// Units that are listed and not paid.
+    Unpaid,
+    /// Returns and adjustments.
+    Corrections,
+}
+
+/// A territory of a track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Whether there is a territory; the figures of all others are those of none in particular.
+    pub has_territory: bool,
+    /// What is known.
+    pub facts: Facts,
+    /// How it stands with its statements.
+    pub sales: Source,
+}
+
+/// What is known of the store's month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sources {
+    /// How it stands with its daily reports.
+    pub trends: Source,
+    /// How it stands with what it shows.
+    pub counters: Source,
+    /// How it stands with what it has removed.
+    pub declared: Source,
+    /// Whether the track is paid for; `None` if the store pays for every track.
+    pub eligibility: Option<Eligibility>,
+}
+
+/// A line for a territory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Which one.
+    pub step: Step,
+    /// Plays, signed; `None` if they are not known.
+    pub plays: Option<i64>,
+    /// Why they are not known, or not final.
+    pub state: Option<&'static str>,
+    /// Of `restated`: the reports that did it, by their place among those of the month.
+    pub reports: Vec<u32>,
+}
+
+/// The lines of a track, for each of its territories. A change of 0 has no line; the totals always
+/// have one.
+#[must_use]
+pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
+    let track = Track::new(groups, sources);
+    groups
+        .iter()
+        .map(|group| {
+            let mut lines = Written(Vec::new());
+            track.shown_to_reported(group, &mut lines);
+            track.reported_to_counted(group, &mut lines);
+            track.counted_to_paid(group, &mut lines);
+            lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
+            lines.change(Step::ListenedHereCountedLater, group.facts.counted_later, None);
+            lines.0
+        })
+        .collect()
+}
+
+struct Written(Vec<Line>);
+
+impl Written {
+    fn total(&mut self, step: Step, plays: Option<i64>, state: Option<&'static str>) {
+        self.0.push(Line { step, plays, state, reports: Vec::new() });
+    }
+
+    fn change(&mut self, step: Step, plays: i64, state: Option<&'static str>) {
+        if plays != 0 {
+            self.total(step, Some(plays), state);
+        }
+    }
+}
+
+/// What a track's territories have in common.
+struct Track<'a> {
+    groups: &'a [Group],
+    sources: Sources,
+    /// Whether the store's number is one for all territories.
+    is_shown_as_one: bool,
+    /// Whether something that settles plays has no territory, though plays have one.
+    is_settled_as_one: bool,
+    /// Whether any statement pays for it.
+    is_paid: bool,
+}
+
+impl<'a> Track<'a> {
+    fn new(groups: &'a [Group], sources: Sources) -> Self {
+        let without = || groups.iter().filter(|group| !group.has_territory);
+        let settles =
+            |group: &Group| group.facts.declared.is_some() || !group.facts.sales.is_empty();
+        let has_reported = |group: &Group| group.has_territory && group.facts.reported().is_some();
+        let is_one = groups.iter().any(has_reported);
+        Self {
+            groups,
+            sources,
+            is_shown_as_one: without().any(|group| group.facts.shown.is_some()),
+            is_settled_as_one: is_one && without().any(settles),
+            is_paid: groups.iter().any(|group| 0 < group.facts.sold().paid),
+        }
+    }
+
+    fn shown_to_reported(&self, group: &Group, lines: &mut Written) {
+        let reported = group.facts.reported().unwrap_or(0);
+        let trends = reason_of(self.sources.trends);
+        let one_for_all = self.is_shown_as_one && group.has_territory;
+        match group.facts.shown {
+            Some(shown) => {
+                lines.total(Step::StoreShows, Some(shown), None);
+                let all = if self.is_shown_as_one && !group.has_territory {
+                    let others = self.groups.iter().filter(|other| other.facts.shown.is_none());
+                    others.filter(|g| g.has_territory).filter_map(|g| g.facts.reported()).sum()
+                } else {
+                    0
+                };
+                lines.change(Step::NotInTrends, reported + all - shown, trends);
+                lines.change(Step::ShownWithoutTerritory, -all, None);
+            }
+            None if one_for_all => {
+                lines.total(Step::StoreShows, None, Some(why::NOT_BY_TERRITORY));
+                lines.change(Step::ShownWithoutTerritory, reported, None);
+            }
+            None => {
+                let counters = self.sources.counters.or(Some(State::NotSent));
+                let state = reason_of(counters).unwrap_or(why::NOT_LISTED);
+                lines.total(Step::StoreShows, None, Some(state));
+                lines.change(Step::NoStoreFigure, reported, Some(state));
+            }
+        }
+    }
+
+    fn reported_to_counted(&self, group: &Group, lines: &mut Written) {
+        let state = reason_of(self.sources.trends);
+        let known = group.facts.reported();
+        // No row means none only where all reports are there.
+        let or_none = |plays: Option<i64>| plays.or_else(|| state.is_none().then_some(0));
+        lines.total(Step::Reported, or_none(known), state);
+        let mut steps = group.facts.not_counted.clone();
+        steps.sort_by_key(|(step, _)| step.position());
+        for (step, plays) in steps {
+            lines.change(step, -plays, None);
+        }
+        lines.total(Step::Counted, or_none(group.facts.counted.or(known.map(|_| 0))), state);
+    }
+
+    fn counted_to_paid(&self, group: &Group, lines: &mut Written) {
+        let settled = self.settled(group);
+        match group.facts.declared {
+            Some(declared) => lines.change(Step::DeclaredArtificial, -declared, None),
+            None if is_whole(self.sources.declared) => {}
+            None => {
+                let state = self.sources.declared.unwrap_or(State::NotSent).as_str();
+                lines.total(Step::DeclaredArtificial, None, Some(state));
+            }
+        }
+        if self.is_eligibility_open() {
+            lines.total(Step::BelowEligibility, None, Some(why::HISTORY_INCOMPLETE));
+        }
+        lines.change(Step::BelowEligibility, -settled.below, None);
+        lines.change(Step::NotRoyaltyBearing, -settled.unpaid, None);
+        let (rest, carried) = self.rest_and_carried(group, &settled);
+        let is_missing = !is_whole(group.sales);
+        let not_yet = if is_missing { rest.max(0) } else { 0 };
+        lines.change(Step::NotYetInSales, -not_yet, reason_of(group.sales));
+        if settled.sold.restated != 0 {
+            let reports = settled.sold.restating.clone();
+            let plays = Some(settled.sold.restated);
+            lines.0.push(Line { step: Step::Restated, plays, state: None, reports });
+        }
+        lines.change(Step::SettledWithoutTerritory, carried, None);
+        let open = if is_whole(self.sources.trends) || group.facts.reported().is_some() {
+            self.is_eligibility_open().then_some(why::HISTORY_INCOMPLETE)
+        } else {
+            reason_of(self.sources.trends)
+        };
+        lines.change(Step::Unexplained, -(rest - not_yet), open);
+        let paid = settled.sold.paid + settled.sold.restated;
+        let has_lines = !group.facts.sales.is_empty();
+        let paid = (has_lines || !is_missing).then_some(paid);
+        lines.total(Step::PaidUnits, paid, reason_of(group.sales));
+    }
+
+    /// What no statement and no rule accounts for, and what is carried over between a territory and
+    /// the figures without one.
+    fn rest_and_carried(&self, group: &Group, settled: &Settled) -> (i64, i64) {
+        if !self.is_settled_as_one {
+            return (settled.rest, 0);
+        }
+        if group.has_territory {
+            return (0, -settled.rest);
+        }
+        let others = self.groups.iter().filter(|other| other.has_territory);
+        let theirs: i64 = others.map(|other| self.settled(other).rest).sum();
+        (settled.rest + theirs, theirs)
+    }
+
+    fn is_below(&self) -> bool {
+        // Where the store pays all the same, its own count was higher.
+        self.sources.eligibility == Some(Eligibility::Below) && !self.is_paid
+    }
+
+    fn is_eligibility_open(&self) -> bool {
+        self.sources.eligibility == Some(Eligibility::Unknown) && !self.is_paid
+    }
+
+    fn settled(&self, group: &Group) -> Settled {
+        let sold = group.facts.sold();
+        let declared = group.facts.declared.unwrap_or(0);
+        let left = group.facts.counted.unwrap_or(0) - declared;
+        let below = if self.is_below() { left } else { 0 };
+        // What is listed without money for want of plays is in that step already.
+        let unpaid = if self.is_below() { 0 } else { sold.unpaid };
+        let rest = left - below - unpaid - sold.paid;
+        Settled { below, unpaid, rest, sold }
+    }
+}
+
+/// A territory's plays between what is counted and what is paid.
+struct Settled {
+    below: i64,
+    unpaid: i64,
+    rest: i64,
+    sold: Sold,
+}
+
+/// Units of statements.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Sold {
+    /// In the first statement that has any.
+    paid: i64,
+    unpaid: i64,
+    restated: i64,
+    restating: Vec<u32>,
+}
+
+impl Facts {
+    /// Reported plays; `None` if no report has a row.
+    fn reported(&self) -> Option<i64> {
+        if self.counted.is_none() && self.not_counted.is_empty() {
+            return None;
+        }
+        let not_counted: i64 = self.not_counted.iter().map(|(_, plays)| plays).sum();
+        Some(self.counted.unwrap_or(0) + not_counted)
+    }
+
+    fn sold(&self) -> Sold {
+        let first = self.sales.iter().filter(|units| units.lines != Lines::Corrections);
+        let first = first.map(|units| units.settlement).min();
+        let mut sold = Sold::default();
+        for units in &self.sales {
+            match units.lines {
+                Lines::Paid if Some(units.settlement) == first => sold.paid += units.units,
+                Lines::Unpaid => sold.unpaid += units.units,
+                Lines::Paid | Lines::Corrections => {
+                    sold.restated += units.units;
+                    sold.restating.push(units.report);
+                }
+            }
+        }
+        sold.restating.sort_unstable();
+        sold.restating.dedup();
+        sold
+    }
+}
+
+#[cfg(test)]
+mod tests;

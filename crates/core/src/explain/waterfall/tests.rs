@@ -1,0 +1,353 @@
+//! The waterfall: worked-out cases, and that it adds up whatever is known.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::explain::step::Kind;
+use crate::vocabulary::verdict::{Reason, Verdict};
+
+const WHOLE: Source = Some(State::Complete);
+
+fn sources() -> Sources {
+    Sources { trends: WHOLE, counters: WHOLE, declared: WHOLE, eligibility: None }
+}
+
+fn group(facts: Facts) -> Group {
+    Group { has_territory: true, facts, sales: WHOLE }
+}
+
+fn sold(settlement: u32, lines: Lines, units: i64) -> SoldUnits {
+    SoldUnits { report: settlement, settlement, lines, units }
+}
+
+/// Lines of a track as `territory: name plays state`.
+fn told(groups: &[Group], sources: Sources) -> Vec<Vec<String>> {
+    let line = |line: &Line| {
+        let plays = line.plays.map_or("-".to_owned(), |plays| plays.to_string());
+        format!("{} {plays} {}", line.step.name(), line.state.unwrap_or("")).trim_end().to_owned()
+    };
+    waterfall(groups, sources).iter().map(|lines| lines.iter().map(line).collect()).collect()
+}
+
+/// Every total is the one before it and the changes since, unknown ones being 0.
+fn adds_up(lines: &[Line]) -> Result<(), String> {
+    let mut running = 0;
+    let mut totals = 0;
+    for line in lines {
+        let plays = line.plays.unwrap_or(0);
+        match line.step.kind() {
+            Kind::Total if line.step == Step::StoreShows => running = plays,
+            Kind::Total if running == plays => {}
+            Kind::Total => return Err(format!("{running} before {line:?}: {lines:#?}")),
+            Kind::Change => running += plays,
+            Kind::Aside => {}
+        }
+        totals += usize::from(line.step.kind() == Kind::Total);
+    }
+    if totals == 4 { Ok(()) } else { Err(format!("{totals} totals")) }
+}
+
+#[test]
+fn the_names_places_and_kinds_agree() {
+    let all = Step::all();
+    assert_eq!(all.len(), 30);
+    for (place, step) in all.iter().enumerate() {
+        assert_eq!(step.position(), i32::try_from(place).unwrap() + 1, "{step:?}");
+        assert_eq!(Step::of_name(&step.name()), Some(*step));
+    }
+    let names: std::collections::BTreeSet<String> = all.iter().map(|step| step.name()).collect();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn a_month_of_which_all_is_known() {
+    let facts = Facts {
+        shown: Some(12_480),
+        counted: Some(11_902),
+        not_counted: vec![
+            (Step::Held(Reason::Repeater), 60),
+            (Step::Excluded(Reason::TooShort), 300),
+            (Step::Excluded(Reason::Duplicate), 8),
+        ],
+        declared: Some(400),
+        sales: vec![
+            sold(0, Lines::Paid, 11_300),
+            sold(0, Lines::Unpaid, 150),
+            sold(1, Lines::Paid, 50),
+            sold(1, Lines::Corrections, -10),
+        ],
+        listened_earlier: 70,
+        counted_later: 90,
+    };
+    let expected = [
+        "store_shows 12480",
+        "not_in_trends -210",
+        "reported 12270",
+        "duplicate -8",
+        "too_short -300",
+        "held_repeater -60",
+        "counted 11902",
+        "declared_artificial -400",
+        "not_royalty_bearing -150",
+        "restated 40",
+        "unexplained -52",
+        "paid_units 11340",
+        "listened_earlier 70",
+        "listened_here_counted_later 90",
+    ];
+    assert_eq!(told(&[group(facts.clone())], sources()), [expected]);
+    let lines = waterfall(&[group(facts)], sources());
+    let restated = lines[0].iter().find(|line| line.step == Step::Restated).unwrap();
+    assert_eq!(restated.reports, [1]);
+}
+
+#[test]
+fn what_is_late_is_not_zero() {
+    let counted = Facts { counted: Some(5), ..Facts::default() };
+    let late = Group { sales: Some(State::Late), ..group(counted) };
+    let counters = Sources { counters: None, ..sources() };
+    let expected = [
+        "store_shows - not_sent",
+        "no_store_figure 5 not_sent",
+        "reported 5",
+        "counted 5",
+        "not_yet_in_sales -5 late",
+        "paid_units - late",
+    ];
+    assert_eq!(told(&[late], counters), [expected]);
+}
+
+#[test]
+fn no_row_is_zero_only_where_all_reports_are_there() {
+    let paid = Facts { sales: vec![sold(0, Lines::Paid, 7)], ..Facts::default() };
+    let whole = told(&[group(paid.clone())], sources());
+    assert_eq!(
+        whole,
+        [["store_shows - not_listed", "reported 0", "counted 0", "unexplained 7", "paid_units 7"]]
+    );
+    let late = Sources { trends: Some(State::Late), ..sources() };
+    let expected = [
+        "store_shows - not_listed",
+        "reported - late",
+        "counted - late",
+        "unexplained 7 late",
+        "paid_units 7",
+    ];
+    assert_eq!(told(&[group(paid)], late), [expected]);
+}
+
+#[test]
+fn counters_may_be_lower_than_what_is_reported() {
+    let facts = Facts { shown: Some(3), counted: Some(5), ..Facts::default() };
+    let told = told(&[Group { sales: Some(State::NotSent), ..group(facts) }], sources());
+    let expected = [
+        "store_shows 3",
+        "not_in_trends 2",
+        "reported 5",
+        "counted 5",
+        "not_yet_in_sales -5 not_sent",
+        "paid_units - not_sent",
+    ];
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn a_month_of_returns_pays_less_than_nothing() {
+    let facts = Facts { sales: vec![sold(3, Lines::Corrections, -4)], ..Facts::default() };
+    let told = told(&[group(facts)], sources());
+    let expected =
+        ["store_shows - not_listed", "reported 0", "counted 0", "restated -4", "paid_units -4"];
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn a_track_with_too_few_plays_is_told_so_unless_the_store_pays() {
+    let facts = Facts { shown: Some(9), counted: Some(9), declared: Some(2), ..Facts::default() };
+    let below = Sources { eligibility: Some(Eligibility::Below), ..sources() };
+    let lines = |facts: Facts, sources: Sources| told(&[group(facts)], sources)[0][2..].to_vec();
+    assert_eq!(
+        lines(facts.clone(), below),
+        ["counted 9", "declared_artificial -2", "below_eligibility -7", "paid_units 0"]
+    );
+    let listed = Facts { sales: vec![sold(0, Lines::Unpaid, 7)], ..facts.clone() };
+    assert_eq!(
+        lines(listed, below),
+        ["counted 9", "declared_artificial -2", "below_eligibility -7", "paid_units 0"]
+    );
+    let paid = Facts { sales: vec![sold(0, Lines::Paid, 7)], ..facts.clone() };
+    assert_eq!(lines(paid, below), ["counted 9", "declared_artificial -2", "paid_units 7"]);
+    let open = Sources { eligibility: Some(Eligibility::Unknown), ..sources() };
+    assert_eq!(
+        lines(facts, open),
+        [
+            "counted 9",
+            "declared_artificial -2",
+            "below_eligibility - history_incomplete",
+            "unexplained -7 history_incomplete",
+            "paid_units 0"
+        ]
+    );
+}
+
+#[test]
+fn one_number_for_all_territories_stands_beside_them() {
+    let shown = Group {
+        has_territory: false,
+        ..group(Facts { shown: Some(20), declared: Some(1), ..Facts::default() })
+    };
+    let of = |counted| {
+        let sales = vec![sold(0, Lines::Paid, counted - 1)];
+        group(Facts { counted: Some(counted), sales, ..Facts::default() })
+    };
+    let told = told(&[of(8), of(10), shown], sources());
+    assert_eq!(
+        told[0],
+        [
+            "store_shows - not_by_territory",
+            "shown_without_territory 8",
+            "reported 8",
+            "counted 8",
+            "settled_without_territory -1",
+            "paid_units 7"
+        ]
+    );
+    assert_eq!(
+        told[2],
+        [
+            "store_shows 20",
+            "not_in_trends -2",
+            "shown_without_territory -18",
+            "reported 0",
+            "counted 0",
+            "declared_artificial -1",
+            "settled_without_territory 2",
+            "unexplained -1",
+            "paid_units 0"
+        ]
+    );
+}
+
+#[test]
+fn a_partial_statement_pays_what_it_has() {
+    let sales = vec![sold(0, Lines::Paid, 4)];
+    let facts = Facts { counted: Some(6), sales, ..Facts::default() };
+    let partial = Group { sales: Some(State::Partial), ..group(facts.clone()) };
+    assert_eq!(
+        told(&[partial], sources())[0][3..],
+        ["counted 6", "not_yet_in_sales -2 partial", "paid_units 4 partial"]
+    );
+    let more = Facts { sales: vec![sold(0, Lines::Paid, 9)], ..facts };
+    let partial = Group { sales: Some(State::Received), ..group(more) };
+    assert_eq!(
+        told(&[partial], sources())[0][3..],
+        ["counted 6", "unexplained 3", "paid_units 9 received"]
+    );
+}
+
+fn any_source() -> impl Strategy<Value = Source> {
+    proptest::option::of(proptest::sample::select(&State::ALL[..]))
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    let number = || proptest::option::of(-5..100_i64);
+    let steps: Vec<Step> = Reason::ALL
+        .into_iter()
+        .flat_map(|reason| {
+            [Verdict::Held, Verdict::Excluded].map(|v| Step::of_outcome(v, Some(reason)).unwrap())
+        })
+        .collect();
+    let not_counted = proptest::collection::vec((proptest::sample::select(steps), 1..50_i64), 0..4);
+    let lines = proptest::sample::select(&[Lines::Paid, Lines::Unpaid, Lines::Corrections][..]);
+    let units = (0..3_u32, lines, -20..100_i64);
+    let sales =
+        proptest::collection::vec(units.prop_map(|(at, lines, n)| sold(at, lines, n)), 0..4);
+    (number(), number(), not_counted, number(), sales, 0..9_i64, 0..9_i64).prop_map(
+        |(shown, counted, mut not_counted, declared, sales, listened_earlier, counted_later)| {
+            not_counted.sort_by_key(|(step, _)| step.position());
+            not_counted.dedup_by_key(|(step, _)| *step);
+            Facts { shown, counted, not_counted, declared, sales, listened_earlier, counted_later }
+        },
+    )
+}
+
+fn any_track() -> impl Strategy<Value = (Vec<Group>, Sources)> {
+    let groups = proptest::collection::vec((any_facts(), any_source()), 1..5);
+    let eligibility = proptest::sample::select(vec![
+        None,
+        Some(Eligibility::Eligible),
+        Some(Eligibility::Below),
+        Some(Eligibility::Unknown),
+    ]);
+    (groups, any::<bool>(), any_source(), any_source(), any_source(), eligibility).prop_map(
+        |(groups, one_is_without, trends, counters, declared, eligibility)| {
+            let n_groups = groups.len();
+            let groups = groups.into_iter().enumerate().map(|(place, (facts, sales))| Group {
+                has_territory: !one_is_without || place + 1 < n_groups,
+                facts,
+                sales,
+            });
+            (groups.collect(), Sources { trends, counters, declared, eligibility })
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn it_always_adds_up((groups, sources) in any_track()) {
+        let lines = waterfall(&groups, sources);
+        prop_assert_eq!(lines.len(), groups.len());
+        for lines in &lines {
+            prop_assert!(lines.is_sorted_by_key(|line| line.step.position()));
+            adds_up(lines).map_err(TestCaseError::fail)?;
+        }
+    }
+
+    /// Over all territories too: nothing is carried from one to another that does not arrive there.
+    #[test]
+    fn what_is_carried_arrives((groups, sources) in any_track()) {
+        let lines = waterfall(&groups, sources);
+        for step in [Step::ShownWithoutTerritory, Step::SettledWithoutTerritory] {
+            let all = lines.iter().flatten().filter(|line| line.step == step);
+            let sum: i64 = all.filter_map(|line| line.plays).sum();
+            prop_assert_eq!(sum, 0, "{:?}", step);
+        }
+    }
+
+    /// A play is in exactly one line: what is reported is what is counted and what is not.
+    #[test]
+    fn a_play_is_in_one_line((groups, sources) in any_track()) {
+        for (group, lines) in groups.iter().zip(waterfall(&groups, sources)) {
+            let facts = &group.facts;
+            for (step, plays) in &facts.not_counted {
+                let told: Vec<_> = lines.iter().filter(|line| line.step == *step).collect();
+                prop_assert_eq!(told.len(), 1);
+                prop_assert_eq!(told[0].plays, Some(-plays));
+            }
+            let of = |step| lines.iter().find(|line| line.step == step).and_then(|line| line.plays);
+            let not_counted: i64 = facts.not_counted.iter().map(|(_, plays)| plays).sum();
+            let counted = facts.counted.unwrap_or(0);
+            prop_assert_eq!(of(Step::Counted).unwrap_or(0), counted);
+            prop_assert_eq!(of(Step::Reported).unwrap_or(0), counted + not_counted);
+        }
+    }
+
+    /// What is paid is what statements say, whatever else is known.
+    #[test]
+    fn paid_is_what_statements_say((groups, sources) in any_track()) {
+        for (group, lines) in groups.iter().zip(waterfall(&groups, sources)) {
+            let units = group.facts.sales.iter().filter(|units| units.lines != Lines::Unpaid);
+            let units: i64 = units.map(|units| units.units).sum();
+            let paid = lines.iter().find(|line| line.step == Step::PaidUnits).unwrap();
+            prop_assert_eq!(paid.plays.unwrap_or(0), units);
+        }
+    }
+
+    /// The order of territories changes nothing of what is told of each.
+    #[test]
+    fn the_order_of_territories_is_irrelevant((groups, sources) in any_track()) {
+        let mut lines = waterfall(&groups, sources);
+        let reversed: Vec<Group> = groups.iter().rev().cloned().collect();
+        lines.reverse();
+        prop_assert_eq!(lines, waterfall(&reversed, sources));
+    }
+}

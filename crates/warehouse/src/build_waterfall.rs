@@ -1,0 +1,289 @@
+//! Partitions of `waterfall` and `eligibility` from the figures of a store's month.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, Int32Builder, Int64Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
+use polars::prelude::{DataFrame, PolarsError, PolarsResult};
+use streamledger_core::explain::eligibility::Eligibility;
+use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::waterfall::{
+    Facts, Group, Line, Lines, SoldUnits, Source, Sources, waterfall,
+};
+
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MIN};
+use crate::ledger::FileEntry;
+use crate::partition::PartitionError;
+use crate::plans::waterfall::{COUNTED, COUNTED_LATER, DECLARED, LISTENED_EARLIER, SHOWN, SOLD};
+use crate::table_writer::{ArrowLayout, TableWriter};
+
+/// Columns of `waterfall`, in their order.
+static WATERFALL: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    Arc::new(Schema::new(vec![
+        text("isrc", true),
+        text("territory", true),
+        text("step", false),
+        Field::new("position", DataType::Int32, false),
+        text("kind", false),
+        Field::new("plays", DataType::Int64, true),
+        text("state", true),
+        text("report", true),
+    ]))
+});
+
+/// Rows are read by track: small row groups, so that few others are read with one.
+const ROW_GROUP_ROWS: usize = ROW_GROUP_ROWS_MIN;
+
+/// Kinds of a report's units in [`crate::plans::waterfall`].
+const KINDS_OF_REPORT: i32 = 4;
+
+/// What is known of a store's month beside its figures.
+#[derive(Debug)]
+pub struct MonthKnown {
+    /// How it stands with its feeds; eligibility is that of the track.
+    pub sources: Sources,
+    /// How it stands with its statements, in territories that have an answer of their own.
+    pub sales_apart: BTreeMap<String, Source>,
+    /// The same for all other territories.
+    pub sales: Source,
+    /// Whether tracks are paid for, by ISRC; `None` if the store pays for all.
+    pub eligibility: Option<BTreeMap<String, Eligibility>>,
+    /// Statements, as the tables name them, each with its place in the order of settlement.
+    pub reports: Vec<(String, u32)>,
+}
+
+/// Sums over a month, to be held against other tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaterfallSums {
+    /// Plays in the total `reported`.
+    pub reported: i64,
+    /// Plays in the total `counted`.
+    pub counted: i64,
+    /// Units in the total `paid_units`.
+    pub paid: i64,
+    /// Units in the step `not_royalty_bearing`, and those that are in none because their tracks are
+    /// below eligibility.
+    pub n_groups: u64,
+}
+
+/// The kind of a report's units by its place.
+#[must_use]
+pub fn kind_of_report(place: usize) -> i32 {
+    SOLD + KINDS_OF_REPORT * i32::try_from(place).unwrap_or(i32::MAX / 8)
+}
+
+/// Writes a partition of `waterfall` from [`crate::plans::waterfall::facts`].
+///
+/// # Errors
+/// [`PartitionError`]; also where the lines of a track do not add up.
+pub fn write_waterfall(
+    facts: &DataFrame,
+    known: &MonthKnown,
+    folder: &Path,
+    provenance: &Provenance,
+) -> Result<(Vec<FileEntry>, WaterfallSums), PartitionError> {
+    let layout = ArrowLayout {
+        schema: Arc::clone(&WATERFALL),
+        sorted_by: &[0, 1, 3],
+        row_group_rows: ROW_GROUP_ROWS,
+    };
+    let mut writer = TableWriter::new(folder, layout, provenance)?;
+    let mut rows = Rows::new(&known.reports);
+    let mut sums = WaterfallSums::default();
+    let mut result = Ok(());
+    each_track(facts, known, |isrc, groups| {
+        let eligibility = known.eligibility.as_ref().map(|tracks| {
+            isrc.and_then(|isrc| tracks.get(isrc)).copied().unwrap_or(Eligibility::Unknown)
+        });
+        let sources = Sources { eligibility, ..known.sources };
+        let (territories, groups): (Vec<Option<&str>>, Vec<Group>) = groups.into_iter().unzip();
+        for (territory, lines) in territories.iter().zip(waterfall(&groups, sources)) {
+            sums.add(&lines);
+            rows.push(isrc, *territory, &lines);
+        }
+        if ROW_GROUP_ROWS <= rows.len && result.is_ok() {
+            result = rows.flush(&mut writer, folder);
+        }
+    })
+    .map_err(|error| polars_failed(folder, error))?;
+    result?;
+    rows.flush(&mut writer, folder)?;
+    Ok((writer.finish()?, sums))
+}
+
+pub(crate) fn polars_failed(folder: &Path, error: PolarsError) -> PartitionError {
+    PartitionError::parquet(folder)(ParquetError::External(Box::new(error)))
+}
+
+impl WaterfallSums {
+    fn add(&mut self, lines: &[Line]) {
+        self.n_groups += 1;
+        for line in lines {
+            let plays = line.plays.unwrap_or(0);
+            match line.step {
+                Step::Reported => self.reported += plays,
+                Step::Counted => self.counted += plays,
+                Step::PaidUnits => self.paid += plays,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Gives the territories of each track to `take`, in the order of the table.
+fn each_track<'f>(
+    facts: &'f DataFrame,
+    known: &MonthKnown,
+    mut take: impl FnMut(Option<&str>, Vec<(Option<&'f str>, Group)>),
+) -> PolarsResult<()> {
+    let isrcs = facts.column("isrc")?.str()?;
+    let territories = facts.column("territory")?.str()?;
+    let kinds = facts.column("kind")?.i32()?;
+    let plays = facts.column("plays")?.i64()?;
+    let numbers = kinds.iter().zip(plays.iter());
+    let mut track: Option<Option<&str>> = None;
+    let mut groups: Vec<(Option<&str>, Group)> = Vec::new();
+    for ((isrc, territory), (kind, plays)) in isrcs.iter().zip(territories.iter()).zip(numbers) {
+        if track != Some(isrc) {
+            if let Some(done) = track {
+                take(done, std::mem::take(&mut groups));
+            }
+            track = Some(isrc);
+        }
+        if groups.last().is_none_or(|(last, _)| *last != territory) {
+            groups.push((territory, known.group(territory)));
+        }
+        let (Some(kind), Some(plays)) = (kind, plays) else {
+            let message = format!("plays of {isrc:?} in {territory:?} have an unknown verdict");
+            return Err(PolarsError::ComputeError(message.into()));
+        };
+        if let Some((_, group)) = groups.last_mut() {
+            known.enter(&mut group.facts, kind, plays);
+        }
+    }
+    if let Some(done) = track {
+        take(done, groups);
+    }
+    Ok(())
+}
+
+impl MonthKnown {
+    fn group(&self, territory: Option<&str>) -> Group {
+        let apart = territory.and_then(|code| self.sales_apart.get(code));
+        Group {
+            has_territory: territory.is_some(),
+            facts: Facts::default(),
+            sales: apart.copied().unwrap_or(self.sales),
+        }
+    }
+
+    fn enter(&self, facts: &mut Facts, kind: i32, plays: i64) {
+        match kind {
+            SHOWN => facts.shown = Some(plays),
+            COUNTED => facts.counted = Some(plays),
+            DECLARED => facts.declared = Some(plays),
+            LISTENED_EARLIER => facts.listened_earlier = plays,
+            COUNTED_LATER => facts.counted_later = plays,
+            SOLD.. => {
+                let report = u32::try_from((kind - SOLD) / KINDS_OF_REPORT).unwrap_or(u32::MAX);
+                let lines = match (kind - SOLD) % KINDS_OF_REPORT {
+                    0 => Lines::Paid,
+                    1 => Lines::Unpaid,
+                    _ => Lines::Corrections,
+                };
+                let settlement = self.reports.get(report as usize).map_or(0, |(_, place)| *place);
+                facts.sales.push(SoldUnits { report, settlement, lines, units: plays });
+            }
+            _ => {
+                let step = STEPS.iter().find(|(step, _)| step.position() == kind);
+                facts.not_counted.extend(step.map(|(step, _)| (*step, plays)));
+            }
+        }
+    }
+}
+
+/// Steps and their names, by position.
+static STEPS: LazyLock<Vec<(Step, String)>> =
+    LazyLock::new(|| Step::all().into_iter().map(|step| (step, step.name())).collect());
+
+/// Rows of `waterfall` until they are enough for a row group.
+struct Rows<'a> {
+    reports: &'a [(String, u32)],
+    isrc: StringBuilder,
+    territory: StringBuilder,
+    step: StringBuilder,
+    position: Int32Builder,
+    kind: StringBuilder,
+    plays: Int64Builder,
+    state: StringBuilder,
+    report: StringBuilder,
+    len: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(reports: &'a [(String, u32)]) -> Self {
+        Self {
+            reports,
+            isrc: StringBuilder::new(),
+            territory: StringBuilder::new(),
+            step: StringBuilder::new(),
+            position: Int32Builder::new(),
+            kind: StringBuilder::new(),
+            plays: Int64Builder::new(),
+            state: StringBuilder::new(),
+            report: StringBuilder::new(),
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, isrc: Option<&str>, territory: Option<&str>, lines: &[Line]) {
+        for line in lines {
+            let position = line.step.position();
+            let place = usize::try_from(position - 1).unwrap_or_default();
+            let name = STEPS.get(place).map_or("", |(_, name)| name.as_str());
+            let kind: Kind = line.step.kind();
+            self.isrc.append_option(isrc);
+            self.territory.append_option(territory);
+            self.step.append_value(name);
+            self.position.append_value(position);
+            self.kind.append_value(kind.as_str());
+            self.plays.append_option(line.plays);
+            self.state.append_option(line.state);
+            self.report.append_option(self.names_of(&line.reports));
+            self.len += 1;
+        }
+    }
+
+    fn names_of(&self, places: &[u32]) -> Option<String> {
+        let name = |place: &u32| self.reports.get(*place as usize).map(|(name, _)| name.as_str());
+        let names: Vec<&str> = places.iter().filter_map(name).collect();
+        (!names.is_empty()).then(|| names.join("|"))
+    }
+
+    fn flush(&mut self, writer: &mut TableWriter<'_>, folder: &Path) -> Result<(), PartitionError> {
+        self.len = 0;
+        let batch = self.batch().map_err(|error| {
+            PartitionError::parquet(folder)(ParquetError::ArrowError(error.to_string()))
+        })?;
+        writer.write(&batch)
+    }
+
+    fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.isrc.finish()),
+            Arc::new(self.territory.finish()),
+            Arc::new(self.step.finish()),
+            Arc::new(self.position.finish()),
+            Arc::new(self.kind.finish()),
+            Arc::new(self.plays.finish()),
+            Arc::new(self.state.finish()),
+            Arc::new(self.report.finish()),
+        ];
+        RecordBatch::try_new(Arc::clone(&WATERFALL), columns)
+    }
+}

@@ -1,0 +1,312 @@
+//! Explain: the waterfall of a store's month, read from the published tables. Of a track only the row
+//! groups are read that may hold it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{Expr, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat, lit};
+use streamledger_core::explain::calendar::Calendar;
+use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::vocabulary::day::Month;
+
+use crate::ledger::{Manifest, ReportEntry};
+use crate::nightly::NightlyError;
+use crate::tables::{collect, scan};
+use crate::warehouse::{Places, WarehouseError};
+
+/// What is to be explained. Nothing given means all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Month of the counted date, `YYYY-MM`.
+    pub month: String,
+    /// One store.
+    pub store: Option<String>,
+    /// Recordings.
+    pub isrcs: Option<BTreeSet<String>>,
+    /// One territory.
+    pub territory: Option<String>,
+}
+
+/// The waterfall of a store's month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The store.
+    pub store: String,
+    /// The lines that are there, in their order.
+    pub lines: Vec<Sum>,
+}
+
+/// A line, summed over tracks and territories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// Which one.
+    pub step: Step,
+    /// Plays that are known; `None` if none of them are.
+    pub plays: Option<i64>,
+    /// Why some of them are not known, or not final, each with the number of tracks and territories.
+    pub states: BTreeMap<String, u64>,
+    /// Of `restated`: the statements that did it.
+    pub reports: BTreeSet<String>,
+}
+
+impl Explained {
+    /// Takes another number for what the store shows, as somebody copied it from there.
+    pub fn start_from(&mut self, shown: i64) {
+        let reported = self.lines.iter().find(|line| line.step == Step::Reported);
+        let reported = reported.and_then(|line| line.plays).unwrap_or(0);
+        self.lines.retain(|line| Step::Reported.position() <= line.step.position());
+        let line = |step, plays| Sum {
+            step,
+            plays: Some(plays),
+            states: BTreeMap::new(),
+            reports: BTreeSet::new(),
+        };
+        let mut start = vec![line(Step::StoreShows, shown)];
+        if shown != reported {
+            start.push(line(Step::NotInTrends, reported - shown));
+        }
+        self.lines.splice(0..0, start);
+    }
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The published state that was asked.
+    pub snapshot: u64,
+    /// By store.
+    pub stores: Vec<Explained>,
+    /// Stores that have figures of the month, but no waterfall yet.
+    pub not_yet: Vec<String>,
+    /// Months of which there is a waterfall, for a question about one without.
+    pub months: BTreeSet<String>,
+    /// The numbers of the rules by which the month was judged, by store.
+    pub policies: BTreeMap<String, Policy>,
+    /// Files of the reports that are named.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The tables as they are shown, and what is known of them.
+#[derive(Debug)]
+pub struct Published {
+    /// The ledger.
+    pub manifest: Manifest,
+    tables: PathBuf,
+}
+
+impl Published {
+    /// Opens what is shown now; it stays the same whatever is published meanwhile.
+    ///
+    /// # Errors
+    /// If nothing is published, or the ledger cannot be read.
+    pub fn open(root: &Path) -> Result<Self, NightlyError> {
+        let places = Places::new(root);
+        if places.current()?.is_none() {
+            return Err(WarehouseError::Empty { path: root.to_owned() }.into());
+        }
+        let manifest = places.current_manifest()?;
+        let tables = places.snapshot(manifest.snapshot).join("tables");
+        Ok(Self { manifest, tables })
+    }
+
+    /// Paths of the partitions of a table, of a month if one is given.
+    pub fn partitions<'a>(
+        &'a self,
+        table: &'a str,
+        month: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a String> {
+        let paths = self.manifest.partitions.keys();
+        paths.filter(move |path| {
+            let rest = path.strip_prefix(table).filter(|rest| rest.starts_with('/'));
+            rest.is_some_and(|rest| {
+                month.is_none_or(|month| {
+                    rest.split('/').any(|part| part == format!("month={month}"))
+                })
+            })
+        })
+    }
+
+    /// The rows of a partition.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn scan(&self, path: &str) -> PolarsResult<LazyFrame> {
+        let files = self.manifest.partitions.get(path).into_iter().flat_map(|p| &p.files);
+        let frames = files.map(|file| scan(&self.tables.join(path).join(&file.name)));
+        let frames: Vec<LazyFrame> = frames.collect::<PolarsResult<_>>()?;
+        concat(frames, UnionArgs::default())
+    }
+
+    /// The recordings of an artist, or on a release (its UPC or its name), by the catalogue. Names are
+    /// the same in any case.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn recordings(&self, column: &str, name: &str) -> PolarsResult<BTreeSet<String>> {
+        let name = name.to_lowercase();
+        let mut found = BTreeSet::new();
+        for path in self.partitions("catalogue", None) {
+            let rows = collect(self.scan(path)?.select([col("isrc"), col(column)]))?;
+            let names = rows.column(column)?.str()?.iter();
+            for (isrc, known) in rows.column("isrc")?.str()?.iter().zip(names) {
+                if known.is_some_and(|known| known.to_lowercase() == name) {
+                    found.extend(isrc.map(ToOwned::to_owned));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Titles and artists of recordings, by the catalogue.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn titles(&self, isrcs: &BTreeSet<String>) -> PolarsResult<BTreeMap<String, String>> {
+        let mut found = BTreeMap::new();
+        for path in self.partitions("catalogue", None) {
+            let columns = ["isrc", "title", "artist"].map(col);
+            let rows = collect(self.scan(path)?.filter(is_any(isrcs)).select(columns))?;
+            let text = |name: &str| rows.column(name).and_then(|column| column.str().cloned());
+            let (codes, titles, artists) = (text("isrc")?, text("title")?, text("artist")?);
+            for row in 0..rows.height() {
+                if let (Some(isrc), Some(title)) = (codes.get(row), titles.get(row)) {
+                    let by =
+                        artists.get(row).map_or(String::new(), |artist| format!(" by {artist}"));
+                    found.insert(isrc.to_owned(), format!("{title}{by}"));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// If a table cannot be read.
+    pub fn explain(&self, question: &Question) -> PolarsResult<Answer> {
+        let of_store = |path: &&String| {
+            question.store.as_ref().is_none_or(|store| store_of(path) == Some(store.as_str()))
+        };
+        let mut stores = Vec::new();
+        let mut policies = BTreeMap::new();
+        let paths: Vec<&String> =
+            self.partitions("waterfall", Some(&question.month)).filter(of_store).collect();
+        for path in &paths {
+            let lines = sum_lines(self.scan(path)?, question)?;
+            let store = store_of(path).unwrap_or_default().to_owned();
+            if let Some((policy, _)) = self.manifest.policies.of(&store, &question.month) {
+                policies.insert(store.clone(), policy.clone());
+            }
+            if !lines.is_empty() {
+                stores.push(Explained { store, lines });
+            }
+        }
+        let told: BTreeSet<Option<&str>> = paths.iter().map(|path| store_of(path)).collect();
+        let has_figures = ["trends_daily", "sales"]
+            .into_iter()
+            .flat_map(|table| self.partitions(table, Some(&question.month)).filter(of_store));
+        let not_yet: BTreeSet<&str> = has_figures
+            .filter(|path| !told.contains(&store_of(path)))
+            .filter_map(|path| store_of(path))
+            .collect();
+        let months = self.partitions("waterfall", None).filter(of_store);
+        let months = months.filter_map(|path| Some(path.rsplit_once("month=")?.1.to_owned()));
+        Ok(Answer {
+            snapshot: self.manifest.snapshot,
+            months: months.collect(),
+            files: self.files_of(&stores),
+            not_yet: not_yet.into_iter().map(ToOwned::to_owned).collect(),
+            stores,
+            policies,
+        })
+    }
+
+    fn files_of(&self, stores: &[Explained]) -> BTreeMap<String, String> {
+        let lines = stores.iter().flat_map(|explained| &explained.lines);
+        let named: BTreeSet<&String> = lines.flat_map(|line| &line.reports).collect();
+        let is_named = |report: &&ReportEntry| named.iter().any(|name| **name == report.name());
+        let reports = self.manifest.reports.values().filter(is_named);
+        reports.map(|report| (report.name().to_owned(), report.file().to_owned())).collect()
+    }
+}
+
+/// Store of a partition's path.
+#[must_use]
+pub fn store_of(path: &str) -> Option<&str> {
+    path.split('/').find_map(|part| part.strip_prefix("store="))
+}
+
+pub(crate) fn is_any(isrcs: &BTreeSet<String>) -> Expr {
+    // Bounds first: they are what row groups can be passed over by.
+    let (Some(first), Some(last)) = (isrcs.first(), isrcs.last()) else {
+        return lit(false);
+    };
+    let within = col("isrc").gt_eq(lit(first.clone())).and(col("isrc").lt_eq(lit(last.clone())));
+    let any = isrcs.iter().map(|isrc| col("isrc").eq(lit(isrc.clone()))).reduce(Expr::or);
+    within.and(any.unwrap_or(lit(false)))
+}
+
+fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Sum>> {
+    let mut rows = rows;
+    if let Some(isrcs) = &question.isrcs {
+        rows = rows.filter(is_any(isrcs));
+    }
+    if let Some(territory) = &question.territory {
+        rows = rows.filter(col("territory").eq(lit(territory.clone())));
+    }
+    let sums = collect(rows.group_by(["step", "state", "report"].map(col)).agg([
+        col("plays").sum(),
+        col("plays").count().alias("known"),
+        polars::prelude::len().alias("rows"),
+    ]))?;
+    let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
+    let (steps, states, reports) = (text("step")?, text("state")?, text("report")?);
+    let plays = sums.column("plays")?.i64()?.clone();
+    let known = sums.column("known")?.u32()?.clone();
+    let counts = sums.column("rows")?.u32()?.clone();
+    let mut lines: BTreeMap<i32, Sum> = BTreeMap::new();
+    for row in 0..sums.height() {
+        let name = steps.get(row).unwrap_or_default();
+        let step = Step::of_name(name)
+            .ok_or_else(|| PolarsError::ComputeError(format!("`{name}` is no step").into()))?;
+        let line = lines.entry(step.position()).or_insert_with(|| Sum {
+            step,
+            plays: None,
+            states: BTreeMap::new(),
+            reports: BTreeSet::new(),
+        });
+        if known.get(row).is_some_and(|known| 0 < known) {
+            line.plays = Some(line.plays.unwrap_or(0) + plays.get(row).unwrap_or(0));
+        }
+        if let Some(state) = states.get(row) {
+            *line.states.entry(state.to_owned()).or_default() +=
+                u64::from(counts.get(row).unwrap_or(0));
+        }
+        let names = reports.get(row).into_iter().flat_map(|names| names.split('|'));
+        line.reports.extend(names.map(ToOwned::to_owned));
+    }
+    Ok(lines.into_values().collect())
+}
+
+/// Whether totals and changes of an explained store add up; the first total that does not.
+#[must_use]
+pub fn first_gap(lines: &[Sum]) -> Option<(Step, i64)> {
+    let mut running = 0;
+    for line in lines {
+        let plays = line.plays.unwrap_or(0);
+        match line.step.kind() {
+            Kind::Total if line.step == Step::StoreShows => running = plays,
+            Kind::Total if running != plays => return Some((line.step, plays - running)),
+            Kind::Change => running += plays,
+            Kind::Total | Kind::Aside => {}
+        }
+    }
+    None
+}
+
+/// When the waterfall of a month is made: the first day of the run that may.
+#[must_use]
+pub fn made_from(calendar: &Calendar, store: &str, month: Month) -> String {
+    crate::nightly::settled_from(calendar, store, month).to_string()
+}

@@ -1,0 +1,306 @@
+//! Fourth step of a night: the months whose trends should be there get their waterfall, those that have
+//! one and whose figures changed get it anew.
+//!
+//! It comes after the other tables since only they tell what it depends on: of later months, the dates
+//! that hold plays of this one. While a month goes on, a night leaves its waterfall out: all of it would
+//! be made anew for one date, and nobody asks a running month for its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use streamledger_core::explain::calendar::Calendar;
+use streamledger_core::explain::coverage::Known;
+use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
+use streamledger_core::explain::period::{Period, month_before};
+use streamledger_core::explain::waterfall::{Source, Sources};
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::vocabulary::day::{Day, Month};
+
+use crate::build_eligibility::{EligibilityOf, judge_eligibility, write_eligibility};
+use crate::build_waterfall::{MonthKnown, WaterfallSums, polars_failed, write_waterfall};
+use crate::encode::file::Provenance;
+use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
+use crate::nightly::month_inputs::MonthInputs;
+use crate::nightly::planning::{Kind, Plan, month_of};
+use crate::nightly::{Night, NightlyError};
+use crate::tables::collect;
+
+type Reports = BTreeMap<String, ReportEntry>;
+type Partitions = BTreeMap<String, PartitionEntry>;
+
+/// Tables whose months have a waterfall.
+pub(super) const SOURCES: [&str; 4] = ["trends_daily", "counters", "declared", "sales"];
+
+/// Where the partitions of this run are, and what is known of them.
+pub(super) struct Explaining<'a> {
+    pub(super) plan: &'a mut Plan,
+    pub(super) former: &'a Manifest,
+    pub(super) reports: &'a Reports,
+    pub(super) staged: &'a Path,
+    /// The tables as they are shown.
+    pub(super) published: &'a Path,
+    pub(super) partitions: &'a mut Partitions,
+}
+
+/// A store's month.
+#[derive(Debug, Clone)]
+pub(super) struct StoreMonth {
+    pub(super) store: String,
+    pub(super) month: Month,
+    rule: Option<EligibilityRule>,
+}
+
+impl Night<'_> {
+    /// Makes the stale partitions of `eligibility` and `waterfall` in staging and enters all of them.
+    pub(super) fn explain(&self, work: &mut Explaining<'_>) -> Result<(), NightlyError> {
+        let known = Known::new(&work.plan.coverage);
+        let months = self.settled_months(work.partitions.keys());
+        self.progress.begin("explaining months", months.len() as u64);
+        for of in &months {
+            self.explain_month(of, &known, work)?;
+            self.progress.advance(1);
+        }
+        let tables = ["waterfall/", "eligibility/"];
+        let gone = work.former.partitions.keys().filter(|path| {
+            tables.iter().any(|table| path.starts_with(table))
+                && !work.partitions.contains_key(*path)
+        });
+        let why = "no figure feeds it any more".to_owned();
+        work.plan.reasons.extend(gone.map(|path| (path.clone(), why.clone())));
+        Ok(())
+    }
+
+    /// Months with figures whose last trends are due, by store, the earliest first.
+    fn settled_months<'p>(&self, paths: impl Iterator<Item = &'p String>) -> Vec<StoreMonth> {
+        let as_of = self.as_of();
+        let months: BTreeSet<(String, Month)> = paths
+            .filter(|path| SOURCES.iter().any(|table| is_of(path, table)))
+            .filter_map(|path| month_of(path))
+            .collect();
+        let calendar = &self.settings.calendar;
+        let is_settled =
+            |(store, month): &(String, Month)| settled_from(calendar, store, *month) <= as_of;
+        let rule = |store: &String| self.settings.stores.get(store).and_then(|s| s.eligibility);
+        let settled = months.into_iter().filter(is_settled);
+        settled.map(|(store, month)| StoreMonth { rule: rule(&store), store, month }).collect()
+    }
+
+    /// Names the waterfalls that the reasons of a plan will change, as far as it can be known before
+    /// anything is built.
+    pub(super) fn foresee_waterfalls(&self, plan: &mut Plan) {
+        let months = self.settled_months(plan.wanted.keys());
+        let is_stale = |of: &StoreMonth| {
+            SOURCES.iter().any(|table| {
+                let path = format!("{table}/store={}/month={}", of.store, of.month);
+                plan.reasons.iter().any(|(stale, _)| *stale == path)
+            })
+        };
+        let stale: Vec<&StoreMonth> = months.iter().filter(|of| is_stale(of)).collect();
+        let paths =
+            stale.iter().map(|of| format!("waterfall/store={}/month={}", of.store, of.month));
+        let why = "its figures change".to_owned();
+        let reasons: Vec<_> = paths.map(|path| (path, why.clone())).collect();
+        plan.reasons.extend(reasons);
+    }
+
+    pub(super) fn as_of(&self) -> Day {
+        use chrono::Datelike as _;
+        let date = self.options.as_of;
+        Day::from_calendar(date.year(), date.month(), date.day()).unwrap_or(Day(i32::MAX))
+    }
+
+    fn explain_month(
+        &self,
+        of: &StoreMonth,
+        known: &Known,
+        work: &mut Explaining<'_>,
+    ) -> Result<(), NightlyError> {
+        let inputs = MonthInputs::new(of, work);
+        let mut month = month_known(of, known, &inputs, work);
+        let base = self.policies.hash_of(&of.store, &of.month.to_string());
+        let states = format!("{:?} {:?} {:?}", month.sources, month.sales, month.sales_apart);
+        let prints = inputs.fingerprints(work);
+        let prints: Vec<&str> = prints.iter().map(String::as_str).collect();
+        let path = format!("waterfall/store={}/month={}", of.store, of.month);
+        let rule = format!("{:?}", of.rule);
+        let own = [&[base, &states, &rule], prints.as_slice()].concat();
+        let window = of.rule.map(|rule| Window::new(of, rule, known, work));
+        let window_prints = window.as_ref().map(Window::fingerprint).unwrap_or_default();
+        let parts = [&own[..], &[window_prints.as_str()]].concat();
+        let keys = inputs.reports(work);
+        work.plan.want(path.clone(), Kind::Waterfall, &parts, keys.clone());
+        let tracks = path.replacen("waterfall/", "eligibility/", 1);
+        if of.rule.is_some() {
+            work.plan.want(tracks.clone(), Kind::Eligibility, &parts, keys);
+        }
+        let all = [Some(&path), of.rule.map(|_| &tracks)];
+        let stale: Vec<bool> = all.into_iter().flatten().map(|path| work.settle(path)).collect();
+        if !stale.contains(&true) {
+            return Ok(());
+        }
+        let provenance = Provenance {
+            inputs: inputs_hash(
+                work.plan.wanted[&path].reports.iter().map(|key| work.reports[key].hash.as_str()),
+            ),
+            policy: base.to_owned(),
+        };
+        let folder = work.staged.join(&path);
+        let failed = |error| NightlyError::from(polars_failed(&folder, error));
+        let frame = inputs.frame(of, work, &month).and_then(collect).map_err(failed)?;
+        if let (Some(window), Some(rule)) = (window, of.rule) {
+            let folder = work.staged.join(&tracks);
+            let judged =
+                judge_eligibility(&frame, &window.of(&of.month.to_string(), rule), &folder)?;
+            let files = write_eligibility(&judged, rule, &folder, &provenance)?;
+            work.enter(&tracks, files);
+            let states = judged.into_iter().map(|(isrc, track)| (isrc, track.eligibility));
+            month.eligibility = Some(states.collect::<BTreeMap<String, Eligibility>>());
+        }
+        let (files, sums) = write_waterfall(&frame, &month, &folder, &provenance)?;
+        check(&path, sums, inputs.sums(work).map_err(failed)?)?;
+        work.enter(&path, files);
+        Ok(())
+    }
+}
+
+fn month_known(
+    of: &StoreMonth,
+    known: &Known,
+    inputs: &MonthInputs,
+    work: &Explaining<'_>,
+) -> MonthKnown {
+    let state = |feed, territory: Option<&str>| -> Source {
+        known.of(&of.store, feed, territory, of.month).map(|month| month.state)
+    };
+    let apart = known.territories_apart(&of.store, Feed::Sales);
+    let sales_apart = apart
+        .into_iter()
+        .map(|territory| {
+            let of_it = state(Feed::Sales, Some(&territory));
+            (territory, of_it)
+        })
+        .collect();
+    MonthKnown {
+        sources: Sources {
+            trends: state(Feed::Trends, None),
+            counters: state(Feed::Counters, None),
+            declared: state(Feed::Declared, None),
+            eligibility: None,
+        },
+        sales_apart,
+        sales: state(Feed::Sales, None),
+        eligibility: None,
+        reports: inputs.statements(work),
+    }
+}
+
+impl Explaining<'_> {
+    /// Files of a partition, wherever they are.
+    pub(super) fn files(&self, path: &str) -> Vec<PathBuf> {
+        let Some(partition) = self.partitions.get(path) else {
+            return Vec::new();
+        };
+        let is_staged = self.plan.wanted.get(path).is_some_and(|wanted| wanted.is_stale);
+        let folder = if is_staged { self.staged } else { self.published };
+        partition.files.iter().map(|file| folder.join(path).join(&file.name)).collect()
+    }
+
+    /// Takes a partition over if it is as it must be; tells whether it must be made.
+    fn settle(&mut self, path: &str) -> bool {
+        let Some(wanted) = self.plan.wanted.get_mut(path) else {
+            return false;
+        };
+        let published = self.former.partitions.get(path);
+        let reason = match published {
+            None => "new",
+            Some(partition) if partition.fingerprint != wanted.fingerprint => "its inputs changed",
+            Some(_) if self.plan.again.as_ref().is_some_and(|again| again.covers(path)) => {
+                "its month is made anew"
+            }
+            Some(partition) => {
+                self.partitions.insert(path.to_owned(), partition.clone());
+                return false;
+            }
+        };
+        wanted.is_stale = true;
+        self.plan.reasons.push((path.to_owned(), reason.to_owned()));
+        true
+    }
+
+    fn enter(&mut self, path: &str, files: Vec<crate::ledger::FileEntry>) {
+        let fingerprint = self.plan.wanted[path].fingerprint.clone();
+        self.partitions.insert(path.to_owned(), PartitionEntry::new(fingerprint, files));
+    }
+}
+
+/// The months that decide whether a track is paid for.
+struct Window {
+    is_whole: bool,
+    earlier: Vec<Vec<PathBuf>>,
+    has_month_before: bool,
+    fingerprints: Vec<String>,
+}
+
+impl Window {
+    fn new(of: &StoreMonth, rule: EligibilityRule, known: &Known, work: &Explaining<'_>) -> Self {
+        let months: Vec<Month> =
+            (0..rule.months).rev().map(|n| month_before(of.month, n)).collect();
+        let is_whole = months.iter().all(|month| {
+            let state = known.of(&of.store, Feed::Trends, None, *month);
+            state.is_some_and(|month| month.state.is_whole())
+        });
+        let path = |month: &Month| format!("eligibility/store={}/month={month}", of.store);
+        let before: Vec<String> = months[..months.len() - 1].iter().map(path).collect();
+        let there: Vec<&String> =
+            before.iter().filter(|path| work.partitions.contains_key(*path)).collect();
+        let print = |path: &&String| format!("{path} {}", work.partitions[*path].fingerprint);
+        Self {
+            is_whole,
+            has_month_before: before.last().is_some() && there.last().copied() == before.last(),
+            fingerprints: there.iter().map(print).collect(),
+            earlier: there.iter().map(|path| work.files(path)).collect(),
+        }
+    }
+
+    fn of<'a>(&'a self, month: &'a str, rule: EligibilityRule) -> EligibilityOf<'a> {
+        EligibilityOf {
+            month,
+            rule,
+            is_whole: self.is_whole,
+            earlier: &self.earlier,
+            has_month_before: self.has_month_before,
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("{} {}", self.is_whole, self.fingerprints.join(" "))
+    }
+}
+
+/// From which day on a store's month has a waterfall: when the trends of its last day are due, or when
+/// it is over.
+pub(crate) fn settled_from(calendar: &Calendar, store: &str, month: Month) -> Day {
+    let last = Period::Day(Period::Month(month).last());
+    let trends = calendar.of(store, Feed::Trends);
+    let due = trends.first().map_or(last.first(), |entry| entry.due_date(last));
+    Day(due.0.saturating_add(1))
+}
+
+fn is_of(path: &str, table: &str) -> bool {
+    path.strip_prefix(table).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The waterfall must hold the plays of the other tables, no more and no fewer.
+fn check(path: &str, sums: WaterfallSums, tables: WaterfallSums) -> Result<(), NightlyError> {
+    for (what, table, found, expected) in [
+        ("reported plays", "trends_daily", sums.reported, tables.reported),
+        ("counted plays", "trends_daily", sums.counted, tables.counted),
+        ("paid units", "sales", sums.paid, tables.paid),
+    ] {
+        if found != expected {
+            let message = format!("{path} has {found} {what}, {table} has {expected}");
+            return Err(NightlyError::Inconsistent { message });
+        }
+    }
+    Ok(())
+}

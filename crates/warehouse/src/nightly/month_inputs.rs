@@ -1,0 +1,209 @@
+//! What the waterfall of a month is told from: the partitions of the month itself, and of later months
+//! the dates that hold plays which were heard in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::{DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, col, df, lit};
+use streamledger_core::explain::period::month_after;
+use streamledger_core::explain::step::Step;
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+
+use crate::build_waterfall::{MonthKnown, WaterfallSums, kind_of_report};
+use crate::ledger::ReportEntry;
+use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
+use crate::nightly::planning::trends_path;
+use crate::plans::waterfall::{Inputs, Outcome, facts};
+use crate::tables::{collect, scan};
+
+/// What a month is told from: paths of partitions.
+pub(super) struct MonthInputs {
+    /// Of the month, by the place of their table in [`SOURCES`].
+    own: [Option<String>; 4],
+    /// Dates of `plays` in later months that hold plays of this one.
+    later: Vec<String>,
+}
+
+impl MonthInputs {
+    pub(super) fn new(of: &StoreMonth, work: &Explaining<'_>) -> Self {
+        let own = SOURCES.map(|table| {
+            let path = format!("{table}/store={}/month={}", of.store, of.month);
+            work.partitions.contains_key(&path).then_some(path)
+        });
+        let month = of.month.to_string();
+        let after = format!("plays/store={}/month={}", of.store, month_after(of.month, 1));
+        let end = format!("plays/store={}/month=~", of.store);
+        let later = work.partitions.range(after..end);
+        let later = later.filter(|(_, partition)| partition.heard_in.contains(&month));
+        Self { own, later: later.map(|(path, _)| path.clone()).collect() }
+    }
+
+    pub(super) fn fingerprints(&self, work: &Explaining<'_>) -> Vec<String> {
+        let paths = self.own.iter().flatten().chain(&self.later);
+        paths.map(|path| format!("{path} {}", work.partitions[path].fingerprint)).collect()
+    }
+
+    /// Keys of the reports that feed it.
+    pub(super) fn reports(&self, work: &Explaining<'_>) -> Vec<String> {
+        let paths = self.own.iter().flatten().chain(&self.later);
+        let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
+        keys.cloned().collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
+    /// Statements of the month, each with its place in the order of settlement: by the period that it
+    /// settles, then by when it was made.
+    pub(super) fn statements(&self, work: &Explaining<'_>) -> Vec<(String, u32)> {
+        let Some(sales) = &self.own[3] else {
+            return Vec::new();
+        };
+        let mut reports: Vec<&ReportEntry> =
+            work.plan.wanted[sales].reports.iter().map(|key| &work.reports[key]).collect();
+        let settles = |report: &ReportEntry| {
+            report.about.period.clone().map(|period| {
+                // What is settled, or the last day of use.
+                period
+                    .rsplit_once("..")
+                    .map_or(period.clone(), |(_, last)| last[..last.len().min(7)].to_owned())
+            })
+        };
+        reports
+            .sort_by_key(|report| (settles(report), report.about.created_ms, report.hash.clone()));
+        let mut place = 0;
+        let mut last = None;
+        reports
+            .into_iter()
+            .map(|report| {
+                let period = settles(report);
+                if last.as_ref().is_some_and(|last| *last != period) {
+                    place += 1;
+                }
+                last = Some(period);
+                (report.name().to_owned(), place)
+            })
+            .collect()
+    }
+
+    /// The figures of the month.
+    pub(super) fn frame(
+        &self,
+        of: &StoreMonth,
+        work: &Explaining<'_>,
+        known: &MonthKnown,
+    ) -> PolarsResult<LazyFrame> {
+        let scans = |path: &Option<String>| -> PolarsResult<Vec<LazyFrame>> {
+            let files = path.as_ref().map(|path| work.files(path)).unwrap_or_default();
+            files.iter().map(|file| scan(file)).collect()
+        };
+        let [trends, counters, declared, sales] = &self.own;
+        let month = of.month.to_string();
+        let inputs = Inputs {
+            trends: scans(trends)?,
+            later: self.later_frames(work)?,
+            counters: scans(counters)?,
+            declared: scans(declared)?,
+            sales: scans(sales)?,
+            reports: reports_frame(known)?,
+            streams: self.streams(work)?,
+        };
+        facts(inputs, &month, &outcomes())
+    }
+
+    /// Trends of the later dates that hold plays of this month.
+    fn later_frames(&self, work: &Explaining<'_>) -> PolarsResult<Vec<LazyFrame>> {
+        let mut months: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+        for path in &self.later {
+            let month = trends_path(path);
+            let date = path.rsplit_once("date=").and_then(|(_, date)| date.parse().ok());
+            let day = date.map(|date: chrono::NaiveDate| date.to_epoch_days());
+            months.entry(month).or_default().extend(day);
+        }
+        let mut frames = Vec::new();
+        for (path, days) in months {
+            let (first, last) = (days.iter().min().copied(), days.iter().max().copied());
+            let Some((first, last)) = first.zip(last) else {
+                continue;
+            };
+            for file in work.files(&path) {
+                let day = || col("date").to_physical();
+                let is_of = day().gt_eq(first).and(day().lt_eq(last));
+                frames.push(scan(&file)?.filter(is_of));
+            }
+        }
+        Ok(frames)
+    }
+
+    /// Use types of the month's lines that are streams.
+    fn streams(&self, work: &Explaining<'_>) -> PolarsResult<Vec<String>> {
+        let mut found = BTreeSet::new();
+        for file in self.own[3].iter().flat_map(|path| work.files(path)) {
+            let types = scan(&file)?.group_by([col("use_type")]).agg([]);
+            let types = collect(types)?;
+            found.extend(types.column("use_type")?.str()?.iter().flatten().map(ToOwned::to_owned));
+        }
+        Ok(found.into_iter().filter(|name| name.ends_with("stream")).collect())
+    }
+
+    /// The same sums by another way: straight from the tables.
+    pub(super) fn sums(&self, work: &Explaining<'_>) -> PolarsResult<WaterfallSums> {
+        let mut sums = WaterfallSums::default();
+        for file in self.own[0].iter().flat_map(|path| work.files(path)) {
+            let by_verdict = scan(&file)?.group_by([col("verdict")]).agg([col("plays").sum()]);
+            let by_verdict = collect(by_verdict)?;
+            let plays = by_verdict.column("plays")?.i64()?.iter();
+            for (verdict, plays) in by_verdict.column("verdict")?.str()?.iter().zip(plays) {
+                sums.reported += plays.unwrap_or(0);
+                if verdict == Some(Verdict::Counted.as_str()) {
+                    sums.counted += plays.unwrap_or(0);
+                }
+            }
+        }
+        let streams = self.streams(work)?;
+        for file in self.own[3].iter().flat_map(|path| work.files(path)) {
+            let columns = ["use_type", "line_type", "royalty_bearing"].map(col);
+            let is_nothing = col("amount").eq(lit(0).cast(DataType::Decimal(38, 12)));
+            let lines = scan(&file)?.with_column(is_nothing.alias("is_nothing"));
+            let group = [columns.to_vec(), vec![col("is_nothing")]].concat();
+            let lines = collect(lines.group_by(group).agg([col("units").sum()]))?;
+            sums.paid += paid_units(&lines, &streams)?;
+        }
+        Ok(sums)
+    }
+}
+
+/// Units that statements pay, and what corrections change of them.
+fn paid_units(lines: &DataFrame, streams: &[String]) -> PolarsResult<i64> {
+    let text = |name: &str| lines.column(name).and_then(|column| column.str().cloned());
+    let truth = |name: &str| lines.column(name).and_then(|column| column.bool().cloned());
+    let (uses, types) = (text("use_type")?, text("line_type")?);
+    let (bearing, nothing) = (truth("royalty_bearing")?, truth("is_nothing")?);
+    let units = lines.column("units")?.i64()?.clone();
+    let mut paid = 0;
+    for row in 0..lines.height() {
+        let is_stream = uses.get(row).is_some_and(|name| streams.iter().any(|known| known == name));
+        let is_unpaid = nothing.get(row) == Some(true) || bearing.get(row) == Some(false);
+        let is_paid = match types.get(row) {
+            Some("sale") => !is_unpaid,
+            Some("return" | "adjustment") => true,
+            _ => false,
+        };
+        if is_stream && is_paid {
+            paid += units.get(row).unwrap_or(0);
+        }
+    }
+    Ok(paid)
+}
+
+fn reports_frame(known: &MonthKnown) -> PolarsResult<Option<LazyFrame>> {
+    let names: Vec<&str> = known.reports.iter().map(|(name, _)| name.as_str()).collect();
+    let kinds: Vec<i32> = (0..names.len()).map(kind_of_report).collect();
+    Ok(Some(df!("report" => names, "kind" => kinds)?.lazy()))
+}
+
+fn outcomes() -> Vec<Outcome> {
+    let all = Verdict::ALL.into_iter().flat_map(|v| Reason::ALL.map(|reason| (v, reason)));
+    all.filter_map(|(verdict, reason)| {
+        let step = Step::of_outcome(verdict, Some(reason))?;
+        let (verdict, reason) = (verdict.as_str().to_owned(), reason.as_str().to_owned());
+        Some(Outcome { verdict, reason, kind: step.position() })
+    })
+    .collect()
+}

@@ -1,0 +1,153 @@
+//! The plays that a step of the waterfall is made of.
+
+use chrono::DateTime;
+use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
+use streamledger_core::explain::step::Step;
+
+use crate::explain::{Published, Question, is_any, store_of};
+use crate::tables::collect;
+
+/// A play, as a person reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlayRow {
+    /// The store.
+    pub store: String,
+    /// Counted date.
+    pub date: String,
+    /// The report.
+    pub report: String,
+    /// Data line in it.
+    pub row: u32,
+    /// When it was heard, ISO 8601 UTC; `None` if not known.
+    pub listened_at: Option<String>,
+    /// The recording.
+    pub isrc: Option<String>,
+    /// Where.
+    pub territory: Option<String>,
+    /// Played time, milliseconds.
+    pub played_ms: Option<i64>,
+    /// How many plays the row stands for.
+    pub plays: i64,
+    /// What was decided.
+    pub verdict: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// What the rule measured.
+    pub measured: Option<i64>,
+    /// Its bound.
+    pub threshold: Option<i64>,
+}
+
+/// Verdict and reason of a step; nothing for all plays, `None` if no plays are behind it.
+fn outcome_of(step: Step) -> Option<Vec<(&'static str, Option<&'static str>)>> {
+    match step {
+        Step::Reported => Some(Vec::new()),
+        Step::Counted => Some(vec![("counted", None)]),
+        // A missing length is held, under the rule's own name.
+        Step::Excluded(reason) => {
+            let reason = Some(reason.as_str());
+            Some(vec![("excluded", reason), ("held", reason)])
+        }
+        Step::Held(reason) => Some(vec![("held", Some(reason.as_str()))]),
+        _ => None,
+    }
+}
+
+impl Published {
+    /// The plays behind a step, in the order of `plays`; `None` if no single plays are behind it.
+    ///
+    /// # Errors
+    /// If a table cannot be read.
+    pub fn plays_behind(
+        &self,
+        question: &Question,
+        step: Step,
+    ) -> PolarsResult<Option<Vec<PlayRow>>> {
+        let Some(outcomes) = outcome_of(step) else {
+            return Ok(None);
+        };
+        let mut found = Vec::new();
+        for path in self.partitions("plays", Some(&question.month)) {
+            let store = store_of(path).unwrap_or_default();
+            if question.store.as_ref().is_some_and(|wanted| wanted != store) {
+                continue;
+            }
+            let date = path.rsplit_once("date=").map_or("", |(_, date)| date);
+            let mut rows = self.scan(path)?;
+            if let Some(isrcs) = &question.isrcs {
+                rows = rows.filter(is_any(isrcs));
+            }
+            if let Some(territory) = &question.territory {
+                rows = rows.filter(col("territory").eq(lit(territory.clone())));
+            }
+            let is_one = outcomes.iter().map(|(verdict, reason)| {
+                let verdict = col("verdict").eq(lit(*verdict));
+                match reason {
+                    Some(reason) => verdict.and(col("reason").eq(lit(*reason))),
+                    None => verdict,
+                }
+            });
+            // A step of a rule that holds by the rule's own verdict shows that step's plays only.
+            if let Some(is_one) = is_one.reduce(polars::prelude::Expr::or) {
+                rows = rows.filter(is_one);
+            }
+            let rows = collect(rows.with_column(col("listened_at").cast(DataType::Int64)))?;
+            read_rows(&rows, store, date, &mut found)?;
+        }
+        let is_of_step = |row: &PlayRow| is_of(step, row);
+        found.retain(is_of_step);
+        Ok(Some(found))
+    }
+}
+
+/// A rule's plays are in the step of what was decided of them.
+fn is_of(step: Step, row: &PlayRow) -> bool {
+    use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+    let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == row.verdict);
+    let reason =
+        Reason::ALL.into_iter().find(|known| Some(known.as_str()) == row.reason.as_deref());
+    match (step, verdict) {
+        (Step::Excluded(_) | Step::Held(_), Some(verdict)) => {
+            Step::of_outcome(verdict, reason) == Some(step)
+        }
+        _ => true,
+    }
+}
+
+fn read_rows(
+    rows: &DataFrame,
+    store: &str,
+    date: &str,
+    found: &mut Vec<PlayRow>,
+) -> PolarsResult<()> {
+    let text = |name: &str| rows.column(name).and_then(|column| column.str().cloned());
+    let number = |name: &str| rows.column(name).and_then(|column| column.i64().cloned());
+    let (report, isrc, territory) = (text("report")?, text("isrc")?, text("territory")?);
+    let (verdict, reason) = (text("verdict")?, text("reason")?);
+    let (listened, played) = (number("listened_at")?, number("played_ms")?);
+    let (plays, measured, threshold) =
+        (number("plays")?, number("measured")?, number("threshold")?);
+    let line = rows.column("row")?.u32()?.clone();
+    let owned = |value: Option<&str>| value.map(ToOwned::to_owned);
+    let moment = |ms: i64| {
+        DateTime::from_timestamp_millis(ms).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    };
+    for place in 0..rows.height() {
+        found.push(PlayRow {
+            store: store.to_owned(),
+            date: date.to_owned(),
+            report: owned(report.get(place)).unwrap_or_default(),
+            row: line.get(place).unwrap_or(0),
+            listened_at: listened.get(place).and_then(moment),
+            isrc: owned(isrc.get(place)),
+            territory: owned(territory.get(place)),
+            played_ms: played.get(place),
+            plays: plays.get(place).unwrap_or(0),
+            verdict: owned(verdict.get(place)).unwrap_or_default(),
+            reason: owned(reason.get(place)),
+            measured: measured.get(place),
+            threshold: threshold.get(place),
+        });
+    }
+    Ok(())
+}
