@@ -56,3 +56,8 @@ deny:
 # What must pass before a change is merged.
 ci:
     .ci/run
+
+# The waterfall of a month with a million rows, and the answer for one track of it.
+bench-explain *arguments:
+    cargo build --release
+    python3 benches/explain.py {{ arguments }}

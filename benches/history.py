@@ -40,9 +40,9 @@ def generate(folder, name, plays, days, seed, first_day):
     return folder / name / "inbox"
 
 
-def nightly(folder, inbox, warehouse):
+def nightly(folder, inbox, warehouse, as_of):
     return run(folder, "nightly", "--pipeline", ROOT / "pipelines/nightly.toml", "--inbox", inbox,
-               "--warehouse", warehouse, "-q")
+               "--warehouse", warehouse, "--as-of", as_of, "-q")
 
 
 def nights(folder, options):
@@ -52,7 +52,7 @@ def nights(folder, options):
     history = folder / "history"
     for part in (old, recent):
         shutil.copytree(part, history, dirs_exist_ok=True, copy_function=os.link)
-    nightly(folder, history, "year")
+    nightly(folder, history, "year", "2026-08-31")
     # The inbox of a night holds what came before, too.
     both = folder / "both"
     for part in (history, night):
@@ -60,11 +60,11 @@ def nights(folder, options):
     empty, full = [], []
     for round in range(options.rounds):
         shutil.rmtree(folder / "empty", ignore_errors=True)
-        empty.append(nightly(folder, night, "empty"))
+        empty.append(nightly(folder, night, "empty", "2026-09-01"))
         # Nothing in a warehouse is written to after it has its name, so links will do.
         subprocess.run(["cp", "-al", folder / "year", folder / "copy"], check=True)
         subprocess.run(["sync"], check=True)
-        full.append(nightly(folder, both, "copy"))
+        full.append(nightly(folder, both, "copy", "2026-09-01"))
         shutil.rmtree(folder / "copy")
     for name in ("old", "recent", "history", "both", "year"):
         shutil.rmtree(folder / name)
@@ -76,7 +76,7 @@ def months(folder, options):
     by_nights, by_backfill = [], []
     for round in range(options.rounds):
         shutil.rmtree(folder / "month-warehouse", ignore_errors=True)
-        by_nights.append(nightly(folder, inbox, "month-warehouse"))
+        by_nights.append(nightly(folder, inbox, "month-warehouse", "2026-10-01"))
         by_backfill.append(run(
             folder, "backfill", "--pipeline", ROOT / "pipelines/nightly.toml", "--warehouse",
             "month-warehouse", "--from", "2026-09", "--to", "2026-09", "-q",

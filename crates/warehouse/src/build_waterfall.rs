@@ -53,8 +53,19 @@ pub struct MonthKnown {
     pub sales: Source,
     /// Whether tracks are paid for, by ISRC; `None` if the store pays for all.
     pub eligibility: Option<BTreeMap<String, Eligibility>>,
-    /// Statements, as the tables name them, each with its place in the order of settlement.
-    pub reports: Vec<(String, u32)>,
+    /// Statements, in the order of settlement.
+    pub reports: Vec<Statement>,
+}
+
+/// A statement of a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// As the tables name it.
+    pub name: String,
+    /// Its place in the order of settlement; what settles together shares it.
+    pub settlement: u32,
+    /// The statement that has taken its place.
+    pub replaced_by: Option<String>,
 }
 
 /// Sums over a month, to be held against other tables.
@@ -66,9 +77,6 @@ pub struct WaterfallSums {
     pub counted: i64,
     /// Units in the total `paid_units`.
     pub paid: i64,
-    /// Units in the step `not_royalty_bearing`, and those that are in none because their tracks are
-    /// below eligibility.
-    pub n_groups: u64,
 }
 
 /// The kind of a report's units by its place.
@@ -122,7 +130,6 @@ pub(crate) fn polars_failed(folder: &Path, error: PolarsError) -> PartitionError
 
 impl WaterfallSums {
     fn add(&mut self, lines: &[Line]) {
-        self.n_groups += 1;
         for line in lines {
             let plays = line.plays.unwrap_or(0);
             match line.step {
@@ -196,7 +203,8 @@ impl MonthKnown {
                     1 => Lines::Unpaid,
                     _ => Lines::Corrections,
                 };
-                let settlement = self.reports.get(report as usize).map_or(0, |(_, place)| *place);
+                let settlement =
+                    self.reports.get(report as usize).map_or(0, |report| report.settlement);
                 facts.sales.push(SoldUnits { report, settlement, lines, units: plays });
             }
             _ => {
@@ -213,7 +221,7 @@ static STEPS: LazyLock<Vec<(Step, String)>> =
 
 /// Rows of `waterfall` until they are enough for a row group.
 struct Rows<'a> {
-    reports: &'a [(String, u32)],
+    reports: &'a [Statement],
     isrc: StringBuilder,
     territory: StringBuilder,
     step: StringBuilder,
@@ -226,7 +234,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(reports: &'a [(String, u32)]) -> Self {
+    fn new(reports: &'a [Statement]) -> Self {
         Self {
             reports,
             isrc: StringBuilder::new(),
@@ -260,7 +268,8 @@ impl<'a> Rows<'a> {
     }
 
     fn names_of(&self, places: &[u32]) -> Option<String> {
-        let name = |place: &u32| self.reports.get(*place as usize).map(|(name, _)| name.as_str());
+        let name =
+            |place: &u32| self.reports.get(*place as usize).map(|report| report.name.as_str());
         let names: Vec<&str> = places.iter().filter_map(name).collect();
         (!names.is_empty()).then(|| names.join("|"))
     }

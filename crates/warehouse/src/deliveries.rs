@@ -50,7 +50,9 @@ fn of_report(report: &ReportEntry, feed: Feed) -> Vec<Delivery> {
     let own = |days| vec![delivery(&report.store, days, AboutDays::Own, BTreeSet::new())];
     let spoken_of = || days_of(report).or_else(|| dates_of_name(report.file()));
     if feed != Feed::Sales || report.lines.is_empty() {
-        return spoken_of().map(own).unwrap_or_default();
+        let days =
+            spoken_of().map(|days| if feed == Feed::Declared { whole_months(days) } else { days });
+        return days.map(own).unwrap_or_default();
     }
     let mut found = Vec::new();
     for (store, months) in months_of(report) {
@@ -66,6 +68,12 @@ fn of_report(report: &ReportEntry, feed: Feed) -> Vec<Delivery> {
         }
     }
     found
+}
+
+/// Removals are declared by month, under its first day.
+fn whole_months((first, last): (Day, Day)) -> (Day, Day) {
+    let month = Period::Month(last.month());
+    if month.first() == last { (first, month.last()) } else { (first, last) }
 }
 
 fn standing(report: &ReportEntry) -> Option<Standing> {

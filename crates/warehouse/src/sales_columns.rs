@@ -94,6 +94,8 @@ static FIGURES: LazyLock<SchemaRef> = LazyLock::new(|| {
 pub enum LotTable {
     /// `sales`.
     Sales,
+    /// `sales_replaced`: the lines of statements whose place a newer one has taken.
+    SalesReplaced,
     /// `pools`.
     Pools,
     /// `counters`.
@@ -135,6 +137,7 @@ impl LotTable {
     pub fn of_path(path: &str) -> Option<Self> {
         let tables = [
             Self::Sales,
+            Self::SalesReplaced,
             Self::Pools,
             Self::Counters,
             Self::Declared,
@@ -152,6 +155,7 @@ impl LotTable {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sales => "sales",
+            Self::SalesReplaced => "sales_replaced",
             Self::Pools => "pools",
             Self::Counters => "counters",
             Self::Declared => "declared",
@@ -165,7 +169,7 @@ impl LotTable {
     #[must_use]
     pub fn part_schema(self) -> SchemaRef {
         match self {
-            Self::Sales => Arc::clone(&SALES),
+            Self::Sales | Self::SalesReplaced => Arc::clone(&SALES),
             Self::Pools => Arc::clone(&POOLS),
             Self::Counters | Self::Declared => Arc::clone(&FIGURES),
             Self::Catalogue | Self::Tracks | Self::FxRates => reference_schema(self),
@@ -185,7 +189,7 @@ impl LotTable {
     #[must_use]
     pub fn sorted_by(self) -> &'static [i32] {
         match self {
-            Self::Sales => &[6, 0, 1],
+            Self::Sales | Self::SalesReplaced => &[6, 0, 1],
             Self::Pools => &[0, 1],
             Self::Counters | Self::Declared | Self::Catalogue | Self::Tracks => &[2, 3, 0, 1],
             Self::FxRates => &[2, 0, 1],

@@ -269,7 +269,7 @@ impl Cursor {
         };
         let (date, (is_null, isrc)) = match table {
             LotTable::Pools => (0, (false, "")),
-            LotTable::Sales => (0, isrc(5)),
+            LotTable::Sales | LotTable::SalesReplaced => (0, isrc(5)),
             _ => {
                 let date = batch.column(1).as_primitive::<Date32Type>().value(self.row);
                 (date, table.isrc_column().map_or((false, ""), isrc))

@@ -8,6 +8,7 @@ mod tables;
 mod tracks;
 
 mod archives;
+mod asks;
 mod backfill;
 mod bad_reports;
 mod bad_rows;

@@ -104,6 +104,8 @@ pub struct Sources {
     pub declared: Source,
     /// Whether the track is paid for; `None` if the store pays for every track.
     pub eligibility: Option<Eligibility>,
+    /// Whether the month after it is over: until then nobody knows what is counted later.
+    pub is_next_over: bool,
 }
 
 /// A line for a territory.
@@ -132,7 +134,12 @@ pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
             track.reported_to_counted(group, &mut lines);
             track.counted_to_paid(group, &mut lines);
             lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
-            lines.change(Step::ListenedHereCountedLater, group.facts.counted_later, None);
+            if sources.is_next_over {
+                lines.change(Step::ListenedHereCountedLater, group.facts.counted_later, None);
+            } else {
+                let state = Some(State::NotDue.as_str());
+                lines.total(Step::ListenedHereCountedLater, None, state);
+            }
             lines.0
         })
         .collect()

@@ -12,6 +12,7 @@ use crate::examine::Examined;
 use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
+use crate::sales_columns::LotTable;
 use crate::sales_runs::{Run, Runs, drop_runs};
 use crate::warehouse::WarehouseError;
 
@@ -150,7 +151,9 @@ fn take_runs(
     let (Kind::Lots(table, month), Ok(mut fresh)) = (&wanted.kind, fresh.lock()) else {
         return Vec::new();
     };
-    let key_of_runs = (*table, month.clone());
+    // A report that was replaced was read like any other.
+    let read_as = if *table == LotTable::SalesReplaced { LotTable::Sales } else { *table };
+    let key_of_runs = (read_as, month.clone());
     wanted
         .reports
         .iter()

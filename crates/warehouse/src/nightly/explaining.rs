@@ -29,7 +29,8 @@ type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;
 
 /// Tables whose months have a waterfall.
-pub(super) const SOURCES: [&str; 4] = ["trends_daily", "counters", "declared", "sales"];
+pub(super) const SOURCES: [&str; 5] =
+    ["trends_daily", "counters", "declared", "sales", "sales_replaced"];
 
 /// Where the partitions of this run are, and what is known of them.
 pub(super) struct Explaining<'a> {
@@ -47,6 +48,8 @@ pub(super) struct Explaining<'a> {
 pub(super) struct StoreMonth {
     pub(super) store: String,
     pub(super) month: Month,
+    /// The last month of the store that is over.
+    pub(super) last_over: Month,
     rule: Option<EligibilityRule>,
 }
 
@@ -80,9 +83,15 @@ impl Night<'_> {
         let calendar = &self.settings.calendar;
         let is_settled =
             |(store, month): &(String, Month)| settled_from(calendar, store, *month) <= as_of;
-        let rule = |store: &String| self.settings.stores.get(store).and_then(|s| s.eligibility);
         let settled = months.into_iter().filter(is_settled);
-        settled.map(|(store, month)| StoreMonth { rule: rule(&store), store, month }).collect()
+        settled
+            .map(|(store, month)| StoreMonth {
+                rule: self.settings.stores.get(&store).and_then(|settings| settings.eligibility),
+                last_over: last_over(calendar, &store, as_of),
+                store,
+                month,
+            })
+            .collect()
     }
 
     /// Names the waterfalls that the reasons of a plan will change, as far as it can be known before
@@ -186,6 +195,7 @@ fn month_known(
             counters: state(Feed::Counters, None),
             declared: state(Feed::Declared, None),
             eligibility: None,
+            is_next_over: of.month < of.last_over,
         },
         sales_apart,
         sales: state(Feed::Sales, None),
@@ -284,6 +294,15 @@ pub(crate) fn settled_from(calendar: &Calendar, store: &str, month: Month) -> Da
     let trends = calendar.of(store, Feed::Trends);
     let due = trends.first().map_or(last.first(), |entry| entry.due_date(last));
     Day(due.0.saturating_add(1))
+}
+
+/// The last month that is over for a store on a day.
+fn last_over(calendar: &Calendar, store: &str, as_of: Day) -> Month {
+    let mut month = as_of.month();
+    while as_of < settled_from(calendar, store, month) {
+        month = month_before(month, 1);
+    }
+    month
 }
 
 fn is_of(path: &str, table: &str) -> bool {

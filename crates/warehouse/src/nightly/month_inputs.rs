@@ -8,17 +8,17 @@ use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::build_waterfall::{MonthKnown, WaterfallSums, kind_of_report};
+use crate::build_waterfall::{MonthKnown, Statement, WaterfallSums, kind_of_report};
 use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
 use crate::nightly::planning::trends_path;
-use crate::plans::waterfall::{Inputs, Outcome, facts};
+use crate::plans::waterfall::{Inputs, Outcome, SOLD_LINES, facts};
 use crate::tables::{collect, scan};
 
 /// What a month is told from: paths of partitions.
 pub(super) struct MonthInputs {
     /// Of the month, by the place of their table in [`SOURCES`].
-    own: [Option<String>; 4],
+    own: [Option<String>; 5],
     /// Dates of `plays` in later months that hold plays of this one.
     later: Vec<String>,
 }
@@ -31,7 +31,9 @@ impl MonthInputs {
         });
         let month = of.month.to_string();
         let after = format!("plays/store={}/month={}", of.store, month_after(of.month, 1));
-        let end = format!("plays/store={}/month=~", of.store);
+        // Months that go on are left out: they would make this one anew every night.
+        let end = month_after(of.last_over, 1).max(month_after(of.month, 1));
+        let end = format!("plays/store={}/month={end}", of.store);
         let later = work.partitions.range(after..end);
         let later = later.filter(|(_, partition)| partition.heard_in.contains(&month));
         Self { own, later: later.map(|(path, _)| path.clone()).collect() }
@@ -49,37 +51,29 @@ impl MonthInputs {
         keys.cloned().collect::<BTreeSet<String>>().into_iter().collect()
     }
 
-    /// Statements of the month, each with its place in the order of settlement: by the period that it
-    /// settles, then by when it was made.
-    pub(super) fn statements(&self, work: &Explaining<'_>) -> Vec<(String, u32)> {
-        let Some(sales) = &self.own[3] else {
-            return Vec::new();
-        };
-        let mut reports: Vec<&ReportEntry> =
-            work.plan.wanted[sales].reports.iter().map(|key| &work.reports[key]).collect();
-        let settles = |report: &ReportEntry| {
-            report.about.period.clone().map(|period| {
-                // What is settled, or the last day of use.
-                period
-                    .rsplit_once("..")
-                    .map_or(period.clone(), |(_, last)| last[..last.len().min(7)].to_owned())
-            })
-        };
-        reports
-            .sort_by_key(|report| (settles(report), report.about.created_ms, report.hash.clone()));
+    /// Statements of the month, also those that were replaced, in the order in which they settle: by
+    /// the period that they settle, then a replaced one before what has taken its place.
+    pub(super) fn statements(&self, work: &Explaining<'_>) -> Vec<Statement> {
+        let paths = self.own[3].iter().chain(&self.own[4]);
+        let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
+        let reports: BTreeMap<&str, &ReportEntry> =
+            keys.map(|key| (work.reports[key].name(), &work.reports[key])).collect();
+        let mut order: Vec<(SettledIn, &ReportEntry)> =
+            reports.values().map(|report| (settled_in(report, &reports), *report)).collect();
+        order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
         let mut place = 0;
-        let mut last = None;
-        reports
-            .into_iter()
-            .map(|report| {
-                let period = settles(report);
-                if last.as_ref().is_some_and(|last| *last != period) {
-                    place += 1;
-                }
-                last = Some(period);
-                (report.name().to_owned(), place)
-            })
-            .collect()
+        let mut last: Option<&SettledIn> = None;
+        let mut statements = Vec::new();
+        for (settled, report) in &order {
+            place += u32::from(last.is_some_and(|last| last != settled));
+            last = Some(settled);
+            statements.push(Statement {
+                name: report.name().to_owned(),
+                settlement: place,
+                replaced_by: report.superseded_by.clone(),
+            });
+        }
+        statements
     }
 
     /// The figures of the month.
@@ -93,7 +87,7 @@ impl MonthInputs {
             let files = path.as_ref().map(|path| work.files(path)).unwrap_or_default();
             files.iter().map(|file| scan(file)).collect()
         };
-        let [trends, counters, declared, sales] = &self.own;
+        let [trends, counters, declared, sales, replaced] = &self.own;
         let month = of.month.to_string();
         let inputs = Inputs {
             trends: scans(trends)?,
@@ -101,6 +95,7 @@ impl MonthInputs {
             counters: scans(counters)?,
             declared: scans(declared)?,
             sales: scans(sales)?,
+            replaced: scans(replaced)?,
             reports: reports_frame(known)?,
             streams: self.streams(work)?,
         };
@@ -134,7 +129,7 @@ impl MonthInputs {
     /// Use types of the month's lines that are streams.
     fn streams(&self, work: &Explaining<'_>) -> PolarsResult<Vec<String>> {
         let mut found = BTreeSet::new();
-        for file in self.own[3].iter().flat_map(|path| work.files(path)) {
+        for file in self.own[3..].iter().flatten().flat_map(|path| work.files(path)) {
             let types = scan(&file)?.group_by([col("use_type")]).agg([]);
             let types = collect(types)?;
             found.extend(types.column("use_type")?.str()?.iter().flatten().map(ToOwned::to_owned));
@@ -192,10 +187,38 @@ fn paid_units(lines: &DataFrame, streams: &[String]) -> PolarsResult<i64> {
     Ok(paid)
 }
 
+/// The period that a report settles, or its last month of use; and how many newer ones have taken its
+/// place, one after the other, the most first.
+type SettledIn = (Option<String>, std::cmp::Reverse<usize>);
+
+fn settled_in(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> SettledIn {
+    let period = report.about.period.as_ref().map(|period| {
+        let last = period.rsplit_once("..").map_or(period.as_str(), |(_, last)| last);
+        last.chars().take("YYYY-MM".len()).collect()
+    });
+    let mut n_newer = 0;
+    let mut newer = report.superseded_by.as_deref();
+    while let Some(name) = newer.filter(|_| n_newer <= reports.len()) {
+        n_newer += 1;
+        newer = reports.get(name).and_then(|report| report.superseded_by.as_deref());
+    }
+    (period, std::cmp::Reverse(n_newer))
+}
+
 fn reports_frame(known: &MonthKnown) -> PolarsResult<Option<LazyFrame>> {
-    let names: Vec<&str> = known.reports.iter().map(|(name, _)| name.as_str()).collect();
+    let statements = &known.reports;
+    let names: Vec<&str> = statements.iter().map(|statement| statement.name.as_str()).collect();
     let kinds: Vec<i32> = (0..names.len()).map(kind_of_report).collect();
-    Ok(Some(df!("report" => names, "kind" => kinds)?.lazy()))
+    let [_, _, corrections] = SOLD_LINES;
+    // A newer report without a line of the month takes all of them back, under its own name all the
+    // same: it is the older one's last word.
+    let by = statements.iter().enumerate().map(|(place, statement)| {
+        let newer = statement.replaced_by.as_deref();
+        let newer = newer.and_then(|name| names.iter().position(|known| *known == name));
+        kind_of_report(newer.unwrap_or(place)) + corrections
+    });
+    let by: Vec<i32> = by.collect();
+    Ok(Some(df!("report" => names, "kind" => kinds, "by" => by)?.lazy()))
 }
 
 fn outcomes() -> Vec<Outcome> {

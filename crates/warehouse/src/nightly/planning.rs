@@ -170,6 +170,13 @@ fn inputs_as_read(keys: &[&String], reports: &BTreeMap<String, ReportEntry>) -> 
 /// hash stands in their footers too.
 fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
+    let replaced: Vec<(String, &String)> = reports
+        .iter()
+        .flat_map(|(key, report)| replaced_paths(report).map(move |p| (p, key)))
+        .collect();
+    for (path, key) in &replaced {
+        months.entry(path).or_insert((LotTable::SalesReplaced, Vec::new())).1.push(key);
+    }
     for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
         for path in report.lines.keys().chain(report.pools.keys()) {
             if let Some(table) = LotTable::of_path(path) {
@@ -193,6 +200,13 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
         }
         plan.want(path.clone(), Kind::Lots(table, month), &parts, keys);
     }
+}
+
+/// Partitions of what a newer statement has replaced: what was paid before it is told by its lines.
+fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
+    let is_replaced = report.state == ReportState::Superseded;
+    let paths = report.lines.keys().filter(move |_| is_replaced);
+    paths.filter_map(|path| Some(format!("sales_replaced/{}", path.strip_prefix("sales/")?)))
 }
 
 /// Store and month of a path that ends in `store=.../month=YYYY-MM`.
@@ -306,6 +320,12 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
                 "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
                 counts.rows, counts.quarantined
             ));
+        }
+    }
+    for report in manifest.reports.values() {
+        for path in replaced_paths(report) {
+            let sales = path.replacen("sales_replaced/", "sales/", 1);
+            *expected.entry(path).or_default() += report.lines[&sales];
         }
     }
     let is_of_rows = |path: &str| path.starts_with("plays/") || LotTable::of_path(path).is_some();

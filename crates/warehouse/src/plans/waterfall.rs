@@ -43,7 +43,10 @@ pub struct Inputs {
     pub declared: Vec<LazyFrame>,
     /// `sales`.
     pub sales: Vec<LazyFrame>,
-    /// The reports of `sales`: `report`, and the `kind` of its units.
+    /// `sales_replaced`.
+    pub replaced: Vec<LazyFrame>,
+    /// The reports of both: `report`, the `kind` of its units, and `by`, that of corrections by the
+    /// report that has taken its place.
     pub reports: Option<LazyFrame>,
     /// Which use types of `sales` are streams.
     pub streams: Vec<String>,
@@ -84,7 +87,15 @@ pub fn facts(inputs: Inputs, month: &str, outcomes: &[Outcome]) -> PolarsResult<
     parts.extend(inputs.declared.into_iter().map(|removed| figures(removed, lit(DECLARED))));
     if let Some(reports) = inputs.reports {
         for sales in inputs.sales {
-            parts.push(sold(sales, reports.clone(), &inputs.streams));
+            parts.push(figures(sold(sales, &reports, &inputs.streams), kind_of_lines()));
+        }
+        for replaced in inputs.replaced {
+            let units = sold(replaced, &reports, &inputs.streams);
+            // What was listed without money was never paid.
+            let units = units.filter(col("lines").neq(lit(SOLD_LINES[1])));
+            parts.push(figures(units.clone(), kind_of_lines()));
+            let taken_back = units.with_column((col("plays") * lit(-1_i64)).alias("plays"));
+            parts.push(figures(taken_back, col("by")));
         }
     }
     let options = SortMultipleOptions::default().with_nulls_last(true).with_maintain_order(false);
@@ -118,7 +129,7 @@ fn kind_of(outcomes: &[Outcome]) -> Expr {
 
 /// Units of streams. Downloads are no plays; promotions and fines have units that another line has
 /// already.
-fn sold(sales: LazyFrame, reports: LazyFrame, streams: &[String]) -> LazyFrame {
+fn sold(sales: LazyFrame, reports: &LazyFrame, streams: &[String]) -> LazyFrame {
     let is = |line_type: &str| col("line_type").eq(lit(line_type));
     let is_unpaid = col("amount")
         .eq(lit(0).cast(DataType::Decimal(38, 12)))
@@ -137,8 +148,11 @@ fn sold(sales: LazyFrame, reports: LazyFrame, streams: &[String]) -> LazyFrame {
     let mut join = JoinArgs::new(JoinType::Inner);
     // Every line has a report, and the caller names all of them: no line is lost.
     join.validation = JoinValidation::ManyToOne;
-    let joined = units.join(reports, [col("report")], [col("report")], join);
-    figures(joined, col("kind") + col("lines"))
+    units.join(reports.clone(), [col("report")], [col("report")], join)
+}
+
+fn kind_of_lines() -> Expr {
+    col("kind") + col("lines")
 }
 
 fn is_one_of(column: &str, names: &[String]) -> Expr {

@@ -9,7 +9,13 @@ use crate::vocabulary::verdict::{Reason, Verdict};
 const WHOLE: Source = Some(State::Complete);
 
 fn sources() -> Sources {
-    Sources { trends: WHOLE, counters: WHOLE, declared: WHOLE, eligibility: None }
+    Sources {
+        trends: WHOLE,
+        counters: WHOLE,
+        declared: WHOLE,
+        eligibility: None,
+        is_next_over: true,
+    }
 }
 
 fn group(facts: Facts) -> Group {
@@ -152,6 +158,17 @@ fn counters_may_be_lower_than_what_is_reported() {
 }
 
 #[test]
+fn what_is_counted_later_is_not_known_while_the_next_month_goes_on() {
+    let facts = Facts { counted: Some(1), counted_later: 3, ..Facts::default() };
+    let last = |is_next_over| {
+        let sources = Sources { is_next_over, ..sources() };
+        told(&[group(facts.clone())], sources)[0].last().cloned().unwrap()
+    };
+    assert_eq!(last(true), "listened_here_counted_later 3");
+    assert_eq!(last(false), "listened_here_counted_later - not_due");
+}
+
+#[test]
 fn a_month_of_returns_pays_less_than_nothing() {
     let facts = Facts { sales: vec![sold(3, Lines::Corrections, -4)], ..Facts::default() };
     let told = told(&[group(facts)], sources());
@@ -278,15 +295,16 @@ fn any_track() -> impl Strategy<Value = (Vec<Group>, Sources)> {
         Some(Eligibility::Below),
         Some(Eligibility::Unknown),
     ]);
-    (groups, any::<bool>(), any_source(), any_source(), any_source(), eligibility).prop_map(
-        |(groups, one_is_without, trends, counters, declared, eligibility)| {
+    let truths = (any::<bool>(), any::<bool>());
+    (groups, truths, any_source(), any_source(), any_source(), eligibility).prop_map(
+        |(groups, (one_is_without, is_next_over), trends, counters, declared, eligibility)| {
             let n_groups = groups.len();
             let groups = groups.into_iter().enumerate().map(|(place, (facts, sales))| Group {
                 has_territory: !one_is_without || place + 1 < n_groups,
                 facts,
                 sales,
             });
-            (groups.collect(), Sources { trends, counters, declared, eligibility })
+            (groups.collect(), Sources { trends, counters, declared, eligibility, is_next_over })
         },
     )
 }

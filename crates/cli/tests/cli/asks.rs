@@ -1,0 +1,279 @@
+//! The hand-made case `fixtures/artist-asks`: what explain, status and the tables say is what was worked
+//! out on paper.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use std::fs;
+
+use crate::case::{Case, copy_tree, nightly_arguments, repository};
+
+const FIXTURE: &str = "fixtures/artist-asks";
+
+/// The first day that is asked about, and the one on which more has come.
+const DAY: &str = "2026-10-07";
+const LATER: &str = "2026-10-25";
+
+fn pipeline() -> String {
+    let path = repository().join(FIXTURE).join("pipeline/nightly.toml");
+    path.to_string_lossy().into_owned()
+}
+
+/// A warehouse of the first inbox.
+fn asked() -> Case {
+    let case = Case::new();
+    copy_tree(&repository().join(FIXTURE).join("in"), &case.path("inbox"));
+    night(&case, DAY);
+    case
+}
+
+/// A warehouse of both.
+fn asked_later() -> Case {
+    let case = asked();
+    copy_tree(&repository().join(FIXTURE).join("later"), &case.path("inbox"));
+    night(&case, LATER);
+    case
+}
+
+fn night(case: &Case, as_of: &str) {
+    case.run(&nightly_arguments(&["--pipeline", &pipeline(), "--as-of", as_of])).expect_code(0);
+    case.verify().expect_code(0);
+}
+
+fn expected(name: &str) -> Vec<String> {
+    let path = repository().join(FIXTURE).join("expect").join(name);
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines: Vec<String> = text.lines().skip(1).map(ToOwned::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+fn waterfall(case: &Case) -> Vec<String> {
+    let columns = ["store", "month", "isrc", "territory", "step", "plays", "state"];
+    let mut lines: Vec<String> =
+        case.cells("waterfall", columns).iter().map(|cells| cells.join(",")).collect();
+    lines.sort();
+    lines
+}
+
+fn json(case: &Case, arguments: &[&str], code: i32) -> serde_json::Value {
+    let pipeline = pipeline();
+    let more = ["--pipeline", &pipeline, "--format", "json"];
+    let outcome = case.run(&[arguments, &more].concat()).expect_code(code);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+/// Lines of an explanation as `step plays`.
+fn explained(case: &Case, arguments: &[&str]) -> Vec<String> {
+    let document = json(case, &[&["explain", "--month", "2026-09"], arguments].concat(), 0);
+    let stores = document["stores"].as_array().unwrap();
+    assert_eq!(stores.len(), 1, "{document}");
+    let line = |line: &serde_json::Value| {
+        let plays = line["plays"].as_i64().map_or("-".to_owned(), |plays| plays.to_string());
+        format!("{} {plays}", line["step"].as_str().unwrap())
+    };
+    stores[0]["lines"].as_array().unwrap().iter().map(line).collect()
+}
+
+const TRACK: [&str; 4] = ["--store", "spotify", "--isrc", "zz-sl1-26-00001"];
+
+#[test]
+fn the_waterfalls_are_as_worked_out_by_hand() {
+    assert_eq!(waterfall(&asked()), expected("waterfall.csv"));
+}
+
+#[test]
+fn a_late_statement_and_a_corrected_one_change_what_was_worked_out_by_hand() {
+    let case = asked_later();
+    assert_eq!(waterfall(&case), expected("waterfall_later.csv"));
+    let restated = case.table("waterfall").into_iter().find(|row| row["step"] == "restated");
+    let corrected = case.report_row("spotify/us-track-for-streaming-202609_corrected.txt");
+    assert_eq!(restated.unwrap()["report"], corrected["report"]);
+    // What the first statement said is still there, apart from what counts.
+    let columns = ["territory", "units", "amount"];
+    assert_eq!(case.cells("sales_replaced", columns).len(), 2);
+}
+
+#[test]
+fn whether_a_track_is_paid_for_is_as_worked_out_by_hand() {
+    let columns = ["month", "isrc", "plays", "window_plays", "state", "pays_since"];
+    let case = asked();
+    let mut found: Vec<String> =
+        case.cells("eligibility", columns).iter().map(|cells| cells.join(",")).collect();
+    found.sort();
+    assert_eq!(found, expected("eligibility.csv"));
+}
+
+#[test]
+fn the_order_of_the_nights_changes_nothing() {
+    let one_by_one = asked_later();
+    let at_once = Case::new();
+    for folder in ["later", "in"] {
+        copy_tree(&repository().join(FIXTURE).join(folder), &at_once.path("inbox"));
+    }
+    night(&at_once, LATER);
+    assert_eq!(one_by_one.published(), at_once.published());
+}
+
+#[test]
+fn a_track_is_explained_over_all_territories() {
+    assert_eq!(
+        explained(&asked(), &TRACK),
+        [
+            "store_shows 23",
+            "not_in_trends -3",
+            "reported 20",
+            "duplicate -1",
+            "too_short -2",
+            "duration_missing -1",
+            "offline_expired -1",
+            "counted 15",
+            "declared_artificial -1",
+            "not_royalty_bearing -1",
+            "not_yet_in_sales -5",
+            "unexplained -1",
+            "paid_units 7",
+            "listened_earlier 2",
+            "listened_here_counted_later -",
+        ]
+    );
+}
+
+#[test]
+fn an_explanation_is_the_same_by_track_artist_release_and_territory() {
+    let case = asked();
+    let track = explained(&case, &TRACK);
+    for by in [
+        ["--artist", "mira solvang"],
+        ["--release", "2000126000012"],
+        ["--release", "Harbour Lights"],
+    ] {
+        assert_eq!(explained(&case, &[&["--store", "spotify"], &by[..]].concat()), track);
+    }
+    let of =
+        |territory: &str| explained(&case, &[&TRACK[..], &["--territory", territory]].concat());
+    assert!(of("gb").contains(&"paid_units 7".to_owned()));
+    assert!(of("US").contains(&"paid_units -".to_owned()));
+    let release = ["explain", "--month", "2026-09", "--release", "2000126000012"];
+    let document = json(&case, &release, 0);
+    assert_eq!((&document["level"], &document["is_additive"]), (&"release".into(), &false.into()));
+}
+
+#[test]
+fn a_person_reads_words_with_the_numbers_of_the_rules() {
+    let case = asked();
+    let pipeline = pipeline();
+    let arguments = ["explain", "--month", "2026-09", "--pipeline", &pipeline];
+    let outcome = case.run(&[&arguments[..], &TRACK].concat()).expect_code(0);
+    for text in [
+        "Harbour Lights by Mira Solvang (ZZSL12600001) in September 2026",
+        "played for less than 30 seconds",
+        "reported more than 30 days later",
+        "100.0 %",
+        "no statement has them yet (not due yet)",
+    ] {
+        assert!(outcome.stdout.contains(text), "{text}: {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn the_plays_behind_a_step_can_be_checked() {
+    let case = asked();
+    let arguments = ["explain", "--month", "2026-09", "--plays", "too_short"];
+    let document = json(&case, &[&arguments[..], &TRACK].concat(), 0);
+    let plays = document["plays"].as_array().unwrap();
+    let measured: Vec<i64> = plays.iter().map(|play| play["measured"].as_i64().unwrap()).collect();
+    assert_eq!(measured, [29_999, 12_000]);
+    assert!(plays.iter().all(|play| play["threshold"] == 30_000));
+    assert_eq!(plays[0]["file"], "spotify/streams_2026-09.tsv");
+    assert_eq!(plays[0]["row"], 10);
+}
+
+#[test]
+fn the_artists_own_number_may_be_the_start() {
+    let case = asked();
+    fs::write(case.path("copied.csv"), "plays,ISRC\n\"1,030\",ZZSL12600001\n9,ZZSL12600002\n")
+        .unwrap();
+    let lines = explained(&case, &[&TRACK[..], &["--against", "copied.csv"]].concat());
+    assert_eq!(lines[..3], ["store_shows 1030", "not_in_trends -1010", "reported 20"]);
+    fs::write(case.path("wrong.csv"), "isrc,plays\nZZSL12600001,many\n").unwrap();
+    let pipeline = pipeline();
+    let arguments = ["explain", "--month", "2026-09", "--pipeline", &pipeline];
+    let wrong = [&arguments[..], &TRACK, &["--against", "wrong.csv"]].concat();
+    let outcome = case.run(&wrong).expect_code(2);
+    outcome.expect_stderr("wrong.csv, row 1, column plays: `many` is no whole number");
+}
+
+#[test]
+fn what_cannot_be_explained_is_told_in_words() {
+    let case = asked();
+    let pipeline = pipeline();
+    let say = |month: &str, more: &[&str]| {
+        let arguments = ["explain", "--pipeline", &pipeline, "--month", month];
+        case.run(&[&arguments[..], more].concat()).expect_code(2).stderr
+    };
+    let of = |text: String, part: &str| assert!(text.contains(part), "{part}: {text}");
+    of(
+        say("2025-01", &[]),
+        "there are no figures of January 2025; there are from 2026-07 to 2026-09",
+    );
+    of(
+        say("2026-09", &["--store", "deezer"]),
+        "there are no figures of deezer; there are of apple_music, spotify",
+    );
+    of(
+        say("2026-09", &["--isrc", "ZZSL12699999"]),
+        "no report of September 2026 has a row of ZZSL12699999",
+    );
+    of(say("2026-09", &["--isrc", "ZZSL"]), "`ZZSL` is no ISRC");
+    of(
+        say("2026-09", &["--artist", "Nobody"]),
+        "no recording of the artist `Nobody` in the catalogue",
+    );
+    of(
+        say("2026-09", &["--plays", "too_long"]),
+        "`too_long` is no step; the steps are store_shows",
+    );
+    of(say("2026-09", &["--plays", "restated"]), "there are no single plays behind `restated`");
+}
+
+#[test]
+fn the_status_says_what_is_there_due_and_late() {
+    let case = asked();
+    let document = json(&case, &["status", "--as-of", DAY], 1);
+    assert_eq!(
+        document["headline"],
+        "figures until 30 September 2026; Apple Music sales for September 2026 are 5 days late"
+    );
+    let feeds = document["feeds"].as_array().unwrap();
+    let told = |feed: &serde_json::Value| {
+        let keys =
+            ["store", "feed", "territory", "state", "complete_until", "next_period", "next_due"];
+        keys.map(|key| feed[key].as_str().unwrap_or("-")).join(" ")
+    };
+    let told: Vec<String> = feeds.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            "apple_music sales - late 2026-08 2026-10 2026-11-02",
+            "apple_music trends - in_time 2026-09-30 2026-10-01 2026-10-06",
+            "spotify counters - no_calendar 2026-09 - -",
+            "spotify declared - no_calendar 2026-09 - -",
+            "spotify sales US in_time 2026-08 2026-09 2026-10-21",
+            "spotify sales - in_time 2026-09 2026-10 2026-11-07",
+            "spotify trends - in_time 2026-09-30 2026-10-01 2026-10-06",
+        ]
+    );
+    assert_eq!(document["lags"][0]["days"], 30);
+    assert_eq!(document["lags"][1]["days"], 0);
+    // Two days before, all was in time.
+    assert_eq!(json(&case, &["status", "--as-of", "2026-10-02"], 0)["is_late"], false);
+}
+
+#[test]
+fn an_empty_warehouse_has_no_status_and_explains_nothing() {
+    let case = Case::new();
+    let pipeline = pipeline();
+    for command in [&["status"][..], &["explain", "--month", "2026-09"]] {
+        let outcome = case.run(&[command, &["--pipeline", &pipeline]].concat()).expect_code(2);
+        outcome.expect_stderr("streamledger nightly");
+    }
+}
