@@ -209,7 +209,12 @@ impl Told<'_> {
         let mut words = meaning(line.step, policy, self.settings.stores.get(store));
         if !line.states.is_empty() {
             let states: Vec<&str> = line.states.keys().map(|state| state_in_words(state)).collect();
-            words = format!("{words} ({})", states.join("; "));
+            let part = if line.plays.is_some() && line.step.kind() == Kind::Total {
+                "in part: "
+            } else {
+                ""
+            };
+            words = format!("{words} ({part}{})", states.join("; "));
         }
         if !line.reports.is_empty() {
             let file = |name: &String| self.answer.files.get(name).unwrap_or(name).clone();

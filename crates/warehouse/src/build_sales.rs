@@ -52,9 +52,20 @@ pub fn build_sales_monthly(
     provenance: &Provenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let wrong = PartitionError::parquet(folder);
-    let columns = sum_files(sales)
-        .and_then(|sums| to_columns(&sums))
+    let (columns, n_lines) = sum_files(sales)
+        .and_then(|sums| {
+            let n_lines: i64 = sums.column("lines")?.i64()?.iter().flatten().sum();
+            Ok((to_columns(&sums)?, n_lines))
+        })
         .map_err(|error| wrong(ParquetError::External(Box::new(error))))?;
+    let mut n_rows = 0;
+    for path in sales {
+        n_rows += rows_of(path).map_err(PartitionError::parquet(path))?;
+    }
+    if usize::try_from(n_lines) != Ok(n_rows) {
+        let message = format!("{n_rows} lines of sales, {n_lines} are summed");
+        return Err(PartitionError::NotConserved { path: folder.to_owned(), message });
+    }
     let columns = GRAIN.into_iter().chain(["units", "amount", "lines"]).zip(columns).collect();
     let sorted_by: Vec<(i32, bool)> = (0..7).map(|column| (column, false)).collect();
     write_table(folder, columns, &["tier", "use_type", "units", "lines"], &sorted_by, provenance)

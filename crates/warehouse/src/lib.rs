@@ -46,4 +46,5 @@ pub mod tables;
 pub mod unicode;
 pub mod verify;
 mod verify_sales;
+mod verify_waterfall;
 pub mod warehouse;

@@ -24,6 +24,7 @@ use crate::report_source::{End, Pace, hash_as_is, read_through};
 use crate::stages::Stages;
 use crate::tables::{collect, scan};
 use crate::verify_sales::verify_sales;
+use crate::verify_waterfall::verify_waterfalls;
 use crate::warehouse::{Places, WarehouseError};
 
 /// Something that is not as it was published.
@@ -86,7 +87,8 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
     if found.differences.is_empty() {
         verify_quarantine(&tables, &manifest, &mut found);
         verify_trends(&tables, &manifest, &mut found);
-        for (subject, message) in verify_sales(&tables, &manifest) {
+        let sales = verify_sales(&tables, &manifest);
+        for (subject, message) in sales.into_iter().chain(verify_waterfalls(&tables, &manifest)) {
             found.differs(subject, message);
         }
     }

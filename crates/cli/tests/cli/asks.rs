@@ -175,6 +175,16 @@ fn a_person_reads_words_with_the_numbers_of_the_rules() {
 }
 
 #[test]
+fn the_readme_shows_what_is_printed() {
+    let case = asked();
+    let pipeline = pipeline();
+    let arguments = ["explain", "--month", "2026-09", "--pipeline", &pipeline];
+    let outcome = case.run(&[&arguments[..], &TRACK].concat()).expect_code(0);
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    assert!(readme.contains(outcome.stdout.trim_end()), "{}", outcome.stdout);
+}
+
+#[test]
 fn the_plays_behind_a_step_can_be_checked() {
     let case = asked();
     let arguments = ["explain", "--month", "2026-09", "--plays", "too_short"];
@@ -266,6 +276,28 @@ fn the_status_says_what_is_there_due_and_late() {
     assert_eq!(document["lags"][1]["days"], 0);
     // Two days before, all was in time.
     assert_eq!(json(&case, &["status", "--as-of", "2026-10-02"], 0)["is_late"], false);
+}
+
+#[test]
+fn a_store_without_a_calendar_is_explained_when_its_month_is_over() {
+    let case = Case::new();
+    let head = "date,subscriber_status,country,music_id,music_title,album,music_genre,release_date,\
+                upc,isrc,reposts,favourites,downloads,play30s,listeners,member_id,member_name";
+    let row = "2028-02-29,Premium,GH,M1,t,al,g,,200000000011,GBXY12600001,0,0,0,12,9,1,m";
+    case.put("audiomack/trends.csv", format!("{head}\n{row}\n"));
+    case.nightly(&["--as-of", "2028-02-29"]).expect_code(0);
+    assert_eq!(case.n_rows("waterfall"), 0);
+    let arguments = ["explain", "--pipeline", nightly_arguments(&[])[2], "--month", "2028-02"];
+    let outcome = case.run(&arguments).expect_code(2);
+    let outcome = outcome.expect_stderr("February 2028 is not over for Audiomack");
+    outcome.expect_stderr("the first night from 2028-03-01 on");
+    case.nightly(&["--as-of", "2028-03-01"]).expect_code(0);
+    case.run(&arguments).expect_code(0).expect_stdout("nobody has said when it is due");
+    // A day later nothing is different, and nothing is published.
+    let outcome = case.nightly(&["--as-of", "2028-03-02"]).expect_code(0);
+    outcome.expect_stdout("Nothing new, nothing published.");
+    let status = ["status", "--pipeline", nightly_arguments(&[])[2], "--as-of", "2028-06-01"];
+    case.run(&status).expect_code(0).expect_stdout("no_calendar");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Step: a line of the waterfall, its place in it and its name.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::vocabulary::verdict::{Reason, Verdict};
 
 /// A line of the waterfall.
@@ -185,7 +188,9 @@ impl Step {
     /// The line with this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
-        Self::all().into_iter().find(|step| step.name() == name)
+        static STEPS: LazyLock<BTreeMap<String, Step>> =
+            LazyLock::new(|| Step::all().into_iter().map(|step| (step.name(), step)).collect());
+        STEPS.get(name).copied()
     }
 
     /// The line of plays that were not counted; `None` of counted ones.

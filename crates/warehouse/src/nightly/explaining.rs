@@ -94,6 +94,14 @@ impl Night<'_> {
             .collect()
     }
 
+    /// The months that are over, as a text that changes when another one is.
+    pub(super) fn months_over<'p>(&self, paths: impl Iterator<Item = &'p String>) -> String {
+        let months = self.settled_months(paths);
+        let text =
+            |of: &StoreMonth| format!("{} {} {}", of.store, of.month, of.month < of.last_over);
+        months.iter().map(text).collect::<Vec<_>>().join("; ")
+    }
+
     /// Names the waterfalls that the reasons of a plan will change, as far as it can be known before
     /// anything is built.
     pub(super) fn foresee_waterfalls(&self, plan: &mut Plan) {

@@ -94,7 +94,8 @@ impl Night<'_> {
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
         plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
-        want_coverage(reports, policy, &mut plan);
+        let over = self.months_over(plan.wanted.keys());
+        want_coverage(reports, policy, &over, &mut plan);
         let all = serde_json::to_string(reports).unwrap_or_default();
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
@@ -240,8 +241,14 @@ fn want_trends(plan: &mut Plan) {
     }
 }
 
-/// Coverage depends on the clock: it is made anew when a row of it changes.
-fn want_coverage(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+/// Coverage depends on the clock: it is made anew when a row of it changes, or when another month is
+/// over, so that there is something to do on the day on which a waterfall is to be made.
+fn want_coverage(
+    reports: &BTreeMap<String, ReportEntry>,
+    policy: &str,
+    over: &str,
+    plan: &mut Plan,
+) {
     if plan.coverage.is_empty() {
         return;
     }
@@ -249,7 +256,7 @@ fn want_coverage(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &m
     let keys: Vec<String> = reports.keys().cloned().collect();
     // The reports stand in the footer, also those that change no row.
     let inputs = keys.join(" ");
-    plan.want(COVERAGE.to_owned(), Kind::Coverage, &[policy, &rows, &inputs], keys);
+    plan.want(COVERAGE.to_owned(), Kind::Coverage, &[policy, &rows, &inputs, over], keys);
 }
 
 /// The policy's hash stands in the footer, though it judges nothing here.
