@@ -11,6 +11,7 @@ use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
 
 use crate::build_waterfall::polars_failed;
 use crate::encode::file::Provenance;
+use crate::isrc_slices::Slice;
 use crate::ledger::FileEntry;
 use crate::partition::PartitionError;
 use crate::plans::waterfall::COUNTED;
@@ -45,7 +46,7 @@ pub struct EligibilityOf<'a> {
     pub has_month_before: bool,
 }
 
-/// All tracks that have plays in the months of the rule, by ISRC. `facts` are those of the month
+/// All tracks of a slice that have plays in the months of the rule, by ISRC. `facts` are those of the month
 /// ([`crate::plans::waterfall::facts`]).
 ///
 /// # Errors
@@ -53,12 +54,17 @@ pub struct EligibilityOf<'a> {
 pub fn judge_eligibility(
     facts: &DataFrame,
     of: &EligibilityOf<'_>,
+    slice: &Slice,
     folder: &Path,
 ) -> Result<BTreeMap<String, TrackMonth>, PartitionError> {
-    judge(facts, of).map_err(|error| polars_failed(folder, error))
+    judge(facts, of, slice).map_err(|error| polars_failed(folder, error))
 }
 
-fn judge(facts: &DataFrame, of: &EligibilityOf<'_>) -> PolarsResult<BTreeMap<String, TrackMonth>> {
+fn judge(
+    facts: &DataFrame,
+    of: &EligibilityOf<'_>,
+    slice: &Slice,
+) -> PolarsResult<BTreeMap<String, TrackMonth>> {
     let mut plays = plays_of(facts)?;
     plays.values_mut().for_each(|(own, window)| *window = *own);
     let mut paying: BTreeMap<String, String> = BTreeMap::new();
@@ -70,7 +76,7 @@ fn judge(facts: &DataFrame, of: &EligibilityOf<'_>) -> PolarsResult<BTreeMap<Str
             let since = rows.column("pays_since")?.str()?.iter();
             let (isrcs, numbers) = (rows.column("isrc")?.str()?, rows.column("plays")?.i64()?);
             for ((isrc, number), since) in isrcs.iter().zip(numbers.iter()).zip(since) {
-                let Some(isrc) = isrc else {
+                let Some(isrc) = isrc.filter(|isrc| slice.holds(isrc)) else {
                     continue;
                 };
                 let known = plays.entry(isrc.to_owned()).or_default();

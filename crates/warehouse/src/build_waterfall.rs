@@ -85,43 +85,62 @@ pub fn kind_of_report(place: usize) -> i32 {
     SOLD + KINDS_OF_REPORT * i32::try_from(place).unwrap_or(i32::MAX / 8)
 }
 
-/// Writes a partition of `waterfall` from [`crate::plans::waterfall::facts`].
-///
-/// # Errors
-/// [`PartitionError`]; also where the lines of a track do not add up.
-pub fn write_waterfall(
-    facts: &DataFrame,
-    known: &MonthKnown,
-    folder: &Path,
-    provenance: &Provenance,
-) -> Result<(Vec<FileEntry>, WaterfallSums), PartitionError> {
-    let layout = ArrowLayout {
-        schema: Arc::clone(&WATERFALL),
-        sorted_by: &[0, 1, 3],
-        row_group_rows: ROW_GROUP_ROWS,
-    };
-    let mut writer = TableWriter::new(folder, layout, provenance)?;
-    let mut rows = Rows::new(&known.reports);
-    let mut sums = WaterfallSums::default();
-    let mut result = Ok(());
-    each_track(facts, known, |isrc, groups| {
-        let eligibility = known.eligibility.as_ref().map(|tracks| {
-            isrc.and_then(|isrc| tracks.get(isrc)).copied().unwrap_or(Eligibility::Unknown)
-        });
-        let sources = Sources { eligibility, ..known.sources };
-        let (territories, groups): (Vec<Option<&str>>, Vec<Group>) = groups.into_iter().unzip();
-        for (territory, lines) in territories.iter().zip(waterfall(&groups, sources)) {
-            sums.add(&lines);
-            rows.push(isrc, *territory, &lines);
-        }
-        if ROW_GROUP_ROWS <= rows.len && result.is_ok() {
-            result = rows.flush(&mut writer, folder);
-        }
-    })
-    .map_err(|error| polars_failed(folder, error))?;
-    result?;
-    rows.flush(&mut writer, folder)?;
-    Ok((writer.finish()?, sums))
+/// Writes a partition of `waterfall`, some recordings at a time.
+pub struct WaterfallWriter<'a> {
+    writer: TableWriter<'a>,
+    rows: Rows,
+    sums: WaterfallSums,
+    folder: &'a Path,
+}
+
+impl<'a> WaterfallWriter<'a> {
+    /// A writer into a folder of staging, which is made.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn new(folder: &'a Path, provenance: &'a Provenance) -> Result<Self, PartitionError> {
+        let layout = ArrowLayout {
+            schema: Arc::clone(&WATERFALL),
+            sorted_by: &[0, 1, 3],
+            row_group_rows: ROW_GROUP_ROWS,
+        };
+        let writer = TableWriter::new(folder, layout, provenance)?;
+        Ok(Self { writer, rows: Rows::new(), sums: WaterfallSums::default(), folder })
+    }
+
+    /// Appends the recordings of [`crate::plans::waterfall::facts`], which come after those before.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn push(&mut self, facts: &DataFrame, known: &MonthKnown) -> Result<(), PartitionError> {
+        let Self { writer, rows, sums, folder } = self;
+        let mut result = Ok(());
+        each_track(facts, known, |isrc, groups| {
+            let eligibility = known.eligibility.as_ref().map(|tracks| {
+                isrc.and_then(|isrc| tracks.get(isrc)).copied().unwrap_or(Eligibility::Unknown)
+            });
+            let sources = Sources { eligibility, ..known.sources };
+            let (territories, groups): (Vec<Option<&str>>, Vec<Group>) = groups.into_iter().unzip();
+            for (territory, lines) in territories.iter().zip(waterfall(&groups, sources)) {
+                sums.add(&lines);
+                rows.push(isrc, *territory, &lines, &known.reports);
+            }
+            if ROW_GROUP_ROWS <= rows.len && result.is_ok() {
+                result = rows.flush(writer, folder);
+            }
+        })
+        .map_err(|error| polars_failed(folder, error))?;
+        result
+    }
+
+    /// Ends the partition.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn finish(mut self) -> Result<(Vec<FileEntry>, WaterfallSums), PartitionError> {
+        self.rows.flush(&mut self.writer, self.folder)?;
+        Ok((self.writer.finish()?, self.sums))
+    }
 }
 
 pub(crate) fn polars_failed(folder: &Path, error: PolarsError) -> PartitionError {
@@ -220,8 +239,7 @@ static STEPS: LazyLock<Vec<(Step, String)>> =
     LazyLock::new(|| Step::all().into_iter().map(|step| (step, step.name())).collect());
 
 /// Rows of `waterfall` until they are enough for a row group.
-struct Rows<'a> {
-    reports: &'a [Statement],
+struct Rows {
     isrc: StringBuilder,
     territory: StringBuilder,
     step: StringBuilder,
@@ -233,10 +251,9 @@ struct Rows<'a> {
     len: usize,
 }
 
-impl<'a> Rows<'a> {
-    fn new(reports: &'a [Statement]) -> Self {
+impl Rows {
+    fn new() -> Self {
         Self {
-            reports,
             isrc: StringBuilder::new(),
             territory: StringBuilder::new(),
             step: StringBuilder::new(),
@@ -249,7 +266,13 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn push(&mut self, isrc: Option<&str>, territory: Option<&str>, lines: &[Line]) {
+    fn push(
+        &mut self,
+        isrc: Option<&str>,
+        territory: Option<&str>,
+        lines: &[Line],
+        statements: &[Statement],
+    ) {
         for line in lines {
             let position = line.step.position();
             let place = usize::try_from(position - 1).unwrap_or_default();
@@ -262,16 +285,9 @@ impl<'a> Rows<'a> {
             self.kind.append_value(kind.as_str());
             self.plays.append_option(line.plays);
             self.state.append_option(line.state);
-            self.report.append_option(self.names_of(&line.reports));
+            self.report.append_option(names_of(&line.reports, statements));
             self.len += 1;
         }
-    }
-
-    fn names_of(&self, places: &[u32]) -> Option<String> {
-        let name =
-            |place: &u32| self.reports.get(*place as usize).map(|report| report.name.as_str());
-        let names: Vec<&str> = places.iter().filter_map(name).collect();
-        (!names.is_empty()).then(|| names.join("|"))
     }
 
     fn flush(&mut self, writer: &mut TableWriter<'_>, folder: &Path) -> Result<(), PartitionError> {
@@ -295,4 +311,11 @@ impl<'a> Rows<'a> {
         ];
         RecordBatch::try_new(Arc::clone(&WATERFALL), columns)
     }
+}
+
+/// Names of statements by their places, joined.
+fn names_of(places: &[u32], statements: &[Statement]) -> Option<String> {
+    let name = |place: &u32| statements.get(*place as usize).map(|known| known.name.as_str());
+    let names: Vec<&str> = places.iter().filter_map(name).collect();
+    (!names.is_empty()).then(|| names.join("|"))
 }

@@ -19,6 +19,7 @@ pub mod held;
 pub mod inbox;
 pub mod inspect;
 mod inspect_rows;
+pub mod isrc_slices;
 pub mod ledger;
 pub mod merge;
 pub mod nightly;

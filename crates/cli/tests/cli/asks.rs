@@ -114,6 +114,16 @@ fn the_order_of_the_nights_changes_nothing() {
 }
 
 #[test]
+fn hardly_any_memory_changes_nothing() {
+    let small = Case::new();
+    copy_tree(&repository().join(FIXTURE).join("in"), &small.path("inbox"));
+    let pipeline = pipeline();
+    let options = ["--pipeline", &pipeline, "--as-of", DAY, "--memory-limit", "1B"];
+    small.run(&nightly_arguments(&options)).expect_code(0);
+    assert_eq!(small.published(), asked().published());
+}
+
+#[test]
 fn a_track_is_explained_over_all_territories() {
     assert_eq!(
         explained(&asked(), &TRACK),

@@ -17,12 +17,13 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::build_eligibility::{EligibilityOf, judge_eligibility, write_eligibility};
-use crate::build_waterfall::{MonthKnown, WaterfallSums, polars_failed, write_waterfall};
+use crate::build_waterfall::{MonthKnown, WaterfallSums, WaterfallWriter, polars_failed};
 use crate::encode::file::Provenance;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
 use crate::nightly::month_inputs::MonthInputs;
 use crate::nightly::planning::{Kind, Plan, month_of};
 use crate::nightly::{Night, NightlyError};
+use crate::partition::PartitionError;
 use crate::tables::collect;
 
 type Reports = BTreeMap<String, ReportEntry>;
@@ -163,17 +164,28 @@ impl Night<'_> {
         };
         let folder = work.staged.join(&path);
         let failed = |error| NightlyError::from(polars_failed(&folder, error));
-        let frame = inputs.frame(of, work, &month).and_then(collect).map_err(failed)?;
-        if let (Some(window), Some(rule)) = (window, of.rule) {
-            let folder = work.staged.join(&tracks);
-            let judged =
-                judge_eligibility(&frame, &window.of(&of.month.to_string(), rule), &folder)?;
-            let files = write_eligibility(&judged, rule, &folder, &provenance)?;
-            work.enter(&tracks, files);
-            let states = judged.into_iter().map(|(isrc, track)| (isrc, track.eligibility));
-            month.eligibility = Some(states.collect::<BTreeMap<String, Eligibility>>());
+        let name = of.month.to_string();
+        let mut writer = WaterfallWriter::new(&folder, &provenance)?;
+        let mut judged = BTreeMap::new();
+        let slices = inputs
+            .slices(work, self.options.memory_limit_bytes / 4)
+            .map_err(PartitionError::parquet(&folder))?;
+        for slice in &slices {
+            let frame = inputs.frame(of, work, &month, slice).and_then(collect).map_err(failed)?;
+            if let (Some(window), Some(rule)) = (&window, of.rule) {
+                let decides = window.of(&name, rule);
+                let tracks = judge_eligibility(&frame, &decides, slice, &folder)?;
+                let states = tracks.iter().map(|(isrc, track)| (isrc.clone(), track.eligibility));
+                month.eligibility = Some(states.collect::<BTreeMap<String, Eligibility>>());
+                judged.extend(tracks);
+            }
+            writer.push(&frame, &month)?;
         }
-        let (files, sums) = write_waterfall(&frame, &month, &folder, &provenance)?;
+        if let Some(rule) = of.rule {
+            let files = write_eligibility(&judged, rule, &work.staged.join(&tracks), &provenance)?;
+            work.enter(&tracks, files);
+        }
+        let (files, sums) = writer.finish()?;
         check(&path, sums, inputs.sums(work).map_err(failed)?)?;
         work.enter(&path, files);
         Ok(())

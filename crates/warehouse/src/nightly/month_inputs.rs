@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use parquet::errors::ParquetError;
 use polars::prelude::{DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, col, df, lit};
 use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_waterfall::{MonthKnown, Statement, WaterfallSums, kind_of_report};
+use crate::isrc_slices::{Slice, slices};
 use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
 use crate::nightly::planning::trends_path;
@@ -82,16 +84,17 @@ impl MonthInputs {
         of: &StoreMonth,
         work: &Explaining<'_>,
         known: &MonthKnown,
+        slice: &Slice,
     ) -> PolarsResult<LazyFrame> {
         let scans = |path: &Option<String>| -> PolarsResult<Vec<LazyFrame>> {
             let files = path.as_ref().map(|path| work.files(path)).unwrap_or_default();
-            files.iter().map(|file| scan(file)).collect()
+            files.iter().map(|file| Ok(slice.of(scan(file)?))).collect()
         };
         let [trends, counters, declared, sales, replaced] = &self.own;
         let month = of.month.to_string();
         let inputs = Inputs {
             trends: scans(trends)?,
-            later: self.later_frames(work)?,
+            later: self.later_frames(work)?.into_iter().map(|rows| slice.of(rows)).collect(),
             counters: scans(counters)?,
             declared: scans(declared)?,
             sales: scans(sales)?,
@@ -100,6 +103,19 @@ impl MonthInputs {
             streams: self.streams(work)?,
         };
         facts(inputs, &month, &outcomes())
+    }
+
+    /// Slices of the month that each fit a part of the memory.
+    pub(super) fn slices(
+        &self,
+        work: &Explaining<'_>,
+        work_bytes_max: usize,
+    ) -> Result<Vec<Slice>, ParquetError> {
+        let own = || self.own.iter().flatten();
+        let n_own: u64 = own().map(|path| work.partitions[path].rows()).sum();
+        // Of later dates only a few rows are of this month.
+        let files = || own().flat_map(|path| work.files(path)).collect();
+        slices(n_own, work_bytes_max, files)
     }
 
     /// Trends of the later dates that hold plays of this month.
