@@ -2,9 +2,18 @@
 //! the dates that hold plays which were heard in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use parquet::errors::ParquetError;
-use polars::prelude::{DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, col, df, lit};
+use polars::prelude::{
+    DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsError, PolarsResult, col, df, lit,
+};
 use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
@@ -157,15 +166,9 @@ impl MonthInputs {
     pub(super) fn sums(&self, work: &Explaining<'_>) -> PolarsResult<WaterfallSums> {
         let mut sums = WaterfallSums::default();
         for file in self.own[0].iter().flat_map(|path| work.files(path)) {
-            let by_verdict = scan(&file)?.group_by([col("verdict")]).agg([col("plays").sum()]);
-            let by_verdict = collect(by_verdict)?;
-            let plays = by_verdict.column("plays")?.i64()?.iter();
-            for (verdict, plays) in by_verdict.column("verdict")?.str()?.iter().zip(plays) {
-                sums.reported += plays.unwrap_or(0);
-                if verdict == Some(Verdict::Counted.as_str()) {
-                    sums.counted += plays.unwrap_or(0);
-                }
-            }
+            add_verdicts(&file, &mut sums).map_err(|error| {
+                PolarsError::ComputeError(format!("{}: {error}", file.display()).into())
+            })?;
         }
         let streams = self.streams(work)?;
         for file in self.own[3].iter().flat_map(|path| work.files(path)) {
@@ -178,6 +181,31 @@ impl MonthInputs {
         }
         Ok(sums)
     }
+}
+
+/// Adds the plays of a file of trends, a few rows at a time: the engine would read ahead.
+fn add_verdicts(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
+    let schema = builder.parquet_schema();
+    let columns = schema.columns().iter().enumerate();
+    let wanted = columns.filter(|(_, column)| ["verdict", "plays"].contains(&column.name()));
+    let mask = ProjectionMask::leaves(schema, wanted.map(|(place, _)| place).collect::<Vec<_>>());
+    for batch in builder.with_projection(mask).build()? {
+        let batch = batch?;
+        let column = |name: &str| {
+            let missing = || ParquetError::General(format!("no column {name}"));
+            batch.column_by_name(name).ok_or_else(missing)
+        };
+        let verdicts = column("verdict")?.as_string::<i32>();
+        let plays = column("plays")?.as_primitive::<Int64Type>();
+        for (verdict, plays) in verdicts.iter().zip(plays.iter()) {
+            sums.reported += plays.unwrap_or(0);
+            if verdict == Some(Verdict::Counted.as_str()) {
+                sums.counted += plays.unwrap_or(0);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Units that statements pay, and what corrections change of them.
