@@ -61,3 +61,8 @@ ci:
 bench-explain *arguments:
     cargo build --release
     python3 benches/explain.py {{ arguments }}
+
+# The pages of 10,000 recordings: seconds and memory.
+bench-report *arguments:
+    cargo build --release
+    python3 benches/report.py {{ arguments }}

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Explain the difference between what a store shows and what is paid, step by step.
     Explain(Explain),
+    /// Write the same for every recording and artist as pages that a person reads in a browser.
+    Report(Report),
     /// Read everything again that is published: checksums, row counts, sums.
     Verify(Verify),
     /// Say which format a report is and why, what it maps to what, and show its first rows in our
@@ -258,6 +260,34 @@ Examples:
   streamledger explain --month 2026-09 --artist \"The Artist\" --format json
   streamledger explain --month 2026-09 --isrc QM2LE2600001 --plays too_short
   streamledger explain --month 2026-09 --store spotify --against copied.csv";
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub(crate) struct Report {
+    /// Folder for the pages. It is made, or replaced if it holds pages of this program.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// First month of the counted date; five months before the last if not given.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) from: Option<String>,
+    /// Last month; the newest with figures if not given.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) to: Option<String>,
+    /// Pipeline file: stores, and the calendar of what is due.
+    #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  streamledger report --out pages
+  streamledger report --out pages --from 2026-01 --to 2026-06
+
+Open pages/index.html in a browser. Each page stands by itself and can be sent.";
 
 /// Options of `snapshots`.
 #[derive(Debug, Args)]

@@ -5,17 +5,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde::Serialize;
+use streamledger_core::explain::figures::Line;
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::step::Kind;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_warehouse::config::Settings;
 use streamledger_warehouse::explain::{
-    Answer, Explained, Published, Question, Sum, made_from, store_of,
+    Answer, Explained, Published, Question, made_from, store_of,
 };
 
 use crate::arguments::{Common, Explain, Format};
 use crate::output::{Sheet, grouped, print, to_csv};
-use crate::step_words::{meaning, name_of, state_in_words};
+use crate::step_words::{days_in_words, name_of, words_of};
 use crate::words::{month_in_words, title_of};
 use crate::{exit, explain_plays, nightly};
 
@@ -135,6 +136,7 @@ struct Document {
     is_additive: bool,
     stores: Vec<StoreObject>,
     not_yet: Vec<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,7 +151,7 @@ struct LineObject {
     position: i32,
     kind: &'static str,
     plays: Option<i64>,
-    states: Vec<String>,
+    states: Vec<&'static str>,
     reports: Vec<String>,
     words: String,
 }
@@ -161,7 +163,7 @@ struct Told<'a> {
     level: &'static str,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// Why there is no waterfall, and what to do.
     fn nothing(&self, published: &Published, question: &Question) -> String {
         let month = &question.month;
@@ -204,24 +206,15 @@ impl Told<'_> {
         }
     }
 
-    fn words(&self, store: &str, line: &Sum) -> String {
-        let policy = self.answer.policies.get(store);
-        let mut words = meaning(line.step, policy, self.settings.stores.get(store));
-        if !line.states.is_empty() {
-            let states: Vec<&str> = line.states.keys().map(|state| state_in_words(state)).collect();
-            let part = if line.plays.is_some() && line.step.kind() == Kind::Total {
-                "in part: "
-            } else {
-                ""
-            };
-            words = format!("{words} ({part}{})", states.join("; "));
-        }
-        if !line.reports.is_empty() {
-            let file = |name: &String| self.answer.files.get(name).unwrap_or(name).clone();
-            let files: Vec<String> = line.reports.iter().map(file).collect();
-            words = format!("{words}: {}", files.join(", "));
-        }
-        words
+    fn words(&self, store: &str, line: &'a Line) -> String {
+        let file = |name: &'a str| self.answer.files.get(name).map_or(name, String::as_str);
+        words_of(line, self.answer.policies.get(store), self.settings.stores.get(store), file)
+    }
+
+    /// What is to be known of the days of the stores.
+    fn days_note(&self) -> Option<String> {
+        let stores = self.answer.stores.iter().map(|explained| explained.store.as_str());
+        days_in_words(stores.map(|store| (store, self.settings.stores.get(store))))
     }
 
     fn as_text(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
@@ -233,6 +226,9 @@ impl Told<'_> {
             let names: Vec<String> =
                 self.answer.not_yet.iter().map(|store| title_of(store)).collect();
             parts.push(format!("Not over yet: {}.\n", names.join(", ")));
+        }
+        if let Some(note) = self.days_note() {
+            parts.push(format!("{note}\n"));
         }
         if self.level == "release" {
             parts.push(
@@ -264,7 +260,7 @@ impl Told<'_> {
         Ok(format!("{of} in {month}, by snapshot {}.\n", self.answer.snapshot))
     }
 
-    fn sheet(&self, explained: &Explained) -> Sheet {
+    fn sheet(&self, explained: &'a Explained) -> Sheet {
         let columns = ["step", "#plays", "#share", "what it is"];
         let mut sheet = Sheet::named("waterfall", &title_of(&explained.store), &columns);
         let start = explained
@@ -298,8 +294,8 @@ impl Told<'_> {
                     line.step.name(),
                     line.step.kind().as_str().to_owned(),
                     line.plays.map_or_else(String::new, |plays| plays.to_string()),
-                    line.states.keys().cloned().collect::<Vec<_>>().join("|"),
-                    line.reports.iter().cloned().collect::<Vec<_>>().join("|"),
+                    line.states.names().collect::<Vec<_>>().join("|"),
+                    reports(line).join("|"),
                 ]);
             }
         }
@@ -307,7 +303,7 @@ impl Told<'_> {
     }
 
     fn document(&self) -> Document {
-        let object = |explained: &Explained| StoreObject {
+        let object = |explained: &'a Explained| StoreObject {
             store: explained.store.clone(),
             lines: explained
                 .lines
@@ -317,8 +313,8 @@ impl Told<'_> {
                     position: line.step.position(),
                     kind: line.step.kind().as_str(),
                     plays: line.plays,
-                    states: line.states.keys().cloned().collect(),
-                    reports: line.reports.iter().cloned().collect(),
+                    states: line.states.names().collect(),
+                    reports: reports(line),
                     words: self.words(&explained.store, line),
                 })
                 .collect(),
@@ -331,12 +327,17 @@ impl Told<'_> {
             is_additive: self.level != "release",
             stores: self.answer.stores.iter().map(object).collect(),
             not_yet: self.answer.not_yet.clone(),
+            notes: self.days_note().into_iter().collect(),
         }
     }
 }
 
+fn reports(line: &Line) -> Vec<String> {
+    line.reports.iter().flat_map(|names| names.iter().cloned()).collect()
+}
+
 /// A share of the start in percent with one digit after the point, cut.
-fn share(plays: i64, start: i64) -> String {
+pub(crate) fn share(plays: i64, start: i64) -> String {
     if start == 0 {
         return String::new();
     }

@@ -12,6 +12,7 @@ mod logging;
 mod nightly;
 mod output;
 mod progress;
+mod report;
 mod snapshots;
 mod status;
 mod step_words;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Snapshots(command) => snapshots::run(&arguments.common, command),
         Command::Status(command) => status::run(&arguments.common, command),
         Command::Explain(command) => explain::run(&arguments.common, command),
+        Command::Report(command) => report::run(&arguments.common, command),
         Command::Verify(command) => verify::run(&arguments.common, command),
         Command::Inspect(command) => inspect::run(&arguments.common, command),
         Command::Formats(command) => formats::run(&arguments.common, command),

@@ -73,7 +73,7 @@ impl Document {
             as_of: status.as_of.to_string(),
             snapshot: status.snapshot,
             is_late: status.is_late(),
-            headline: headline(status),
+            headline: headline(&all(status)),
             feeds: status.feeds.iter().map(feed_object).collect(),
             lags: status.lags.iter().map(lag_object).collect(),
         }
@@ -126,17 +126,19 @@ fn state(feed: &Freshness) -> &'static str {
     }
 }
 
+fn all(status: &Status) -> Vec<&Freshness> {
+    status.feeds.iter().collect()
+}
+
 /// What an artist may read instead of an error.
-fn headline(status: &Status) -> String {
-    let trends = status.feeds.iter().filter(|feed| feed.feed.as_str() == "trends");
+pub(crate) fn headline(feeds: &[&Freshness]) -> String {
+    let trends = feeds.iter().filter(|feed| feed.feed.as_str() == "trends");
     let until = trends.filter_map(|feed| Some((feed.complete_until?, feed))).min_by_key(|f| f.0);
     let mut parts = Vec::new();
     if let Some((period, _)) = until {
         parts.push(format!("figures until {}", period_in_words(period)));
     }
-    let late: Vec<String> =
-        status.feeds.iter().filter(|feed| feed.is_late()).map(late_in_words).collect();
-    parts.extend(late);
+    parts.extend(feeds.iter().filter(|feed| feed.is_late()).map(|feed| late_in_words(feed)));
     if parts.is_empty() { "nothing is late".to_owned() } else { parts.join("; ") }
 }
 
@@ -169,7 +171,7 @@ fn name_in_words(feed: &Freshness) -> String {
 }
 
 /// The state of a feed in a sentence.
-fn message(feed: &Freshness) -> String {
+pub(crate) fn message(feed: &Freshness) -> String {
     if feed.is_late() {
         return late_in_words(feed);
     }
@@ -201,7 +203,7 @@ fn as_text(status: &Status) -> String {
         "{first} on {} (snapshot {}).\n{}.\n\n",
         date_in_words(day),
         status.snapshot,
-        capitalised(&headline(status))
+        capitalised(&headline(&all(status)))
     );
     let sheets = [feeds(status), late(status), lags(status)];
     let tables: Vec<String> =
@@ -210,7 +212,7 @@ fn as_text(status: &Status) -> String {
     text
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().collect::<String>() + letters.as_str()

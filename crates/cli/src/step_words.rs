@@ -1,13 +1,16 @@
 //! What each step of the waterfall means, in words that an artist understands, with the numbers of the
 //! policy that decided.
 
-use streamledger_core::explain::step::Step;
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamledger_core::explain::figures::Line;
+use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::normalize::store::{AtBound, StoreSettings};
+use streamledger_core::normalize::store::{AtBound, DayEnds, StoreSettings};
 use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::output::grouped;
-use crate::words::counted;
+use crate::words::{counted, title_of};
 
 /// What a step is called.
 pub(crate) fn name_of(step: Step) -> String {
@@ -26,13 +29,62 @@ pub(crate) fn name_of(step: Step) -> String {
     }
 }
 
-/// What a step means. `policy` judged the month, `store` is whose month it is; without one of them no
-/// number is told.
-pub(crate) fn meaning(
-    step: Step,
+/// What a line says: the step, why its number is not known or not final, and what did it. `file` names a
+/// report for people.
+pub(crate) fn words_of<'a>(
+    line: &'a Line,
     policy: Option<&Policy>,
     store: Option<&StoreSettings>,
+    file: impl Fn(&'a str) -> &'a str,
 ) -> String {
+    let mut words = meaning(line.step, policy, store);
+    if line.step == Step::PaidUnits && line.plays.is_some_and(|plays| plays < 0) {
+        words.push_str(", which here take back more than they pay");
+    }
+    let states: Vec<&str> = line.states.names().map(state_in_words).collect();
+    if !states.is_empty() {
+        let is_part = line.plays.is_some() && line.step.kind() == Kind::Total;
+        let part = if is_part { "in part: " } else { "" };
+        words = format!("{words} ({part}{})", states.join("; "));
+    }
+    let Some(reports) = &line.reports else {
+        return words;
+    };
+    let files: Vec<&str> = reports.iter().map(|name| file(name)).collect();
+    format!("{words}: {}", files.join(", "))
+}
+
+/// What is to be known of stores whose days do not end at the same moment; nothing for one store, or if
+/// they do.
+pub(crate) fn days_in_words<'a>(
+    stores: impl Iterator<Item = (&'a str, Option<&'a StoreSettings>)>,
+) -> Option<String> {
+    let mut by_end: BTreeMap<DayEnds, BTreeSet<String>> = BTreeMap::new();
+    for (name, settings) in stores {
+        if let Some(ends) = settings.and_then(|settings| settings.clock.day_ends) {
+            by_end.entry(ends).or_default().insert(title_of(name));
+        }
+    }
+    let ends = by_end.iter().map(|(ends, names)| {
+        let names = names.iter().cloned().collect::<Vec<_>>().join(", ");
+        match ends {
+            DayEnds::Utc => format!("at midnight UTC ({names})"),
+            DayEnds::Territory => format!("at midnight in the territory ({names})"),
+        }
+    });
+    let ends: Vec<String> = ends.collect();
+    (1 < ends.len()).then(|| {
+        format!(
+            "The days of these stores do not end at the same moment: {}. A play around midnight may stand \
+             under another day, and at the end of a month under another month.",
+            ends.join(", ")
+        )
+    })
+}
+
+/// What a step means. `policy` judged the month, `store` is whose month it is; without one of them no
+/// number is told.
+fn meaning(step: Step, policy: Option<&Policy>, store: Option<&StoreSettings>) -> String {
     match step {
         Step::StoreShows => {
             "what the store shows you in public or on its page for artists".to_owned()

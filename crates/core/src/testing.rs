@@ -24,7 +24,7 @@ pub(crate) fn store() -> StoreSettings {
         bad_rows_max_basis_points: 100,
         minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
         played_time: PlayedTime { countable_only: false },
-        clock: Clock { rounded_to_s: 900 },
+        clock: Clock { rounded_to_s: 900, day_ends: None },
         eligibility: None,
         tier: TierTable {
             product: BTreeMap::from([("family".to_owned(), Tier::Family)]),

@@ -12,7 +12,7 @@ use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{Field, TableFormat};
-use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::store::{Clock, StoreSettings};
 use streamledger_core::vocabulary::territory::Territories;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
@@ -183,8 +183,11 @@ impl Settings {
             .collect();
         let table = format.and_then(|format| self.formats.get(format));
         let names_shops = table.is_some_and(|table| table.fields.contains_key(&Field::Shop));
-        // What a store pays for does not change how its reports are read.
-        let as_read = |store: &StoreSettings| StoreSettings { eligibility: None, ..store.clone() };
+        // What a store pays for and when its day ends does not change how its reports are read.
+        let as_read = |store: &StoreSettings| {
+            let clock = Clock { day_ends: None, ..store.clock };
+            StoreSettings { eligibility: None, clock, ..store.clone() }
+        };
         let stores = if names_shops {
             json(&self.stores.values().map(as_read).collect::<Vec<_>>())
         } else {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{Expr, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat, lit};
 use streamledger_core::explain::calendar::Calendar;
-use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::figures::{Line, Lines};
+use streamledger_core::explain::states::States;
+use streamledger_core::explain::step::Step;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Month;
 
@@ -34,20 +36,7 @@ pub struct Explained {
     /// The store.
     pub store: String,
     /// The lines that are there, in their order.
-    pub lines: Vec<Sum>,
-}
-
-/// A line, summed over tracks and territories.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sum {
-    /// Which one.
-    pub step: Step,
-    /// Plays that are known; `None` if none of them are.
-    pub plays: Option<i64>,
-    /// Why some of them are not known, or not final, each with the number of tracks and territories.
-    pub states: BTreeMap<String, u64>,
-    /// Of `restated`: the statements that did it.
-    pub reports: BTreeSet<String>,
+    pub lines: Vec<Line>,
 }
 
 impl Explained {
@@ -56,11 +45,9 @@ impl Explained {
         let reported = self.lines.iter().find(|line| line.step == Step::Reported);
         let reported = reported.and_then(|line| line.plays).unwrap_or(0);
         self.lines.retain(|line| Step::Reported.position() <= line.step.position());
-        let line = |step, plays| Sum {
-            step,
-            plays: Some(plays),
-            states: BTreeMap::new(),
-            reports: BTreeSet::new(),
+        let line = |step, plays| {
+            let states = States::default();
+            Line { step, plays: Some(plays), states, reports: None }
         };
         let mut start = vec![line(Step::StoreShows, shown)];
         if shown != reported {
@@ -127,14 +114,19 @@ impl Published {
         })
     }
 
+    /// The files of a partition.
+    pub(crate) fn files(&self, path: &str) -> Vec<PathBuf> {
+        let files = self.manifest.partitions.get(path).into_iter().flat_map(|p| &p.files);
+        files.map(|file| self.tables.join(path).join(&file.name)).collect()
+    }
+
     /// The rows of a partition.
     ///
     /// # Errors
     /// If a file cannot be read.
     pub fn scan(&self, path: &str) -> PolarsResult<LazyFrame> {
-        let files = self.manifest.partitions.get(path).into_iter().flat_map(|p| &p.files);
-        let frames = files.map(|file| scan(&self.tables.join(path).join(&file.name)));
-        let frames: Vec<LazyFrame> = frames.collect::<PolarsResult<_>>()?;
+        let frames: Vec<LazyFrame> =
+            self.files(path).iter().map(|file| scan(file)).collect::<PolarsResult<_>>()?;
         concat(frames, UnionArgs::default())
     }
 
@@ -224,7 +216,8 @@ impl Published {
 
     fn files_of(&self, stores: &[Explained]) -> BTreeMap<String, String> {
         let lines = stores.iter().flat_map(|explained| &explained.lines);
-        let named: BTreeSet<&String> = lines.flat_map(|line| &line.reports).collect();
+        let named = lines.filter_map(|line| line.reports.as_deref()).flatten();
+        let named: BTreeSet<&String> = named.collect();
         let is_named = |report: &&ReportEntry| named.iter().any(|name| **name == report.name());
         let reports = self.manifest.reports.values().filter(is_named);
         reports.map(|report| (report.name().to_owned(), report.file().to_owned())).collect()
@@ -247,7 +240,13 @@ pub(crate) fn is_any(isrcs: &BTreeSet<String>) -> Expr {
     within.and(any.unwrap_or(lit(false)))
 }
 
-fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Sum>> {
+/// An error about a name that this version does not know.
+pub(crate) fn unknown(what: &str, name: &str) -> PolarsError {
+    let newer = "the tables are of a newer version of the program";
+    PolarsError::ComputeError(format!("`{name}` is no {what}: {newer}").into())
+}
+
+fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     let mut rows = rows;
     if let Some(isrcs) = &question.isrcs {
         rows = rows.filter(is_any(isrcs));
@@ -255,54 +254,29 @@ fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Sum>> {
     if let Some(territory) = &question.territory {
         rows = rows.filter(col("territory").eq(lit(territory.clone())));
     }
-    let sums = collect(rows.group_by(["step", "state", "report"].map(col)).agg([
-        col("plays").sum(),
-        col("plays").count().alias("known"),
-        polars::prelude::len().alias("rows"),
-    ]))?;
+    let sums = collect(
+        rows.group_by(["step", "state", "report"].map(col))
+            .agg([col("plays").sum(), col("plays").count().alias("known")]),
+    )?;
     let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
     let (steps, states, reports) = (text("step")?, text("state")?, text("report")?);
     let plays = sums.column("plays")?.i64()?.clone();
     let known = sums.column("known")?.u32()?.clone();
-    let counts = sums.column("rows")?.u32()?.clone();
-    let mut lines: BTreeMap<i32, Sum> = BTreeMap::new();
+    let mut lines = Lines::default();
     for row in 0..sums.height() {
         let name = steps.get(row).unwrap_or_default();
-        let step = Step::of_name(name)
-            .ok_or_else(|| PolarsError::ComputeError(format!("`{name}` is no step").into()))?;
-        let line = lines.entry(step.position()).or_insert_with(|| Sum {
-            step,
-            plays: None,
-            states: BTreeMap::new(),
-            reports: BTreeSet::new(),
+        let step = Step::of_name(name).ok_or_else(|| unknown("step", name))?;
+        let states = match states.get(row) {
+            None => States::default(),
+            Some(state) => States::default().with(state).ok_or_else(|| unknown("state", state))?,
+        };
+        let plays = plays.get(row).filter(|_| known.get(row).is_some_and(|known| 0 < known));
+        let reports = reports.get(row).map(|names| {
+            Box::new(names.split('|').map(ToOwned::to_owned).collect::<BTreeSet<_>>())
         });
-        if known.get(row).is_some_and(|known| 0 < known) {
-            line.plays = Some(line.plays.unwrap_or(0) + plays.get(row).unwrap_or(0));
-        }
-        if let Some(state) = states.get(row) {
-            *line.states.entry(state.to_owned()).or_default() +=
-                u64::from(counts.get(row).unwrap_or(0));
-        }
-        let names = reports.get(row).into_iter().flat_map(|names| names.split('|'));
-        line.reports.extend(names.map(ToOwned::to_owned));
+        lines.add(&Line { step, plays, states, reports });
     }
-    Ok(lines.into_values().collect())
-}
-
-/// Whether totals and changes of an explained store add up; the first total that does not.
-#[must_use]
-pub fn first_gap(lines: &[Sum]) -> Option<(Step, i64)> {
-    let mut running = 0;
-    for line in lines {
-        let plays = line.plays.unwrap_or(0);
-        match line.step.kind() {
-            Kind::Total if line.step == Step::StoreShows => running = plays,
-            Kind::Total if running != plays => return Some((line.step, plays - running)),
-            Kind::Change => running += plays,
-            Kind::Total | Kind::Aside => {}
-        }
-    }
-    None
+    Ok(lines.into_all())
 }
 
 /// When the waterfall of a month is made: the first day of the run that may.

@@ -9,6 +9,7 @@ use streamledger_core::explain::freshness::{Freshness, Lag, freshness, lags};
 use streamledger_core::vocabulary::day::Day;
 
 use crate::deliveries::deliveries;
+use crate::ledger::Manifest;
 use crate::nightly::NightlyError;
 use crate::warehouse::{Places, WarehouseError};
 
@@ -45,12 +46,18 @@ pub fn read_status(root: &Path, calendar: &Calendar, as_of: Day) -> Result<Statu
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     }
     let manifest = places.current_manifest()?;
+    Ok(status_of(&manifest, calendar, as_of))
+}
+
+/// The status of a published state on a day.
+#[must_use]
+pub fn status_of(manifest: &Manifest, calendar: &Calendar, as_of: Day) -> Status {
     let coverage = coverage(calendar, &deliveries(&manifest.reports), as_of);
-    Ok(Status {
+    Status {
         snapshot: manifest.snapshot,
         as_of,
         feeds: freshness(&coverage, as_of),
         lags: lags(&coverage),
         coverage,
-    })
+    }
 }

@@ -12,13 +12,13 @@ const FIXTURE: &str = "fixtures/artist-asks";
 const DAY: &str = "2026-10-07";
 const LATER: &str = "2026-10-25";
 
-fn pipeline() -> String {
+pub(crate) fn pipeline() -> String {
     let path = repository().join(FIXTURE).join("pipeline/nightly.toml");
     path.to_string_lossy().into_owned()
 }
 
 /// A warehouse of the first inbox.
-fn asked() -> Case {
+pub(crate) fn asked() -> Case {
     let case = Case::new();
     copy_tree(&repository().join(FIXTURE).join("in"), &case.path("inbox"));
     night(&case, DAY);
@@ -26,7 +26,7 @@ fn asked() -> Case {
 }
 
 /// A warehouse of both.
-fn asked_later() -> Case {
+pub(crate) fn asked_later() -> Case {
     let case = asked();
     copy_tree(&repository().join(FIXTURE).join("later"), &case.path("inbox"));
     night(&case, LATER);

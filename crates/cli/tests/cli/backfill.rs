@@ -8,7 +8,7 @@ use crate::case::{Case, Outcome, files_of, nightly_arguments, repository};
 use crate::report::{Line, good_report, line, report};
 
 /// 45 and 60 plays of one track by one listener in a day.
-fn loops(day: &str) -> Vec<u8> {
+pub(crate) fn loops(day: &str) -> Vec<u8> {
     let fan = |name: &str, n: usize| -> Line {
         line(day, n)
             .with("customer_id", name)

@@ -1,7 +1,9 @@
 //! The program as a person runs it: each test has a folder of its own, runs the binary on small
 //! reports that it writes itself, and reads what was printed and published.
 
+mod browser;
 mod case;
+mod html;
 mod report;
 mod secrets;
 mod tables;
@@ -20,7 +22,9 @@ mod formats;
 mod golden;
 mod history;
 mod inbox;
+mod odd_months;
 mod offline;
+mod pages;
 mod purity;
 mod python;
 mod readme;

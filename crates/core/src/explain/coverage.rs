@@ -49,7 +49,7 @@ impl State {
 
     /// The name as it stands in the tables.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotDue => "not_due",
             Self::Due => "due",

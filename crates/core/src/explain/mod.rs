@@ -9,3 +9,5 @@ pub mod freshness;
 pub mod eligibility;
 pub mod step;
 pub mod waterfall;
+pub mod states;
+pub mod figures;

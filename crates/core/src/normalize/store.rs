@@ -83,6 +83,21 @@ pub struct Clock {
     /// as fit one step can look the same without being duplicates.
     #[schemars(range(min = 1, max = 86_400))]
     pub rounded_to_s: u32,
+    /// When the store's day ends, if it says so. Only told: plays stand under the day of the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_ends: Option<DayEnds>,
+}
+
+/// When a store's day ends.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DayEnds {
+    /// At midnight UTC.
+    Utc,
+    /// At midnight in the territory of the play.
+    Territory,
 }
 
 /// The store's codes for the kinds of users, in any case.

@@ -1,0 +1,186 @@
+//! The days of a subject: its daily lines, and months of counting against months of listening.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamledger_core::explain::figures::{Figures, Plays};
+use streamledger_core::explain::states::States;
+use streamledger_core::explain::step::Step;
+use streamledger_core::vocabulary::day::{Day, Month};
+
+use crate::report::book::Book;
+use crate::report::charts::{self, DayPoint, Settled};
+use crate::report::subject::{Cell, number};
+use crate::words::{date_in_words, month_in_words};
+
+/// The daily lines.
+pub(crate) struct Days {
+    /// The lines.
+    pub(crate) drawing: String,
+    /// The chart in a sentence.
+    pub(crate) spoken: String,
+    /// The numbers at the axis: the highest, and half of it.
+    pub(crate) most: String,
+    /// Half of the highest.
+    pub(crate) half: String,
+    /// Months along the axis, with their share of the days in hundredths of a percent.
+    pub(crate) months: Vec<AxisMonth>,
+    /// Whether of one of the months all statements are there.
+    pub(crate) has_paid: bool,
+    /// Whether of one of the months some statements are there.
+    pub(crate) has_part: bool,
+    /// Whether days are missing.
+    pub(crate) has_gaps: bool,
+    /// The same by month.
+    pub(crate) rows: Vec<DaysRow>,
+}
+
+/// A month along an axis.
+pub(crate) struct AxisMonth {
+    /// `Sep 2026`.
+    pub(crate) name: String,
+    /// Its days.
+    pub(crate) n_days: usize,
+}
+
+/// A month of the daily lines.
+pub(crate) struct DaysRow {
+    /// The month.
+    pub(crate) month: String,
+    /// Reported, counted, held, excluded.
+    pub(crate) numbers: [String; 4],
+    /// What is paid of it.
+    pub(crate) paid: Cell,
+}
+
+/// A month of counting against the same of listening.
+pub(crate) struct HeardRow {
+    /// The month.
+    pub(crate) month: String,
+    /// Counted in it, of these heard before, heard in it and counted later, heard in it.
+    pub(crate) numbers: [Cell; 4],
+}
+
+/// What statements pay of each month, and whether all of them are there.
+fn paid_months(figures: &Figures) -> BTreeMap<Month, (i64, Settled)> {
+    let mut paid: BTreeMap<Month, (i64, Settled)> = BTreeMap::new();
+    let mut is_open: BTreeSet<Month> = BTreeSet::new();
+    for ((month, _), lines) in &figures.waterfalls {
+        let line = lines.of(Step::PaidUnits);
+        if let Some(plays) = line.and_then(|line| line.plays) {
+            paid.entry(*month).or_insert((0, Settled::Whole)).0 += plays;
+        }
+        if line.is_none_or(|line| line.plays.is_none() || line.states != States::default()) {
+            is_open.insert(*month);
+        }
+    }
+    for month in is_open {
+        paid.entry(month).and_modify(|(_, settled)| *settled = Settled::InPart);
+    }
+    paid
+}
+
+pub(crate) fn days(figures: &Figures, book: &Book<'_>) -> Option<Days> {
+    let paid = paid_months(figures);
+    let first = book.span.first_day();
+    let day = |place: usize| Day(first.0.saturating_add(i32::try_from(place).unwrap_or(i32::MAX)));
+    let plays = |place: usize| figures.days.get(place).copied().unwrap_or_default();
+    let point = |(place, is_known): (usize, &bool)| DayPoint {
+        plays: [plays(place).reported(), plays(place).counted, plays(place).held],
+        is_known: *is_known,
+        settled: paid.get(&day(place).month()).map_or(Settled::No, |(_, settled)| *settled),
+    };
+    let points: Vec<DayPoint> = book.known_days.iter().enumerate().map(point).collect();
+    let most = points.iter().map(|point| point.plays[0]).max().filter(|most| 0 < *most)?;
+    let drawing = charts::days(&points, most)?;
+    let mut months: Vec<(Month, usize)> = Vec::new();
+    for place in 0..points.len() {
+        match months.last_mut() {
+            Some((month, n_days)) if *month == day(place).month() => *n_days += 1,
+            _ => months.push((day(place).month(), 1)),
+        }
+    }
+    let rows: Vec<DaysRow> =
+        book.span.months.iter().rev().map(|month| days_row(figures, *month, &paid)).collect();
+    let axis =
+        |(month, n_days): &(Month, usize)| AxisMonth { name: short_month(*month), n_days: *n_days };
+    Some(Days {
+        drawing,
+        spoken: format!(
+            "Plays of each day from {} to {}: reported, counted and held. At most {} in a day. The table \
+             below has them by month.",
+            date_in_words(first),
+            date_in_words(day(points.len().saturating_sub(1))),
+            number(most)
+        ),
+        most: number(most),
+        half: if most % 2 == 0 { number(most / 2) } else { String::new() },
+        months: months.iter().map(axis).collect(),
+        has_paid: points.iter().any(|point| point.settled == Settled::Whole),
+        has_part: points.iter().any(|point| point.settled == Settled::InPart),
+        has_gaps: points.iter().any(|point| !point.is_known),
+        rows,
+    })
+}
+
+fn days_row(figures: &Figures, month: Month, paid: &BTreeMap<Month, (i64, Settled)>) -> DaysRow {
+    let mut plays = Plays::default();
+    let of_month = figures.months.iter().filter(|((known, _), _)| *known == month);
+    of_month.for_each(|(_, more)| plays.add(*more));
+    let is_settled = figures.waterfalls.keys().any(|(known, _)| *known == month);
+    let not_yet = if is_settled { "no statement yet" } else { "after the month" };
+    DaysRow {
+        month: month_in_words(month),
+        numbers: [plays.reported(), plays.counted, plays.held, plays.excluded].map(number),
+        paid: match paid.get(&month) {
+            None => Cell::not_known(not_yet),
+            Some((paid, Settled::Whole)) => Cell::known(*paid),
+            Some((paid, _)) => Cell { number: number(*paid), note: "in part".to_owned() },
+        },
+    }
+}
+
+/// `Sep 2026`.
+pub(crate) fn short_month(month: Month) -> String {
+    let words = month_in_words(month);
+    let (name, year) = words.split_once(' ').unwrap_or((&words, ""));
+    format!("{} {year}", name.chars().take(3).collect::<String>())
+}
+
+pub(crate) fn heard_rows(figures: &Figures, book: &Book<'_>) -> Vec<HeardRow> {
+    let row = |month: &Month| {
+        let of_month = || figures.waterfalls.iter().filter(|((known, _), _)| known == month);
+        let counted: i64 = figures
+            .months
+            .iter()
+            .filter(|((known, _), _)| known == month)
+            .map(|(_, plays)| plays.counted)
+            .sum();
+        let before = figures.heard_before.iter().filter(|((known, _), _)| known == month);
+        let earlier: i64 = before.map(|(_, plays)| plays).sum();
+        let mut later = of_month().map(|(_, lines)| lines.of(Step::ListenedHereCountedLater));
+        // Without a line it is 0, where there is a waterfall at all.
+        let is_known =
+            of_month().next().is_some() && later.clone().flatten().all(|line| line.plays.is_some());
+        let later: Option<i64> =
+            is_known.then(|| later.by_ref().flatten().filter_map(|line| line.plays).sum());
+        let not_yet = || Cell::not_known("when the next month is over");
+        HeardRow {
+            month: month_in_words(*month),
+            numbers: [
+                Cell::known(counted),
+                Cell::known(earlier),
+                later.map_or_else(not_yet, Cell::known),
+                later.map_or_else(not_yet, |later| Cell::known(counted - earlier + later)),
+            ],
+        }
+    };
+    book.span.months.iter().rev().map(row).collect()
+}
+
+pub(crate) fn heard_pairs(figures: &Figures) -> Vec<String> {
+    let pair = |((month, heard), plays): (&(Month, Month), &i64)| {
+        let (month, heard) = (month_in_words(*month), month_in_words(*heard));
+        format!("Counted in {month}, heard in {heard}: {}", number(*plays))
+    };
+    figures.heard_before.iter().rev().map(pair).collect()
+}

@@ -1,0 +1,307 @@
+//! Subject: the figures of a recording, an artist or all, as texts that a page shows. No number is made
+//! up here: what is not known is said in words.
+
+use std::collections::BTreeSet;
+
+use streamledger_core::explain::figures::{Figures, Line, Lines, StoreNumber};
+use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::vocabulary::day::Month;
+
+use crate::explain::share;
+use crate::output::grouped;
+use crate::report::audience::{
+    PaidRow, TerritoryRow, TierRow, paid_rows, territory_rows, tier_rows,
+};
+use crate::report::book::{Book, Source, source_of};
+use crate::report::charts::{self, Bar};
+use crate::report::days::{Days, HeardRow, days, heard_pairs, heard_rows};
+use crate::status::{capitalised, headline};
+use crate::step_words::{name_of, state_in_words};
+use crate::words::month_in_words;
+
+/// The figures of something, as texts.
+pub(crate) struct Subject {
+    /// An answer for each store of the last month that has a waterfall.
+    pub(crate) answers: Vec<String>,
+    /// Up to when there are figures, and what is late.
+    pub(crate) headline: String,
+    /// Whether something is late.
+    pub(crate) is_late: bool,
+    /// What is to be known of the days of the stores.
+    pub(crate) days_note: Option<String>,
+    /// The months, the last one first, with their stores.
+    pub(crate) months: Vec<MonthRow>,
+    /// Their waterfalls.
+    pub(crate) waterfalls: Vec<Waterfall>,
+    /// The days.
+    pub(crate) days: Option<Days>,
+    /// Months of listening against months of counting.
+    pub(crate) heard: Vec<HeardRow>,
+    /// Which plays were heard in another month.
+    pub(crate) heard_pairs: Vec<String>,
+    /// Kinds of user.
+    pub(crate) tiers: Vec<TierRow>,
+    /// What statements pay by kind of user.
+    pub(crate) paid: Vec<PaidRow>,
+    /// Territories, the one with the most plays first.
+    pub(crate) territories: Vec<TerritoryRow>,
+}
+
+/// A month of a store.
+pub(crate) struct MonthRow {
+    /// `September 2026`.
+    pub(crate) month: String,
+    /// The store.
+    pub(crate) store: String,
+    /// Where its waterfall is on the page; empty if there is none.
+    pub(crate) anchor: String,
+    /// What the store shows, reported, counted, held, paid, unexplained.
+    pub(crate) numbers: [Cell; 6],
+    /// How it stands with the statements.
+    pub(crate) statements: String,
+}
+
+/// A number, or why there is none.
+pub(crate) struct Cell {
+    /// The number; empty if it is not known.
+    pub(crate) number: String,
+    /// Why it is not known, or not final.
+    pub(crate) note: String,
+}
+
+/// The waterfall of a store's month.
+pub(crate) struct Waterfall {
+    /// Where it is on the page.
+    pub(crate) anchor: String,
+    /// `Spotify, September 2026`.
+    pub(crate) title: String,
+    /// The two totals in short.
+    pub(crate) short: String,
+    /// Whether it is unfolded.
+    pub(crate) is_open: bool,
+    /// The chart in a sentence.
+    pub(crate) spoken: String,
+    /// The shapes; nothing if all is zero.
+    pub(crate) drawing: Option<String>,
+    /// The steps.
+    pub(crate) rows: Vec<StepRow>,
+    /// Where the numbers come from.
+    pub(crate) sources: Vec<Source>,
+}
+
+impl Waterfall {
+    /// The steps that the chart shows: those within the sum.
+    pub(crate) fn bars(&self) -> impl Iterator<Item = &StepRow> {
+        self.rows.iter().filter(|row| row.kind != Kind::Aside.as_str())
+    }
+
+    /// How many they are.
+    pub(crate) fn n_bars(&self) -> usize {
+        self.bars().count()
+    }
+}
+
+/// A step of a waterfall.
+pub(crate) struct StepRow {
+    /// `total`, `change` or `aside`.
+    pub(crate) kind: &'static str,
+    /// What it is called.
+    pub(crate) name: String,
+    /// The number, or `not known`.
+    pub(crate) plays: String,
+    /// Its share of the start.
+    pub(crate) share: String,
+    /// What it is.
+    pub(crate) words: String,
+    /// Where it comes from.
+    pub(crate) source: &'static str,
+}
+
+impl Subject {
+    /// The figures as texts.
+    pub(crate) fn new(figures: &Figures, book: &Book<'_>) -> Self {
+        let stores: BTreeSet<StoreNumber> = figures
+            .months
+            .keys()
+            .chain(figures.waterfalls.keys())
+            .map(|(_, store)| *store)
+            .collect();
+        let feeds = book.feeds(&stores);
+        Self {
+            answers: answers(figures, book),
+            headline: capitalised(&headline(&feeds)),
+            is_late: feeds.iter().any(|feed| feed.is_late()),
+            days_note: book.days_in_words(&stores),
+            months: month_rows(figures, book),
+            waterfalls: waterfalls(figures, book),
+            days: days(figures, book),
+            heard: heard_rows(figures, book),
+            heard_pairs: heard_pairs(figures),
+            tiers: tier_rows(figures),
+            paid: paid_rows(figures),
+            territories: territory_rows(figures),
+        }
+    }
+}
+
+/// A number as pages write it.
+pub(crate) fn number(plays: i64) -> String {
+    grouped(plays.into()).replace('-', "\u{2212}")
+}
+
+impl Cell {
+    pub(crate) fn known(plays: i64) -> Self {
+        Self { number: number(plays), note: String::new() }
+    }
+
+    pub(crate) fn not_known(note: impl Into<String>) -> Self {
+        Self { number: String::new(), note: note.into() }
+    }
+
+    fn of(lines: &Lines, step: Step) -> Self {
+        let Some(line) = lines.of(step) else {
+            return Self::known(0);
+        };
+        let states: Vec<&str> = line.states.names().map(state_in_words).collect();
+        let note = states.join("; ");
+        match line.plays {
+            None => Self::not_known(if note.is_empty() { "not known".to_owned() } else { note }),
+            Some(plays) if note.is_empty() => Self::known(plays),
+            Some(plays) => Self { number: number(plays), note: format!("in part: {note}") },
+        }
+    }
+}
+
+/// The plays of a step; `None` if they are not known, or there is no such step.
+fn plays_of(lines: &Lines, step: Step) -> Option<i64> {
+    lines.of(step).and_then(|line| line.plays)
+}
+
+/// An answer in a sentence or two for each store of the last month that has a waterfall.
+fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
+    let Some(((last, _), _)) = figures.waterfalls.last_key_value() else {
+        return Vec::new();
+    };
+    let of_month = figures.waterfalls.iter().filter(|((month, _), _)| month == last);
+    let answer = |((month, store), lines): (&(Month, StoreNumber), &Lines)| {
+        let (name, words) = (book.store(*store), month_in_words(*month));
+        let plays = |step| plays_of(lines, step).unwrap_or(0);
+        let shown = plays_of(lines, Step::StoreShows).map_or_else(
+            || format!("{name} in {words}: the store's own number is not known"),
+            |shown| format!("{name} in {words}: the store shows {}", number(shown)),
+        );
+        let paid = plays_of(lines, Step::PaidUnits).map_or_else(
+            || {
+                let state = book.state_in_words(book.store_key(*store), Feed::Sales, *month);
+                let state = state.unwrap_or_else(|| "nobody has said when it comes".to_owned());
+                format!("what is paid is not known yet (statement: {state})")
+            },
+            |paid| format!("{} are paid", number(paid)),
+        );
+        let (reported, counted) = (number(plays(Step::Reported)), number(plays(Step::Counted)));
+        format!("{shown}, {reported} are reported to us, {counted} count, {paid}.")
+    };
+    of_month.map(answer).collect()
+}
+
+fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
+    let keys: BTreeSet<(Month, StoreNumber)> =
+        figures.months.keys().chain(figures.waterfalls.keys()).copied().collect();
+    let row = |(month, store): &(Month, StoreNumber)| {
+        let plays = figures.months.get(&(*month, *store)).copied().unwrap_or_default();
+        let lines = figures.waterfalls.get(&(*month, *store));
+        let later = || Cell::not_known("after the month");
+        let of = |step| lines.map_or_else(later, |lines| Cell::of(lines, step));
+        let statements = book.state_in_words(book.store_key(*store), Feed::Sales, *month);
+        MonthRow {
+            month: month_in_words(*month),
+            store: book.store(*store),
+            anchor: lines.map_or_else(String::new, |_| anchor(book, *month, *store)),
+            numbers: [
+                of(Step::StoreShows),
+                Cell::known(plays.reported()),
+                Cell::known(plays.counted),
+                Cell::known(plays.held),
+                of(Step::PaidUnits),
+                of(Step::Unexplained),
+            ],
+            statements: statements.unwrap_or_else(|| "nothing expected".to_owned()),
+        }
+    };
+    let mut rows: Vec<MonthRow> = Vec::new();
+    let months: BTreeSet<Month> = keys.iter().map(|(month, _)| *month).collect();
+    for month in months.iter().rev() {
+        rows.extend(keys.iter().filter(|(known, _)| known == month).map(row));
+    }
+    rows
+}
+
+fn anchor(book: &Book<'_>, month: Month, store: StoreNumber) -> String {
+    format!("{}-{month}", book.store_key(store))
+}
+
+fn waterfalls(figures: &Figures, book: &Book<'_>) -> Vec<Waterfall> {
+    let last = figures.waterfalls.last_key_value().map(|((month, _), _)| *month);
+    let months: BTreeSet<Month> = figures.waterfalls.keys().map(|(month, _)| *month).collect();
+    let mut all = Vec::new();
+    for month in months.into_iter().rev() {
+        let of_month = figures.waterfalls.iter().filter(|((known, _), _)| *known == month);
+        for ((_, store), lines) in of_month {
+            all.push(waterfall(book, (month, *store), lines, Some(month) == last));
+        }
+    }
+    all
+}
+
+fn waterfall(
+    book: &Book<'_>,
+    (month, store): (Month, StoreNumber),
+    lines: &Lines,
+    is_open: bool,
+) -> Waterfall {
+    let mut totals = lines.all().iter().filter(|line| line.step.kind() == Kind::Total);
+    let start = totals.find_map(|line| line.plays).unwrap_or(0);
+    let row = |line: &Line| StepRow {
+        kind: line.step.kind().as_str(),
+        name: name_of(line.step),
+        plays: line.plays.map_or_else(|| "not known".to_owned(), number),
+        share: line
+            .plays
+            .map_or_else(String::new, |plays| share(plays, start).replace('-', "\u{2212}")),
+        words: book.words(month, store, line),
+        source: source_of(line.step),
+    };
+    let rows: Vec<StepRow> = lines.all().iter().map(row).collect();
+    let bars = lines.all().iter().filter_map(|line| match (line.step.kind(), line.plays) {
+        (Kind::Aside, _) => None,
+        (Kind::Total, None) => Some(Bar::Unknown),
+        (Kind::Total, Some(plays)) => Some(Bar::Total(plays)),
+        (Kind::Change, plays) => Some(Bar::Change(plays.unwrap_or(0))),
+    });
+    let bars: Vec<Bar> = bars.collect();
+    let spoken = rows.iter().filter(|row| row.kind != Kind::Aside.as_str());
+    let spoken: Vec<String> = spoken.map(|row| format!("{}: {}", row.name, row.plays)).collect();
+    let short = |step| plays_of(lines, step).map_or_else(|| "not known".to_owned(), number);
+    let title = format!("{}, {}", book.store(store), month_in_words(month));
+    Waterfall {
+        anchor: anchor(book, month, store),
+        short: format!("{} counted, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
+        is_open,
+        spoken: format!("Waterfall of {title}. {}.", spoken.join("; ")),
+        drawing: charts::waterfall(&bars),
+        rows,
+        sources: book.sources(month, store).to_vec(),
+        title,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_sign_of_a_number() {
+        assert_eq!([number(-1200), number(0)], ["\u{2212}1,200", "0"]);
+    }
+}

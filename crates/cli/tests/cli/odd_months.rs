@@ -1,0 +1,174 @@
+//! Months that are not as they should be: each has an answer, in words that an artist understands.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+
+use crate::asks;
+use crate::backfill;
+use crate::case::{Case, Outcome, nightly_arguments};
+
+const ISRC: &str = "GBXY12600001";
+
+/// Deezer's plays of a day, one each, of listeners who differ.
+fn plays(case: &Case, date: &str, n: usize) {
+    let head = "Start Report\tISRC\tUPC\tCountry\tNb of plays\tService\tTrack_duration\tPlay_percent\t\
+                Cached_play\tContext_type\tUser_id\tDevice_type";
+    let row = |n: usize| {
+        format!("{date}\t{ISRC}\t\tFR\t1\tSubscriptionModel\t200\t100\tfalse\tradio\tu{n}\tphone")
+    };
+    let rows: Vec<String> = (0..n).map(row).collect();
+    case.put(&format!("deezer/plays_{date}.txt"), format!("{head}\n{}\n", rows.join("\n")));
+}
+
+/// Deezer's statement of a month, a line each.
+fn sales(case: &Case, month: &str, units: &[i64]) {
+    let head = "start_report\tend_report\tisrc\tupc\tcountry\tnb_of_plays\troyalties\tservice";
+    let row = |units: &i64| {
+        let amount = format!("{}0.25", if *units < 0 { "-" } else { "" });
+        format!("{month}-01\t{month}-28\t{ISRC}\t\tFR\t{units}\t{amount}\tSubscriptionModel")
+    };
+    let rows: Vec<String> = units.iter().map(row).collect();
+    case.put(&format!("deezer/sales_{month}.txt"), format!("{head}\n{}\n", rows.join("\n")));
+}
+
+fn counters(case: &Case, date: &str, shown: i64) {
+    let text = format!("date,isrc,store_track,territory,streams\n{date},{ISRC},,FR,{shown}\n");
+    case.put(&format!("deezer/counters_{date}.csv"), text);
+}
+
+/// The lines of the only store as `step plays`, after a night on a day.
+fn explained(case: &Case, month: &str, as_of: &str) -> Vec<String> {
+    case.nightly(&["--as-of", as_of]).expect_code(0);
+    case.verify().expect_code(0);
+    let outcome = ask(case, &["--month", month, "--format", "json"]).expect_code(0);
+    let document: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(document["stores"].as_array().unwrap().len(), 1, "{document}");
+    let line = |line: &serde_json::Value| {
+        let plays = line["plays"].as_i64().map_or("-".to_owned(), |plays| plays.to_string());
+        format!("{} {plays}", line["step"].as_str().unwrap())
+    };
+    document["stores"][0]["lines"].as_array().unwrap().iter().map(line).collect()
+}
+
+fn ask(case: &Case, more: &[&str]) -> Outcome {
+    let pipeline = nightly_arguments(&[])[2];
+    case.run(&[&["explain", "--pipeline", pipeline], more].concat())
+}
+
+#[test]
+fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
+    let case = Case::new();
+    plays(&case, "2026-02-01", 3);
+    plays(&case, "2026-02-28", 2);
+    let expected = [
+        "store_shows -",
+        "no_store_figure 5",
+        "reported 5",
+        "counted 5",
+        "declared_artificial -",
+        "not_yet_in_sales -5",
+        "paid_units -",
+    ];
+    assert_eq!(explained(&case, "2026-02", "2026-04-10"), expected);
+    ask(&case, &["--month", "2026-02"]).expect_stdout("no statement has them yet (not due yet)");
+    assert_eq!(explained(&case, "2026-02", "2026-07-20"), expected);
+    ask(&case, &["--month", "2026-02"])
+        .expect_stdout("no statement has them yet (late)")
+        .expect_stdout("the plays that the store's statements pay for (late)");
+}
+
+#[test]
+fn a_statement_without_plays_is_paid_and_nobody_knows_for_what() {
+    let case = Case::new();
+    sales(&case, "2026-02", &[7]);
+    let lines = explained(&case, "2026-02", "2026-07-20");
+    assert_eq!(
+        lines,
+        [
+            "store_shows -",
+            "reported -",
+            "counted -",
+            "declared_artificial -",
+            "unexplained 7",
+            "paid_units 7"
+        ]
+    );
+    ask(&case, &["--month", "2026-02"])
+        .expect_stdout("the plays in the store's daily reports to us (late)")
+        .expect_stdout("neither the store nor a rule of ours explains these");
+}
+
+#[test]
+fn a_store_may_show_less_than_it_reports() {
+    let case = Case::new();
+    plays(&case, "2026-02-01", 3);
+    plays(&case, "2026-02-28", 2);
+    counters(&case, "2026-02-01", 2);
+    counters(&case, "2026-02-28", 2);
+    let lines = explained(&case, "2026-02", "2026-04-10");
+    assert_eq!(lines[..3], ["store_shows 4", "not_in_trends 1", "reported 5"]);
+    ask(&case, &["--month", "2026-02"]).expect_stdout("or the other way round");
+}
+
+#[test]
+fn a_month_that_takes_back_more_than_it_pays_says_so() {
+    let case = Case::new();
+    sales(&case, "2026-02", &[2, -9]);
+    let lines = explained(&case, "2026-02", "2026-07-20");
+    assert_eq!(lines[lines.len() - 2..], ["unexplained -7", "paid_units -7"]);
+    ask(&case, &["--month", "2026-02"]).expect_stdout("which here take back more than they pay");
+}
+
+#[test]
+fn the_last_day_of_february_is_a_day_of_its_month() {
+    let case = Case::new();
+    plays(&case, "2028-02-01", 1);
+    plays(&case, "2028-02-29", 2);
+    let lines = explained(&case, "2028-02", "2028-04-10");
+    assert!(lines.contains(&"counted 3".to_owned()), "{lines:?}");
+    let table = case.cells("coverage", ["feed", "period", "state"]);
+    assert!(table.contains(&["trends", "2028-02-29", "complete"].map(str::to_owned)), "{table:?}");
+    assert!(!table.iter().any(|[_, period, _]| period == "2028-02-30"));
+}
+
+#[test]
+fn stores_whose_days_end_at_different_moments_say_so() {
+    let case = asks::asked();
+    let pipeline = asks::pipeline();
+    let ask = |more: &[&str]| {
+        let arguments = ["explain", "--pipeline", &pipeline, "--month", "2026-09"];
+        case.run(&[&arguments, more].concat()).expect_code(0).stdout
+    };
+    let note = "do not end at the same moment: at midnight UTC (Spotify), at midnight in the territory \
+                (Apple Music)";
+    assert!(ask(&[]).contains(note), "{}", ask(&[]));
+    assert!(ask(&["--format", "json"]).contains(note));
+    assert!(!ask(&["--store", "spotify"]).contains("the same moment"));
+}
+
+#[test]
+fn a_policy_that_changes_inside_a_month_judges_all_of_it() {
+    let case = Case::new();
+    case.own_pipelines();
+    for day in ["2026-09-05", "2026-09-25"] {
+        case.put(&format!("spotify/{day}.tsv"), backfill::loops(day));
+    }
+    let held = |as_of: &str| {
+        case.nightly(&["--as-of", as_of, "--pipeline", "pipelines/nightly.toml"]).expect_code(0);
+        let question = ["explain", "--month", "2026-09", "--store", "spotify"];
+        let outcome = case.run(&question).expect_code(0);
+        let line = outcome.stdout.lines().find(|line| line.contains("Held repeater")).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let before = held("2026-11-10");
+    assert!(before.starts_with("Held repeater -120 "), "{before}");
+    assert!(
+        before.ends_with("one listener with 50 plays or more of one track in a day"),
+        "{before}"
+    );
+    case.replace("pipelines/policies/default.toml", "plays_min = 50", "plays_min = 40");
+    let after = held("2026-11-11");
+    assert!(after.starts_with("Held repeater -210 "), "{after}");
+    assert!(after.ends_with("one listener with 40 plays or more of one track in a day"), "{after}");
+    // What was said before is still there to be compared.
+    let outcome = case.run(&["snapshots", "diff", "1", "2"]).expect_code(0);
+    outcome.expect_stdout("repeater");
+}

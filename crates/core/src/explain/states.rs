@@ -1,0 +1,60 @@
+//! States: why a number is not known, or not final; a few of the names that the tables have.
+
+use crate::explain::coverage::State;
+use crate::explain::waterfall::why;
+
+/// All names, in the order in which they are told.
+const NAMES: [&str; 12] = [
+    State::NotDue.as_str(),
+    State::Due.as_str(),
+    State::Late.as_str(),
+    State::Received.as_str(),
+    State::Partial.as_str(),
+    State::Complete.as_str(),
+    State::Restated.as_str(),
+    State::NotSent.as_str(),
+    why::NO_CALENDAR,
+    why::NOT_BY_TERRITORY,
+    why::NOT_LISTED,
+    why::HISTORY_INCOMPLETE,
+];
+
+/// A set of states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct States(u16);
+
+impl States {
+    /// Adds one by its name; `None` if nobody knows it.
+    #[must_use]
+    pub fn with(self, name: &str) -> Option<Self> {
+        let place = NAMES.iter().position(|known| *known == name)?;
+        Some(Self(self.0 | 1 << place))
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let is_in = move |place: usize| self.0 >> place & 1 == 1;
+        NAMES.into_iter().enumerate().filter(move |(place, _)| is_in(*place)).map(|(_, name)| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_states_has_each_once_and_knows_all() {
+        let late = States::default().with("late").unwrap();
+        let both = late.and(States::default().with("not_due").unwrap().with("late").unwrap());
+        assert_eq!(both.names().collect::<Vec<_>>(), ["not_due", "late"]);
+        assert_eq!(States::default().with("gone"), None);
+        let all = State::ALL.map(State::as_str);
+        assert!(all.iter().all(|name| States::default().with(name).is_some()));
+    }
+}
