@@ -37,10 +37,11 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
     let mut answer = published.explain(&question)?;
     if let Some(file) = &command.against {
         let shown = read_against(file, question.isrcs.as_ref())?;
-        answer.stores.iter_mut().for_each(|explained| explained.start_from(shown));
+        let all = answer.stores.iter_mut().chain(&mut answer.so_far);
+        all.for_each(|explained| explained.start_from(shown));
     }
     let told = Told { command, settings: &settings, answer: &answer, level: level(command) };
-    if answer.stores.is_empty() {
+    if answer.stores.is_empty() && answer.so_far.is_empty() {
         bail!(told.nothing(&published, &question));
     }
     print(&match common.format {
@@ -135,6 +136,7 @@ struct Document {
     level: &'static str,
     is_additive: bool,
     stores: Vec<StoreObject>,
+    so_far: Vec<StoreObject>,
     not_yet: Vec<String>,
     notes: Vec<String>,
 }
@@ -170,13 +172,11 @@ impl<'a> Told<'a> {
         let parsed: Option<Period> = month.parse().ok();
         let words = parsed.map_or_else(|| month.clone(), |period| month_in_words(period.month()));
         if let Some(store) = self.answer.not_yet.first() {
-            let from =
-                parsed.map(|period| made_from(&self.settings.calendar, store, period.month()));
             return format!(
-                "{words} is not over for {}: its waterfall is made by the first night from {} on; until \
-                 then `trends_daily` has the plays that are reported so far, with their verdicts",
+                "{words} is not over for {}, and no report so far has a row of what was asked for; its \
+                 waterfall is made by the first night from {} on",
                 title_of(store),
-                from.unwrap_or_default()
+                self.made_from(store)
             );
         }
         if self.answer.months.contains(month) {
@@ -206,6 +206,13 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// From when on there is a waterfall of a store's month.
+    fn made_from(&self, store: &str) -> String {
+        let month: Option<Period> = self.command.month.parse().ok();
+        let from = month.map(|period| made_from(&self.settings.calendar, store, period.month()));
+        from.unwrap_or_default()
+    }
+
     fn words(&self, store: &str, line: &'a Line) -> String {
         let file = |name: &'a str| self.answer.files.get(name).map_or(name, String::as_str);
         words_of(line, self.answer.policies.get(store), self.settings.stores.get(store), file)
@@ -213,19 +220,26 @@ impl<'a> Told<'a> {
 
     /// What is to be known of the days of the stores.
     fn days_note(&self) -> Option<String> {
-        let stores = self.answer.stores.iter().map(|explained| explained.store.as_str());
+        let stores = self.answer.stores.iter().chain(&self.answer.so_far);
+        let stores = stores.map(|explained| explained.store.as_str());
         days_in_words(stores.map(|store| (store, self.settings.stores.get(store))))
     }
 
     fn as_text(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
         let mut parts = vec![self.heading(published, question)?];
         for explained in &self.answer.stores {
-            parts.push(self.sheet(explained).to_text());
+            parts.push(self.sheet(explained, "").to_text());
         }
-        if !self.answer.not_yet.is_empty() {
-            let names: Vec<String> =
-                self.answer.not_yet.iter().map(|store| title_of(store)).collect();
-            parts.push(format!("Not over yet: {}.\n", names.join(", ")));
+        for explained in &self.answer.so_far {
+            parts.push(self.sheet(explained, ", so far").to_text());
+        }
+        for store in &self.answer.not_yet {
+            let from = self.made_from(store);
+            parts.push(format!(
+                "The month is not over for {}: what it shows and pays is told by the first night from {from} \
+                 on.\n",
+                title_of(store)
+            ));
         }
         if let Some(note) = self.days_note() {
             parts.push(format!("{note}\n"));
@@ -260,9 +274,10 @@ impl<'a> Told<'a> {
         Ok(format!("{of} in {month}, by snapshot {}.\n", self.answer.snapshot))
     }
 
-    fn sheet(&self, explained: &'a Explained) -> Sheet {
+    fn sheet(&self, explained: &'a Explained, more: &str) -> Sheet {
         let columns = ["step", "#plays", "#share", "what it is"];
-        let mut sheet = Sheet::named("waterfall", &title_of(&explained.store), &columns);
+        let mut sheet =
+            Sheet::named("waterfall", &format!("{}{more}", title_of(&explained.store)), &columns);
         let start = explained
             .lines
             .iter()
@@ -285,7 +300,7 @@ impl<'a> Told<'a> {
     fn all_lines(&self) -> Sheet {
         let columns = ["store", "month", "#position", "step", "kind", "#plays", "state", "report"];
         let mut sheet = Sheet::new("waterfall", "Waterfall", &columns);
-        for explained in &self.answer.stores {
+        for explained in self.answer.stores.iter().chain(&self.answer.so_far) {
             for line in &explained.lines {
                 sheet.push(vec![
                     explained.store.clone(),
@@ -326,6 +341,7 @@ impl<'a> Told<'a> {
             level: self.level,
             is_additive: self.level != "release",
             stores: self.answer.stores.iter().map(object).collect(),
+            so_far: self.answer.so_far.iter().map(object).collect(),
             not_yet: self.answer.not_yet.clone(),
             notes: self.days_note().into_iter().collect(),
         }

@@ -11,6 +11,7 @@ use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Month;
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::ledger::{Manifest, ReportEntry};
 use crate::nightly::NightlyError;
@@ -66,6 +67,8 @@ pub struct Answer {
     pub stores: Vec<Explained>,
     /// Stores that have figures of the month, but no waterfall yet.
     pub not_yet: Vec<String>,
+    /// What their reports say so far: the lines from what is reported to what is counted.
+    pub so_far: Vec<Explained>,
     /// Months of which there is a waterfall, for a question about one without.
     pub months: BTreeSet<String>,
     /// The numbers of the rules by which the month was judged, by store.
@@ -181,15 +184,11 @@ impl Published {
             question.store.as_ref().is_none_or(|store| store_of(path) == Some(store.as_str()))
         };
         let mut stores = Vec::new();
-        let mut policies = BTreeMap::new();
         let paths: Vec<&String> =
             self.partitions("waterfall", Some(&question.month)).filter(of_store).collect();
         for path in &paths {
             let lines = sum_lines(self.scan(path)?, question)?;
             let store = store_of(path).unwrap_or_default().to_owned();
-            if let Some((policy, _)) = self.manifest.policies.of(&store, &question.month) {
-                policies.insert(store.clone(), policy.clone());
-            }
             if !lines.is_empty() {
                 stores.push(Explained { store, lines });
             }
@@ -202,6 +201,21 @@ impl Published {
             .filter(|path| !told.contains(&store_of(path)))
             .filter_map(|path| store_of(path))
             .collect();
+        let mut so_far = Vec::new();
+        for store in &not_yet {
+            let path = format!("trends_daily/store={store}/month={}", question.month);
+            if self.manifest.partitions.contains_key(&path) {
+                let lines = sum_verdicts(self.scan(&path)?, question)?;
+                if !lines.is_empty() {
+                    so_far.push(Explained { store: (*store).to_owned(), lines });
+                }
+            }
+        }
+        let policy = |explained: &Explained| {
+            let (policy, _) = self.manifest.policies.of(&explained.store, &question.month)?;
+            Some((explained.store.clone(), policy.clone()))
+        };
+        let policies = stores.iter().chain(&so_far).filter_map(policy).collect();
         let months = self.partitions("waterfall", None).filter(of_store);
         let months = months.filter_map(|path| Some(path.rsplit_once("month=")?.1.to_owned()));
         Ok(Answer {
@@ -210,6 +224,7 @@ impl Published {
             files: self.files_of(&stores),
             not_yet: not_yet.into_iter().map(ToOwned::to_owned).collect(),
             stores,
+            so_far,
             policies,
         })
     }
@@ -246,7 +261,8 @@ pub(crate) fn unknown(what: &str, name: &str) -> PolarsError {
     PolarsError::ComputeError(format!("`{name}` is no {what}: {newer}").into())
 }
 
-fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
+/// The rows of a table that a question is about.
+fn asked_for(rows: LazyFrame, question: &Question) -> LazyFrame {
     let mut rows = rows;
     if let Some(isrcs) = &question.isrcs {
         rows = rows.filter(is_any(isrcs));
@@ -254,8 +270,44 @@ fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     if let Some(territory) = &question.territory {
         rows = rows.filter(col("territory").eq(lit(territory.clone())));
     }
+    rows
+}
+
+/// From what is reported to what is counted, of a month that goes on.
+fn sum_verdicts(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
+    let by = ["verdict", "reason"].map(col);
+    let sums = collect(asked_for(rows, question).group_by(by).agg([col("plays").sum()]))?;
+    let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
+    let (verdicts, reasons) = (text("verdict")?, text("reason")?);
+    let plays = sums.column("plays")?.i64()?.clone();
+    let mut lines = Lines::default();
+    let mut add = |step, plays| {
+        let states = States::default();
+        lines.add(&Line { step, plays: Some(plays), states, reports: None });
+    };
+    for row in 0..sums.height() {
+        let plays = plays.get(row).unwrap_or(0);
+        add(Step::Reported, plays);
+        match reasons.get(row) {
+            None => add(Step::Counted, plays),
+            Some(name) => {
+                let verdict = verdicts.get(row).unwrap_or_default();
+                let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict);
+                let reason = Reason::ALL.into_iter().find(|known| known.as_str() == name);
+                let step = verdict.and_then(|verdict| Step::of_outcome(verdict, reason));
+                add(step.ok_or_else(|| unknown("reason", name))?, -plays);
+                // All that are reported count but for the steps between.
+                add(Step::Counted, 0);
+            }
+        }
+    }
+    Ok(lines.into_all())
+}
+
+fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     let sums = collect(
-        rows.group_by(["step", "state", "report"].map(col))
+        asked_for(rows, question)
+            .group_by(["step", "state", "report"].map(col))
             .agg([col("plays").sum(), col("plays").count().alias("known")]),
     )?;
     let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());

@@ -13,7 +13,7 @@ use polars::prelude::{
     PolarsError, PolarsResult, StringChunked, col, df, lit,
 };
 use streamledger_core::explain::figures::{
-    Figures, Line, Paid, PaidFor, Plays, StoreNumber, TerritoryCode,
+    Figures, Line, Paid, PaidFor, Plays, StoreNumber, TerritoryCode, There,
 };
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::states::States;
@@ -171,12 +171,13 @@ impl Reading {
     }
 
     fn add_paid_territories(&mut self, rows: &LazyFrame) -> PolarsResult<()> {
-        let paid = rows.clone().filter(col("step").eq(lit(Step::PaidUnits.name())));
+        let is_paid = col("step").eq(lit(Step::PaidUnits.name()));
+        let paid = rows.clone().filter(is_paid.and(col("plays").is_not_null()));
         let sums = Sums::new(&paid, &["territory"], &[col("plays").sum()])?;
         let (codes, plays) = (sums.text("territory")?, sums.numbers("plays")?);
-        for (row, track) in sums.tracks.iter().enumerate().filter(|(row, _)| plays[*row] != 0) {
-            let code = territory(codes.get(row))?;
-            self.figures[*track].territories.entry(code).or_default().paid += plays[row];
+        for (row, track) in sums.tracks.iter().enumerate() {
+            let there = self.figures[*track].territories.entry(territory(codes.get(row))?);
+            there.or_default().add(There { paid: Some(plays[row]), ..There::default() });
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use streamledger_core::explain::figures::{Figures, Paid, PaidFor, Plays, Territo
 
 use crate::explain::share;
 use crate::report::money;
-use crate::report::subject::number;
+use crate::report::subject::{Cell, number};
 use crate::words::title_of;
 
 /// Territories that are told one by one; the rest is told as one.
@@ -41,8 +41,10 @@ pub(crate) struct PaidRow {
 pub(crate) struct TerritoryRow {
     /// Its name.
     pub(crate) name: String,
-    /// Reported, counted, paid.
-    pub(crate) numbers: [String; 3],
+    /// Reported, counted.
+    pub(crate) numbers: [String; 2],
+    /// Paid.
+    pub(crate) paid: Cell,
     /// Counted, in thousandths of the largest.
     pub(crate) bar: i64,
 }
@@ -101,7 +103,8 @@ pub(crate) fn territory_rows(figures: &Figures) -> Vec<TerritoryRow> {
     let largest = all.iter().map(|(_, there)| there.plays.counted).max().unwrap_or(0).max(1);
     let row = |name: String, there: &There| TerritoryRow {
         name,
-        numbers: [there.plays.reported(), there.plays.counted, there.paid].map(number),
+        numbers: [there.plays.reported(), there.plays.counted].map(number),
+        paid: there.paid.map_or_else(|| Cell::not_known("no statement yet"), Cell::known),
         bar: (there.plays.counted.max(0).saturating_mul(1000) / largest).min(1000),
     };
     let (shown, rest) = all.split_at(all.len().min(TERRITORIES_MAX));
@@ -110,8 +113,7 @@ pub(crate) fn territory_rows(figures: &Figures) -> Vec<TerritoryRow> {
     if !rest.is_empty() {
         let mut sum = There::default();
         for (_, there) in rest {
-            sum.plays.add(there.plays);
-            sum.paid += there.paid;
+            sum.add(**there);
         }
         rows.push(row(format!("{} others", rest.len()), &sum));
     }

@@ -284,7 +284,11 @@ impl Making<'_> {
         self.recordings.sort_by_cached_key(|row| (row.name.to_lowercase(), row.path.clone()));
         let intro = "All recordings with figures in these months. Plays of all stores.";
         self.list("tracks", "Recordings", intro, "ISRC", &self.recordings)?;
-        let intro = "Artists as the catalogue names them. Plays of all stores.";
+        let intro = if self.artists.is_empty() {
+            "No catalogue names an artist of these recordings: put one into the folder `reference` of the inbox."
+        } else {
+            "Artists as the catalogue names them. Plays of all stores."
+        };
         self.list("artists", "Artists", intro, "Recordings", &self.artists)?;
         self.site.write("search.js", pages::SEARCH)?;
         for (name, text) in self.index.files() {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 
 /// Says that a folder is one of ours, which may be replaced.
 const MARK: &str = "streamledger-report.txt";
@@ -16,13 +17,15 @@ const MARK_TEXT: &str =
 pub(crate) struct Site {
     place: PathBuf,
     making: PathBuf,
+    /// The folder around it, held so that no other run writes the same pages.
+    _around: fs_err::File,
 }
 
 impl Site {
     /// Begins one that is to be at a place.
     ///
     /// # Errors
-    /// If something else is there already, or nothing can be written.
+    /// If something else is there already, another run is at it, or nothing can be written.
     pub(crate) fn begin(place: &Path) -> anyhow::Result<Self> {
         let name = place.file_name().with_context(|| {
             format!("`{}` is no name of a folder: give another --out", place.display())
@@ -36,6 +39,15 @@ impl Site {
                 place.display()
             );
         }
+        let around = match place.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        fs_err::create_dir_all(around)?;
+        let around = fs_err::File::open(around)?;
+        flock(&around, FlockOperation::NonBlockingLockExclusive).with_context(|| {
+            format!("another run is writing pages beside {}: wait for it", place.display())
+        })?;
         let making = place.with_file_name(format!(".{}.making", name.to_string_lossy()));
         // Left by a run that was ended.
         if making.exists() {
@@ -45,7 +57,7 @@ impl Site {
             fs_err::create_dir_all(making.join(folder))?;
         }
         fs_err::write(making.join(MARK), MARK_TEXT)?;
-        Ok(Self { place: place.to_owned(), making })
+        Ok(Self { place: place.to_owned(), making, _around: around })
     }
 
     /// Writes a file.
@@ -64,13 +76,10 @@ impl Site {
         if !self.place.exists() {
             return Ok(fs_err::rename(&self.making, &self.place)?);
         }
-        let former = self.making.with_extension("former");
-        if former.exists() {
-            fs_err::remove_dir_all(&former)?;
-        }
-        fs_err::rename(&self.place, &former)?;
-        fs_err::rename(&self.making, &self.place)?;
-        Ok(fs_err::remove_dir_all(&former)?)
+        // Both names change hands at once: there is no moment without pages.
+        renameat_with(CWD, &self.making, CWD, &self.place, RenameFlags::EXCHANGE)
+            .with_context(|| format!("cannot replace {}", self.place.display()))?;
+        Ok(fs_err::remove_dir_all(&self.making)?)
     }
 }
 
@@ -87,6 +96,8 @@ mod tests {
         assert!(!place.exists(), "not before it is complete");
         first.publish().unwrap();
         let second = Site::begin(&place).unwrap();
+        let error = Site::begin(&place).unwrap_err().to_string();
+        assert!(error.contains("another run is writing pages"), "{error}");
         second.write("other.html", "two").unwrap();
         assert_eq!(fs_err::read_to_string(place.join("index.html")).unwrap(), "one");
         second.publish().unwrap();

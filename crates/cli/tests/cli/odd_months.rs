@@ -8,7 +8,7 @@ use crate::case::{Case, Outcome, nightly_arguments};
 const ISRC: &str = "GBXY12600001";
 
 /// Deezer's plays of a day, one each, of listeners who differ.
-fn plays(case: &Case, date: &str, n: usize) {
+pub(crate) fn plays(case: &Case, date: &str, n: usize) {
     let head = "Start Report\tISRC\tUPC\tCountry\tNb of plays\tService\tTrack_duration\tPlay_percent\t\
                 Cached_play\tContext_type\tUser_id\tDevice_type";
     let row = |n: usize| {

@@ -10,6 +10,7 @@ use crate::asks::{asked, asked_later, pipeline};
 use crate::browser;
 use crate::case::{Case, files_of, hashes};
 use crate::html::Page;
+use crate::odd_months;
 use crate::tables::Row;
 
 const TRACK: &str = "ZZSL12600001";
@@ -297,6 +298,43 @@ fn a_month_that_goes_on_is_shown_as_far_as_it_is_known() {
     let row = page.rows_of("months").iter().find(|row| row[1] == "Spotify").unwrap().clone();
     assert_eq!(row[..6], ["September 2026", "Spotify", "after the month", "20", "15", "1"]);
     assert!(!page.tables_of("steps").any(|table| table.within.ends_with("2026-09")));
+    // `explain` has the same, with the steps between.
+    let question = ["--month", "2026-09", "--store", "spotify", "--isrc", TRACK, "--format", "csv"];
+    let outcome = earlier
+        .run(&[&["explain", "--pipeline", &pipeline], &question[..]].concat())
+        .expect_code(0);
+    let lines = outcome.stdout.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{} {}", cells[4], cells[6])
+    });
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            "reported 20",
+            "duplicate -1",
+            "too_short -2",
+            "duration_missing -1",
+            "offline_expired -1",
+            "counted 15"
+        ]
+    );
+}
+
+#[test]
+fn a_day_that_nobody_reported_is_a_gap_in_the_lines() {
+    let polylines = |pages: &Path| {
+        let text = fs::read_to_string(pages.join("index.html")).unwrap();
+        (text.matches("<polyline").count(), text.contains("Where a line has a gap"))
+    };
+    // Reported, counted, held; the days between those with plays are reported to be without.
+    let case = asked();
+    assert_eq!(polylines(&report(&case, &[])), (3, false));
+    let case = Case::new();
+    for day in ["2026-02-01", "2026-02-02", "2026-02-04"] {
+        odd_months::plays(&case, day, 2);
+    }
+    case.nightly(&["--as-of", "2026-02-20"]).expect_code(0);
+    assert_eq!(polylines(&report(&case, &[])), (6, true));
 }
 
 #[test]

@@ -65,10 +65,7 @@ pub struct Line {
 
 impl Line {
     fn add(&mut self, other: &Self) {
-        self.plays = match (self.plays, other.plays) {
-            (Some(one), Some(other)) => Some(one + other),
-            (one, other) => one.or(other),
-        };
+        self.plays = sum_of_known(self.plays, other.plays);
         self.states = self.states.and(other.states);
         if let Some(reports) = &other.reports {
             self.reports.get_or_insert_default().extend(reports.iter().cloned());
@@ -150,8 +147,24 @@ pub struct PaidFor {
 pub struct There {
     /// Plays.
     pub plays: Plays,
-    /// Units that statements pay, of months with a waterfall.
-    pub paid: i64,
+    /// Units that statements pay, of months with a waterfall; `None` if none of them is known.
+    pub paid: Option<i64>,
+}
+
+impl There {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.plays.add(other.plays);
+        self.paid = sum_of_known(self.paid, other.paid);
+    }
+}
+
+/// The sum of what is known.
+fn sum_of_known<N: std::ops::Add<Output = N>>(one: Option<N>, other: Option<N>) -> Option<N> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one + other),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The figures of some months.
@@ -205,9 +218,7 @@ impl Figures {
             self.tiers.entry(tier.clone()).or_default().add(*plays);
         }
         for (code, there) in &other.territories {
-            let sum = self.territories.entry(*code).or_default();
-            sum.plays.add(there.plays);
-            sum.paid += there.paid;
+            self.territories.entry(*code).or_default().add(*there);
         }
         for (key, paid) in &other.paid {
             self.add_paid(key, *paid);
@@ -218,10 +229,7 @@ impl Figures {
     pub fn add_paid(&mut self, key: &PaidFor, paid: Paid) {
         let sum = self.paid.entry(key.clone()).or_default();
         sum.units += paid.units;
-        sum.amount = match (sum.amount, paid.amount) {
-            (Some(one), Some(other)) => Some(one + other),
-            (one, other) => one.or(other),
-        };
+        sum.amount = sum_of_known(sum.amount, paid.amount);
     }
 
     /// All plays.
