@@ -175,10 +175,23 @@ impl<'a> Book<'a> {
         counted(i128::try_from(files.len()).unwrap_or(0), "report")
     }
 
-    /// How it stands with the feeds of some stores.
+    /// How it stands with the feeds of some stores, and with those of who sends their figures.
     pub(crate) fn feeds(&self, stores: &BTreeSet<StoreNumber>) -> Vec<&Freshness> {
-        let names: BTreeSet<&str> = stores.iter().map(|number| self.store_key(*number)).collect();
+        let mut names: BTreeSet<&str> =
+            stores.iter().map(|number| self.store_key(*number)).collect();
+        let rows = self.status.coverage.iter();
+        let senders: Vec<&str> = rows
+            .filter(|row| names.contains(row.store.as_str()))
+            .filter_map(|row| row.sender.as_deref())
+            .flat_map(|senders| senders.split('|'))
+            .collect();
+        names.extend(senders);
         self.status.feeds.iter().filter(|feed| names.contains(feed.store.as_str())).collect()
+    }
+
+    /// How it stands with all feeds.
+    pub(crate) fn all_feeds(&self) -> Vec<&Freshness> {
+        self.status.feeds.iter().collect()
     }
 }
 

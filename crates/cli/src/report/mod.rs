@@ -298,7 +298,7 @@ impl Making<'_> {
     }
 
     fn overview(&self) -> anyhow::Result<()> {
-        let subject = self.subject(&self.all)?;
+        let subject = self.subject(&self.all)?.with_feeds(&self.book.all_feeds());
         let mut artists = self.artists.clone();
         artists.sort_by_key(|row| std::cmp::Reverse(row.n_counted));
         artists.truncate(ARTISTS_MAX);

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use streamledger_core::explain::figures::{Figures, Line, Lines, StoreNumber};
+use streamledger_core::explain::freshness::Freshness;
 use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::Month;
@@ -119,7 +120,7 @@ pub(crate) struct StepRow {
 }
 
 impl Subject {
-    /// The figures as texts.
+    /// The figures of some stores as texts.
     pub(crate) fn new(figures: &Figures, book: &Book<'_>) -> Self {
         let stores: BTreeSet<StoreNumber> = figures
             .months
@@ -127,11 +128,10 @@ impl Subject {
             .chain(figures.waterfalls.keys())
             .map(|(_, store)| *store)
             .collect();
-        let feeds = book.feeds(&stores);
-        Self {
+        let subject = Self {
             answers: answers(figures, book),
-            headline: capitalised(&headline(&feeds)),
-            is_late: feeds.iter().any(|feed| feed.is_late()),
+            headline: String::new(),
+            is_late: false,
             days_note: book.days_in_words(&stores),
             months: month_rows(figures, book),
             waterfalls: waterfalls(figures, book),
@@ -141,7 +141,14 @@ impl Subject {
             tiers: tier_rows(figures),
             paid: paid_rows(figures),
             territories: territory_rows(figures),
-        }
+        };
+        subject.with_feeds(&book.feeds(&stores))
+    }
+
+    /// The same with what these feeds have and lack.
+    pub(crate) fn with_feeds(self, feeds: &[&Freshness]) -> Self {
+        let headline = capitalised(&headline(feeds));
+        Self { headline, is_late: feeds.iter().any(|feed| feed.is_late()), ..self }
     }
 }
 
