@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
+use streamledger_core::ingest::report_hash::ReportHash;
 use streamledger_core::ingest::spotify_streams::Columns;
 use streamledger_core::ingest::table::format::{Delimiter, Feed, TableFormat};
 use streamledger_core::ingest::table::head::{Match, match_head};
@@ -227,7 +228,8 @@ fn gunzip(bytes: &[u8]) {
     }
     let mut output = vec![0; OUTPUT_MAX];
     let mut position = 0;
-    let read = GunzipReader::new(bytes).read_into(&mut output, &mut position);
+    let read =
+        GunzipReader::new(bytes).read_into(&mut output, &mut position, &mut ReportHash::new(0));
     if is_whole && !bytes.is_empty() {
         assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
         assert!(output[..position] == expected, "other bytes than the other decoder's");

@@ -14,6 +14,7 @@ use std::time::{Instant, SystemTime};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
+use streamledger_core::ingest::report_hash::ReportHash;
 
 use self::zip_members::{ZipError, choose};
 use crate::durable::{At as _, DiskError, read_full};
@@ -353,21 +354,27 @@ pub fn unpacked<'a>(mut source: impl BufRead + 'a) -> io::Result<Box<dyn Read + 
 trait Source {
     /// Fills the buffer from `end` on until it is full or the report ends; returns the new end. The
     /// bytes before `end`, of which there are [`WINDOW_BYTES`] or all, are those that came before.
-    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize>;
+    /// `hash` may take some or all blocks of what is written.
+    fn fill(&mut self, buffer: &mut [u8], end: usize, hash: &mut ReportHash) -> io::Result<usize>;
 }
 
 /// A source that needs nothing of what it gave before.
 struct Unpacked<R>(R);
 
 impl<R: Read> Source for Unpacked<R> {
-    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize> {
+    fn fill(&mut self, buffer: &mut [u8], end: usize, _: &mut ReportHash) -> io::Result<usize> {
         Ok(end + read_full(&mut self.0, &mut buffer[end..])?)
     }
 }
 
 impl<R: BufRead> Source for GunzipReader<R> {
-    fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
-        self.read_into(buffer, &mut end)?;
+    fn fill(
+        &mut self,
+        buffer: &mut [u8],
+        mut end: usize,
+        hash: &mut ReportHash,
+    ) -> io::Result<usize> {
+        self.read_into(buffer, &mut end, hash)?;
         Ok(end)
     }
 }
@@ -381,17 +388,17 @@ impl Unpacking<'_> {
     ) -> io::Result<[u8; 32]> {
         let stages = self.stages;
         let mut n_bytes = 0_u64;
-        let mut hasher = Sha256::new();
+        let mut hash = ReportHash::new(0);
         let mut buffer = vec![0; BUFFER_BYTES];
         // Where the line starts that was not handed on yet, and where the bytes end.
         let (mut start, mut end) = (0, 0);
         loop {
             let before = end;
             let begun = Instant::now();
-            end = source.fill(&mut buffer, end)?;
+            end = source.fill(&mut buffer, end, &mut hash)?;
             stages.inflate.add(begun.elapsed());
             let begun = Instant::now();
-            hasher.update(&buffer[before..end]);
+            hash.follow(&buffer[..end]);
             n_bytes += (end - before) as u64;
             if is_bomb(n_bytes, self.packed_bytes) {
                 return Err(io::Error::other("it unpacks to more than 1,000 times its size"));
@@ -406,7 +413,7 @@ impl Unpacking<'_> {
                 if start < end {
                     take(&buffer[start..end]);
                 }
-                return Ok(hasher.finalize().into());
+                return Ok(hash.finish(&buffer[..end]));
             }
             if LINE_BYTES_MAX <= end - start {
                 return Err(io::Error::other("a line is longer than 16 MiB"));
@@ -415,6 +422,7 @@ impl Unpacking<'_> {
             let keep = start.min(end - WINDOW_BYTES);
             buffer.copy_within(keep..end, 0);
             (start, end) = (start - keep, end - keep);
+            hash.moved_forward(keep);
             // A long line makes the buffer larger; later blocks are of the usual size again.
             let is_long = BLOCK_BYTES / 2 < end - start;
             let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);

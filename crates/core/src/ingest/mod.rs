@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod dsr;
 pub mod inflate;
 pub mod lines;
+pub mod report_hash;
 pub mod spotify_streams;
 pub mod table;
 
@@ -12,4 +13,4 @@ use std::sync::LazyLock;
 use fearless_simd::Level;
 
 /// The machine's instruction set: the innermost loops are compiled for several.
-static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
+pub(crate) static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);

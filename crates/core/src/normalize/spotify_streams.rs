@@ -79,7 +79,7 @@ impl<'a> StreamsReader<'a> {
     pub fn new(columns: Columns, context: Context<'a>) -> Self {
         Self {
             cutter: LineCutter::new(columns.n_columns),
-            words: WordsBuilder::new(&columns),
+            words: WordsBuilder::new(&columns, *context.key),
             columns,
             context,
             lines_before: 0,
@@ -116,7 +116,8 @@ impl<'a> StreamsReader<'a> {
 
     /// Takes what was read so far out of the reader, by counted date.
     pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, Piece> {
-        let words = std::mem::replace(&mut self.words, WordsBuilder::new(&self.columns));
+        let empty = WordsBuilder::new(&self.columns, *self.context.key);
+        let words = std::mem::replace(&mut self.words, empty);
         let words = Arc::new(words.finish());
         std::mem::take(&mut self.plays)
             .finish()
@@ -181,7 +182,7 @@ impl<'a> StreamsReader<'a> {
             return;
         }
         let cell = rows.cell(place, self.columns.customer_id);
-        let listener = self.words.listener(cell, self.context.key);
+        let listener = self.words.listener(cell);
         let row = self.number(rows.line(place));
         self.plays.push(day, Play { row, listener, ..fields.play });
     }

@@ -13,6 +13,7 @@ use crate::normalize::times::date;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::{Listener, ListenerKey};
+use crate::vocabulary::listener_hashes::ListenerHashes;
 use crate::vocabulary::play::{Kind, NONE, Product, Track, Words};
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -48,7 +49,7 @@ pub(super) struct WordsBuilder {
     track_keys: TrackKeys,
     tracks: Interner,
     track_words: Vec<(Track, TrackFlaws)>,
-    listeners: Vec<Listener>,
+    listeners: ListenerHashes,
     kind_memory: CellMemory,
     kinds: HashMap<Kind, u32>,
     /// Whether the tier code is one that the store's table does not hold, by kind.
@@ -68,7 +69,7 @@ enum TrackKeys {
 }
 
 impl WordsBuilder {
-    pub(super) fn new(columns: &Columns) -> Self {
+    pub(super) fn new(columns: &Columns, key: ListenerKey) -> Self {
         let mut places = vec![columns.track_id, columns.isrc];
         places.extend(columns.upc);
         places.sort_unstable();
@@ -83,7 +84,7 @@ impl WordsBuilder {
             track_keys,
             tracks: Interner::default(),
             track_words: Vec::new(),
-            listeners: Vec::new(),
+            listeners: ListenerHashes::new(key, STORE),
             kind_memory: CellMemory::default(),
             kinds: HashMap::new(),
             kind_words: Vec::new(),
@@ -177,18 +178,17 @@ impl WordsBuilder {
     /// Takes the listener of a cell that can be read. Each row's is taken anew: to look it up among a
     /// day's listeners costs more than to hash it.
     #[inline]
-    pub(super) fn listener(&mut self, cell: &[u8], key: &ListenerKey) -> u32 {
+    pub(super) fn listener(&mut self, cell: &[u8]) -> u32 {
         let id = trimmed(cell);
         if id.is_empty() {
             return NONE;
         }
-        if self.listeners.len() == self.listeners.capacity()
-            && LISTENERS_SMALL <= self.listeners.len()
-        {
-            self.listeners.reserve_exact(LISTENERS.max(self.listeners.len()));
+        let place = self.listeners.len();
+        if LISTENERS_SMALL <= place {
+            self.listeners.grow(LISTENERS.max(place));
         }
-        self.listeners.push(key.hash(STORE, id));
-        u32::try_from(self.listeners.len() - 1).unwrap_or(NONE)
+        self.listeners.push(id);
+        u32::try_from(place).unwrap_or(NONE)
     }
 
     /// The kind, and whether its tier code is unmapped.
@@ -256,7 +256,7 @@ impl WordsBuilder {
     pub(super) fn finish(self) -> Words {
         Words {
             tracks: self.track_words.into_iter().map(|(track, _)| track).collect(),
-            listeners: self.listeners,
+            listeners: self.listeners.finish(),
             kinds: self.kind_words.into_iter().map(|(kind, _)| kind).collect(),
             products: self.product_words,
             sources: self.sources.words,

@@ -1,4 +1,5 @@
-//! Listener: who played, as an opaque hash. The store's own id goes no further than this file.
+//! Listener: who played, as an opaque hash. The store's own id goes no further than this file and
+//! `listener_hashes.rs`, which makes the same hash for many at once.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -35,6 +36,12 @@ impl ListenerKey {
         };
         listener.copy_from_slice(&hash.as_bytes()[..16]);
         Listener(listener)
+    }
+
+    /// The key as the numbers that the hash begins with.
+    pub(super) fn words(&self) -> [u32; 8] {
+        let (words, _) = self.0.as_chunks::<4>();
+        std::array::from_fn(|place| u32::from_le_bytes(words[place]))
     }
 
     /// A name for the key that does not give it away: partitions written under another key are

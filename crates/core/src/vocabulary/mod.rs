@@ -5,6 +5,7 @@ pub mod day;
 pub mod grid;
 pub mod isrc;
 pub mod listener;
+pub mod listener_hashes;
 pub mod money;
 pub mod play;
 pub mod reference;

@@ -12,6 +12,7 @@
 use fearless_simd::dispatch;
 
 use super::InflateError::{self, DistanceSymbol, LengthSymbol, TooFarBack};
+use super::Output;
 use super::bits::{BitReader, REFILLED_BITS, ones};
 use super::codes::Codes;
 use super::entry::Entry;
@@ -75,20 +76,19 @@ impl Held<'_> {
     }
 }
 
-/// Decodes until the input or the output is near its end or the block ends. `output` starts at the
-/// stream's first byte, if that is still there.
+/// Decodes until the input or the output is near its end or the block ends. What is written is hashed
+/// on the way.
 ///
 /// # Errors
 /// Symbols that stand for nothing, and distances that reach before the output.
 pub(super) fn decode(
     codes: &Codes,
     reader: &mut BitReader<'_>,
-    output: &mut [u8],
-    position: &mut usize,
+    out: &mut Output<'_>,
 ) -> Result<Ended, InflateError> {
     let rest = reader.input.get(reader.at..).unwrap_or_default();
     let mut bits = Held { rest, bits: reader.bits, n_bits: reader.n_bits };
-    let result = dispatch!(*LEVEL, _ => turns(codes, &mut bits, output, position));
+    let result = dispatch!(*LEVEL, _ => turns(codes, &mut bits, out));
     reader.at = reader.input.len() - bits.rest.len();
     reader.n_bits = bits.n_bits & 63;
     reader.bits = bits.bits & ones(reader.n_bits);
@@ -96,23 +96,25 @@ pub(super) fn decode(
 }
 
 #[inline(always)]
-fn turns(
-    codes: &Codes,
-    held: &mut Held<'_>,
-    output: &mut [u8],
-    position: &mut usize,
-) -> Result<Ended, InflateError> {
+fn turns(codes: &Codes, held: &mut Held<'_>, out: &mut Output<'_>) -> Result<Ended, InflateError> {
+    let Output { bytes: output, at: position, first, hash } = out;
+    let (output, first) = (&mut **output, *first);
     if held.rest.len() < 2 * INPUT_ROOM || output.len() < OUTPUT_ROOM {
         return Ok(Ended::NearEdge);
     }
     let output_last = output.len() - OUTPUT_ROOM;
     let mut bits = Held { rest: held.rest, bits: held.bits, n_bits: held.n_bits };
     let mut at = *position;
+    let mut pause = output_last.min(hash.pause());
     bits.refill();
     let mut entry = codes.literal.first(bits.bits);
     let ended = loop {
-        if bits.rest.len() < INPUT_ROOM || at > output_last {
-            break Ok(Ended::NearEdge);
+        if bits.rest.len() < INPUT_ROOM || at > pause {
+            if bits.rest.len() < INPUT_ROOM || at > output_last {
+                break Ok(Ended::NearEdge);
+            }
+            hash.follow(&output[..at]);
+            pause = output_last.min(hash.pause());
         }
         if entry.is_literal() {
             entry = bits.literals(codes, entry, output, &mut at);
@@ -150,7 +152,7 @@ fn turns(
         }
         let distance = distance_entry.value_in(bits.bits);
         bits.drop_bits(distance_entry.n_bits());
-        if distance > at {
+        if distance > at - first {
             break Err(TooFarBack);
         }
         bits.refill();

@@ -27,6 +27,8 @@ use entry::Entry;
 use header::BlockHead;
 use matches::copy_match_at_edge;
 
+use crate::ingest::report_hash::ReportHash;
+
 /// How far back a match may reach, bytes.
 pub const WINDOW_BYTES: usize = 32 << 10;
 
@@ -165,7 +167,7 @@ impl Inflater {
     /// Decodes from the front of `input`, which then starts at the first byte that was not taken, to
     /// `output[*position..]`. `output[..*position]` must end with the bytes of this stream that were
     /// written before, at least the last [`WINDOW_BYTES`] of them. Bytes behind the new position may
-    /// be overwritten with anything.
+    /// be overwritten with anything. `hash` may take some or all blocks of what is written.
     ///
     /// # Errors
     /// [`InflateError`], also from each call after it until [`Inflater::reset`]. What was written
@@ -178,12 +180,14 @@ impl Inflater {
         input: &mut &[u8],
         output: &mut [u8],
         position: &mut usize,
+        hash: &mut ReportHash,
     ) -> Result<Status, InflateError> {
         assert!(*position <= output.len(), "the position to write at is beyond the output");
         let start = *position;
         let n_before = usize::try_from(self.n_written).unwrap_or(usize::MAX);
         let mut reader = BitReader::new(input, self.bits, self.n_bits);
-        let mut out = Output { bytes: output, at: start, first: start.saturating_sub(n_before) };
+        let first = start.saturating_sub(n_before);
+        let mut out = Output { bytes: output, at: start, first, hash };
         let result = loop {
             match self.step(&mut reader, &mut out) {
                 Ok(Step::To(stage)) => self.stage = stage,
@@ -259,6 +263,8 @@ struct Output<'a> {
     at: usize,
     /// Where the stream's first byte is, or 0 if it is not there any more.
     first: usize,
+    /// Follows what is written.
+    hash: &'a mut ReportHash,
 }
 
 impl Output<'_> {
@@ -314,11 +320,7 @@ fn symbols(
     reader: &mut BitReader<'_>,
     out: &mut Output<'_>,
 ) -> Result<Step, InflateError> {
-    let first = out.first;
-    out.at -= first;
-    let ended = fast::decode(codes, reader, &mut out.bytes[first..], &mut out.at);
-    out.at += first;
-    match ended? {
+    match fast::decode(codes, reader, out)? {
         fast::Ended::BlockEnd => return Ok(Step::To(Stage::Block)),
         fast::Ended::NearEdge => {}
     }
