@@ -5,6 +5,7 @@
 //! the slot and the bytes. Which id a text gets depends on the order of rows; ids never leave a run.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::hint::black_box;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -61,6 +62,14 @@ impl Interner {
     #[inline]
     pub fn candidate(&self, hash: u32) -> Option<Candidate> {
         self.slots.find(spread(hash), |slot| slot.hash == hash).map(|slot| Candidate(*slot))
+    }
+
+    /// Looks at the keys of candidates without using them: all at once they come into the cache while
+    /// the processor waits for one.
+    #[inline]
+    pub fn fetch(&self, candidates: &[Option<Candidate>]) {
+        let byte = |candidate: &Candidate| self.bytes[candidate.0.offset as usize];
+        black_box(candidates.iter().flatten().map(byte).fold(0, u8::wrapping_add));
     }
 
     /// Whether a candidate is this key.

@@ -156,6 +156,7 @@ impl RowReader {
         }
         candidates.clear();
         candidates.extend(track_hashes.iter().map(|hash| words.track_candidate(*hash)));
+        words.fetch_tracks(candidates);
         for (place, (fields, candidate)) in all.iter_mut().zip(&*candidates).enumerate() {
             if let Some(candidate) = *candidate
                 && words.with_track_key(columns, rows, place, |words, key| {

@@ -48,7 +48,9 @@ pub(super) struct WordsBuilder {
     last_day: Option<([u8; 10], Day)>,
     track_keys: TrackKeys,
     tracks: Interner,
-    track_words: Vec<(Track, TrackFlaws)>,
+    track_words: Vec<Track>,
+    /// Looked at for each row, so they lie apart from what is looked at once a track.
+    track_flaws: Vec<TrackFlaws>,
     listeners: ListenerHashes,
     kind_memory: CellMemory,
     kinds: HashMap<Kind, u32>,
@@ -84,6 +86,7 @@ impl WordsBuilder {
             track_keys,
             tracks: Interner::default(),
             track_words: Vec::new(),
+            track_flaws: Vec::new(),
             listeners: ListenerHashes::new(key, STORE),
             kind_memory: CellMemory::default(),
             kinds: HashMap::new(),
@@ -98,7 +101,7 @@ impl WordsBuilder {
 
     pub(super) fn size_bytes(&self) -> usize {
         self.tracks.size_bytes()
-            + self.track_words.capacity() * (size_of::<(Track, TrackFlaws)>() + 24)
+            + self.track_words.capacity() * (size_of::<Track>() + size_of::<TrackFlaws>() + 24)
             + self.listeners.len() * size_of::<Listener>()
             + self.kind_words.len() * (2 * size_of::<(Kind, bool)>() + 24)
             + self.sources.size_bytes()
@@ -147,6 +150,12 @@ impl WordsBuilder {
         self.tracks.candidate(hash)
     }
 
+    /// Fetches what candidates are held against.
+    #[inline]
+    pub(super) fn fetch_tracks(&self, candidates: &[Option<Candidate>]) {
+        self.tracks.fetch(candidates);
+    }
+
     /// Whether a candidate is the track of these bytes.
     #[inline]
     pub(super) fn is_track(&self, candidate: Candidate, key: &[u8]) -> bool {
@@ -163,7 +172,9 @@ impl WordsBuilder {
         self.with_track_key(columns, rows, place, |words, key| match words.tracks.find(key) {
             Ok(id) => Ok(id),
             Err(hash) => {
-                words.track_words.push(read_track(columns, &rows.row(place))?);
+                let (track, flaws) = read_track(columns, &rows.row(place))?;
+                words.track_words.push(track);
+                words.track_flaws.push(flaws);
                 Ok(words.tracks.insert(hash, key))
             }
         })
@@ -172,7 +183,7 @@ impl WordsBuilder {
     /// What is wrong with a track's codes.
     #[inline]
     pub(super) fn track_flaws(&self, track: u32) -> TrackFlaws {
-        self.track_words[track as usize].1
+        self.track_flaws[track as usize]
     }
 
     /// Takes the listener of a cell that can be read. Each row's is taken anew: to look it up among a
@@ -255,7 +266,7 @@ impl WordsBuilder {
 
     pub(super) fn finish(self) -> Words {
         Words {
-            tracks: self.track_words.into_iter().map(|(track, _)| track).collect(),
+            tracks: self.track_words,
             listeners: self.listeners.finish(),
             kinds: self.kind_words.into_iter().map(|(kind, _)| kind).collect(),
             products: self.product_words,
