@@ -1,10 +1,13 @@
 //! Numbers of one width packed one after the other, least significant bit first: what literals of
 //! the hybrid encoding, mini blocks of differences, and truth values have in common.
 
+#![expect(clippy::inline_always, reason = "compiled for several instruction sets, with its callers")]
+
 /// Bytes that are written at a time.
 const WORD_BYTES: usize = 8;
 
 /// Appends numbers of at most `width` bits (0 to 64), and zeros for those that lack to `n_values`.
+#[inline(always)]
 pub fn push_packed<V: Copy + Into<u64>>(
     values: &[V],
     width: u32,
@@ -27,6 +30,7 @@ pub fn push_packed<V: Copy + Into<u64>>(
 }
 
 /// Packs `N` numbers a word, which with seven bits left from the word before must have less than 64.
+#[inline(always)]
 fn pack<const N: usize, V: Copy + Into<u64>>(values: &[V], width: u32, bytes: &mut [u8]) {
     let mut packed = Packed { bytes, at: 0, buffer: 0, n_bits: 0 };
     let (words, rest) = values.as_chunks::<N>();
@@ -51,14 +55,14 @@ struct Packed<'a> {
 }
 
 impl Packed<'_> {
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, value: u64, width: u32) {
         self.buffer |= value << self.n_bits;
         self.n_bits += width;
     }
 
     /// Writes the buffer and keeps what is no whole byte.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self) {
         self.bytes[self.at..self.at + WORD_BYTES].copy_from_slice(&self.buffer.to_le_bytes());
         self.at += (self.n_bits / 8) as usize;
@@ -67,6 +71,7 @@ impl Packed<'_> {
     }
 }
 
+#[inline(always)]
 fn pack_wide<V: Copy + Into<u64>>(values: &[V], width: u32, bytes: &mut [u8]) {
     let (mut buffer, mut n_bits, mut at) = (0_u128, 0_u32, 0);
     let low = |buffer: u128| u64::try_from(buffer & u128::from(u64::MAX)).unwrap_or_default();

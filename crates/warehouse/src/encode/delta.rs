@@ -1,6 +1,11 @@
 //! `DELTA_BINARY_PACKED`: how Parquet stores whole numbers that do not fit a dictionary
 //! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#DELTAENC>).
 
+#![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+
+use fearless_simd::dispatch;
+
+use crate::encode::LEVEL;
 use crate::encode::bits::push_packed;
 
 const BLOCK_VALUES: usize = 128;
@@ -30,7 +35,7 @@ pub enum Integer {
 }
 
 impl Integer {
-    #[inline]
+    #[inline(always)]
     fn subtract(self, a: i64, b: i64) -> i64 {
         let difference = a.wrapping_sub(b);
         match self {
@@ -40,7 +45,7 @@ impl Integer {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn offset(self, delta: i64, min: i64) -> u64 {
         let offset = delta.wrapping_sub(min).cast_unsigned();
         match self {
@@ -52,6 +57,11 @@ impl Integer {
 
 /// Appends the values of a page.
 pub fn push_delta(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
+    dispatch!(*LEVEL, _ => push_blocks(values, integer, out));
+}
+
+#[inline(always)]
+fn push_blocks(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
     push_varint(BLOCK_VALUES as u64, out);
     push_varint(MINI_BLOCKS as u64, out);
     push_varint(values.len() as u64, out);
@@ -69,6 +79,7 @@ pub fn push_delta(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
     }
 }
 
+#[inline(always)]
 fn push_block(deltas: &[i64], integer: Integer, out: &mut Vec<u8>) {
     let min = deltas.iter().copied().min().unwrap_or(0);
     push_zigzag(min, out);

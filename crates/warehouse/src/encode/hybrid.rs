@@ -1,6 +1,11 @@
 //! RLE / bit-packed hybrid: how Parquet stores dictionary codes and definition levels
 //! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE>).
 
+#![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+
+use fearless_simd::dispatch;
+
+use crate::encode::LEVEL;
 use crate::encode::bits::push_packed;
 use crate::encode::delta::push_varint;
 
@@ -15,6 +20,11 @@ pub fn width_for(max: u32) -> u32 {
 
 /// Appends values of at most `width` bits (1 to 32).
 pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
+    dispatch!(*LEVEL, _ => push_runs_and_literals(values, width, out));
+}
+
+#[inline(always)]
+fn push_runs_and_literals(values: &[u32], width: u32, out: &mut Vec<u8>) {
     let mut literals_start = 0;
     let mut place = 0;
     while place < values.len() {
@@ -39,7 +49,7 @@ pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
 }
 
 /// Whether the first eight of the values are there and all this one.
-#[inline]
+#[inline(always)]
 fn are_equal(value: u32, values: &[u32]) -> bool {
     let differ = |eight: &[u32; RUN_MIN]| eight.iter().fold(0, |bits, v| bits | (v ^ value)) != 0;
     values.first_chunk().is_some_and(|eight| !differ(eight))
@@ -51,6 +61,7 @@ pub fn push_run(value: u32, n_times: usize, width: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
 
+#[inline(always)]
 fn push_literals(values: &[u32], width: u32, out: &mut Vec<u8>) {
     if values.is_empty() {
         return;

@@ -2,9 +2,13 @@
 //!
 //! Pages know nothing of each other, so that the pages of a row group are encoded in parallel.
 
+#![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+
+use fearless_simd::dispatch;
 use parquet::basic::Encoding;
 use streamledger_core::vocabulary::play::NONE;
 
+use crate::encode::LEVEL;
 use crate::encode::bits::push_packed;
 use crate::encode::delta::{Integer, push_delta};
 use crate::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
@@ -92,7 +96,7 @@ impl PageEncoder {
         let n_nulls = self.split_codes(nulls, 0);
         self.plain.push(width.to_le_bytes()[0]);
         push_hybrid(&self.codes, width, &mut self.plain);
-        let bounds = code_bounds(&self.codes);
+        let bounds = dispatch!(*LEVEL, _ => code_bounds(&self.codes));
         self.compress(zstd_level, n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
     }
 
@@ -134,7 +138,8 @@ impl PageEncoder {
         self.integers.clear();
         self.plain.clear();
         let n_rows = if nulls == Nulls::Never {
-            self.integers.extend(values.map(Option::unwrap_or_default));
+            let integers = &mut self.integers;
+            dispatch!(*LEVEL, _ => integers.extend(values.map(Option::unwrap_or_default)));
             self.integers.len()
         } else {
             self.levels.clear();
@@ -146,7 +151,7 @@ impl PageEncoder {
             self.levels.len()
         };
         push_delta(&self.integers, integer, &mut self.plain);
-        let bounds = bounds(self.integers.iter().copied());
+        let bounds = dispatch!(*LEVEL, _ => bounds(&self.integers));
         let n_nulls = n_rows - self.integers.len();
         self.finish(n_rows, n_nulls, Encoding::DELTA_BINARY_PACKED, bounds)
     }
@@ -163,15 +168,17 @@ impl PageEncoder {
         let n_rows = self.take_codes(values.map(|value| value.map_or(NONE, u32::from)));
         self.plain.clear();
         let n_nulls = self.split_codes(nulls, RUN_MIN);
-        push_packed(&self.codes, 1, self.codes.len(), &mut self.plain);
-        let bounds = code_bounds(&self.codes);
+        let Self { codes, plain, .. } = self;
+        dispatch!(*LEVEL, _ => push_packed(codes, 1, codes.len(), plain));
+        let bounds = dispatch!(*LEVEL, _ => code_bounds(&self.codes));
         self.finish(n_rows, n_nulls, Encoding::PLAIN, bounds)
     }
 
     fn take_codes(&mut self, codes: impl Iterator<Item = u32>) -> usize {
-        self.codes.clear();
-        self.codes.extend(codes);
-        self.codes.len()
+        let taken = &mut self.codes;
+        taken.clear();
+        dispatch!(*LEVEL, _ => taken.extend(codes));
+        taken.len()
     }
 
     /// Appends the levels of the codes to the plain bytes and removes the nulls; gives their number.
@@ -190,7 +197,8 @@ impl PageEncoder {
             }
         }
         if n_nulls != 0 {
-            remove_nulls(&mut self.codes);
+            let codes = &mut self.codes;
+            dispatch!(*LEVEL, _ => remove_nulls(codes));
         }
         n_nulls
     }
@@ -223,11 +231,13 @@ impl PageEncoder {
     }
 }
 
-fn bounds(values: impl Iterator<Item = i64> + Clone) -> Option<(i64, i64)> {
-    Some((values.clone().min()?, values.max()?))
+#[inline(always)]
+fn bounds(values: &[i64]) -> Option<(i64, i64)> {
+    Some((values.iter().copied().min()?, values.iter().copied().max()?))
 }
 
 /// Moves what is not null forward; without a branch, since nulls come as they like.
+#[inline(always)]
 fn remove_nulls(codes: &mut Vec<u32>) {
     let mut n_kept = 0;
     for place in 0..codes.len() {
@@ -238,6 +248,7 @@ fn remove_nulls(codes: &mut Vec<u32>) {
     codes.truncate(n_kept);
 }
 
+#[inline(always)]
 fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {
     let min = codes.iter().fold(NONE, |min, code| min.min(*code));
     let max = codes.iter().fold(0, |max, code| max.max(*code));
