@@ -3,11 +3,32 @@
 //! A counting sort by the rank of the track, then small sorts by time. Rows already stand in order of
 //! report and row, so their place settles what is left.
 
-use crate::vocabulary::play::{Plays, Track};
+use bytemuck::{Zeroable, zeroed_vec};
+
+use crate::vocabulary::play::{NONE, Plays, Track};
 
 /// Places of the rows in the order of the table.
 #[must_use]
 pub fn order_by_track(plays: &Plays) -> Vec<u32> {
+    let times = || plays.rows.iter().map(|play| play.listened_at_ms);
+    let earliest = times().min().unwrap_or(0);
+    let latest = times().max().unwrap_or(0);
+    if latest.abs_diff(earliest) <= u64::from(u32::MAX) {
+        // Within seven weeks, as nearly always, a number holds both the time and the place.
+        let since = |ms: i64| ms.abs_diff(earliest);
+        in_order(plays, |ms, place| since(ms) << 32 | u64::from(place), |entry| *entry)
+    } else {
+        in_order(plays, |ms, place| (ms, u64::from(place)), |(_, place)| *place)
+    }
+}
+
+/// Puts rows in order; `entry` orders as listening time and place do and holds the place in the lower
+/// half of what `number` takes out of it.
+fn in_order<E: Copy + Ord + Zeroable>(
+    plays: &Plays,
+    entry: impl Fn(i64, u32) -> E,
+    number: impl Fn(&E) -> u64,
+) -> Vec<u32> {
     let ranks = rank_tracks(&plays.words.tracks);
     let n_ranks = ranks.iter().max().map_or(0, |rank| *rank as usize + 1);
     let mut starts = vec![0_u32; n_ranks + 1];
@@ -18,16 +39,17 @@ pub fn order_by_track(plays: &Plays) -> Vec<u32> {
         starts[rank] += starts[rank - 1];
     }
     let mut next = starts.clone();
-    let mut entries = vec![(0_i64, 0_u32); plays.rows.len()];
+    let mut entries: Vec<E> = zeroed_vec(plays.rows.len());
     for (place, play) in (0_u32..).zip(&plays.rows) {
         let slot = &mut next[ranks[play.track as usize] as usize];
-        entries[*slot as usize] = (play.listened_at_ms, place);
+        entries[*slot as usize] = entry(play.listened_at_ms, place);
         *slot += 1;
     }
     for bounds in starts.windows(2) {
         entries[bounds[0] as usize..bounds[1] as usize].sort_unstable();
     }
-    entries.into_iter().map(|(_, place)| place).collect()
+    let place = |entry: &E| u32::try_from(number(entry) & u64::from(u32::MAX)).unwrap_or(NONE);
+    entries.iter().map(place).collect()
 }
 
 /// The rank of each track by isrc, then store track, nulls last; equal where both are equal.
@@ -58,7 +80,10 @@ mod tests {
         #[test]
         fn the_order_is_a_plain_sort_by_the_key(
             rows in prop::collection::vec((0_u32..6, 0_i64..3), 0..80),
+            // Times that are further apart than seven weeks take another way.
+            apart in prop::sample::select(vec![1, 1 << 31, 1 << 32, i64::MAX / 2]),
         ) {
+            let rows: Vec<_> = rows.iter().map(|(track, time)| (*track, (time - 1) * apart)).collect();
             let tracks = [("USABC1234567", "t2"), ("USABC1234567", "t1"), ("", "t3"), ("GBABC1234567", ""), ("GBABC1234567", "t9"), ("", "t1")];
             let plays = Plays {
                 rows: (1..).zip(&rows).map(|(row, (track, listened_at_ms))| Play { track: *track, listened_at_ms: *listened_at_ms, ..testing::play(row) }).collect(),

@@ -4,6 +4,8 @@
 //! Rows are dealt out by the first bits of the hash, then each hand is sorted in the cache. Hashes are
 //! as good as random, so hands are of a size.
 
+use bytemuck::{Zeroable, zeroed_vec};
+
 use crate::vocabulary::listener::Listener;
 use crate::vocabulary::play::{NONE, Play};
 
@@ -26,7 +28,8 @@ pub struct Settled {
 }
 
 /// A row's listener and its place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Zeroable)]
+#[repr(C)]
 struct Entry {
     /// The hash, as two numbers that order as its bytes.
     first: u64,
@@ -95,7 +98,7 @@ fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<us
         ends[hand(listener).unwrap_or(0)] += 1;
     }
     let n_entries = counts_to_starts(&mut ends);
-    let mut entries = vec![Entry::default(); n_entries];
+    let mut entries: Vec<Entry> = zeroed_vec(n_entries);
     for (place, play) in (0_u32..).zip(rows) {
         if let Some(listener) = listener(play) {
             let next = &mut ends[hand(listener).unwrap_or(0)];
