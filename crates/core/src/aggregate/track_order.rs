@@ -13,7 +13,7 @@ pub fn order_by_track(plays: &Plays) -> Vec<u32> {
     let times = || plays.rows.iter().map(|play| play.listened_at_ms);
     let earliest = times().min().unwrap_or(0);
     let latest = times().max().unwrap_or(0);
-    if latest.abs_diff(earliest) <= u64::from(u32::MAX) {
+    if u32::try_from(latest.abs_diff(earliest)).is_ok() {
         // Within seven weeks, as nearly always, a number holds both the time and the place.
         let since = |ms: i64| ms.abs_diff(earliest);
         in_order(plays, |ms, place| since(ms) << 32 | u64::from(place), |entry| *entry)
