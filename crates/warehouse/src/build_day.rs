@@ -260,9 +260,12 @@ pub fn collect_offline_keys<'a>(
 
 fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
     let mut by_reason = [(0_u64, 0_i64); Reason::ALL.len() + 1];
-    for (place, play) in plays.rows.iter().enumerate() {
-        let sums = &mut by_reason[plays.mark(place).map_or(0, |mark| mark.reason as usize)];
-        *sums = (sums.0 + 1, sums.1 + i64::from(plays.kind(play).plays));
+    // Where every row stands for one play, the rows need not be looked at.
+    let are_single = plays.words.kinds.iter().all(|kind| kind.plays == 1);
+    for (place, marked) in plays.marked.iter().enumerate() {
+        let sums = &mut by_reason[plays.mark_of(*marked).map_or(0, |mark| mark.reason as usize)];
+        let n_plays = if are_single { 1 } else { plays.kind(&plays.rows[place]).plays };
+        *sums = (sums.0 + 1, sums.1 + i64::from(n_plays));
     }
     let reasons = std::iter::once(None).chain(Reason::ALL.iter().copied().map(Some));
     reasons

@@ -74,19 +74,36 @@ fn days_before(play: &Play, counted: Day) -> i64 {
 
 /// Of a track counts what rule 1 compares: the ISRC, or where there is none the store's id.
 fn key(play: &Play, listener: Listener, track: &Track, isrc: Option<Isrc>) -> OfflineKey {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&listener.0);
-    hasher.update(&play.listened_at_ms.to_le_bytes());
-    hasher.update(&play.played_ms.to_le_bytes());
-    hasher.update(&[play.exact, u8::from(isrc.is_some())]);
-    match (isrc, &track.store_track) {
-        (Some(isrc), _) => hasher.update(&isrc.packed().to_le_bytes()),
-        (None, store_track) => hasher.update(store_track.as_deref().unwrap_or_default().as_bytes()),
+    let packed = isrc.map(|isrc| isrc.packed().to_le_bytes());
+    let name = match (&packed, &track.store_track) {
+        (Some(packed), _) => &packed[..],
+        (None, store_track) => store_track.as_deref().unwrap_or_default().as_bytes(),
+    };
+    let mut start = [0; START_BYTES];
+    start[..16].copy_from_slice(&listener.0);
+    start[16..24].copy_from_slice(&play.listened_at_ms.to_le_bytes());
+    start[24..28].copy_from_slice(&play.played_ms.to_le_bytes());
+    start[28..].copy_from_slice(&[play.exact, u8::from(isrc.is_some())]);
+    // One call for what is short, without the state that a longer message needs.
+    let mut message = [0; START_BYTES + SHORT_NAME];
+    let hash = if name.len() <= SHORT_NAME {
+        let length = START_BYTES + name.len();
+        message[..START_BYTES].copy_from_slice(&start);
+        message[START_BYTES..length].copy_from_slice(name);
+        blake3::hash(&message[..length])
+    } else {
+        blake3::Hasher::new().update(&start).update(name).finalize()
     };
     let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
+    bytes.copy_from_slice(&hash.as_bytes()[..16]);
     u128::from_be_bytes(bytes)
 }
+
+/// Bytes of what a key is made of before the name of its track.
+const START_BYTES: usize = 30;
+
+/// Bytes of a name for which a key is one block of the hash.
+const SHORT_NAME: usize = 64 - START_BYTES;
 
 /// Calls `take` with the place and mark of each late play whose key is among `earlier` (ascending):
 /// keys of offline plays of earlier counted dates. Measured: rows of this date that are the same play;
@@ -119,5 +136,47 @@ pub(super) fn mark_repeats(
             threshold: Some(0),
         };
         group.iter().for_each(|(_, place)| take(*place, mark));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_key_depends_on_all_that_makes_two_plays_the_same() {
+        let track = |store_track: &str| Track {
+            isrc: None,
+            upc: None,
+            store_track: Some(store_track.into()),
+            track_ms: None,
+        };
+        let isrc = Isrc::parse(b"USABC1234567");
+        let (anna, bert) = (Listener([1; 16]), Listener([2; 16]));
+        let play = testing::play(1);
+        let later = Play { listened_at_ms: play.listened_at_ms + 1, ..play };
+        let longer = Play { played_ms: 1, ..play };
+        let rounded = Play { exact: 1 - play.exact, ..play };
+        let long = "t".repeat(SHORT_NAME);
+        let longest = "t".repeat(SHORT_NAME + 1);
+        let keys = [
+            key(&play, anna, &track("t"), None),
+            key(&play, bert, &track("t"), None),
+            key(&later, anna, &track("t"), None),
+            key(&longer, anna, &track("t"), None),
+            key(&rounded, anna, &track("t"), None),
+            key(&play, anna, &track("u"), None),
+            key(&play, anna, &track(&long), None),
+            key(&play, anna, &track(&longest), None),
+            key(&play, anna, &track("t"), isrc),
+        ];
+        for (n, one) in keys.iter().enumerate() {
+            assert!(keys[..n].iter().all(|other| other != one), "{n}");
+        }
+        // Nothing else of a play counts, and with an ISRC not the store's name of the track.
+        let other_row = Play { row: 9, ..play };
+        assert_eq!(key(&other_row, anna, &track("t"), None), keys[0]);
+        assert_eq!(key(&play, anna, &track("u"), isrc), keys[8]);
     }
 }
