@@ -5,7 +5,6 @@
 //! those before and after it are copied as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use streamledger_core::vocabulary::day::{Day, Month as CalendarMonth};
 use crate::encode::file::{
     EncodedRowGroup, Provenance, ROW_GROUP_ROWS_MAX, ROW_GROUP_ROWS_MIN, TableFile, TableLayout,
 };
-use crate::encode::trends::{MonthRow, encode_trends};
+use crate::encode::trends::{DayRows, encode_trends};
 use crate::ledger::FileEntry;
 use crate::partition::{PartitionError, PartitionWriter};
 use crate::stages::Stages;
@@ -114,8 +113,7 @@ fn to_file(date: Day, trends: &DayTrends, layout: &TableLayout) -> Result<Bytes,
     let mut file = TableFile::new(Vec::new(), layout, &Provenance::default())?;
     for start in (0..trends.rows.len()).step_by(ROW_GROUP_ROWS_MAX) {
         let range = start..trends.rows.len().min(start + ROW_GROUP_ROWS_MAX);
-        let rows: Vec<MonthRow<'_>> = month_rows(date, trends, &range).collect();
-        file.push(encode_trends(&rows, &layout.schema)?)?;
+        file.push(encode_trends(&[DayRows::of(date, trends, &range)], &layout.schema)?)?;
     }
     file.finish().map(Bytes::from)
 }
@@ -186,32 +184,20 @@ impl Month {
             return Ok(Made::Stored(group));
         }
         let read = self.stored.read(parts)?;
-        let mut rows: Vec<MonthRow<'_>> = Vec::new();
+        let mut rows: Vec<DayRows<'_>> = Vec::new();
         for (day, range) in parts {
             match (self.rows.get(day), read.get(day)) {
-                (Some(trends), _) => rows.extend(month_rows(*day, trends, range)),
-                (None, Some(read)) => rows.extend(month_rows(*day, read, &(0..read.rows.len()))),
+                (Some(trends), _) => rows.push(DayRows::of(*day, trends, range)),
+                (None, Some(read)) => rows.push(DayRows::of(*day, read, &(0..read.rows.len()))),
                 (None, None) => {}
             }
         }
-        if rows.len() != parts.iter().map(|(_, range)| range.len()).sum::<usize>() {
+        let n_rows: usize = rows.iter().map(|rows| rows.trends.len()).sum();
+        if n_rows != parts.iter().map(|(_, range)| range.len()).sum::<usize>() {
             return Err(ParquetError::General("rows of a stored date are missing".to_owned()));
         }
         encode_trends(&rows, &layout.schema).map(Made::Anew)
     }
-}
-
-/// The rows of a date as rows of its month.
-pub(crate) fn month_rows<'a>(
-    date: Day,
-    trends: &'a DayTrends,
-    range: &Range<usize>,
-) -> impl Iterator<Item = MonthRow<'a>> {
-    trends.rows[range.clone()].iter().map(move |trend| MonthRow {
-        date,
-        trend,
-        store_track: trends.store_tracks.get(trend.store_track as usize).map(|text| &**text),
-    })
 }
 
 /// Parts of dates by row group. A pure function of the dates and their numbers of rows.

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use streamledger_core::aggregate::trends_daily::DayTrends;
 use streamledger_core::vocabulary::day::{Day, Month};
 
-use crate::build_month::{KeptTrends, month_rows};
+use crate::build_month::KeptTrends;
 use crate::durable::At as _;
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableFile, TableLayout};
-use crate::encode::trends::encode_trends;
+use crate::encode::trends::{DayRows, encode_trends};
 use crate::held::Holder;
 use crate::partition::PartitionError;
 use crate::stored_trends::TrendsFile;
@@ -71,8 +71,8 @@ impl<'a> SplitTrends<'a> {
             let Some(Unfinished { path, file }) = self.months.get_mut(&month) else {
                 continue;
             };
-            let rows: Vec<_> = month_rows(self.day, trends, &range).collect();
-            encode_trends(&rows, &self.layout.schema)
+            let rows = DayRows::of(self.day, trends, &range);
+            encode_trends(&[rows], &self.layout.schema)
                 .and_then(|row_group| file.push(row_group))
                 .map_err(PartitionError::parquet(path))?;
         }
@@ -116,8 +116,8 @@ impl<'a> SplitTrends<'a> {
     }
 
     fn write(&self, to: &mut Unfinished, trends: &DayTrends) -> Result<(), PartitionError> {
-        let rows: Vec<_> = month_rows(self.day, trends, &(0..trends.rows.len())).collect();
-        encode_trends(&rows, &self.layout.schema)
+        let rows = DayRows::of(self.day, trends, &(0..trends.rows.len()));
+        encode_trends(&[rows], &self.layout.schema)
             .and_then(|row_group| to.file.push(row_group))
             .map_err(PartitionError::parquet(&to.path))
     }

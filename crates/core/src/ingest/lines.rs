@@ -7,9 +7,7 @@
 //! have no quoting (a quote is a character like others), so nothing else can change where a cell ends.
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{
-    _mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8,
-};
+use std::arch::x86_64::{_mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8};
 
 use fearless_simd::{Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
 #[cfg(target_arch = "x86_64")]
@@ -263,8 +261,7 @@ fearless_simd::kernel!(
     #[inline(always)]
     fn places_of_bits(avx512: Avx512, mask: u64, offset: u32) -> [u32; 16] {
         let bytes: [u8; 64] = std::array::from_fn(|n| n.to_le_bytes()[0]);
-        let together =
-            _mm512_maskz_compress_epi8(mask, u8x64::from_slice(avx512, &bytes).into());
+        let together = _mm512_maskz_compress_epi8(mask, u8x64::from_slice(avx512, &bytes).into());
         let places = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(together));
         *(u32x16::simd_from(avx512, places) + offset)
     }

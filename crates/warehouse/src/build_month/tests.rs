@@ -1,6 +1,8 @@
 //! Claims about the month of trends: where row groups end, and that what is copied is what would have
 //! been written.
 
+use std::ops::Range;
+
 use streamledger_core::aggregate::trends_daily::Trend;
 use streamledger_core::vocabulary::day::Month as ListeningMonth;
 use streamledger_core::vocabulary::isrc::Isrc;

@@ -1,7 +1,10 @@
 //! Numbers of one width packed one after the other, least significant bit first: what literals of
 //! the hybrid encoding, mini blocks of differences, and truth values have in common.
 
-#![expect(clippy::inline_always, reason = "compiled for several instruction sets, with its callers")]
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for several instruction sets, with its callers"
+)]
 
 /// Bytes that are written at a time.
 const WORD_BYTES: usize = 8;

@@ -1,9 +1,11 @@
 //! Row groups of the table `trends_daily`.
 
+use std::ops::Range;
+
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::{Sum, Trend};
+use streamledger_core::aggregate::trends_daily::{DayTrends, Sum, Trend};
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -39,28 +41,66 @@ pub const SCHEMA: &str = "message trends_daily {
 /// Places in [`SCHEMA`] of the columns by which the rows are sorted (the grain); nulls last.
 pub const SORTED_BY: [i32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/// A row of a month: its date, the trend, and the store track's name where it has one.
+/// Rows of one counted date that lie together. Rows themselves are not listed: of a large date there
+/// are as many as half its plays.
 #[derive(Debug, Clone, Copy)]
-pub struct MonthRow<'a> {
+pub struct DayRows<'a> {
     /// Counted date.
     pub date: Day,
-    /// The rest of the row.
-    pub trend: &'a Trend,
+    /// The rows.
+    pub trends: &'a [Trend],
     /// What [`Trend::store_track`] stands for.
-    pub store_track: Option<&'a str>,
+    pub store_tracks: &'a [Box<str>],
+}
+
+impl<'a> DayRows<'a> {
+    /// Some rows of a date.
+    ///
+    /// # Panics
+    /// If it has fewer rows.
+    #[must_use]
+    pub fn of(date: Day, trends: &'a DayTrends, range: &Range<usize>) -> Self {
+        Self { date, trends: &trends.rows[range.clone()], store_tracks: &trends.store_tracks }
+    }
+
+    fn store_track(&self, trend: &Trend) -> Option<&'a str> {
+        self.store_tracks.get(trend.store_track as usize).map(|text| &**text)
+    }
 }
 
 /// Encodes rows of a month, in the order given.
 ///
 /// # Errors
 /// If the `parquet` crate or zstd refuses.
-pub fn encode_trends(rows: &[MonthRow<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
+pub fn encode_trends(rows: &[DayRows<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
     let codes = Codes::new(rows);
-    let pages: Vec<Vec<Page>> = rows
-        .par_chunks(PAGE_ROWS)
+    let pages: Vec<Vec<Page>> = by_page(rows)
+        .par_iter()
         .map_init(PageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
         .collect::<Result<_>>()?;
-    assemble_row_group(schema, &codes.into_values(), pages, rows.len())
+    let n_rows = rows.iter().map(|rows| rows.trends.len()).sum();
+    assemble_row_group(schema, &codes.into_values(), pages, n_rows)
+}
+
+/// The rows of each page: [`PAGE_ROWS`], but for the last one, whatever dates they are of.
+fn by_page<'a>(rows: &[DayRows<'a>]) -> Vec<Vec<DayRows<'a>>> {
+    let (mut pages, mut room) = (Vec::new(), 0);
+    for day in rows {
+        let mut rest = day.trends;
+        while !rest.is_empty() {
+            if room == 0 {
+                pages.push(Vec::new());
+                room = PAGE_ROWS;
+            }
+            let (trends, behind) = rest.split_at(rest.len().min(room));
+            if let Some(page) = pages.last_mut() {
+                page.push(DayRows { trends, ..*day });
+            }
+            room -= trends.len();
+            rest = behind;
+        }
+    }
+    pages
 }
 
 /// The dictionaries of a row group. Recordings, releases and months are numbers whose order is that
@@ -121,7 +161,7 @@ struct Used {
 }
 
 impl Used {
-    fn new(rows: &[MonthRow<'_>]) -> Self {
+    fn new(rows: &[DayRows<'_>]) -> Self {
         let mut used = Self {
             dates: NumberSet::default(),
             months: NumberSet::default(),
@@ -136,7 +176,9 @@ impl Used {
             played_ms: NumberSet::default(),
             listeners: NumberSet::default(),
         };
-        rows.iter().for_each(|row| used.take(row));
+        for day in rows {
+            day.trends.iter().for_each(|trend| used.take(day, trend));
+        }
         used.isrcs.sort();
         used.upcs.sort();
         used.store_tracks.sort_unstable();
@@ -145,17 +187,16 @@ impl Used {
     }
 
     #[inline]
-    fn take(&mut self, row: &MonthRow<'_>) {
-        let trend = row.trend;
-        self.dates.insert(i64::from(row.date.0));
-        self.months.insert(month_number(row));
+    fn take(&mut self, day: &DayRows<'_>, trend: &Trend) {
+        self.dates.insert(i64::from(day.date.0));
+        self.months.insert(month_number(trend));
         if let Some(isrc) = trend.isrc {
             self.isrcs.push(isrc.packed());
         }
         if let Some(upc) = trend.upc {
             self.upcs.push(upc.packed());
         }
-        self.store_tracks.extend(row.store_track.map(|text| text.as_bytes().into()));
+        self.store_tracks.extend(day.store_track(trend).map(|text| text.as_bytes().into()));
         self.territories[territory_id(trend)] = true;
         self.tiers[trend.tier as usize] = true;
         self.verdicts[trend.verdict as usize] = true;
@@ -170,13 +211,13 @@ impl Used {
     }
 }
 
-fn month_number(row: &MonthRow<'_>) -> i64 {
-    let month = row.trend.listened_month;
+fn month_number(trend: &Trend) -> i64 {
+    let month = trend.listened_month;
     i64::from(month.year) * 12 + i64::from(month.month) - 1
 }
 
 impl Codes {
-    fn new(rows: &[MonthRow<'_>]) -> Self {
+    fn new(rows: &[DayRows<'_>]) -> Self {
         let used = Used::new(rows);
         Self {
             date: NumberCodes::new(used.dates),
@@ -259,10 +300,14 @@ struct PageMaker {
 
 impl PageMaker {
     /// A page of each column, in the order of the schema.
-    fn encode_pages(&mut self, rows: &[MonthRow<'_>], codes: &Codes) -> Result<Vec<Page>> {
+    fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &Codes) -> Result<Vec<Page>> {
         use Nulls::{Allowed, Never};
         self.clear();
-        rows.chunks(BATCH_ROWS).for_each(|rows| self.take(rows, codes));
+        for day in rows {
+            for trends in day.trends.chunks(BATCH_ROWS) {
+                self.take(&DayRows { trends, ..*day }, codes);
+            }
+        }
         let encoder = &mut self.encoder;
         let width =
             |n_values: usize| width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(NONE));
@@ -300,13 +345,14 @@ impl PageMaker {
         self.offline.clear();
     }
 
-    fn take(&mut self, rows: &[MonthRow<'_>], codes: &Codes) {
-        let trends = || rows.iter().map(|row| row.trend);
-        self.date.extend(rows.iter().map(|row| i64::from(row.date.0)));
-        self.month.extend(rows.iter().map(month_number));
+    fn take(&mut self, day: &DayRows<'_>, codes: &Codes) {
+        let trends = || day.trends.iter();
+        self.date.extend(trends().map(|_| i64::from(day.date.0)));
+        self.month.extend(trends().map(month_number));
         let isrc = trends().map(|trend| trend.isrc.map(Isrc::packed));
         self.isrc.extend(repeated(isrc, |number| codes.isrc.code(number)));
-        self.store_track.extend(rows.iter().map(|row| store_track_code(row, codes)));
+        self.store_track
+            .extend(trends().map(|trend| store_track_code(day.store_track(trend), codes)));
         let upc = trends().map(|trend| trend.upc.map(Upc::packed));
         self.upc.extend(repeated(upc, |number| codes.upc.code(number)));
         self.territory.extend(trends().map(|trend| codes.territory.code(territory_id(trend))));
@@ -320,8 +366,8 @@ impl PageMaker {
     }
 }
 
-fn store_track_code(row: &MonthRow<'_>, codes: &Codes) -> u32 {
-    let place = row.store_track.and_then(|text| {
+fn store_track_code(store_track: Option<&str>, codes: &Codes) -> u32 {
+    let place = store_track.and_then(|text| {
         codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
     });
     place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
