@@ -90,7 +90,7 @@ const FOLDERS: [&str; 2] = ["inbox", "second"];
 impl Undisturbed {
     fn new(reports: &Case) -> Self {
         let case = Case::new();
-        let mut found = Self { usual: [Duration::ZERO; 2], states: vec![BTreeMap::new()] };
+        let mut found = Self { usual: [Duration::MAX; 2], states: vec![BTreeMap::new()] };
         for (night, folder) in FOLDERS.iter().enumerate() {
             copy_tree(&reports.path(folder), &case.path("inbox"));
             found.run_to_the_end(&case, night);
@@ -103,7 +103,8 @@ impl Undisturbed {
     fn run_to_the_end(&mut self, case: &Case, night: usize) {
         let start = Instant::now();
         let outcome = case.nightly(&[]);
-        self.usual[night] = self.usual[night].max(start.elapsed());
+        // The shortest, so that a busy moment of the machine does not make all kills come too late.
+        self.usual[night] = self.usual[night].min(start.elapsed());
         assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
         case.verify().expect_code(0);
     }
