@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::coverage::{CoverageRow, Known, MonthState, State};
+use streamledger_core::explain::coverage::{CoverageRow, State};
 use streamledger_core::explain::figures::Line;
 use streamledger_core::explain::figures::StoreNumber;
 use streamledger_core::explain::freshness::Freshness;
+use streamledger_core::explain::known::{Known, MonthState};
 use streamledger_core::explain::step::Step;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::normalize::sales_lot::SalesMonth;
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::territory::Territory;
+use streamledger_core::vocabulary::money::{Amount, Currency};
 
 use crate::archive::{NewReport, archive_name};
 use crate::examine::ExaminedReport;
 use crate::inbox::InboxFile;
-use crate::ledger::{ReportEntry, ReportState, lots_path};
+use crate::ledger::{ReportEntry, ReportState, Totals, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::summary::RefusedReport;
@@ -64,6 +65,7 @@ impl Night<'_> {
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             territories: if is_refused { BTreeMap::new() } else { territories(&report) },
+            totals: if is_refused { BTreeMap::new() } else { totals(&report) },
             pools: paths(LotTable::Pools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
@@ -129,11 +131,30 @@ fn texts(dates: &BTreeSet<Day>) -> BTreeSet<String> {
     dates.iter().map(ToString::to_string).collect()
 }
 
-/// Territories of the lines by path of their partition.
+/// Territories of the lines or plays by path of their month.
 fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
-    let of_path = |((store, month), territories): (&SalesMonth, &BTreeSet<Territory>)| {
-        let codes = territories.iter().map(|territory| ascii(territory.to_text()));
-        (lots_path(LotTable::Sales, store, &month.to_string()), codes.collect())
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let codes = note.territories.iter().map(|territory| ascii(territory.to_text()));
+        let path = if report.feed == Some(Feed::Trends) {
+            format!("plays/store={store}/month={month}")
+        } else {
+            lots_path(LotTable::Sales, store, &month.to_string())
+        };
+        (path, codes.collect())
     };
-    report.territories.iter().map(of_path).collect()
+    report.notes.iter().map(of_path).collect()
+}
+
+/// Control totals of the lines by path of their partition.
+fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let amount = |(currency, sum): (&Currency, &i128)| {
+            (currency.as_str().to_owned(), Amount(*sum).to_string())
+        };
+        let amounts = note.amounts.iter().map(amount).collect();
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        (path, Totals { units: note.units, amounts })
+    };
+    let notes = report.notes.iter().filter(|_| report.feed == Some(Feed::Sales));
+    notes.map(of_path).collect()
 }
