@@ -104,8 +104,9 @@ pub struct Sources {
     pub declared: Source,
     /// Whether the track is paid for; `None` if the store pays for every track.
     pub eligibility: Option<Eligibility>,
-    /// Whether the month after it is over: until then nobody knows what is counted later.
-    pub is_next_over: bool,
+    /// How it stands with the daily reports of the month after it: until they are there nobody knows
+    /// what is counted later.
+    pub next: Source,
 }
 
 /// A line for a territory.
@@ -134,11 +135,14 @@ pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
             track.reported_to_counted(group, &mut lines);
             track.counted_to_paid(group, &mut lines);
             lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
-            if sources.is_next_over {
-                lines.change(Step::ListenedHereCountedLater, group.facts.counted_later, None);
-            } else {
-                let state = Some(State::NotDue.as_str());
-                lines.total(Step::ListenedHereCountedLater, None, state);
+            let later = Some(group.facts.counted_later).filter(|plays| *plays != 0);
+            match (reason_of(sources.next), later) {
+                // The part of a month that goes on says nothing yet.
+                (Some(state), _) if state == State::NotDue.as_str() => {
+                    lines.total(Step::ListenedHereCountedLater, None, Some(state));
+                }
+                (None, None) => {}
+                (state, later) => lines.total(Step::ListenedHereCountedLater, later, state),
             }
             lines.0
         })

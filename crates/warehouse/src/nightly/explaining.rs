@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use streamledger_core::explain::calendar::Calendar;
+use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
 use streamledger_core::explain::known::Known;
-use streamledger_core::explain::period::{Period, month_before};
+use streamledger_core::explain::period::{Period, month_after, month_before};
 use streamledger_core::explain::waterfall::{Source, Sources};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::{Day, Month};
@@ -219,7 +220,12 @@ fn month_known(
             counters: state(Feed::Counters, None),
             declared: state(Feed::Declared, None),
             eligibility: None,
-            is_next_over: of.month < of.last_over,
+            next: if of.month < of.last_over {
+                let next = known.of(&of.store, Feed::Trends, None, month_after(of.month, 1));
+                next.map(|month| month.state)
+            } else {
+                Some(State::NotDue)
+            },
         },
         trends: by_territory(Feed::Trends),
         sales: by_territory(Feed::Sales),

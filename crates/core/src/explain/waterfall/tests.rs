@@ -9,7 +9,7 @@ use crate::vocabulary::verdict::{Reason, Verdict};
 const WHOLE: Source = Some(State::Complete);
 
 fn sources() -> Sources {
-    Sources { counters: WHOLE, declared: WHOLE, eligibility: None, is_next_over: true }
+    Sources { counters: WHOLE, declared: WHOLE, eligibility: None, next: WHOLE }
 }
 
 fn group(facts: Facts) -> Group {
@@ -154,12 +154,16 @@ fn counters_may_be_lower_than_what_is_reported() {
 #[test]
 fn what_is_counted_later_is_not_known_while_the_next_month_goes_on() {
     let facts = Facts { counted: Some(1), counted_later: 3, ..Facts::default() };
-    let last = |is_next_over| {
-        let sources = Sources { is_next_over, ..sources() };
+    let last = |facts: &Facts, next| {
+        let sources = Sources { next, ..sources() };
         told(&[group(facts.clone())], sources)[0].last().cloned().unwrap()
     };
-    assert_eq!(last(true), "listened_here_counted_later 3");
-    assert_eq!(last(false), "listened_here_counted_later - not_due");
+    assert_eq!(last(&facts, WHOLE), "listened_here_counted_later 3");
+    assert_eq!(last(&facts, Some(State::NotDue)), "listened_here_counted_later - not_due");
+    assert_eq!(last(&facts, Some(State::Partial)), "listened_here_counted_later 3 partial");
+    let none = Facts { counted_later: 0, ..facts };
+    assert_eq!(last(&none, WHOLE), "paid_units 0");
+    assert_eq!(last(&none, Some(State::Late)), "listened_here_counted_later - late");
 }
 
 #[test]
@@ -330,9 +334,9 @@ fn any_track() -> impl Strategy<Value = (Vec<Group>, Sources)> {
         Some(Eligibility::Below),
         Some(Eligibility::Unknown),
     ]);
-    let truths = (any::<bool>(), any::<bool>());
-    (groups, truths, any_source(), any_source(), eligibility).prop_map(
-        |(groups, (one_is_without, is_next_over), counters, declared, eligibility)| {
+    let one_is_without = any::<bool>();
+    (groups, one_is_without, any_source(), any_source(), any_source(), eligibility).prop_map(
+        |(groups, one_is_without, counters, declared, next, eligibility)| {
             let n_groups = groups.len();
             let groups = groups.into_iter().enumerate();
             let groups = groups.map(|(place, (facts, trends, sales))| Group {
@@ -341,7 +345,7 @@ fn any_track() -> impl Strategy<Value = (Vec<Group>, Sources)> {
                 trends,
                 sales,
             });
-            (groups.collect(), Sources { counters, declared, eligibility, is_next_over })
+            (groups.collect(), Sources { counters, declared, eligibility, next })
         },
     )
 }
