@@ -210,7 +210,7 @@ impl WaterfallSums {
 }
 
 /// Gives the territories of each track to `take`, in the order of the table.
-fn each_track<'f>(
+pub(crate) fn each_track<'f>(
     facts: &'f DataFrame,
     known: &MonthKnown,
     mut take: impl FnMut(Option<&str>, Vec<(Option<&'f str>, Group)>),

@@ -70,23 +70,7 @@ impl MonthInputs {
         let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
         let reports: BTreeMap<&str, &ReportEntry> =
             keys.map(|key| (work.reports[key].name(), &work.reports[key])).collect();
-        let mut order: Vec<(SettledIn, &ReportEntry)> =
-            reports.values().map(|report| (settled_in(report, &reports), *report)).collect();
-        order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
-        let mut place = 0;
-        let mut last: Option<&Option<String>> = None;
-        let mut statements = Vec::new();
-        for ((period, _), report) in &order {
-            place += u32::from(last.is_some_and(|last| last != period));
-            last = Some(period);
-            statements.push(Statement {
-                name: report.name().to_owned(),
-                settlement: place,
-                replaced_by: report.superseded_by.clone(),
-                corrects: corrects(report, &reports),
-            });
-        }
-        statements
+        in_order_of_settlement(&reports)
     }
 
     /// The figures of the month.
@@ -251,6 +235,26 @@ fn settled_in(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> S
     (period, std::cmp::Reverse(n_newer))
 }
 
+fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> Vec<Statement> {
+    let mut order: Vec<(SettledIn, &ReportEntry)> =
+        reports.values().map(|report| (settled_in(report, reports), *report)).collect();
+    order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
+    let mut place = 0;
+    let mut last: Option<&Option<String>> = None;
+    let mut statements = Vec::new();
+    for ((period, _), report) in &order {
+        place += u32::from(last.is_some_and(|last| last != period));
+        last = Some(period);
+        statements.push(Statement {
+            name: report.name().to_owned(),
+            settlement: place,
+            replaced_by: report.superseded_by.clone(),
+            corrects: corrects(report, reports),
+        });
+    }
+    statements
+}
+
 /// Where a report corrects others: in the territory of each of which it has taken the place, or
 /// everywhere.
 fn corrects(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> Corrects {
@@ -296,3 +300,6 @@ fn outcomes() -> Vec<Outcome> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests;
