@@ -56,8 +56,8 @@ impl StateWords<'_> {
             return words.to_owned();
         };
         let date = date_in_words(due);
-        let late =
-            || format!("{} late: due on {date}", counted((self.as_of.0 - due.0).into(), "day"));
+        let days = || counted((self.as_of.0 - due.0).into(), "day");
+        let late = || format!("due on {date}, {} late", days());
         match known.state {
             State::NotDue => format!("not due before {date}"),
             State::Due => format!("due since {date}"),
@@ -112,8 +112,8 @@ mod tests {
             |state, due: Option<i32>| words.of_month(MonthState { state, due_date: due.map(Day) });
         assert_eq!(of(State::NotDue, Some(31)), "not due before 1 February 1970");
         assert_eq!(of(State::Due, Some(9)), "due since 10 January 1970");
-        assert_eq!(of(State::Late, Some(5)), "5 days late: due on 6 January 1970");
-        let partial = "part of it is missing, 1 day late: due on 10 January 1970";
+        assert_eq!(of(State::Late, Some(5)), "due on 6 January 1970, 5 days late");
+        let partial = "part of it is missing, due on 10 January 1970, 1 day late";
         assert_eq!(of(State::Partial, Some(9)), partial);
         assert_eq!(of(State::Partial, Some(10)), "part of it is missing, due on 11 January 1970");
         assert_eq!(of(State::Late, None), "late");

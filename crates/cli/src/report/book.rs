@@ -145,9 +145,16 @@ impl<'a> Book<'a> {
     /// or whose report is missing; `None` where nothing came and nothing is expected.
     pub(crate) fn state_in_words(&self, store: &str, feed: Feed, month: Month) -> Option<String> {
         let known = &self.states.known;
-        let all = known.of(store, feed, None, month).map(|state| self.states.of_month(state));
+        let missing = known.missing_in(store, feed, month);
+        let all = known.of(store, feed, None, month).map(|state| match state.state {
+            // What is missing is told territory by territory.
+            State::Partial if !missing.is_empty() => {
+                state_in_words(State::Partial.as_str()).to_owned()
+            }
+            _ => self.states.of_month(state),
+        });
         let mut codes = known.territories_apart(store, feed);
-        codes.extend(known.missing_in(store, feed, month));
+        codes.extend(missing);
         let apart = codes.into_iter().filter_map(|code| {
             let state = known.of(store, feed, Some(&code), month)?;
             Some(format!("{code}: {}", self.states.of_month(state)))

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use streamledger_core::explain::figures::{Figures, Lines};
-use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
 
 use crate::output::grouped;
@@ -42,7 +41,9 @@ impl Cell {
     }
 
     pub(crate) fn in_part(plays: i64, note: &str) -> Self {
-        let note = if note.is_empty() { "in part".to_owned() } else { format!("in part: {note}") };
+        // Two words that stay together in a narrow column.
+        let part = "in\u{a0}part";
+        let note = if note.is_empty() { part.to_owned() } else { format!("{part}: {note}") };
         Self { number: number(plays), note }
     }
 
@@ -102,7 +103,7 @@ impl Reach {
 /// Whether the paid units of a waterfall are all there.
 pub(crate) fn is_all_paid(lines: &Lines) -> bool {
     let line = lines.of(Step::PaidUnits);
-    line.is_some_and(|line| line.plays.is_some() && line.states == States::default())
+    line.is_some_and(|line| line.plays.is_some() && line.states.is_empty())
 }
 
 #[cfg(test)]
@@ -126,6 +127,6 @@ mod tests {
         assert_eq!(reach(false, &["late"]).cell(3), Cell::in_part(3, "late"));
         assert_eq!(reach(true, &["so far"]).cell(3).note, "so far");
         assert_eq!(reach(false, &["late"]).short_cell(0), Cell::not_known("not known"));
-        assert_eq!(reach(true, &["late"]).short_cell(3).note, "in part");
+        assert_eq!(reach(true, &["late"]).short_cell(3).note, "in\u{a0}part");
     }
 }

@@ -14,7 +14,7 @@ use crate::report::audience::{
     PaidRow, TerritoryRow, TierRow, paid_rows, territory_rows, tier_rows,
 };
 use crate::report::book::{Book, Source, source_of};
-use crate::report::cells::{Cell, Reach, number};
+use crate::report::cells::{Cell, Reach, is_all_paid, number};
 use crate::report::charts::{self, Bar};
 use crate::report::days::{Days, HeardRow, days, heard_pairs, heard_rows};
 use crate::status::{capitalised, headline};
@@ -175,7 +175,10 @@ fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
                 let state = state.unwrap_or_else(|| "nobody has said when it comes".to_owned());
                 format!("what is paid is not known yet (statement: {state})")
             },
-            |paid| format!("{} are paid", number(paid)),
+            |paid| {
+                let so_far = if is_all_paid(lines) { "" } else { " so far" };
+                format!("{} are paid{so_far}", number(paid))
+            },
         );
         let ours = plays_of(lines, Step::Reported).zip(plays_of(lines, Step::Counted)).map_or_else(
             || {
@@ -184,7 +187,10 @@ fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
                 format!("what is reported to us and counts is not known (daily reports: {state})")
             },
             |(reported, counted)| {
-                format!("{} are reported to us, {} count", number(reported), number(counted))
+                let is_open = |step| lines.of(step).is_some_and(|line| !line.states.is_empty());
+                let so_far = if is_open(Step::Reported) { " so far" } else { "" };
+                let (reported, counted) = (number(reported), number(counted));
+                format!("{reported} are reported to us{so_far}, {counted} count")
             },
         );
         format!("{shown}, {ours}, {paid}.")

@@ -239,9 +239,9 @@ fn a_month_of_which_nothing_came_says_since_when_and_until_when() {
     let outcome = case.run(&[&arguments[..], &["--pipeline", &pipeline]].concat()).expect_code(0);
     outcome
         .expect_stdout(
-            "the plays in the store's daily reports to us (45 days late: due on 6 October 2026)",
+            "the plays in the store's daily reports to us (due on 6 October 2026, 45 days late)",
         )
-        .expect_stdout("statements pay for (18 days late: due on 2 November 2026)");
+        .expect_stdout("statements pay for (due on 2 November 2026, 18 days late)");
     let future = [&["explain", "--month", "2027-10"][..], &["--pipeline", &pipeline]].concat();
     case.run(&future).expect_code(2).expect_stderr("there are no figures of October 2027");
 }

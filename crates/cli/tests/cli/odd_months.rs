@@ -88,7 +88,7 @@ fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
     ask(&case, &["--month", "2026-02"])
         .expect_stdout("no statement has them yet (not due before 28 June 2026)");
     let part = |n: &str| {
-        format!("{n} in part: part of it is missing, 62 days late: due on 7 February 2026")
+        format!("{n} in part: part of it is missing, due on 7 February 2026, 62 days late")
     };
     assert_eq!(
         month(&page(&case))[2..8],
@@ -103,9 +103,9 @@ fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
     );
     assert_eq!(explained(&case, "2026-02", "2026-07-20"), expected);
     ask(&case, &["--month", "2026-02"])
-        .expect_stdout("no statement has them yet (22 days late: due on 28 June 2026)")
-        .expect_stdout("statements pay for (22 days late: due on 28 June 2026)");
-    assert_eq!(month(&page(&case))[6], "22 days late: due on 28 June 2026");
+        .expect_stdout("no statement has them yet (due on 28 June 2026, 22 days late)")
+        .expect_stdout("statements pay for (due on 28 June 2026, 22 days late)");
+    assert_eq!(month(&page(&case))[6], "due on 28 June 2026, 22 days late");
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn a_statement_without_plays_is_paid_and_nobody_knows_for_what() {
         ]
     );
     ask(&case, &["--month", "2026-02"])
-        .expect_stdout("daily reports to us (164 days late: due on 6 February 2026)")
+        .expect_stdout("daily reports to us (due on 6 February 2026, 164 days late)")
         .expect_stdout("neither the store nor a rule of ours explains these");
     // What no report says is no zero, in no table of the page.
     let page = page(&case);
-    let late = "164 days late: due on 6 February 2026";
+    let late = "due on 6 February 2026, 164 days late";
     assert_eq!(
         page.answers,
         [format!(
@@ -181,7 +181,7 @@ fn the_last_day_of_february_is_a_day_of_its_month() {
     assert!(lines.contains(&"counted 3".to_owned()), "{lines:?}");
     assert_eq!(
         month(&page(&case))[4],
-        "3 in part: part of it is missing, 63 days late: due on 7 February 2028"
+        "3 in part: part of it is missing, due on 7 February 2028, 63 days late"
     );
     let table = case.cells("coverage", ["feed", "period", "state"]);
     assert!(table.contains(&["trends", "2028-02-29", "complete"].map(str::to_owned)), "{table:?}");

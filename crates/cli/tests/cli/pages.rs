@@ -194,9 +194,10 @@ fn a_page_answers_as_worked_out_by_hand() {
         answers,
         [
             "Apple Music in September 2026: the store's own number is not known, 70 are reported to us, \
-             70 count, what is paid is not known yet (statement: 5 days late: due on \
-             2 October 2026).",
-            "Spotify in September 2026: the store shows 23, 20 are reported to us, 15 count, 7 are paid."
+             70 count, what is paid is not known yet (statement: due on 2 October 2026, \
+             5 days late).",
+            "Spotify in September 2026: the store shows 23, 20 are reported to us, 15 count, 7 are paid so \
+             far."
         ]
     );
 }

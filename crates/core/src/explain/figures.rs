@@ -250,7 +250,7 @@ impl Figures {
         let is_open = |lines: &Lines| {
             lines
                 .of(Step::PaidUnits)
-                .is_none_or(|line| line.plays.is_none() || line.states != States::default())
+                .is_none_or(|line| line.plays.is_none() || !line.states.is_empty())
         };
         self.waterfalls.values().any(is_open)
             || self.months.keys().any(|month| !self.waterfalls.contains_key(month))
