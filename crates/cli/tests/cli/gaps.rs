@@ -86,6 +86,36 @@ fn a_corrected_statement_moves_none_that_was_not_touched() {
 }
 
 #[test]
+fn a_line_without_a_territory_settles_none_whose_statement_is_not_due() {
+    let case = asks::asked();
+    let name = "spotify/us-track-for-streaming-202609.txt";
+    let text = fs::read_to_string(case.path("inbox").join(name)).unwrap();
+    let row = "ZZ\tL\tpremium\tspotify:track:2Yrp3WlUneC0gP2uZL0uG9\t\t\tZZSL12600001\tHarbour Lights\t\
+               Mira Solvang\t\tHarbour Lights\t1\tUSD\t0.004\n";
+    case.put(name, format!("{}\n{row}", text.trim_end()));
+    night(&case, "2026-10-07");
+    let there = lines(&case, "spotify", "US");
+    assert!(there.contains(&"not_yet_in_sales -5 not_due".to_owned()), "{there:?}");
+    assert!(!there.iter().any(|line| line.starts_with("settled_without")), "{there:?}");
+}
+
+#[test]
+fn a_track_without_plays_in_months_that_are_all_known_has_too_few_of_them() {
+    let case = asks::asked();
+    // The store shows plays of a recording that it has never reported.
+    case.put(
+        "spotify/more_counters_2026-09.csv",
+        "date,isrc,store_track,territory,streams\n2026-09-30,ZZSL12600009,,GB,3\n",
+    );
+    night(&case, "2026-10-07");
+    let columns = ["month", "isrc", "step", "state"];
+    let rows = case.cells("waterfall", columns);
+    let of_it: Vec<_> = rows.iter().filter(|cells| cells[1] == "ZZSL12600009").collect();
+    assert!(4 <= of_it.len(), "{of_it:?}");
+    assert!(!of_it.iter().any(|cells| cells[3] == "history_incomplete"), "{of_it:?}");
+}
+
+#[test]
 fn a_line_in_a_later_statement_does_not_stand_for_a_month_that_is_missing() {
     let case = Case::new();
     let head = "start_report\tend_report\tisrc\tupc\tcountry\tnb_of_plays\troyalties\tservice\n";

@@ -337,6 +337,16 @@ fn a_day_that_nobody_reported_is_a_gap_in_the_lines() {
     }
     case.nightly(&["--as-of", "2026-02-20"]).expect_code(0);
     assert_eq!(polylines(&report(&case, &[])), (6, true));
+    // Of two stores one has reported: what the other has not is no zero of both.
+    let case = Case::new();
+    for day in ["2026-02-01", "2026-02-02", "2026-02-03"] {
+        odd_months::plays(&case, day, 2);
+        if day != "2026-02-02" {
+            case.put(&format!("spotify/{day}.tsv"), crate::report::good_report(day, 0..3));
+        }
+    }
+    case.nightly(&["--as-of", "2026-02-20"]).expect_code(0);
+    assert_eq!(polylines(&report(&case, &[])), (6, true));
 }
 
 #[test]

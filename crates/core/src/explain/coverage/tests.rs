@@ -246,6 +246,28 @@ fn a_territory_that_came_each_time_is_missed_where_no_plays_tell() {
 }
 
 #[test]
+fn a_day_of_which_a_territory_is_missing_is_a_part() {
+    let calendar = calendar(vec![expected("spotify", Feed::Trends, None, 5)]);
+    let plays = |code: &str, day: &str| Delivery { feed: Feed::Trends, ..single(code, day, day) };
+    let mut came: Vec<Delivery> = ["2026-09-01", "2026-09-02"]
+        .iter()
+        .flat_map(|day| [plays("GB", day), plays("US", day)])
+        .collect();
+    came.push(plays("GB", "2026-09-03"));
+    assert_eq!(
+        told(&calendar, &came, Feed::Trends, "2026-09-03"),
+        [
+            "2026-09-01 complete 2026-09-06",
+            "2026-09-02 complete 2026-09-07",
+            "2026-09-03 partial 2026-09-08"
+        ]
+    );
+    let known = Known::new(&coverage(&calendar, &came, day("2026-09-12")));
+    let month = Month { year: 2026, month: 9 };
+    assert_eq!(known.missing_in("spotify", Feed::Trends, month), ["US".to_owned()].into());
+}
+
+#[test]
 fn a_series_that_came_each_time_is_missed_until_it_has_been_silent_for_long() {
     let of = |series: &str, month: u8| {
         let days = Period::Month(Month { year: 2026, month });
