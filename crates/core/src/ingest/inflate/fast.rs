@@ -9,10 +9,13 @@
 
 #![expect(clippy::inline_always, reason = "what the loop calls must be part of it, as it is timed")]
 
-use fearless_simd::dispatch;
+use fearless_simd::{Simd as _, dispatch};
 
 use super::InflateError::{self, DistanceSymbol, LengthSymbol, TooFarBack};
 use super::Output;
+#[cfg(target_arch = "x86_64")]
+use super::beside::Between;
+use super::beside::{Before, Beside, TURNS};
 use super::bits::{BitReader, REFILLED_BITS, ones};
 use super::codes::Codes;
 use super::entry::Entry;
@@ -88,79 +91,149 @@ pub(super) fn decode(
 ) -> Result<Ended, InflateError> {
     let rest = reader.input.get(reader.at..).unwrap_or_default();
     let mut bits = Held { rest, bits: reader.bits, n_bits: reader.n_bits };
-    let result = dispatch!(*LEVEL, _ => turns(codes, &mut bits, out));
+    let result = turns_of_this_machine(codes, &mut bits, out);
     reader.at = reader.input.len() - bits.rest.len();
     reader.n_bits = bits.n_bits & 63;
     reader.bits = bits.bits & ones(reader.n_bits);
     result
 }
 
+fn turns_of_this_machine(
+    codes: &Codes,
+    held: &mut Held<'_>,
+    out: &mut Output<'_>,
+) -> Result<Ended, InflateError> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = LEVEL.as_avx512() {
+        return avx512.vectorize(
+            #[inline(always)]
+            || turns(Between(avx512), codes, held, out),
+        );
+    }
+    dispatch!(*LEVEL, _ => turns(Before, codes, held, out))
+}
+
 #[inline(always)]
-fn turns(codes: &Codes, held: &mut Held<'_>, out: &mut Output<'_>) -> Result<Ended, InflateError> {
-    let Output { bytes: output, at: position, first, hash } = out;
-    let (output, first) = (&mut **output, *first);
-    if held.rest.len() < 2 * INPUT_ROOM || output.len() < OUTPUT_ROOM {
+fn turns<B: Beside>(
+    beside: B,
+    codes: &Codes,
+    held: &mut Held<'_>,
+    out: &mut Output<'_>,
+) -> Result<Ended, InflateError> {
+    if held.rest.len() < 2 * INPUT_ROOM || out.bytes.len() < OUTPUT_ROOM {
         return Ok(Ended::NearEdge);
     }
-    let output_last = output.len() - OUTPUT_ROOM;
     let mut bits = Held { rest: held.rest, bits: held.bits, n_bits: held.n_bits };
-    let mut at = *position;
-    let mut pause = output_last.min(hash.pause());
     bits.refill();
-    let mut entry = codes.literal.first(bits.bits);
+    let entry = codes.literal.first(bits.bits);
+    let mut place = Place { bits, entry, at: out.at };
     let ended = loop {
-        if bits.rest.len() < INPUT_ROOM || at > pause {
-            if bits.rest.len() < INPUT_ROOM || at > output_last {
-                break Ok(Ended::NearEdge);
+        let input_room = place.bits.rest.len();
+        let output_room = out.bytes.len().saturating_sub(place.at);
+        if out.hash.is_behind(place.at)
+            && TURNS * INPUT_ROOM <= input_room
+            && TURNS * OUTPUT_ROOM <= output_room
+        {
+            if let Some(ended) = turns_beside(beside, codes, &mut place, out) {
+                break ended;
             }
-            hash.follow(&output[..at]);
-            pause = output_last.min(hash.pause());
+        } else if input_room < INPUT_ROOM || output_room < OUTPUT_ROOM {
+            break Ok(Ended::NearEdge);
+        } else if let Some(ended) = turn(codes, &mut place, out) {
+            break ended;
         }
+    };
+    out.at = place.at;
+    *held = place.bits;
+    ended
+}
+
+/// Where a turn stands: bits held, the entry for the next of them, and where its bytes go.
+struct Place<'a> {
+    bits: Held<'a>,
+    entry: Entry,
+    at: usize,
+}
+
+/// What ends the loop.
+type End = Option<Result<Ended, InflateError>>;
+
+/// Six turns, and a block of the hash between them.
+#[inline(always)]
+fn turns_beside<B: Beside>(
+    beside: B,
+    codes: &Codes,
+    place: &mut Place<'_>,
+    out: &mut Output<'_>,
+) -> End {
+    macro_rules! turn_beside {
+        ($part:literal, $block:ident) => {
+            beside.go_on::<$part>(&mut $block);
+            if let Some(ended) = turn(codes, place, out) {
+                return Some(ended);
+            }
+        };
+    }
+    let mut block = beside.begin(out, place.at);
+    turn_beside!(0, block);
+    turn_beside!(1, block);
+    turn_beside!(2, block);
+    turn_beside!(3, block);
+    turn_beside!(4, block);
+    turn_beside!(5, block);
+    beside.end(out, block);
+    None
+}
+
+/// One turn, for which there is room on both sides.
+#[inline(always)]
+fn turn(codes: &Codes, place: &mut Place<'_>, out: &mut Output<'_>) -> End {
+    let Place { bits, entry: next, at } = place;
+    let (output, first) = (&mut *out.bytes, out.first);
+    let mut entry = *next;
+    if entry.is_literal() {
+        entry = bits.literals(codes, entry, output, at);
         if entry.is_literal() {
-            entry = bits.literals(codes, entry, output, &mut at);
+            entry = bits.literals(codes, entry, output, at);
             if entry.is_literal() {
-                entry = bits.literals(codes, entry, output, &mut at);
+                entry = bits.literals(codes, entry, output, at);
                 if entry.is_literal() {
-                    entry = bits.literals(codes, entry, output, &mut at);
-                    if entry.is_literal() {
-                        bits.refill();
-                        continue;
-                    }
+                    bits.refill();
+                    *next = entry;
+                    return None;
                 }
             }
-            bits.refill();
-        }
-        if entry.is_special() {
-            entry = codes.literal.further(entry, bits.bits);
-            if entry.is_literal() {
-                entry = bits.literals(codes, entry, output, &mut at);
-                bits.refill();
-                continue;
-            }
-            if entry.is_special() {
-                bits.drop_bits(entry.n_bits());
-                break if entry.is_end() { Ok(Ended::BlockEnd) } else { Err(LengthSymbol) };
-            }
-        }
-        output[at] = (entry.literals() & 0xff) as u8;
-        at += entry.n_leading();
-        let length = entry.length_in(bits.bits);
-        bits.drop_bits(entry.n_bits());
-        let distance_entry = codes.distance.look_up(bits.bits);
-        if distance_entry.is_special() {
-            break Err(DistanceSymbol);
-        }
-        let distance = distance_entry.value_in(bits.bits);
-        bits.drop_bits(distance_entry.n_bits());
-        if distance > at - first {
-            break Err(TooFarBack);
         }
         bits.refill();
-        entry = codes.literal.first(bits.bits);
-        copy_match(output, at, distance, length);
-        at += length;
-    };
-    *position = at;
-    *held = bits;
-    ended
+    }
+    if entry.is_special() {
+        entry = codes.literal.further(entry, bits.bits);
+        if entry.is_literal() {
+            *next = bits.literals(codes, entry, output, at);
+            bits.refill();
+            return None;
+        }
+        if entry.is_special() {
+            bits.drop_bits(entry.n_bits());
+            return Some(if entry.is_end() { Ok(Ended::BlockEnd) } else { Err(LengthSymbol) });
+        }
+    }
+    output[*at] = (entry.literals() & 0xff) as u8;
+    *at += entry.n_leading();
+    let length = entry.length_in(bits.bits);
+    bits.drop_bits(entry.n_bits());
+    let distance_entry = codes.distance.look_up(bits.bits);
+    if distance_entry.is_special() {
+        return Some(Err(DistanceSymbol));
+    }
+    let distance = distance_entry.value_in(bits.bits);
+    bits.drop_bits(distance_entry.n_bits());
+    if distance > *at - first {
+        return Some(Err(TooFarBack));
+    }
+    bits.refill();
+    *next = codes.literal.first(bits.bits);
+    copy_match(output, *at, distance, length);
+    *at += length;
+    None
 }

@@ -8,6 +8,7 @@
 //! `header` of a block gives its `codes`, each a `table` of `entry`s; `fast` decodes with them as
 //! long as there is room on both sides, and the plain loop here the few symbols near the edges.
 
+mod beside;
 mod bits;
 mod codes;
 mod entry;
