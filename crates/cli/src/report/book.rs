@@ -166,7 +166,7 @@ impl<'a> Book<'a> {
     /// How far the plays of some stores in a month are known.
     pub(crate) fn reach(&self, month: Month, stores: &BTreeSet<StoreNumber>) -> Reach {
         let reaches = stores.iter().filter_map(|store| self.reaches.get(&(month, *store)));
-        reaches.fold(Reach::default(), |sum, reach| sum.and(reach))
+        reaches.fold(Reach::default(), Reach::and)
     }
 
     fn make_reach(&self, store: &str, month: Month) -> Reach {

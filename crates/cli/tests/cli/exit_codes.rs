@@ -1,5 +1,4 @@
 //! Exit codes: 0 done, 1 done with complaints, 2 nothing done, 3 another run holds the warehouse.
-#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
 

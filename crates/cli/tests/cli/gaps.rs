@@ -1,6 +1,5 @@
 //! Statements that are there in part: another territory's, another month's, a corrected one beside one
 //! that was not touched. What is not there is waited for, and is no zero.
-#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
 

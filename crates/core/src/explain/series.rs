@@ -13,22 +13,23 @@ use crate::explain::period::{Period, PeriodLength};
 /// A series that nobody has heard of for more days than these, about three months, has ended.
 const SILENT_DAYS_MAX: i32 = 92;
 
-/// A series, and the one territory that its reports are about.
+/// A name, and the one territory that its reports are about.
 type Key<'a> = (&'a str, Option<&'a str>);
 
 /// The series of a store's feed.
 #[derive(Debug)]
 pub(crate) struct SeriesOfFeed<'a> {
-    all: BTreeMap<Key<'a>, Series>,
+    /// Those that came twice in a row: of names that never come again there may be as many as reports.
+    regular: Vec<(Option<&'a str>, Series)>,
     /// How many series each period has, by their territory.
     numbers: BTreeMap<Option<&'a str>, BTreeMap<Period, usize>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Series {
     periods: BTreeSet<Period>,
     /// From this period on it is expected.
-    regular_from: Option<Period>,
+    regular_from: Period,
 }
 
 impl<'a> SeriesOfFeed<'a> {
@@ -51,40 +52,40 @@ impl<'a> SeriesOfFeed<'a> {
             let mut pairs = periods.iter().zip(periods.iter().skip(1));
             let regular_from = pairs.find_map(|((one, before), (other, after))| {
                 (one.next() == *other && before != after).then(|| other.next())
-            });
-            Series { periods: periods.into_keys().collect(), regular_from }
+            })?;
+            Some(Series { periods: periods.into_keys().collect(), regular_from })
         };
         let mut numbers: BTreeMap<Option<&str>, BTreeMap<Period, usize>> = BTreeMap::new();
         for ((_, only), periods) in &reports {
             let of_territory = numbers.entry(*only).or_default();
             periods.keys().for_each(|period| *of_territory.entry(*period).or_default() += 1);
         }
-        let all = reports.into_iter().map(|(key, periods)| (key, series(periods))).collect();
-        Self { all, numbers }
+        let regular = reports.into_iter().filter_map(|((_, only), of)| Some((only, series(of)?)));
+        Self { regular: regular.collect(), numbers }
     }
 
     /// Of which territories a period has fewer series than came before it; `None` for those that are
     /// about all.
     pub(crate) fn missing(&self, period: Period) -> BTreeSet<Option<&'a str>> {
-        let mut numbers: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
-        for ((_, only), series) in &self.all {
-            let (regular, there) = numbers.entry(*only).or_default();
-            *regular += usize::from(series.is_expected(period));
-            *there += usize::from(series.periods.contains(&period));
+        let there = |only: &Option<&str>| {
+            self.numbers.get(only).and_then(|n| n.get(&period)).copied().unwrap_or(0)
+        };
+        let mut expected: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for (only, series) in &self.regular {
+            *expected.entry(*only).or_default() += usize::from(series.is_expected(period));
         }
-        for (only, (regular, _)) in &mut numbers {
+        for (only, regular) in &mut expected {
             // One that another has followed under a new name is no second one.
             let before = self.numbers.get(only).into_iter().flat_map(|n| n.range(..period).rev());
-            let recent = before.take_while(|(before, _)| !is_silent(before, period));
+            let recent = before.take_while(|(before, _)| !is_silent(**before, period));
             *regular = (*regular).min(recent.map(|(_, n)| *n).max().unwrap_or(0));
         }
-        let of_all = numbers.get(&None).copied().unwrap_or_default();
         // Who begins to report of all at once has done with single territories.
-        let is_put_together = of_all.0 < of_all.1;
-        numbers
+        let is_put_together = expected.get(&None).copied().unwrap_or(0) < there(&None);
+        expected
             .into_iter()
-            .filter(|(only, (regular, there))| {
-                there < regular && !(only.is_some() && is_put_together)
+            .filter(|(only, regular)| {
+                there(only) < *regular && !(only.is_some() && is_put_together)
             })
             .map(|(only, _)| only)
             .collect()
@@ -94,12 +95,12 @@ impl<'a> SeriesOfFeed<'a> {
 impl Series {
     fn is_expected(&self, period: Period) -> bool {
         let last = self.periods.range(..period).next_back();
-        let is_heard_of = last.is_some_and(|last| !is_silent(last, period));
-        self.regular_from.is_some_and(|from| from <= period) && is_heard_of
+        let is_heard_of = last.is_some_and(|last| !is_silent(*last, period));
+        self.regular_from <= period && is_heard_of
     }
 }
 
 /// Whether a period is too long before another one.
-fn is_silent(last: &Period, period: Period) -> bool {
+fn is_silent(last: Period, period: Period) -> bool {
     SILENT_DAYS_MAX < period.first().0 - last.last().0
 }

@@ -132,7 +132,7 @@ pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
         .map(|group| {
             let mut lines = Written(Vec::new());
             track.shown_to_reported(group, &mut lines);
-            track.reported_to_counted(group, &mut lines);
+            Track::reported_to_counted(group, &mut lines);
             track.counted_to_paid(group, &mut lines);
             lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
             let later = Some(group.facts.counted_later).filter(|plays| *plays != 0);
@@ -219,7 +219,7 @@ impl<'a> Track<'a> {
         }
     }
 
-    fn reported_to_counted(&self, group: &Group, lines: &mut Written) {
+    fn reported_to_counted(group: &Group, lines: &mut Written) {
         let state = reason_of(group.trends);
         let known = group.facts.reported();
         // No row means none only where all reports are there.

@@ -206,11 +206,11 @@ fn mix<S: Simd>(
 ) {
     state[a] = state[a] + state[b] + first;
     state[d] = rotated::<S>(state[d] ^ state[a], 16);
-    state[c] = state[c] + state[d];
+    state[c] += state[d];
     state[b] = rotated::<S>(state[b] ^ state[c], 12);
     state[a] = state[a] + state[b] + second;
     state[d] = rotated::<S>(state[d] ^ state[a], 8);
-    state[c] = state[c] + state[d];
+    state[c] += state[d];
     state[b] = rotated::<S>(state[b] ^ state[c], 7);
 }
 

@@ -8,7 +8,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::money::{Amount, Currency};
 
 use crate::archive::{NewReport, archive_name};
-use crate::examine::ExaminedReport;
+use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
 use crate::ledger::{ReportEntry, ReportState, Totals, lots_path};
 use crate::nightly::Night;
@@ -64,8 +64,8 @@ impl Night<'_> {
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
-            territories: if is_refused { BTreeMap::new() } else { territories(&report) },
-            totals: if is_refused { BTreeMap::new() } else { totals(&report) },
+            territories: territories(&report),
+            totals: totals(&report),
             pools: paths(LotTable::Pools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
@@ -79,13 +79,7 @@ impl Night<'_> {
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
             examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
         }
-        let whole = report.refusal.map(|refusal| Complaint {
-            row: None,
-            column: refusal.column,
-            reason: refusal.code.to_owned(),
-            detail: refusal.detail,
-            raw: None,
-        });
+        let whole = report.refusal.map(complaint);
         let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
         examination.complaints.insert(key.clone(), complaints.collect());
         examination.fresh.insert(key.clone(), report.days);
@@ -117,6 +111,17 @@ impl Night<'_> {
     }
 }
 
+/// What the quarantine says of a refused report.
+fn complaint(refusal: Refusal) -> Complaint {
+    Complaint {
+        row: None,
+        column: refusal.column,
+        reason: refusal.code.to_owned(),
+        detail: refusal.detail,
+        raw: None,
+    }
+}
+
 pub(super) fn new_report(
     candidate: &Candidate<'_>,
     file: &InboxFile,
@@ -142,7 +147,8 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
         };
         (path, codes.collect())
     };
-    report.notes.iter().map(of_path).collect()
+    let notes = report.notes.iter().filter(|_| report.refusal.is_none());
+    notes.map(of_path).collect()
 }
 
 /// Control totals of the lines by path of their partition.
@@ -155,6 +161,7 @@ fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
         let path = lots_path(LotTable::Sales, store, &month.to_string());
         (path, Totals { units: note.units, amounts })
     };
-    let notes = report.notes.iter().filter(|_| report.feed == Some(Feed::Sales));
+    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let notes = report.notes.iter().filter(|_| is_kept);
     notes.map(of_path).collect()
 }
