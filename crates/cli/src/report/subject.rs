@@ -41,6 +41,8 @@ pub(crate) struct Subject {
     pub(crate) heard: Vec<HeardRow>,
     /// Which plays were heard in another month.
     pub(crate) heard_pairs: Vec<String>,
+    /// Whether daily reports of some of the months are missing.
+    pub(crate) is_in_part: bool,
     /// Kinds of user.
     pub(crate) tiers: Vec<TierRow>,
     /// What statements pay by kind of user.
@@ -115,7 +117,9 @@ impl Subject {
     /// The figures of some stores as texts.
     pub(crate) fn new(figures: &Figures, book: &Book<'_>) -> Self {
         let stores = stores_of(figures);
+        let reach = reach_of_all(figures, book);
         let subject = Self {
+            is_in_part: !reach.open.is_empty(),
             answers: answers(figures, book),
             headline: String::new(),
             is_late: false,
@@ -127,7 +131,7 @@ impl Subject {
             heard_pairs: heard_pairs(figures),
             tiers: tier_rows(figures),
             paid: paid_rows(figures),
-            territories: territory_rows(figures, &reach_of_all(figures, book)),
+            territories: territory_rows(figures, &reach),
         };
         subject.with_feeds(&book.feeds(&stores))
     }
@@ -286,7 +290,7 @@ fn waterfall(
     let title = format!("{}, {}", book.store(store), month_in_words(month));
     Waterfall {
         anchor: anchor(book, month, store),
-        short: format!("{} counted, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
+        short: format!("counted: {}, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
         is_open,
         spoken: format!("Waterfall of {title}. {}.", spoken.join("; ")),
         drawing: charts::waterfall(&bars),
