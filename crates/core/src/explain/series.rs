@@ -67,8 +67,8 @@ impl<'a> SeriesOfFeed<'a> {
     /// Of which territories a period has fewer series than came before it; `None` for those that are
     /// about all.
     pub(crate) fn missing(&self, period: Period) -> BTreeSet<Option<&'a str>> {
-        let there = |only: &Option<&str>| {
-            self.numbers.get(only).and_then(|n| n.get(&period)).copied().unwrap_or(0)
+        let there = |only: Option<&str>| {
+            self.numbers.get(&only).and_then(|n| n.get(&period)).copied().unwrap_or(0)
         };
         let mut expected: BTreeMap<Option<&str>, usize> = BTreeMap::new();
         for (only, series) in &self.regular {
@@ -81,11 +81,11 @@ impl<'a> SeriesOfFeed<'a> {
             *regular = (*regular).min(recent.map(|(_, n)| *n).max().unwrap_or(0));
         }
         // Who begins to report of all at once has done with single territories.
-        let is_put_together = expected.get(&None).copied().unwrap_or(0) < there(&None);
+        let is_put_together = expected.get(&None).copied().unwrap_or(0) < there(None);
         expected
             .into_iter()
             .filter(|(only, regular)| {
-                there(only) < *regular && !(only.is_some() && is_put_together)
+                there(*only) < *regular && !(only.is_some() && is_put_together)
             })
             .map(|(only, _)| only)
             .collect()
