@@ -1,11 +1,11 @@
 //! `streamledger explain`: from what a store shows to what it pays, step by step, with a sentence each.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use serde::Serialize;
 use streamledger_core::explain::figures::Line;
+use streamledger_core::explain::known::Known;
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::step::Kind;
 use streamledger_core::vocabulary::isrc::Isrc;
@@ -13,18 +13,21 @@ use streamledger_warehouse::config::Settings;
 use streamledger_warehouse::explain::{
     Answer, Explained, Published, Question, made_from, store_of,
 };
+use streamledger_warehouse::status::status_of;
 
 use crate::arguments::{Common, Explain, Format};
+use crate::explain_against::copied;
 use crate::output::{Sheet, grouped, print, to_csv};
+use crate::state_words::StateWords;
 use crate::step_words::{days_in_words, name_of, words_of};
-use crate::words::{month_in_words, title_of};
-use crate::{exit, explain_plays, nightly};
+use crate::words::{date_in_words, month_in_words, title_of};
+use crate::{exit, explain_missing, explain_plays, nightly};
 
 /// Prints the waterfall, or the plays behind one of its steps.
 pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
     let settings = nightly::load_settings(&command.pipeline)?;
     let published = Published::open(&command.warehouse)?;
-    let question = question(command, &published)?;
+    let mut question = question(command, &published)?;
     if let Some(step) = &command.plays {
         let sheet = explain_plays::sheet(&published, &question, step)?;
         print(&match common.format {
@@ -34,13 +37,30 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
         });
         return Ok(exit::DONE);
     }
+    let against = command.against.as_ref().map(|file| copied(file, &mut question)).transpose()?;
     let mut answer = published.explain(&question)?;
-    if let Some(file) = &command.against {
-        let shown = read_against(file, question.isrcs.as_ref())?;
-        let all = answer.stores.iter_mut().chain(&mut answer.so_far);
-        all.for_each(|explained| explained.start_from(shown));
+    let states = states(&published, &settings);
+    if answer.stores.is_empty() && answer.so_far.is_empty() {
+        answer.stores = explain_missing::explained(&published, &states, &question, &answer);
     }
-    let told = Told { command, settings: &settings, answer: &answer, level: level(command) };
+    if let Some(copied) = &against {
+        let all = answer.stores.iter_mut().chain(&mut answer.so_far);
+        all.for_each(|explained| explained.start_from(copied.shown));
+    }
+    let level = level(command);
+    let several = match &question.isrcs {
+        Some(isrcs) if level == "release" => published.are_on_several_releases(isrcs)?,
+        _ => false,
+    };
+    let told = Told {
+        command,
+        settings: &settings,
+        states: &states,
+        answer: &answer,
+        level,
+        is_additive: !several,
+        against_note: against.and_then(|copied| copied.note),
+    };
     if answer.stores.is_empty() && answer.so_far.is_empty() {
         bail!(told.nothing(&published, &question));
     }
@@ -50,6 +70,16 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
         Format::Csv => to_csv(&[told.all_lines()]),
     });
     Ok(exit::DONE)
+}
+
+/// How it stands with the reports on the day of the published state.
+fn states<'a>(published: &Published, settings: &'a Settings) -> StateWords<'a> {
+    let as_of = match published.manifest.as_of.parse() {
+        Ok(Period::Day(day)) => day,
+        _ => nightly::day_of(None),
+    };
+    let status = status_of(&published.manifest, &settings.calendar, as_of);
+    StateWords { known: Known::new(&status.coverage), as_of, calendar: &settings.calendar }
 }
 
 fn question(command: &Explain, published: &Published) -> anyhow::Result<Question> {
@@ -97,36 +127,6 @@ fn level(command: &Explain) -> &'static str {
     }
 }
 
-/// The store's numbers as somebody copied them, summed over the recordings of the question.
-fn read_against(file: &Path, isrcs: Option<&BTreeSet<String>>) -> anyhow::Result<i64> {
-    let name = file.display();
-    let mut reader = csv::Reader::from_path(file).with_context(|| format!("cannot read {name}"))?;
-    let header = reader.headers().with_context(|| format!("cannot read {name}"))?.clone();
-    let place = |column: &str| {
-        let found = header.iter().position(|known| known.trim().eq_ignore_ascii_case(column));
-        found.ok_or_else(|| anyhow!("{name}: the header needs the columns `isrc` and `plays`"))
-    };
-    let (isrc_place, plays_place) = (place("isrc")?, place("plays")?);
-    let mut sum = None;
-    for (row, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("{name}: cannot read row {}", row + 1))?;
-        let cell = |place: usize| record.get(place).unwrap_or_default().trim().to_owned();
-        let isrc = Isrc::parse(cell(isrc_place).as_bytes());
-        let isrc = isrc.ok_or_else(|| {
-            anyhow!("{name}, row {}, column isrc: `{}` is no ISRC", row + 1, cell(isrc_place))
-        })?;
-        let isrc: String = isrc.to_text().iter().copied().map(char::from).collect();
-        let plays: i64 = cell(plays_place).replace(',', "").parse().map_err(|_| {
-            let found = cell(plays_place);
-            anyhow!("{name}, row {}, column plays: `{found}` is no whole number", row + 1)
-        })?;
-        if isrcs.is_none_or(|isrcs| isrcs.contains(&isrc)) {
-            sum = Some(sum.unwrap_or(0) + plays);
-        }
-    }
-    sum.ok_or_else(|| anyhow!("{name} has no number of the recordings that were asked for"))
-}
-
 /// The JSON document: `docs/status.md` describes it.
 #[derive(Debug, Serialize)]
 struct Document {
@@ -161,8 +161,13 @@ struct LineObject {
 struct Told<'a> {
     command: &'a Explain,
     settings: &'a Settings,
+    states: &'a StateWords<'a>,
     answer: &'a Answer,
     level: &'static str,
+    /// Whether it may be added to others of its level.
+    is_additive: bool,
+    /// What is to be known of the numbers that somebody copied.
+    against_note: Option<String>,
 }
 
 impl<'a> Told<'a> {
@@ -210,12 +215,26 @@ impl<'a> Told<'a> {
     fn made_from(&self, store: &str) -> String {
         let month: Option<Period> = self.command.month.parse().ok();
         let from = month.map(|period| made_from(&self.settings.calendar, store, period.month()));
-        from.unwrap_or_default()
+        from.map_or_else(String::new, date_in_words)
     }
 
     fn words(&self, store: &str, line: &'a Line) -> String {
         let file = |name: &'a str| self.answer.files.get(name).map_or(name, String::as_str);
-        words_of(line, self.answer.policies.get(store), self.settings.stores.get(store), file)
+        let month: Option<Period> = self.command.month.parse().ok();
+        let state = |state: &str| match month {
+            Some(month) => self.states.of_step(store, month.month(), line.step, state),
+            None => state.to_owned(),
+        };
+        let settings = self.settings.stores.get(store);
+        words_of(line, self.answer.policies.get(store), settings, state, file)
+    }
+
+    /// What is to be known beside the numbers.
+    fn notes(&self) -> Vec<String> {
+        let several = "A recording of this release is on others too and counts in each: these releases do \
+                       not add up.";
+        let several = (!self.is_additive).then(|| several.to_owned());
+        self.days_note().into_iter().chain(several).chain(self.against_note.clone()).collect()
     }
 
     /// What is to be known of the days of the stores.
@@ -241,15 +260,7 @@ impl<'a> Told<'a> {
                 title_of(store)
             ));
         }
-        if let Some(note) = self.days_note() {
-            parts.push(format!("{note}\n"));
-        }
-        if self.level == "release" {
-            parts.push(
-                "A recording on several releases counts in each: releases do not add up.\n"
-                    .to_owned(),
-            );
-        }
+        parts.extend(self.notes().into_iter().map(|note| format!("{note}\n")));
         Ok(parts.join("\n"))
     }
 
@@ -298,7 +309,18 @@ impl<'a> Told<'a> {
     }
 
     fn all_lines(&self) -> Sheet {
-        let columns = ["store", "month", "#position", "step", "kind", "#plays", "state", "report"];
+        let columns = [
+            "store",
+            "month",
+            "#position",
+            "step",
+            "kind",
+            "#plays",
+            "state",
+            "report",
+            "level",
+            "is_additive",
+        ];
         let mut sheet = Sheet::new("waterfall", "Waterfall", &columns);
         for explained in self.answer.stores.iter().chain(&self.answer.so_far) {
             for line in &explained.lines {
@@ -311,6 +333,8 @@ impl<'a> Told<'a> {
                     line.plays.map_or_else(String::new, |plays| plays.to_string()),
                     line.states.names().collect::<Vec<_>>().join("|"),
                     reports(line).join("|"),
+                    self.level.to_owned(),
+                    self.is_additive.to_string(),
                 ]);
             }
         }
@@ -339,11 +363,11 @@ impl<'a> Told<'a> {
             month: self.command.month.clone(),
             snapshot: self.answer.snapshot,
             level: self.level,
-            is_additive: self.level != "release",
+            is_additive: self.is_additive,
             stores: self.answer.stores.iter().map(object).collect(),
             so_far: self.answer.so_far.iter().map(object).collect(),
             not_yet: self.answer.not_yet.clone(),
-            notes: self.days_note().into_iter().collect(),
+            notes: self.notes(),
         }
     }
 }

@@ -4,6 +4,8 @@
 mod arguments;
 mod backfill;
 mod explain;
+mod explain_against;
+mod explain_missing;
 mod explain_plays;
 mod formats;
 mod generate;
@@ -15,6 +17,7 @@ mod progress;
 mod report;
 mod snapshots;
 mod status;
+mod state_words;
 mod step_words;
 mod verify;
 mod words;

@@ -49,6 +49,7 @@ struct FeedObject {
     next_due: Option<String>,
     late: Vec<LateObject>,
     partial: Vec<String>,
+    missing: Vec<MissingObject>,
     message: String,
 }
 
@@ -56,6 +57,12 @@ struct FeedObject {
 struct LateObject {
     period: String,
     days_late: i32,
+}
+
+#[derive(Debug, Serialize)]
+struct MissingObject {
+    period: String,
+    territories: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +107,14 @@ fn feed_object(feed: &Freshness) -> FeedObject {
             })
             .collect(),
         partial: feed.partial.iter().map(text).collect(),
+        missing: feed
+            .missing
+            .iter()
+            .map(|(period, codes)| MissingObject {
+                period: period.to_string(),
+                territories: codes.clone(),
+            })
+            .collect(),
         message: message(feed),
     }
 }
@@ -161,7 +176,12 @@ fn late_in_words(feed: &Freshness) -> String {
             let last = period_in_words(*last);
             format!("{name}: {n} from {first} to {last} are missing, the first is {days} late")
         }
-        _ => format!("{name} for {} are {days} late", period_in_words(*first)),
+        _ => {
+            let missing = feed.missing.iter().find(|(period, _)| period == first);
+            let of = missing.map(|(_, codes)| format!(" of {}", codes.join(", ")));
+            let of = of.unwrap_or_default();
+            format!("{name}{of} for {} are {days} late", period_in_words(*first))
+        }
     }
 }
 

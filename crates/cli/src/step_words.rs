@@ -29,19 +29,20 @@ pub(crate) fn name_of(step: Step) -> String {
     }
 }
 
-/// What a line says: the step, why its number is not known or not final, and what did it. `file` names a
-/// report for people.
+/// What a line says: the step, why its number is not known or not final, and what did it. `state` tells a
+/// state for people, `file` names a report for them.
 pub(crate) fn words_of<'a>(
     line: &'a Line,
     policy: Option<&Policy>,
     store: Option<&StoreSettings>,
+    state: impl Fn(&str) -> String,
     file: impl Fn(&'a str) -> &'a str,
 ) -> String {
     let mut words = meaning(line.step, policy, store);
     if line.step == Step::PaidUnits && line.plays.is_some_and(|plays| plays < 0) {
         words.push_str(", which here take back more than they pay");
     }
-    let states: Vec<&str> = line.states.names().map(state_in_words).collect();
+    let states: Vec<String> = line.states.names().map(state).collect();
     if !states.is_empty() {
         let is_part = line.plays.is_some() && line.step.kind() == Kind::Total;
         let part = if is_part { "in part: " } else { "" };
@@ -188,23 +189,6 @@ fn rule(reason: Reason, policy: Option<&Policy>, store: Option<&StoreSettings>) 
                 number(least, "plays")
             )
         }
-    }
-}
-
-/// Why a number is not known, or not final.
-pub(crate) fn state_in_words(state: &str) -> &str {
-    match state {
-        "not_due" => "not due yet",
-        "due" => "due these days",
-        "late" => "late",
-        "received" => "there, perhaps not all",
-        "partial" => "part of it is missing",
-        "not_sent" => "not sent",
-        "no_calendar" => "nobody has said when it is due",
-        "not_by_territory" => "only for the whole world",
-        "not_listed" => "not given for this track",
-        "history_incomplete" => "plays of earlier months are not all known",
-        other => other,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Partitions of `sales` and `pools` from runs, and of `sales_monthly` from `sales`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use polars::prelude::{
     Column, DataFrame, IntoLazy as _, PolarsError, PolarsResult, UnionArgs, concat,
 };
 
+use streamledger_core::vocabulary::money::Amount;
+
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
-use crate::ledger::FileEntry;
+use crate::ledger::{FileEntry, Totals};
 use crate::partition::PartitionError;
 use crate::sales_columns::{LotTable, amounts};
 use crate::sales_runs::{Run, merge_runs};
@@ -42,7 +45,8 @@ pub fn build_lots(
     writer.finish()
 }
 
-/// Writes a partition of `sales_monthly` from the files of the same store and month of `sales`.
+/// Writes a partition of `sales_monthly` from the files of the same store and month of `sales`, and tells
+/// what its rows sum to.
 ///
 /// # Errors
 /// [`PartitionError`].
@@ -50,12 +54,12 @@ pub fn build_sales_monthly(
     sales: &[PathBuf],
     folder: &Path,
     provenance: &Provenance,
-) -> Result<Vec<FileEntry>, PartitionError> {
+) -> Result<(Vec<FileEntry>, Totals), PartitionError> {
     let wrong = PartitionError::parquet(folder);
-    let (columns, n_lines) = sum_files(sales)
+    let (columns, n_lines, totals) = sum_files(sales)
         .and_then(|sums| {
             let n_lines: i64 = sums.column("lines")?.i64()?.iter().flatten().sum();
-            Ok((to_columns(&sums)?, n_lines))
+            Ok((to_columns(&sums)?, n_lines, totals_of(&sums)?))
         })
         .map_err(|error| wrong(ParquetError::External(Box::new(error))))?;
     let mut n_rows = 0;
@@ -68,7 +72,23 @@ pub fn build_sales_monthly(
     }
     let columns = GRAIN.into_iter().chain(["units", "amount", "lines"]).zip(columns).collect();
     let sorted_by: Vec<(i32, bool)> = (0..7).map(|column| (column, false)).collect();
-    write_table(folder, columns, &["tier", "use_type", "units", "lines"], &sorted_by, provenance)
+    let required = ["tier", "use_type", "units", "lines"];
+    let files = write_table(folder, columns, &required, &sorted_by, provenance)?;
+    Ok((files, totals))
+}
+
+/// What the rows of `sales_monthly` sum to.
+fn totals_of(sums: &DataFrame) -> PolarsResult<Totals> {
+    let mut amounts: BTreeMap<&str, i128> = BTreeMap::new();
+    let amount = sums.column("amount")?.decimal()?;
+    for (currency, amount) in sums.column("currency")?.str()?.iter().zip(amount.physical().iter()) {
+        if let Some((currency, amount)) = currency.zip(amount) {
+            *amounts.entry(currency).or_default() += amount;
+        }
+    }
+    let amounts = amounts.into_iter().map(|(code, sum)| (code.to_owned(), Amount(sum).to_string()));
+    let units = sums.column("units")?.i64()?.iter().flatten().sum();
+    Ok(Totals { units, amounts: amounts.collect() })
 }
 
 /// Sums the files of a month with Polars, a row group at a time: as many lines as a month may have, a

@@ -1,6 +1,6 @@
 //! Partitions of `waterfall` and `eligibility` from the figures of a store's month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -47,14 +47,36 @@ const KINDS_OF_REPORT: i32 = 4;
 pub struct MonthKnown {
     /// How it stands with its feeds; eligibility is that of the track.
     pub sources: Sources,
-    /// How it stands with its statements, in territories that have an answer of their own.
-    pub sales_apart: BTreeMap<String, Source>,
-    /// The same for all other territories.
-    pub sales: Source,
+    /// How it stands with its daily reports.
+    pub trends: ByTerritory,
+    /// How it stands with its statements.
+    pub sales: ByTerritory,
     /// Whether tracks are paid for, by ISRC; `None` if the store pays for all.
     pub eligibility: Option<BTreeMap<String, Eligibility>>,
+    /// What holds of a recording that is not among them.
+    pub without_plays: Eligibility,
     /// Statements, in the order of settlement.
     pub reports: Vec<Statement>,
+}
+
+/// How it stands with a feed, by territory.
+#[derive(Debug, Clone, Default)]
+pub struct ByTerritory {
+    /// Territories that have an answer of their own.
+    pub apart: BTreeMap<String, Source>,
+    /// All other territories.
+    pub elsewhere: Source,
+    /// Figures without a territory.
+    pub nowhere: Source,
+}
+
+impl ByTerritory {
+    fn of(&self, territory: Option<&str>) -> Source {
+        let Some(code) = territory else {
+            return self.nowhere;
+        };
+        self.apart.get(code).copied().unwrap_or(self.elsewhere)
+    }
 }
 
 /// A statement of a month.
@@ -66,6 +88,31 @@ pub struct Statement {
     pub settlement: u32,
     /// The statement that has taken its place.
     pub replaced_by: Option<String>,
+    /// Territories of the statements whose place it has taken: its lines there correct them.
+    pub corrects: Corrects,
+}
+
+/// In which territories a statement corrects others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Corrects {
+    /// In none.
+    #[default]
+    Nothing,
+    /// In these.
+    In(BTreeSet<String>),
+    /// In all.
+    All,
+}
+
+impl Statement {
+    /// Whether its lines of a territory change what others said before, and are none of the first.
+    fn is_correction(&self, territory: Option<&str>) -> bool {
+        match &self.corrects {
+            Corrects::Nothing => false,
+            Corrects::In(codes) => territory.is_some_and(|code| codes.contains(code)),
+            Corrects::All => true,
+        }
+    }
 }
 
 /// Sums over a month, to be held against other tables.
@@ -117,7 +164,8 @@ impl<'a> WaterfallWriter<'a> {
         let mut result = Ok(());
         each_track(facts, known, |isrc, groups| {
             let eligibility = known.eligibility.as_ref().map(|tracks| {
-                isrc.and_then(|isrc| tracks.get(isrc)).copied().unwrap_or(Eligibility::Unknown)
+                let known = |isrc| tracks.get(isrc).copied().unwrap_or(known.without_plays);
+                isrc.map_or(Eligibility::Unknown, known)
             });
             let sources = Sources { eligibility, ..known.sources };
             let (territories, groups): (Vec<Option<&str>>, Vec<Group>) = groups.into_iter().unzip();
@@ -162,7 +210,7 @@ impl WaterfallSums {
 }
 
 /// Gives the territories of each track to `take`, in the order of the table.
-fn each_track<'f>(
+pub(crate) fn each_track<'f>(
     facts: &'f DataFrame,
     known: &MonthKnown,
     mut take: impl FnMut(Option<&str>, Vec<(Option<&'f str>, Group)>),
@@ -189,7 +237,7 @@ fn each_track<'f>(
             return Err(PolarsError::ComputeError(message.into()));
         };
         if let Some((_, group)) = groups.last_mut() {
-            known.enter(&mut group.facts, kind, plays);
+            known.enter(&mut group.facts, territory, kind, plays);
         }
     }
     if let Some(done) = track {
@@ -200,15 +248,15 @@ fn each_track<'f>(
 
 impl MonthKnown {
     fn group(&self, territory: Option<&str>) -> Group {
-        let apart = territory.and_then(|code| self.sales_apart.get(code));
         Group {
             has_territory: territory.is_some(),
             facts: Facts::default(),
-            sales: apart.copied().unwrap_or(self.sales),
+            trends: self.trends.of(territory),
+            sales: self.sales.of(territory),
         }
     }
 
-    fn enter(&self, facts: &mut Facts, kind: i32, plays: i64) {
+    fn enter(&self, facts: &mut Facts, territory: Option<&str>, kind: i32, plays: i64) {
         match kind {
             SHOWN => facts.shown = Some(plays),
             COUNTED => facts.counted = Some(plays),
@@ -217,13 +265,15 @@ impl MonthKnown {
             COUNTED_LATER => facts.counted_later = plays,
             SOLD.. => {
                 let report = u32::try_from((kind - SOLD) / KINDS_OF_REPORT).unwrap_or(u32::MAX);
+                let statement = self.reports.get(report as usize);
+                let is_correction =
+                    statement.is_some_and(|statement| statement.is_correction(territory));
                 let lines = match (kind - SOLD) % KINDS_OF_REPORT {
-                    0 => Lines::Paid,
+                    0 if !is_correction => Lines::Paid,
                     1 => Lines::Unpaid,
                     _ => Lines::Corrections,
                 };
-                let settlement =
-                    self.reports.get(report as usize).map_or(0, |report| report.settlement);
+                let settlement = statement.map_or(0, |statement| statement.settlement);
                 facts.sales.push(SoldUnits { report, settlement, lines, units: plays });
             }
             _ => {

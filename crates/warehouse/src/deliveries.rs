@@ -14,6 +14,7 @@ use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::ledger::{ReportEntry, ReportState};
 use crate::nightly::dates_of_name;
+use crate::territory_series::{TerritorySeries, series_name};
 
 /// A month with fewer lines than this part of a statement's largest one has late lines only.
 const OWN_PART: u64 = 10;
@@ -21,9 +22,10 @@ const OWN_PART: u64 = 10;
 /// What all reports bring that were not refused.
 #[must_use]
 pub fn deliveries(reports: &BTreeMap<String, ReportEntry>) -> Vec<Delivery> {
+    let series = TerritorySeries::new(reports);
     reports
         .values()
-        .filter_map(|report| Some(of_report(report, feed_of(report)?)))
+        .filter_map(|report| Some(of_report(report, feed_of(report)?, &series)))
         .flatten()
         .collect()
 }
@@ -33,10 +35,11 @@ fn feed_of(report: &ReportEntry) -> Option<Feed> {
     feeds.into_iter().find(|feed| report.feed.as_deref() == Some(feed.as_str()))
 }
 
-fn of_report(report: &ReportEntry, feed: Feed) -> Vec<Delivery> {
+fn of_report(report: &ReportEntry, feed: Feed, series: &TerritorySeries<'_>) -> Vec<Delivery> {
     let Some(standing) = standing(report) else {
         return Vec::new();
     };
+    let (only, name) = (series.only(report, feed), series_name(report));
     let delivery = |store: &str, days, about, territories| Delivery {
         store: store.to_owned(),
         sender: report.store.clone(),
@@ -46,9 +49,20 @@ fn of_report(report: &ReportEntry, feed: Feed) -> Vec<Delivery> {
         about,
         standing: standing.clone(),
         territories,
+        series: name.clone(),
+        only: only.clone(),
     };
     let own = |days| vec![delivery(&report.store, days, AboutDays::Own, BTreeSet::new())];
     let spoken_of = || days_of(report).or_else(|| dates_of_name(report.file()));
+    if feed == Feed::Trends && !report.territories.is_empty() {
+        let months = spoken_of().map(months_within).unwrap_or_default();
+        let of_month = |(month, days): (Month, (Day, Day))| {
+            let path = format!("plays/store={}/month={month}", report.store);
+            let territories = report.territories.get(&path).cloned().unwrap_or_default();
+            delivery(&report.store, days, AboutDays::Own, territories)
+        };
+        return months.into_iter().map(of_month).collect();
+    }
     if feed != Feed::Sales || report.lines.is_empty() {
         let days =
             spoken_of().map(|days| if feed == Feed::Declared { whole_months(days) } else { days });
@@ -68,6 +82,17 @@ fn of_report(report: &ReportEntry, feed: Feed) -> Vec<Delivery> {
         }
     }
     found
+}
+
+/// The months that days lie in, each with those of its days.
+fn months_within((first, last): (Day, Day)) -> Vec<(Month, (Day, Day))> {
+    let mut months = Vec::new();
+    let mut month = Period::Month(first.month());
+    while month.first() <= last {
+        months.push((month.month(), (first.max(month.first()), last.min(month.last()))));
+        month = month.next();
+    }
+    months
 }
 
 /// Removals are declared by month, under its first day.

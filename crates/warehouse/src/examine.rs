@@ -6,7 +6,7 @@ use std::path::Path;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::sales_lot::{MonthTerritories, SalesMonth};
+use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
@@ -76,8 +76,8 @@ pub struct ExaminedReport {
     pub days: BTreeMap<Day, Vec<Segment>>,
     /// Lines of statements or figures taken in, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
-    /// Territories of its lines of statements.
-    pub territories: MonthTerritories,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
     /// Pools by store and month of use.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Its lines and pools; none if it is refused.
@@ -110,7 +110,7 @@ impl ExaminedReport {
             refusal: None,
             days: BTreeMap::new(),
             lot_rows: BTreeMap::new(),
-            territories: MonthTerritories::new(),
+            notes: MonthNotes::new(),
             pool_rows: BTreeMap::new(),
             runs: Runs::new(),
             unmapped: UnmappedCodes::default(),
@@ -129,7 +129,7 @@ impl ExaminedReport {
         self.counts = Some(read.counts);
         self.day_rows = read.day_rows;
         self.lot_rows = read.lot_rows;
-        self.territories = read.territories;
+        self.notes = read.notes;
         self.pool_rows = read.pool_rows;
         self.bad_rows = read.bad_rows;
         self.unmapped = read.unmapped;

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Expr, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat, lit};
+use polars::prelude::{
+    IntoLazy as _, JoinArgs, JoinType, JoinValidation, LazyFrame, MaintainOrderJoin, PolarsError,
+    PolarsResult, UnionArgs, col, concat, df, lit,
+};
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::figures::{Line, Lines};
 use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::ledger::{Manifest, ReportEntry};
@@ -44,15 +47,13 @@ impl Explained {
     /// Takes another number for what the store shows, as somebody copied it from there.
     pub fn start_from(&mut self, shown: i64) {
         let reported = self.lines.iter().find(|line| line.step == Step::Reported);
+        let why = reported.map(|line| line.states).unwrap_or_default();
         let reported = reported.and_then(|line| line.plays).unwrap_or(0);
         self.lines.retain(|line| Step::Reported.position() <= line.step.position());
-        let line = |step, plays| {
-            let states = States::default();
-            Line { step, plays: Some(plays), states, reports: None }
-        };
-        let mut start = vec![line(Step::StoreShows, shown)];
+        let line = |step, plays, states| Line { step, plays: Some(plays), states, reports: None };
+        let mut start = vec![line(Step::StoreShows, shown, States::default())];
         if shown != reported {
-            start.push(line(Step::NotInTrends, reported - shown));
+            start.push(line(Step::NotInTrends, reported - shown, why));
         }
         self.lines.splice(0..0, start);
     }
@@ -161,7 +162,7 @@ impl Published {
         let mut found = BTreeMap::new();
         for path in self.partitions("catalogue", None) {
             let columns = ["isrc", "title", "artist"].map(col);
-            let rows = collect(self.scan(path)?.filter(is_any(isrcs)).select(columns))?;
+            let rows = collect(of_recordings(self.scan(path)?, isrcs)?.select(columns))?;
             let text = |name: &str| rows.column(name).and_then(|column| column.str().cloned());
             let (codes, titles, artists) = (text("isrc")?, text("title")?, text("artist")?);
             for row in 0..rows.height() {
@@ -173,6 +174,36 @@ impl Published {
             }
         }
         Ok(found)
+    }
+
+    /// Whether one of these recordings is on several releases, by the catalogue: their releases do not
+    /// add up.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn are_on_several_releases(&self, isrcs: &BTreeSet<String>) -> PolarsResult<bool> {
+        let mut releases: BTreeMap<String, String> = BTreeMap::new();
+        for path in self.partitions("catalogue", None) {
+            let rows = of_recordings(self.scan(path)?, isrcs)?;
+            let rows = collect(rows.select(["isrc", "upc"].map(col)))?;
+            let releases_of =
+                rows.column("isrc")?.str()?.iter().zip(rows.column("upc")?.str()?.iter());
+            for (isrc, upc) in releases_of.filter_map(|(isrc, upc)| isrc.zip(upc)) {
+                let known = releases.entry(isrc.to_owned()).or_insert_with(|| upc.to_owned());
+                if known != upc {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Stores with figures of any month.
+    #[must_use]
+    pub fn stores(&self) -> BTreeSet<&str> {
+        let tables = ["trends_daily", "sales", "counters"];
+        let paths = tables.into_iter().flat_map(|table| self.partitions(table, None));
+        paths.filter_map(|path| store_of(path)).collect()
     }
 
     /// Answers a question.
@@ -245,14 +276,22 @@ pub fn store_of(path: &str) -> Option<&str> {
     path.split('/').find_map(|part| part.strip_prefix("store="))
 }
 
-pub(crate) fn is_any(isrcs: &BTreeSet<String>) -> Expr {
-    // Bounds first: they are what row groups can be passed over by.
+/// The rows of some recordings, in their order; those of others fall away on purpose.
+pub(crate) fn of_recordings(rows: LazyFrame, isrcs: &BTreeSet<String>) -> PolarsResult<LazyFrame> {
     let (Some(first), Some(last)) = (isrcs.first(), isrcs.last()) else {
-        return lit(false);
+        return Ok(rows.filter(lit(false)));
     };
+    // Bounds first: they are what row groups can be passed over by.
     let within = col("isrc").gt_eq(lit(first.clone())).and(col("isrc").lt_eq(lit(last.clone())));
-    let any = isrcs.iter().map(|isrc| col("isrc").eq(lit(isrc.clone()))).reduce(Expr::or);
-    within.and(any.unwrap_or(lit(false)))
+    let rows = rows.filter(within);
+    if isrcs.len() == 1 {
+        return Ok(rows);
+    }
+    let keys = df!("isrc" => isrcs.iter().map(String::as_str).collect::<Vec<&str>>())?;
+    let mut join = JoinArgs::new(JoinType::Inner);
+    join.validation = JoinValidation::ManyToOne;
+    join.maintain_order = MaintainOrderJoin::Left;
+    Ok(rows.join(keys.lazy(), [col("isrc")], [col("isrc")], join))
 }
 
 /// An error about a name that this version does not know.
@@ -262,21 +301,21 @@ pub(crate) fn unknown(what: &str, name: &str) -> PolarsError {
 }
 
 /// The rows of a table that a question is about.
-fn asked_for(rows: LazyFrame, question: &Question) -> LazyFrame {
+fn asked_for(rows: LazyFrame, question: &Question) -> PolarsResult<LazyFrame> {
     let mut rows = rows;
     if let Some(isrcs) = &question.isrcs {
-        rows = rows.filter(is_any(isrcs));
+        rows = of_recordings(rows, isrcs)?;
     }
     if let Some(territory) = &question.territory {
         rows = rows.filter(col("territory").eq(lit(territory.clone())));
     }
-    rows
+    Ok(rows)
 }
 
 /// From what is reported to what is counted, of a month that goes on.
 fn sum_verdicts(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     let by = ["verdict", "reason"].map(col);
-    let sums = collect(asked_for(rows, question).group_by(by).agg([col("plays").sum()]))?;
+    let sums = collect(asked_for(rows, question)?.group_by(by).agg([col("plays").sum()]))?;
     let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
     let (verdicts, reasons) = (text("verdict")?, text("reason")?);
     let plays = sums.column("plays")?.i64()?.clone();
@@ -306,7 +345,7 @@ fn sum_verdicts(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>>
 
 fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     let sums = collect(
-        asked_for(rows, question)
+        asked_for(rows, question)?
             .group_by(["step", "state", "report"].map(col))
             .agg([col("plays").sum(), col("plays").count().alias("known")]),
     )?;
@@ -333,6 +372,6 @@ fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
 
 /// When the waterfall of a month is made: the first day of the run that may.
 #[must_use]
-pub fn made_from(calendar: &Calendar, store: &str, month: Month) -> String {
-    crate::nightly::settled_from(calendar, store, month).to_string()
+pub fn made_from(calendar: &Calendar, store: &str, month: Month) -> Day {
+    crate::nightly::settled_from(calendar, store, month)
 }

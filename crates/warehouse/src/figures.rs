@@ -172,12 +172,18 @@ impl Reading {
 
     fn add_paid_territories(&mut self, rows: &LazyFrame) -> PolarsResult<()> {
         let is_paid = col("step").eq(lit(Step::PaidUnits.name()));
-        let paid = rows.clone().filter(is_paid.and(col("plays").is_not_null()));
-        let sums = Sums::new(&paid, &["territory"], &[col("plays").sum()])?;
+        let paid = rows.clone().filter(is_paid);
+        let known = col("plays").count().alias("known");
+        // The total that is known and final has no state.
+        let open = col("state").count().alias("open");
+        let sums = Sums::new(&paid, &["territory"], &[col("plays").sum(), known, open])?;
         let (codes, plays) = (sums.text("territory")?, sums.numbers("plays")?);
+        let (known, open) = (sums.numbers("known")?, sums.numbers("open")?);
         for (row, track) in sums.tracks.iter().enumerate() {
             let there = self.figures[*track].territories.entry(territory(codes.get(row))?);
-            there.or_default().add(There { paid: Some(plays[row]), ..There::default() });
+            let paid = (0 < known[row]).then_some(plays[row]);
+            let is_paid_in_part = 0 < open[row];
+            there.or_default().add(There { paid, is_paid_in_part, ..There::default() });
         }
         Ok(())
     }

@@ -160,9 +160,13 @@ pub struct ReportEntry {
     /// the tables.
     #[serde(default)]
     pub lines: BTreeMap<String, u64>,
-    /// Territories of its lines of statements, by path of their partition under the tables.
+    /// Territories of its lines of statements, by path of their partition under the tables; of its
+    /// plays, by path of their month.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub territories: BTreeMap<String, BTreeSet<String>>,
+    /// Control totals of its lines of statements, by path of their partition under the tables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub totals: BTreeMap<String, Totals>,
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
@@ -222,6 +226,16 @@ impl ReportEntry {
     }
 }
 
+/// Sums over lines of statements, to be held against each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// Units.
+    pub units: i64,
+    /// Money by currency, exact decimals; nothing where no line has any.
+    pub amounts: BTreeMap<String, String>,
+}
+
 /// The files of a partition, and what they were made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -241,6 +255,9 @@ pub struct PartitionEntry {
     /// Of a date of plays: months (`YYYY-MM`) before its own in which some of them were heard.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub heard_in: BTreeSet<String>,
+    /// Of a month of `sales_monthly`: what its rows sum to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
 }
 
 impl PartitionEntry {
@@ -253,6 +270,7 @@ impl PartitionEntry {
             offline_keys: None,
             counted_earlier: None,
             heard_in: BTreeSet::new(),
+            totals: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod build_waterfall;
 pub mod compare;
 pub mod config;
 pub mod deliveries;
+mod territory_series;
 pub mod durable;
 pub mod encode;
 pub mod examine;

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
 use streamledger_core::explain::step::Step;
 
-use crate::explain::{Published, Question, is_any, store_of};
+use crate::explain::{Published, Question, of_recordings, store_of};
 use crate::tables::collect;
 
 /// A play, as a person reads it.
@@ -75,7 +75,7 @@ impl Published {
             let date = path.rsplit_once("date=").map_or("", |(_, date)| date);
             let mut rows = self.scan(path)?;
             if let Some(isrcs) = &question.isrcs {
-                rows = rows.filter(is_any(isrcs));
+                rows = of_recordings(rows, isrcs)?;
             }
             if let Some(territory) = &question.territory {
                 rows = rows.filter(col("territory").eq(lit(territory.clone())));

@@ -10,7 +10,7 @@ use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::dsr_reader::DsrReader;
-use streamledger_core::normalize::sales_lot::{MonthTerritories, SalesLot, SalesMonth};
+use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
@@ -97,8 +97,8 @@ pub struct RowsRead {
     pub day_rows: BTreeMap<Day, u64>,
     /// Lines of statements or figures taken in, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
-    /// Territories of the lines of statements.
-    pub territories: MonthTerritories,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
     /// Pools taken in, by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Tier codes that no table holds.
@@ -249,6 +249,7 @@ impl<'a> Rows<'a> {
                 RowsRead {
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
+                    notes: reading.notes,
                     about: about(&reading.about, None),
                     ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
@@ -261,7 +262,7 @@ impl<'a> Rows<'a> {
                     n_skipped: reading.n_skipped,
                     bad_rows: reading.bad_rows,
                     lot_rows: reading.lot_rows,
-                    territories: reading.territories,
+                    notes: reading.notes,
                     pool_rows: reading.pool_rows,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
@@ -278,7 +279,7 @@ impl<'a> Rows<'a> {
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     lot_rows: reading.lot_rows,
-                    territories: reading.territories,
+                    notes: reading.notes,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
                     track_dates: reading.track_dates,
@@ -302,7 +303,7 @@ impl RowsRead {
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
             lot_rows: BTreeMap::new(),
-            territories: MonthTerritories::new(),
+            notes: MonthNotes::new(),
             pool_rows: BTreeMap::new(),
             unmapped: UnmappedCodes::default(),
             lot_table: None,

@@ -15,7 +15,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use streamledger_core::explain::coverage::CoverageRow;
+use streamledger_core::explain::coverage::{CoverageRow, Split};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::vocabulary::day::Day;
@@ -162,10 +162,17 @@ pub fn write_coverage(
         ("sender", text(&|row| row.sender.clone())),
         ("reports", Arc::new(n_reports.collect::<Int32Array>()) as ArrayRef),
         ("restated_by", text(&|row| row.restated_by.clone())),
+        ("missing", text(&missing)),
     ];
     let required = ["store", "feed", "period", "state", "reports"];
     let sorted_by = [(0, false), (1, false), (2, false), (3, false)];
     write_table(folder, columns, &required, &sorted_by, provenance)
+}
+
+/// Territories that are missing where others are there.
+fn missing(row: &CoverageRow) -> Option<String> {
+    let codes: Vec<&str> = row.split.iter().flat_map(Split::missing).collect();
+    (!codes.is_empty()).then(|| codes.join("|"))
 }
 
 /// Writes a small table as one file. `sorted_by`: place of a column, and whether its nulls come first.

@@ -6,8 +6,8 @@ use celes::{Country, LookupTable as _};
 use streamledger_core::explain::figures::{Figures, Paid, PaidFor, Plays, TerritoryCode, There};
 
 use crate::explain::share;
+use crate::report::cells::{Cell, Reach, number};
 use crate::report::money;
-use crate::report::subject::{Cell, number};
 use crate::words::title_of;
 
 /// Territories that are told one by one; the rest is told as one.
@@ -42,7 +42,7 @@ pub(crate) struct TerritoryRow {
     /// Its name.
     pub(crate) name: String,
     /// Reported, counted.
-    pub(crate) numbers: [String; 2],
+    pub(crate) numbers: [Cell; 2],
     /// Paid.
     pub(crate) paid: Cell,
     /// Counted, in thousandths of the largest.
@@ -95,7 +95,7 @@ pub(crate) fn paid_rows(figures: &Figures) -> Vec<PaidRow> {
     figures.paid.iter().map(row).collect()
 }
 
-pub(crate) fn territory_rows(figures: &Figures) -> Vec<TerritoryRow> {
+pub(crate) fn territory_rows(figures: &Figures, reach: &Reach) -> Vec<TerritoryRow> {
     let mut all: Vec<(&TerritoryCode, &There)> = figures.territories.iter().collect();
     all.sort_by_key(|(code, there)| {
         (Reverse((there.plays.counted, there.paid, there.plays.reported())), **code)
@@ -103,8 +103,12 @@ pub(crate) fn territory_rows(figures: &Figures) -> Vec<TerritoryRow> {
     let largest = all.iter().map(|(_, there)| there.plays.counted).max().unwrap_or(0).max(1);
     let row = |name: String, there: &There| TerritoryRow {
         name,
-        numbers: [there.plays.reported(), there.plays.counted].map(number),
-        paid: there.paid.map_or_else(|| Cell::not_known("no statement yet"), Cell::known),
+        numbers: [there.plays.reported(), there.plays.counted].map(|n| reach.short_cell(n)),
+        paid: match there.paid {
+            None => Cell::not_known("no statement yet"),
+            Some(paid) if there.is_paid_in_part => Cell::in_part(paid, ""),
+            Some(paid) => Cell::known(paid),
+        },
         bar: (there.plays.counted.max(0).saturating_mul(1000) / largest).min(1000),
     };
     let (shown, rest) = all.split_at(all.len().min(TERRITORIES_MAX));

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::coverage::{CoverageRow, Known, MonthState, State};
+use streamledger_core::explain::coverage::{CoverageRow, State};
 use streamledger_core::explain::figures::Line;
 use streamledger_core::explain::figures::StoreNumber;
 use streamledger_core::explain::freshness::Freshness;
+use streamledger_core::explain::known::Known;
 use streamledger_core::explain::step::Step;
+use streamledger_core::explain::waterfall::why;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::{Day, Month};
@@ -17,8 +19,11 @@ use streamledger_warehouse::ledger::{ReportEntry, ReportState};
 use streamledger_warehouse::recordings::Span;
 use streamledger_warehouse::status::Status;
 
-use crate::step_words::{days_in_words, state_in_words, words_of};
-use crate::words::{counted, date_in_words, title_of};
+use crate::report::cells::Reach;
+use crate::state_words::{StateWords, state_in_words};
+use crate::status::{capitalised, headline};
+use crate::step_words::{days_in_words, words_of};
+use crate::words::{counted, title_of};
 
 /// Files of a store's month that are named; of more the number is told.
 const FILES_MAX: usize = 3;
@@ -29,14 +34,15 @@ pub(crate) struct Book<'a> {
     pub(crate) span: &'a Span,
     /// What is there and what is due.
     pub(crate) status: &'a Status,
-    /// What is known of each month of a store and feed.
-    pub(crate) known: Known,
-    /// Of which days anything was reported, from the first day of the months on.
-    pub(crate) known_days: Vec<bool>,
+    /// How it stands with each month of a store and feed, and how that is said.
+    pub(crate) states: StateWords<'a>,
+    /// Of which days each store has reported something, from the first day of the months on.
+    known_days: BTreeMap<&'a str, Vec<bool>>,
     settings: &'a Settings,
     published: &'a Published,
     files: BTreeMap<&'a str, &'a str>,
     sources: BTreeMap<(Month, StoreNumber), Vec<Source>>,
+    reaches: BTreeMap<(Month, StoreNumber), Reach>,
 }
 
 /// Where numbers of a store's month come from.
@@ -61,17 +67,23 @@ impl<'a> Book<'a> {
         let mut book = Self {
             span,
             status,
-            known: Known::new(&status.coverage),
+            states: StateWords {
+                known: Known::new(&status.coverage),
+                as_of: status.as_of,
+                calendar: &settings.calendar,
+            },
             known_days: known_days(status, span),
             settings,
             published,
             files: reports.map(|report| (report.name(), report.file())).collect(),
             sources: BTreeMap::new(),
+            reaches: BTreeMap::new(),
         };
         for month in &span.months {
             for (number, store) in (0..).zip(&span.stores) {
                 let sources = book.make_sources(store, *month);
                 book.sources.insert((*month, number), sources);
+                book.reaches.insert((*month, number), book.make_reach(store, *month));
             }
         }
         book
@@ -90,9 +102,9 @@ impl<'a> Book<'a> {
     /// What a line says in words, with the numbers of the rules that decided.
     pub(crate) fn words(&self, month: Month, number: StoreNumber, line: &Line) -> String {
         let store = self.store_key(number);
-        words_of(line, self.policy(store, month), self.settings.stores.get(store), |name| {
-            self.file(name)
-        })
+        let state = |state: &str| self.states.of_step(store, month, line.step, state);
+        let settings = self.settings.stores.get(store);
+        words_of(line, self.policy(store, month), settings, state, |name| self.file(name))
     }
 
     /// What is to be known of the days of some stores.
@@ -129,27 +141,72 @@ impl<'a> Book<'a> {
         feeds.into_iter().filter_map(source).collect()
     }
 
-    /// How it stands with a month of a store and feed, also of territories that have a date of their
-    /// own; `None` where nothing came and nothing is expected.
+    /// How it stands with a month of a store and feed, also of territories that have a date of their own
+    /// or whose report is missing; `None` where nothing came and nothing is expected.
     pub(crate) fn state_in_words(&self, store: &str, feed: Feed, month: Month) -> Option<String> {
-        let all = self.known.of(store, feed, None, month).map(|state| self.month_state(state));
-        let apart = self.known.territories_apart(store, feed).into_iter().filter_map(|code| {
-            let state = self.known.of(store, feed, Some(&code), month)?;
-            Some(format!("{code}: {}", self.month_state(state)))
+        let known = &self.states.known;
+        let missing = known.missing_in(store, feed, month);
+        let all = known.of(store, feed, None, month).map(|state| match state.state {
+            // What is missing is told territory by territory.
+            State::Partial if !missing.is_empty() => {
+                state_in_words(State::Partial.as_str()).to_owned()
+            }
+            _ => self.states.of_month(state),
+        });
+        let mut codes = known.territories_apart(store, feed);
+        codes.extend(missing);
+        let apart = codes.into_iter().filter_map(|code| {
+            let state = known.of(store, feed, Some(&code), month)?;
+            Some(format!("{code}: {}", self.states.of_month(state)))
         });
         let parts: Vec<String> = all.into_iter().chain(apart).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    fn month_state(&self, known: MonthState) -> String {
-        let due = known.due_date.map(|due| (due, date_in_words(due)));
-        let days_late = |due: Day| counted((self.status.as_of.0 - due.0).into(), "day");
-        match (known.state, due) {
-            (State::NotDue, Some((_, date))) => format!("not due before {date}"),
-            (State::Due, Some((_, date))) => format!("due since {date}"),
-            (State::Late, Some((due, _))) => format!("{} late", days_late(due)),
-            (state, _) => state_in_words(state.as_str()).to_owned(),
+    /// How far the plays of some stores in a month are known.
+    pub(crate) fn reach(&self, month: Month, stores: &BTreeSet<StoreNumber>) -> Reach {
+        let reaches = stores.iter().filter_map(|store| self.reaches.get(&(month, *store)));
+        reaches.fold(Reach::default(), Reach::and)
+    }
+
+    fn make_reach(&self, store: &str, month: Month) -> Reach {
+        let mut reach = Reach::default();
+        match self.states.known.of(store, Feed::Trends, None, month) {
+            Some(known) if known.state.is_whole() => reach.is_some = true,
+            Some(known) => {
+                reach.is_some = known.state == State::Partial;
+                let goes_on = known.due_date.is_none_or(|due| self.status.as_of < due);
+                let so_far = known.state == State::Partial && goes_on;
+                let words = self.states.of_month(known);
+                reach.open.insert(if so_far { "so far".to_owned() } else { words });
+            }
+            // It had not begun to report, or nobody knows when it should.
+            None if self.has_trends(store) => {}
+            None => drop(reach.open.insert(state_in_words(why::NO_CALENDAR).to_owned())),
         }
+        reach
+    }
+
+    fn has_trends(&self, store: &str) -> bool {
+        let mut rows = self.status.coverage.iter();
+        rows.any(|row| row.feed == Feed::Trends && row.store == store)
+    }
+
+    /// Of which days all of these stores that have begun to report have reported something: of these, no
+    /// plays are none. A store has begun on the first day that it has reported.
+    pub(crate) fn days_known_of(&self, stores: &BTreeSet<StoreNumber>) -> Vec<bool> {
+        let of_stores = || stores.iter().filter_map(|n| self.known_days.get(self.store_key(*n)));
+        let n_days = of_stores().map(Vec::len).max().unwrap_or(0);
+        let is_known = |place: usize| {
+            let begun = || {
+                of_stores().filter(|days| {
+                    days.iter().position(|known| *known).is_some_and(|first| first <= place)
+                })
+            };
+            begun().next().is_some()
+                && begun().all(|days| days.get(place).copied().unwrap_or(false))
+        };
+        (0..n_days).map(is_known).collect()
     }
 
     /// The files that count of a store's month.
@@ -189,16 +246,21 @@ impl<'a> Book<'a> {
         self.status.feeds.iter().filter(|feed| names.contains(feed.store.as_str())).collect()
     }
 
+    /// Up to when there are figures, and what is late, of all stores.
+    pub(crate) fn headline(&self) -> String {
+        capitalised(&headline(&self.all_feeds()))
+    }
+
     /// How it stands with all feeds.
     pub(crate) fn all_feeds(&self) -> Vec<&Freshness> {
         self.status.feeds.iter().collect()
     }
 }
 
-/// Of which days of the months any store has reported something: of these, no plays are none.
-fn known_days(status: &Status, span: &Span) -> Vec<bool> {
+/// Of which days of the months each store has reported something.
+fn known_days<'a>(status: &'a Status, span: &Span) -> BTreeMap<&'a str, Vec<bool>> {
     let first = span.first_day();
-    let mut known = Vec::new();
+    let mut all: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
     let is_there = |row: &&CoverageRow| {
         row.feed == Feed::Trends
             && matches!(
@@ -207,6 +269,7 @@ fn known_days(status: &Status, span: &Span) -> Vec<bool> {
             )
     };
     for row in status.coverage.iter().filter(is_there) {
+        let known = all.entry(&row.store).or_default();
         for day in (row.period.first().0..=row.period.last().0).map(Day) {
             let Ok(place) = usize::try_from(day.0 - first.0) else { continue };
             if !span.months.contains(&day.month()) {
@@ -218,7 +281,7 @@ fn known_days(status: &Status, span: &Span) -> Vec<bool> {
             known[place] = true;
         }
     }
-    known
+    all
 }
 
 /// Where a step's number comes from.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::figures::{Figures, Plays};
-use streamledger_core::explain::states::States;
+use streamledger_core::explain::coverage::State;
+use streamledger_core::explain::figures::{Figures, Plays, StoreNumber};
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::report::book::Book;
+use crate::report::cells::{Cell, Reach, is_all_paid, number};
 use crate::report::charts::{self, DayPoint, Settled};
-use crate::report::subject::{Cell, number};
 use crate::words::{date_in_words, month_in_words};
 
 /// The daily lines.
@@ -47,7 +47,7 @@ pub(crate) struct DaysRow {
     /// The month.
     pub(crate) month: String,
     /// Reported, counted, held, excluded.
-    pub(crate) numbers: [String; 4],
+    pub(crate) numbers: [Cell; 4],
     /// What is paid of it.
     pub(crate) paid: Cell,
 }
@@ -69,17 +69,24 @@ fn paid_months(figures: &Figures) -> BTreeMap<Month, (i64, Settled)> {
         if let Some(plays) = line.and_then(|line| line.plays) {
             paid.entry(*month).or_insert((0, Settled::Whole)).0 += plays;
         }
-        if line.is_none_or(|line| line.plays.is_none() || line.states != States::default()) {
+        if !is_all_paid(lines) {
             is_open.insert(*month);
         }
     }
+    // A store whose month has no waterfall yet has no statement either.
+    let all = figures.months.keys().filter(|key| !figures.waterfalls.contains_key(key));
+    is_open.extend(all.map(|(month, _)| *month));
     for month in is_open {
         paid.entry(month).and_modify(|(_, settled)| *settled = Settled::InPart);
     }
     paid
 }
 
-pub(crate) fn days(figures: &Figures, book: &Book<'_>) -> Option<Days> {
+pub(crate) fn days(
+    figures: &Figures,
+    book: &Book<'_>,
+    stores: &BTreeSet<StoreNumber>,
+) -> Option<Days> {
     let paid = paid_months(figures);
     let first = book.span.first_day();
     let day = |place: usize| Day(first.0.saturating_add(i32::try_from(place).unwrap_or(i32::MAX)));
@@ -89,7 +96,8 @@ pub(crate) fn days(figures: &Figures, book: &Book<'_>) -> Option<Days> {
         is_known: *is_known,
         settled: paid.get(&day(place).month()).map_or(Settled::No, |(_, settled)| *settled),
     };
-    let points: Vec<DayPoint> = book.known_days.iter().enumerate().map(point).collect();
+    let known = book.days_known_of(stores);
+    let points: Vec<DayPoint> = known.iter().enumerate().map(point).collect();
     let most = points.iter().map(|point| point.plays[0]).max().filter(|most| 0 < *most)?;
     let drawing = charts::days(&points, most)?;
     let mut months: Vec<(Month, usize)> = Vec::new();
@@ -99,8 +107,8 @@ pub(crate) fn days(figures: &Figures, book: &Book<'_>) -> Option<Days> {
             _ => months.push((day(place).month(), 1)),
         }
     }
-    let rows: Vec<DaysRow> =
-        book.span.months.iter().rev().map(|month| days_row(figures, *month, &paid)).collect();
+    let row = |month: &Month| days_row(figures, *month, &paid, &book.reach(*month, stores));
+    let rows: Vec<DaysRow> = book.span.months.iter().rev().map(row).collect();
     let axis =
         |(month, n_days): &(Month, usize)| AxisMonth { name: short_month(*month), n_days: *n_days };
     Some(Days {
@@ -122,7 +130,12 @@ pub(crate) fn days(figures: &Figures, book: &Book<'_>) -> Option<Days> {
     })
 }
 
-fn days_row(figures: &Figures, month: Month, paid: &BTreeMap<Month, (i64, Settled)>) -> DaysRow {
+fn days_row(
+    figures: &Figures,
+    month: Month,
+    paid: &BTreeMap<Month, (i64, Settled)>,
+    reach: &Reach,
+) -> DaysRow {
     let mut plays = Plays::default();
     let of_month = figures.months.iter().filter(|((known, _), _)| *known == month);
     of_month.for_each(|(_, more)| plays.add(*more));
@@ -130,11 +143,12 @@ fn days_row(figures: &Figures, month: Month, paid: &BTreeMap<Month, (i64, Settle
     let not_yet = if is_settled { "no statement yet" } else { "after the month" };
     DaysRow {
         month: month_in_words(month),
-        numbers: [plays.reported(), plays.counted, plays.held, plays.excluded].map(number),
+        numbers: [plays.reported(), plays.counted, plays.held, plays.excluded]
+            .map(|plays| reach.cell(plays)),
         paid: match paid.get(&month) {
             None => Cell::not_known(not_yet),
             Some((paid, Settled::Whole)) => Cell::known(*paid),
-            Some((paid, _)) => Cell { number: number(*paid), note: "in part".to_owned() },
+            Some((paid, _)) => Cell::in_part(*paid, ""),
         },
     }
 }
@@ -146,8 +160,13 @@ pub(crate) fn short_month(month: Month) -> String {
     format!("{} {year}", name.chars().take(3).collect::<String>())
 }
 
-pub(crate) fn heard_rows(figures: &Figures, book: &Book<'_>) -> Vec<HeardRow> {
+pub(crate) fn heard_rows(
+    figures: &Figures,
+    book: &Book<'_>,
+    stores: &BTreeSet<StoreNumber>,
+) -> Vec<HeardRow> {
     let row = |month: &Month| {
+        let reach = book.reach(*month, stores);
         let of_month = || figures.waterfalls.iter().filter(|((known, _), _)| known == month);
         let counted: i64 = figures
             .months
@@ -158,19 +177,34 @@ pub(crate) fn heard_rows(figures: &Figures, book: &Book<'_>) -> Vec<HeardRow> {
         let before = figures.heard_before.iter().filter(|((known, _), _)| known == month);
         let earlier: i64 = before.map(|(_, plays)| plays).sum();
         let mut later = of_month().map(|(_, lines)| lines.of(Step::ListenedHereCountedLater));
-        // Without a line it is 0, where there is a waterfall at all.
-        let is_known =
-            of_month().next().is_some() && later.clone().flatten().all(|line| line.plays.is_some());
+        // Without a line it is 0, where there is a waterfall at all; a store that has plays and none is
+        // not over.
+        let keys = || figures.months.keys().filter(|(known, _)| known == month);
+        let is_told = keys().all(|key| figures.waterfalls.contains_key(key));
+        let is_known = is_told
+            && of_month().next().is_some()
+            && later.clone().flatten().all(|line| line.plays.is_some());
         let later: Option<i64> =
             is_known.then(|| later.by_ref().flatten().filter_map(|line| line.plays).sum());
-        let not_yet = || Cell::not_known("when the next month is over");
+        let is_over = of_month().all(|(_, lines)| {
+            lines
+                .of(Step::ListenedHereCountedLater)
+                .is_none_or(|line| line.states.names().all(|state| state != State::NotDue.as_str()))
+        });
+        let not_yet = || {
+            Cell::not_known(if is_over && is_told {
+                "the next month is not all there"
+            } else {
+                "when the next month is over"
+            })
+        };
         HeardRow {
             month: month_in_words(*month),
             numbers: [
-                Cell::known(counted),
-                Cell::known(earlier),
+                reach.cell(counted),
+                reach.cell(earlier),
                 later.map_or_else(not_yet, Cell::known),
-                later.map_or_else(not_yet, |later| Cell::known(counted - earlier + later)),
+                later.map_or_else(not_yet, |later| reach.cell(counted - earlier + later)),
             ],
         }
     };

@@ -6,6 +6,7 @@
 
 mod audience;
 mod book;
+mod cells;
 mod charts;
 mod days;
 mod money;
@@ -31,12 +32,13 @@ use crate::arguments::{Common, Report};
 use crate::output::{Sheet, grouped, print};
 use crate::progress::Bar;
 use crate::report::book::Book;
+use crate::report::cells::Cell;
 use crate::report::pages::{
     ArtistPage, Frame, ListPage, ListPart, ListRow, OverviewPage, RecordingPage,
 };
 use crate::report::search::{Entry, Index};
 use crate::report::site::Site;
-use crate::report::subject::{Subject, number};
+use crate::report::subject::Subject;
 use crate::words::{date_in_words, month_in_words, title_of};
 use crate::{exit, nightly};
 
@@ -240,7 +242,7 @@ impl Making<'_> {
         };
         let path = format!("tracks/{}.html", recording.isrc.as_deref().unwrap_or("none"));
         self.site.write(&path, &page.render()?)?;
-        Ok(row(title, path, recording.isrc.clone().unwrap_or_default(), figures))
+        Ok(self.row(title, path, recording.isrc.clone().unwrap_or_default(), figures))
     }
 
     /// The page of an artist.
@@ -260,7 +262,21 @@ impl Making<'_> {
         };
         let path = artist_path(name);
         self.site.write(&path, &page.render()?)?;
-        Ok(row(name.to_owned(), path, n_recordings, figures))
+        Ok(self.row(name.to_owned(), path, n_recordings, figures))
+    }
+
+    /// A row of a list.
+    fn row(&self, name: String, path: String, detail: String, figures: &Figures) -> ListRow {
+        let (plays, reach) = (figures.plays(), subject::reach_of_all(figures, self.book));
+        ListRow {
+            name,
+            path,
+            detail,
+            reported: reach.short_cell(plays.reported()),
+            counted: reach.short_cell(plays.counted),
+            paid: Cell::paid(figures),
+            n_counted: plays.counted,
+        }
     }
 
     /// The figures as texts, once they have been added up.
@@ -330,6 +346,7 @@ impl Making<'_> {
         detail: &'static str,
         rows: &[ListRow],
     ) -> anyhow::Result<()> {
+        let source = format!("{}.", self.book.headline());
         let none: &[ListRow] = &[];
         let parts: Vec<&[ListRow]> =
             if rows.is_empty() { vec![none] } else { rows.chunks(ROWS_A_PART).collect() };
@@ -347,6 +364,7 @@ impl Making<'_> {
                 frame: self.frame.of(heading, "../", folder),
                 heading,
                 intro,
+                source: &source,
                 detail,
                 pages: parts.iter().enumerate().map(link).collect(),
                 rows,
@@ -363,19 +381,6 @@ fn range_of(rows: &[ListRow]) -> String {
     match (rows.first(), rows.last()) {
         (Some(first), Some(last)) => format!("{} \u{2013} {}", short(first), short(last)),
         _ => String::new(),
-    }
-}
-
-fn row(name: String, path: String, detail: String, figures: &Figures) -> ListRow {
-    let plays = figures.plays();
-    ListRow {
-        name,
-        path,
-        detail,
-        reported: number(plays.reported()),
-        counted: number(plays.counted),
-        paid: figures.paid_units().map_or_else(String::new, number),
-        n_counted: plays.counted,
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn grid_months(book: &Book<'_>) -> Vec<Month> {
 pub(crate) fn grid(book: &Book<'_>, months: &[Month]) -> Vec<GridRow> {
     let row = |feed: &Freshness| {
         let territory = feed.territory.as_deref();
-        let state = |month: &Month| book.known.of(&feed.store, feed.feed, territory, *month);
+        let state = |month: &Month| book.states.known.of(&feed.store, feed.feed, territory, *month);
         GridRow {
             store: title_of(&feed.store),
             feed: name_of(feed),

@@ -3,6 +3,7 @@
 
 use askama::Template;
 
+use crate::report::cells::Cell;
 use crate::report::subject::Subject;
 
 /// The style of all pages: a part of each page, so that a page can be sent by itself.
@@ -67,6 +68,8 @@ pub(crate) struct ListPage<'a> {
     pub(crate) frame: Frame,
     pub(crate) heading: &'static str,
     pub(crate) intro: &'static str,
+    /// Where the numbers come from and how far they are known.
+    pub(crate) source: &'a str,
     /// What stands in the second column.
     pub(crate) detail: &'static str,
     pub(crate) pages: Vec<ListPart>,
@@ -88,9 +91,9 @@ pub(crate) struct ListRow {
     /// From the root of the pages.
     pub(crate) path: String,
     pub(crate) detail: String,
-    pub(crate) reported: String,
-    pub(crate) counted: String,
-    pub(crate) paid: String,
+    pub(crate) reported: Cell,
+    pub(crate) counted: Cell,
+    pub(crate) paid: Cell,
     /// Counted plays, to sort by.
     pub(crate) n_counted: i64,
 }

@@ -10,15 +10,15 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::Month;
 
 use crate::explain::share;
-use crate::output::grouped;
 use crate::report::audience::{
     PaidRow, TerritoryRow, TierRow, paid_rows, territory_rows, tier_rows,
 };
 use crate::report::book::{Book, Source, source_of};
+use crate::report::cells::{Cell, Reach, is_all_paid, number};
 use crate::report::charts::{self, Bar};
 use crate::report::days::{Days, HeardRow, days, heard_pairs, heard_rows};
 use crate::status::{capitalised, headline};
-use crate::step_words::{name_of, state_in_words};
+use crate::step_words::name_of;
 use crate::words::month_in_words;
 
 /// The figures of something, as texts.
@@ -41,6 +41,8 @@ pub(crate) struct Subject {
     pub(crate) heard: Vec<HeardRow>,
     /// Which plays were heard in another month.
     pub(crate) heard_pairs: Vec<String>,
+    /// Whether daily reports of some of the months are missing.
+    pub(crate) is_in_part: bool,
     /// Kinds of user.
     pub(crate) tiers: Vec<TierRow>,
     /// What statements pay by kind of user.
@@ -61,14 +63,6 @@ pub(crate) struct MonthRow {
     pub(crate) numbers: [Cell; 6],
     /// How it stands with the statements.
     pub(crate) statements: String,
-}
-
-/// A number, or why there is none.
-pub(crate) struct Cell {
-    /// The number; empty if it is not known.
-    pub(crate) number: String,
-    /// Why it is not known, or not final.
-    pub(crate) note: String,
 }
 
 /// The waterfall of a store's month.
@@ -122,25 +116,22 @@ pub(crate) struct StepRow {
 impl Subject {
     /// The figures of some stores as texts.
     pub(crate) fn new(figures: &Figures, book: &Book<'_>) -> Self {
-        let stores: BTreeSet<StoreNumber> = figures
-            .months
-            .keys()
-            .chain(figures.waterfalls.keys())
-            .map(|(_, store)| *store)
-            .collect();
+        let stores = stores_of(figures);
+        let reach = reach_of_all(figures, book);
         let subject = Self {
+            is_in_part: !reach.open.is_empty(),
             answers: answers(figures, book),
             headline: String::new(),
             is_late: false,
             days_note: book.days_in_words(&stores),
             months: month_rows(figures, book),
             waterfalls: waterfalls(figures, book),
-            days: days(figures, book),
-            heard: heard_rows(figures, book),
+            days: days(figures, book, &stores),
+            heard: heard_rows(figures, book, &stores),
             heard_pairs: heard_pairs(figures),
             tiers: tier_rows(figures),
             paid: paid_rows(figures),
-            territories: territory_rows(figures),
+            territories: territory_rows(figures, &reach),
         };
         subject.with_feeds(&book.feeds(&stores))
     }
@@ -152,32 +143,17 @@ impl Subject {
     }
 }
 
-/// A number as pages write it.
-pub(crate) fn number(plays: i64) -> String {
-    grouped(plays.into()).replace('-', "\u{2212}")
+/// The stores that figures are of.
+fn stores_of(figures: &Figures) -> BTreeSet<StoreNumber> {
+    let keys = figures.months.keys().chain(figures.waterfalls.keys());
+    keys.map(|(_, store)| *store).collect()
 }
 
-impl Cell {
-    pub(crate) fn known(plays: i64) -> Self {
-        Self { number: number(plays), note: String::new() }
-    }
-
-    pub(crate) fn not_known(note: impl Into<String>) -> Self {
-        Self { number: String::new(), note: note.into() }
-    }
-
-    fn of(lines: &Lines, step: Step) -> Self {
-        let Some(line) = lines.of(step) else {
-            return Self::known(0);
-        };
-        let states: Vec<&str> = line.states.names().map(state_in_words).collect();
-        let note = states.join("; ");
-        match line.plays {
-            None => Self::not_known(if note.is_empty() { "not known".to_owned() } else { note }),
-            Some(plays) if note.is_empty() => Self::known(plays),
-            Some(plays) => Self { number: number(plays), note: format!("in part: {note}") },
-        }
-    }
+/// How far all plays of these figures are known.
+pub(crate) fn reach_of_all(figures: &Figures, book: &Book<'_>) -> Reach {
+    let stores = stores_of(figures);
+    let of_months = book.span.months.iter().map(|month| book.reach(*month, &stores));
+    of_months.fold(Reach::default(), |sum, reach| sum.and(&reach))
 }
 
 /// The plays of a step; `None` if they are not known, or there is no such step.
@@ -193,7 +169,6 @@ fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
     let of_month = figures.waterfalls.iter().filter(|((month, _), _)| month == last);
     let answer = |((month, store), lines): (&(Month, StoreNumber), &Lines)| {
         let (name, words) = (book.store(*store), month_in_words(*month));
-        let plays = |step| plays_of(lines, step).unwrap_or(0);
         let shown = plays_of(lines, Step::StoreShows).map_or_else(
             || format!("{name} in {words}: the store's own number is not known"),
             |shown| format!("{name} in {words}: the store shows {}", number(shown)),
@@ -204,10 +179,25 @@ fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
                 let state = state.unwrap_or_else(|| "nobody has said when it comes".to_owned());
                 format!("what is paid is not known yet (statement: {state})")
             },
-            |paid| format!("{} are paid", number(paid)),
+            |paid| {
+                let so_far = if is_all_paid(lines) { "" } else { " so far" };
+                format!("{} are paid{so_far}", number(paid))
+            },
         );
-        let (reported, counted) = (number(plays(Step::Reported)), number(plays(Step::Counted)));
-        format!("{shown}, {reported} are reported to us, {counted} count, {paid}.")
+        let ours = plays_of(lines, Step::Reported).zip(plays_of(lines, Step::Counted)).map_or_else(
+            || {
+                let state = book.state_in_words(book.store_key(*store), Feed::Trends, *month);
+                let state = state.unwrap_or_else(|| "nobody has said when they come".to_owned());
+                format!("what is reported to us and counts is not known (daily reports: {state})")
+            },
+            |(reported, counted)| {
+                let is_open = |step| lines.of(step).is_some_and(|line| !line.states.is_empty());
+                let so_far = if is_open(Step::Reported) { " so far" } else { "" };
+                let (reported, counted) = (number(reported), number(counted));
+                format!("{reported} are reported to us{so_far}, {counted} count")
+            },
+        );
+        format!("{shown}, {ours}, {paid}.")
     };
     of_month.map(answer).collect()
 }
@@ -219,7 +209,14 @@ fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
         let plays = figures.months.get(&(*month, *store)).copied().unwrap_or_default();
         let lines = figures.waterfalls.get(&(*month, *store));
         let later = || Cell::not_known("after the month");
-        let of = |step| lines.map_or_else(later, |lines| Cell::of(lines, step));
+        let key = book.store_key(*store);
+        let of = |step| {
+            let state = |state: &str| book.states.of_step(key, *month, step, state);
+            lines.map_or_else(later, |lines| Cell::of(lines, step, state))
+        };
+        // Without a waterfall the month goes on.
+        let reach = book.reach(*month, &BTreeSet::from([*store]));
+        let of_plays = |n: i64| reach.cell(n);
         let statements = book.state_in_words(book.store_key(*store), Feed::Sales, *month);
         MonthRow {
             month: month_in_words(*month),
@@ -227,9 +224,9 @@ fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
             anchor: lines.map_or_else(String::new, |_| anchor(book, *month, *store)),
             numbers: [
                 of(Step::StoreShows),
-                Cell::known(plays.reported()),
-                Cell::known(plays.counted),
-                Cell::known(plays.held),
+                lines.map_or_else(|| of_plays(plays.reported()), |_| of(Step::Reported)),
+                lines.map_or_else(|| of_plays(plays.counted), |_| of(Step::Counted)),
+                of_plays(plays.held),
                 of(Step::PaidUnits),
                 of(Step::Unexplained),
             ],
@@ -293,22 +290,12 @@ fn waterfall(
     let title = format!("{}, {}", book.store(store), month_in_words(month));
     Waterfall {
         anchor: anchor(book, month, store),
-        short: format!("{} counted, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
+        short: format!("counted: {}, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
         is_open,
         spoken: format!("Waterfall of {title}. {}.", spoken.join("; ")),
         drawing: charts::waterfall(&bars),
         rows,
         sources: book.sources(month, store).to_vec(),
         title,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_the_sign_of_a_number() {
-        assert_eq!([number(-1200), number(0)], ["\u{2212}1,200", "0"]);
     }
 }

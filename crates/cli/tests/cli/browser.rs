@@ -3,7 +3,8 @@
 //! lock file beside `look.mjs`, which needs the network once.
 //!
 //! `STREAMLEDGER_CHROMIUM` names the browser; else `chromium` is looked for. Where there is neither that
-//! nor Node, this says so and the pages are checked without it; `.ci/run` installs what is missing.
+//! nor Node, this says so and the pages are checked without it, unless `STREAMLEDGER_BROWSER_REQUIRED` is
+//! set: then the test fails. `.ci/run` sets it, and installs what is missing.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 #![expect(clippy::print_stderr, reason = "a check that was left out has to be seen")]
 
@@ -96,6 +97,8 @@ fn chromium() -> Option<PathBuf> {
     };
     let found = find("chromium").filter(|_| find("node").is_some() && find("npm").is_some());
     if found.is_none() {
+        let is_required = std::env::var_os("STREAMLEDGER_BROWSER_REQUIRED").is_some();
+        assert!(!is_required, "no browser to look at the pages with, though one is required");
         eprintln!("no browser has looked at the pages: install chromium, node and npm");
     }
     found

@@ -2,10 +2,44 @@
 
 use std::fs;
 
+use sha2::Digest as _;
+
 use crate::case::{Case, hashes};
 use crate::report::{good_report, line, lines, report};
 
 const DAY: &str = "2026-09-02";
+
+#[test]
+fn sums_that_do_not_agree_stop_the_publishing() {
+    let case = Case::new();
+    let head = "start_report\tend_report\tisrc\tupc\tcountry\tnb_of_plays\troyalties\tservice";
+    let statement = |month: &str| {
+        let row = format!("{month}-01\t{month}-28\tGBXY12600001\t\tFR\t7\t0.25\tSubscriptionModel");
+        case.put(&format!("deezer/sales_{month}.txt"), format!("{head}\n{row}\n"));
+    };
+    statement("2026-01");
+    case.nightly(&[]).expect_code(0);
+    let before = case.published();
+    // As if a unit had been lost between the report and the table.
+    let snapshot = case.path("warehouse/internal/snapshots/000001");
+    let manifest = fs::read_to_string(snapshot.join("manifest.json")).unwrap();
+    let mut ledger: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let partitions = ledger["partitions"].as_object_mut().unwrap();
+    let path = "sales_monthly/store=deezer/month=2026-01";
+    assert_eq!(partitions[path]["totals"]["units"], 7);
+    partitions[path]["totals"]["units"] = 6.into();
+    let manifest = serde_json::to_string(&ledger).unwrap();
+    fs::write(snapshot.join("manifest.json"), &manifest).unwrap();
+    let hash = hex::encode(sha2::Sha256::digest(manifest.as_bytes()));
+    let known = fs::read_to_string(snapshot.join("manifest.sha256")).unwrap();
+    fs::write(snapshot.join("manifest.sha256"), known.replace(&known.trim()[..64], &hash)).unwrap();
+    statement("2026-02");
+    case.nightly(&[]).expect_code(2).expect_stderr(
+        "nothing was published, since the sums do not agree: \
+         sales_monthly/store=deezer/month=2026-01 has 6 units, its reports have 7",
+    );
+    assert_eq!(case.published(), before);
+}
 
 #[test]
 fn a_clean_night_exits_0_and_so_does_one_without_reports() {

@@ -19,6 +19,7 @@ mod crash;
 mod damage;
 mod exit_codes;
 mod formats;
+mod gaps;
 mod golden;
 mod history;
 mod inbox;

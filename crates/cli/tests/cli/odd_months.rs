@@ -4,6 +4,7 @@
 use crate::asks;
 use crate::backfill;
 use crate::case::{Case, Outcome, nightly_arguments};
+use crate::html::Page;
 
 const ISRC: &str = "GBXY12600001";
 
@@ -53,6 +54,21 @@ fn ask(case: &Case, more: &[&str]) -> Outcome {
     case.run(&[&["explain", "--pipeline", pipeline], more].concat())
 }
 
+/// The page of the recording.
+fn page(case: &Case) -> Page {
+    let pipeline = nightly_arguments(&[])[2];
+    let arguments = ["report", "--pipeline", pipeline, "--out", "pages"];
+    case.run(&arguments).expect_code(0);
+    Page::read(&case.path(&format!("pages/tracks/{ISRC}.html")))
+}
+
+/// The row of the only month.
+fn month(page: &Page) -> &[String] {
+    let rows = page.rows_of("months");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    &rows[0]
+}
+
 #[test]
 fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
     let case = Case::new();
@@ -66,13 +82,30 @@ fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
         "declared_artificial -",
         "not_yet_in_sales -5",
         "paid_units -",
+        "listened_here_counted_later -",
     ];
     assert_eq!(explained(&case, "2026-02", "2026-04-10"), expected);
-    ask(&case, &["--month", "2026-02"]).expect_stdout("no statement has them yet (not due yet)");
+    ask(&case, &["--month", "2026-02"])
+        .expect_stdout("no statement has them yet (not due before 28 June 2026)");
+    let part = |n: &str| {
+        format!("{n} in part: part of it is missing, due on 7 February 2026, 62 days late")
+    };
+    assert_eq!(
+        month(&page(&case))[2..8],
+        [
+            "nobody has said when it is due".to_owned(),
+            part("5"),
+            part("5"),
+            part("0"),
+            "not due before 28 June 2026".to_owned(),
+            "0".to_owned(),
+        ]
+    );
     assert_eq!(explained(&case, "2026-02", "2026-07-20"), expected);
     ask(&case, &["--month", "2026-02"])
-        .expect_stdout("no statement has them yet (late)")
-        .expect_stdout("the plays that the store's statements pay for (late)");
+        .expect_stdout("no statement has them yet (due on 28 June 2026, 22 days late)")
+        .expect_stdout("statements pay for (due on 28 June 2026, 22 days late)");
+    assert_eq!(month(&page(&case))[6], "due on 28 June 2026, 22 days late");
 }
 
 #[test]
@@ -88,12 +121,32 @@ fn a_statement_without_plays_is_paid_and_nobody_knows_for_what() {
             "counted -",
             "declared_artificial -",
             "unexplained 7",
-            "paid_units 7"
+            "paid_units 7",
+            "listened_here_counted_later -"
         ]
     );
     ask(&case, &["--month", "2026-02"])
-        .expect_stdout("the plays in the store's daily reports to us (late)")
+        .expect_stdout("daily reports to us (due on 6 February 2026, 164 days late)")
         .expect_stdout("neither the store nor a rule of ours explains these");
+    // What no report says is no zero, in no table of the page.
+    let page = page(&case);
+    let late = "due on 6 February 2026, 164 days late";
+    assert_eq!(
+        page.answers,
+        [format!(
+            "Deezer in February 2026: the store's own number is not known, what is reported to us and counts \
+             is not known (daily reports: {late}), 7 are paid."
+        )]
+    );
+    assert_eq!(
+        month(&page)[2..8],
+        ["nobody has said when it is due", late, late, late, "7", &format!("7 in part: {late}")]
+    );
+    let later = "the next month is not all there";
+    assert_eq!(page.rows_of("heard")[0][1..], [late, late, later, later]);
+    assert_eq!(page.rows_of("territories")[0][1..4], ["not known", "not known", "7"]);
+    let list = Page::read(&case.path("pages/tracks/index.html"));
+    assert_eq!(list.tables[0].rows[1][2..], ["not known", "not known", "7"]);
 }
 
 #[test]
@@ -105,6 +158,7 @@ fn a_store_may_show_less_than_it_reports() {
     counters(&case, "2026-02-28", 2);
     let lines = explained(&case, "2026-02", "2026-04-10");
     assert_eq!(lines[..3], ["store_shows 4", "not_in_trends 1", "reported 5"]);
+    assert_eq!(month(&page(&case))[2], "4");
     ask(&case, &["--month", "2026-02"]).expect_stdout("or the other way round");
 }
 
@@ -113,7 +167,8 @@ fn a_month_that_takes_back_more_than_it_pays_says_so() {
     let case = Case::new();
     sales(&case, "2026-02", &[2, -9]);
     let lines = explained(&case, "2026-02", "2026-07-20");
-    assert_eq!(lines[lines.len() - 2..], ["unexplained -7", "paid_units -7"]);
+    assert_eq!(lines[lines.len() - 3..][..2], ["unexplained -7", "paid_units -7"]);
+    assert_eq!(month(&page(&case))[6], "\u{2212}7");
     ask(&case, &["--month", "2026-02"]).expect_stdout("which here take back more than they pay");
 }
 
@@ -124,6 +179,10 @@ fn the_last_day_of_february_is_a_day_of_its_month() {
     plays(&case, "2028-02-29", 2);
     let lines = explained(&case, "2028-02", "2028-04-10");
     assert!(lines.contains(&"counted 3".to_owned()), "{lines:?}");
+    assert_eq!(
+        month(&page(&case))[4],
+        "3 in part: part of it is missing, due on 7 February 2028, 63 days late"
+    );
     let table = case.cells("coverage", ["feed", "period", "state"]);
     assert!(table.contains(&["trends", "2028-02-29", "complete"].map(str::to_owned)), "{table:?}");
     assert!(!table.iter().any(|[_, period, _]| period == "2028-02-30"));

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::calendar::{Calendar, Expected};
 use crate::explain::period::{Period, PeriodLength};
+use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
 use crate::vocabulary::day::{Day, Month};
 
@@ -88,6 +89,10 @@ pub struct Delivery {
     pub standing: Standing,
     /// Territories of its rows.
     pub territories: BTreeSet<String>,
+    /// What its name and the names of the reports like it have in common.
+    pub series: String,
+    /// The one territory that it is about, where its sender reports of each by itself; `None` for all.
+    pub only: Option<String>,
 }
 
 /// What a report is to the days of a delivery.
@@ -133,6 +138,31 @@ pub struct CoverageRow {
     pub n_reports: u32,
     /// The report that corrected an earlier one.
     pub restated_by: Option<String>,
+    /// Where reports of single territories leave others out; `None` if the state is that of all.
+    pub split: Option<Split>,
+}
+
+/// How it stands with the territories of a period whose reports are of single ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Territories that have a report, or of which one is expected.
+    pub states: BTreeMap<String, State>,
+    /// All others.
+    pub elsewhere: State,
+}
+
+impl Split {
+    /// How it stands with a territory.
+    #[must_use]
+    pub fn of(&self, territory: &str) -> State {
+        self.states.get(territory).copied().unwrap_or(self.elsewhere)
+    }
+
+    /// The territories that are expected and not all there.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        let missing = self.states.iter().filter(|(_, state)| !state.is_whole());
+        missing.map(|(code, _)| code.as_str())
+    }
 }
 
 /// All rows, in the order of the table: store, feed, territory (nulls last), period.
@@ -177,6 +207,10 @@ struct FeedOfStore<'a> {
     deliveries: Vec<&'a Delivery>,
     /// Who sends them, if the store does not.
     sender: Option<String>,
+    /// Which reports come with every period.
+    series: SeriesOfFeed<'a>,
+    /// Territories with plays, by month: those that statements are owed for.
+    played: BTreeMap<Month, BTreeSet<&'a str>>,
 }
 
 impl<'a> FeedOfStore<'a> {
@@ -209,7 +243,13 @@ impl<'a> FeedOfStore<'a> {
             Feed::Counters | Feed::Declared | Feed::Reference => first(feed),
         };
         let sender = (!is_direct).then(|| senders.join("|"));
-        Self { store, feed, entries, length, start, deliveries, sender }
+        let series = SeriesOfFeed::new(&deliveries, length);
+        let mut played: BTreeMap<Month, BTreeSet<&str>> = BTreeMap::new();
+        for plays in of(Feed::Trends).filter(|d| d.standing == Standing::Active) {
+            let codes = plays.territories.iter().map(String::as_str);
+            played.entry(plays.days.0.month()).or_default().extend(codes);
+        }
+        Self { store, feed, entries, length, start, deliveries, sender, series, played }
     }
 
     fn rows(&self, calendar: &Calendar, as_of: Day) -> Vec<CoverageRow> {
@@ -259,7 +299,9 @@ impl<'a> FeedOfStore<'a> {
     /// Whether a report has figures of a territory; of one without rows nobody can say that it has not.
     fn is_of(&self, delivery: &Delivery, territory: Option<&str>) -> bool {
         if let Some(territory) = territory {
-            return delivery.territories.contains(territory);
+            // A day without plays is a day all the same.
+            let is_of_all = self.feed != Feed::Sales && delivery.only.is_none();
+            return is_of_all || delivery.territories.contains(territory);
         }
         let apart =
             |code: &String| self.entries.iter().any(|entry| entry.territory.as_ref() == Some(code));
@@ -279,12 +321,20 @@ impl<'a> FeedOfStore<'a> {
         let late_from = entry
             .zip(due_date)
             .map(|(entry, due)| Day(due.0.saturating_add_unsigned(entry.grace_days) + 1));
-        let state = match what_came(there, period) {
-            Some(state) => state,
-            None if not_sent => State::NotSent,
-            None if late_from.is_some_and(|day| day <= as_of) => State::Late,
-            None if due_date.is_some_and(|day| day <= as_of) => State::Due,
-            None => State::NotDue,
+        let nothing = if not_sent {
+            State::NotSent
+        } else if late_from.is_some_and(|day| day <= as_of) {
+            State::Late
+        } else if due_date.is_some_and(|day| day <= as_of) {
+            State::Due
+        } else {
+            State::NotDue
+        };
+        let split = self.split(territory, period, there, nothing);
+        let state = match (self.what_came(there, period), &split) {
+            (None, _) => nothing,
+            (Some(state), None) => state,
+            (Some(_), Some(split)) => split.state(),
         };
         let is_active = |delivery: &&&Delivery| delivery.standing == Standing::Active;
         CoverageRow {
@@ -298,11 +348,89 @@ impl<'a> FeedOfStore<'a> {
             sender: self.sender.clone(),
             n_reports: u32::try_from(there.iter().filter(is_active).count()).unwrap_or(u32::MAX),
             restated_by: restated_by(there),
+            split: split.filter(|_| territory.is_none()),
+        }
+    }
+
+    /// What the reports that came say of a period; `None` if they are none. Lines of other months'
+    /// statements are all of a month nowhere, and where its own statement should be they are a part.
+    fn what_came(&self, there: &[&Delivery], period: Period) -> Option<State> {
+        let has_own = self.deliveries.iter().any(|delivery| delivery.about == AboutDays::Own);
+        let has_begun = self.start.is_some_and(|start| start <= period.last());
+        match what_came(there, period) {
+            Some(State::Received) if has_own && has_begun => Some(State::Partial),
+            state => state,
+        }
+    }
+
+    /// How it stands with each territory, where there are reports of single ones, or where reports are
+    /// missing that came with the periods before. Territories with plays are owed a statement, so are
+    /// those whose report came each time.
+    fn split(
+        &self,
+        territory: Option<&str>,
+        period: Period,
+        there: &[&Delivery],
+        nothing: State,
+    ) -> Option<Split> {
+        if there.is_empty() || !matches!(self.feed, Feed::Trends | Feed::Sales) {
+            return None;
+        }
+        let own = there.iter().filter(|delivery| {
+            delivery.about == AboutDays::Own
+                && !matches!(delivery.standing, Standing::Superseded(_))
+        });
+        let singles: BTreeSet<&str> = own.filter_map(|d| d.only.as_deref()).collect();
+        let played = self.played.get(&period.month()).filter(|_| self.feed == Feed::Sales);
+        let mut short = self.series.missing(period);
+        // Plays tell better which territories are owed a statement than habits do.
+        short.retain(|only| only.is_none() || played.is_none());
+        if singles.is_empty() && short.is_empty() {
+            return None;
+        }
+        // Without a calendar nobody can say that it is late; it is missing all the same.
+        let nothing = if self.entries.is_empty() { State::Partial } else { nothing };
+        let state_in = |only: Option<&str>| {
+            let of_it = |d: &&Delivery| d.only.is_none() || d.only.as_deref() == only;
+            let there: Vec<&Delivery> = there.iter().copied().filter(of_it).collect();
+            let is_short = short.contains(&None) || short.contains(&only);
+            match self.what_came(&there, period) {
+                Some(state) if state.is_whole() && is_short => State::Partial,
+                Some(state) => state,
+                None => nothing,
+            }
+        };
+        if let Some(code) = territory {
+            let states = BTreeMap::from([(code.to_owned(), state_in(Some(code)))]);
+            return Some(Split { states, elsewhere: nothing });
+        }
+        let is_apart =
+            |code: &&str| self.entries.iter().any(|e| e.territory.as_deref() == Some(*code));
+        let owed = played.into_iter().flatten().copied().filter(|_| !singles.is_empty());
+        let codes = singles.iter().copied().chain(short.iter().filter_map(|code| *code));
+        let codes = codes.chain(owed).filter(|code| !is_apart(code));
+        let states = codes.map(|code| (code.to_owned(), state_in(Some(code)))).collect();
+        Some(Split { states, elsewhere: state_in(None) })
+    }
+}
+
+impl Split {
+    /// How it stands with the period as a whole, of which something is there.
+    fn state(&self) -> State {
+        let none_is_single = self.states.is_empty();
+        let is_whole = self.missing().next().is_none();
+        let states = || self.states.values().chain(none_is_single.then_some(&self.elsewhere));
+        if !is_whole || states().any(|state| !state.is_whole()) {
+            State::Partial
+        } else if states().any(|state| *state == State::Restated) {
+            State::Restated
+        } else {
+            State::Complete
         }
     }
 }
 
-/// What the reports that came say of a period; `None` if they are none.
+/// What reports say of a period; `None` if they are none.
 fn what_came(there: &[&Delivery], period: Period) -> Option<State> {
     let own = |delivery: &&&Delivery| delivery.about == AboutDays::Own;
     let active = || there.iter().filter(|delivery| delivery.standing == Standing::Active);
@@ -344,101 +472,6 @@ fn restated_by(there: &[&Delivery]) -> Option<String> {
         has_own && delivery.standing == Standing::Active && delivery.about == AboutDays::Other
     });
     newer.filter(is_active).max().or_else(|| later.map(|d| &d.report).max()).cloned()
-}
-
-/// What is known of a month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MonthState {
-    /// How it stands; of a month of days that are not all alike, `Partial`.
-    pub state: State,
-    /// When what is missing first is due.
-    pub due_date: Option<Day>,
-}
-
-/// Store, feed, territory with rows of its own, month.
-type KeyOfMonth = (String, Feed, Option<String>, Month);
-
-/// How it stands with a period, and when its report is due.
-type PeriodState = (State, Option<Day>, Period);
-
-/// Coverage, to be asked for months.
-#[derive(Debug, Default)]
-pub struct Known {
-    months: BTreeMap<KeyOfMonth, Vec<PeriodState>>,
-}
-
-impl Known {
-    /// Of these rows.
-    #[must_use]
-    pub fn new(rows: &[CoverageRow]) -> Self {
-        let mut known = Self::default();
-        for row in rows {
-            let key = (row.store.clone(), row.feed, row.territory.clone(), row.period.month());
-            let period = (row.state, row.due_date, row.period);
-            known.months.entry(key).or_default().push(period);
-        }
-        known
-    }
-
-    /// How it stands with a month of a store and feed, in a territory that has rows of its own, or in
-    /// all others. `None`: nothing came, and nobody has said when it should.
-    #[must_use]
-    pub fn of(
-        &self,
-        store: &str,
-        feed: Feed,
-        territory: Option<&str>,
-        month: Month,
-    ) -> Option<MonthState> {
-        let key = |territory: Option<&str>| {
-            (store.to_owned(), feed, territory.map(ToOwned::to_owned), month)
-        };
-        let own = territory.and_then(|code| self.months.get(&key(Some(code))));
-        own.or_else(|| self.months.get(&key(None))).map(|periods| fold(periods, month))
-    }
-
-    /// Territories of a store and feed that have rows of their own.
-    #[must_use]
-    pub fn territories_apart(&self, store: &str, feed: Feed) -> BTreeSet<String> {
-        let keys = self.months.keys().filter(|(of, its, ..)| of == store && *its == feed);
-        keys.filter_map(|(_, _, territory, _)| territory.clone()).collect()
-    }
-}
-
-/// Days to a month. A month of which some days have no row yet is not over.
-fn fold(periods: &[PeriodState], month: Month) -> MonthState {
-    let missing: Vec<&PeriodState> =
-        periods.iter().filter(|(state, ..)| !state.is_whole()).collect();
-    let days = match periods.first() {
-        Some((_, _, Period::Day(_))) => {
-            let month = Period::Month(month);
-            usize::try_from(month.last().0 - month.first().0 + 1).unwrap_or(0)
-        }
-        _ => 1,
-    };
-    let due_date = missing.iter().filter_map(|(_, due, _)| *due).min();
-    let is_whole = missing.is_empty() && periods.len() == days;
-    let first = missing.first().map(|(state, ..)| *state);
-    let alike = missing.iter().all(|(state, ..)| Some(*state) == first);
-    let state = match first {
-        None if is_whole && periods.iter().any(|(state, ..)| *state == State::Restated) => {
-            State::Restated
-        }
-        None if is_whole => State::Complete,
-        Some(state) if alike && missing.len() == periods.len() => state,
-        // Nothing is there, for different reasons: the worst counts.
-        Some(_) if missing.len() == periods.len() => {
-            let states = missing.iter().map(|(state, ..)| *state);
-            let waits = [State::NotDue, State::Due, State::Late];
-            if states.clone().all(|state| waits.contains(&state)) {
-                states.max().unwrap_or(State::NotDue)
-            } else {
-                State::Partial
-            }
-        }
-        _ => State::Partial,
-    };
-    MonthState { state, due_date }
 }
 
 #[cfg(test)]

@@ -149,6 +149,8 @@ pub struct There {
     pub plays: Plays,
     /// Units that statements pay, of months with a waterfall; `None` if none of them is known.
     pub paid: Option<i64>,
+    /// Whether of some of these months not all of them are known.
+    pub is_paid_in_part: bool,
 }
 
 impl There {
@@ -156,6 +158,7 @@ impl There {
     pub fn add(&mut self, other: Self) {
         self.plays.add(other.plays);
         self.paid = sum_of_known(self.paid, other.paid);
+        self.is_paid_in_part |= other.is_paid_in_part;
     }
 }
 
@@ -238,6 +241,19 @@ impl Figures {
         let mut sum = Plays::default();
         self.months.values().for_each(|plays| sum.add(*plays));
         sum
+    }
+
+    /// Whether of some month or store not all that statements pay is known: its statement is missing in
+    /// whole or in part, or the month is not over.
+    #[must_use]
+    pub fn is_paid_in_part(&self) -> bool {
+        let is_open = |lines: &Lines| {
+            lines
+                .of(Step::PaidUnits)
+                .is_none_or(|line| line.plays.is_none() || !line.states.is_empty())
+        };
+        self.waterfalls.values().any(is_open)
+            || self.months.keys().any(|month| !self.waterfalls.contains_key(month))
     }
 
     /// Units that are paid, of the months with a waterfall; `None` if of none of them a statement is

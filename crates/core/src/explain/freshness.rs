@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::explain::coverage::{CoverageRow, State};
+use crate::explain::coverage::{CoverageRow, Split, State};
 use crate::explain::period::Period;
 use crate::ingest::table::format::Feed;
 use crate::vocabulary::day::Day;
@@ -25,8 +25,10 @@ pub struct Freshness {
     pub next: Option<(Period, Option<Day>)>,
     /// Periods that are late, and since how many days they are due.
     pub late: Vec<(Period, i32)>,
-    /// Periods of which some days or files are missing.
+    /// Periods of which some days, files or territories are missing.
     pub partial: Vec<Period>,
+    /// Of these, the territories that are missing where others are there.
+    pub missing: Vec<(Period, Vec<String>)>,
     /// Whether the calendar says when reports are due.
     pub has_calendar: bool,
     /// Whether the feed is not sent, by agreement.
@@ -65,6 +67,7 @@ pub fn freshness(rows: &[CoverageRow], as_of: Day) -> Vec<Freshness> {
                 next: None,
                 late: Vec::new(),
                 partial: Vec::new(),
+                missing: Vec::new(),
                 has_calendar: row.due_date.is_some(),
                 is_not_sent: false,
             });
@@ -92,6 +95,11 @@ impl Freshness {
             State::Partial => {
                 self.latest = Some(row.period);
                 self.partial.push(row.period);
+                let codes: Vec<String> =
+                    row.split.iter().flat_map(Split::missing).map(ToOwned::to_owned).collect();
+                if !codes.is_empty() {
+                    self.missing.push((row.period, codes));
+                }
                 if row.late_from.is_some_and(|day| day <= as_of) {
                     self.late.push((row.period, row.due_date.map_or(0, |due| as_of.0 - due.0)));
                 }
@@ -100,7 +108,9 @@ impl Freshness {
                     self.next = Some((row.period, row.due_date));
                 }
             }
-            State::Received | State::Complete | State::Restated => {
+            // Nobody can say whether it is all: it ends nothing, and nothing is complete by it.
+            State::Received => self.latest = Some(row.period),
+            State::Complete | State::Restated => {
                 self.latest = Some(row.period);
                 if is_unbroken {
                     self.complete_until = Some(row.period);

@@ -4,7 +4,9 @@
 
 pub mod period;
 pub mod calendar;
+pub(crate) mod series;
 pub mod coverage;
+pub mod known;
 pub mod freshness;
 pub mod eligibility;
 pub mod step;

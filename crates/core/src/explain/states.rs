@@ -31,6 +31,12 @@ impl States {
         Some(Self(self.0 | 1 << place))
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Those of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

@@ -89,6 +89,8 @@ pub struct Group {
     pub has_territory: bool,
     /// What is known.
     pub facts: Facts,
+    /// How it stands with its daily reports.
+    pub trends: Source,
     /// How it stands with its statements.
     pub sales: Source,
 }
@@ -96,16 +98,15 @@ pub struct Group {
 /// What is known of the store's month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sources {
-    /// How it stands with its daily reports.
-    pub trends: Source,
     /// How it stands with what it shows.
     pub counters: Source,
     /// How it stands with what it has removed.
     pub declared: Source,
     /// Whether the track is paid for; `None` if the store pays for every track.
     pub eligibility: Option<Eligibility>,
-    /// Whether the month after it is over: until then nobody knows what is counted later.
-    pub is_next_over: bool,
+    /// How it stands with the daily reports of the month after it: until they are there nobody knows
+    /// what is counted later.
+    pub next: Source,
 }
 
 /// A line for a territory.
@@ -131,14 +132,17 @@ pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
         .map(|group| {
             let mut lines = Written(Vec::new());
             track.shown_to_reported(group, &mut lines);
-            track.reported_to_counted(group, &mut lines);
+            Track::reported_to_counted(group, &mut lines);
             track.counted_to_paid(group, &mut lines);
             lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
-            if sources.is_next_over {
-                lines.change(Step::ListenedHereCountedLater, group.facts.counted_later, None);
-            } else {
-                let state = Some(State::NotDue.as_str());
-                lines.total(Step::ListenedHereCountedLater, None, state);
+            let later = Some(group.facts.counted_later).filter(|plays| *plays != 0);
+            match (reason_of(sources.next), later) {
+                // The part of a month that goes on says nothing yet.
+                (Some(state), _) if state == State::NotDue.as_str() => {
+                    lines.total(Step::ListenedHereCountedLater, None, Some(state));
+                }
+                (None, None) => {}
+                (state, later) => lines.total(Step::ListenedHereCountedLater, later, state),
             }
             lines.0
         })
@@ -189,7 +193,7 @@ impl<'a> Track<'a> {
 
     fn shown_to_reported(&self, group: &Group, lines: &mut Written) {
         let reported = group.facts.reported().unwrap_or(0);
-        let trends = reason_of(self.sources.trends);
+        let trends = reason_of(group.trends);
         let one_for_all = self.is_shown_as_one && group.has_territory;
         match group.facts.shown {
             Some(shown) => {
@@ -208,16 +212,15 @@ impl<'a> Track<'a> {
                 lines.change(Step::ShownWithoutTerritory, reported, None);
             }
             None => {
-                let counters = self.sources.counters.or(Some(State::NotSent));
-                let state = reason_of(counters).unwrap_or(why::NOT_LISTED);
+                let state = reason_of(self.sources.counters).unwrap_or(why::NOT_LISTED);
                 lines.total(Step::StoreShows, None, Some(state));
                 lines.change(Step::NoStoreFigure, reported, Some(state));
             }
         }
     }
 
-    fn reported_to_counted(&self, group: &Group, lines: &mut Written) {
-        let state = reason_of(self.sources.trends);
+    fn reported_to_counted(group: &Group, lines: &mut Written) {
+        let state = reason_of(group.trends);
         let known = group.facts.reported();
         // No row means none only where all reports are there.
         let or_none = |plays: Option<i64>| plays.or_else(|| state.is_none().then_some(0));
@@ -234,10 +237,10 @@ impl<'a> Track<'a> {
         let settled = self.settled(group);
         match group.facts.declared {
             Some(declared) => lines.change(Step::DeclaredArtificial, -declared, None),
-            None if is_whole(self.sources.declared) => {}
             None => {
-                let state = self.sources.declared.unwrap_or(State::NotSent).as_str();
-                lines.total(Step::DeclaredArtificial, None, Some(state));
+                if let Some(state) = reason_of(self.sources.declared) {
+                    lines.total(Step::DeclaredArtificial, None, Some(state));
+                }
             }
         }
         if self.is_eligibility_open() {
@@ -255,10 +258,10 @@ impl<'a> Track<'a> {
             lines.0.push(Line { step: Step::Restated, plays, state: None, reports });
         }
         lines.change(Step::SettledWithoutTerritory, carried, None);
-        let open = if is_whole(self.sources.trends) || group.facts.reported().is_some() {
+        let open = if is_whole(group.trends) || group.facts.reported().is_some() {
             self.is_eligibility_open().then_some(why::HISTORY_INCOMPLETE)
         } else {
-            reason_of(self.sources.trends)
+            reason_of(group.trends)
         };
         lines.change(Step::Unexplained, -(rest - not_yet), open);
         let paid = settled.sold.paid + settled.sold.restated;
@@ -274,11 +277,21 @@ impl<'a> Track<'a> {
             return (settled.rest, 0);
         }
         if group.has_territory {
-            return (0, -settled.rest);
+            let is_carried = self.is_carried(group);
+            return if is_carried { (0, -settled.rest) } else { (settled.rest, 0) };
         }
-        let others = self.groups.iter().filter(|other| other.has_territory);
+        let others = self.groups.iter();
+        let others = others.filter(|other| other.has_territory && self.is_carried(other));
         let theirs: i64 = others.map(|other| self.settled(other).rest).sum();
         (settled.rest + theirs, theirs)
+    }
+
+    /// Whether what is settled without a territory may be that of this one. Where no statement is there
+    /// yet, its plays wait for that, whatever else is settled.
+    fn is_carried(&self, group: &Group) -> bool {
+        let is_there = matches!(group.sales, Some(State::Received | State::Partial));
+        let mut without = self.groups.iter().filter(|other| !other.has_territory);
+        is_whole(group.sales) || (is_there && without.any(|other| !is_whole(other.sales)))
     }
 
     fn is_below(&self) -> bool {
@@ -294,7 +307,8 @@ impl<'a> Track<'a> {
         let sold = group.facts.sold();
         let declared = group.facts.declared.unwrap_or(0);
         let left = group.facts.counted.unwrap_or(0) - declared;
-        let below = if self.is_below() { left } else { 0 };
+        // Where more is removed than we counted, nothing is left to be below.
+        let below = if self.is_below() { left.max(0) } else { 0 };
         // What is listed without money for want of plays is in that step already.
         let unpaid = if self.is_below() { 0 } else { sold.unpaid };
         let rest = left - below - unpaid - sold.paid;

@@ -21,7 +21,7 @@ use crate::normalize::dsr_cells::{
     snake_case, text_of, units,
 };
 use crate::normalize::dsr_summary::{Foot, Summary};
-use crate::normalize::sales_lot::{MonthTerritories, SalesBuilder, SalesLot, SalesMonth};
+use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table_fields::Flaw;
@@ -64,8 +64,8 @@ pub struct DsrReading {
     pub bad_rows: Vec<BadRow>,
     /// Lines taken in by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
-    /// Territories of the lines.
-    pub territories: MonthTerritories,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
     /// Pools taken in by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Commercial models that the store's table does not hold.
@@ -136,7 +136,7 @@ impl<'a> DsrReader<'a> {
     /// Takes the lines and pools that were read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
         let lot = self.builder.take();
-        lot.note_territories(&mut self.reading.territories);
+        lot.note(&mut self.reading.notes);
         for (month, sales) in &lot.sales {
             *self.reading.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
         }

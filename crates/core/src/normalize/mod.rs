@@ -14,6 +14,7 @@ mod spotify_rows;
 mod spotify_words;
 mod spotify_defects;
 pub mod sales_lot;
+mod played_in;
 pub mod table_fields;
 pub mod sales_reader;
 pub mod figures_reader;

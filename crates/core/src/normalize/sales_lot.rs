@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::normalize::interning::Interner;
 use crate::vocabulary::day::Month;
+use crate::vocabulary::money::Currency;
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use crate::vocabulary::territory::Territory;
@@ -11,8 +12,19 @@ use crate::vocabulary::territory::Territory;
 /// Store (name of its partitions) and month of use.
 pub type SalesMonth = (String, Month);
 
-/// Territories of the lines, by store and month of use.
-pub type MonthTerritories = BTreeMap<SalesMonth, BTreeSet<Territory>>;
+/// What the ledger keeps of the lines, or of the plays, by store and month of use.
+pub type MonthNotes = BTreeMap<SalesMonth, MonthNote>;
+
+/// What the ledger keeps of the lines or the plays of a month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MonthNote {
+    /// Where they were.
+    pub territories: BTreeSet<Territory>,
+    /// Of lines of statements: all units.
+    pub units: i64,
+    /// Of lines of statements: all money, in 10^-12 of the currency's unit.
+    pub amounts: BTreeMap<Currency, i128>,
+}
 
 /// Lines of one report, or of a part of it.
 #[derive(Debug, Default)]
@@ -30,15 +42,22 @@ pub struct SalesLot {
 }
 
 impl SalesLot {
-    /// Adds the territories of the lines.
-    pub fn note_territories(&self, noted: &mut MonthTerritories) {
+    /// Notes the territories and the sums of the lines.
+    pub fn note(&self, noted: &mut MonthNotes) {
         for (month, sales) in &self.sales {
             let known = noted.entry(month.clone()).or_default();
+            for sale in sales {
+                known.units = known.units.saturating_add(sale.units);
+                if let Some((amount, currency)) = sale.amount.zip(sale.currency) {
+                    let sum = known.amounts.entry(currency).or_default();
+                    *sum = sum.saturating_add(amount.0);
+                }
+            }
             // Lines of a territory mostly stand together.
             let mut last = None;
             for territory in sales.iter().map(|sale| sale.territory) {
                 if territory != last {
-                    known.extend(territory);
+                    known.territories.extend(territory);
                     last = territory;
                 }
             }

@@ -14,6 +14,8 @@ use crate::ingest::spotify_streams::Columns;
 use crate::normalize::counts::Counts;
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::defect::{BadRow, Defect, raw_text};
+use crate::normalize::played_in::PlayedIn;
+use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::spotify_defects::explain_row;
 use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
 use crate::normalize::spotify_words::WordsBuilder;
@@ -51,6 +53,7 @@ pub struct StreamsReader<'a> {
     lines_before: u32,
     counts: Counts,
     about: About,
+    played_in: PlayedIn,
     bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date; those of the last row's date are counted beside.
     day_rows: BTreeMap<Day, u64>,
@@ -71,6 +74,8 @@ pub struct Reading {
     pub day_rows: BTreeMap<Day, u64>,
     /// What the report says of itself.
     pub about: About,
+    /// Where its plays were.
+    pub notes: MonthNotes,
 }
 
 impl<'a> StreamsReader<'a> {
@@ -86,6 +91,7 @@ impl<'a> StreamsReader<'a> {
             reader: RowReader::default(),
             counts: Counts::default(),
             about: About::default(),
+            played_in: PlayedIn::default(),
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
             last_day: (Day(0), 0),
@@ -138,6 +144,7 @@ impl<'a> StreamsReader<'a> {
             bad_rows: self.bad_rows,
             day_rows: self.day_rows,
             about: self.about,
+            notes: self.played_in.finish(&self.context.store.store),
         }
     }
 
@@ -173,6 +180,7 @@ impl<'a> StreamsReader<'a> {
         counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);
         self.about.note_territory(fields.play.territory);
         let day = fields.day;
+        self.played_in.note(day, fields.play.territory);
         if self.last_day.0 != day {
             self.end_day();
             self.last_day = (day, 0);

@@ -14,6 +14,8 @@ use crate::normalize::counts::{Counts, UnmappedCodes};
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::defect::Defect;
 use crate::normalize::interning::Interner;
+use crate::normalize::played_in::PlayedIn;
+use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::times::stamp_or_epoch;
@@ -66,6 +68,7 @@ pub struct PlaysReader<'a> {
     day_rows: BTreeMap<Day, u64>,
     unmapped: UnmappedCodes,
     about: About,
+    played_in: PlayedIn,
 }
 
 /// When a play was heard, and whether that is exact.
@@ -111,6 +114,7 @@ impl<'a> PlaysReader<'a> {
             day_rows: BTreeMap::new(),
             unmapped: UnmappedCodes::default(),
             about: About::default(),
+            played_in: PlayedIn::default(),
         }
     }
 
@@ -148,6 +152,12 @@ impl<'a> PlaysReader<'a> {
     #[must_use]
     pub fn unmapped(&self) -> &UnmappedCodes {
         &self.unmapped
+    }
+
+    /// Where its plays were.
+    #[must_use]
+    pub fn notes(&self) -> MonthNotes {
+        self.played_in.clone().finish(&self.context.store.store)
     }
 
     /// Takes what was read so far out of the reader, by counted date.
@@ -193,6 +203,7 @@ impl<'a> PlaysReader<'a> {
             self.unmapped.note(code);
         }
         *self.day_rows.entry(day).or_default() += 1;
+        self.played_in.note(day, self.words.territory_words[territory as usize].0);
         if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::plain_decimal;
 use crate::normalize::reference_reader::ReferenceReader;
-use crate::normalize::sales_lot::{MonthTerritories, SalesLot, SalesMonth};
+use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
@@ -44,7 +44,7 @@ pub struct TableReader<'a> {
     n_skipped: u64,
     bad_rows: Vec<BadRow>,
     lot_rows: BTreeMap<SalesMonth, u64>,
-    territories: MonthTerritories,
+    notes: MonthNotes,
 }
 
 /// What rows become.
@@ -82,8 +82,8 @@ pub struct TableReading {
     pub day_rows: BTreeMap<Day, u64>,
     /// Lines of statements, figures or reference data taken in by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
-    /// Territories of the lines of statements.
-    pub territories: MonthTerritories,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
     /// Dates for whose plays the report names the tracks.
     pub track_dates: BTreeSet<Day>,
     /// Tier codes that no table holds.
@@ -151,7 +151,7 @@ impl<'a> TableReader<'a> {
             n_skipped: 0,
             bad_rows: Vec::new(),
             lot_rows: BTreeMap::new(),
-            territories: MonthTerritories::new(),
+            notes: MonthNotes::new(),
         }
     }
 
@@ -199,7 +199,7 @@ impl<'a> TableReader<'a> {
             Rows::Figures(reader) => reader.take_lot(),
             Rows::Reference(reader) => reader.take_lot(),
         };
-        lot.note_territories(&mut self.territories);
+        lot.note(&mut self.notes);
         for (month, sales) in &lot.sales {
             *self.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
         }
@@ -258,6 +258,10 @@ impl<'a> TableReader<'a> {
             }
             _ => BTreeSet::new(),
         };
+        let notes = match &self.rows {
+            Rows::Plays(reader) => reader.notes(),
+            _ => self.notes,
+        };
         TableReading {
             about,
             track_dates,
@@ -267,7 +271,7 @@ impl<'a> TableReader<'a> {
             bad_rows: self.bad_rows,
             day_rows,
             lot_rows: self.lot_rows,
-            territories: self.territories,
+            notes,
             unmapped,
         }
     }

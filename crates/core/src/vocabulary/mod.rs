@@ -11,6 +11,7 @@ pub mod play;
 pub mod reference;
 pub mod sale;
 pub mod territory;
+pub mod territory_set;
 pub mod tier;
 pub mod upc;
 pub mod verdict;

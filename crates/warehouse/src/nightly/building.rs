@@ -18,6 +18,7 @@ use crate::examine::Examined;
 use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
+use crate::nightly::checking::check_day;
 use crate::nightly::early::EarlyDays;
 use crate::nightly::examining::{Days, Examination};
 use crate::nightly::explaining::Explaining;
@@ -306,7 +307,8 @@ impl Night<'_> {
     ) -> Result<StoreTrends, NightlyError> {
         let mut trends = StoreTrends::new();
         for (path, wanted, store, day, built) in built {
-            check_sums(path, &built)?;
+            let judged = built.outcomes.values().map(|(_, plays)| plays).sum();
+            check_day(path, judged, built.trends.n_plays())?;
             self.note(|summary| {
                 for (outcome, (rows, n_plays)) in &built.outcomes {
                     let sums = summary.outcomes.entry(*outcome).or_default();
@@ -470,15 +472,4 @@ fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
 
 fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {
     hex::decode(&report.hash).ok()?.try_into().ok()
-}
-
-/// `trends_daily` must hold the plays that were judged, no more and no fewer.
-fn check_sums(path: &str, built: &BuiltDay) -> Result<(), NightlyError> {
-    let judged: i64 = built.outcomes.values().map(|(_, plays)| plays).sum();
-    let summed = built.trends.n_plays();
-    if judged == summed {
-        return Ok(());
-    }
-    let message = format!("{path} has {judged} plays, trends_daily has {summed} of them");
-    Err(NightlyError::Inconsistent { message })
 }

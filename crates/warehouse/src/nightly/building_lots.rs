@@ -134,9 +134,11 @@ impl Night<'_> {
             let files: Vec<PathBuf> =
                 partitions[sales].files.iter().map(|file| folder.join(&file.name)).collect();
             let provenance = self.provenance(wanted, reports);
-            let files = build_sales_monthly(&files, &staged.join(path), &provenance)?;
+            let (files, totals) = build_sales_monthly(&files, &staged.join(path), &provenance)?;
             let fingerprint = wanted.fingerprint.clone();
-            partitions.insert(path.clone(), PartitionEntry::new(fingerprint, files));
+            let partition = PartitionEntry::new(fingerprint, files);
+            let partition = PartitionEntry { totals: Some(totals), ..partition };
+            partitions.insert(path.clone(), partition);
         }
         Ok(())
     }

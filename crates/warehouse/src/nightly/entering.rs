@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::normalize::sales_lot::SalesMonth;
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::territory::Territory;
+use streamledger_core::vocabulary::money::{Amount, Currency};
 
 use crate::archive::{NewReport, archive_name};
-use crate::examine::ExaminedReport;
+use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{ReportEntry, ReportState, lots_path};
+use crate::ledger::{ReportEntry, ReportState, Totals, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::summary::RefusedReport;
@@ -63,7 +64,8 @@ impl Night<'_> {
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
-            territories: if is_refused { BTreeMap::new() } else { territories(&report) },
+            territories: territories(&report),
+            totals: totals(&report),
             pools: paths(LotTable::Pools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
@@ -77,13 +79,7 @@ impl Night<'_> {
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
             examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
         }
-        let whole = report.refusal.map(|refusal| Complaint {
-            row: None,
-            column: refusal.column,
-            reason: refusal.code.to_owned(),
-            detail: refusal.detail,
-            raw: None,
-        });
+        let whole = report.refusal.map(complaint);
         let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
         examination.complaints.insert(key.clone(), complaints.collect());
         examination.fresh.insert(key.clone(), report.days);
@@ -115,6 +111,17 @@ impl Night<'_> {
     }
 }
 
+/// What the quarantine says of a refused report.
+fn complaint(refusal: Refusal) -> Complaint {
+    Complaint {
+        row: None,
+        column: refusal.column,
+        reason: refusal.code.to_owned(),
+        detail: refusal.detail,
+        raw: None,
+    }
+}
+
 pub(super) fn new_report(
     candidate: &Candidate<'_>,
     file: &InboxFile,
@@ -129,11 +136,32 @@ fn texts(dates: &BTreeSet<Day>) -> BTreeSet<String> {
     dates.iter().map(ToString::to_string).collect()
 }
 
-/// Territories of the lines by path of their partition.
+/// Territories of the lines or plays by path of their month.
 fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
-    let of_path = |((store, month), territories): (&SalesMonth, &BTreeSet<Territory>)| {
-        let codes = territories.iter().map(|territory| ascii(territory.to_text()));
-        (lots_path(LotTable::Sales, store, &month.to_string()), codes.collect())
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let codes = note.territories.iter().map(|territory| ascii(territory.to_text()));
+        let path = if report.feed == Some(Feed::Trends) {
+            format!("plays/store={store}/month={month}")
+        } else {
+            lots_path(LotTable::Sales, store, &month.to_string())
+        };
+        (path, codes.collect())
     };
-    report.territories.iter().map(of_path).collect()
+    let notes = report.notes.iter().filter(|_| report.refusal.is_none());
+    notes.map(of_path).collect()
+}
+
+/// Control totals of the lines by path of their partition.
+fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let amount = |(currency, sum): (&Currency, &i128)| {
+            (currency.as_str().to_owned(), Amount(*sum).to_string())
+        };
+        let amounts = note.amounts.iter().map(amount).collect();
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        (path, Totals { units: note.units, amounts })
+    };
+    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let notes = report.notes.iter().filter(|_| is_kept);
+    notes.map(of_path).collect()
 }

@@ -9,17 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use streamledger_core::explain::calendar::Calendar;
-use streamledger_core::explain::coverage::Known;
+use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
-use streamledger_core::explain::period::{Period, month_before};
+use streamledger_core::explain::known::Known;
+use streamledger_core::explain::period::{Period, month_after, month_before};
 use streamledger_core::explain::waterfall::{Source, Sources};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::build_eligibility::{EligibilityOf, judge_eligibility, write_eligibility};
-use crate::build_waterfall::{MonthKnown, WaterfallSums, WaterfallWriter, polars_failed};
+use crate::build_waterfall::{ByTerritory, MonthKnown, WaterfallWriter, polars_failed};
 use crate::encode::file::Provenance;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
+use crate::nightly::checking::check_waterfall;
 use crate::nightly::month_inputs::MonthInputs;
 use crate::nightly::planning::{Kind, Plan, month_of};
 use crate::nightly::{Night, NightlyError};
@@ -136,13 +138,16 @@ impl Night<'_> {
         let inputs = MonthInputs::new(of, work);
         let mut month = month_known(of, known, &inputs, work);
         let base = self.policies.hash_of(&of.store, &of.month.to_string());
-        let states = format!("{:?} {:?} {:?}", month.sources, month.sales, month.sales_apart);
+        let states = format!("{:?} {:?} {:?}", month.sources, month.trends, month.sales);
         let prints = inputs.fingerprints(work);
         let prints: Vec<&str> = prints.iter().map(String::as_str).collect();
         let path = format!("waterfall/store={}/month={}", of.store, of.month);
         let rule = format!("{:?}", of.rule);
         let own = [&[base, &states, &rule], prints.as_slice()].concat();
         let window = of.rule.map(|rule| Window::new(of, rule, known, work));
+        if let Some((window, rule)) = window.as_ref().zip(of.rule) {
+            month.without_plays = Eligibility::of(0, window.is_whole, rule);
+        }
         let window_prints = window.as_ref().map(Window::fingerprint).unwrap_or_default();
         let parts = [&own[..], &[window_prints.as_str()]].concat();
         let keys = inputs.reports(work);
@@ -186,7 +191,7 @@ impl Night<'_> {
             work.enter(&tracks, files);
         }
         let (files, sums) = writer.finish()?;
-        check(&path, sums, inputs.sums(work).map_err(failed)?)?;
+        check_waterfall(&path, sums, inputs.sums(work).map_err(failed)?)?;
         work.enter(&path, files);
         Ok(())
     }
@@ -201,25 +206,31 @@ fn month_known(
     let state = |feed, territory: Option<&str>| -> Source {
         known.of(&of.store, feed, territory, of.month).map(|month| month.state)
     };
-    let apart = known.territories_apart(&of.store, Feed::Sales);
-    let sales_apart = apart
-        .into_iter()
-        .map(|territory| {
-            let of_it = state(Feed::Sales, Some(&territory));
-            (territory, of_it)
-        })
-        .collect();
+    let by_territory = |feed| {
+        let codes = known.territories_of(&of.store, feed, of.month).into_iter();
+        let elsewhere = known.elsewhere(&of.store, feed, of.month);
+        ByTerritory {
+            apart: codes.map(|code| (code.clone(), state(feed, Some(&code)))).collect(),
+            elsewhere: elsewhere.map(|month| month.state),
+            nowhere: state(feed, None),
+        }
+    };
     MonthKnown {
         sources: Sources {
-            trends: state(Feed::Trends, None),
             counters: state(Feed::Counters, None),
             declared: state(Feed::Declared, None),
             eligibility: None,
-            is_next_over: of.month < of.last_over,
+            next: if of.month < of.last_over {
+                let next = known.of(&of.store, Feed::Trends, None, month_after(of.month, 1));
+                next.map(|month| month.state)
+            } else {
+                Some(State::NotDue)
+            },
         },
-        sales_apart,
-        sales: state(Feed::Sales, None),
+        trends: by_territory(Feed::Trends),
+        sales: by_territory(Feed::Sales),
         eligibility: None,
+        without_plays: Eligibility::Unknown,
         reports: inputs.statements(work),
     }
 }
@@ -327,19 +338,4 @@ fn last_over(calendar: &Calendar, store: &str, as_of: Day) -> Month {
 
 fn is_of(path: &str, table: &str) -> bool {
     path.strip_prefix(table).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// The waterfall must hold the plays of the other tables, no more and no fewer.
-fn check(path: &str, sums: WaterfallSums, tables: WaterfallSums) -> Result<(), NightlyError> {
-    for (what, table, found, expected) in [
-        ("reported plays", "trends_daily", sums.reported, tables.reported),
-        ("counted plays", "trends_daily", sums.counted, tables.counted),
-        ("paid units", "sales", sums.paid, tables.paid),
-    ] {
-        if found != expected {
-            let message = format!("{path} has {found} {what}, {table} has {expected}");
-            return Err(NightlyError::Inconsistent { message });
-        }
-    }
-    Ok(())
 }

@@ -20,11 +20,13 @@ mod building_lots;
 mod building_tracks;
 mod explaining;
 mod month_inputs;
+mod checking;
 mod seen;
 
+pub(crate) use checking::check_manifest;
 pub(crate) use explaining::settled_from;
-pub(crate) use names::dates_of_name;
-pub(crate) use planning::{check_manifest, hive_escaped, month_of};
+pub(crate) use names::{dates_of_name, series};
+pub(crate) use planning::{hive_escaped, month_of};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -271,7 +273,7 @@ pub fn run_nightly(
         reports: examination.reports,
         partitions,
     };
-    planning::check_manifest(&manifest)?;
+    check_manifest(&manifest)?;
     night.note(|summary| summary.snapshot = Some(manifest.snapshot));
     let from = warehouse.manifest.snapshot;
     night.stages.write.time(|| warehouse.publish(manifest, from))?;

@@ -18,7 +18,7 @@ use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::build_waterfall::{MonthKnown, Statement, WaterfallSums, kind_of_report};
+use crate::build_waterfall::{Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report};
 use crate::isrc_slices::{Slice, slices};
 use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
@@ -63,28 +63,14 @@ impl MonthInputs {
     }
 
     /// Statements of the month, also those that were replaced, in the order in which they settle: by
-    /// the period that they settle, then a replaced one before what has taken its place.
+    /// the period that they settle, then a replaced one before what has taken its place. All of a period
+    /// settle together: what has taken another's place corrects it, and moves no statement beside it.
     pub(super) fn statements(&self, work: &Explaining<'_>) -> Vec<Statement> {
         let paths = self.own[3].iter().chain(&self.own[4]);
         let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
         let reports: BTreeMap<&str, &ReportEntry> =
             keys.map(|key| (work.reports[key].name(), &work.reports[key])).collect();
-        let mut order: Vec<(SettledIn, &ReportEntry)> =
-            reports.values().map(|report| (settled_in(report, &reports), *report)).collect();
-        order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
-        let mut place = 0;
-        let mut last: Option<&SettledIn> = None;
-        let mut statements = Vec::new();
-        for (settled, report) in &order {
-            place += u32::from(last.is_some_and(|last| last != settled));
-            last = Some(settled);
-            statements.push(Statement {
-                name: report.name().to_owned(),
-                settlement: place,
-                replaced_by: report.superseded_by.clone(),
-            });
-        }
-        statements
+        in_order_of_settlement(&reports)
     }
 
     /// The figures of the month.
@@ -249,6 +235,46 @@ fn settled_in(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> S
     (period, std::cmp::Reverse(n_newer))
 }
 
+fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> Vec<Statement> {
+    let mut order: Vec<(SettledIn, &ReportEntry)> =
+        reports.values().map(|report| (settled_in(report, reports), *report)).collect();
+    order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
+    let mut place = 0;
+    let mut last: Option<&Option<String>> = None;
+    let mut statements = Vec::new();
+    for ((period, _), report) in &order {
+        place += u32::from(last.is_some_and(|last| last != period));
+        last = Some(period);
+        statements.push(Statement {
+            name: report.name().to_owned(),
+            settlement: place,
+            replaced_by: report.superseded_by.clone(),
+            corrects: corrects(report, reports),
+        });
+    }
+    statements
+}
+
+/// Where a report corrects others: in the territory of each of which it has taken the place, or
+/// everywhere.
+fn corrects(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> Corrects {
+    let is_older = |older: &&&ReportEntry| older.superseded_by.as_deref() == Some(report.name());
+    let mut found = Corrects::Nothing;
+    for older in reports.values().filter(is_older) {
+        let code = &older.about.territory;
+        let is_single = !code.is_empty() && code != "*";
+        found = match found {
+            Corrects::Nothing if is_single => Corrects::In([code.clone()].into()),
+            Corrects::In(mut codes) if is_single => {
+                codes.insert(code.clone());
+                Corrects::In(codes)
+            }
+            _ => Corrects::All,
+        };
+    }
+    found
+}
+
 fn reports_frame(known: &MonthKnown) -> PolarsResult<Option<LazyFrame>> {
     let statements = &known.reports;
     let names: Vec<&str> = statements.iter().map(|statement| statement.name.as_str()).collect();
@@ -274,3 +300,6 @@ fn outcomes() -> Vec<Outcome> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

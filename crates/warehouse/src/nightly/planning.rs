@@ -10,8 +10,8 @@ use streamledger_core::vocabulary::day::{Day, Month};
 use crate::deliveries::deliveries;
 use crate::encode::file::SCHEMA_VERSION;
 use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
+use crate::nightly::Night;
 use crate::nightly::backfill::Backfill;
-use crate::nightly::{Night, NightlyError};
 use crate::sales_columns::LotTable;
 
 /// Path of the one partition of `reports`.
@@ -204,7 +204,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
 }
 
 /// Partitions of what a newer statement has replaced: what was paid before it is told by its lines.
-fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
+pub(super) fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
     let is_replaced = report.state == ReportState::Superseded;
     let paths = report.lines.keys().filter(move |_| is_replaced);
     paths.filter_map(|path| Some(format!("sales_replaced/{}", path.strip_prefix("sales/")?)))
@@ -304,52 +304,4 @@ pub(crate) fn hive_escaped(value: &str) -> String {
         escaped.push_str(&fingerprint(&[value]));
     }
     escaped
-}
-
-/// Holds what is about to be published against the ledger: every row that was taken in is in `plays`
-/// or `sales`, every other one was quarantined.
-pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
-    let inconsistent = |message: String| Err(NightlyError::Inconsistent { message });
-    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
-    for (key, report) in manifest.reports.iter().filter(|(_, report)| report.is_active()) {
-        for (date, rows) in &report.days {
-            let path = plays_path(&report.store, date);
-            *expected.entry(path).or_default() += rows;
-        }
-        for (path, rows) in report.lines.iter().chain(&report.pools) {
-            *expected.entry(path.clone()).or_default() += rows;
-        }
-        let counts = report.counts.unwrap_or_default();
-        let lots = report.lines.values().chain(report.pools.values());
-        let n_taken: u64 = report.days.values().chain(lots).sum();
-        if n_taken + counts.quarantined != counts.rows {
-            return inconsistent(format!(
-                "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
-                counts.rows, counts.quarantined
-            ));
-        }
-    }
-    for report in manifest.reports.values() {
-        for path in replaced_paths(report) {
-            let sales = path.replacen("sales_replaced/", "sales/", 1);
-            *expected.entry(path).or_default() += report.lines[&sales];
-        }
-    }
-    let is_of_rows = |path: &str| path.starts_with("plays/") || LotTable::of_path(path).is_some();
-    for (path, partition) in &manifest.partitions {
-        if !is_of_rows(path) {
-            continue;
-        }
-        let rows = expected.remove(path).unwrap_or(0);
-        if partition.rows() != rows {
-            let found = partition.rows();
-            return inconsistent(format!("{path} has {found} rows, its reports have {rows}"));
-        }
-    }
-    match expected.first_key_value() {
-        Some((path, rows)) => {
-            inconsistent(format!("{path} is missing, its reports have {rows} rows"))
-        }
-        None => Ok(()),
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::explain::calendar::{Delay, NotSent};
+use crate::explain::known::Known;
 
 fn day(text: &str) -> Day {
     Day(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days())
@@ -17,6 +18,8 @@ fn delivery(feed: Feed, first: &str, last: &str) -> Delivery {
         about: AboutDays::Own,
         standing: Standing::Active,
         territories: ["GB".to_owned()].into(),
+        series: "statement".to_owned(),
+        only: None,
     }
 }
 
@@ -161,6 +164,153 @@ fn a_territory_that_comes_later_has_rows_of_its_own() {
     assert_eq!(
         told(&calendar, &[american], Feed::Sales, "2026-09-30")[1],
         "2026-09 due 2026-09-30"
+    );
+}
+
+/// A statement of one territory.
+fn single(code: &str, first: &str, last: &str) -> Delivery {
+    Delivery {
+        territories: [code.to_owned()].into(),
+        series: format!("statement-{code}"),
+        only: Some(code.to_owned()),
+        report: format!("r-{code}-{first}"),
+        ..delivery(Feed::Sales, first, last)
+    }
+}
+
+/// States of sales of September: of all, and of some territories.
+fn september(deliveries: &[Delivery], as_of: &str) -> Vec<&'static str> {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
+    let known = Known::new(&coverage(&calendar, deliveries, day(as_of)));
+    let month = Month { year: 2026, month: 9 };
+    let of = |code| known.of("spotify", Feed::Sales, code, month).unwrap().state.as_str();
+    let elsewhere = known.elsewhere("spotify", Feed::Sales, month).unwrap().state.as_str();
+    vec![of(None), of(Some("GB")), of(Some("US")), elsewhere]
+}
+
+#[test]
+fn a_statement_of_one_territory_says_nothing_of_the_others() {
+    let gb = single("GB", "2026-09-01", "2026-09-30");
+    let us = single("US", "2026-09-01", "2026-09-30");
+    let plays = |codes: &[&str]| Delivery {
+        territories: codes.iter().map(|code| (*code).to_owned()).collect(),
+        ..delivery(Feed::Trends, "2026-09-01", "2026-09-30")
+    };
+    // Plays tell in which territories a statement is owed.
+    let both = [plays(&["GB", "US"]), gb.clone()];
+    assert_eq!(september(&both, "2026-10-29"), ["partial", "complete", "not_due", "not_due"]);
+    assert_eq!(september(&both, "2026-10-30"), ["partial", "complete", "due", "due"]);
+    assert_eq!(september(&both, "2026-11-02"), ["partial", "complete", "late", "late"]);
+    let all = [plays(&["GB", "US"]), gb.clone(), us.clone()];
+    assert_eq!(september(&all, "2026-11-02"), ["complete", "complete", "complete", "late"]);
+    let here = [plays(&["GB"]), gb.clone()];
+    assert_eq!(september(&here, "2026-11-02"), ["complete", "complete", "late", "late"]);
+    // A report of all territories says it for all.
+    let world = delivery(Feed::Sales, "2026-09-01", "2026-09-30");
+    let with_world = [plays(&["GB", "US"]), gb.clone(), world];
+    assert_eq!(september(&with_world, "2026-11-02"), ["complete"; 4]);
+    // Halves of a month in two territories are no month.
+    let halves = [
+        plays(&["GB", "US"]),
+        single("GB", "2026-09-01", "2026-09-15"),
+        single("US", "2026-09-16", "2026-09-30"),
+    ];
+    assert_eq!(september(&halves, "2026-11-02"), ["partial", "partial", "partial", "late"]);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
+    let plays = Delivery {
+        territories: ["GB".to_owned(), "US".to_owned()].into(),
+        ..delivery(Feed::Trends, "2026-09-01", "2026-09-30")
+    };
+    let came = [plays, single("GB", "2026-09-01", "2026-09-30")];
+    let rows = coverage(&calendar, &came, day("2026-11-02"));
+    let sales = rows.iter().find(|row| row.feed == Feed::Sales).unwrap();
+    assert_eq!(sales.split.iter().flat_map(Split::missing).collect::<Vec<_>>(), ["US"]);
+}
+
+#[test]
+fn a_territory_that_came_each_time_is_missed_where_no_plays_tell() {
+    let months = [("2026-07-01", "2026-07-31"), ("2026-08-01", "2026-08-31")];
+    let mut came: Vec<Delivery> = months
+        .iter()
+        .flat_map(|(first, last)| [single("GB", first, last), single("US", first, last)])
+        .collect();
+    came.push(single("GB", "2026-09-01", "2026-09-30"));
+    assert_eq!(september(&came, "2026-11-02"), ["partial", "complete", "late", "late"]);
+    // Once is no habit.
+    came.remove(1);
+    assert_eq!(september(&came, "2026-11-02"), ["complete", "complete", "late", "late"]);
+}
+
+#[test]
+fn a_day_of_which_a_territory_is_missing_is_a_part() {
+    let calendar = calendar(vec![expected("spotify", Feed::Trends, None, 5)]);
+    let plays = |code: &str, day: &str| Delivery { feed: Feed::Trends, ..single(code, day, day) };
+    let mut came: Vec<Delivery> = ["2026-09-01", "2026-09-02"]
+        .iter()
+        .flat_map(|day| [plays("GB", day), plays("US", day)])
+        .collect();
+    came.push(plays("GB", "2026-09-03"));
+    assert_eq!(
+        told(&calendar, &came, Feed::Trends, "2026-09-03"),
+        [
+            "2026-09-01 complete 2026-09-06",
+            "2026-09-02 complete 2026-09-07",
+            "2026-09-03 partial 2026-09-08"
+        ]
+    );
+    let known = Known::new(&coverage(&calendar, &came, day("2026-09-12")));
+    let month = Month { year: 2026, month: 9 };
+    assert_eq!(known.missing_in("spotify", Feed::Trends, month), ["US".to_owned()].into());
+}
+
+#[test]
+fn a_series_that_came_each_time_is_missed_until_it_has_been_silent_for_long() {
+    let of = |series: &str, month: u8| {
+        let days = Period::Month(Month { year: 2026, month });
+        Delivery {
+            series: series.to_owned(),
+            report: format!("{series}-{month}"),
+            days: (days.first(), days.last()),
+            ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
+        }
+    };
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
+    let mut came: Vec<Delivery> = (1..=8).map(|month| of("premium", month)).collect();
+    came.extend([1, 2].map(|month| of("free", month)));
+    let states = |came: &[Delivery]| -> Vec<String> {
+        let rows = told(&calendar, came, Feed::Sales, "2026-08-31");
+        rows.iter().map(|row| row.split(' ').nth(1).unwrap().to_owned()).collect()
+    };
+    let expected = [
+        "complete", "complete", "partial", "partial", "partial", "complete", "complete", "complete",
+    ];
+    assert_eq!(states(&came), expected);
+    // A new name in its place is the same number of reports.
+    came.extend((3..=8).map(|month| of("ad funded", month)));
+    assert_eq!(states(&came), ["complete"; 8]);
+}
+
+#[test]
+fn late_lines_do_not_stand_for_a_statement_that_is_missing() {
+    let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
+    let late_line =
+        Delivery { about: AboutDays::Other, ..delivery(Feed::Sales, "2026-02-01", "2026-02-28") };
+    let came = [
+        delivery(Feed::Sales, "2026-01-01", "2026-01-31"),
+        late_line,
+        delivery(Feed::Sales, "2026-03-01", "2026-03-31"),
+    ];
+    assert_eq!(
+        told(&calendar, &came, Feed::Sales, "2026-03-31")[..3],
+        [
+            "2026-01 complete 2026-04-01",
+            "2026-02 partial 2026-04-29",
+            "2026-03 complete 2026-05-30"
+        ]
     );
 }
 

@@ -16,6 +16,7 @@ fn row(feed: Feed, month: u8, state: State) -> CoverageRow {
         sender: None,
         n_reports: 0,
         restated_by: None,
+        split: None,
     }
 }
 
@@ -35,6 +36,20 @@ fn figures_are_complete_up_to_the_first_gap() {
     assert_eq!(found[0].late, [(rows[2].period, 9)]);
     assert!(found[0].is_late());
     assert_eq!(found[0].next, Some((rows[4].period, rows[4].due_date)));
+}
+
+#[test]
+fn what_may_not_be_all_completes_nothing() {
+    let states = [State::Complete, State::Received, State::Complete];
+    let until = |states: &[State]| {
+        let rows = states.iter().zip(1..).map(|(state, month)| row(Feed::Sales, month, *state));
+        let rows: Vec<CoverageRow> = rows.collect();
+        let found = freshness(&rows, Day(0)).remove(0);
+        [found.complete_until, found.latest].map(|period| period.map(|p| p.to_string()))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(until(&states), [text("2026-03"), text("2026-03")]);
+    assert_eq!(until(&states[1..2]), [None, text("2026-01")]);
 }
 
 #[test]

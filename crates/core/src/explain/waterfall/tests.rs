@@ -9,17 +9,11 @@ use crate::vocabulary::verdict::{Reason, Verdict};
 const WHOLE: Source = Some(State::Complete);
 
 fn sources() -> Sources {
-    Sources {
-        trends: WHOLE,
-        counters: WHOLE,
-        declared: WHOLE,
-        eligibility: None,
-        is_next_over: true,
-    }
+    Sources { counters: WHOLE, declared: WHOLE, eligibility: None, next: WHOLE }
 }
 
 fn group(facts: Facts) -> Group {
-    Group { has_territory: true, facts, sales: WHOLE }
+    Group { has_territory: true, facts, trends: WHOLE, sales: WHOLE }
 }
 
 fn sold(settlement: u32, lines: Lines, units: i64) -> SoldUnits {
@@ -113,8 +107,8 @@ fn what_is_late_is_not_zero() {
     let late = Group { sales: Some(State::Late), ..group(counted) };
     let counters = Sources { counters: None, ..sources() };
     let expected = [
-        "store_shows - not_sent",
-        "no_store_figure 5 not_sent",
+        "store_shows - no_calendar",
+        "no_store_figure 5 no_calendar",
         "reported 5",
         "counted 5",
         "not_yet_in_sales -5 late",
@@ -131,7 +125,7 @@ fn no_row_is_zero_only_where_all_reports_are_there() {
         whole,
         [["store_shows - not_listed", "reported 0", "counted 0", "unexplained 7", "paid_units 7"]]
     );
-    let late = Sources { trends: Some(State::Late), ..sources() };
+    let late = Group { trends: Some(State::Late), ..group(paid) };
     let expected = [
         "store_shows - not_listed",
         "reported - late",
@@ -139,7 +133,7 @@ fn no_row_is_zero_only_where_all_reports_are_there() {
         "unexplained 7 late",
         "paid_units 7",
     ];
-    assert_eq!(told(&[group(paid)], late), [expected]);
+    assert_eq!(told(&[late], sources()), [expected]);
 }
 
 #[test]
@@ -160,12 +154,16 @@ fn counters_may_be_lower_than_what_is_reported() {
 #[test]
 fn what_is_counted_later_is_not_known_while_the_next_month_goes_on() {
     let facts = Facts { counted: Some(1), counted_later: 3, ..Facts::default() };
-    let last = |is_next_over| {
-        let sources = Sources { is_next_over, ..sources() };
+    let last = |facts: &Facts, next| {
+        let sources = Sources { next, ..sources() };
         told(&[group(facts.clone())], sources)[0].last().cloned().unwrap()
     };
-    assert_eq!(last(true), "listened_here_counted_later 3");
-    assert_eq!(last(false), "listened_here_counted_later - not_due");
+    assert_eq!(last(&facts, WHOLE), "listened_here_counted_later 3");
+    assert_eq!(last(&facts, Some(State::NotDue)), "listened_here_counted_later - not_due");
+    assert_eq!(last(&facts, Some(State::Partial)), "listened_here_counted_later 3 partial");
+    let none = Facts { counted_later: 0, ..facts };
+    assert_eq!(last(&none, WHOLE), "paid_units 0");
+    assert_eq!(last(&none, Some(State::Late)), "listened_here_counted_later - late");
 }
 
 #[test]
@@ -245,6 +243,47 @@ fn one_number_for_all_territories_stands_beside_them() {
 }
 
 #[test]
+fn plays_whose_statement_is_not_there_wait_for_it_whatever_is_settled_without_a_territory() {
+    let of = |counted, paid: Option<i64>, sales| {
+        let lines = paid.map(|units| sold(0, Lines::Paid, units));
+        let facts = Facts { counted, sales: lines.into_iter().collect(), ..Facts::default() };
+        Group { sales, ..group(facts) }
+    };
+    let nowhere = Group { has_territory: false, ..of(None, Some(1), WHOLE) };
+    let here = of(Some(8), Some(7), WHOLE);
+    for state in [State::NotDue, State::Due, State::Late, State::NotSent] {
+        let told =
+            told(&[here.clone(), of(Some(5), None, Some(state)), nowhere.clone()], sources());
+        let state = state.as_str();
+        let expected = [
+            "counted 5".to_owned(),
+            format!("not_yet_in_sales -5 {state}"),
+            format!("paid_units - {state}"),
+        ];
+        assert_eq!(told[1][3..], expected);
+        assert!(!told.iter().flatten().any(|line| line.starts_with("unexplained")), "{told:?}");
+    }
+    // Of a statement of which nobody can say that it is all, what names no territory counts too.
+    let received = Some(State::Received);
+    let nowhere = Group { sales: received, ..nowhere };
+    let told = told(&[of(Some(5), Some(2), received), nowhere], sources());
+    assert_eq!(
+        told[1][3..],
+        ["not_yet_in_sales -2 received", "settled_without_territory 3", "paid_units 1 received"]
+    );
+}
+
+#[test]
+fn more_removed_than_counted_leaves_nothing_below() {
+    let facts = Facts { counted: Some(3), declared: Some(5), ..Facts::default() };
+    let below = Sources { eligibility: Some(Eligibility::Below), ..sources() };
+    assert_eq!(
+        told(&[group(facts)], below)[0][3..],
+        ["counted 3", "declared_artificial -5", "unexplained 2", "paid_units 0"]
+    );
+}
+
+#[test]
 fn a_partial_statement_pays_what_it_has() {
     let sales = vec![sold(0, Lines::Paid, 4)];
     let facts = Facts { counted: Some(6), sales, ..Facts::default() };
@@ -288,23 +327,25 @@ fn any_facts() -> impl Strategy<Value = Facts> {
 }
 
 fn any_track() -> impl Strategy<Value = (Vec<Group>, Sources)> {
-    let groups = proptest::collection::vec((any_facts(), any_source()), 1..5);
+    let groups = proptest::collection::vec((any_facts(), any_source(), any_source()), 1..5);
     let eligibility = proptest::sample::select(vec![
         None,
         Some(Eligibility::Eligible),
         Some(Eligibility::Below),
         Some(Eligibility::Unknown),
     ]);
-    let truths = (any::<bool>(), any::<bool>());
-    (groups, truths, any_source(), any_source(), any_source(), eligibility).prop_map(
-        |(groups, (one_is_without, is_next_over), trends, counters, declared, eligibility)| {
+    let one_is_without = any::<bool>();
+    (groups, one_is_without, any_source(), any_source(), any_source(), eligibility).prop_map(
+        |(groups, one_is_without, counters, declared, next, eligibility)| {
             let n_groups = groups.len();
-            let groups = groups.into_iter().enumerate().map(|(place, (facts, sales))| Group {
+            let groups = groups.into_iter().enumerate();
+            let groups = groups.map(|(place, (facts, trends, sales))| Group {
                 has_territory: !one_is_without || place + 1 < n_groups,
                 facts,
+                trends,
                 sales,
             });
-            (groups.collect(), Sources { trends, counters, declared, eligibility, is_next_over })
+            (groups.collect(), Sources { counters, declared, eligibility, next })
         },
     )
 }

@@ -17,6 +17,7 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
         files: BTreeSet::from([file.to_owned()]),
         archived: None,
         territories: BTreeMap::new(),
+        totals: BTreeMap::new(),
         reading: String::new(),
         state: ReportState::Active,
         reason: None,
