@@ -8,6 +8,7 @@ pub mod backfill;
 mod early;
 mod kept;
 mod names;
+mod periods;
 mod offline;
 mod turns;
 mod examining;
