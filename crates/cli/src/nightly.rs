@@ -115,7 +115,8 @@ pub(crate) fn not_usable(errors: Vec<ConfigError>) -> anyhow::Error {
 /// What the lock says of this run.
 pub(crate) fn owner(started: &str) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("process {} on {host}, since {started}", std::process::id())
+    let user = rustix::process::getuid().as_raw();
+    format!("process {} of user {user} on {host}, since {started}", std::process::id())
 }
 
 /// The exit code of an error.

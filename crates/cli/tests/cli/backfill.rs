@@ -211,7 +211,7 @@ fn what_cannot_be_done_says_what_to_do() {
     refused(&["--pipeline", "pipelines/nightly.toml"], 2, "run `streamledger nightly` first");
     let empty = Case::new();
     empty.own_pipelines();
-    backfill(&empty, &[]).expect_code(2).expect_stderr("no published tables yet");
+    backfill(&empty, &[]).expect_code(2).expect_stderr("is no warehouse");
 }
 
 #[test]
