@@ -235,8 +235,8 @@ fn flip(path: &Path, offset: usize) {
 fn advised_backfill(case: &Case) -> Vec<String> {
     let stdout = case.verify().expect_code(1).stdout;
     let command = stdout.split('`').find(|text| text.starts_with("streamledger backfill"));
-    let words = command.unwrap_or_else(|| panic!("no backfill is advised: {stdout}"));
-    words.split(' ').skip(1).map(ToOwned::to_owned).collect()
+    assert!(command.is_some(), "no backfill is advised: {stdout}");
+    command.unwrap().split(' ').skip(1).map(ToOwned::to_owned).collect()
 }
 
 #[test]

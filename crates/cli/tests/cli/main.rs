@@ -29,3 +29,4 @@ mod purity;
 mod python;
 mod readme;
 mod restated;
+mod room;

@@ -57,7 +57,7 @@ impl Delivery {
             Row { play, seconds: 24 + play, is_offline, date }
         };
         let rows: Vec<Row> = (0..n_rows).map(|_| row(chance)).collect();
-        let lines: Vec<Line> = rows.iter().map(|row| row.line()).collect();
+        let lines: Vec<Line> = rows.iter().map(Row::line).collect();
         let bytes = report(&lines);
         let hash = Sha256::digest(&bytes).into();
         Self { date, series, version, rows, bytes, hash }

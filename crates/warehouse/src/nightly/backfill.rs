@@ -287,33 +287,12 @@ impl Night<'_> {
             return Err(NightlyError::NotNow { message });
         }
         let mut plan = self.plan(&former.reports, former);
-        plan.reasons.clear();
-        plan.again = Some(backfill.clone());
-        for (path, wanted) in &mut plan.wanted {
-            // What is due depends on the day of the run.
-            let is_other =
-                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
-            let has_damaged_list = self.has_damaged_list(path);
-            let is_damaged = is_small(&wanted.kind) && !is_whole(self.places, former, path);
-            wanted.is_stale = backfill.covers(path)
-                || has_damaged_list
-                || is_damaged
-                || (wanted.kind == Kind::Coverage && is_other);
-            if wanted.kind == Kind::Coverage && !is_damaged {
-                continue;
-            }
-            if !former.partitions.contains_key(path) {
-                return not_now("the settings have changed since the reports were read");
-            }
-            if wanted.is_stale {
-                let reason = match (has_damaged_list, is_damaged) {
-                    (true, _) => DAMAGED_LIST,
-                    (_, true) => "its file was damaged",
-                    _ => "its month is made anew",
-                };
-                plan.reasons.push((path.clone(), reason.to_owned()));
-            }
+        if plan.wanted.iter().any(|(path, wanted)| {
+            wanted.kind != Kind::Coverage && !former.partitions.contains_key(path)
+        }) {
+            return not_now("the settings have changed since the reports were read");
         }
+        self.make_stale(&mut plan, backfill, former);
         let is_told = |path: &&String| Plan::is_planned_first(path);
         if former.partitions.keys().filter(is_told).any(|path| !plan.wanted.contains_key(path)) {
             return not_now("the settings have changed since the reports were read");
@@ -333,6 +312,29 @@ impl Night<'_> {
             return Err(NightlyError::NotNow { message });
         }
         Ok(plan)
+    }
+
+    /// What is of the named months is stale, and what is damaged and cannot be named.
+    fn make_stale(&self, plan: &mut Plan, backfill: &Backfill, former: &Manifest) {
+        plan.reasons.clear();
+        plan.again = Some(backfill.clone());
+        for (path, wanted) in &mut plan.wanted {
+            // What is due depends on the day of the run.
+            let is_other =
+                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
+            let reason = if self.has_damaged_list(path) {
+                DAMAGED_LIST
+            } else if is_small(&wanted.kind) && !is_whole(self.places, former, path) {
+                "its file was damaged"
+            } else if backfill.covers(path) {
+                "its month is made anew"
+            } else {
+                wanted.is_stale = wanted.kind == Kind::Coverage && is_other;
+                continue;
+            };
+            wanted.is_stale = true;
+            plan.reasons.push((path.clone(), reason.to_owned()));
+        }
     }
 
     /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.

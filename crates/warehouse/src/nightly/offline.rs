@@ -208,28 +208,32 @@ impl Night<'_> {
             .into_iter()
             .flatten()
             .collect();
-        let mut months = BTreeSet::new();
-        for (path, earlier) in found {
-            let name = name_of_keys(&earlier);
-            let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path))
-            else {
-                continue;
-            };
-            if !wanted.is_stale && name != date.counted_earlier {
-                wanted.is_stale = true;
-                months.insert(trends_path(&path));
-                let reason = "offline plays of an earlier date changed".to_owned();
-                plan.reasons.push((path, reason));
-            }
-            (date.counted_earlier, date.earlier_keys) = (name, earlier);
-        }
-        for path in months {
-            if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
-                wanted.is_stale = true;
-                plan.reasons.push((path, "its dates changed".to_owned()));
-            }
-        }
+        enter_found(plan, dates, found);
         Ok(())
+    }
+}
+
+/// Notes what was found; a date for which that is something else than before is stale, with its month.
+fn enter_found(plan: &mut Plan, dates: &mut OfflineDates, found: Vec<(String, Vec<OfflineKey>)>) {
+    let mut months = BTreeSet::new();
+    for (path, earlier) in found {
+        let name = name_of_keys(&earlier);
+        let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path)) else {
+            continue;
+        };
+        if !wanted.is_stale && name != date.counted_earlier {
+            wanted.is_stale = true;
+            months.insert(trends_path(&path));
+            let reason = "offline plays of an earlier date changed".to_owned();
+            plan.reasons.push((path, reason));
+        }
+        (date.counted_earlier, date.earlier_keys) = (name, earlier);
+    }
+    for path in months {
+        if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
+            wanted.is_stale = true;
+            plan.reasons.push((path, "its dates changed".to_owned()));
+        }
     }
 }
 

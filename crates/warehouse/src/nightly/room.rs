@@ -47,7 +47,7 @@ impl Night<'_> {
         candidates: &[Candidate<'_>],
         former: &Manifest,
     ) -> Result<(), NightlyError> {
-        let mut load = self.load_of_plan(&self.plan(&former.reports, former), former, former);
+        let mut load = load_of_plan(&self.plan(&former.reports, former), former, former);
         for candidate in candidates {
             let is_new = candidate.file.is_some();
             let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
@@ -67,35 +67,7 @@ impl Night<'_> {
         former: &Manifest,
     ) -> Result<(), NightlyError> {
         let known = Manifest { reports: reports.clone(), ..Manifest::default() };
-        self.require(self.load_of_plan(plan, &known, former))
-    }
-
-    fn load_of_plan(&self, plan: &Plan, known: &Manifest, former: &Manifest) -> Load {
-        let mut load = Load::default();
-        let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
-        for (path, wanted) in plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale) {
-            let partition = former.partitions.get(path);
-            let files = partition.into_iter().flat_map(|partition| &partition.files);
-            // What is finished is there once more until all is published.
-            load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();
-            match wanted.kind {
-                Kind::Plays { .. } if wanted.reports.len() == 1 => alone.extend(&wanted.reports),
-                Kind::Plays { .. } | Kind::Lots(..) => shared.extend(&wanted.reports),
-                _ => {}
-            }
-        }
-        let text = |key: &&String| {
-            let counts = known.reports.get(*key).and_then(|report| report.counts);
-            counts.map_or(0, |counts| counts.rows * ROW_BYTES)
-        };
-        let shared_bytes: u64 = shared.iter().map(text).sum();
-        let mut alone: Vec<u64> = alone.difference(&shared).map(text).collect();
-        alone.sort_unstable();
-        let n_readers = 2 * rayon::current_num_threads();
-        load.n_reports = (shared.len() + alone.len()) as u64;
-        load.text_bytes = shared_bytes + alone.iter().sum::<u64>();
-        load.held_bytes = shared_bytes + alone.iter().rev().take(n_readers).sum::<u64>();
-        load
+        self.require(load_of_plan(plan, &known, former))
     }
 
     fn require(&self, load: Load) -> Result<(), NightlyError> {
@@ -120,6 +92,35 @@ impl Night<'_> {
         }
         Ok(())
     }
+}
+
+/// What the stale partitions of a plan put on the disk.
+fn load_of_plan(plan: &Plan, known: &Manifest, former: &Manifest) -> Load {
+    let mut load = Load::default();
+    let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    for (path, wanted) in plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale) {
+        let partition = former.partitions.get(path);
+        let files = partition.into_iter().flat_map(|partition| &partition.files);
+        // What is finished is there once more until all is published.
+        load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();
+        match wanted.kind {
+            Kind::Plays { .. } if wanted.reports.len() == 1 => alone.extend(&wanted.reports),
+            Kind::Plays { .. } | Kind::Lots(..) => shared.extend(&wanted.reports),
+            _ => {}
+        }
+    }
+    let text = |key: &&String| {
+        let counts = known.reports.get(*key).and_then(|report| report.counts);
+        counts.map_or(0, |counts| counts.rows * ROW_BYTES)
+    };
+    let shared_bytes: u64 = shared.iter().map(text).sum();
+    let mut alone: Vec<u64> = alone.difference(&shared).map(text).collect();
+    alone.sort_unstable();
+    let n_readers = 2 * rayon::current_num_threads();
+    load.n_reports = (shared.len() + alone.len()) as u64;
+    load.text_bytes = shared_bytes + alone.iter().sum::<u64>();
+    load.held_bytes = shared_bytes + alone.iter().rev().take(n_readers).sum::<u64>();
+    load
 }
 
 fn text_of_file(name: &str, size_bytes: u64) -> u64 {
