@@ -272,11 +272,13 @@ impl Night<'_> {
             let what = "changed while it was read: left for the next run";
             sheet.push(vec![file.clone(), what.to_owned()]);
         }
+        for file in &self.summary.links {
+            let what = "refused: a link; put the report itself there";
+            sheet.push(vec![file.clone(), what.to_owned()]);
+        }
         for file in &self.summary.passed_over {
-            sheet.push(vec![
-                file.clone(),
-                "passed over: a link, or a name that the pipeline ignores".to_owned(),
-            ]);
+            let what = "passed over: no file, or a name that the pipeline ignores";
+            sheet.push(vec![file.clone(), what.to_owned()]);
         }
         sheet
     }

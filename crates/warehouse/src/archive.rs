@@ -7,7 +7,9 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::durable::{At as _, DiskError, copy_new, make_folder, remove_file, rename, sync};
+use crate::durable::{
+    At as _, DiskError, copy_new, make_folder, open_file, remove_file, rename, sync,
+};
 use crate::report_source::{FileState, Packing, unpacked};
 use crate::warehouse::Places;
 
@@ -75,7 +77,7 @@ fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// Takes a member out of a zip archive, unpacked and packed again.
 fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
-    let source = std::fs::File::open(from).at("open", from)?;
+    let source = open_file(from).at("open", from)?;
     let extract = || -> std::io::Result<()> {
         let mut archive = zip::ZipArchive::new(std::io::BufReader::new(source))?;
         let member = std::io::BufReader::new(archive.by_name(member)?);

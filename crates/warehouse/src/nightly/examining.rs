@@ -101,7 +101,11 @@ impl Night<'_> {
         self.note(|summary| {
             summary.n_known = n_known;
             summary.passed_over.clone_from(&inbox.passed_over);
+            summary.links.clone_from(&inbox.links);
         });
+        for file in &inbox.links {
+            tracing::warn!(file, "a link in the inbox is refused: put the report itself there");
+        }
         let nothing = BTreeSet::new();
         let wanted = if early.is_some() { None } else { Some(&nothing) };
         if early.is_some() {
