@@ -22,6 +22,7 @@ mod formats;
 mod golden;
 mod history;
 mod inbox;
+mod meanwhile;
 mod odd_months;
 mod offline;
 mod pages;
