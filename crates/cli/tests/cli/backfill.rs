@@ -119,6 +119,9 @@ fn a_preview_tells_what_another_policy_would_change_and_publishes_nothing() {
         "trends_daily|spotify|2026-08|held repeater|plays|60|105|45",
         "trends_daily|spotify|2026-09|counted|plays|45|0|-45",
         "trends_daily|spotify|2026-09|held repeater|plays|60|105|45",
+        "waterfall|spotify|2026-08|counted|plays|55|10|-45",
+        "waterfall|spotify|2026-08|held_repeater|plays|-60|-105|-45",
+        "waterfall|spotify|2026-08|not_yet_in_sales|plays|-55|-10|45",
     ];
     let plays: Vec<&String> = lines.iter().filter(|line| line.contains("|plays|")).collect();
     assert_eq!(plays, expected);

@@ -65,8 +65,11 @@ fn a_difference_is_told_by_table_store_month_and_verdict_with_totals() {
     let changes: Vec<String> = changed["changes"].as_array().unwrap().iter().map(line).collect();
     let expected = [
         "coverage||||rows|33|33|0",
+        "coverage|||trends complete|periods|1|0|-1",
+        "coverage|||trends restated|periods|0|1|1",
         "plays|spotify|2026-09||rows|10|11|1",
         "reports||||rows|1|2|1",
+        "reports|||superseded|reports|0|1|1",
         "trends_daily|spotify|2026-09||rows|10|11|1",
         "trends_daily|spotify|2026-09|counted|plays|10|9|-1",
         "trends_daily|spotify|2026-09|excluded too_short|plays|0|2|2",
@@ -169,6 +172,57 @@ fn a_warehouse_that_is_in_use_is_not_pruned_or_rolled_back() {
     case.run(&["snapshots", "list"]).expect_code(0);
     case.run(&["snapshots", "diff", "1", "2"]).expect_code(0);
     case.verify().expect_code(0);
+}
+
+#[test]
+fn every_table_with_figures_tells_which_of_them_differ() {
+    let case = crate::asks::asked_later();
+    let mut told = json(&case, &["diff", "1", "2"])["totals"].as_array().unwrap().clone();
+    told.retain(|row| row["measure"] != "rows" && row["before"] != row["after"]);
+    for table in ["waterfall", "sales_monthly", "reports", "coverage"] {
+        assert!(told.iter().any(|row| row["table"] == table), "{table}: {told:#?}");
+    }
+    // What the tables themselves say.
+    let paid =
+        |row: &&serde_json::Value| row["table"] == "waterfall" && row["what"] == "paid_units";
+    let sum = |case: &Case| -> i64 {
+        let steps = case.cells("waterfall", ["step", "plays"]);
+        let paid = steps.iter().filter(|[step, _]| step == "paid_units");
+        paid.filter_map(|[_, plays]| plays.parse::<i64>().ok()).sum()
+    };
+    let difference = sum(&case) - sum(&crate::asks::asked());
+    assert_eq!(told.iter().find(paid).unwrap()["difference"], difference);
+}
+
+#[test]
+fn counters_bad_rows_and_reports_are_told_by_what_they_are() {
+    let case = Case::new();
+    case.put("spotify/a.tsv", good_report("2026-09-01", 0..10));
+    case.nightly_verified(0);
+    case.put("spotify/bad.tsv", "not a report\n");
+    for (name, path) in files_of(&repository().join("fixtures/formats/spotify-for-artists-timeline/in")) {
+        case.put(&name, fs::read(path).unwrap());
+    }
+    case.nightly(&[]);
+    let told = json(&case, &["diff", "1", "2"]);
+    let line = |table: &str, what: &str, measure: &str| {
+        let rows = told["totals"].as_array().unwrap();
+        let is_it = |row: &&serde_json::Value| {
+            row["table"] == table && row["what"] == what && row["measure"] == measure
+        };
+        rows.iter().find(is_it).map(|row| row["after"].as_i64().unwrap())
+    };
+    let bad = case.cells("quarantine", ["reason"]);
+    let n_unknown = bad.iter().filter(|[reason]| reason == "unknown_format").count();
+    assert_eq!(line("quarantine", "unknown_format", "bad rows"), i64::try_from(n_unknown).ok());
+    assert!(0 < n_unknown);
+    let states = case.cells("reports", ["state"]);
+    let n_refused = states.iter().filter(|[state]| state == "refused").count();
+    assert_eq!(line("reports", "refused", "reports"), i64::try_from(n_refused).ok());
+    let plays = case.cells("counters", ["plays"]);
+    let sum: i64 = plays.iter().filter_map(|[plays]| plays.parse::<i64>().ok()).sum();
+    assert!(0 < sum);
+    assert_eq!(line("counters", "", "plays"), Some(sum));
 }
 
 /// Makes a snapshot say that the run which published it began at this time.
