@@ -317,3 +317,22 @@ fn another_listener_key_is_refused_and_named() {
     outcome.expect_stderr("this is not the listener key that the tables were made with");
     assert_eq!(case.published(), before);
 }
+
+/// On a terminal, here one that Python makes.
+#[test]
+fn a_backfill_draws_a_bar_on_a_terminal_and_clears_it_away() {
+    let case = three_months();
+    let script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    let output = std::process::Command::new(crate::python::python())
+        .args(["-c", script, crate::case::PROGRAM, "backfill", "--listener-key-file", "key"])
+        .args(["--from", "2026-07", "--to", "2026-09"])
+        .current_dir(case.path(""))
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("reading reports") && shown.contains(" %"), "{shown}");
+    assert!(shown.contains("Everything is as it was, to the byte"), "{shown}");
+}

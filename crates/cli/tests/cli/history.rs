@@ -200,7 +200,9 @@ fn counters_bad_rows_and_reports_are_told_by_what_they_are() {
     case.put("spotify/a.tsv", good_report("2026-09-01", 0..10));
     case.nightly_verified(0);
     case.put("spotify/bad.tsv", "not a report\n");
-    for (name, path) in files_of(&repository().join("fixtures/formats/spotify-for-artists-timeline/in")) {
+    for (name, path) in
+        files_of(&repository().join("fixtures/formats/spotify-for-artists-timeline/in"))
+    {
         case.put(&name, fs::read(path).unwrap());
     }
     case.nightly(&[]);

@@ -211,6 +211,41 @@ fn the_first_bytes_again_under_a_newer_name_count_again() {
     assert_eq!(standing(&case)[SECOND].0, "superseded");
 }
 
+/// Nothing looks at how old a date is: what changed decides.
+#[test]
+fn a_play_that_was_counted_fourteen_months_ago_finds_its_month() {
+    let (old, late) = ("spotify/streams_2025-07-14.tsv", "spotify/late/streams_2025-07-15.tsv");
+    let case = Case::new();
+    case.put(old, good_report("2025-07-14", 0..10));
+    case.put(FIRST, good_report("2026-09-01", 0..10));
+    case.nightly_verified(0);
+    let before = case.published();
+    case.put(late, good_report("2025-07-15", 0..7));
+    // More of a date that is there already.
+    case.put("spotify/more.tsv", good_report("2025-07-14", 20..23));
+    case.nightly_verified(0);
+    let after = case.published();
+    let of_month = |path: &str| path.contains("month=2025-07");
+    let of_all = |path: &str| path.starts_with("coverage/") || path.starts_with("reports/");
+    for (path, hash) in &before {
+        let is_same = after.get(path) == Some(hash);
+        assert!(is_same || of_month(path) || of_all(path), "{path} was made anew");
+    }
+    let dates = case.cells("trends_daily", ["date", "plays"]);
+    let plays = |date: &str| -> i64 {
+        let of_date = dates.iter().filter(|[of, _]| of == date);
+        of_date.filter_map(|[_, plays]| plays.parse::<i64>().ok()).sum()
+    };
+    assert_eq!((plays("2025-07-14"), plays("2025-07-15"), plays("2026-09-01")), (13, 7, 10));
+    let at_once = Case::new();
+    at_once.put(old, good_report("2025-07-14", 0..10));
+    at_once.put(FIRST, good_report("2026-09-01", 0..10));
+    at_once.put(late, good_report("2025-07-15", 0..7));
+    at_once.put("spotify/more.tsv", good_report("2025-07-14", 20..23));
+    at_once.nightly_verified(0);
+    assert_eq!(at_once.published(), after);
+}
+
 /// A DDEX report of September in Germany with so much use of one recording, or of none.
 fn ddex(message: &str, created: &str, usages: Option<u32>) -> String {
     let mut lines = vec![format!(

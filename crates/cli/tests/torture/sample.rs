@@ -62,3 +62,9 @@ pub(crate) fn figure(test: &str, what: &str) {
     let line = format!("figure | {test} | {what} | seed {} |\n", seed());
     let _nobody_reads = std::io::stdout().lock().write_all(line.as_bytes());
 }
+
+/// Says something that must not be overlooked, past the harness, which keeps what tests print.
+pub(crate) fn warn(what: &str) {
+    let line = format!("\nWARNING: {what}\n\n");
+    let _nobody_reads = std::io::stderr().lock().write_all(line.as_bytes());
+}
