@@ -137,7 +137,7 @@ fn during_flips_every_answer_is_that_of_one_state() {
         let stdout = case.run(question).stdout;
         let mut told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         let snapshot = told["snapshot"].take().as_u64().unwrap();
-        (usize::from(snapshot % 2 == 0), told)
+        (usize::from(snapshot.is_multiple_of(2)), told)
     };
     let mut answers = [const { Vec::new() }; 2];
     for (place, number) in ["1", "2"].iter().enumerate() {

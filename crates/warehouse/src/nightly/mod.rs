@@ -178,7 +178,7 @@ impl<'a> Night<'a> {
             key,
             places,
             holder: Holder::new(options.memory_limit_bytes / 4, staging.to_owned()),
-            runs: RunStore::new(staging.join("runs")),
+            runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
             damaged_lists: BTreeSet::new(),
             kept: None,
             stages: Stages::default(),
