@@ -23,7 +23,7 @@ use crate::stages::Stages;
 mod zip_members;
 
 /// Bytes of a block; a longer line makes its block longer.
-const BLOCK_BYTES: usize = 256 << 10;
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
 /// A block, and before it what matches of a packed report may be copied from.
 const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;

@@ -11,6 +11,7 @@ use crate::ledger::{Manifest, ReportEntry};
 use crate::nightly::examining::Candidate;
 use crate::nightly::planning::{Kind, Plan};
 use crate::nightly::{Night, NightlyError};
+use crate::report_source::BLOCK_BYTES;
 
 /// Bytes of a row as text: a row of the formats with the longest ids.
 const ROW_BYTES: u64 = 200;
@@ -22,7 +23,10 @@ const UNPACKED_TIMES: u64 = 8;
 const HELD_TIMES: u64 = 2;
 
 /// Bytes of a share of plays beside its rows: the heads of its blocks, one for each bucket.
-const SHARE_BYTES: u64 = 48 << 10;
+const SHARE_BYTES: u64 = 40 << 10;
+
+/// Dates of a block of a report, at most as a rule: each is a share of its own.
+const DATES: u64 = 4;
 
 /// Endings of files that are packed.
 const PACKED: [&str; 5] = [".gz", ".gzip", ".zst", ".zstd", ".zip"];
@@ -74,8 +78,9 @@ impl Night<'_> {
         let limit = self.options.memory_limit_bytes as u64;
         let mut needed_bytes = load.stays_bytes;
         if limit / 4 < load.held_bytes {
-            let share_bytes = self.segment_bytes_max().max(1) as u64;
-            let n_shares = load.n_reports + load.text_bytes / share_bytes;
+            // A report is looked at block by block.
+            let share_bytes = self.segment_bytes_max().max(BLOCK_BYTES) as u64;
+            let n_shares = DATES * (load.n_reports + load.text_bytes / share_bytes);
             needed_bytes += load.text_bytes * HELD_TIMES + n_shares * SHARE_BYTES;
         }
         let path = self.places.root().to_owned();
