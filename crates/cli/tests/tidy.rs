@@ -222,7 +222,11 @@ fn collect_files(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<
         let part = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{part}");
         let patterns = [format!("/{name}"), format!("{part}/")];
-        if path.is_symlink() || patterns.iter().any(|pattern| ignored.contains(&pattern.as_str())) {
+        // In a working copy beside another one this is a file that says where that one is.
+        if part == ".git"
+            || path.is_symlink()
+            || patterns.iter().any(|pattern| ignored.contains(&pattern.as_str()))
+        {
             continue;
         }
         if path.is_dir() {
