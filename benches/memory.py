@@ -41,7 +41,8 @@ def main() -> None:
 
     print(f"{'plays a day':>12}  {'limit':>8}  {'peak MiB':>8}  {'ratio':>5}  {'without limit':>13}  tables")
     first = None
-    equal = True
+    equal = keeps = True
+    limit = limit_mib(arguments.limit)
     for plays in arguments.plays:
         inbox = generate_inbox(plays)
         peak, tables = night(inbox, ["--memory-limit", arguments.limit])
@@ -49,10 +50,20 @@ def main() -> None:
         first = first or peak
         same = tables == free_tables
         equal = equal and same
+        keeps = keeps and peak <= limit
         verdict = "equal" if same else "DIFFERENT"
         row = f"{plays:>12,}  {arguments.limit:>8}  {peak:>8,.0f}  {peak / first:>4.1f}x"
         print(f"{row}  {free_peak:>13,.0f}  {verdict}", flush=True)
-    sys.exit(0 if equal else 1)
+    if not keeps:
+        print(f"a peak is above the limit of {arguments.limit}", file=sys.stderr)
+    sys.exit(0 if equal and keeps else 1)
+
+
+def limit_mib(text: str) -> float:
+    for unit, size in [("KiB", 1 / 1024), ("MiB", 1), ("GiB", 1024)]:
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * size
+    sys.exit(f"a limit such as 512MiB, not {text}")
 
 
 def generate_inbox(plays: int) -> Path:

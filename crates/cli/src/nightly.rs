@@ -115,7 +115,8 @@ pub(crate) fn not_usable(errors: Vec<ConfigError>) -> anyhow::Error {
 /// What the lock says of this run.
 pub(crate) fn owner(started: &str) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("process {} on {host}, since {started}", std::process::id())
+    let user = rustix::process::getuid().as_raw();
+    format!("process {} of user {user} on {host}, since {started}", std::process::id())
 }
 
 /// The exit code of an error.
@@ -271,11 +272,13 @@ impl Night<'_> {
             let what = "changed while it was read: left for the next run";
             sheet.push(vec![file.clone(), what.to_owned()]);
         }
+        for file in &self.summary.links {
+            let what = "refused: a link; put the report itself there";
+            sheet.push(vec![file.clone(), what.to_owned()]);
+        }
         for file in &self.summary.passed_over {
-            sheet.push(vec![
-                file.clone(),
-                "passed over: a link, or a name that the pipeline ignores".to_owned(),
-            ]);
+            let what = "passed over: no file, or a name that the pipeline ignores";
+            sheet.push(vec![file.clone(), what.to_owned()]);
         }
         sheet
     }

@@ -98,8 +98,8 @@ fn listed(snapshots: &[Snapshot]) -> Sheet {
     for snapshot in snapshots {
         sheet.push(vec![
             snapshot.number.to_string(),
-            snapshot.published.clone(),
-            snapshot.origin.clone(),
+            snapshot.published(),
+            snapshot.damage.clone().unwrap_or_else(|| snapshot.origin.clone()),
             grouped(snapshot.n_reports.into()),
             grouped(snapshot.n_plays.into()),
             grouped(snapshot.n_files.into()),

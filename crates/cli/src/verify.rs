@@ -1,6 +1,7 @@
 //! `streamledger verify`: everything that is published is read again.
 
-use streamledger_warehouse::verify::{Verification, verify_warehouse};
+use streamledger_warehouse::nightly::backfill::month_of_any;
+use streamledger_warehouse::verify::{Difference, NOT_PUBLISHED, Verification, verify_warehouse};
 
 use crate::arguments::{Common, Format, Verify};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
@@ -23,15 +24,49 @@ fn as_text(found: &Verification, sheets: &[Sheet]) -> String {
     let sentence = if found.differences.is_empty() {
         format!("Snapshot {} is as it was published.", found.snapshot)
     } else {
-        format!(
-            "Snapshot {} is NOT as it was published: restore the named files from a backup, or move \
-             the warehouse away and run `nightly` on the archived reports.",
-            found.snapshot
-        )
+        let advice = advice(found).join("\n");
+        format!("Snapshot {} is NOT as it was published.\n{advice}", found.snapshot)
     };
     let tables: Vec<String> =
         sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
     format!("{sentence}\n\n{}", tables.join("\n"))
+}
+
+/// What puts it right, a line for each kind of damage.
+fn advice(found: &Verification) -> Vec<String> {
+    let mut advice = Vec::new();
+    let subjects = || found.differences.iter().map(|difference| difference.subject.as_str());
+    let is_in = |subject: &&str, folder: &str| subject.starts_with(folder);
+    if subjects().any(|subject| subject.ends_with("manifest.json")) {
+        let line = "The list of what was published is damaged: `streamledger snapshots list` shows former \
+                    states, `streamledger snapshots rollback ID` publishes one of them, and the next \
+                    `streamledger nightly` takes in again what came after it.";
+        advice.push(line.to_owned());
+    }
+    let is_stray = |difference: &&Difference| difference.message == NOT_PUBLISHED;
+    if found.differences.iter().any(|difference| is_stray(&difference)) {
+        advice.push("Remove the files that were not published.".to_owned());
+    }
+    if subjects().any(|subject| is_in(&subject, "archive/")) {
+        let line = "Remove a damaged report from the archive, put the report into the inbox again and run \
+                    `streamledger nightly`, before anything else.";
+        advice.push(line.to_owned());
+    }
+    let tables = found.differences.iter().filter(|difference| !is_stray(difference));
+    let tables = tables.map(|difference| difference.subject.as_str());
+    let tables: Vec<&str> = tables
+        .filter(|subject| !is_in(subject, "archive/") && !subject.ends_with("manifest.json"))
+        .collect();
+    let months = tables.iter().filter_map(|subject| month_of_any(subject));
+    // A table without months is mended with those of any.
+    let (first, last) = (months.clone().min(), months.max());
+    let any = found.newest_month.as_deref();
+    if let (false, Some(first), Some(last)) = (tables.is_empty(), first.or(any), last.or(any)) {
+        advice.push(format!(
+            "`streamledger backfill --from {first} --to {last}` makes the damaged tables again."
+        ));
+    }
+    advice
 }
 
 fn totals(found: &Verification) -> Sheet {

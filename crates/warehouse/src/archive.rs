@@ -7,7 +7,9 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::durable::{At as _, DiskError, copy_new, make_folder, remove_file, rename, sync};
+use crate::durable::{
+    At as _, DiskError, copy_new, make_folder, open_file, remove_file, rename, sync,
+};
 use crate::report_source::{FileState, Packing, unpacked};
 use crate::warehouse::Places;
 
@@ -75,7 +77,7 @@ fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// Takes a member out of a zip archive, unpacked and packed again.
 fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
-    let source = std::fs::File::open(from).at("open", from)?;
+    let source = open_file(from).at("open", from)?;
     let extract = || -> std::io::Result<()> {
         let mut archive = zip::ZipArchive::new(std::io::BufReader::new(source))?;
         let member = std::io::BufReader::new(archive.by_name(member)?);
@@ -92,8 +94,30 @@ fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
 /// at the same time.
 #[derive(Debug)]
 pub struct Archiver {
+    /// `None` when all are told, and waited for.
+    work: Option<Work>,
+}
+
+#[derive(Debug)]
+struct Work {
     queue: std::sync::mpsc::Sender<NewReport>,
     thread: std::thread::JoinHandle<Result<(), DiskError>>,
+}
+
+impl Work {
+    fn finish(self) -> Result<(), DiskError> {
+        drop(self.queue);
+        self.thread.join().unwrap_or(Ok(()))
+    }
+}
+
+/// Whoever gives up waits all the same: what comes next may clear away the folder that copies are made in.
+impl Drop for Archiver {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.work.take().map(Work::finish) {
+            tracing::debug!(%error, "a copy was not finished");
+        }
+    }
 }
 
 impl Archiver {
@@ -106,20 +130,45 @@ impl Archiver {
             // A step that failed is not tried again: after a failed sync nobody knows what is on the disk.
             reports.iter().try_for_each(|report| archive_report(&places, &report))
         });
-        Self { queue, thread }
+        Self { work: Some(Work { queue, thread }) }
     }
 
     /// Copies a report soon.
     pub fn add(&self, report: NewReport) {
-        drop(self.queue.send(report));
+        if let Some(work) = &self.work {
+            drop(work.queue.send(report));
+        }
     }
 
     /// Waits until all are copied.
     ///
     /// # Errors
     /// The first [`DiskError`]; no report was copied after it.
-    pub fn finish(self) -> Result<(), DiskError> {
-        drop(self.queue);
-        self.thread.join().unwrap_or(Ok(()))
+    pub fn finish(mut self) -> Result<(), DiskError> {
+        self.work.take().map_or(Ok(()), Work::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_gives_up_leaves_no_copy_in_the_making() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::new(root.path());
+        make_folder(&places.internal("archive")).unwrap();
+        make_folder(&places.internal("staging")).unwrap();
+        let path = root.path().join("report");
+        std::fs::write(&path, vec![b'x'; 8 << 20]).unwrap();
+        let archiver = Archiver::start(&places);
+        let names: Vec<String> = (0..4).map(|number| format!("ab/ab{number}.txt")).collect();
+        for name in &names {
+            let (state, member) = (FileState::of(&path).unwrap(), None);
+            archiver.add(NewReport { path: path.clone(), state, name: name.clone(), member });
+        }
+        drop(archiver);
+        assert!(names.iter().all(|name| archive_path(&places, name).exists()));
+        assert_eq!(std::fs::read_dir(places.internal("staging")).unwrap().count(), 0);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{
-    AnyValue, DataFrame, DataType, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat,
+    AnyValue, DataFrame, DataType, Expr, LazyFrame, PolarsError, PolarsResult, UnionArgs, col,
+    concat, len,
 };
 use streamledger_core::vocabulary::money::Amount;
 
@@ -30,9 +31,10 @@ pub struct Figure {
     pub store: String,
     /// Month, `YYYY-MM`; empty for a table without months.
     pub month: String,
-    /// Verdict and reason of plays, currency of sales; empty for the table as a whole.
+    /// Verdict and reason of plays, currency of sales, step of a waterfall, reason or state of what is
+    /// counted; empty for the table as a whole.
     pub what: String,
-    /// What is counted: `rows`, `plays`, `units`, `lines` or `amount`.
+    /// What is counted: `rows`, `plays`, `units`, `lines`, `amount`, `bad rows`, `reports` or `periods`.
     pub measure: &'static str,
 }
 
@@ -117,20 +119,52 @@ fn sums_of(state: State<'_>, path: &str, files: &[&FileEntry]) -> PolarsResult<V
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    if path.starts_with("trends_daily/") {
-        let sums = frames()?.group_by([col("verdict"), col("reason")]).agg([col("plays").sum()]);
-        return rows_of(&collect(sums)?, 2, &["plays"]);
+    let table = path.split('/').next().unwrap_or_default();
+    let Some(Figures { by, sums, count }) = figures_in(table) else {
+        return Ok(Vec::new());
+    };
+    let sum = |measure: &&'static str| {
+        let sum = col(*measure).sum();
+        if *measure == "amount" { sum.cast(DataType::String) } else { sum }
+    };
+    let mut measures: Vec<Expr> = sums.iter().map(sum).collect();
+    measures.extend(count.map(|name| len().cast(DataType::Int64).alias(name)));
+    let names: Vec<&'static str> = sums.iter().copied().chain(count).collect();
+    let lines = frames()?;
+    let summed = if by.is_empty() {
+        lines.select(measures)
+    } else {
+        lines.group_by(by.iter().map(|name| col(*name)).collect::<Vec<_>>()).agg(measures)
+    };
+    rows_of(&collect(summed)?, by.len(), &names)
+}
+
+/// What can be summed in a table.
+struct Figures {
+    /// Columns that tell the figures apart.
+    by: &'static [&'static str],
+    /// Columns that are summed.
+    sums: &'static [&'static str],
+    /// What its rows are called where they are counted by those columns.
+    count: Option<&'static str>,
+}
+
+/// The figures of a table; `None` where its rows are all that can be counted. The plays of `plays` are
+/// those of `trends_daily`, the lines of `sales` those of `sales_monthly`.
+fn figures_in(table: &str) -> Option<Figures> {
+    let figures = |by, sums| Some(Figures { by, sums, count: None });
+    let counted = |by, name| Some(Figures { by, sums: &[], count: Some(name) });
+    match table {
+        "trends_daily" => figures(&["verdict", "reason"], &["plays"]),
+        "sales_monthly" => figures(&["currency"], &["units", "lines", "amount"]),
+        "sales_replaced" | "pools" => figures(&["currency"], &["units", "amount"]),
+        "counters" | "declared" => figures(&[], &["plays"]),
+        "waterfall" => figures(&["step"], &["plays"]),
+        "quarantine" => counted(&["reason"], "bad rows"),
+        "reports" => counted(&["state"], "reports"),
+        "coverage" => counted(&["feed", "state"], "periods"),
+        _ => None,
     }
-    if path.starts_with("sales_monthly/") {
-        let amount = col("amount").sum().cast(DataType::String);
-        let sums = frames()?.group_by([col("currency")]).agg([
-            col("units").sum(),
-            col("lines").sum(),
-            amount,
-        ]);
-        return rows_of(&collect(sums)?, 1, &["units", "lines", "amount"]);
-    }
-    Ok(Vec::new())
 }
 
 /// Where a file of a partition lies.

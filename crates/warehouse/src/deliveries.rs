@@ -52,21 +52,21 @@ fn of_report(report: &ReportEntry, feed: Feed, series: &TerritorySeries<'_>) -> 
         series: name.clone(),
         only: only.clone(),
     };
-    let own = |days| vec![delivery(&report.store, days, AboutDays::Own, BTreeSet::new())];
-    let spoken_of = || days_of(report).or_else(|| dates_of_name(report.file()));
     if feed == Feed::Trends && !report.territories.is_empty() {
-        let months = spoken_of().map(months_within).unwrap_or_default();
+        let months = spoken_of(report).into_iter().flat_map(months_within);
         let of_month = |(month, days): (Month, (Day, Day))| {
             let path = format!("plays/store={}/month={month}", report.store);
             let territories = report.territories.get(&path).cloned().unwrap_or_default();
             delivery(&report.store, days, AboutDays::Own, territories)
         };
-        return months.into_iter().map(of_month).collect();
+        return months.map(of_month).collect();
     }
     if feed != Feed::Sales || report.lines.is_empty() {
-        let days =
-            spoken_of().map(|days| if feed == Feed::Declared { whole_months(days) } else { days });
-        return days.map(own).unwrap_or_default();
+        let own = |days| {
+            let days = if feed == Feed::Declared { whole_months(days) } else { days };
+            delivery(&report.store, days, AboutDays::Own, BTreeSet::new())
+        };
+        return spoken_of(report).into_iter().map(own).collect();
     }
     let mut found = Vec::new();
     for (store, months) in months_of(report) {
@@ -93,6 +93,13 @@ fn months_within((first, last): (Day, Day)) -> Vec<(Month, (Day, Day))> {
         month = month.next();
     }
     months
+}
+
+/// The days of which a report speaks; of one without rows those in its names, since empty reports of
+/// several days are the same bytes.
+fn spoken_of(report: &ReportEntry) -> BTreeSet<(Day, Day)> {
+    let named = || report.files.iter().filter_map(|file| dates_of_name(file)).collect();
+    days_of(report).map_or_else(named, |days| BTreeSet::from([days]))
 }
 
 /// Removals are declared by month, under its first day.
@@ -264,6 +271,10 @@ mod tests {
         assert_eq!(told(&report), ["spotify 2026-09-03..2026-09-03 Own"]);
         report.files = ["spotify/streams-2028-02.tsv".to_owned()].into();
         assert_eq!(told(&report), ["spotify 2028-02-01..2028-02-29 Own"]);
+        let names = ["spotify/streams_20260903.tsv", "spotify/streams_20260905.tsv"];
+        report.files = names.map(ToOwned::to_owned).into();
+        let both = ["spotify 2026-09-03..2026-09-03 Own", "spotify 2026-09-05..2026-09-05 Own"];
+        assert_eq!(told(&report), both);
         report.files = ["spotify/streams_20260903_20261001.tsv".to_owned()].into();
         assert_eq!(told(&report), [""; 0]);
     }

@@ -46,6 +46,28 @@ pub fn free_bytes(folder: &Path) -> Result<u64, DiskError> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Opens a file for reading, but no link and no pipe: what lies in an inbox may be swapped for another
+/// thing after it was looked at.
+///
+/// # Errors
+/// If it cannot be opened or is none; see [`is_no_file`].
+pub fn open_file(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
+/// Whether [`open_file`] failed because there is another thing than a file.
+#[must_use]
+pub fn is_no_file(error: &io::Error) -> bool {
+    let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    is_link || error.kind() == io::ErrorKind::InvalidInput
+}
+
 /// Makes a folder with its parents.
 ///
 /// # Errors
@@ -89,7 +111,7 @@ pub fn copy_new(from: &Path, to: &Path) -> Result<(), DiskError> {
 }
 
 fn copy_with(from: &Path, to: &Path, flags: i32) -> Result<(), DiskError> {
-    let mut source = File::open(from).at("open", from)?;
+    let mut source = open_file(from).at("open", from)?;
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600).custom_flags(flags);
     let mut copy = options.open(to).at("create", to)?;

@@ -26,8 +26,10 @@ pub struct InboxFile {
 pub struct Inbox {
     /// Files that can be reports.
     pub files: Vec<InboxFile>,
-    /// Paths that were passed over: ignored names, links, and what is no regular file.
+    /// Paths that were passed over: ignored names, and what is no regular file.
     pub passed_over: Vec<String>,
+    /// Links: they are refused.
+    pub links: Vec<String>,
 }
 
 /// Looks through an inbox. Links are not followed: a report lies where it was delivered.
@@ -45,6 +47,10 @@ pub fn scan_inbox(inbox: &Path, ignore: &GlobSet) -> Result<Inbox, DiskError> {
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
         let name = parts.join("/");
         if entry.file_type().is_dir() {
+            continue;
+        }
+        if entry.file_type().is_symlink() {
+            found.links.push(name);
             continue;
         }
         if !entry.file_type().is_file() || ignore.is_match(entry.file_name()) {

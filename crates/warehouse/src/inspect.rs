@@ -13,7 +13,7 @@ use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
-use crate::durable::DiskError;
+use crate::durable::{At as _, DiskError};
 use crate::examine::{Refusal, is_report, why_refused, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext, Text};
@@ -81,7 +81,8 @@ pub fn inspect_report(
         rows: None,
         found: Inspection::default(),
     };
-    let path: PathBuf = path.to_owned();
+    // A person may name a link.
+    let path: PathBuf = path.canonicalize().at("open", path)?;
     let end = read_through(&path, Pace::Alone, &Stages::default(), &mut inspector)?;
     Ok(inspector.finish(end))
 }

@@ -30,7 +30,8 @@ pub struct Manifest {
     /// The day for which it says what is due (`YYYY-MM-DD`), that of the last night.
     #[serde(default)]
     pub as_of: String,
-    /// When it was published, ISO 8601 UTC; no table depends on it.
+    /// When the run that made it started, ISO 8601 UTC; no table depends on it. When readers were moved
+    /// to it is noted beside the snapshots.
     #[serde(default)]
     pub published: String,
     /// How it came to be: `nightly`, `backfill`, or the snapshot that it was rolled back to.

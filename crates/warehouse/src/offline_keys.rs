@@ -13,10 +13,12 @@
 //! Numbers are little-endian, keys big-endian.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -25,6 +27,7 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::durable::{At as _, DiskError, make_folder, write_new};
 use crate::ledger::FileEntry;
+use crate::report_source::hash_as_is;
 
 const MAGIC: &[u8; 8] = b"SLOFFK01";
 const BUCKETS: usize = 256;
@@ -205,13 +208,76 @@ fn common(a: &[OfflineKey], b: impl Iterator<Item = OfflineKey>, found: &mut Vec
     }
 }
 
+/// A list that is not what was written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the list of offline plays is not what was written; `streamledger backfill` of its month makes it \
+     again"
+)]
+pub struct DamagedList {
+    /// Path of the date's partition of `plays`.
+    pub plays_path: String,
+}
+
+/// The damaged list because of which something failed.
+#[must_use]
+pub fn damaged_list<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a DamagedList> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let found = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+        if let Some(list) = found.and_then(|inner| inner.downcast_ref()) {
+            return Some(list);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// A list in a snapshot. A wrong byte of it would show nowhere: a play that is counted twice is not
+/// found, no more. So its checksum is looked at, once a run, when it is used.
+#[derive(Debug, Clone)]
+pub struct ListFile {
+    path: PathBuf,
+    plays_path: String,
+    sha256: String,
+    is_whole: Arc<OnceLock<()>>,
+}
+
+impl ListFile {
+    /// The list of a date (its partition of `plays`) in a snapshot's folder.
+    #[must_use]
+    pub fn new(snapshot: &Path, plays_path: &str, file: &FileEntry) -> Self {
+        Self {
+            path: snapshot.join(offline_folder(plays_path)).join(&file.name),
+            plays_path: plays_path.to_owned(),
+            sha256: file.sha256.clone(),
+            is_whole: Arc::default(),
+        }
+    }
+
+    fn open(&self) -> Result<KeysFile<'_>, DiskError> {
+        if self.is_whole.get().is_none() {
+            let is_whole = match hash_as_is(&self.path) {
+                Err(error) if error.source.kind() == ErrorKind::NotFound => false,
+                hash => hex::encode(hash?) == self.sha256,
+            };
+            if !is_whole {
+                let damaged = DamagedList { plays_path: self.plays_path.clone() };
+                return Err(std::io::Error::other(damaged)).at("use", &self.path);
+            }
+            let _others_found_the_same = self.is_whole.set(());
+        }
+        KeysFile::open(&self.path)
+    }
+}
+
 /// Where the keys of a date are. Two are equal if they are the same list, not if they hold the same.
 #[derive(Debug, Clone)]
 pub enum DateKeys {
     /// Of plays that were read in this run.
     Memory(Arc<OfflineKeys>),
     /// In a file of a snapshot.
-    File(PathBuf),
+    File(ListFile),
 }
 
 impl DateKeys {
@@ -222,7 +288,7 @@ impl DateKeys {
     pub fn late(&self) -> Result<Vec<OfflineKey>, DiskError> {
         match self {
             Self::Memory(keys) => Ok(keys.late.clone()),
-            Self::File(path) => KeysFile::open(path)?.late(),
+            Self::File(list) => list.open()?.late(),
         }
     }
 
@@ -236,7 +302,7 @@ impl DateKeys {
                 common(keys, there.same_day.iter().copied(), found);
                 common(keys, there.late.iter().copied(), found);
             }
-            Self::File(path) if !keys.is_empty() => KeysFile::open(path)?.find(keys, found)?,
+            Self::File(list) if !keys.is_empty() => list.open()?.find(keys, found)?,
             Self::File(_) => {}
         }
         Ok(())
@@ -247,7 +313,7 @@ impl PartialEq for DateKeys {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Memory(a), Self::Memory(b)) => Arc::ptr_eq(a, b),
-            (Self::File(a), Self::File(b)) => a == b,
+            (Self::File(a), Self::File(b)) => (&a.path, &a.sha256) == (&b.path, &b.sha256),
             _ => false,
         }
     }
@@ -333,8 +399,10 @@ mod tests {
         fn a_file_finds_what_memory_finds(same_day in keys(), late in keys(), wanted in keys()) {
             let folder = tempfile::tempdir().unwrap();
             let keys = OfflineKeys { same_day, late };
-            let entry = write_keys(folder.path(), Day(0), &keys).unwrap();
-            let file = DateKeys::File(folder.path().join(entry.name));
+            let entry = write_keys(&folder.path().join(FOLDER), Day(0), &keys).unwrap();
+            let list = listed(folder.path(), &entry);
+            let path = list.path.clone();
+            let file = DateKeys::File(list);
             let find = |keys: &DateKeys| {
                 let mut found = Vec::new();
                 keys.find(&wanted, &mut found).unwrap();
@@ -352,22 +420,39 @@ mod tests {
             expected.sort_unstable();
             prop_assert_eq!(find(&file), expected.clone());
             prop_assert_eq!(file.late().unwrap(), keys.late.clone());
-            if let DateKeys::File(path) = &file {
-                prop_assert_eq!(&read_keys(path).unwrap(), &keys);
-            }
+            prop_assert_eq!(&read_keys(&path).unwrap(), &keys);
             prop_assert_eq!(find(&DateKeys::Memory(Arc::new(keys))), expected);
         }
     }
 
     #[test]
-    fn a_file_that_is_cut_or_none_is_an_error() {
+    fn a_file_that_is_cut_changed_or_gone_is_an_error_that_names_its_date() {
         let folder = tempfile::tempdir().unwrap();
         let keys = OfflineKeys { same_day: vec![1, 2], late: vec![3] };
-        let path = folder.path().join(write_keys(folder.path(), Day(0), &keys).unwrap().name);
+        let entry = write_keys(&folder.path().join(FOLDER), Day(0), &keys).unwrap();
+        let path = folder.path().join(FOLDER).join(&entry.name);
+        let assert_damaged = || {
+            let list = DateKeys::File(listed(folder.path(), &entry));
+            let error = list.late().unwrap_err();
+            assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
+            let error = crate::nightly::NightlyError::from(error);
+            assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
+        };
         let bytes = std::fs::read(&path).unwrap();
-        for cut in [&bytes[..bytes.len() - 1], &bytes[..100], b"", b"SLOFFK02"] {
-            std::fs::write(&path, cut).unwrap();
-            DateKeys::File(path.clone()).late().unwrap_err();
+        let mut changed = bytes.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        for other in [&bytes[..bytes.len() - 1], &bytes[..100], b"", b"SLOFFK02", &changed] {
+            std::fs::write(&path, other).unwrap();
+            assert_damaged();
         }
+        std::fs::remove_file(&path).unwrap();
+        assert_damaged();
+    }
+
+    const PLAYS: &str = "plays/store=spotify/month=1970-01/date=1970-01-01";
+    const FOLDER: &str = "offline/store=spotify/month=1970-01";
+
+    fn listed(snapshot: &Path, entry: &FileEntry) -> ListFile {
+        ListFile::new(snapshot, PLAYS, entry)
     }
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::durable::{DiskError, link, make_folder, rename, sync_folders};
 use crate::ledger::{Manifest, PartitionEntry};
 use crate::offline_keys::offline_folder;
+use crate::shown::note_shown;
 use crate::warehouse::{Warehouse, write_manifest};
 
 /// Folder of the coming snapshot in staging.
@@ -37,6 +38,7 @@ impl Warehouse {
         sync_folders(&staged)?;
         rename(&staged, &self.places.snapshot(manifest.snapshot))?;
         self.places.flip(manifest.snapshot)?;
+        note_shown(&self.places, manifest.snapshot)?;
         self.manifest = manifest;
         Ok(())
     }

@@ -17,13 +17,13 @@ use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::report_hash::ReportHash;
 
 use self::zip_members::{ZipError, choose};
-use crate::durable::{At as _, DiskError, read_full};
+use crate::durable::{At as _, DiskError, is_no_file, open_file, read_full};
 use crate::stages::Stages;
 
 mod zip_members;
 
 /// Bytes of a block; a longer line makes its block longer.
-const BLOCK_BYTES: usize = 256 << 10;
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
 /// A block, and before it what matches of a packed report may be copied from.
 const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
@@ -96,12 +96,12 @@ pub struct FileState {
 }
 
 impl FileState {
-    /// Looks at a file.
+    /// Looks at a file; at a link as such.
     ///
     /// # Errors
     /// [`DiskError`].
     pub fn of(path: &Path) -> Result<Self, DiskError> {
-        let metadata = std::fs::metadata(path).at("look at", path)?;
+        let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
         let modified = metadata.modified().at("look at", path)?;
         let since = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         Ok(Self {
@@ -185,7 +185,11 @@ pub fn read_through(
 ) -> Result<End, DiskError> {
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
-    let file = File::open(path).at("open", path)?;
+    let file = match open_file(path) {
+        // Swapped for a link after it was found: the next run passes it over.
+        Err(error) if is_no_file(&error) => return Ok(End::Growing),
+        file => file.at("open", path)?,
+    };
     let watched = Watched { file, failed: &failed, stages };
     let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
     let packing = Packing::of(source.fill_buf().at("read", path)?);
@@ -217,7 +221,7 @@ pub fn read_through(
 /// # Errors
 /// [`DiskError`].
 pub fn hash_as_is(path: &Path) -> Result<[u8; 32], DiskError> {
-    let mut file = File::open(path).at("open", path)?;
+    let mut file = open_file(path).at("open", path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BLOCK_BYTES];
     loop {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
 use arrow::compute::interleave_record_batch;
@@ -69,19 +69,28 @@ pub struct RunStore {
     /// `None`: runs are forgotten.
     folder: Option<PathBuf>,
     n_files: AtomicU64,
+    /// Bytes of the runs in memory, and how many there may be: many small lots are as much as a large one.
+    memory_bytes: AtomicUsize,
+    memory_bytes_max: usize,
 }
 
 impl RunStore {
-    /// Puts runs into this folder, which is made with the first one.
+    /// Puts runs into this folder, which is made with the first one; small ones stay in memory, as long
+    /// as all of them have no more than so many bytes.
     #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder: Some(folder), n_files: AtomicU64::new(0) }
+    pub fn new(folder: PathBuf, memory_bytes_max: usize) -> Self {
+        Self { folder: Some(folder), memory_bytes_max, ..Self::none() }
     }
 
     /// Forgets all runs: for a run that only says what it would do.
     #[must_use]
     pub fn none() -> Self {
-        Self { folder: None, n_files: AtomicU64::new(0) }
+        Self {
+            folder: None,
+            n_files: AtomicU64::new(0),
+            memory_bytes: AtomicUsize::new(0),
+            memory_bytes_max: 0,
+        }
     }
 
     /// Sorts a lot into runs; `table` is that of its rows beside pools.
@@ -119,8 +128,13 @@ impl RunStore {
     }
 
     fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+        let bytes = batch.get_array_memory_size();
         if batch.num_rows() <= MEMORY_ROWS_MAX {
-            return Ok(Run::Memory(batch));
+            let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if before + bytes <= self.memory_bytes_max {
+                return Ok(Run::Memory(batch));
+            }
+            self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
         make_folder(folder)?;
         let number = self.n_files.fetch_add(1, Ordering::Relaxed);
@@ -310,4 +324,36 @@ fn forget_read(at_hand: &mut Vec<(RecordBatch, usize)>, cursors: &mut [Cursor]) 
 /// [`DiskError`].
 pub fn drop_runs(runs: Runs) -> Result<(), DiskError> {
     runs.into_values().flatten().try_for_each(Run::remove)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::UInt32Array;
+
+    fn batch(n_rows: u32) -> RecordBatch {
+        let rows: UInt32Array = (0..n_rows).collect();
+        RecordBatch::try_from_iter([("row", Arc::new(rows) as _)]).unwrap()
+    }
+
+    #[test]
+    fn many_small_lots_stay_in_memory_only_as_long_as_all_of_them_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = batch(1000).get_array_memory_size();
+        let store = RunStore::new(folder.path().join("runs"), 3 * bytes);
+        let runs: Vec<Run> =
+            (0..10).map(|_| store.run(&folder.path().join("runs"), batch(1000)).unwrap()).collect();
+        let in_memory = runs.iter().filter(|run| matches!(run, Run::Memory(_))).count();
+        assert_eq!(in_memory, 3);
+        for run in &runs {
+            let mut batches = Batches::open(run).unwrap();
+            let mut n_rows = 0;
+            while let Some(batch) = batches.next().unwrap() {
+                n_rows += batch.num_rows();
+            }
+            assert_eq!(n_rows, 1000);
+        }
+        runs.into_iter().for_each(|run| run.remove().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path().join("runs")).unwrap().count(), 0);
+    }
 }

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::compare::{Changes, State, compare};
 use crate::durable::{remove_tree, rename, sync};
 use crate::ledger::Manifest;
+use crate::shown::{forget, shown_at};
 use crate::warehouse::{Places, Warehouse, WarehouseError, read_manifest};
 
 /// A snapshot could not be used.
@@ -47,8 +48,8 @@ impl From<crate::durable::DiskError> for SnapshotError {
 pub struct Snapshot {
     /// Its number.
     pub number: u64,
-    /// When it was published, ISO 8601 UTC.
-    pub published: String,
+    /// From when on readers saw it; `None` if nobody knows.
+    pub shown: Option<DateTime<Utc>>,
     /// How it came to be.
     pub origin: String,
     /// Whether it is what readers see.
@@ -63,6 +64,16 @@ pub struct Snapshot {
     pub own_bytes: u64,
     /// Its tables.
     pub tables: PathBuf,
+    /// What is wrong with its manifest: nothing of it is known, then.
+    pub damage: Option<String>,
+}
+
+impl Snapshot {
+    /// From when on readers saw it, ISO 8601 UTC.
+    #[must_use]
+    pub fn published(&self) -> String {
+        self.shown.map_or_else(String::new, |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
 }
 
 /// The snapshots that are there, the oldest first.
@@ -71,14 +82,19 @@ pub struct Snapshot {
 /// [`SnapshotError`] if one cannot be read.
 pub fn list_snapshots(root: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
     let places = Places::new(root);
+    places.require()?;
     let current = places.current()?;
     let mut known = std::collections::HashSet::new();
     let mut snapshots = Vec::new();
     for number in places.snapshots().map_err(WarehouseError::from)? {
-        let manifest = match read_manifest(&places.snapshot(number)) {
+        let (manifest, damage) = match read_manifest(&places.snapshot(number)) {
             // Pruned between listing and reading.
             Err(_) if !places.snapshot(number).exists() => continue,
-            manifest => manifest?,
+            // The others can still be gone back to.
+            Err(WarehouseError::Damaged { message, .. }) => {
+                (Manifest::default(), Some(format!("its manifest {message}")))
+            }
+            manifest => (manifest?, None),
         };
         let files: Vec<(String, u64)> = manifest
             .partitions
@@ -97,8 +113,9 @@ pub fn list_snapshots(root: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
             n_files,
             own_bytes,
             tables: places.snapshot(number).join("tables"),
-            published: manifest.published,
+            shown: shown_at(&places, number),
             origin: manifest.origin,
+            damage,
         });
     }
     Ok(snapshots)
@@ -115,6 +132,7 @@ fn rows_of_plays(manifest: &Manifest) -> u64 {
 /// [`SnapshotError`].
 pub fn diff_snapshots(root: &Path, one: u64, other: u64) -> Result<Changes, SnapshotError> {
     let places = Places::new(root);
+    places.require()?;
     let [one, other] = [one, other].map(|number| snapshot_of(&places, number));
     let ((one, one_tables), (other, other_tables)) = (one?, other?);
     Ok(compare(
@@ -142,11 +160,16 @@ pub fn roll_back(
     owner: &str,
     started: &str,
 ) -> Result<u64, SnapshotError> {
-    let mut warehouse = Warehouse::open(root, owner)?;
-    let (former, _) = snapshot_of(&warehouse.places, number)?;
+    let mut warehouse = Warehouse::open_to_go_back(root, owner)?;
     let current = &warehouse.manifest;
     if current.snapshot == number {
         return Err(SnapshotError::IsCurrent { number });
+    }
+    let (mut former, _) = snapshot_of(&warehouse.places, number)?;
+    // Names under which a known report came once more are as little forgotten as reports that came.
+    for (key, report) in &mut former.reports {
+        let later = [&current.reports, &current.set_aside].into_iter().filter_map(|r| r.get(key));
+        later.for_each(|later| report.files.extend(later.files.iter().cloned()));
     }
     let mut set_aside = current.set_aside.clone();
     set_aside.extend(current.reports.clone());
@@ -169,7 +192,7 @@ pub fn roll_back(
 pub struct Prune {
     /// The newest of them that stay.
     pub keep: usize,
-    /// Only those published before this moment go; `None` for any.
+    /// Only those go that readers were moved to before this moment; `None` for any.
     pub published_before: Option<DateTime<Utc>>,
     /// Only those go that readers have not seen since this moment.
     pub unseen_since: DateTime<Utc>,
@@ -179,16 +202,13 @@ pub struct Prune {
 /// was current after `unseen_since`, and none whose age is not known.
 #[must_use]
 pub fn prunable(snapshots: &[Snapshot], prune: &Prune) -> Vec<u64> {
-    let time = |snapshot: &Snapshot| {
-        DateTime::parse_from_rfc3339(&snapshot.published).ok().map(|time| time.with_timezone(&Utc))
-    };
     let n_old = snapshots.len().saturating_sub(prune.keep.max(1));
     let may_go = |place: &usize| {
         let (old, next) = (&snapshots[*place], snapshots.get(place + 1));
-        let (Some(published), Some(replaced)) = (time(old), next.and_then(time)) else {
+        let (Some(shown), Some(replaced)) = (old.shown, next.and_then(|next| next.shown)) else {
             return false;
         };
-        let is_old = prune.published_before.is_none_or(|before| published < before);
+        let is_old = prune.published_before.is_none_or(|before| shown < before);
         !old.is_current && is_old && replaced <= prune.unseen_since
     };
     (0..n_old).filter(may_go).map(|place| snapshots[place].number).collect()
@@ -199,7 +219,7 @@ pub fn prunable(snapshots: &[Snapshot], prune: &Prune) -> Vec<u64> {
 /// # Errors
 /// [`SnapshotError`]; those removed before stay removed.
 pub fn prune_snapshots(root: &Path, prune: &Prune, owner: &str) -> Result<Vec<u64>, SnapshotError> {
-    let warehouse = Warehouse::open(root, owner)?;
+    let warehouse = Warehouse::open_existing(root, owner)?;
     let gone = prunable(&list_snapshots(root)?, prune);
     for number in &gone {
         // Out of the list in one step, then away.
@@ -208,6 +228,7 @@ pub fn prune_snapshots(root: &Path, prune: &Prune, owner: &str) -> Result<Vec<u6
         rename(&folder, &away)?;
         sync(&warehouse.places.internal("snapshots"))?;
         remove_tree(&away)?;
+        forget(&warehouse.places, *number)?;
     }
     Ok(gone)
 }
@@ -219,7 +240,7 @@ mod tests {
     fn snapshot(number: u64, published: &str, is_current: bool) -> Snapshot {
         Snapshot {
             number,
-            published: published.to_owned(),
+            shown: Some(at(published)),
             origin: String::new(),
             is_current,
             n_reports: 0,
@@ -227,6 +248,7 @@ mod tests {
             n_files: 0,
             own_bytes: 0,
             tables: PathBuf::new(),
+            damage: None,
         }
     }
 
@@ -256,7 +278,7 @@ mod tests {
         all[1].is_current = true;
         assert_eq!(prunable(&all, &prune(1, None, now)), [1, 3, 4, 5]);
         // Whose age nobody knows, that one stays.
-        all[0].published = String::new();
+        all[0].shown = None;
         assert_eq!(prunable(&all, &prune(1, None, now)), [3, 4, 5]);
     }
 }

@@ -25,7 +25,7 @@ use crate::stages::Stages;
 use crate::tables::{collect, scan};
 use crate::verify_sales::verify_sales;
 use crate::verify_waterfall::verify_waterfalls;
-use crate::warehouse::{Places, WarehouseError};
+use crate::warehouse::{Places, WarehouseError, read_manifest};
 
 /// Something that is not as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub struct Difference {
     /// Expected and found.
     pub message: String,
 }
+
+/// What is said of a file that nobody published.
+pub const NOT_PUBLISHED: &str = "is there, but was not published";
 
 /// What was read, and what differs.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub struct Verification {
     pub n_bytes: u64,
     /// Archived reports.
     pub n_reports: u64,
+    /// The newest month that a backfill can be asked for.
+    pub newest_month: Option<String>,
     /// What differs; nothing if all is as it was published.
     pub differences: Vec<Difference>,
 }
@@ -69,7 +74,7 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     };
     let mut found = Verification { snapshot, ..Verification::default() };
-    let manifest = match places.current_manifest() {
+    let manifest = match read_manifest(&places.snapshot(snapshot)) {
         Ok(manifest) => manifest,
         Err(WarehouseError::Damaged { path, message }) => {
             found.differs(path.display().to_string(), message);
@@ -77,7 +82,9 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
         }
         Err(error) => return Err(error.into()),
     };
-    // Readers may meet a flip in between: all is read from the snapshot itself.
+    let months = manifest.partitions.keys().filter_map(|path| crate::nightly::month_of_any(path));
+    found.newest_month = months.max().map(str::to_owned);
+    // A flip may come in between: all is read from the one snapshot, its manifest as well.
     let tables = places.snapshot(snapshot).join("tables");
     if let Err(error) = check_manifest(&manifest) {
         found.differs("manifest.json", error.to_string());
@@ -145,7 +152,7 @@ fn verify_no_others(
     for entry in WalkDir::new(folder) {
         let entry = entry.map_err(std::io::Error::from).at("list", folder)?;
         if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
-            found.differs(shown(folder, entry.path()), "is there, but was not published");
+            found.differs(shown(folder, entry.path()), NOT_PUBLISHED);
         }
     }
     Ok(())

@@ -10,7 +10,9 @@
 //! WAREHOUSE/internal/snapshots/000042/manifest.json        ledger and list of files
 //! WAREHOUSE/internal/snapshots/000042/tables/...           immutable files, hard-linked from
 //!                                                          snapshot to snapshot
+//! WAREHOUSE/internal/shown/000042                          when readers were moved to it
 //! WAREHOUSE/internal/staging/                              a run's unfinished work
+//! WAREHOUSE/internal/previews/                             work of runs that publish nothing
 //! WAREHOUSE/internal/runs/                                 a record of each run
 //! ```
 //!
@@ -27,6 +29,8 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, sync, write_new};
 use crate::ledger::Manifest;
+use crate::preview::clear_left_over;
+use crate::shown::{make_up_for, note_shown};
 
 /// Something about a warehouse that stops a run.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,15 @@ pub enum WarehouseError {
         path: PathBuf,
         /// What the lock file says of the other run.
         owner: String,
+    },
+    /// There is no warehouse.
+    #[error(
+        "{} is no warehouse: there is no folder `internal` in it; look at --warehouse (a first \
+         `streamledger nightly` makes a warehouse)", .path.display()
+    )]
+    NotThere {
+        /// What was taken for one.
+        path: PathBuf,
     },
     /// There is no snapshot yet.
     #[error("{} has no published tables yet; `streamledger nightly` makes them", .path.display())]
@@ -94,6 +107,17 @@ impl Places {
     #[must_use]
     pub fn snapshot(&self, number: u64) -> PathBuf {
         self.internal("snapshots").join(format!("{number:06}"))
+    }
+
+    /// Makes sure that there is a warehouse.
+    ///
+    /// # Errors
+    /// [`WarehouseError::NotThere`].
+    pub fn require(&self) -> Result<(), WarehouseError> {
+        if self.internal("").is_dir() {
+            return Ok(());
+        }
+        Err(WarehouseError::NotThere { path: self.root.clone() })
     }
 
     /// Numbers of the snapshots that are there, ascending.
@@ -178,30 +202,56 @@ impl Warehouse {
     /// # Errors
     /// [`WarehouseError::Locked`] if another run holds it.
     pub fn open(root: &Path, owner: &str) -> Result<Self, WarehouseError> {
-        let places = Places::new(root);
-        for name in ["archive", "bad_rows", "snapshots", "runs"] {
-            make_folder(&places.internal(name))?;
-        }
-        // Reports hold the stores' own listener ids.
-        restrict(&places.internal("archive"))?;
-        let lock = take_lock(&places, owner)?;
-        clear_staging(&places)?;
-        sync(&places.internal(""))?;
-        sync(root)?;
+        let (places, lock) = take(root, owner)?;
         let newest = places.snapshots()?.last().copied();
-        if let Some(newest) = newest
-            && places.current()? != Some(newest)
-        {
-            // Renamed into place, so complete; the crash came before the flip.
-            read_manifest(&places.snapshot(newest))?;
-            tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
-            places.flip(newest)?;
-        }
         let manifest = match newest {
             Some(newest) => read_manifest(&places.snapshot(newest))?,
             None => Manifest::default(),
         };
+        if let Some(newest) = newest {
+            if places.current()? != Some(newest) {
+                // Renamed into place, so complete; the crash came before the flip.
+                tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
+                places.flip(newest)?;
+                note_shown(&places, newest)?;
+            }
+            make_up_for(&places, newest)?;
+        }
         Ok(Self { places, manifest, _lock: lock })
+    }
+
+    /// The same for going back to a former state, which must be possible when the manifest of the
+    /// newest one is damaged: then only its number is known, and none of its reports.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Locked`] if another run holds it.
+    pub fn open_to_go_back(root: &Path, owner: &str) -> Result<Self, WarehouseError> {
+        let damaged = match Self::open_existing(root, owner) {
+            Err(WarehouseError::Damaged { path, message }) => (path, message),
+            opened => return opened,
+        };
+        let (places, lock) = take(root, owner)?;
+        let Some(newest) = places.snapshots()?.last().copied() else {
+            return Err(WarehouseError::Empty { path: root.to_owned() });
+        };
+        tracing::warn!(
+            path = %damaged.0.display(), why = damaged.1,
+            "the newest state is damaged: reports that only it knew are taken in by the next night \
+             once more, from the inbox"
+        );
+        let known = read_manifest(&places.snapshot(newest));
+        let manifest =
+            known.unwrap_or_else(|_| Manifest { snapshot: newest, ..Manifest::default() });
+        Ok(Self { places, manifest, _lock: lock })
+    }
+
+    /// The same for a warehouse that must be there: a name that was mistyped makes no new one.
+    ///
+    /// # Errors
+    /// [`WarehouseError::NotThere`] if there is none, else as [`Warehouse::open`].
+    pub fn open_existing(root: &Path, owner: &str) -> Result<Self, WarehouseError> {
+        Places::new(root).require()?;
+        Self::open(root, owner)
     }
 
     /// Removes what a run left unfinished.
@@ -238,6 +288,22 @@ impl Warehouse {
         }
         read_key(&path)
     }
+}
+
+/// Makes the folders, takes the lock, and clears away what a run left unfinished.
+fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
+    let places = Places::new(root);
+    for name in ["archive", "bad_rows", "snapshots", "shown", "runs"] {
+        make_folder(&places.internal(name))?;
+    }
+    // Reports hold the stores' own listener ids.
+    restrict(&places.internal("archive"))?;
+    let lock = take_lock(&places, owner)?;
+    clear_staging(&places)?;
+    clear_left_over(&places)?;
+    sync(&places.internal(""))?;
+    sync(root)?;
+    Ok((places, lock))
 }
 
 /// Nobody but the owner may look into a folder.
@@ -328,7 +394,9 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let sum = std::fs::read(&sum_path).at("read", &sum_path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
     if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))).into_bytes() {
-        return Err(damaged("differs from its checksum in manifest.sha256".to_owned()));
+        let advice = "differs from its checksum in manifest.sha256; `streamledger snapshots list` \
+                      shows former states, and `rollback` publishes one of them again";
+        return Err(damaged(advice.to_owned()));
     }
     serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))
 }

@@ -119,6 +119,9 @@ fn a_preview_tells_what_another_policy_would_change_and_publishes_nothing() {
         "trends_daily|spotify|2026-08|held repeater|plays|60|105|45",
         "trends_daily|spotify|2026-09|counted|plays|45|0|-45",
         "trends_daily|spotify|2026-09|held repeater|plays|60|105|45",
+        "waterfall|spotify|2026-08|counted|plays|55|10|-45",
+        "waterfall|spotify|2026-08|held_repeater|plays|-60|-105|-45",
+        "waterfall|spotify|2026-08|not_yet_in_sales|plays|-55|-10|45",
     ];
     let plays: Vec<&String> = lines.iter().filter(|line| line.contains("|plays|")).collect();
     assert_eq!(plays, expected);
@@ -211,7 +214,7 @@ fn what_cannot_be_done_says_what_to_do() {
     refused(&["--pipeline", "pipelines/nightly.toml"], 2, "run `streamledger nightly` first");
     let empty = Case::new();
     empty.own_pipelines();
-    backfill(&empty, &[]).expect_code(2).expect_stderr("no published tables yet");
+    backfill(&empty, &[]).expect_code(2).expect_stderr("is no warehouse");
 }
 
 #[test]
@@ -313,4 +316,23 @@ fn another_listener_key_is_refused_and_named() {
     let outcome = backfill(&case, &["--listener-key-file", "other"]).expect_code(2);
     outcome.expect_stderr("this is not the listener key that the tables were made with");
     assert_eq!(case.published(), before);
+}
+
+/// On a terminal, here one that Python makes.
+#[test]
+fn a_backfill_draws_a_bar_on_a_terminal_and_clears_it_away() {
+    let case = three_months();
+    let script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    let output = std::process::Command::new(crate::python::python())
+        .args(["-c", script, crate::case::PROGRAM, "backfill", "--listener-key-file", "key"])
+        .args(["--from", "2026-07", "--to", "2026-09"])
+        .current_dir(case.path(""))
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("reading reports") && shown.contains(" %"), "{shown}");
+    assert!(shown.contains("Everything is as it was, to the byte"), "{shown}");
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::case::{Case, files_of, gzip, nightly_arguments};
+use crate::case::{Case, files_of, gzip, nightly_arguments, repository};
 use crate::report::{good_report, line, lines, report};
 
 /// A warehouse with all kinds of files.
@@ -198,4 +198,132 @@ fn a_night_that_would_copy_from_a_damaged_month_publishes_nothing_and_a_backfill
     case.run(&backfill).expect_code(0);
     assert_eq!(fs::read(published_files(&case).pop().unwrap().1).unwrap(), whole);
     case.nightly_verified(0);
+}
+
+/// A warehouse with a list of offline plays, statements and bad rows.
+fn rich_warehouse() -> Case {
+    let case = Case::new();
+    case.own_pipelines();
+    let mut rows = lines("2026-09-02", 0..150);
+    rows.push(line("2026-09-02", 1).with("stream_length", "x"));
+    rows.push(offline("2026-09-02", 3));
+    case.put("spotify/a.tsv", report(&rows));
+    case.put("spotify/bad.tsv", "not a report\n");
+    for (name, path) in files_of(&repository().join("fixtures/formats/cdbaby/in")) {
+        case.put(&name, fs::read(path).unwrap());
+    }
+    case.nightly(&[]);
+    case.verify().expect_code(0);
+    case
+}
+
+/// A play heard offline on 1 September, minute `n`.
+fn offline(counted: &str, n: usize) -> crate::report::Line {
+    line(counted, n)
+        .with("stream_cached", "true")
+        .with("offline_timestamp", format!("2026-09-01T10:{n:02}:00Z"))
+}
+
+fn flip(path: &Path, offset: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[offset] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// The backfill that `verify` advises, as a person copies it.
+#[track_caller]
+fn advised_backfill(case: &Case) -> Vec<String> {
+    let stdout = case.verify().expect_code(1).stdout;
+    let command = stdout.split('`').find(|text| text.starts_with("streamledger backfill"));
+    assert!(command.is_some(), "no backfill is advised: {stdout}");
+    command.unwrap().split(' ').skip(1).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn what_verify_advises_puts_every_damaged_table_right() {
+    let case = rich_warehouse();
+    let before = case.published();
+    let mut names: Vec<String> = before.keys().map(|name| format!("tables/{name}")).collect();
+    let snapshot = || {
+        let tables = fs::read_link(case.tables()).unwrap();
+        case.path("warehouse").join(tables.parent().unwrap())
+    };
+    let lists = files_of(&snapshot().join("offline"));
+    assert_eq!(lists.len(), 1);
+    names.extend(lists.iter().map(|(name, _)| format!("offline/{name}")));
+    let small = ["quarantine/", "reports/", "coverage/", "sales_monthly/"];
+    assert!(small.iter().all(|table| before.keys().any(|name| name.starts_with(table))));
+    for name in names {
+        let path = snapshot().join(&name);
+        flip(&path, usize::try_from(fs::metadata(&path).unwrap().len()).unwrap() / 2);
+        let command = advised_backfill(&case);
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let outcome = case.run(&[&command[..], &["--listener-key-file", "key"]].concat());
+        outcome.expect_code(0).expect_stdout("were damaged and are whole again");
+        case.verify().expect_code(0);
+        assert_eq!(case.published(), before, "{name}");
+    }
+}
+
+#[test]
+fn what_verify_advises_puts_a_damaged_archive_right() {
+    let case = rich_warehouse();
+    let before = case.published();
+    for is_changed in [true, false] {
+        let archive = files_of(&case.path("warehouse/internal/archive"));
+        for (_, path) in archive {
+            if is_changed {
+                flip(&path, 20);
+                case.verify().expect_code(1).expect_stdout("put the report into the inbox again");
+            }
+            fs::remove_file(path).unwrap();
+        }
+        case.verify().expect_code(1);
+        // The inbox still has them, as they were.
+        case.nightly(&[]);
+        case.verify().expect_code(0);
+        assert_eq!(case.published(), before);
+    }
+}
+
+/// A wrong byte of the list of a date would make a later date count a play that it has already.
+#[test]
+fn a_damaged_list_of_offline_plays_lets_no_play_be_counted_twice_and_is_made_anew() {
+    let counted = |day: &str, minutes: &[usize]| {
+        let mut rows = lines(day, 100..110);
+        rows.extend(minutes.iter().map(|minute| offline(day, *minute)));
+        report(&rows)
+    };
+    let first = ("spotify/streams-2026-09-02.tsv", counted("2026-09-02", &[1, 2]));
+    let second = ("spotify/streams-2026-09-05.tsv", counted("2026-09-05", &[1, 3]));
+    let restated = ("spotify/streams-2026-09-02_v2.tsv", counted("2026-09-02", &[2, 3]));
+    // What comes after the damage, with what was there before it.
+    for (before, after) in [(vec![&first], &second), (vec![&first, &second], &restated)] {
+        let sound = Case::new();
+        before.iter().chain([&after]).for_each(|(name, bytes)| sound.put(name, bytes));
+        sound.nightly_verified(0);
+        for (damage, date) in [("flip", "02"), ("flip", "05"), ("gone", "02")] {
+            let case = Case::new();
+            before.iter().for_each(|(name, bytes)| case.put(name, bytes));
+            case.nightly_verified(0);
+            let lists = files_of(&case.path("warehouse/internal/snapshots/000001/offline"));
+            let of_date = |(name, _): &&(String, PathBuf)| name.contains(&format!("-{date}-"));
+            let Some((_, list)) = lists.iter().find(of_date) else {
+                continue;
+            };
+            match damage {
+                "flip" => {
+                    flip(list, usize::try_from(fs::metadata(list).unwrap().len()).unwrap() - 1)
+                }
+                _ => fs::remove_file(list).unwrap(),
+            }
+            case.put(after.0, &after.1);
+            let night = case.nightly(&["-v"]).expect_code(0);
+            assert!(date == "05" || night.stderr.contains("made anew"), "{}", night.stderr);
+            assert_eq!(case.published(), sound.published(), "{damage} {date}");
+            if date == "02" {
+                case.verify().expect_code(0);
+            }
+        }
+    }
 }

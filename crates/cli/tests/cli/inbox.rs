@@ -164,7 +164,7 @@ fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
 }
 
 #[test]
-fn unfinished_hidden_and_linked_files_are_passed_over_and_named() {
+fn unfinished_and_hidden_files_are_passed_over_and_links_refused_and_all_are_named() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     for name in ["spotify/.hidden", "spotify/b.tsv.part", "spotify/c.tmp", "d.filepart"] {
@@ -180,6 +180,13 @@ fn unfinished_hidden_and_linked_files_are_passed_over_and_named() {
         assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
     }
     assert!(outcome.stdout.contains("passed over"), "{}", outcome.stdout);
+    let refused = |line: &&str| line.contains("refused: a link");
+    let links: Vec<&str> = outcome.stdout.lines().filter(refused).collect();
+    assert_eq!(links.len(), 2, "{}", outcome.stdout);
+    for (line, name) in links.iter().zip(["spotify/link.tsv", "spotify/linked"]) {
+        assert!(line.contains(name), "{line}");
+        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+    }
     assert_eq!((case.n_rows("plays"), case.n_rows("reports")), (10, 1));
 }
 

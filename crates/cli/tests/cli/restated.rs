@@ -124,6 +124,128 @@ fn dates_that_only_the_older_report_had_go_away() {
     assert_eq!(dates, ["2026-09-01", "2026-09-04", "2026-09-07"]);
 }
 
+/// The first and the last day of the rows are no part of what a week is.
+#[test]
+fn a_newer_version_takes_the_place_though_its_first_and_last_dates_are_others() {
+    let week = |dates: [&str; 2]| report(&[lines(dates[0], 0..5), lines(dates[1], 5..9)].concat());
+    let (first, second) = ("spotify/week.tsv", "spotify/week_v2.tsv");
+    let old = ["2026-09-01", "2026-09-07"];
+    for new in [["2026-09-01", "2026-09-06"], ["2026-09-02", "2026-09-07"], ["2026-09-03"; 2]] {
+        let case = Case::new();
+        case.put(first, week(old));
+        case.nightly_verified(0);
+        case.put(second, week(new));
+        case.nightly_verified(0);
+        let expected = [(first, "superseded", second), (second, "active", "")];
+        assert_eq!(standing(&case), chain(&expected), "{new:?}");
+        assert_eq!(case.n_rows("plays"), 9, "{new:?}");
+    }
+}
+
+/// Nobody says that one of these is a newer version of another.
+#[test]
+fn reports_that_merely_meet_stand_beside_each_other() {
+    let case = Case::new();
+    let days = |dates: [&str; 2], from: usize| {
+        report(&[lines(dates[0], from..from + 2), lines(dates[1], from + 2..from + 4)].concat())
+    };
+    case.put("spotify/streams_2026-09-01.tsv", good_report("2026-09-01", 0..5));
+    case.put("spotify/streams_2026-09-01_2026-09-07.tsv", days(["2026-09-01", "2026-09-07"], 20));
+    case.put("spotify/weekly/streams.tsv", days(["2026-09-01", "2026-09-07"], 30));
+    case.put("spotify/2026-10-01/rolling.tsv", days(["2026-09-01", "2026-09-05"], 40));
+    case.put("spotify/2026-10-02/rolling.tsv", days(["2026-09-02", "2026-09-06"], 50));
+    // A newer version of other days: of no day that the first one speaks of.
+    case.put("spotify/slice.tsv", days(["2026-09-01", "2026-09-02"], 60));
+    case.put("spotify/slice_v2.tsv", days(["2026-09-03", "2026-09-04"], 70));
+    case.nightly_verified(0);
+    let standing = standing(&case);
+    assert!(standing.values().all(|(state, _)| state == "active"), "{standing:?}");
+    assert_eq!(case.n_rows("plays"), 5 + 6 * 4);
+}
+
+#[test]
+fn a_month_that_is_sent_again_is_of_the_month_in_its_name() {
+    let case = Case::new();
+    let until = |last: &str| report(&[lines("2026-09-01", 0..3), lines(last, 3..6)].concat());
+    case.put("spotify/2026-09-10/streams_202609.tsv", until("2026-09-09"));
+    case.nightly_verified(0);
+    case.put("spotify/2026-09-20/streams_202609.tsv", until("2026-09-19"));
+    case.nightly_verified(0);
+    assert_eq!(standing(&case)["spotify/2026-09-10/streams_202609.tsv"].0, "superseded");
+    assert_eq!(case.n_rows("plays"), 6);
+}
+
+/// Two reports without rows are the same bytes: each cancels what its own name is about.
+#[test]
+fn a_newer_version_without_rows_cancels_under_each_of_its_names() {
+    let case = Case::new();
+    for (name, date) in [("streams_2026-09-01", "2026-09-01"), ("week", "2026-09-02")] {
+        case.put(&format!("spotify/{name}.tsv"), good_report(date, 0..5));
+        case.put(&format!("spotify/{name}_v2.tsv"), report(&[]));
+    }
+    case.put("spotify/streams_2026-09-03.tsv", good_report("2026-09-03", 0..5));
+    // No version of anything: a true zero.
+    case.put("spotify/streams_2026-09-04.tsv", report(&[]));
+    case.nightly_verified(0);
+    assert_eq!(case.n_rows("plays"), 5);
+    let standing = standing(&case);
+    let superseded = |name: &str| standing[&format!("spotify/{name}.tsv")].0 == "superseded";
+    assert!(superseded("streams_2026-09-01") && superseded("week"), "{standing:?}");
+    // And is replaced when there is something after all.
+    case.put("spotify/week_v3.tsv", good_report("2026-09-02", 0..3));
+    case.nightly_verified(0);
+    assert_eq!(case.n_rows("plays"), 8);
+}
+
+/// The store takes its correction back: the first bytes come once more, under a newer name.
+#[test]
+fn the_first_bytes_again_under_a_newer_name_count_again() {
+    let case = Case::new();
+    case.put(FIRST, good_report("2026-09-01", 0..10));
+    case.put(SECOND, good_report("2026-09-01", 0..8));
+    case.nightly_verified(0);
+    assert_eq!(case.n_rows("plays"), 8);
+    case.put(THIRD, good_report("2026-09-01", 0..10));
+    case.nightly_verified(0);
+    assert_eq!(case.n_rows("plays"), 10);
+    assert_eq!(standing(&case)[SECOND].0, "superseded");
+}
+
+/// Nothing looks at how old a date is: what changed decides.
+#[test]
+fn a_play_that_was_counted_fourteen_months_ago_finds_its_month() {
+    let (old, late) = ("spotify/streams_2025-07-14.tsv", "spotify/late/streams_2025-07-15.tsv");
+    let case = Case::new();
+    case.put(old, good_report("2025-07-14", 0..10));
+    case.put(FIRST, good_report("2026-09-01", 0..10));
+    case.nightly_verified(0);
+    let before = case.published();
+    case.put(late, good_report("2025-07-15", 0..7));
+    // More of a date that is there already.
+    case.put("spotify/more.tsv", good_report("2025-07-14", 20..23));
+    case.nightly_verified(0);
+    let after = case.published();
+    let of_month = |path: &str| path.contains("month=2025-07");
+    let of_all = |path: &str| path.starts_with("coverage/") || path.starts_with("reports/");
+    for (path, hash) in &before {
+        let is_same = after.get(path) == Some(hash);
+        assert!(is_same || of_month(path) || of_all(path), "{path} was made anew");
+    }
+    let dates = case.cells("trends_daily", ["date", "plays"]);
+    let plays = |date: &str| -> i64 {
+        let of_date = dates.iter().filter(|[of, _]| of == date);
+        of_date.filter_map(|[_, plays]| plays.parse::<i64>().ok()).sum()
+    };
+    assert_eq!((plays("2025-07-14"), plays("2025-07-15"), plays("2026-09-01")), (13, 7, 10));
+    let at_once = Case::new();
+    at_once.put(old, good_report("2025-07-14", 0..10));
+    at_once.put(FIRST, good_report("2026-09-01", 0..10));
+    at_once.put(late, good_report("2025-07-15", 0..7));
+    at_once.put("spotify/more.tsv", good_report("2025-07-14", 20..23));
+    at_once.nightly_verified(0);
+    assert_eq!(at_once.published(), after);
+}
+
 /// A DDEX report of September in Germany with so much use of one recording, or of none.
 fn ddex(message: &str, created: &str, usages: Option<u32>) -> String {
     let mut lines = vec![format!(

@@ -1,9 +1,11 @@
 //! Every step on the disk fails, or the program is killed before or after it.
 
 use crate::case::Case;
-use crate::sample::{figure, numbers};
+use crate::sample::{figure, is_full, numbers};
 use crate::scene::Scene;
-use crate::shim::{ALL_STEPS, CHANGING_STEPS, COMMIT_PATH, Fault, run_with, run_within};
+use crate::shim::{
+    ALL_STEPS, CHANGING_STEPS, COMMIT_FOLDERS, COMMIT_PATH, Fault, Watch, run_with, run_within,
+};
 
 const EIO: i32 = 5;
 
@@ -122,50 +124,92 @@ fn a_kill_at_any_step_loses_nothing() {
     }
 }
 
+/// The steps that publish but for the syncs of folders, or with them.
+fn commit_path(folders: &'static str) -> Watch {
+    Watch { steps: CHANGING_STEPS, roots: COMMIT_PATH, folders }
+}
+
+/// What the trials below are about is among the steps that they see.
+#[test]
+fn the_steps_that_publish_are_seen() {
+    for scene in Scene::all() {
+        let case = scene.copy();
+        let told =
+            run_within(&case, &scene.arguments, Fault::Tell, commit_path(COMMIT_FOLDERS)).steps;
+        let has = |step: &str, from: &str, to: &str| {
+            told.iter().any(|[_, kind, a, b]| kind == step && a.contains(from) && b.contains(to))
+        };
+        assert!(has("rename", "staging/snapshot", "/snapshots/0"), "{told:#?}");
+        assert!(has("rename", "tables.new", "warehouse/tables"), "{told:#?}");
+        assert!(has("rename", "staging/shown", "/shown/0"), "{told:#?}");
+        assert!(has("sync", "staging/snapshot/manifest.json", ""), "{told:#?}");
+        assert!(has("sync", "staging/snapshot/tables/plays", ""), "{told:#?}");
+        assert!(has("sync", "internal/snapshots", ""), "{told:#?}");
+        let is_data = |path: &str| path.ends_with(".parquet");
+        assert!(told.iter().all(|[_, step, path, _]| step != "write" || !is_data(path)));
+    }
+}
+
 /// Killed before and after each step that publishes: there are few of them, all are tried always.
 #[test]
 fn a_kill_at_any_step_that_publishes_loses_nothing() {
     for scene in Scene::all() {
-        let mut n_tried = 0;
-        for at in 1..STEPS_MAX {
-            let mut is_hit = false;
-            for fault in [Fault::KilledBefore(at), Fault::KilledAfter(at)] {
-                let case = scene.copy();
-                let run = run_within(&case, &scene.arguments, fault, CHANGING_STEPS, COMMIT_PATH);
-                if run.is_hit() {
-                    is_hit = true;
-                    n_tried += 1;
-                    let context = format!("{fault:?} at {}", run.hit());
-                    scene.assert_whole(&case, &context);
-                    scene.assert_recovers(&case, &context);
-                }
-            }
-            if !is_hit {
-                break;
-            }
-        }
+        let n_tried = kill_at_each(scene, 1..STEPS_MAX, commit_path(""));
         assert!(8 < n_tried, "{}", scene.name);
         let what = format!("{}: {n_tried} kills, 0 lost, 0 torn", scene.name);
         figure("kill before and after each step that publishes", &what);
     }
 }
 
+/// The same with the syncs of the folders of the coming snapshot.
+#[test]
+fn a_kill_at_a_sync_of_a_folder_that_is_published_loses_nothing() {
+    for scene in Scene::all() {
+        let n_tried = kill_at_each(scene, numbers(13), commit_path(COMMIT_FOLDERS));
+        assert!(0 < n_tried, "{}", scene.name);
+        let what = format!("{}: {n_tried} kills, 0 lost, 0 torn", scene.name);
+        figure("kill before and after each step that publishes, and each sync of a folder", &what);
+    }
+}
+
+fn kill_at_each(scene: &Scene, places: impl Iterator<Item = u64>, watch: Watch) -> u64 {
+    let mut n_tried = 0;
+    for at in places.take_while(|at| *at < STEPS_MAX) {
+        let mut is_hit = false;
+        for fault in [Fault::KilledBefore(at), Fault::KilledAfter(at)] {
+            let case = scene.copy();
+            let run = run_within(&case, &scene.arguments, fault, watch);
+            if run.is_hit() {
+                is_hit = true;
+                n_tried += 1;
+                let context = format!("{fault:?} at {}", run.hit());
+                scene.assert_whole(&case, &context);
+                scene.assert_recovers(&case, &context);
+            }
+        }
+        if !is_hit {
+            break;
+        }
+    }
+    n_tried
+}
+
 /// Killed at a step that publishes, and again at such a step of the run after that.
 #[test]
 fn a_second_kill_while_recovering_loses_nothing() {
+    let watch = commit_path(if is_full() { COMMIT_FOLDERS } else { "" });
     let kill = |scene: &Scene, case: &Case, at| {
-        let fault = Fault::KilledBefore(at);
-        run_within(case, &scene.arguments, fault, CHANGING_STEPS, COMMIT_PATH)
+        run_within(case, &scene.arguments, Fault::KilledBefore(at), watch)
     };
     for scene in Scene::all() {
         let mut n_tried = 0;
-        for at in numbers(3).take_while(|at| *at < STEPS_MAX) {
+        for at in numbers(4).take_while(|at| *at < STEPS_MAX) {
             let case = scene.copy();
             let killed = kill(scene, &case, at);
             if !killed.is_hit() {
                 break;
             }
-            for again in numbers(3).take_while(|at| *at < STEPS_MAX) {
+            for again in numbers(4).take_while(|at| *at < STEPS_MAX) {
                 let both = scene.copy();
                 kill(scene, &both, at);
                 let run = kill(scene, &both, again);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::sample::{Chance, figure, is_full};
+use crate::sample::{Chance, figure, is_full, warn};
 use crate::scene::Scene;
 
 const SIGKILL: i32 = 9;
@@ -89,7 +89,14 @@ fn a_disk_of_any_size_loses_nothing() {
         std::fs::rename(&warehouse, &aside).unwrap();
         std::fs::create_dir(&warehouse).unwrap();
         let Some(disk) = SmallDisk::mount(&warehouse, kib) else {
-            figure("disks of all sizes", "not tried: no file system can be mounted here");
+            // A newcomer without the right to mount is told; where all must be tried, it is a failure.
+            let must_try = is_full() || std::env::var_os("CI").is_some();
+            assert!(
+                !must_try,
+                "no file system can be mounted here: disks of all sizes are NOT TRIED"
+            );
+            figure("disks of all sizes", "NOT TRIED: no file system can be mounted here");
+            warn("disks of all sizes are NOT TRIED: no file system can be mounted here");
             return;
         };
         let copied = Command::new("cp").arg("-a").arg(aside.join(".")).arg(&warehouse).output();

@@ -56,7 +56,8 @@ fn readers_of_other_makes_see_one_snapshot() {
         case.run(&["snapshots", "rollback", number]).expect_code(0);
     }
     fs::write(case.path("stop"), "").unwrap();
-    let states = PLAYS.map(|n_plays| format!("{0},{0},{DATES}", n_plays * DATES));
+    // Of `plays` rows, plays and dates; of `trends_daily`, in the same read, plays and dates.
+    let states = PLAYS.map(|n_plays| format!("{0},{0},{DATES},{0},{DATES}", n_plays * DATES));
     for (engine, (mut child, mut lines)) in readers {
         let mut text = String::new();
         lines.read_to_string(&mut text).unwrap();
@@ -66,11 +67,13 @@ fn readers_of_other_makes_see_one_snapshot() {
         let wrong: Vec<&String> = seen.keys().filter(|key| !states.contains(key)).collect();
         assert!(wrong.is_empty(), "{engine} saw {wrong:?}, the states are {states:?}");
         let n_reads: i64 = seen.values().filter_map(serde_json::Value::as_i64).sum();
-        assert!(0 < n_reads, "{engine} read nothing: {text}");
+        let n_snapshots = told["snapshots"].as_u64().unwrap();
+        assert!(1 < n_snapshots, "{engine} met no flip: {text}");
+        assert_eq!(seen.len(), 2, "{engine} saw one state alone: {text}");
         let failed = &told["failed"];
         assert_eq!(failed, 0, "{engine}: {}", told["messages"]);
         let what = format!(
-            "{engine}: {n_flips} flips of {DATES} partitions, {n_reads} reads, 0 mixed, \
+            "{engine}: {n_flips} flips of {DATES} partitions, {n_reads} reads of two tables in {n_snapshots} snapshots, 0 mixed, \
              {failed} failed"
         );
         figure("readers during flips", &what);

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// The number that a variable of the environment holds.
 fn number_from(variable: &str) -> Option<u64> {
@@ -13,9 +14,16 @@ pub(crate) fn is_full() -> bool {
     std::env::var("STREAMLEDGER_TORTURE").is_ok_and(|value| value == "full")
 }
 
-/// What decides the sample: printed, so that a failure can be tried again.
+/// What decides the sample: printed before it is used for the first time, so that a failure, a hang or a
+/// crash of the machine can be tried again. Written past the harness, which keeps what tests print.
 pub(crate) fn seed() -> u64 {
-    number_from("STREAMLEDGER_TORTURE_SEED").unwrap_or(20_260_901)
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        let seed = number_from("STREAMLEDGER_TORTURE_SEED").unwrap_or(20_260_901);
+        let line = format!("STREAMLEDGER_TORTURE_SEED={seed}\n");
+        let _nobody_reads = std::io::stderr().lock().write_all(line.as_bytes());
+        seed
+    })
 }
 
 /// Every number from 1 in the full run, else about one in `one_in` of them, from a place that the seed
@@ -53,4 +61,10 @@ impl Chance {
 pub(crate) fn figure(test: &str, what: &str) {
     let line = format!("figure | {test} | {what} | seed {} |\n", seed());
     let _nobody_reads = std::io::stdout().lock().write_all(line.as_bytes());
+}
+
+/// Says something that must not be overlooked, past the harness, which keeps what tests print.
+pub(crate) fn warn(what: &str) {
+    let line = format!("\nWARNING: {what}\n\n");
+    let _nobody_reads = std::io::stderr().lock().write_all(line.as_bytes());
 }

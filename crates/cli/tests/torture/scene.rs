@@ -50,7 +50,10 @@ fn first_reports(case: &Case) {
 
 /// A new date, a late one that holds an offline play of a later date, a restated one, a bad one, a zip.
 fn second_reports(case: &Case) {
-    case.put("spotify/streams_2026-09-04.tsv", good_report("2026-09-04", 0..50));
+    // A bad row among good ones.
+    let bad = line("2026-09-04", 150).with("stream_length", "x");
+    let rows = [lines("2026-09-04", 0..150), vec![bad]].concat();
+    case.put("spotify/streams_2026-09-04.tsv", report(&rows));
     case.put(
         "spotify/streams_2026-09-02.tsv",
         report(&[lines("2026-09-02", 0..20), vec![offline("2026-09-02", 2)]].concat()),

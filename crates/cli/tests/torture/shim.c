@@ -1,6 +1,7 @@
 /* Stands between a program and its disk: fails or kills at the n-th step, or tells every step.
  *
  *   FAULT_ROOTS   parts of paths that are looked at, separated by colons
+ *   FAULT_FOLDERS parts of paths of folders whose syncs are looked at as well
  *   FAULT_STEPS   kinds of steps that count, separated by commas: open read write sync rename link
  *                 symlink remove folder truncate
  *   FAULT_MODE    fail (only the n-th, with FAULT_ERROR), full (the n-th write and every later one has
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -30,7 +32,7 @@ enum mode { OFF, FAIL, FULL, BEFORE, AFTER, TELL };
 
 static enum mode mode;
 static long at, error_number;
-static char roots[512], steps[256], log_path[512];
+static char roots[512], folders[256], steps[256], log_path[512];
 static atomic_long count;
 static atomic_int is_full;
 
@@ -46,6 +48,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *name = getenv("FAULT_MODE");
     if (!name) return;
     copy_env("FAULT_ROOTS", roots, sizeof roots);
+    copy_env("FAULT_FOLDERS", folders, sizeof folders);
     copy_env("FAULT_STEPS", steps, sizeof steps);
     copy_env("FAULT_LOG", log_path, sizeof log_path);
     at = getenv("FAULT_AT") ? atol(getenv("FAULT_AT")) : 0;
@@ -125,6 +128,14 @@ static const char *path_of(int fd, char *path, size_t size) {
     return path;
 }
 
+/* Whether it is a folder that is looked at for its syncs alone. */
+static int is_watched_folder(int fd) {
+    struct stat state;
+    char path[1024];
+    if (!mode || !folders[0] || fstat(fd, &state) || !S_ISDIR(state.st_mode)) return 0;
+    return has(folders, ':', path_of(fd, path, sizeof path), 0);
+}
+
 #define NEXT(name) \
     static __typeof__(name) *next_##name; \
     if (!next_##name) next_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
@@ -140,8 +151,9 @@ static const char *path_of(int fd, char *path, size_t size) {
     return result; \
 } while (0)
 
-#define FD_STEP(fd, step, type, call) do { \
-    if (!is_watched(fd)) return call; \
+#define FD_STEP(fd, step, type, call) FD_STEP_IF(is_watched(fd), fd, step, type, call)
+#define FD_STEP_IF(watch, fd, step, type, call) do { \
+    if (!(watch)) return call; \
     char path[1024]; \
     long number; \
     if (step_begins(step, path_of(fd, path, sizeof path), NULL, &number)) return -1; \
@@ -194,12 +206,12 @@ ssize_t write(int fd, const void *from, size_t n) { NEXT(write); FD_STEP(fd, "wr
 ssize_t pwrite64(int fd, const void *from, size_t n, off64_t place) { NEXT(pwrite64); FD_STEP(fd, "write", ssize_t, next_pwrite64(fd, from, n, place)); }
 ssize_t writev(int fd, const struct iovec *from, int n) { NEXT(writev); FD_STEP(fd, "write", ssize_t, next_writev(fd, from, n)); }
 ssize_t copy_file_range(int in, off64_t *from, int fd, off64_t *to, size_t n, unsigned flags) { NEXT(copy_file_range); FD_STEP(fd, "write", ssize_t, next_copy_file_range(in, from, fd, to, n, flags)); }
-int fsync(int fd) { NEXT(fsync); FD_STEP(fd, "sync", int, next_fsync(fd)); }
+int fsync(int fd) { NEXT(fsync); FD_STEP_IF(is_watched(fd) || is_watched_folder(fd), fd, "sync", int, next_fsync(fd)); }
 int fdatasync(int fd) { NEXT(fdatasync); FD_STEP(fd, "sync", int, next_fdatasync(fd)); }
 int ftruncate64(int fd, off64_t n) { NEXT(ftruncate64); FD_STEP(fd, "truncate", int, next_ftruncate64(fd, n)); }
-int rename(const char *a, const char *b) { NEXT(rename); PATH_STEP(is_watched_path(a), "rename", a, b, next_rename(a, b)); }
-int link(const char *a, const char *b) { NEXT(link); PATH_STEP(is_watched_path(a), "link", a, b, next_link(a, b)); }
-int linkat(int ad, const char *a, int bd, const char *b, int flags) { NEXT(linkat); PATH_STEP(is_watched_path(a), "link", a, b, next_linkat(ad, a, bd, b, flags)); }
+int rename(const char *a, const char *b) { NEXT(rename); PATH_STEP(is_watched_path(a) || is_watched_path(b), "rename", a, b, next_rename(a, b)); }
+int link(const char *a, const char *b) { NEXT(link); PATH_STEP(is_watched_path(a) || is_watched_path(b), "link", a, b, next_link(a, b)); }
+int linkat(int ad, const char *a, int bd, const char *b, int flags) { NEXT(linkat); PATH_STEP(is_watched_path(a) || is_watched_path(b), "link", a, b, next_linkat(ad, a, bd, b, flags)); }
 int symlink(const char *a, const char *b) { NEXT(symlink); PATH_STEP(is_watched_path(b), "symlink", b, a, next_symlink(a, b)); }
 int unlink(const char *a) { NEXT(unlink); PATH_STEP(is_watched_path(a), "remove", a, NULL, next_unlink(a)); }
 int unlinkat(int dir, const char *a, int flags) { NEXT(unlinkat); PATH_STEP(is_watched(dir) || is_watched_path(a), "remove", a, NULL, next_unlinkat(dir, a, flags)); }

@@ -15,8 +15,24 @@ pub(crate) const ALL_STEPS: &str =
 /// Steps that change the disk: being killed at another one is the same as at the next of these.
 pub(crate) const CHANGING_STEPS: &str = "write,sync,rename,link,symlink,remove,folder,truncate";
 
-/// Paths of the steps that publish: the manifest, the snapshot that gets its name, the flip.
-pub(crate) const COMMIT_PATH: &str = "manifest:/snapshots:tables.new:warehouse/tables";
+/// Paths of the steps that publish: the manifest, the snapshot that gets its name, the flip, the note of
+/// when it was.
+pub(crate) const COMMIT_PATH: &str =
+    "snapshot/manifest:/snapshots:tables.new:warehouse/tables:/shown";
+
+/// Folders whose syncs are steps that publish too: there are many, and they are done at the same time.
+pub(crate) const COMMIT_FOLDERS: &str = "staging/snapshot";
+
+/// Which steps are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch {
+    /// Kinds, separated by commas.
+    pub(crate) steps: &'static str,
+    /// Parts of paths, separated by colons.
+    pub(crate) roots: &'static str,
+    /// Parts of paths of folders whose syncs are looked at as well.
+    pub(crate) folders: &'static str,
+}
 
 /// What happens to a run.
 #[derive(Debug, Clone, Copy)]
@@ -76,18 +92,17 @@ fn library() -> &'static Path {
 }
 
 /// Runs the program in a case's folder, with a fault at a step on the warehouse or the inbox.
-pub(crate) fn run_with(case: &Case, arguments: &[&str], fault: Fault, steps: &str) -> Faulty {
-    run_within(case, arguments, fault, steps, "warehouse:inbox")
-}
-
-/// The same, at a step on a path that has one of the parts (separated by colons).
-pub(crate) fn run_within(
+pub(crate) fn run_with(
     case: &Case,
     arguments: &[&str],
     fault: Fault,
-    steps: &str,
-    roots: &str,
+    steps: &'static str,
 ) -> Faulty {
+    run_within(case, arguments, fault, Watch { steps, roots: "warehouse:inbox", folders: "" })
+}
+
+/// The same, at one of these steps.
+pub(crate) fn run_within(case: &Case, arguments: &[&str], fault: Fault, watch: Watch) -> Faulty {
     let log = case.path("steps.log");
     if log.exists() {
         fs::remove_file(&log).unwrap();
@@ -105,8 +120,9 @@ pub(crate) fn run_within(
         .env("FAULT_MODE", mode)
         .env("FAULT_AT", at.to_string())
         .env("FAULT_ERROR", error.to_string())
-        .env("FAULT_ROOTS", roots)
-        .env("FAULT_STEPS", steps)
+        .env("FAULT_ROOTS", watch.roots)
+        .env("FAULT_FOLDERS", watch.folders)
+        .env("FAULT_STEPS", watch.steps)
         .env("FAULT_LOG", &log)
         .stdin(Stdio::null())
         .output()

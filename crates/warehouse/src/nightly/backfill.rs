@@ -11,19 +11,21 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::compare::{Changes, State, compare};
-use crate::durable::free_bytes;
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::checking::check_manifest;
 use crate::nightly::early::{Early, EarlyDay};
 use crate::nightly::examining::Examination;
 use crate::nightly::kept::Kept;
-use crate::nightly::planning::{Kind, Plan};
+use crate::nightly::planning::{DAMAGED_LIST, Kind, Plan};
 use crate::nightly::summary::Summary;
-use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record};
+use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record, with_whole_lists};
+use crate::offline_keys::offline_folder;
+use crate::preview::PreviewFolder;
 use crate::report_source::hash_as_is;
-use crate::warehouse::{KeySource, Warehouse, WarehouseError, read_manifest};
+use crate::warehouse::{KeySource, Places, Warehouse, WarehouseError};
 use crate::{config::Settings, policies::Policies};
 
 /// Which months are made anew, and how.
@@ -68,6 +70,7 @@ impl Backfill {
 
     /// Whether a partition is one of the named months.
     pub(super) fn covers(&self, path: &str) -> bool {
+        // Nothing of it is judged; it is made anew where it is damaged.
         if path.starts_with("quarantine/") {
             return false;
         }
@@ -92,6 +95,76 @@ impl Backfill {
     }
 }
 
+/// A backfill and what it starts from.
+struct Task<'a> {
+    settings: &'a Settings,
+    options: NightlyOptions,
+    backfill: &'a Backfill,
+    key: ListenerKey,
+    places: &'a Places,
+    /// Where it works.
+    staging: &'a Path,
+    former: &'a Manifest,
+    progress: &'a dyn Progress,
+}
+
+/// What a backfill has made, not yet published.
+struct Made<'a> {
+    night: Night<'a>,
+    plan: Plan,
+    manifest: Manifest,
+    done: Backfilled,
+}
+
+impl<'a> Task<'a> {
+    fn night(&'a self) -> Result<Night<'a>, NightlyError> {
+        let policies = self.backfill.policies(self.settings, self.former);
+        let (options, places) = (&self.options, self.places);
+        let (key, staging) = (self.key, self.staging);
+        Night::new(self.settings, policies, options, key, places, staging, self.progress)
+    }
+
+    /// Makes the partitions in staging.
+    fn make(
+        &'a self,
+        kept: Option<Kept>,
+        damaged_lists: &BTreeSet<String>,
+    ) -> Result<Made<'a>, NightlyError> {
+        let former = self.former;
+        let mut night = self.night()?;
+        night.damaged_lists.clone_from(damaged_lists);
+        let mut plan = night.plan_backfill(self.backfill, former)?;
+        night.require_room_to_build(&plan, &former.reports, former)?;
+        night.kept = kept;
+        let staged = self.staging.join("snapshot").join("tables");
+        let mut examination = night.examine_months(&plan, former, &staged)?;
+        let mut done = Backfilled {
+            n_kept: examination.n_kept(),
+            n_reports: examination.n_read,
+            ..Backfilled::default()
+        };
+        let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+        night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+        let manifest = Manifest {
+            manifest_version: MANIFEST_VERSION,
+            snapshot: former.snapshot + 1,
+            policies: night.policies.clone(),
+            as_of: self.options.as_of.to_string(),
+            published: self.options.started.clone(),
+            origin: "backfill".to_owned(),
+            partitions,
+            ..former.clone()
+        };
+        check_manifest(&manifest)?;
+        let published = self.places.snapshot(former.snapshot).join("tables");
+        done.changes = compare(
+            State { folders: std::slice::from_ref(&published), manifest: former },
+            State { folders: &[staged, published.clone()], manifest: &manifest },
+        )?;
+        Ok(Made { night, plan, manifest, done })
+    }
+}
+
 /// Makes the named months anew.
 ///
 /// # Errors
@@ -102,62 +175,72 @@ pub fn run_backfill(
     backfill: &Backfill,
     progress: &dyn Progress,
 ) -> Result<Backfilled, NightlyError> {
-    let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
-    let key = warehouse.listener_key(options.listener_key.as_ref())?;
+    if backfill.is_preview {
+        return preview_backfill(settings, options, backfill, progress);
+    }
+    let mut warehouse = Warehouse::open_existing(&options.warehouse, &options.owner)?;
     let places = warehouse.places.clone();
     let former = std::mem::take(&mut warehouse.manifest);
-    let policies = backfill.policies(settings, &former);
-    let kept = Kept::new(places.internal("backfill"));
-    let options = &backfill.on_its_day(options, &former);
-    let mut night = Night::new(settings, policies, options, key, &places, progress)?;
-    let mut plan = night.plan_backfill(backfill, &former)?;
-    night.require_space_for(&plan, &former)?;
-    if !backfill.is_preview {
-        night.kept = Some(kept);
-    }
-    let staged = warehouse.staged_tables();
-    let mut examination = night.examine_months(&plan, &former, &staged)?;
-    let mut done = Backfilled {
-        n_kept: examination.n_kept(),
-        n_reports: examination.n_read,
-        ..Backfilled::default()
-    };
-    let partitions = night.build(&mut plan, &mut examination, &former, &staged)?;
-    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
-    let published = places.snapshot(former.snapshot).join("tables");
-    let new = Manifest {
-        manifest_version: MANIFEST_VERSION,
-        snapshot: former.snapshot + 1,
-        policies: night.policies.clone(),
-        as_of: options.as_of.to_string(),
-        published: options.started.clone(),
-        origin: "backfill".to_owned(),
-        partitions,
-        ..former.clone()
-    };
-    check_manifest(&new)?;
-    done.changes = compare(
-        State { folders: std::slice::from_ref(&published), manifest: &former },
-        State { folders: &[staged.clone(), published.clone()], manifest: &new },
-    )?;
-    if !backfill.is_preview {
-        done.n_damaged = count_damaged(&plan, &former, &published);
-        let is_same = (&new.partitions, &new.policies) == (&former.partitions, &former.policies);
+    let key = key_of(options, &places, &former)?;
+    let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
+    let (places, staging, former) = (&places, staging.as_path(), &former);
+    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    with_whole_lists(staging, |damaged_lists| {
+        let kept = Kept::new(places.internal("backfill"));
+        let Made { mut night, plan, manifest, mut done } = task.make(Some(kept), damaged_lists)?;
+        done.n_damaged = count_damaged(&plan, former, places);
+        let is_same =
+            (&manifest.partitions, &manifest.policies) == (&former.partitions, &former.policies);
         if !is_same || 0 < done.n_damaged {
-            let (number, from) = (new.snapshot, former.snapshot);
+            let number = manifest.snapshot;
             night.note(|summary| summary.snapshot = Some(number));
-            warehouse.publish(new, from)?;
+            warehouse.publish(manifest, former.snapshot)?;
         }
+        let kept = night.kept.take();
+        done.summary = night.finish();
+        if done.summary.snapshot.is_some() {
+            record::write_record(places, &task.options, &done.summary)?;
+        }
+        let away = places.internal("staging/backfill");
+        kept.as_ref().map_or(Ok(()), |kept| kept.clear(&away))?;
+        warehouse.clear_staging()?;
+        Ok(done)
+    })
+}
+
+/// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
+/// a night may run beside it.
+fn preview_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    let places = &Places::new(&options.warehouse);
+    places.require()?;
+    let former = &places.current_manifest()?;
+    let key = key_of(options, places, former)?;
+    let folder = PreviewFolder::open(places)?;
+    let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
+    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    with_whole_lists(staging, |damaged_lists| {
+        let Made { night, mut done, .. } = task.make(None, damaged_lists)?;
+        done.summary = night.finish();
+        Ok(done)
+    })
+}
+
+/// The key that the tables were made with; a backfill makes none.
+fn key_of(
+    options: &NightlyOptions,
+    places: &Places,
+    former: &Manifest,
+) -> Result<ListenerKey, NightlyError> {
+    if former.snapshot == 0 {
+        return Err(WarehouseError::Empty { path: places.root().to_owned() }.into());
     }
-    let kept = night.kept.take();
-    done.summary = night.finish();
-    if done.summary.snapshot.is_some() {
-        record::write_record(&places, options, &done.summary)?;
-    }
-    let away = places.internal("staging/backfill");
-    kept.as_ref().map_or(Ok(()), |kept| kept.clear(&away))?;
-    warehouse.clear_staging()?;
-    Ok(done)
+    let own_key = KeySource::File(places.internal("listener.key"));
+    Ok(options.listener_key.as_ref().unwrap_or(&own_key).key()?)
 }
 
 /// Says what [`run_backfill`] would read and make, and writes nothing.
@@ -170,17 +253,14 @@ pub fn plan_backfill(
     backfill: &Backfill,
     progress: &dyn Progress,
 ) -> Result<Backfilled, NightlyError> {
-    let places = crate::warehouse::Places::new(&options.warehouse);
-    let Some(number) = places.current()? else {
-        return Err(WarehouseError::Empty { path: options.warehouse.clone() }.into());
-    };
-    let former = read_manifest(&places.snapshot(number))?;
-    let own_key = KeySource::File(places.internal("listener.key"));
-    let key = options.listener_key.as_ref().unwrap_or(&own_key).key()?;
-    let policies = backfill.policies(settings, &former);
-    let options = &backfill.on_its_day(options, &former);
-    let night = Night::new(settings, policies, options, key, &places, progress)?;
-    let plan = night.plan_backfill(backfill, &former)?;
+    let places = &Places::new(&options.warehouse);
+    places.require()?;
+    let former = &places.current_manifest()?;
+    let key = key_of(options, places, former)?;
+    let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
+    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    let night = task.night()?;
+    let plan = night.plan_backfill(backfill, former)?;
     let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
     let mut summary = night.finish();
     summary.rebuilt = plan.reasons;
@@ -208,23 +288,12 @@ impl Night<'_> {
             return Err(NightlyError::NotNow { message });
         }
         let mut plan = self.plan(&former.reports, former);
-        plan.reasons.clear();
-        plan.again = Some(backfill.clone());
-        for (path, wanted) in &mut plan.wanted {
-            // What is due depends on the day of the run.
-            let is_other =
-                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
-            wanted.is_stale = backfill.covers(path) || (wanted.kind == Kind::Coverage && is_other);
-            if wanted.kind == Kind::Coverage {
-                continue;
-            }
-            if !former.partitions.contains_key(path) {
-                return not_now("the settings have changed since the reports were read");
-            }
-            if wanted.is_stale {
-                plan.reasons.push((path.clone(), "its month is made anew".to_owned()));
-            }
+        if plan.wanted.iter().any(|(path, wanted)| {
+            wanted.kind != Kind::Coverage && !former.partitions.contains_key(path)
+        }) {
+            return not_now("the settings have changed since the reports were read");
         }
+        self.make_stale(&mut plan, backfill, former);
         let is_told = |path: &&String| Plan::is_planned_first(path);
         if former.partitions.keys().filter(is_told).any(|path| !plan.wanted.contains_key(path)) {
             return not_now("the settings have changed since the reports were read");
@@ -246,23 +315,27 @@ impl Night<'_> {
         Ok(plan)
     }
 
-    /// Whether the disk has room for the stale partitions once more.
-    fn require_space_for(&self, plan: &Plan, former: &Manifest) -> Result<(), NightlyError> {
-        let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
-        let bytes = stale
-            .filter_map(|(path, _)| former.partitions.get(path))
-            .flat_map(|partition| &partition.files)
-            .map(|file| file.size_bytes)
-            .sum::<u64>();
-        // Work on the way, and plays that do not fit the memory.
-        let needed_bytes = bytes.saturating_mul(2);
-        let path = self.places.root().to_owned();
-        let free_bytes = free_bytes(&path)?;
-        if free_bytes < needed_bytes {
-            let n_reports = stale_reports(plan, &BTreeSet::new()).len() as u64;
-            return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
+    /// What is of the named months is stale, and what is damaged and cannot be named.
+    fn make_stale(&self, plan: &mut Plan, backfill: &Backfill, former: &Manifest) {
+        plan.reasons.clear();
+        plan.again = Some(backfill.clone());
+        for (path, wanted) in &mut plan.wanted {
+            // What is due depends on the day of the run.
+            let is_other =
+                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
+            let reason = if self.has_damaged_list(path) {
+                DAMAGED_LIST
+            } else if is_small(&wanted.kind) && !is_whole(self.places, former, path) {
+                "its file was damaged"
+            } else if backfill.covers(path) {
+                "its month is made anew"
+            } else {
+                wanted.is_stale = wanted.kind == Kind::Coverage && is_other;
+                continue;
+            };
+            wanted.is_stale = true;
+            plan.reasons.push((path.clone(), reason.to_owned()));
         }
-        Ok(())
     }
 
     /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
@@ -346,18 +419,37 @@ fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&
         .collect()
 }
 
-/// Partitions of the named months whose published files are not what was published.
-fn count_damaged(plan: &Plan, former: &Manifest, published: &Path) -> u64 {
-    let is_whole = |path: &&String| {
-        let files = former.partitions.get(*path).into_iter().flat_map(|partition| &partition.files);
-        let mut files = files;
-        files.all(|file| {
-            let found = hash_as_is(&published.join(path).join(&file.name));
-            found.is_ok_and(|hash| hex::encode(hash) == file.sha256)
-        })
-    };
+/// Tables that are small and not of a month that can be named: a backfill of any month mends them.
+fn is_small(kind: &Kind) -> bool {
+    matches!(kind, Kind::Quarantine | Kind::Reports | Kind::Coverage)
+}
+
+/// Partitions that were made anew and whose published files are not what was published.
+fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
     let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale).map(|(path, _)| path);
-    stale.filter(|path| !is_whole(path)).count() as u64
+    stale.filter(|path| !is_whole(places, former, path)).count() as u64
+}
+
+/// Whether the files of a published partition, and its list of offline plays, are as they were written.
+fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
+    let Some(partition) = former.partitions.get(path) else {
+        return true;
+    };
+    let snapshot = places.snapshot(former.snapshot);
+    let folder = snapshot.join("tables").join(path);
+    let list =
+        partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
+    let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
+    files.all(|(folder, file)| {
+        hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
+    })
+}
+
+/// The month in the path of a partition, or of a file in it.
+#[must_use]
+pub fn month_of_any(path: &str) -> Option<&str> {
+    let month = path.split('/').find_map(|part| part.strip_prefix("month="));
+    month.filter(|month| is_month(month))
 }
 
 /// Whether a text is a month as `YYYY-MM`.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{NewReport, archive_name, archive_path, archive_report};
-use crate::durable::{At as _, free_bytes};
+use crate::durable::At as _;
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
@@ -60,7 +60,7 @@ pub(super) struct Candidate<'a> {
     /// Path in the inbox.
     name: &'a str,
     store: Option<&'a str>,
-    size_bytes: u64,
+    pub(super) size_bytes: u64,
     /// The inbox file; `None` for a report from the archive.
     pub(super) file: Option<&'a InboxFile>,
     /// The report's key, where it is a known one that is read again.
@@ -101,11 +101,15 @@ impl Night<'_> {
         self.note(|summary| {
             summary.n_known = n_known;
             summary.passed_over.clone_from(&inbox.passed_over);
+            summary.links.clone_from(&inbox.links);
         });
+        for file in &inbox.links {
+            tracing::warn!(file, "a link in the inbox is refused: put the report itself there");
+        }
         let nothing = BTreeSet::new();
         let wanted = if early.is_some() { None } else { Some(&nothing) };
         if early.is_some() {
-            self.require_space(&candidates)?;
+            self.require_room_for_night(&candidates, manifest)?;
         }
         self.read_candidates(&candidates, manifest, seen, early, wanted)
     }
@@ -209,6 +213,8 @@ impl Night<'_> {
             let known = match entry {
                 // A file that moved within the inbox is another copy.
                 Some((_, report)) if !report.files.contains(&file.name) => None,
+                // What was lost from the archive is put there once more.
+                Some((_, report)) if !self.is_archived(report) => None,
                 Some((_, report)) if !self.must_read_again(report) => continue,
                 Some((_, report)) if report.archived.is_some() => continue,
                 Some((key, report)) if report.state == ReportState::Refused => {
@@ -256,22 +262,10 @@ impl Night<'_> {
         archived.into_iter().map(candidate).collect()
     }
 
-    /// Whether the disk has room for what reading these files leaves: a copy of each new report in the
-    /// archive, and, as a rule with room to spare, as much again for tables. Plays of a report that may
-    /// not fit the memory go to disk twice, in shares and in runs, each about as large as the report.
-    fn require_space(&self, candidates: &[Candidate<'_>]) -> Result<(), NightlyError> {
-        let fits_bytes = self.options.memory_limit_bytes as u64 / 4;
-        let new = candidates.iter().filter(|candidate| candidate.file.is_some());
-        let (n_reports, needed_bytes) = new.fold((0_u64, 0_u64), |(n, bytes), new| {
-            let times = if new.size_bytes <= fits_bytes { 2 } else { 4 };
-            (n + 1, bytes.saturating_add(new.size_bytes.saturating_mul(times)))
-        });
-        let path = self.places.root().to_owned();
-        let free_bytes = free_bytes(&path)?;
-        if free_bytes < needed_bytes {
-            return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
-        }
-        Ok(())
+    /// Whether the archive has a report, as far as it should.
+    fn is_archived(&self, report: &ReportEntry) -> bool {
+        let name = report.archived.as_ref();
+        name.is_none_or(|name| archive_path(self.places, name).exists())
     }
 
     fn must_read_again(&self, report: &ReportEntry) -> bool {

@@ -8,6 +8,7 @@ pub mod backfill;
 mod early;
 mod kept;
 mod names;
+mod periods;
 mod offline;
 mod turns;
 mod examining;
@@ -21,14 +22,16 @@ mod building_tracks;
 mod explaining;
 mod month_inputs;
 mod checking;
+mod room;
 mod seen;
 
+pub(crate) use backfill::month_of_any;
 pub(crate) use checking::check_manifest;
 pub(crate) use explaining::settled_from;
 pub(crate) use names::{dates_of_name, series};
 pub(crate) use planning::{hive_escaped, month_of};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -39,7 +42,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::build_day::DayBuilder;
 use crate::config::Settings;
-use crate::durable::DiskError;
+use crate::durable::{DiskError, make_folder, remove_tree};
 use crate::encode::file::TableLayout;
 use crate::encode::{plays, trends};
 use crate::examine::Examiner;
@@ -51,6 +54,7 @@ use crate::nightly::kept::Kept;
 use crate::nightly::planning::Plan;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
+use crate::offline_keys::damaged_list;
 use crate::partition::PartitionError;
 use crate::policies::Policies;
 use crate::report_source::Pace;
@@ -91,14 +95,15 @@ pub enum NightlyError {
     Partition(#[from] PartitionError),
     /// The disk is too full for what is new.
     #[error(
-        "not enough room on the disk of {}: {n_reports} new reports need about {} MiB (a copy of each \
-         and their tables), {} MiB are free; nothing was read; make room, or move the warehouse",
+        "not enough room on the disk of {}: {n_reports} reports need about {} MiB (copies of new ones, \
+         tables, and what has to wait), {} MiB are free; nothing was published; make room, raise \
+         --memory-limit, or move the warehouse",
         .path.display(), .needed_bytes >> 20, .free_bytes >> 20
     )]
     NoSpace {
         /// The warehouse.
         path: PathBuf,
-        /// How many reports are new.
+        /// How many reports are read.
         n_reports: u64,
         /// About how much they need.
         needed_bytes: u64,
@@ -145,6 +150,8 @@ struct Night<'a> {
     places: &'a Places,
     holder: Holder,
     runs: RunStore,
+    /// Dates (partitions of `plays`) whose lists of offline plays turned out to be damaged.
+    damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
     kept: Option<Kept>,
     stages: Stages,
@@ -163,6 +170,7 @@ impl<'a> Night<'a> {
         options: &'a NightlyOptions,
         key: ListenerKey,
         places: &'a Places,
+        staging: &Path,
         progress: &'a dyn Progress,
     ) -> Result<Self, NightlyError> {
         Ok(Self {
@@ -171,8 +179,9 @@ impl<'a> Night<'a> {
             options,
             key,
             places,
-            holder: Holder::new(options.memory_limit_bytes / 4, places.internal("staging")),
-            runs: RunStore::new(places.internal("staging/runs")),
+            holder: Holder::new(options.memory_limit_bytes / 4, staging.to_owned()),
+            runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
+            damaged_lists: BTreeSet::new(),
             kept: None,
             stages: Stages::default(),
             progress,
@@ -185,16 +194,21 @@ impl<'a> Night<'a> {
 }
 
 impl Night<'_> {
-    /// An examiner for so many reports.
-    fn examiner(&self, n_reports: usize) -> Examiner<'_> {
+    /// Bytes of plays of a report that wait to be held.
+    fn segment_bytes_max(&self) -> usize {
         // Up to two reports a thread are being read: half of the held bytes for all of them.
         let n_readers = 2 * rayon::current_num_threads();
+        self.options.memory_limit_bytes / (4 * n_readers)
+    }
+
+    /// An examiner for so many reports.
+    fn examiner(&self, n_reports: usize) -> Examiner<'_> {
         Examiner {
             settings: self.settings,
             key: &self.key,
             holder: &self.holder,
             runs: &self.runs,
-            segment_bytes_max: self.options.memory_limit_bytes / (4 * n_readers),
+            segment_bytes_max: self.segment_bytes_max(),
             pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
             stages: &self.stages,
         }
@@ -246,19 +260,55 @@ pub fn run_nightly(
     warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
     let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let places = warehouse.places.clone();
-    let policies = warehouse.manifest.policies.with_base(&settings.policy, &settings.policy_hash);
-    let night = Night::new(settings, policies, options, key, &places, progress)?;
-    let inbox = scan_inbox(&options.inbox, &settings.ignore)?;
-    let mut seen = Seen::read(&places)?;
+    let staging = places.internal("staging");
+    with_whole_lists(&staging, |damaged_lists| {
+        let manifest = &warehouse.manifest;
+        let policies = manifest.policies.with_base(&settings.policy, &settings.policy_hash);
+        let mut night = Night::new(settings, policies, options, key, &places, &staging, progress)?;
+        night.damaged_lists.clone_from(damaged_lists);
+        run_night(night, &mut warehouse)
+    })
+}
+
+/// Does the work; where a damaged list of offline plays is met, from the start once more, with the list
+/// made anew.
+fn with_whole_lists<T>(
+    staging: &Path,
+    mut work: impl FnMut(&BTreeSet<String>) -> Result<T, NightlyError>,
+) -> Result<T, NightlyError> {
+    let mut damaged = BTreeSet::new();
+    loop {
+        let error = match work(&damaged) {
+            Err(error) => error,
+            done => return done,
+        };
+        let Some(path) = damaged_list(&error).map(|list| list.plays_path.clone()) else {
+            return Err(error);
+        };
+        tracing::warn!(%path, "a list of offline plays is damaged: it is made anew");
+        if !damaged.insert(path) {
+            return Err(error);
+        }
+        remove_tree(staging)?;
+        make_folder(staging)?;
+    }
+}
+
+/// The night itself.
+fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, NightlyError> {
+    let (options, places) = (night.options, night.places);
+    let inbox = scan_inbox(&options.inbox, &night.settings.ignore)?;
+    let mut seen = Seen::read(places)?;
     let staged = warehouse.staged_tables();
     let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
     let mut plan = night.plan(&examination.reports, &warehouse.manifest);
     if plan.is_empty() {
-        seen.write(&places)?;
+        seen.write(places)?;
         warehouse.clear_staging()?;
         return Ok(night.finish());
     }
+    night.require_room_to_build(&plan, &examination.reports, &warehouse.manifest)?;
     let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
     let manifest = Manifest {
@@ -277,9 +327,9 @@ pub fn run_nightly(
     night.note(|summary| summary.snapshot = Some(manifest.snapshot));
     let from = warehouse.manifest.snapshot;
     night.stages.write.time(|| warehouse.publish(manifest, from))?;
-    seen.write(&places)?;
+    seen.write(places)?;
     let summary = night.finish();
-    record::write_record(&places, options, &summary)?;
+    record::write_record(places, options, &summary)?;
     warehouse.clear_staging()?;
     Ok(summary)
 }
@@ -311,7 +361,8 @@ pub fn plan_nightly(
         None => ListenerKey::new([0; 32]),
     };
     let policies = manifest.policies.with_base(&settings.policy, &settings.policy_hash);
-    let mut night = Night::new(settings, policies, options, key, &places, progress)?;
+    let nowhere = Path::new("");
+    let mut night = Night::new(settings, policies, options, key, &places, nowhere, progress)?;
     // Nothing is kept, and nothing written.
     (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;

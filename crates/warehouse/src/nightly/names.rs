@@ -68,6 +68,45 @@ pub(crate) fn series(file: &str) -> String {
     kept.join("-")
 }
 
+/// What one name is about, to tell a newer version of a report from another report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// The words and dates of its own name, and the words of its folders, without what marks a version.
+    pub(crate) words: String,
+    /// Whether something in the path marks a newer version.
+    pub(crate) is_newer_version: bool,
+}
+
+/// What a name is about: as [`series`], but with the dates of the file's own name.
+#[must_use]
+pub(crate) fn subject(file: &str) -> Subject {
+    let path = file.split_once('/').map_or(file, |(_, path)| path).to_lowercase();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let mut is_newer_version = false;
+    let mut kept: Vec<&str> = Vec::new();
+    for (part, has_dates) in [(folders, false), (name, true)] {
+        let mut texts = texts(part);
+        while has_dates && texts.last().is_some_and(|text| ENDINGS.contains(&text.text)) {
+            texts.pop();
+        }
+        let mut place = 0;
+        while let Some(text) = texts.get(place) {
+            let n_of_date = date_length(&texts[place..]);
+            let marks =
+                text.in_parentheses || is_version(text.text) || is_after_version(&texts, place);
+            if n_of_date == 0 && marks {
+                is_newer_version = true;
+            } else if n_of_date == 0 || has_dates {
+                kept.extend(texts[place..place + n_of_date.max(1)].iter().map(|text| text.text));
+            }
+            place += n_of_date.max(1);
+        }
+        // What stands in a folder is not the beginning of a name.
+        kept.push("/");
+    }
+    Subject { words: kept.join("-"), is_newer_version }
+}
+
 /// The days of the only date or month in a name; `None` if there is none, or more than one.
 #[must_use]
 pub(crate) fn dates_of_name(file: &str) -> Option<(Day, Day)> {
@@ -201,6 +240,24 @@ fn is_after_version(texts: &[Text<'_>], place: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_of_the_report_with_the_same_words_and_dates() {
+        let of = |file: &str| {
+            let subject = subject(file);
+            (subject.words, subject.is_newer_version)
+        };
+        let (week, day) = (of("spotify/week.tsv"), of("spotify/streams_2026-09-01.tsv"));
+        assert!(!week.1 && !day.1);
+        for newer in ["spotify/week_v2.tsv", "spotify/resent/Week.csv.gz", "spotify/week (1).tsv"] {
+            assert_eq!(of(newer), (week.0.clone(), true), "{newer}");
+        }
+        let newer = of("spotify/2026-10/streams_2026-09-01_corrected_2.tsv");
+        assert_eq!(newer, (day.0.clone(), true));
+        for other in ["spotify/streams_2026-09-02_v2.tsv", "spotify/a/streams_2026-09-01_v2.tsv"] {
+            assert_ne!(of(other).0, day.0, "{other}");
+        }
+    }
 
     #[test]
     fn dates_versions_and_endings_do_not_tell_a_series() {

@@ -19,7 +19,7 @@ use crate::nightly::early::{EarlyDays, LookedUp};
 use crate::nightly::planning::{Kind, Plan, trends_path};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{
-    DateKeys, OfflineBook, before, name_of_keys, offline_folder, write_keys,
+    DateKeys, ListFile, OfflineBook, before, name_of_keys, offline_folder, write_keys,
 };
 
 /// A store and counted date.
@@ -41,14 +41,15 @@ pub(super) struct OfflineDate {
 pub(super) type OfflineDates = BTreeMap<String, OfflineDate>;
 
 impl Night<'_> {
-    /// The keys of what is published.
+    /// The keys of what is published, but for lists that were found damaged.
     pub(super) fn published_keys(&self, manifest: &Manifest) -> OfflineBook {
         let snapshot = self.places.snapshot(manifest.snapshot);
         let mut book = OfflineBook::default();
         for (path, partition) in &manifest.partitions {
-            if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys) {
-                let file = snapshot.join(offline_folder(path)).join(&file.name);
-                book.dates.insert(date, DateKeys::File(file));
+            if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys)
+                && !self.damaged_lists.contains(path)
+            {
+                book.dates.insert(date, DateKeys::File(ListFile::new(&snapshot, path, file)));
             }
         }
         book
@@ -104,18 +105,21 @@ impl Night<'_> {
                 }
             }
             let file_before = before.and_then(|partition| partition.offline_keys.as_ref());
-            if file_before.map(|file| &file.sha256) != known.file.as_ref().map(|file| &file.sha256)
-            {
+            let is_other = file_before.map(|file| &file.sha256)
+                != known.file.as_ref().map(|file| &file.sha256);
+            if is_other || self.damaged_lists.contains(path) {
                 let keys = [&published, &book].map(|book| book.dates.get(&date).cloned());
                 changed.insert(date, keys);
             }
             dates.insert(path.clone(), known);
         }
         for path in former.partitions.keys().filter(|path| !plan.wanted.contains_key(*path)) {
-            if let Some(date) = date_of(path)
-                && let Some(keys) = published.dates.get(&date)
-            {
-                changed.insert(date, [Some(keys.clone()), None]);
+            let Some(date) = date_of(path) else {
+                continue;
+            };
+            let keys = published.dates.get(&date).cloned();
+            if keys.is_some() || self.damaged_lists.contains(path) {
+                changed.insert(date, [keys, None]);
             }
         }
         self.look_up(plan, &inputs.early, &book, &changed, &mut dates)?;
@@ -170,6 +174,9 @@ impl Night<'_> {
                 _ => None,
             })
             .collect();
+        // Nobody knows what stood in a damaged list: whatever looks there is looked up again.
+        let unknown: BTreeSet<Date> =
+            self.damaged_lists.iter().filter_map(|path| date_of(path)).collect();
         let found: Vec<(String, Vec<OfflineKey>)> = wanted
             .par_iter()
             .map(|(path, store, day, is_stale)| {
@@ -187,7 +194,11 @@ impl Night<'_> {
                     return Ok(Some(((*path).clone(), found.clone())));
                 }
                 let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
-                if !is_stale && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())? {
+                let is_unknown = changed.clone().any(|(date, _)| unknown.contains(date));
+                if !is_stale
+                    && !is_unknown
+                    && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())?
+                {
                     return Ok(None);
                 }
                 let earlier = book.counted_earlier(store, *day, days_max, &late)?;
@@ -197,28 +208,32 @@ impl Night<'_> {
             .into_iter()
             .flatten()
             .collect();
-        let mut months = BTreeSet::new();
-        for (path, earlier) in found {
-            let name = name_of_keys(&earlier);
-            let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path))
-            else {
-                continue;
-            };
-            if !wanted.is_stale && name != date.counted_earlier {
-                wanted.is_stale = true;
-                months.insert(trends_path(&path));
-                let reason = "offline plays of an earlier date changed".to_owned();
-                plan.reasons.push((path, reason));
-            }
-            (date.counted_earlier, date.earlier_keys) = (name, earlier);
-        }
-        for path in months {
-            if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
-                wanted.is_stale = true;
-                plan.reasons.push((path, "its dates changed".to_owned()));
-            }
-        }
+        enter_found(plan, dates, found);
         Ok(())
+    }
+}
+
+/// Notes what was found; a date for which that is something else than before is stale, with its month.
+fn enter_found(plan: &mut Plan, dates: &mut OfflineDates, found: Vec<(String, Vec<OfflineKey>)>) {
+    let mut months = BTreeSet::new();
+    for (path, earlier) in found {
+        let name = name_of_keys(&earlier);
+        let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path)) else {
+            continue;
+        };
+        if !wanted.is_stale && name != date.counted_earlier {
+            wanted.is_stale = true;
+            months.insert(trends_path(&path));
+            let reason = "offline plays of an earlier date changed".to_owned();
+            plan.reasons.push((path, reason));
+        }
+        (date.counted_earlier, date.earlier_keys) = (name, earlier);
+    }
+    for path in months {
+        if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
+            wanted.is_stale = true;
+            plan.reasons.push((path, "its dates changed".to_owned()));
+        }
     }
 }
 

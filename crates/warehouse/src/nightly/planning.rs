@@ -17,6 +17,9 @@ use crate::sales_columns::LotTable;
 /// Path of the one partition of `reports`.
 pub(super) const REPORTS: &str = "reports";
 
+/// Why a date is made anew whose inputs are as they were.
+pub(super) const DAMAGED_LIST: &str = "its list of offline plays was damaged";
+
 /// Path of the one partition of `coverage`.
 pub(super) const COVERAGE: &str = "coverage";
 
@@ -107,6 +110,7 @@ impl Night<'_> {
                 Some(partition) if partition.fingerprint != wanted.fingerprint => {
                     "its inputs changed"
                 }
+                Some(_) if self.has_damaged_list(path) => DAMAGED_LIST,
                 Some(_) => continue,
             };
             wanted.is_stale = true;
@@ -118,6 +122,12 @@ impl Night<'_> {
             plan.reasons.push((path.clone(), "no report feeds it any more".to_owned()));
         }
         plan
+    }
+
+    /// Whether a partition is made anew for a damaged list of offline plays: that of its date, or of a
+    /// date of its month.
+    pub(super) fn has_damaged_list(&self, path: &str) -> bool {
+        self.damaged_lists.iter().any(|plays| plays == path || trends_path(plays) == path)
     }
 
     fn want_plays(&self, reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {

@@ -16,8 +16,10 @@ pub struct Summary {
     pub copies: Vec<(String, String)>,
     /// Files that changed while they were read.
     pub growing: Vec<String>,
-    /// Files that are no reports by their names, and links.
+    /// Files that are no reports by their names.
     pub passed_over: Vec<String>,
+    /// Links in the inbox, which are not followed.
+    pub links: Vec<String>,
     /// Files that were examined before and have not changed.
     pub n_known: usize,
     /// Files of reports of several files that wait for the others: path, and which are missing.

@@ -93,3 +93,25 @@ fn a_small_file_may_pack_as_well_as_it_can() {
     assert!(matches!(end, End::Whole { .. }), "{end:?}");
     assert_eq!(read.concat(), text);
 }
+
+/// What was a file when the inbox was looked through may be another thing when it is opened.
+#[test]
+fn a_file_that_was_swapped_for_a_link_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("report"), folder.path().join("other"));
+    std::fs::write(&other, "secret\n").unwrap();
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    let mut n_blocks = 0;
+    let mut take = |_: &[u8]| n_blocks += 1;
+    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut take).unwrap();
+    assert!(matches!(end, End::Growing), "{end:?}");
+    assert_eq!(n_blocks, 0);
+    hash_as_is(&path).unwrap_err();
+    crate::durable::copy_new(&path, &folder.path().join("copy")).unwrap_err();
+    // A pipe would keep the run waiting for somebody who writes.
+    std::fs::remove_file(&path).unwrap();
+    let status = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(status.success());
+    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut |_: &[u8]| {}).unwrap();
+    assert!(matches!(end, End::Growing), "{end:?}");
+}
