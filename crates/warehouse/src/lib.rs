@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod merge;
 pub mod nightly;
 pub mod offline_keys;
+mod hashing;
 pub mod partition;
 pub mod plans;
 pub mod plays_behind;

@@ -2,14 +2,13 @@
 //! for their content, so that two different files never have one name.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
-use sha2::{Digest as _, Sha256};
 
 use crate::durable::{At as _, DiskError, make_folder};
 use crate::encode::file::{EncodedRowGroup, FILE_BYTES_MAX, Provenance, TableFile, TableLayout};
+use crate::hashing::Hashing;
 use crate::ledger::FileEntry;
 use crate::stages::Stages;
 use crate::stored_trends::StoredGroup;
@@ -112,8 +111,7 @@ impl<'a> PartitionWriter<'a> {
     fn open_file(&self) -> Result<TableFile<Hashing>, PartitionError> {
         let path = self.folder.join("unfinished");
         let file = File::create_new(&path).at("create", &path)?;
-        let sink = Hashing::new(BufWriter::with_capacity(1 << 18, file));
-        TableFile::new(sink, self.layout, self.provenance)
+        TableFile::new(Hashing::new(file), self.layout, self.provenance)
             .map_err(PartitionError::parquet(&self.folder))
     }
 
@@ -139,39 +137,5 @@ impl<'a> PartitionWriter<'a> {
     pub fn finish(mut self) -> Result<Vec<FileEntry>, PartitionError> {
         self.close_file()?;
         Ok(self.files)
-    }
-}
-
-/// A file whose bytes are hashed as they are written.
-pub(crate) struct Hashing {
-    file: BufWriter<File>,
-    hasher: Sha256,
-    size_bytes: u64,
-}
-
-impl Hashing {
-    /// Hashes what is written to a file.
-    pub(crate) fn new(file: BufWriter<File>) -> Self {
-        Self { file, hasher: Sha256::new(), size_bytes: 0 }
-    }
-
-    /// Syncs the file; returns the hash, hex, and the number of bytes.
-    pub(crate) fn finish(self) -> io::Result<(String, u64)> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok((hex::encode(self.hasher.finalize()), self.size_bytes))
-    }
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.size_bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

@@ -1,7 +1,6 @@
 //! Writes the files of a partition from Arrow batches in their order, for tables that are no plays.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +15,9 @@ use parquet::file::properties::WriterProperties;
 use crate::durable::{At as _, make_folder};
 use crate::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance};
 use crate::encode::page::ZSTD_LEVEL;
+use crate::hashing::Hashing;
 use crate::ledger::FileEntry;
-use crate::partition::{Hashing, PartitionError};
+use crate::partition::PartitionError;
 
 /// The columns of a table, and how its rows lie.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl<'a> TableWriter<'a> {
     fn open_file(&self) -> Result<ArrowWriter<Hashing>, PartitionError> {
         let path = self.folder.join("unfinished");
         let file = File::create_new(&path).at("create", &path)?;
-        let sink = Hashing::new(BufWriter::with_capacity(1 << 18, file));
+        let sink = Hashing::new(file);
         let sorting = self.layout.sorted_by.iter().map(|column_idx| SortingColumn {
             column_idx: *column_idx,
             descending: false,
