@@ -10,17 +10,17 @@ use std::thread::JoinHandle;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes that are written and hashed at a time.
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 18;
 
 /// Buffers that may wait for their hash.
-const BUFFERS_WAITING: usize = 2;
+const BUFFERS_WAITING: usize = 4;
 
 /// A file whose bytes are hashed as they are written.
 pub(crate) struct Hashing {
     file: File,
     buffer: Vec<u8>,
-    /// The last buffer that was written; used again when it is hashed.
-    written: Option<Arc<Vec<u8>>>,
+    /// Buffers that were written; used again when they are hashed.
+    written: Vec<Arc<Vec<u8>>>,
     /// From the first full buffer on.
     hasher: Option<HashingThread>,
     size_bytes: u64,
@@ -29,7 +29,7 @@ pub(crate) struct Hashing {
 impl Hashing {
     /// Hashes what is written to a file.
     pub(crate) fn new(file: File) -> Self {
-        Self { file, buffer: Vec::new(), written: None, hasher: None, size_bytes: 0 }
+        Self { file, buffer: Vec::new(), written: Vec::new(), hasher: None, size_bytes: 0 }
     }
 
     /// Syncs the file; returns the hash, hex, and the number of bytes.
@@ -53,7 +53,8 @@ impl Hashing {
 
     /// Writes the full buffer and hands it to the thread that hashes.
     fn pass_on(&mut self) -> io::Result<()> {
-        let reusable = self.written.take().and_then(|written| Arc::try_unwrap(written).ok());
+        let hashed = self.written.iter().position(|written| Arc::strong_count(written) == 1);
+        let reusable = hashed.and_then(|place| Arc::into_inner(self.written.swap_remove(place)));
         let mut next = reusable.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES));
         next.clear();
         let full = Arc::new(std::mem::replace(&mut self.buffer, next));
@@ -63,7 +64,7 @@ impl Hashing {
         };
         hasher.send(Arc::clone(&full))?;
         self.file.write_all(&full)?;
-        self.written = Some(full);
+        self.written.push(full);
         Ok(())
     }
 }
