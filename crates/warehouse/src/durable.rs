@@ -90,7 +90,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 const COPY_BYTES: usize = 1 << 20;
 
 /// Bytes that a file system wants writes past its cache to be made of.
-const DISK_BLOCK: usize = 4096;
+pub(crate) const DISK_BLOCK: usize = 4096;
 
 /// Copies a file to a new one and syncs it. The copy is written past the page cache where the file
 /// system can: nobody reads it soon, and filling the cache takes longer than writing to the disk. Only

@@ -1,41 +1,78 @@
 //! A file that is hashed as it is written: of a large one the hash is taken in a thread of its own,
 //! since both take about as long and the file of a month is most of what a night writes.
+//!
+//! Large files go past the page cache where the file system can: filling the cache takes longer than
+//! writing to the disk, and a night is not waited for by whoever reads its tables first.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use sha2::{Digest as _, Sha256};
 
+use crate::durable::DISK_BLOCK;
+
 /// Bytes that are written and hashed at a time.
-const BUFFER_BYTES: usize = 1 << 18;
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// Buffers that may wait for their hash.
-const BUFFERS_WAITING: usize = 4;
+const BUFFERS_WAITING: usize = 2;
+
+/// Bytes to be written, where a write past the cache wants them to be.
+struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl Buffer {
+    fn new() -> Self {
+        let memory = vec![0; BUFFER_BYTES + DISK_BLOCK];
+        let start = memory.as_ptr().align_offset(DISK_BLOCK).min(DISK_BLOCK);
+        Self { memory, start, length: 0 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..self.start + self.length]
+    }
+
+    /// Takes what it has room for; how much that is.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let n_bytes = bytes.len().min(BUFFER_BYTES - self.length);
+        let from = self.start + self.length;
+        self.memory[from..from + n_bytes].copy_from_slice(&bytes[..n_bytes]);
+        self.length += n_bytes;
+        n_bytes
+    }
+}
 
 /// A file whose bytes are hashed as they are written.
 pub(crate) struct Hashing {
     file: File,
-    buffer: Vec<u8>,
+    /// Made with the first byte.
+    buffer: Option<Buffer>,
     /// Buffers that were written; used again when they are hashed.
-    written: Vec<Arc<Vec<u8>>>,
+    written: Vec<Arc<Buffer>>,
     /// From the first full buffer on.
     hasher: Option<HashingThread>,
     size_bytes: u64,
 }
 
 impl Hashing {
-    /// Hashes what is written to a file.
+    /// Hashes what is written to a file, from its start.
     pub(crate) fn new(file: File) -> Self {
-        Self { file, buffer: Vec::new(), written: Vec::new(), hasher: None, size_bytes: 0 }
+        Self { file, buffer: None, written: Vec::new(), hasher: None, size_bytes: 0 }
     }
 
     /// Syncs the file; returns the hash, hex, and the number of bytes.
     pub(crate) fn finish(mut self) -> io::Result<(String, u64)> {
-        let rest = std::mem::take(&mut self.buffer);
-        self.file.write_all(&rest)?;
+        let rest = self.buffer.take().unwrap_or_else(Buffer::new);
+        // The end of a file is no whole block of the disk.
+        past_the_cache(&self.file, false)?;
+        self.file.write_all(rest.bytes())?;
         let hash = match self.hasher.take() {
             Some(hasher) => {
                 hasher.send(Arc::new(rest))?;
@@ -45,39 +82,70 @@ impl Hashing {
             }
             None => {
                 self.file.sync_all()?;
-                Sha256::digest(&rest).into()
+                Sha256::digest(rest.bytes()).into()
             }
         };
         Ok((hex::encode(hash), self.size_bytes))
     }
 
-    /// Writes the full buffer and hands it to the thread that hashes.
-    fn pass_on(&mut self) -> io::Result<()> {
-        let hashed = self.written.iter().position(|written| Arc::strong_count(written) == 1);
-        let reusable = hashed.and_then(|place| Arc::into_inner(self.written.swap_remove(place)));
-        let mut next = reusable.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES));
-        next.clear();
-        let full = Arc::new(std::mem::replace(&mut self.buffer, next));
+    /// Writes a full buffer and hands it to the thread that hashes.
+    fn pass_on(&mut self, full: Buffer) -> io::Result<()> {
+        let full = Arc::new(full);
         let hasher = match &self.hasher {
             Some(hasher) => hasher,
-            None => self.hasher.insert(HashingThread::start()?),
+            None => {
+                // A file system that does not know such writes says so here or at the first of them.
+                let _ = past_the_cache(&self.file, true);
+                self.hasher.insert(HashingThread::start()?)
+            }
         };
         hasher.send(Arc::clone(&full))?;
-        self.file.write_all(&full)?;
+        match self.file.write_all(full.bytes()) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                past_the_cache(&self.file, false)?;
+                // Some of it may be written already.
+                self.file.seek(SeekFrom::Start(self.size_bytes - full.length as u64))?;
+                self.file.write_all(full.bytes())?;
+            }
+            result => result?,
+        }
         self.written.push(full);
         Ok(())
     }
+
+    /// An empty buffer: one that is hashed, or a new one.
+    fn next_buffer(&mut self) -> Buffer {
+        let hashed = self.written.iter().position(|written| Arc::strong_count(written) == 1);
+        hashed
+            .and_then(|place| Arc::into_inner(self.written.swap_remove(place)))
+            .map_or_else(Buffer::new, |buffer| Buffer { length: 0, ..buffer })
+    }
+}
+
+/// Whether what is written goes past the page cache from now on.
+fn past_the_cache(file: &File, is_past: bool) -> io::Result<()> {
+    let flags = fcntl_getfl(file)?;
+    let wanted = if is_past { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT };
+    if wanted != flags {
+        fcntl_setfl(file, wanted)?;
+    }
+    Ok(())
 }
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = &bytes[..bytes.len().min(BUFFER_BYTES - self.buffer.len())];
-        self.buffer.extend_from_slice(taken);
-        self.size_bytes += taken.len() as u64;
-        if self.buffer.len() == BUFFER_BYTES {
-            self.pass_on()?;
+        let mut buffer = match self.buffer.take() {
+            Some(buffer) => buffer,
+            None => self.next_buffer(),
+        };
+        let n_taken = buffer.take(bytes);
+        self.size_bytes += n_taken as u64;
+        if buffer.length == BUFFER_BYTES {
+            self.pass_on(buffer)?;
+        } else {
+            self.buffer = Some(buffer);
         }
-        Ok(taken.len())
+        Ok(n_taken)
     }
 
     /// Nothing is to be read before the file is finished.
@@ -88,23 +156,23 @@ impl Write for Hashing {
 
 /// Hashes buffers in their order.
 struct HashingThread {
-    buffers: SyncSender<Arc<Vec<u8>>>,
+    buffers: SyncSender<Arc<Buffer>>,
     thread: JoinHandle<[u8; 32]>,
 }
 
 impl HashingThread {
     fn start() -> io::Result<Self> {
-        let (buffers, waiting) = sync_channel::<Arc<Vec<u8>>>(BUFFERS_WAITING);
+        let (buffers, waiting) = sync_channel::<Arc<Buffer>>(BUFFERS_WAITING);
         let hash = move || {
             let mut hasher = Sha256::new();
-            waiting.iter().for_each(|buffer| hasher.update(&*buffer));
+            waiting.iter().for_each(|buffer| hasher.update(buffer.bytes()));
             hasher.finalize().into()
         };
         let thread = std::thread::Builder::new().name("hash".to_owned()).spawn(hash)?;
         Ok(Self { buffers, thread })
     }
 
-    fn send(&self, buffer: Arc<Vec<u8>>) -> io::Result<()> {
+    fn send(&self, buffer: Arc<Buffer>) -> io::Result<()> {
         self.buffers.send(buffer).map_err(|_| io::Error::other("the hash of the file is lost"))
     }
 
