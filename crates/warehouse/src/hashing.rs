@@ -73,17 +73,14 @@ impl Hashing {
         // The end of a file is no whole block of the disk.
         past_the_cache(&self.file, false)?;
         self.file.write_all(rest.bytes())?;
-        let hash = match self.hasher.take() {
-            Some(hasher) => {
-                hasher.send(Arc::new(rest))?;
-                // While the last bytes are hashed, the file is brought to the disk.
-                self.file.sync_all()?;
-                hasher.finish()?
-            }
-            None => {
-                self.file.sync_all()?;
-                Sha256::digest(rest.bytes()).into()
-            }
+        let hash = if let Some(hasher) = self.hasher.take() {
+            hasher.send(Arc::new(rest))?;
+            // While the last bytes are hashed, the file is brought to the disk.
+            self.file.sync_all()?;
+            hasher.finish()?
+        } else {
+            self.file.sync_all()?;
+            Sha256::digest(rest.bytes()).into()
         };
         Ok((hex::encode(hash), self.size_bytes))
     }
@@ -91,13 +88,12 @@ impl Hashing {
     /// Writes a full buffer and hands it to the thread that hashes.
     fn pass_on(&mut self, full: Buffer) -> io::Result<()> {
         let full = Arc::new(full);
-        let hasher = match &self.hasher {
-            Some(hasher) => hasher,
-            None => {
-                // A file system that does not know such writes says so here or at the first of them.
-                let _ = past_the_cache(&self.file, true);
-                self.hasher.insert(HashingThread::start()?)
-            }
+        let hasher = if let Some(hasher) = &self.hasher {
+            hasher
+        } else {
+            // A file system that does not know such writes says so here or at the first of them.
+            let _ = past_the_cache(&self.file, true);
+            self.hasher.insert(HashingThread::start()?)
         };
         hasher.send(Arc::clone(&full))?;
         match self.file.write_all(full.bytes()) {
