@@ -13,4 +13,4 @@ use std::sync::LazyLock;
 use fearless_simd::Level;
 
 /// The machine's instruction set: the innermost loops are compiled for several.
-pub(crate) static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
+pub static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);

@@ -4,8 +4,8 @@
 #![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 
 use fearless_simd::dispatch;
+use streamledger_core::ingest::LEVEL;
 
-use crate::encode::LEVEL;
 use crate::encode::bits::push_packed;
 
 const BLOCK_VALUES: usize = 128;

@@ -14,11 +14,3 @@ pub mod codes;
 pub mod file;
 pub mod plays;
 pub mod trends;
-
-use std::sync::LazyLock;
-
-use fearless_simd::Level;
-
-/// The machine's instruction set: what is done to every value is compiled for several. Counting bits
-/// and shifting by a number of them are single instructions in the later ones.
-static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);

@@ -6,9 +6,9 @@
 
 use fearless_simd::dispatch;
 use parquet::basic::Encoding;
+use streamledger_core::ingest::LEVEL;
 use streamledger_core::vocabulary::play::NONE;
 
-use crate::encode::LEVEL;
 use crate::encode::bits::push_packed;
 use crate::encode::delta::{Integer, push_delta};
 use crate::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
