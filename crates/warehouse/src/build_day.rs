@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use parquet::errors::ParquetError;
+use rayon::prelude::*;
+use streamledger_core::aggregate::gathered::Gathered;
 use streamledger_core::aggregate::track_order::order_by_track;
-use streamledger_core::aggregate::trends_daily::sum_trends;
+use streamledger_core::aggregate::trends_daily::{DayTrends, TrendSums, sum_trends};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
@@ -17,13 +20,15 @@ use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::{Piece, Plays};
+use streamledger_core::vocabulary::play::{Kind, Piece, Plays};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_month::KeptTrends;
 use crate::durable::DiskError;
-use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableLayout};
-use crate::encode::plays::encode_plays;
+use crate::encode::file::{
+    EncodedRowGroup, PAGE_ROWS, Provenance, ROW_GROUP_ROWS_MAX, TableLayout,
+};
+use crate::encode::plays::{PageMaker, PlaysEncoder, encode_plays};
 use crate::held::{BUCKETS, Holder, Segment};
 use crate::ledger::FileEntry;
 use crate::merge::{RunFile, merge_runs};
@@ -138,19 +143,61 @@ impl DayBuilder<'_> {
             }
         }
         let (plays, order) = self.judge(task, pieces);
-        let (trends, encoded) = rayon::join(
+        let mut sums = DaySums::new(&plays, self.policy);
+        let mut last = None;
+        for order in order.chunks(ROW_GROUP_ROWS_MAX) {
+            let row_group = self.encode_and_sum(&plays, order, &mut sums);
+            let row_group = row_group.map_err(PartitionError::parquet(&task.folder))?;
+            last.replace(row_group).map_or(Ok(()), |before| writer.push(before))?;
+        }
+        let (trends, outcomes) = self.stages.aggregate.time(|| sums.finish(self.policy));
+        drop((plays, order));
+        let (trends, written) = rayon::join(
             || {
-                let sum = || sum_trends(&plays, &order, self.policy);
-                let trends = self.stages.aggregate.time(sum);
                 let keep = || KeptTrends::new(task.day, trends, self.trends_layout);
                 self.stages.encode.time(keep)
             },
-            || self.encode(task, &plays, &order, writer),
+            || last.map_or(Ok(()), |row_group| writer.push(row_group)),
         );
-        encoded?;
+        written?;
         let trends = trends.map_err(PartitionError::parquet(&task.folder))?;
-        let outcomes = self.stages.judge.time(|| count_outcomes(&plays, self.policy));
         Ok((trends, outcomes))
+    }
+
+    /// Encodes the rows at these places and sums them, page by page: plays lie all over the memory, and
+    /// are fetched once for both.
+    fn encode_and_sum(
+        &self,
+        plays: &Plays,
+        order: &[u32],
+        sums: &mut DaySums<'_>,
+    ) -> Result<EncodedRowGroup, ParquetError> {
+        let Stages { encode, aggregate, .. } = self.stages;
+        let encoder = encode.time(|| PlaysEncoder::new(plays, order, self.policy));
+        let n_at_once = rayon::current_num_threads();
+        let mut lots: Vec<(Gathered, PageMaker)> = Vec::new();
+        lots.resize_with(n_at_once, Default::default);
+        let mut pages = Vec::new();
+        for order in order.chunks(n_at_once * PAGE_ROWS) {
+            let n_pages = order.len().div_ceil(PAGE_ROWS);
+            let lots = &mut lots[..n_pages];
+            lots.par_iter_mut().zip(order.par_chunks(PAGE_ROWS)).for_each(
+                |((gathered, _), order)| {
+                    encode.time(|| gathered.gather(plays, order));
+                },
+            );
+            let (gathered, makers): (Vec<&Gathered>, Vec<&mut PageMaker>) =
+                lots.iter_mut().map(|(gathered, maker)| (&*gathered, maker)).unzip();
+            let pages_of = |(gathered, maker): (&&Gathered, &mut PageMaker)| {
+                encode.time(|| encoder.encode_pages(maker, gathered))
+            };
+            let (encoded, ()) = rayon::join(
+                || gathered.par_iter().zip(makers).map(pages_of).collect::<Result<Vec<_>, _>>(),
+                || aggregate.time(|| gathered.iter().for_each(|gathered| sums.take(gathered))),
+            );
+            pages.extend(encoded?);
+        }
+        encode.time(|| encoder.finish(&self.layout.schema, pages))
     }
 
     fn judge(&self, task: &DayTask<'_>, mut pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
@@ -258,15 +305,47 @@ pub fn collect_offline_keys<'a>(
     Ok(keys)
 }
 
-fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
-    let mut by_reason = [(0_u64, 0_i64); Reason::ALL.len() + 1];
-    // Where every row stands for one play, the rows need not be looked at.
-    let are_single = plays.words.kinds.iter().all(|kind| kind.plays == 1);
-    for (place, marked) in plays.marked.iter().enumerate() {
-        let sums = &mut by_reason[plays.mark_of(*marked).map_or(0, |mark| mark.reason as usize)];
-        let n_plays = if are_single { 1 } else { plays.kind(&plays.rows[place]).plays };
-        *sums = (sums.0 + 1, sums.1 + i64::from(n_plays));
+/// What is summed of a date: its trends, and rows and plays by reason.
+struct DaySums<'a> {
+    trends: TrendSums<'a>,
+    kinds: &'a [Kind],
+    /// By code of the reason, 0 for none.
+    by_reason: ByReason,
+}
+
+impl<'a> DaySums<'a> {
+    fn new(plays: &'a Plays, policy: &Policy) -> Self {
+        let by_reason = ByReason::default();
+        Self { trends: TrendSums::new(plays, policy), kinds: &plays.words.kinds, by_reason }
     }
+
+    fn take(&mut self, gathered: &Gathered) {
+        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
+            let n_plays = self.kinds[play.kind as usize].plays;
+            let sums = &mut self.by_reason[usize::from(*reason)];
+            *sums = (sums.0 + 1, sums.1 + i64::from(n_plays));
+        }
+        self.trends.take(gathered);
+    }
+
+    fn finish(self, policy: &Policy) -> (DayTrends, Outcomes) {
+        (self.trends.finish(), outcomes_of(self.by_reason, policy))
+    }
+}
+
+/// Rows and plays by code of the reason, 0 for none.
+type ByReason = [(u64, i64); Reason::ALL.len() + 1];
+
+fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
+    let mut by_reason = ByReason::default();
+    for (play, marked) in plays.rows.iter().zip(&plays.marked) {
+        let sums = &mut by_reason[plays.mark_of(*marked).map_or(0, |mark| mark.reason as usize)];
+        *sums = (sums.0 + 1, sums.1 + i64::from(plays.kind(play).plays));
+    }
+    outcomes_of(by_reason, policy)
+}
+
+fn outcomes_of(by_reason: ByReason, policy: &Policy) -> Outcomes {
     let reasons = std::iter::once(None).chain(Reason::ALL.iter().copied().map(Some));
     reasons
         .zip(by_reason)

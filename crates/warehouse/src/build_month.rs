@@ -47,12 +47,11 @@ impl KeptTrends {
     /// # Errors
     /// If they cannot be encoded.
     pub fn new(date: Day, trends: DayTrends, layout: &TableLayout) -> Result<Self, ParquetError> {
-        if trends.rows.len() < ROW_GROUP_ROWS_MIN {
+        if trends.len() < ROW_GROUP_ROWS_MIN {
             return Ok(Self::Rows(trends));
         }
         let file = TrendsFile::in_memory(to_file(date, &trends, layout)?)?;
-        let n_plays = trends.rows.iter().map(|trend| trend.plays).sum();
-        Ok(Self::File { file, n_plays, months: months_of(&trends) })
+        Ok(Self::File { file, n_plays: trends.n_plays(), months: months_of(&trends) })
     }
 
     /// The rows as a file of their own.
@@ -75,7 +74,7 @@ impl KeptTrends {
         let (mut n_plays, mut months) = (0, BTreeSet::new());
         for batch in file.batches(1 << 16)? {
             let batch = batch?;
-            n_plays += batch.rows.iter().map(|trend| trend.plays).sum::<i64>();
+            n_plays += batch.n_plays();
             months.append(&mut months_of(&batch));
         }
         Ok(Self::File { file, n_plays, months })
@@ -85,7 +84,7 @@ impl KeptTrends {
     #[must_use]
     pub fn n_plays(&self) -> i64 {
         match self {
-            Self::Rows(trends) => trends.rows.iter().map(|trend| trend.plays).sum(),
+            Self::Rows(trends) => trends.n_plays(),
             Self::File { n_plays, .. } => *n_plays,
         }
     }
@@ -101,19 +100,14 @@ impl KeptTrends {
 }
 
 fn months_of(trends: &DayTrends) -> BTreeSet<CalendarMonth> {
-    // Rows of a month lie together.
-    trends
-        .rows
-        .chunk_by(|a, b| a.listened_month == b.listened_month)
-        .map(|rows| rows[0].listened_month)
-        .collect()
+    trends.months.iter().map(|month| month.listened_month).collect()
 }
 
 fn to_file(date: Day, trends: &DayTrends, layout: &TableLayout) -> Result<Bytes, ParquetError> {
     let mut file = TableFile::new(Vec::new(), layout, &Provenance::default())?;
-    for start in (0..trends.rows.len()).step_by(ROW_GROUP_ROWS_MAX) {
-        let range = start..trends.rows.len().min(start + ROW_GROUP_ROWS_MAX);
-        file.push(encode_trends(&[DayRows::of(date, trends, &range)], &layout.schema)?)?;
+    for start in (0..trends.len()).step_by(ROW_GROUP_ROWS_MAX) {
+        let range = start..trends.len().min(start + ROW_GROUP_ROWS_MAX);
+        file.push(encode_trends(&DayRows::of(date, trends, &range), &layout.schema)?)?;
     }
     file.finish().map(Bytes::from)
 }
@@ -175,7 +169,7 @@ impl Month {
 
     fn lengths(&self) -> Vec<(Day, usize)> {
         let mut lengths = self.stored.lengths().clone();
-        lengths.extend(self.rows.iter().map(|(day, trends)| (*day, trends.rows.len())));
+        lengths.extend(self.rows.iter().map(|(day, trends)| (*day, trends.len())));
         lengths.into_iter().collect()
     }
 
@@ -187,12 +181,12 @@ impl Month {
         let mut rows: Vec<DayRows<'_>> = Vec::new();
         for (day, range) in parts {
             match (self.rows.get(day), read.get(day)) {
-                (Some(trends), _) => rows.push(DayRows::of(*day, trends, range)),
-                (None, Some(read)) => rows.push(DayRows::of(*day, read, &(0..read.rows.len()))),
+                (Some(trends), _) => rows.extend(DayRows::of(*day, trends, range)),
+                (None, Some(read)) => rows.extend(DayRows::of(*day, read, &(0..read.len()))),
                 (None, None) => {}
             }
         }
-        let n_rows: usize = rows.iter().map(|rows| rows.trends.len()).sum();
+        let n_rows: usize = rows.iter().map(DayRows::n_rows).sum();
         if n_rows != parts.iter().map(|(_, range)| range.len()).sum::<usize>() {
             return Err(ParquetError::General("rows of a stored date are missing".to_owned()));
         }

@@ -58,12 +58,9 @@ impl<'a> SplitTrends<'a> {
     /// # Errors
     /// [`PartitionError`].
     pub fn take(&mut self, trends: &DayTrends) -> Result<(), PartitionError> {
-        let mut start = 0;
-        for rows in trends.rows.chunk_by(|a, b| a.listened_month == b.listened_month) {
-            let range = start..start + rows.len();
-            start = range.end;
-            self.n_plays += rows.iter().map(|trend| trend.plays).sum::<i64>();
-            let month = rows[0].listened_month;
+        self.n_plays += trends.n_plays();
+        for rows in DayRows::of(self.day, trends, &(0..trends.len())) {
+            let month = rows.month.listened_month;
             if !self.months.contains_key(&month) {
                 let unfinished = self.start("trends-of-month")?;
                 self.months.insert(month, unfinished);
@@ -71,7 +68,6 @@ impl<'a> SplitTrends<'a> {
             let Some(Unfinished { path, file }) = self.months.get_mut(&month) else {
                 continue;
             };
-            let rows = DayRows::of(self.day, trends, &range);
             encode_trends(&[rows], &self.layout.schema)
                 .and_then(|row_group| file.push(row_group))
                 .map_err(PartitionError::parquet(path))?;
@@ -85,23 +81,25 @@ impl<'a> SplitTrends<'a> {
     /// [`PartitionError`].
     pub fn finish(mut self) -> Result<KeptTrends, PartitionError> {
         let mut whole = self.start("trends")?;
-        let mut rows = DayTrends::default();
+        let (mut rows, mut n_rows) = (DayTrends::default(), 0);
         let months = self.months.keys().copied().collect();
         for (_, Unfinished { path, file }) in std::mem::take(&mut self.months) {
             let stored = Unfinished { path: path.clone(), file }.finish()?;
             let failed = || PartitionError::parquet(&path);
             for batch in stored.batches(BATCH_ROWS).map_err(failed())? {
                 let batch = batch.map_err(failed())?;
-                for trend in &batch.rows {
+                for trend in batch.rows() {
                     let name = batch.store_tracks.get(trend.store_track as usize);
-                    rows.push(*trend, name.map(|name| &**name));
-                    if rows.rows.len() == ROW_GROUP_ROWS_MAX {
+                    rows.push(&trend, name.map(|name| &**name));
+                    n_rows += 1;
+                    if n_rows == ROW_GROUP_ROWS_MAX {
                         self.write(&mut whole, &std::mem::take(&mut rows))?;
+                        n_rows = 0;
                     }
                 }
             }
         }
-        if !rows.rows.is_empty() {
+        if !rows.is_empty() {
             self.write(&mut whole, &rows)?;
         }
         Ok(KeptTrends::File { file: whole.finish()?, n_plays: self.n_plays, months })
@@ -116,8 +114,8 @@ impl<'a> SplitTrends<'a> {
     }
 
     fn write(&self, to: &mut Unfinished, trends: &DayTrends) -> Result<(), PartitionError> {
-        let rows = DayRows::of(self.day, trends, &(0..trends.rows.len()));
-        encode_trends(&[rows], &self.layout.schema)
+        let rows = DayRows::of(self.day, trends, &(0..trends.len()));
+        encode_trends(&rows, &self.layout.schema)
             .and_then(|row_group| to.file.push(row_group))
             .map_err(PartitionError::parquet(&to.path))
     }

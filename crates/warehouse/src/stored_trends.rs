@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -98,7 +99,7 @@ impl TrendsFile {
         let reader = self.reader(|reader| reader.with_batch_size(batch_rows))?;
         Ok(reader.map(|batch| {
             let mut trends = DayTrends::default();
-            read_batch(&batch?, |_, trend, name| trends.push(trend, name))
+            read_batch(&batch?, |_, trend, name| trends.push(&trend, name))
                 .ok_or_else(not_trends)?;
             Ok(trends)
         }))
@@ -241,7 +242,7 @@ impl StoredTrends {
             file.read_group(*group, |day, trend, name| {
                 let place = next.entry(day).or_default();
                 if wanted(&day).is_some_and(|wanted| wanted.contains(place)) {
-                    rows.entry(day).or_default().push(trend, name);
+                    rows.entry(day).or_default().push(&trend, name);
                 }
                 *place += 1;
             })?;
@@ -349,7 +350,10 @@ fn read_batch(batch: &RecordBatch, mut take: impl FnMut(Day, Trend, Option<&str>
             reason,
             plays: plays.value(row),
             played_ms: number(played).into(),
-            listeners: number(listeners).into(),
+            listeners: match number(listeners) {
+                Some(listeners) => Some(NonZeroU32::new(u32::try_from(listeners).ok()?)?),
+                None => None,
+            },
         };
         take(Day(dates.value(row)), trend, text(store_tracks, row));
     }

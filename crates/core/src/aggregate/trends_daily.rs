@@ -8,103 +8,32 @@
 //! other.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
+
+pub use self::rows::{DayTrends, Group, MonthTrends, Release, Sum, Trend};
 
 use crate::aggregate::gathered::Gathered;
 use crate::filter::policy::Policy;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::play::{Kind, NONE, Play, Plays, Words};
-use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
 use crate::vocabulary::verdict::{Reason, Verdict};
 
-/// One row of `trends_daily`, without its date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trend {
-    /// Month of the listening date.
-    pub listened_month: Month,
-    /// The recording.
-    pub isrc: Option<Isrc>,
-    /// Id of the store's track in [`DayTrends::store_tracks`], only where there is no recording; else
-    /// [`NONE`].
-    pub store_track: u32,
-    /// The release.
-    pub upc: Option<Upc>,
-    /// Where.
-    pub territory: Option<Territory>,
-    /// What kind of user.
-    pub tier: Tier,
-    /// Whether offline; `None` = unknown.
-    pub offline: Option<bool>,
-    /// What was decided.
-    pub verdict: Verdict,
-    /// Why it is not counted.
-    pub reason: Option<Reason>,
-    /// Plays.
-    pub plays: i64,
-    /// Played time, milliseconds; nothing if not known of any row.
-    pub played_ms: Sum,
-    /// Distinct known listeners; nothing if no row has one.
-    pub listeners: Sum,
-}
-
-/// A sum of what is not negative, or nothing. Eight bytes: a date has half as many trends as plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sum(i64);
-
-impl Sum {
-    /// The sum of nothing, which is not 0.
-    pub const NOTHING: Self = Self(-1);
-
-    /// The sum, or `None` of nothing.
-    #[must_use]
-    pub fn get(self) -> Option<i64> {
-        (0 <= self.0).then_some(self.0)
-    }
-}
-
-impl From<Option<i64>> for Sum {
-    fn from(sum: Option<i64>) -> Self {
-        sum.map_or(Self::NOTHING, Self)
-    }
-}
-
-/// The rows of `trends_daily` for one counted date, in the order of the table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DayTrends {
-    /// The rows.
-    pub rows: Vec<Trend>,
-    /// Store tracks of the rows without a recording; a name can stand more than once.
-    pub store_tracks: Vec<Box<str>>,
-}
+mod rows;
 
 /// Sums judged plays; `order` is that of the table `plays`.
 #[must_use]
 pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
-    let mut summing = Summing::new(plays, policy);
-    let names = plays.words.track_names();
-    let mut track = None;
+    let mut sums = TrendSums::new(plays, policy);
     let mut gathered = Gathered::default();
     for places in order.chunks(GATHERED_ROWS) {
         gathered.gather(plays, places);
-        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
-            let name = names[play.track as usize];
-            if track != Some(name) {
-                summing.end_track();
-                summing.start_track(plays, play.track as usize);
-                track = Some(name);
-            }
-            summing.take(play, *reason);
-        }
+        sums.take(&gathered);
     }
-    summing.end_track();
-    // The last month is nearly all of it: the earlier ones are put before it, it is not copied.
-    let mut months: Vec<Vec<Trend>> = summing.by_month.into_values().collect();
-    let mut rows = months.pop().unwrap_or_default();
-    rows.splice(0..0, months.into_iter().flatten());
-    DayTrends { rows, store_tracks: summing.store_tracks }
+    sums.finish()
 }
 
 /// Rows that are gathered at a time: they stay in the processor's nearest caches.
@@ -124,23 +53,29 @@ struct Summand {
 }
 
 /// Listening month and packed release.
-type Release = (u32, u64);
+type MonthRelease = (u32, u64);
 
 /// Orders after all releases.
 const UPC_NONE: u64 = u64::MAX;
 /// Orders after all territories.
 const TERRITORY_NONE: u16 = u16::MAX;
 
-struct Summing {
+/// Sums plays as they come, in the order of the table `plays`.
+pub struct TrendSums<'a> {
+    words: &'a Words,
+    /// By id of the track, a number that tracks of one name share.
+    names: Vec<u32>,
+    /// That of the track at hand.
+    name: Option<u32>,
     /// Of the track at hand.
     summands: Vec<Summand>,
     /// Releases of the summands and where each begins, as they were met.
-    releases: Vec<(Release, usize)>,
+    releases: Vec<(MonthRelease, usize)>,
     /// The track's recording and its id if it has a name of its own.
     track: (Option<Isrc>, u32),
     /// Summands of one release, where a track has several.
     same: Vec<Summand>,
-    by_month: BTreeMap<u32, Vec<Trend>>,
+    by_month: BTreeMap<u32, MonthTrends>,
     /// There are at most as many rows as plays.
     rows_max: usize,
     store_tracks: Vec<Box<str>>,
@@ -153,11 +88,16 @@ struct Summing {
     kinds: Vec<(u8, u32)>,
 }
 
-impl Summing {
-    fn new(plays: &Plays, policy: &Policy) -> Self {
+impl<'a> TrendSums<'a> {
+    /// Sums of nothing so far.
+    #[must_use]
+    pub fn new(plays: &'a Plays, policy: &Policy) -> Self {
         let Words { tracks, kinds, products, .. } = &plays.words;
         let tier = |kind: &Kind| products[kind.product as usize].tier as u8;
         Self {
+            words: &plays.words,
+            names: plays.words.track_names(),
+            name: None,
             codes: tracks.iter().map(|t| (t.isrc, t.upc.map_or(UPC_NONE, Upc::packed))).collect(),
             kinds: kinds.iter().map(|kind| (tier(kind), kind.plays)).collect(),
             summands: Vec::new(),
@@ -172,9 +112,33 @@ impl Summing {
         }
     }
 
-    fn start_track(&mut self, plays: &Plays, track: usize) {
+    /// Takes the plays that come next.
+    ///
+    /// # Panics
+    /// If they are not of the plays that it was made for.
+    pub fn take(&mut self, gathered: &Gathered) {
+        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
+            let name = Some(self.names[play.track as usize]);
+            if self.name != name {
+                self.end_track();
+                self.start_track(play.track as usize);
+                self.name = name;
+            }
+            self.take_play(play, *reason);
+        }
+    }
+
+    /// The sums of all that was taken.
+    #[must_use]
+    pub fn finish(mut self) -> DayTrends {
+        self.end_track();
+        let months = self.by_month.into_values().collect();
+        DayTrends { months, store_tracks: self.store_tracks }
+    }
+
+    fn start_track(&mut self, track: usize) {
         let isrc = self.codes[track].0;
-        let store_track = match (isrc, &plays.words.tracks[track].store_track) {
+        let store_track = match (isrc, &self.words.tracks[track].store_track) {
             (None, Some(store_track)) => {
                 self.store_tracks.push(store_track.clone());
                 u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
@@ -185,7 +149,7 @@ impl Summing {
     }
 
     #[inline]
-    fn take(&mut self, play: &Play, reason: u8) {
+    fn take_play(&mut self, play: &Play, reason: u8) {
         let day = Day::of_ms(play.listened_at_ms);
         if self.month.0 != day {
             self.month = (day, month_number(day.month()));
@@ -221,9 +185,9 @@ impl Summing {
         (self.summands, self.releases) = (summands, releases);
     }
 
-    fn sum_releases(&mut self, releases: &mut [(Release, usize)], summands: &[Summand]) {
+    fn sum_releases(&mut self, releases: &mut [(MonthRelease, usize)], summands: &[Summand]) {
         let mut end = summands.len();
-        let mut runs: Vec<(Release, Range<usize>)> = Vec::with_capacity(releases.len());
+        let mut runs: Vec<(MonthRelease, Range<usize>)> = Vec::with_capacity(releases.len());
         for (release, start) in releases.iter().rev() {
             runs.push((*release, *start..end));
             end = *start;
@@ -240,36 +204,30 @@ impl Summing {
         }
     }
 
-    fn sum_release(&mut self, (month, upc): Release, summands: &mut [Summand]) {
+    fn sum_release(&mut self, (month, upc): MonthRelease, summands: &mut [Summand]) {
         summands.sort_unstable_by_key(|summand| summand.key);
-        let release = Trend {
-            listened_month: Month {
-                year: i16::try_from(month / 12).unwrap_or_default(),
-                month: u8::try_from(month % 12 + 1).unwrap_or(1),
-            },
-            isrc: self.track.0,
-            store_track: self.track.1,
-            upc: Some(upc).filter(|upc| *upc != UPC_NONE).and_then(Upc::from_packed),
-            territory: None,
-            tier: Tier::ALL[0],
-            offline: None,
-            verdict: Verdict::Counted,
-            reason: None,
-            plays: 0,
-            played_ms: Sum::NOTHING,
-            listeners: Sum::NOTHING,
-        };
-        let rows = self.by_month.entry(month).or_default();
-        if ROWS_SMALL <= rows.len() && rows.capacity() < rows.len() + summands.len() {
-            rows.reserve_exact(self.rows_max - rows.len());
+        let (isrc, store_track) = self.track;
+        let upc = Some(upc).filter(|upc| *upc != UPC_NONE).and_then(Upc::from_packed);
+        let rows = self.by_month.entry(month).or_insert_with(|| MonthTrends::new(month_of(month)));
+        if ROWS_SMALL <= rows.len() {
+            rows.make_room(summands.len(), self.rows_max);
         }
-        let groups = summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32);
-        rows.extend(groups.map(|group| self.outcomes.trend(group, &release)));
+        for group in summands.chunk_by(|a, b| a.key >> 32 == b.key >> 32) {
+            self.outcomes.push_sums(group, rows);
+        }
+        rows.end_release(isrc, store_track, upc);
     }
 }
 
 fn month_number(month: Month) -> u32 {
     u32::try_from(month.year).unwrap_or(0) * 12 + u32::from(month.month) - 1
+}
+
+fn month_of(number: u32) -> Month {
+    Month {
+        year: i16::try_from(number / 12).unwrap_or_default(),
+        month: u8::try_from(number % 12 + 1).unwrap_or(1),
+    }
 }
 
 /// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.
@@ -290,9 +248,9 @@ impl Outcomes {
         Self { rank_of, by_rank }
     }
 
-    /// The sums of a group, whose keys are sorted and differ in the listener alone.
+    /// Appends the sums of a group, whose keys are sorted and differ in the listener alone.
     #[inline]
-    fn trend(&self, group: &[Summand], release: &Trend) -> Trend {
+    fn push_sums(&self, group: &[Summand], rows: &mut MonthTrends) {
         let key = group[0].key >> 32;
         let small = |shift: u32, bits: u32| {
             usize::try_from(key >> shift & ((1 << bits) - 1)).unwrap_or_default()
@@ -310,33 +268,19 @@ impl Outcomes {
             }
             // Unknown listeners come last.
             let listener = summand.key & u64::from(NONE);
-            listeners += i64::from(listener != last && listener != u64::from(NONE));
+            listeners += u32::from(listener != last && listener != u64::from(NONE));
             last = listener;
         }
-        Trend {
-            territory: Territory::from_packed(territory).filter(|_| territory != TERRITORY_NONE),
+        rows.groups.push(Group {
+            territory: if territory == TERRITORY_NONE { 0 } else { territory },
             tier: Tier::ALL[small(6, 4)],
             offline: [Some(false), Some(true), None][small(4, 2)],
             verdict,
             reason,
-            plays,
-            played_ms: is_known.then_some(played_ms).into(),
-            listeners: (listeners != 0).then_some(listeners).into(),
-            ..*release
-        }
-    }
-}
-
-impl DayTrends {
-    /// Appends a row; the name of its store track where it has one.
-    pub fn push(&mut self, row: Trend, store_track: Option<&str>) {
-        let id = store_track.map_or(NONE, |name| {
-            if self.store_tracks.last().is_none_or(|last| **last != *name) {
-                self.store_tracks.push(name.into());
-            }
-            u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
         });
-        self.rows.push(Trend { store_track: id, ..row });
+        rows.plays.push(plays);
+        rows.played_ms.push(is_known.then_some(played_ms).into());
+        rows.listeners.push(NonZeroU32::new(listeners));
     }
 }
 

@@ -66,9 +66,9 @@ fn trends(n_rows: usize, version: i64) -> DayTrends {
             reason: None,
             plays: 1 + (row * 7 + version) % 5,
             played_ms: (row % 5 != 0).then_some(row * 31 % 1_000_003).into(),
-            listeners: None.into(),
+            listeners: None,
         };
-        trends.push(trend, named.then(|| format!("t{}", row / 4)).as_deref());
+        trends.push(&trend, named.then(|| format!("t{}", row / 4)).as_deref());
     }
     trends
 }

@@ -18,6 +18,7 @@ use streamledger_core::vocabulary::listener::Listener;
 
 use crate::encode::codes::TextList;
 use crate::encode::page::{Page, ZSTD_LEVEL, ZSTD_LEVEL_RANDOM};
+use crate::encode::pieces::{Pieces, PiecesWriter};
 
 /// What the codes or bounds of a column's pages mean.
 #[derive(Debug)]
@@ -100,31 +101,29 @@ impl Values {
     }
 }
 
-/// Most bytes of a page's header.
-const HEADER_BYTES: usize = 64;
-
-/// The bytes of a column chunk, and its close result with offsets from their start.
+/// The bytes of a column chunk, and its close result with offsets from their start. Pages come with
+/// their bytes.
 ///
 /// # Errors
 /// If the `parquet` crate or zstd refuses a page.
 pub fn assemble_chunk(
     column: &ColumnDescPtr,
     values: &Values,
-    pages: Vec<Page>,
-) -> Result<(Bytes, ColumnCloseResult)> {
+    pages: Vec<(Bytes, Page)>,
+) -> Result<(Pieces, ColumnCloseResult)> {
     let physical = column.physical_type();
     let dictionary = values.dictionary(physical);
-    let packed = match &dictionary {
-        Some((plain, _)) => zstd::bulk::compress(plain, values.zstd_level())?,
-        None => Vec::new(),
+    let packed: Bytes = match &dictionary {
+        Some((plain, _)) => zstd::bulk::compress(plain, values.zstd_level())?.into(),
+        None => Bytes::new(),
     };
-    let n_bytes = packed.len() + pages.iter().map(|p| p.bytes.len() + HEADER_BYTES).sum::<usize>();
-    let mut sink = TrackedWrite::new(Vec::with_capacity(n_bytes + HEADER_BYTES));
+    let known = std::iter::once(&packed).chain(pages.iter().map(|(bytes, _)| bytes));
+    let mut sink = TrackedWrite::new(PiecesWriter::new(known.cloned()));
     let mut totals = Totals::default();
     let mut writer = SerializedPageWriter::new(&mut sink);
     if let Some((plain, n_values)) = &dictionary {
         let page = ParquetPage::DictionaryPage {
-            buf: packed.into(),
+            buf: packed,
             num_values: u32::try_from(*n_values)?,
             encoding: Encoding::PLAIN,
             is_sorted: false,
@@ -133,11 +132,11 @@ pub fn assemble_chunk(
     }
     let mut index = Index::new(physical);
     let data_page_offset = totals.compressed;
-    let value_encoding = pages.first().map_or(Encoding::PLAIN, |page| page.encoding);
-    for page in pages {
+    let value_encoding = pages.first().map_or(Encoding::PLAIN, |(_, page)| page.encoding);
+    for (bytes, page) in pages {
         index.add_page(&page, values);
-        let plain_bytes = page.plain_bytes;
-        let spec = writer.write_page(CompressedPage::new(data_page(page)?, plain_bytes))?;
+        let data_page = data_page(bytes, &page)?;
+        let spec = writer.write_page(CompressedPage::new(data_page, page.plain_bytes))?;
         index.offsets.append_offset_and_size(
             i64::try_from(spec.offset)?,
             i32::try_from(spec.compressed_size)?,
@@ -163,7 +162,7 @@ pub fn assemble_chunk(
         column_index: Some(index.columns.build()?),
         offset_index: Some(index.offsets.build()),
     };
-    Ok((sink.into_inner()?.into(), close))
+    Ok((sink.into_inner()?.finish(), close))
 }
 
 /// Codes that are all used are the distinct values.
@@ -185,9 +184,9 @@ fn encodings(values: Encoding, has_dictionary: bool) -> Vec<Encoding> {
     encodings
 }
 
-fn data_page(page: Page) -> Result<ParquetPage> {
+fn data_page(bytes: Bytes, page: &Page) -> Result<ParquetPage> {
     Ok(ParquetPage::DataPage {
-        buf: page.bytes.into(),
+        buf: bytes,
         num_values: u32::try_from(page.n_rows)?,
         encoding: page.encoding,
         def_level_encoding: Encoding::RLE,

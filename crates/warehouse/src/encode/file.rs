@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::encode::chunk::{Values, assemble_chunk};
 use crate::encode::page::Page;
+use crate::encode::pieces::Pieces;
 use crate::stored_trends::StoredGroup;
 
 /// Most rows of a row group (specification of the tables).
@@ -97,24 +98,35 @@ impl TableLayout {
 /// The encoded columns of a row group.
 #[derive(Debug, Clone)]
 pub struct EncodedRowGroup {
-    columns: Vec<(Bytes, ColumnCloseResult)>,
+    columns: Vec<(Pieces, ColumnCloseResult)>,
     /// Rows of the row group.
     pub n_rows: usize,
 }
 
-/// Puts the pages of a row group together: `pages` by page, then column; `values` by column.
+/// A page of each column of the same rows.
+#[derive(Debug)]
+pub struct EncodedPages {
+    /// The bytes of all of them.
+    pub bytes: Bytes,
+    /// In the order of the columns.
+    pub pages: Vec<Page>,
+}
+
+/// Puts the pages of a row group together, which come in the order of the rows; `values` by column.
 ///
 /// # Errors
 /// If the `parquet` crate or zstd refuses.
 pub fn assemble_row_group(
     schema: &SchemaDescPtr,
     values: &[Values],
-    pages: Vec<Vec<Page>>,
+    pages: Vec<EncodedPages>,
     n_rows: usize,
 ) -> Result<EncodedRowGroup> {
-    let mut by_column: Vec<Vec<Page>> = values.iter().map(|_| Vec::new()).collect();
-    for page in pages {
-        by_column.iter_mut().zip(page).for_each(|(column, page)| column.push(page));
+    let mut by_column: Vec<Vec<(Bytes, Page)>> = values.iter().map(|_| Vec::new()).collect();
+    for EncodedPages { bytes, pages } in pages {
+        for (column, page) in by_column.iter_mut().zip(pages) {
+            column.push((bytes.slice(page.place.clone()), page));
+        }
     }
     let columns = by_column
         .into_par_iter()

@@ -9,6 +9,7 @@ pub mod bits;
 pub mod hybrid;
 pub mod delta;
 pub mod page;
+pub mod pieces;
 pub mod chunk;
 pub mod codes;
 pub mod file;

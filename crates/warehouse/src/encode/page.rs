@@ -4,6 +4,10 @@
 
 #![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 
+use std::io::Cursor;
+use std::ops::Range;
+
+use bytes::Bytes;
 use fearless_simd::dispatch;
 use parquet::basic::Encoding;
 use streamledger_core::ingest::LEVEL;
@@ -32,8 +36,8 @@ pub enum Nulls {
 /// A data page.
 #[derive(Debug)]
 pub struct Page {
-    /// Compressed bytes of levels and values.
-    pub bytes: Vec<u8>,
+    /// Where the compressed levels and values are among the encoder's bytes.
+    pub place: Range<usize>,
     /// Their length before compression.
     pub plain_bytes: usize,
     /// Rows of the page, nulls included.
@@ -55,9 +59,19 @@ pub struct PageEncoder {
     codes: Vec<u32>,
     integers: Vec<i64>,
     levels: Vec<u32>,
+    /// Compressed pages, one after the other.
+    bytes: Vec<u8>,
+    /// How many bytes were taken last: the next pages are about as large.
+    n_bytes_last: usize,
 }
 
 impl PageEncoder {
+    /// The bytes of all pages since the last time.
+    pub fn take_bytes(&mut self) -> Bytes {
+        self.n_bytes_last = self.bytes.len();
+        std::mem::take(&mut self.bytes).into()
+    }
+
     /// A page of dictionary codes of `width` bits; [`NONE`] is null.
     ///
     /// # Errors
@@ -226,8 +240,15 @@ impl PageEncoder {
             none => none.insert(zstd::bulk::Compressor::new(zstd_level)?),
         };
         compressor.set_compression_level(zstd_level)?;
-        let bytes = compressor.compress(&self.plain)?;
-        Ok(Page { bytes, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
+        let start = self.bytes.len();
+        let n_bytes_max = zstd::zstd_safe::compress_bound(self.plain.len());
+        let n_expected = self.n_bytes_last + self.n_bytes_last / 8;
+        self.bytes.reserve(n_bytes_max.max(n_expected.saturating_sub(start)));
+        let mut behind = Cursor::new(&mut self.bytes);
+        behind.set_position(start as u64);
+        let n_bytes = compressor.compress_to_buffer(&self.plain, &mut behind)?;
+        let place = start..start + n_bytes;
+        Ok(Page { place, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }
 }
 
@@ -297,7 +318,10 @@ mod tests {
         assert_eq!(page.n_nulls, values.len() - numbers().count());
         assert_eq!(page.bounds, numbers().min().zip(numbers().max()));
         assert_eq!(encoder.plain, plain);
-        assert_eq!(zstd::bulk::decompress(&page.bytes, plain.len()).unwrap(), plain);
+        assert_eq!(
+            zstd::bulk::decompress(&encoder.bytes[page.place.clone()], plain.len()).unwrap(),
+            plain
+        );
     }
 
     proptest! {

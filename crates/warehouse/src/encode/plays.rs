@@ -16,7 +16,7 @@ use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 use crate::encode::chunk::Values;
 use crate::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
 use crate::encode::delta::Integer;
-use crate::encode::file::{EncodedRowGroup, PAGE_ROWS, assemble_row_group};
+use crate::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
 use crate::encode::page::{Nulls, Page, PageEncoder};
 
 /// The columns of `plays`; `store`, `month` and `date` are in the path.
@@ -58,12 +58,49 @@ pub fn encode_plays(
     policy: &Policy,
     schema: &SchemaDescPtr,
 ) -> Result<EncodedRowGroup> {
-    let codes = Codes::new(plays, order, policy);
-    let pages: Vec<Vec<Page>> = order
-        .par_chunks(PAGE_ROWS)
-        .map_init(PageMaker::default, |maker, order| maker.encode_pages(plays, order, &codes))
-        .collect::<Result<_>>()?;
-    assemble_row_group(schema, &codes.into_values(), pages, order.len())
+    let encoder = PlaysEncoder::new(plays, order, policy);
+    let encode = |(gathered, maker): &mut (Gathered, PageMaker), order| {
+        gathered.gather(plays, order);
+        encoder.encode_pages(maker, gathered)
+    };
+    let pages: Vec<EncodedPages> =
+        order.par_chunks(PAGE_ROWS).map_init(Default::default, encode).collect::<Result<_>>()?;
+    encoder.finish(schema, pages)
+}
+
+/// Encodes the rows of one row group, page by page.
+pub struct PlaysEncoder<'a> {
+    plays: &'a Plays,
+    codes: Codes,
+    n_rows: usize,
+}
+
+impl<'a> PlaysEncoder<'a> {
+    /// Of the rows at these places.
+    #[must_use]
+    pub fn new(plays: &'a Plays, order: &[u32], policy: &Policy) -> Self {
+        Self { plays, codes: Codes::new(plays, order, policy), n_rows: order.len() }
+    }
+
+    /// A page of each column: of [`PAGE_ROWS`] rows, but for the last ones of the row group.
+    ///
+    /// # Errors
+    /// If zstd refuses.
+    pub fn encode_pages(&self, maker: &mut PageMaker, gathered: &Gathered) -> Result<EncodedPages> {
+        maker.encode_pages(self.plays, gathered, &self.codes)
+    }
+
+    /// The row group of these pages, which are in the order of the rows.
+    ///
+    /// # Errors
+    /// If the `parquet` crate or zstd refuses.
+    pub fn finish(
+        self,
+        schema: &SchemaDescPtr,
+        pages: Vec<EncodedPages>,
+    ) -> Result<EncodedRowGroup> {
+        assemble_row_group(schema, &self.codes.into_values(), pages, self.n_rows)
+    }
 }
 
 /// What the rows use: ids, and played times.
@@ -250,9 +287,8 @@ pub(crate) fn upc_text(packed: u64) -> impl AsRef<[u8]> {
 
 /// Makes pages; keeps its memory from one to the next.
 #[derive(Default)]
-struct PageMaker {
+pub struct PageMaker {
     encoder: PageEncoder,
-    gathered: Gathered,
     /// Of each row, beside the rows: several columns are made of either, and nothing else.
     tracks: Vec<u32>,
     kinds: Vec<u32>,
@@ -260,10 +296,14 @@ struct PageMaker {
 
 impl PageMaker {
     /// A page of each column, in the order of the schema.
-    fn encode_pages(&mut self, plays: &Plays, order: &[u32], codes: &Codes) -> Result<Vec<Page>> {
+    fn encode_pages(
+        &mut self,
+        plays: &Plays,
+        Gathered { rows, marked, reasons }: &Gathered,
+        codes: &Codes,
+    ) -> Result<EncodedPages> {
         use Nulls::{Allowed, Never};
-        self.gathered.gather(plays, order);
-        let Self { encoder, gathered: Gathered { rows, marked, reasons }, tracks, kinds } = self;
+        let Self { encoder, tracks, kinds } = self;
         tracks.clear();
         tracks.extend(rows.iter().map(|play| play.track));
         kinds.clear();
@@ -281,7 +321,7 @@ impl PageMaker {
         let n_plays = kind().map(|id| codes.plays_of[id]);
         let measured = mark().map(|mark| mark.and_then(|mark| mark.measured));
         let threshold = mark().map(|mark| mark.and_then(|mark| mark.threshold));
-        Ok(vec![
+        let pages = vec![
             word_page(encoder, kind(), &codes.report, Never)?,
             encoder.of_integers(row, Integer::Bits32, Never)?,
             encoder.of_integers(listened_at, Integer::Bits64, Never)?,
@@ -305,7 +345,8 @@ impl PageMaker {
             word_page(encoder, reason(), &codes.reason, Allowed)?,
             number_page(encoder, measured, &codes.measured, Allowed)?,
             number_page(encoder, threshold, &codes.threshold, Allowed)?,
-        ])
+        ];
+        Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
 }
 

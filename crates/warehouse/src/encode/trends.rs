@@ -1,11 +1,13 @@
 //! Row groups of the table `trends_daily`.
 
+use std::borrow::Cow;
+use std::iter::repeat_n;
 use std::ops::Range;
 
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::{DayTrends, Sum, Trend};
+use streamledger_core::aggregate::trends_daily::{DayTrends, Group, MonthTrends, Release};
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -16,9 +18,9 @@ use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::encode::chunk::Values;
 use crate::encode::codes::{NumberCodes, NumberSet, TextList, WordCodes};
-use crate::encode::file::{EncodedRowGroup, PAGE_ROWS, assemble_row_group};
+use crate::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
 use crate::encode::hybrid::width_for;
-use crate::encode::page::{Nulls, Page, PageEncoder};
+use crate::encode::page::{Nulls, PageEncoder};
 use crate::encode::plays::{isrc_text, number_page, upc_text};
 
 /// The columns of `trends_daily`; `store` and `month` are in the path.
@@ -41,30 +43,59 @@ pub const SCHEMA: &str = "message trends_daily {
 /// Places in [`SCHEMA`] of the columns by which the rows are sorted (the grain); nulls last.
 pub const SORTED_BY: [i32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/// Rows of one counted date that lie together. Rows themselves are not listed: of a large date there
-/// are as many as half its plays.
-#[derive(Debug, Clone, Copy)]
+/// Rows of one counted date and listening month that lie together.
+#[derive(Debug, Clone)]
 pub struct DayRows<'a> {
     /// Counted date.
     pub date: Day,
-    /// The rows.
-    pub trends: &'a [Trend],
-    /// What [`Trend::store_track`] stands for.
+    /// The rows are among these.
+    pub month: &'a MonthTrends,
+    /// Their places.
+    pub places: Range<usize>,
+    /// What [`Release::store_track`] stands for.
     pub store_tracks: &'a [Box<str>],
 }
 
 impl<'a> DayRows<'a> {
-    /// Some rows of a date.
-    ///
-    /// # Panics
-    /// If it has fewer rows.
+    /// The rows of a date at some places, month by month.
     #[must_use]
-    pub fn of(date: Day, trends: &'a DayTrends, range: &Range<usize>) -> Self {
-        Self { date, trends: &trends.rows[range.clone()], store_tracks: &trends.store_tracks }
+    pub fn of(date: Day, trends: &'a DayTrends, places: &Range<usize>) -> Vec<Self> {
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for month in &trends.months {
+            let in_month = |place: usize| place.clamp(start, start + month.len()) - start;
+            let places = in_month(places.start)..in_month(places.end);
+            if !places.is_empty() {
+                parts.push(Self { date, month, places, store_tracks: &trends.store_tracks });
+            }
+            start += month.len();
+        }
+        parts
     }
 
-    fn store_track(&self, trend: &Trend) -> Option<&'a str> {
-        self.store_tracks.get(trend.store_track as usize).map(|text| &**text)
+    /// Number of rows.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The releases of the rows, each with the number of them.
+    fn releases(&self) -> impl Iterator<Item = (&'a Release, usize)> {
+        let Range { mut start, end } = self.places;
+        let releases = &self.month.releases;
+        let first = releases.partition_point(|release| release.end <= start);
+        releases[first..].iter().map_while(move |release| {
+            let n_rows = release.end.min(end).saturating_sub(start);
+            start += n_rows;
+            (n_rows != 0).then_some((release, n_rows))
+        })
+    }
+
+    fn groups(&self) -> &'a [Group] {
+        &self.month.groups[self.places.clone()]
+    }
+
+    fn store_track(&self, release: &Release) -> Option<&'a str> {
+        self.store_tracks.get(release.store_track as usize).map(|text| &**text)
     }
 }
 
@@ -74,30 +105,30 @@ impl<'a> DayRows<'a> {
 /// If the `parquet` crate or zstd refuses.
 pub fn encode_trends(rows: &[DayRows<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
     let codes = Codes::new(rows);
-    let pages: Vec<Vec<Page>> = by_page(rows)
+    let pages: Vec<EncodedPages> = by_page(rows)
         .par_iter()
         .map_init(PageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
         .collect::<Result<_>>()?;
-    let n_rows = rows.iter().map(|rows| rows.trends.len()).sum();
+    let n_rows = rows.iter().map(DayRows::n_rows).sum();
     assemble_row_group(schema, &codes.into_values(), pages, n_rows)
 }
 
 /// The rows of each page: [`PAGE_ROWS`], but for the last one, whatever dates they are of.
 fn by_page<'a>(rows: &[DayRows<'a>]) -> Vec<Vec<DayRows<'a>>> {
     let (mut pages, mut room) = (Vec::new(), 0);
-    for day in rows {
-        let mut rest = day.trends;
-        while !rest.is_empty() {
+    for part in rows {
+        let Range { mut start, end } = part.places;
+        while start < end {
             if room == 0 {
                 pages.push(Vec::new());
                 room = PAGE_ROWS;
             }
-            let (trends, behind) = rest.split_at(rest.len().min(room));
+            let places = start..end.min(start + room);
+            room -= places.len();
+            start = places.end;
             if let Some(page) = pages.last_mut() {
-                page.push(DayRows { trends, ..*day });
+                page.push(DayRows { places, ..part.clone() });
             }
-            room -= trends.len();
-            rest = behind;
         }
     }
     pages
@@ -176,9 +207,7 @@ impl Used {
             played_ms: NumberSet::default(),
             listeners: NumberSet::default(),
         };
-        for day in rows {
-            day.trends.iter().for_each(|trend| used.take(day, trend));
-        }
+        rows.iter().for_each(|rows| used.take(rows));
         used.isrcs.sort();
         used.upcs.sort();
         used.store_tracks.sort_unstable();
@@ -186,33 +215,35 @@ impl Used {
         used
     }
 
-    #[inline]
-    fn take(&mut self, day: &DayRows<'_>, trend: &Trend) {
-        self.dates.insert(i64::from(day.date.0));
-        self.months.insert(month_number(trend));
-        if let Some(isrc) = trend.isrc {
-            self.isrcs.push(isrc.packed());
+    fn take(&mut self, rows: &DayRows<'_>) {
+        self.dates.insert(i64::from(rows.date.0));
+        self.months.insert(month_number(rows.month));
+        for (release, _) in rows.releases() {
+            if let Some(isrc) = release.isrc {
+                self.isrcs.push(isrc.packed());
+            }
+            if let Some(upc) = release.upc {
+                self.upcs.push(upc.packed());
+            }
+            self.store_tracks.extend(rows.store_track(release).map(|text| text.as_bytes().into()));
         }
-        if let Some(upc) = trend.upc {
-            self.upcs.push(upc.packed());
+        for group in rows.groups() {
+            self.territories[usize::from(group.territory)] = true;
+            self.tiers[group.tier as usize] = true;
+            self.verdicts[group.verdict as usize] = true;
+            self.reasons[reason_id(group)] = true;
         }
-        self.store_tracks.extend(day.store_track(trend).map(|text| text.as_bytes().into()));
-        self.territories[territory_id(trend)] = true;
-        self.tiers[trend.tier as usize] = true;
-        self.verdicts[trend.verdict as usize] = true;
-        self.reasons[reason_id(trend)] = true;
-        self.plays.insert(trend.plays);
-        if let Some(played_ms) = trend.played_ms.get() {
-            self.played_ms.insert(played_ms);
-        }
-        if let Some(listeners) = trend.listeners.get() {
-            self.listeners.insert(listeners);
-        }
+        let MonthTrends { plays, played_ms, listeners, .. } = rows.month;
+        plays[rows.places.clone()].iter().for_each(|plays| self.plays.insert(*plays));
+        let known = played_ms[rows.places.clone()].iter().filter_map(|sum| sum.get());
+        known.for_each(|played_ms| self.played_ms.insert(played_ms));
+        let known = listeners[rows.places.clone()].iter().flatten();
+        known.for_each(|listeners| self.listeners.insert(i64::from(listeners.get())));
     }
 }
 
-fn month_number(trend: &Trend) -> i64 {
-    let month = trend.listened_month;
+fn month_number(month: &MonthTrends) -> i64 {
+    let month = month.listened_month;
     i64::from(month.year) * 12 + i64::from(month.month) - 1
 }
 
@@ -267,12 +298,8 @@ fn month_texts(months: &Values) -> Values {
     Values::Texts(months.iter().map(text).collect())
 }
 
-fn territory_id(trend: &Trend) -> usize {
-    trend.territory.map_or(0, |territory| usize::from(territory.packed()))
-}
-
-fn reason_id(trend: &Trend) -> usize {
-    trend.reason.map_or(0, |reason| reason as usize)
+fn reason_id(group: &Group) -> usize {
+    group.reason.map_or(0, |reason| reason as usize)
 }
 
 /// Rows of which all columns are made before the next ones are read: they stay in the processor's
@@ -293,21 +320,14 @@ struct PageMaker {
     reason: Vec<u32>,
     date: Vec<i64>,
     month: Vec<i64>,
-    plays: Vec<i64>,
-    played_ms: Vec<Sum>,
-    listeners: Vec<Sum>,
 }
 
 impl PageMaker {
     /// A page of each column, in the order of the schema.
-    fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &Codes) -> Result<Vec<Page>> {
+    fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &Codes) -> Result<EncodedPages> {
         use Nulls::{Allowed, Never};
         self.clear();
-        for day in rows {
-            for trends in day.trends.chunks(BATCH_ROWS) {
-                self.take(&DayRows { trends, ..*day }, codes);
-            }
-        }
+        rows.iter().for_each(|rows| self.take(rows, codes));
         let encoder = &mut self.encoder;
         let width =
             |n_values: usize| width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(NONE));
@@ -317,10 +337,12 @@ impl PageMaker {
         let required = |encoder: &mut PageEncoder, page: &[i64], codes| {
             number_page(encoder, page.iter().copied().map(Some), codes, Never)
         };
-        let sums = |encoder: &mut PageEncoder, page: &[Sum], codes| {
-            number_page(encoder, page.iter().map(|sum| sum.get()), codes, Allowed)
-        };
-        Ok(vec![
+        let plays = numbers(rows, |month| &month.plays);
+        let played_ms = numbers(rows, |month| &month.played_ms);
+        let listeners = numbers(rows, |month| &month.listeners);
+        let played_ms = played_ms.iter().map(|sum| sum.get());
+        let listeners = listeners.iter().map(|n| n.map(|n| i64::from(n.get())));
+        let pages = vec![
             required(encoder, &self.date, &codes.date)?,
             required(encoder, &self.month, &codes.month)?,
             code_page(encoder, &self.isrc, width(codes.isrc.0.len()), Allowed)?,
@@ -331,38 +353,53 @@ impl PageMaker {
             encoder.of_truths(self.offline.iter().copied(), Allowed)?,
             code_page(encoder, &self.verdict, codes.verdict.width, Never)?,
             code_page(encoder, &self.reason, codes.reason.width, Allowed)?,
-            required(encoder, &self.plays, &codes.plays)?,
-            sums(encoder, &self.played_ms, &codes.played_ms)?,
-            sums(encoder, &self.listeners, &codes.listeners)?,
-        ])
+            required(encoder, &plays, &codes.plays)?,
+            number_page(encoder, played_ms, &codes.played_ms, Allowed)?,
+            number_page(encoder, listeners, &codes.listeners, Allowed)?,
+        ];
+        Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
 
     fn clear(&mut self) {
         let Self { isrc, store_track, upc, territory, tier, verdict, reason, .. } = self;
         [isrc, store_track, upc, territory, tier, verdict, reason].into_iter().for_each(Vec::clear);
-        [&mut self.date, &mut self.month, &mut self.plays].into_iter().for_each(Vec::clear);
-        [&mut self.played_ms, &mut self.listeners].into_iter().for_each(Vec::clear);
+        [&mut self.date, &mut self.month].into_iter().for_each(Vec::clear);
         self.offline.clear();
     }
 
-    fn take(&mut self, day: &DayRows<'_>, codes: &Codes) {
-        let trends = || day.trends.iter();
-        self.date.extend(trends().map(|_| i64::from(day.date.0)));
-        self.month.extend(trends().map(month_number));
-        let isrc = trends().map(|trend| trend.isrc.map(Isrc::packed));
-        self.isrc.extend(repeated(isrc, |number| codes.isrc.code(number)));
-        self.store_track
-            .extend(trends().map(|trend| store_track_code(day.store_track(trend), codes)));
-        let upc = trends().map(|trend| trend.upc.map(Upc::packed));
-        self.upc.extend(repeated(upc, |number| codes.upc.code(number)));
-        self.territory.extend(trends().map(|trend| codes.territory.code(territory_id(trend))));
-        self.tier.extend(trends().map(|trend| codes.tier.code(trend.tier as usize)));
-        self.offline.extend(trends().map(|trend| trend.offline));
-        self.verdict.extend(trends().map(|trend| codes.verdict.code(trend.verdict as usize)));
-        self.reason.extend(trends().map(|trend| codes.reason.code(reason_id(trend))));
-        self.plays.extend(trends().map(|trend| trend.plays));
-        self.played_ms.extend(trends().map(|trend| trend.played_ms));
-        self.listeners.extend(trends().map(|trend| trend.listeners));
+    fn take(&mut self, rows: &DayRows<'_>, codes: &Codes) {
+        let n_rows = rows.n_rows();
+        self.date.extend(repeat_n(i64::from(rows.date.0), n_rows));
+        self.month.extend(repeat_n(month_number(rows.month), n_rows));
+        for (release, n_rows) in rows.releases() {
+            let isrc = codes.isrc.code(release.isrc.map(Isrc::packed));
+            self.isrc.extend(repeat_n(isrc, n_rows));
+            let store_track = store_track_code(rows.store_track(release), codes);
+            self.store_track.extend(repeat_n(store_track, n_rows));
+            let upc = codes.upc.code(release.upc.map(Upc::packed));
+            self.upc.extend(repeat_n(upc, n_rows));
+        }
+        for groups in rows.groups().chunks(BATCH_ROWS) {
+            let groups = || groups.iter();
+            let territory = |group: &Group| codes.territory.code(usize::from(group.territory));
+            self.territory.extend(groups().map(territory));
+            self.tier.extend(groups().map(|group| codes.tier.code(group.tier as usize)));
+            self.offline.extend(groups().map(|group| group.offline));
+            self.verdict.extend(groups().map(|group| codes.verdict.code(group.verdict as usize)));
+            self.reason.extend(groups().map(|group| codes.reason.code(reason_id(group))));
+        }
+    }
+}
+
+/// A column of the rows of a page, which are nearly always of one date and month.
+fn numbers<'a, T: Copy>(
+    rows: &[DayRows<'a>],
+    column: impl Fn(&'a MonthTrends) -> &'a [T],
+) -> Cow<'a, [T]> {
+    let of_part = |rows: &DayRows<'a>| &column(rows.month)[rows.places.clone()];
+    match rows {
+        [rows] => Cow::Borrowed(of_part(rows)),
+        rows => rows.iter().flat_map(of_part).copied().collect(),
     }
 }
 
@@ -371,18 +408,4 @@ fn store_track_code(store_track: Option<&str>, codes: &Codes) -> u32 {
         codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
     });
     place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
-}
-
-/// Looks a value up only where it differs from the one before.
-fn repeated(
-    values: impl Iterator<Item = Option<u64>>,
-    look_up: impl Fn(Option<u64>) -> u32,
-) -> impl Iterator<Item = u32> {
-    let mut last = (None, NONE);
-    values.map(move |value| {
-        if value != last.0 {
-            last = (value, look_up(value));
-        }
-        last.1
-    })
 }
