@@ -22,6 +22,7 @@ mod step_words;
 mod verify;
 mod words;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -45,6 +46,15 @@ mod exit {
 }
 
 fn main() -> ExitCode {
+    let code = run();
+    // Before it ends in the usual way, a process gives its memory back block by block, for nobody.
+    if std::io::stdout().flush().is_ok() {
+        signal_hook::low_level::exit(i32::from(code));
+    }
+    ExitCode::from(code)
+}
+
+fn run() -> u8 {
     let arguments = Arguments::parse();
     logging::start(&arguments.common);
     let result = match &arguments.command {
@@ -60,10 +70,10 @@ fn main() -> ExitCode {
         Command::Generate(command) => generate::run(&arguments.common, command),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(nightly::exit_code(&error))
+            nightly::exit_code(&error)
         }
     }
 }

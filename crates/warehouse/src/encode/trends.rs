@@ -231,7 +231,7 @@ impl Used {
             self.territories[usize::from(group.territory)] = true;
             self.tiers[group.tier as usize] = true;
             self.verdicts[group.verdict as usize] = true;
-            self.reasons[reason_id(group)] = true;
+            self.reasons[reason_id(*group)] = true;
         }
         let MonthTrends { plays, played_ms, listeners, .. } = rows.month;
         plays[rows.places.clone()].iter().for_each(|plays| self.plays.insert(*plays));
@@ -298,7 +298,7 @@ fn month_texts(months: &Values) -> Values {
     Values::Texts(months.iter().map(text).collect())
 }
 
-fn reason_id(group: &Group) -> usize {
+fn reason_id(group: Group) -> usize {
     group.reason.map_or(0, |reason| reason as usize)
 }
 
@@ -386,7 +386,7 @@ impl PageMaker {
             self.tier.extend(groups().map(|group| codes.tier.code(group.tier as usize)));
             self.offline.extend(groups().map(|group| group.offline));
             self.verdict.extend(groups().map(|group| codes.verdict.code(group.verdict as usize)));
-            self.reason.extend(groups().map(|group| codes.reason.code(reason_id(group))));
+            self.reason.extend(groups().map(|group| codes.reason.code(reason_id(*group))));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::held::Segment;
 use crate::ledger::{FileEntry, Manifest};
 use crate::nightly::building::DayInputs;
 use crate::nightly::early::{EarlyDays, LookedUp};
-use crate::nightly::planning::{Kind, Plan, trends_path};
+use crate::nightly::planning::{Kind, Plan, Wanted, trends_path};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{
     DateKeys, ListFile, OfflineBook, before, name_of_keys, offline_folder, write_keys,
@@ -39,6 +39,25 @@ pub(super) struct OfflineDate {
 
 /// What is known of all dates, by path of the partition of `plays`.
 pub(super) type OfflineDates = BTreeMap<String, OfflineDate>;
+
+/// Writes the keys of dates that have some; gives the files by partition.
+fn write_fresh_keys(
+    plan: &Plan,
+    fresh: &BTreeMap<Date, Arc<OfflineKeys>>,
+    staged: &Path,
+) -> Result<BTreeMap<String, FileEntry>, NightlyError> {
+    let snapshot = staged.parent().unwrap_or(staged);
+    let wanted: Vec<(&String, &Wanted)> = plan.wanted.iter().collect();
+    let written = wanted.par_iter().with_max_len(1).filter_map(|(path, wanted)| {
+        let Kind::Plays { store, day } = &wanted.kind else {
+            return None;
+        };
+        let keys = fresh.get(&(store.clone(), *day)).filter(|keys| !keys.is_empty())?;
+        let file = write_keys(&snapshot.join(offline_folder(path)), *day, keys);
+        Some(file.map(|file| ((*path).clone(), file)).map_err(NightlyError::from))
+    });
+    written.collect()
+}
 
 impl Night<'_> {
     /// The keys of what is published, but for lists that were found damaged.
@@ -79,7 +98,7 @@ impl Night<'_> {
     ) -> Result<OfflineDates, NightlyError> {
         let published = self.published_keys(former);
         let fresh = self.fresh_keys(plan, inputs)?;
-        let snapshot = staged.parent().unwrap_or(staged);
+        let mut files = write_fresh_keys(plan, &fresh, staged)?;
         let mut dates = OfflineDates::new();
         let mut book = OfflineBook::default();
         let mut changed: BTreeMap<Date, [Option<DateKeys>; 2]> = BTreeMap::new();
@@ -92,9 +111,8 @@ impl Night<'_> {
             let mut known = OfflineDate::default();
             if let Some(keys) = fresh.get(&date) {
                 known.keys = Some(Arc::clone(keys));
+                known.file = files.remove(path);
                 if !keys.is_empty() {
-                    let folder = snapshot.join(offline_folder(path));
-                    known.file = Some(write_keys(&folder, *day, keys)?);
                     book.dates.insert(date.clone(), DateKeys::Memory(Arc::clone(keys)));
                 }
             } else if let Some(before) = before {
