@@ -88,7 +88,7 @@ impl JoinedWords {
 
 /// The plays of these words, with their listeners put in order.
 pub(crate) fn settle(mut rows: Vec<Play>, words: Words) -> Plays {
-    let Settled { listeners, by_listener } = settle_listeners(&mut rows, &words.listeners);
+    let Settled { listeners, by_listener } = settle_listeners(&mut rows, words.listeners);
     Plays { rows, words: Words { listeners, ..words }, by_listener, ..Plays::default() }
 }
 

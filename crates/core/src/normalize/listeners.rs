@@ -31,31 +31,29 @@ pub struct Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Zeroable)]
 #[repr(C)]
 struct Entry {
-    /// The hash, as two numbers that order as its bytes.
-    first: u64,
-    second: u64,
+    listener: Listener,
     place: u32,
 }
 
 /// Gives the listeners of the rows ids by the order of their hashes. `known` is what
 /// [`Play::listener`] meant before; afterwards it is a place in what is returned.
 #[must_use]
-pub fn settle_listeners(rows: &mut [Play], known: &[Listener]) -> Settled {
+pub fn settle_listeners(rows: &mut [Play], known: Vec<Listener>) -> Settled {
     let bits = (rows.len() / HAND_ROWS).max(1).ilog2().clamp(1, HAND_BITS_MAX);
-    let (mut entries, ends) = deal_out(rows, known, bits);
-    let mut settled = Settled {
-        listeners: Vec::with_capacity(entries.len()),
-        by_listener: Vec::with_capacity(entries.len()),
-    };
+    let (mut entries, ends) = deal_out(rows, &known, bits);
+    // What is returned fits where they were known before.
+    let mut listeners = known;
+    listeners.clear();
+    let by_listener = Vec::with_capacity(entries.len());
+    let mut settled = Settled { listeners, by_listener };
     let mut cards = Cards { shift: 64 - bits - CARD_BITS, ..Cards::default() };
     let mut start = 0;
     for end in ends {
         let hand = &mut entries[start..end];
         cards.sort(hand);
         for entry in &*hand {
-            let listener = entry.listener();
-            if settled.listeners.last() != Some(&listener) {
-                settled.listeners.push(listener);
+            if settled.listeners.last() != Some(&entry.listener) {
+                settled.listeners.push(entry.listener);
             }
             let id = u32::try_from(settled.listeners.len() - 1).unwrap_or(NONE);
             rows[entry.place as usize].listener = id;
@@ -63,35 +61,22 @@ pub fn settle_listeners(rows: &mut [Play], known: &[Listener]) -> Settled {
         }
         start = end;
     }
-    settled.listeners.shrink_to_fit();
+    // To move them costs as much memory as it saves, unless they are few.
+    if settled.listeners.len() < settled.listeners.capacity() / 2 {
+        settled.listeners.shrink_to_fit();
+    }
     settled
 }
 
-impl Entry {
-    #[inline]
-    fn new(listener: Listener, place: u32) -> Self {
-        let [first, second] = halves(listener);
-        Self { first, second, place }
-    }
-
-    #[inline]
-    fn listener(&self) -> Listener {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.first.to_be_bytes());
-        bytes[8..].copy_from_slice(&self.second.to_be_bytes());
-        Listener(bytes)
-    }
-}
-
+/// The first half of the hash as a number that orders as its bytes.
 #[inline]
-fn halves(listener: Listener) -> [u64; 2] {
-    let (words, _) = listener.0.as_chunks::<8>();
-    [u64::from_be_bytes(words[0]), u64::from_be_bytes(words[1])]
+fn first_half(listener: Listener) -> u64 {
+    u64::from_be_bytes(listener.0.as_chunks::<8>().0[0])
 }
 
 /// Entries of all rows that have a listener, hand by hand, each in order of place; and where hands end.
 fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<usize>) {
-    let hand = |listener: Listener| usize::try_from(halves(listener)[0] >> (64 - bits));
+    let hand = |listener: Listener| usize::try_from(first_half(listener) >> (64 - bits));
     let listener = |play: &Play| known.get(play.listener as usize).copied();
     let mut ends = vec![0_usize; 1 << bits];
     for listener in rows.iter().filter_map(listener) {
@@ -102,7 +87,7 @@ fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<us
     for (place, play) in (0_u32..).zip(rows) {
         if let Some(listener) = listener(play) {
             let next = &mut ends[hand(listener).unwrap_or(0)];
-            entries[*next] = Entry::new(listener, place);
+            entries[*next] = Entry { listener, place };
             *next += 1;
         }
     }
@@ -127,7 +112,7 @@ impl Cards {
     fn sort(&mut self, hand: &mut [Entry]) {
         let mask = (1_u64 << CARD_BITS) - 1;
         let shift = self.shift;
-        let card = |entry: &Entry| usize::try_from(entry.first >> shift & mask).unwrap_or(0);
+        let card = |entry: &Entry| usize::try_from(first_half(entry.listener) >> shift & mask).unwrap_or(0);
         self.starts.clear();
         self.starts.resize(1 << CARD_BITS, 0);
         hand.iter().for_each(|entry| self.starts[card(entry)] += 1);
@@ -180,7 +165,7 @@ mod tests {
                 });
                 plays.push(Play { listener, ..testing::play(row) });
             }
-            let Settled { listeners, by_listener } = settle_listeners(&mut plays, &known);
+            let Settled { listeners, by_listener } = settle_listeners(&mut plays, known.clone());
             let expected: BTreeSet<_> = known.iter().copied().collect();
             prop_assert_eq!(&listeners, &expected.into_iter().collect::<Vec<_>>());
             for (play, listener) in plays.iter().zip(&rows) {

@@ -22,18 +22,18 @@ use crate::encode::pieces::{Pieces, PiecesWriter};
 
 /// What the codes or bounds of a column's pages mean.
 #[derive(Debug)]
-pub enum Values {
+pub enum Values<'a> {
     /// Codes of these texts, ascending.
     Texts(TextList),
     /// Codes of these listeners, ascending.
-    Listeners(Vec<Listener>),
+    Listeners(Cow<'a, [Listener]>),
     /// Codes of these numbers, ascending.
     Numbers(Vec<i64>),
     /// The numbers themselves.
     Plain,
 }
 
-impl Values {
+impl Values<'_> {
     /// Bits of a code.
     #[must_use]
     pub fn width(&self) -> u32 {
@@ -87,7 +87,7 @@ impl Values {
             }
             // Of one length, they are the page as they lie.
             Self::Listeners(listeners) => {
-                Some((bytemuck::cast_slice(listeners).into(), listeners.len()))
+                Some((bytemuck::cast_slice(&**listeners).into(), listeners.len()))
             }
             Self::Texts(texts) => {
                 for text in texts.iter() {
@@ -108,7 +108,7 @@ impl Values {
 /// If the `parquet` crate or zstd refuses a page.
 pub fn assemble_chunk(
     column: &ColumnDescPtr,
-    values: &Values,
+    values: &Values<'_>,
     pages: Vec<(Bytes, Page)>,
 ) -> Result<(Pieces, ColumnCloseResult)> {
     let physical = column.physical_type();
@@ -166,7 +166,7 @@ pub fn assemble_chunk(
 }
 
 /// Codes that are all used are the distinct values.
-fn dictionary_len(values: &Values) -> Option<u64> {
+fn dictionary_len(values: &Values<'_>) -> Option<u64> {
     match values {
         Values::Texts(texts) => Some(texts.len() as u64),
         Values::Listeners(listeners) => Some(listeners.len() as u64),
@@ -232,7 +232,7 @@ impl Index {
         }
     }
 
-    fn add_page(&mut self, page: &Page, values: &Values) {
+    fn add_page(&mut self, page: &Page, values: &Values<'_>) {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
         let (min, max) =
             page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
@@ -247,7 +247,7 @@ impl Index {
         }
     }
 
-    fn statistics(&self, values: &Values, distinct: Option<u64>) -> Statistics {
+    fn statistics(&self, values: &Values<'_>, distinct: Option<u64>) -> Statistics {
         let nulls = Some(self.n_nulls);
         let bytes = |pick: fn((i64, i64)) -> i64| {
             self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))

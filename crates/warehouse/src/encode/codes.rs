@@ -60,7 +60,7 @@ pub struct WordCodes {
     /// The code of all used ids, where it is the same, which is also so if all are null.
     pub uniform: Option<u32>,
     /// The dictionary.
-    pub values: Values,
+    pub values: Values<'static>,
     /// Bits of a code.
     pub width: u32,
 }
@@ -131,20 +131,20 @@ impl WordCodes {
 
 /// Codes of listeners, who stand in order already.
 #[derive(Debug)]
-pub struct ListenerCodes {
+pub struct ListenerCodes<'a> {
     /// By place the code; `None` where each listener is used, so that places are codes.
     codes: Option<Vec<u32>>,
     n_listeners: u32,
     /// The dictionary.
-    pub values: Values,
+    pub values: Values<'a>,
     /// Bits of a code.
     pub width: u32,
 }
 
-impl ListenerCodes {
+impl<'a> ListenerCodes<'a> {
     /// Codes of the used ones of these listeners, which ascend.
     #[must_use]
-    pub fn new(used: &[bool], listeners: &[Listener]) -> Self {
+    pub fn new(used: &[bool], listeners: &'a [Listener]) -> Self {
         let is_used = |place: usize| used.get(place).copied().unwrap_or(false);
         let codes = (!used.iter().all(|used| *used)).then(|| {
             let mut next = 0;
@@ -156,7 +156,7 @@ impl ListenerCodes {
             used.iter().map(next_code).collect()
         });
         let values = Values::Listeners(if codes.is_none() {
-            listeners.to_vec()
+            listeners.into()
         } else {
             let places = listeners.iter().enumerate();
             places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
@@ -262,7 +262,7 @@ pub struct NumberCodes {
     /// A bit for each number that occurs, and how many come before each word.
     words: Vec<(u64, u32)>,
     /// The dictionary, or [`Values::Plain`] where there is none.
-    pub values: Values,
+    pub values: Values<'static>,
     /// Bits of a code.
     pub width: u32,
 }

@@ -118,7 +118,7 @@ pub struct EncodedPages {
 /// If the `parquet` crate or zstd refuses.
 pub fn assemble_row_group(
     schema: &SchemaDescPtr,
-    values: &[Values],
+    values: &[Values<'_>],
     pages: Vec<EncodedPages>,
     n_rows: usize,
 ) -> Result<EncodedRowGroup> {

@@ -71,7 +71,7 @@ pub fn encode_plays(
 /// Encodes the rows of one row group, page by page.
 pub struct PlaysEncoder<'a> {
     plays: &'a Plays,
-    codes: Codes,
+    codes: Codes<'a>,
     n_rows: usize,
 }
 
@@ -156,12 +156,12 @@ impl Used {
 }
 
 /// The dictionaries of a row group.
-struct Codes {
+struct Codes<'a> {
     report: WordCodes,
     isrc: WordCodes,
     upc: WordCodes,
     store_track: WordCodes,
-    listener: ListenerCodes,
+    listener: ListenerCodes<'a>,
     territory: WordCodes,
     tier: WordCodes,
     tier_code: WordCodes,
@@ -181,8 +181,8 @@ struct Codes {
     threshold: NumberCodes,
 }
 
-impl Codes {
-    fn new(plays: &Plays, order: &[u32], policy: &Policy) -> Self {
+impl<'a> Codes<'a> {
+    fn new(plays: &'a Plays, order: &[u32], policy: &Policy) -> Self {
         // The order makes no difference to a dictionary: all rows are read as they lie in memory.
         if order.len() == plays.rows.len() {
             Self::of(plays, 0..plays.rows.len(), policy)
@@ -191,7 +191,7 @@ impl Codes {
         }
     }
 
-    fn of(plays: &Plays, places: impl Iterator<Item = usize>, policy: &Policy) -> Self {
+    fn of(plays: &'a Plays, places: impl Iterator<Item = usize>, policy: &Policy) -> Self {
         let mut used = Used::new(plays, places);
         let reasons = used.reasons(plays);
         let Words { tracks, kinds, products, sources, devices, listeners } = &plays.words;
@@ -242,7 +242,7 @@ impl Codes {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values> {
+    fn into_values(self) -> Vec<Values<'a>> {
         vec![
             self.report.values,
             Values::Plain,
@@ -300,7 +300,7 @@ impl PageMaker {
         &mut self,
         plays: &Plays,
         Gathered { rows, marked, reasons }: &Gathered,
-        codes: &Codes,
+        codes: &Codes<'_>,
     ) -> Result<EncodedPages> {
         use Nulls::{Allowed, Never};
         let Self { encoder, tracks, kinds } = self;

@@ -271,7 +271,7 @@ impl Codes {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values> {
+    fn into_values(self) -> Vec<Values<'static>> {
         vec![
             self.date.values,
             month_texts(&self.month.values),
@@ -290,7 +290,7 @@ impl Codes {
     }
 }
 
-fn month_texts(months: &Values) -> Values {
+fn month_texts(months: &Values<'_>) -> Values<'static> {
     let Values::Numbers(months) = months else {
         return Values::Texts(TextList::default());
     };
