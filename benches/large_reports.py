@@ -1,6 +1,6 @@
 """A night on one large report of each family: seconds, megabytes of text a second, and peak memory.
 
-The same layout is read in a tenth of the size first: memory must not grow with the file.
+The same layout is read in a tenth of the size first: memory must not grow with the file, nor above the limit.
 """
 
 import argparse
@@ -22,7 +22,8 @@ examples:
   large_reports.py                        100 MB and 1 GB of three layouts
   large_reports.py --bytes 3000000000 --layouts distrokid
 
-Needs `cargo build --release`, and twice the size of the largest report on the disk.
+Needs `cargo build --release`, and twice the size of the largest report on the disk. Exit code 1 if a peak is above
+the limit.
 """
 
 TERRITORIES = ["DE", "US", "FR", "BR", "JP", "GB", "SE", "MX"]
@@ -89,6 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not BINARY.is_file():
         parser.error(f"{BINARY.relative_to(ROOT)} is missing: run `cargo build --release`")
+    limit, keeps = limit_mib(arguments.limit), True
     print(f"{'layout':<18}  {'MB':>5}  {'rows':>10}  {'seconds':>7}  {'MB/s':>5}  {'peak MiB':>8}", flush=True)
     for layout in arguments.layouts:
         for n_bytes in (arguments.bytes // 10, arguments.bytes):
@@ -96,9 +98,19 @@ def main() -> None:
             inbox = WORK / "inbox"
             n_rows = generate(layout, n_bytes, inbox)
             seconds, peak = night(inbox, arguments.limit)
+            keeps = keeps and peak <= limit
             rate = n_bytes / 1e6 / seconds
             print(f"{layout:<18}  {n_bytes / 1e6:>5,.0f}  {n_rows:>10,}  {seconds:>7.2f}  {rate:>5.0f}  {peak:>8,.0f}", flush=True)
     shutil.rmtree(WORK, ignore_errors=True)
+    if not keeps:
+        sys.exit(f"a peak is above the limit of {arguments.limit}")
+
+
+def limit_mib(text: str) -> float:
+    for unit, size in [("KiB", 1 / 1024), ("MiB", 1), ("GiB", 1024)]:
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * size
+    sys.exit(f"a limit such as 512MiB, not {text}")
 
 
 def generate(layout: str, n_bytes: int, inbox: Path) -> int:

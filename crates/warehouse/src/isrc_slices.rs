@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray as _;
+use arrow::array::{Array as _, AsArray as _, StringArray};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
@@ -52,14 +53,14 @@ impl Slice {
 }
 
 /// Slices of tables with so many rows in all that each fits a part of the memory, in their order.
-/// `files` gives their files, which have a column `isrc`.
+/// `files` gives their files, which have a column `isrc`, each with what a row of it counts.
 ///
 /// # Errors
 /// If a file cannot be read.
 pub fn slices(
     n_rows: u64,
     work_bytes_max: usize,
-    files: impl FnOnce() -> Vec<PathBuf>,
+    files: impl FnOnce() -> Vec<(PathBuf, u64)>,
 ) -> Result<Vec<Slice>, ParquetError> {
     let rows_max = (work_bytes_max / BYTES_PER_ROW).max(1) as u64;
     if n_rows <= rows_max {
@@ -67,28 +68,53 @@ pub fn slices(
     }
     // The engine would read ahead, and this is done since there is no memory for that.
     let mut counts = BTreeMap::new();
-    for file in files() {
-        count_rows(&file, &mut counts)?;
+    for (file, weight) in files() {
+        count_rows(&file, weight, &mut counts)?;
     }
     Ok(cut(counts.iter().map(|(isrc, rows)| (isrc.as_str(), *rows)), rows_max))
 }
 
+/// The rows of each slice in a file whose rows lie in order of recordings, those without one last:
+/// from one to another, all of them together. Rows that are named need not be looked for.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn row_ranges(file: &Path, slices: &[Slice]) -> Result<Vec<Range<usize>>, ParquetError> {
+    let cuts: Vec<&str> = slices.iter().filter_map(|slice| slice.from.as_deref()).collect();
+    let mut starts = vec![0];
+    let mut n_rows = 0;
+    each_isrcs(file, |isrcs| {
+        let is_before = |row: usize, cut: &str| isrcs.is_valid(row) && isrcs.value(row) < cut;
+        while let Some(cut) = cuts.get(starts.len() - 1) {
+            // Most batches have no cut: their last row tells.
+            let has_cut = isrcs.len().checked_sub(1).is_some_and(|last| !is_before(last, cut));
+            if !has_cut {
+                break;
+            }
+            let first = (0..isrcs.len()).position(|row| !is_before(row, cut));
+            starts.push(n_rows + first.unwrap_or(isrcs.len()));
+        }
+        n_rows += isrcs.len();
+    })?;
+    starts.resize(slices.len(), n_rows);
+    let ends = starts.iter().skip(1).copied().chain([n_rows]);
+    Ok(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
+}
+
 /// Counts the rows of recordings; those without one have no place to cut at, and are left out.
-fn count_rows(file: &Path, counts: &mut BTreeMap<String, u64>) -> Result<(), ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
-    let schema = builder.parquet_schema();
-    let place = schema.columns().iter().position(|column| column.name() == "isrc");
-    let mask = ProjectionMask::leaves(schema, place);
-    for batch in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()? {
-        let batch = batch?;
-        let isrcs = batch.column(0).as_string::<i32>();
+fn count_rows(
+    file: &Path,
+    weight: u64,
+    counts: &mut BTreeMap<String, u64>,
+) -> Result<(), ParquetError> {
+    each_isrcs(file, |isrcs| {
         // Rows of a recording mostly lie together.
         let mut last: Option<(&str, u64)> = None;
         let mut add = |run: Option<(&str, u64)>| {
             if let Some((isrc, n_rows)) = run {
                 match counts.get_mut(isrc) {
-                    Some(count) => *count += n_rows,
-                    None => drop(counts.insert(isrc.to_owned(), n_rows)),
+                    Some(count) => *count += n_rows * weight,
+                    None => drop(counts.insert(isrc.to_owned(), n_rows * weight)),
                 }
             }
         };
@@ -99,6 +125,17 @@ fn count_rows(file: &Path, counts: &mut BTreeMap<String, u64>) -> Result<(), Par
             }
         }
         add(last);
+    })
+}
+
+/// The ISRCs of a file, some at a time.
+fn each_isrcs(file: &Path, mut take: impl FnMut(&StringArray)) -> Result<(), ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
+    let schema = builder.parquet_schema();
+    let place = schema.columns().iter().position(|column| column.name() == "isrc");
+    let mask = ProjectionMask::leaves(schema, place);
+    for batch in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()? {
+        take(batch?.column(0).as_string::<i32>());
     }
     Ok(())
 }
@@ -124,7 +161,7 @@ fn cut<'a>(rows: impl Iterator<Item = (&'a str, u64)>, rows_max: u64) -> Vec<Sli
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, StringArray};
+    use arrow::array::ArrayRef;
     use polars::prelude::{IntoLazy as _, df};
 
     use super::*;
@@ -155,7 +192,27 @@ mod tests {
         let isrcs = StringArray::from(vec![Some("A"), Some("B"), Some("A"), None, Some("C")]);
         let columns: Vec<(&str, ArrayRef)> = vec![("isrc", Arc::new(isrcs))];
         let files = write_table(folder.path(), columns, &[], &[], &Provenance::default()).unwrap();
-        let files = || vec![folder.path().join(&files[0].name)];
-        assert_eq!(slices(5, 2 * BYTES_PER_ROW, files).unwrap().len(), 2);
+        let files = |weight| vec![(folder.path().join(&files[0].name), weight)];
+        assert_eq!(slices(5, 2 * BYTES_PER_ROW, || files(1)).unwrap().len(), 2);
+        assert_eq!(slices(10, 2 * BYTES_PER_ROW, || files(2)).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn rows_in_order_are_found_by_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = |isrc, n_rows| std::iter::repeat_n(isrc, n_rows);
+        let lying = lines(Some("B"), 3).chain(lines(Some("D"), 2 * BATCH_ROWS)).chain([None, None]);
+        let isrcs: StringArray = lying.collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![("isrc", Arc::new(isrcs))];
+        let files = write_table(folder.path(), columns, &[], &[], &Provenance::default()).unwrap();
+        let file = folder.path().join(&files[0].name);
+        let (middle, end) = (3 + 2 * BATCH_ROWS, 5 + 2 * BATCH_ROWS);
+        let ranges = |cuts: &[&str]| {
+            let rows = cuts.iter().map(|cut| (*cut, 1));
+            row_ranges(&file, &cut([("A", 1)].into_iter().chain(rows), 1)).unwrap()
+        };
+        assert_eq!(ranges(&["A"]), [0..0, 0..end]);
+        assert_eq!(ranges(&["B", "C", "D"]), [0..0, 0..3, 3..3, 3..end]);
+        assert_eq!(ranges(&["D", "E", "F"]), [0..3, 3..middle, middle..middle, middle..end]);
     }
 }

@@ -1,18 +1,15 @@
-//! Runs: lines of one report, sorted, that wait for their partition in memory or on disk, and the
-//! merging of runs into a partition. Whatever the size of a report, a bounded part of it is in memory.
+//! Runs: lines of one report, sorted, that wait for their partition in memory or on disk. Whatever the
+//! size of a report, a bounded part of it is in memory.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Date32Type, SchemaRef, UInt32Type};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -26,17 +23,14 @@ use crate::sales_columns::{LotTable, figures_columns, pools_columns, sales_colum
 /// Lines of a lot that stay in memory; a larger lot goes to disk.
 const MEMORY_ROWS_MAX: usize = 1 << 14;
 
-/// Lines of a run that are read at once while runs are merged.
-const BATCH_ROWS: usize = 1 << 13;
+/// Lines of a run on disk that are read at once, and of a page of it.
+pub(crate) const BATCH_ROWS: usize = 1 << 11;
 
 /// Lines of a row group of a run on disk.
 const RUN_GROUP_ROWS: usize = 1 << 16;
 
 /// Bytes of a page of a run on disk.
 const PAGE_BYTES: usize = 1 << 16;
-
-/// Lines that are put together before they are written.
-const MERGED_ROWS: usize = 1 << 15;
 
 /// Sorted lines of one report and partition.
 #[derive(Debug)]
@@ -127,195 +121,80 @@ impl RunStore {
         Ok(())
     }
 
-    fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
-        let bytes = batch.get_array_memory_size();
-        if batch.num_rows() <= MEMORY_ROWS_MAX {
-            let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
-            if before + bytes <= self.memory_bytes_max {
-                return Ok(Run::Memory(batch));
-            }
-            self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// Keeps rows that are sorted already: in memory as long as there is room, whatever their number. A
+    /// store without a folder has no other place.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub(crate) fn keep(&self, batch: RecordBatch) -> Result<Run, PartitionError> {
+        match &self.folder {
+            Some(folder) => self.hold(folder, batch),
+            None => Ok(Run::Memory(batch)),
         }
+    }
+
+    fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+        if batch.num_rows() <= MEMORY_ROWS_MAX {
+            self.hold(folder, batch)
+        } else {
+            self.write(folder, &batch)
+        }
+    }
+
+    /// Keeps rows in memory as long as there is room for them, else on disk.
+    fn hold(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+        let bytes = batch.get_array_memory_size();
+        let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= self.memory_bytes_max {
+            return Ok(Run::Memory(batch));
+        }
+        self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.write(folder, &batch)
+    }
+
+    fn write(&self, folder: &Path, batch: &RecordBatch) -> Result<Run, PartitionError> {
         make_folder(folder)?;
         let number = self.n_files.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("run-{number:06}.parquet"));
+        let mut writer =
+            RunWriter::create(folder.join(format!("run-{number:06}.parquet")), &batch.schema())?;
+        writer.write(batch)?;
+        writer.finish()
+    }
+}
+
+/// Writes a run into a file.
+pub(crate) struct RunWriter {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl RunWriter {
+    pub(crate) fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, PartitionError> {
         let file = File::create_new(&path).at("create", &path)?;
-        write_run(file, &batch).map_err(PartitionError::parquet(&path))?;
-        Ok(Run::Disk(path))
-    }
-}
-
-fn write_run(file: File, batch: &RecordBatch) -> Result<(), ParquetError> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        // A page of each column of each run is in memory while runs are merged: they are small.
-        .set_max_row_group_row_count(Some(RUN_GROUP_ROWS))
-        .set_data_page_row_count_limit(BATCH_ROWS)
-        .set_data_page_size_limit(PAGE_BYTES)
-        .set_dictionary_page_size_limit(PAGE_BYTES)
-        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
-        .build();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-    writer.write(batch)?;
-    writer.close().map(drop)
-}
-
-/// The lines of a run, batch by batch.
-enum Batches {
-    Memory(Option<RecordBatch>),
-    Disk(Box<ParquetRecordBatchReader>),
-}
-
-impl Batches {
-    fn open(run: &Run) -> Result<Self, PartitionError> {
-        match run {
-            Run::Memory(batch) => Ok(Self::Memory(Some(batch.clone()))),
-            Run::Disk(path) => {
-                let file = File::open(path).at("open", path)?;
-                ParquetRecordBatchReaderBuilder::try_new(file)
-                    .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-                    .map(|reader| Self::Disk(Box::new(reader)))
-                    .map_err(PartitionError::parquet(path))
-            }
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<RecordBatch>, ParquetError> {
-        match self {
-            Self::Memory(batch) => Ok(batch.take()),
-            Self::Disk(reader) => Ok(reader.next().transpose()?),
-        }
-    }
-}
-
-/// Where a line stands in the order of its table.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    /// Of counters and declared streams; 0 in the other tables.
-    date: i32,
-    /// Lines without a recording stand last.
-    is_null: bool,
-    isrc: String,
-    report: usize,
-    row: u32,
-}
-
-/// A run while it is merged.
-struct Cursor {
-    batches: Batches,
-    report: usize,
-    /// Place of the batch that is being read among those that are at hand.
-    batch: usize,
-    row: usize,
-}
-
-/// Merges the runs of a partition's reports and hands the lines on in the order of the table, with the
-/// name of their report before them.
-///
-/// `reports` are the reports' names in order, each with its runs.
-///
-/// # Errors
-/// [`PartitionError`].
-pub fn merge_runs(
-    table: LotTable,
-    reports: &[(String, Vec<Run>)],
-    folder: &Path,
-    mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,
-) -> Result<(), PartitionError> {
-    let wrong = |error: ParquetError| PartitionError::parquet(folder)(error);
-    let mut at_hand: Vec<(RecordBatch, usize)> = Vec::new();
-    let mut cursors = Vec::new();
-    let mut heap: BinaryHeap<Reverse<(Key, usize)>> = BinaryHeap::new();
-    for (report, (_, runs)) in reports.iter().enumerate() {
-        for run in runs {
-            let mut cursor = Cursor { batches: Batches::open(run)?, report, batch: 0, row: 0 };
-            if cursor.next_batch(&mut at_hand).map_err(wrong)? {
-                heap.push(Reverse((cursor.key(table, &at_hand), cursors.len())));
-                cursors.push(cursor);
-            }
-        }
-    }
-    let schema = table.schema();
-    let mut lines: Vec<(usize, usize)> = Vec::new();
-    while let Some(Reverse((_, place))) = heap.pop() {
-        let cursor = &mut cursors[place];
-        lines.push((cursor.batch, cursor.row));
-        cursor.row += 1;
-        let is_whole = cursor.row < at_hand[cursor.batch].0.num_rows();
-        if is_whole || cursor.next_batch(&mut at_hand).map_err(wrong)? {
-            heap.push(Reverse((cursor.key(table, &at_hand), place)));
-        }
-        if MERGED_ROWS <= lines.len() {
-            take(put_together(&schema, &at_hand, &lines, reports).map_err(wrong)?)?;
-            lines.clear();
-            forget_read(&mut at_hand, &mut cursors);
-        }
-    }
-    if !lines.is_empty() {
-        take(put_together(&schema, &at_hand, &lines, reports).map_err(wrong)?)?;
-    }
-    Ok(())
-}
-
-impl Cursor {
-    /// Moves on to the next batch; false at the end of the run.
-    fn next_batch(
-        &mut self,
-        at_hand: &mut Vec<(RecordBatch, usize)>,
-    ) -> Result<bool, ParquetError> {
-        while let Some(batch) = self.batches.next()? {
-            if batch.num_rows() != 0 {
-                (self.batch, self.row) = (at_hand.len(), 0);
-                at_hand.push((batch, self.report));
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn key(&self, table: LotTable, at_hand: &[(RecordBatch, usize)]) -> Key {
-        let batch = &at_hand[self.batch].0;
-        let row = batch.column(0).as_primitive::<UInt32Type>().value(self.row);
-        let isrc = |column: usize| {
-            let isrcs = batch.column(column).as_string::<i32>();
-            let is_null = isrcs.is_null(self.row);
-            (is_null, if is_null { "" } else { isrcs.value(self.row) })
+        let open = || {
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                // A page of each column of each run is in memory while runs are merged: they are small.
+                .set_max_row_group_row_count(Some(RUN_GROUP_ROWS))
+                .set_data_page_row_count_limit(BATCH_ROWS)
+                .set_data_page_size_limit(PAGE_BYTES)
+                .set_dictionary_page_size_limit(PAGE_BYTES)
+                .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+                .build();
+            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
         };
-        let (date, (is_null, isrc)) = match table {
-            LotTable::Pools => (0, (false, "")),
-            LotTable::Sales | LotTable::SalesReplaced => (0, isrc(5)),
-            _ => {
-                let date = batch.column(1).as_primitive::<Date32Type>().value(self.row);
-                (date, table.isrc_column().map_or((false, ""), isrc))
-            }
-        };
-        Key { date, is_null, isrc: isrc.to_owned(), report: self.report, row }
+        let writer = open().map_err(PartitionError::parquet(&path))?;
+        Ok(Self { path, writer })
     }
-}
 
-/// Lines of several batches as one, with the names of their reports.
-fn put_together(
-    schema: &SchemaRef,
-    at_hand: &[(RecordBatch, usize)],
-    lines: &[(usize, usize)],
-    reports: &[(String, Vec<Run>)],
-) -> Result<RecordBatch, ParquetError> {
-    let batches: Vec<&RecordBatch> = at_hand.iter().map(|(batch, _)| batch).collect();
-    let part = interleave_record_batch(&batches, lines)?;
-    let names = lines.iter().map(|(batch, _)| Some(reports[at_hand[*batch].1].0.as_str()));
-    let names: StringArray = names.collect();
-    let columns = std::iter::once(Arc::new(names) as _).chain(part.columns().iter().cloned());
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect())?)
-}
-
-/// Drops the batches that no cursor reads any more.
-fn forget_read(at_hand: &mut Vec<(RecordBatch, usize)>, cursors: &mut [Cursor]) {
-    let mut kept = Vec::new();
-    for cursor in cursors {
-        kept.push(at_hand[cursor.batch].clone());
-        cursor.batch = kept.len() - 1;
+    pub(crate) fn write(&mut self, lines: &RecordBatch) -> Result<(), PartitionError> {
+        self.writer.write(lines).map_err(PartitionError::parquet(&self.path))
     }
-    *at_hand = kept;
+
+    pub(crate) fn finish(self) -> Result<Run, PartitionError> {
+        self.writer.close().map_err(PartitionError::parquet(&self.path))?;
+        Ok(Run::Disk(self.path))
+    }
 }
 
 /// Deletes the files of runs that are not needed.
@@ -330,6 +209,8 @@ pub fn drop_runs(runs: Runs) -> Result<(), DiskError> {
 mod tests {
     use super::*;
     use arrow::array::UInt32Array;
+
+    use crate::sales_merge::each_batch;
 
     fn batch(n_rows: u32) -> RecordBatch {
         let rows: UInt32Array = (0..n_rows).collect();
@@ -346,11 +227,12 @@ mod tests {
         let in_memory = runs.iter().filter(|run| matches!(run, Run::Memory(_))).count();
         assert_eq!(in_memory, 3);
         for run in &runs {
-            let mut batches = Batches::open(run).unwrap();
             let mut n_rows = 0;
-            while let Some(batch) = batches.next().unwrap() {
+            each_batch(run, |batch| {
                 n_rows += batch.num_rows();
-            }
+                Ok(())
+            })
+            .unwrap();
             assert_eq!(n_rows, 1000);
         }
         runs.into_iter().for_each(|run| run.remove().unwrap());

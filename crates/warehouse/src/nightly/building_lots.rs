@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use crate::archive::archive_path;
-use crate::build_sales::{build_lots, build_sales_monthly};
+use crate::build_sales::build_lots;
+use crate::build_sales_monthly::{LINES_AT_A_TIME, build_sales_monthly};
 use crate::examine::Examined;
 use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
 use crate::sales_columns::LotTable;
-use crate::sales_runs::{Run, Runs, drop_runs};
+use crate::sales_merge::MergeBounds;
+use crate::sales_runs::{Run, RunStore, Runs, drop_runs};
 use crate::warehouse::WarehouseError;
 
 /// What lines and sums are made of, beside the archive.
@@ -46,24 +49,32 @@ impl Night<'_> {
         self.read_lots_again(&lots, &mut fresh, reports)?;
         let fresh = Mutex::new(fresh);
         self.progress.begin("building sales", lots.len() as u64);
-        let built: Vec<(String, Vec<FileEntry>)> = lots
-            .par_iter()
-            .with_max_len(1)
-            .map(|(path, wanted)| {
+        let limit_bytes = self.options.memory_limit_bytes;
+        let bounds = MergeBounds::of(limit_bytes, rayon::current_num_threads());
+        let build = || {
+            let lots = lots.par_iter().with_max_len(1);
+            lots.map(|(path, wanted)| {
                 let inputs = take_runs(wanted, &fresh, reports);
                 let Kind::Lots(table, _) = &wanted.kind else {
                     return Ok(((*path).clone(), Vec::new()));
                 };
                 let provenance = self.provenance(wanted, reports);
-                let files = build_lots(*table, &inputs, &staged.join(path), &provenance)?;
+                let folder = staged.join(path);
+                let files = build_lots(*table, inputs, bounds.n_runs, &folder, &provenance)?;
                 if let Some(kept) = &self.kept {
                     kept.keep_files(path, &wanted.fingerprint, staged, &files)?;
                 }
-                inputs.into_iter().flat_map(|(_, runs)| runs).try_for_each(Run::remove)?;
                 self.progress.advance(1);
                 Ok(((*path).clone(), files))
             })
-            .collect::<Result<_, NightlyError>>()?;
+            .collect::<Result<Vec<(String, Vec<FileEntry>)>, NightlyError>>()
+        };
+        // Threads of their own: as many as partitions fit the memory, and when they end, so does what the
+        // allocator keeps for each of them.
+        let built = match ThreadPoolBuilder::new().num_threads(bounds.n_partitions).build() {
+            Ok(threads) => threads.install(build)?,
+            Err(_) => build()?,
+        };
         for (path, files) in built.into_iter().chain(finished) {
             let fingerprint = plan.wanted[&path].fingerprint.clone();
             partitions.insert(path, PartitionEntry::new(fingerprint, files));
@@ -134,7 +145,11 @@ impl Night<'_> {
             let files: Vec<PathBuf> =
                 partitions[sales].files.iter().map(|file| folder.join(&file.name)).collect();
             let provenance = self.provenance(wanted, reports);
-            let (files, totals) = build_sales_monthly(&files, &staged.join(path), &provenance)?;
+            let waiting = self.staging.join("sums");
+            let waiting = RunStore::new(waiting, self.options.memory_limit_bytes / 16);
+            let folder = staged.join(path);
+            let (files, totals) =
+                build_sales_monthly(&files, LINES_AT_A_TIME, &waiting, &folder, &provenance)?;
             let fingerprint = wanted.fingerprint.clone();
             let partition = PartitionEntry::new(fingerprint, files);
             let partition = PartitionEntry { totals: Some(totals), ..partition };

@@ -172,14 +172,14 @@ impl Night<'_> {
         let name = of.month.to_string();
         let mut writer = WaterfallWriter::new(&folder, &provenance)?;
         let mut judged = BTreeMap::new();
-        let slices = inputs
-            .slices(work, self.options.memory_limit_bytes / 4)
+        let parts = inputs
+            .parts(work, self.options.memory_limit_bytes / 4)
             .map_err(PartitionError::parquet(&folder))?;
-        for slice in &slices {
-            let frame = inputs.frame(of, work, &month, slice).and_then(collect).map_err(failed)?;
+        for part in &parts {
+            let frame = inputs.frame(of, work, &month, part).and_then(collect).map_err(failed)?;
             if let (Some(window), Some(rule)) = (&window, of.rule) {
                 let decides = window.of(&name, rule);
-                let tracks = judge_eligibility(&frame, &decides, slice, &folder)?;
+                let tracks = judge_eligibility(&frame, &decides, &part.slice, &folder)?;
                 let states = tracks.iter().map(|(isrc, track)| (isrc.clone(), track.eligibility));
                 month.eligibility = Some(states.collect::<BTreeMap<String, Eligibility>>());
                 judged.extend(tracks);
@@ -191,7 +191,8 @@ impl Night<'_> {
             work.enter(&tracks, files);
         }
         let (files, sums) = writer.finish()?;
-        check_waterfall(&path, sums, inputs.sums(work).map_err(failed)?)?;
+        let tables = inputs.sums(work).map_err(PartitionError::parquet(&folder))?;
+        check_waterfall(&path, sums, tables)?;
         work.enter(&path, files);
         Ok(())
     }

@@ -148,6 +148,8 @@ struct Night<'a> {
     options: &'a NightlyOptions,
     key: ListenerKey,
     places: &'a Places,
+    /// Where files are that wait in this run.
+    staging: PathBuf,
     holder: Holder,
     runs: RunStore,
     /// Dates (partitions of `plays`) whose lists of offline plays turned out to be damaged.
@@ -179,6 +181,7 @@ impl<'a> Night<'a> {
             options,
             key,
             places,
+            staging: staging.to_owned(),
             holder: Holder::new(options.memory_limit_bytes / 4, staging.to_owned()),
             runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
             damaged_lists: BTreeSet::new(),

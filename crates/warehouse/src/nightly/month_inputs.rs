@@ -3,28 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray as _;
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
+use arrow::datatypes::{Decimal128Type, Int64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use parquet::errors::ParquetError;
-use polars::prelude::{
-    DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsError, PolarsResult, col, df, lit,
-};
+use polars::prelude::{IntoLazy as _, LazyFrame, PolarsResult, col, df};
 use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_waterfall::{Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report};
-use crate::isrc_slices::{Slice, slices};
+use crate::isrc_slices::{Slice, row_ranges, slices};
 use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
 use crate::nightly::planning::trends_path;
 use crate::plans::waterfall::{Inputs, Outcome, SOLD_LINES, facts};
-use crate::tables::{collect, scan};
+use crate::tables::scan;
 
 /// What a month is told from: paths of partitions.
 pub(super) struct MonthInputs {
@@ -33,6 +32,19 @@ pub(super) struct MonthInputs {
     /// Dates of `plays` in later months that hold plays of this one.
     later: Vec<String>,
 }
+
+/// Some recordings of a month.
+pub(super) struct MonthPart {
+    pub(super) slice: Slice,
+    /// Where their rows are, of files that lie in order of recordings, if they are not whole files.
+    rows: BTreeMap<PathBuf, Range<usize>>,
+    /// Use types of the month that are streams.
+    streams: Vec<String>,
+}
+
+/// Memory that a line of a statement takes on its way to a sum, in rows of trends: it is summed by its
+/// report and kind first.
+const LINE_WEIGHT: u64 = 2;
 
 impl MonthInputs {
     pub(super) fn new(of: &StoreMonth, work: &Explaining<'_>) -> Self {
@@ -73,17 +85,25 @@ impl MonthInputs {
         in_order_of_settlement(&reports)
     }
 
-    /// The figures of the month.
+    /// The figures of some recordings of the month.
     pub(super) fn frame(
         &self,
         of: &StoreMonth,
         work: &Explaining<'_>,
         known: &MonthKnown,
-        slice: &Slice,
+        part: &MonthPart,
     ) -> PolarsResult<LazyFrame> {
+        let slice = &part.slice;
+        let rows_of = |file: &PathBuf| match part.rows.get(file) {
+            Some(rows) => {
+                let start = i64::try_from(rows.start).unwrap_or(i64::MAX);
+                Ok(scan(file)?.slice(start, u32::try_from(rows.len()).unwrap_or(u32::MAX)))
+            }
+            None => Ok(slice.of(scan(file)?)),
+        };
         let scans = |path: &Option<String>| -> PolarsResult<Vec<LazyFrame>> {
             let files = path.as_ref().map(|path| work.files(path)).unwrap_or_default();
-            files.iter().map(|file| Ok(slice.of(scan(file)?))).collect()
+            files.iter().map(rows_of).collect()
         };
         let [trends, counters, declared, sales, replaced] = &self.own;
         let month = of.month.to_string();
@@ -95,22 +115,48 @@ impl MonthInputs {
             sales: scans(sales)?,
             replaced: scans(replaced)?,
             reports: reports_frame(known)?,
-            streams: self.streams(work)?,
+            streams: part.streams.clone(),
         };
         facts(inputs, &month, &outcomes())
     }
 
-    /// Slices of the month that each fit a part of the memory.
-    pub(super) fn slices(
+    /// Parts of the month that each fit a part of the memory.
+    pub(super) fn parts(
         &self,
         work: &Explaining<'_>,
         work_bytes_max: usize,
-    ) -> Result<Vec<Slice>, ParquetError> {
-        let own = || self.own.iter().flatten();
-        let n_own: u64 = own().map(|path| work.partitions[path].rows()).sum();
+    ) -> Result<Vec<MonthPart>, ParquetError> {
+        let weights = [1, 1, 1, LINE_WEIGHT, LINE_WEIGHT];
+        let own: Vec<(&String, u64)> = self
+            .own
+            .iter()
+            .zip(weights)
+            .filter_map(|(path, n)| Some((path.as_ref()?, n)))
+            .collect();
+        let n_own = own.iter().map(|(path, weight)| work.partitions[*path].rows() * weight).sum();
         // Of later dates only a few rows are of this month.
-        let files = || own().flat_map(|path| work.files(path)).collect();
-        slices(n_own, work_bytes_max, files)
+        let files = || {
+            let files = |(path, weight): &(&String, u64)| {
+                let weight = *weight;
+                work.files(path).into_iter().map(move |file| (file, weight))
+            };
+            own.iter().flat_map(files).collect()
+        };
+        let slices = slices(n_own, work_bytes_max, files)?;
+        let streams = self.streams(work)?;
+        let part = |slice: &Slice| {
+            let (slice, streams) = (slice.clone(), streams.clone());
+            MonthPart { slice, rows: BTreeMap::new(), streams }
+        };
+        let mut parts: Vec<MonthPart> = slices.iter().map(part).collect();
+        if 1 < slices.len() {
+            for file in self.own[3..].iter().flatten().flat_map(|path| work.files(path)) {
+                for (part, rows) in parts.iter_mut().zip(row_ranges(&file, &slices)?) {
+                    part.rows.insert(file.clone(), rows);
+                }
+            }
+        }
+        Ok(parts)
     }
 
     /// Trends of the later dates that hold plays of this month.
@@ -138,83 +184,95 @@ impl MonthInputs {
     }
 
     /// Use types of the month's lines that are streams.
-    fn streams(&self, work: &Explaining<'_>) -> PolarsResult<Vec<String>> {
+    fn streams(&self, work: &Explaining<'_>) -> Result<Vec<String>, ParquetError> {
         let mut found = BTreeSet::new();
         for file in self.own[3..].iter().flatten().flat_map(|path| work.files(path)) {
-            let types = scan(&file)?.group_by([col("use_type")]).agg([]);
-            let types = collect(types)?;
-            found.extend(types.column("use_type")?.str()?.iter().flatten().map(ToOwned::to_owned));
+            each_batch(&file, &["use_type"], |batch| {
+                for name in column(batch, "use_type")?.as_string::<i32>().iter().flatten() {
+                    if !found.contains(name) {
+                        found.insert(name.to_owned());
+                    }
+                }
+                Ok(())
+            })?;
         }
-        Ok(found.into_iter().filter(|name| name.ends_with("stream")).collect())
+        Ok(found.into_iter().filter(|name| is_stream(name)).collect())
     }
 
     /// The same sums by another way: straight from the tables.
-    pub(super) fn sums(&self, work: &Explaining<'_>) -> PolarsResult<WaterfallSums> {
+    pub(super) fn sums(&self, work: &Explaining<'_>) -> Result<WaterfallSums, ParquetError> {
         let mut sums = WaterfallSums::default();
         for file in self.own[0].iter().flat_map(|path| work.files(path)) {
-            add_verdicts(&file, &mut sums).map_err(|error| {
-                PolarsError::ComputeError(format!("{}: {error}", file.display()).into())
-            })?;
+            add_verdicts(&file, &mut sums)?;
         }
-        let streams = self.streams(work)?;
         for file in self.own[3].iter().flat_map(|path| work.files(path)) {
-            let columns = ["use_type", "line_type", "royalty_bearing"].map(col);
-            let is_nothing = col("amount").eq(lit(0).cast(DataType::Decimal(38, 12)));
-            let lines = scan(&file)?.with_column(is_nothing.alias("is_nothing"));
-            let group = [columns.to_vec(), vec![col("is_nothing")]].concat();
-            let lines = collect(lines.group_by(group).agg([col("units").sum()]))?;
-            sums.paid += paid_units(&lines, &streams)?;
+            add_paid_units(&file, &mut sums)?;
         }
         Ok(sums)
     }
 }
 
-/// Adds the plays of a file of trends, a few rows at a time: the engine would read ahead.
-fn add_verdicts(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
+/// Reads columns of a file a few rows at a time: the engine would read several row groups ahead.
+fn each_batch(
+    file: &Path,
+    columns: &[&str],
+    mut take: impl FnMut(&RecordBatch) -> Result<(), ParquetError>,
+) -> Result<(), ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
-    let schema = builder.parquet_schema();
-    let columns = schema.columns().iter().enumerate();
-    let wanted = columns.filter(|(_, column)| ["verdict", "plays"].contains(&column.name()));
-    let mask = ProjectionMask::leaves(schema, wanted.map(|(place, _)| place).collect::<Vec<_>>());
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     for batch in builder.with_projection(mask).build()? {
-        let batch = batch?;
-        let column = |name: &str| {
-            let missing = || ParquetError::General(format!("no column {name}"));
-            batch.column_by_name(name).ok_or_else(missing)
-        };
-        let verdicts = column("verdict")?.as_string::<i32>();
-        let plays = column("plays")?.as_primitive::<Int64Type>();
+        take(&batch?)?;
+    }
+    Ok(())
+}
+
+fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, ParquetError> {
+    let missing = || ParquetError::General(format!("no column {name}"));
+    batch.column_by_name(name).ok_or_else(missing)
+}
+
+fn is_stream(use_type: &str) -> bool {
+    use_type.ends_with("stream")
+}
+
+/// Adds the plays of a file of trends.
+fn add_verdicts(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
+    each_batch(file, &["verdict", "plays"], |batch| {
+        let verdicts = column(batch, "verdict")?.as_string::<i32>();
+        let plays = column(batch, "plays")?.as_primitive::<Int64Type>();
         for (verdict, plays) in verdicts.iter().zip(plays.iter()) {
             sums.reported += plays.unwrap_or(0);
             if verdict == Some(Verdict::Counted.as_str()) {
                 sums.counted += plays.unwrap_or(0);
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Units that statements pay, and what corrections change of them.
-fn paid_units(lines: &DataFrame, streams: &[String]) -> PolarsResult<i64> {
-    let text = |name: &str| lines.column(name).and_then(|column| column.str().cloned());
-    let truth = |name: &str| lines.column(name).and_then(|column| column.bool().cloned());
-    let (uses, types) = (text("use_type")?, text("line_type")?);
-    let (bearing, nothing) = (truth("royalty_bearing")?, truth("is_nothing")?);
-    let units = lines.column("units")?.i64()?.clone();
-    let mut paid = 0;
-    for row in 0..lines.height() {
-        let is_stream = uses.get(row).is_some_and(|name| streams.iter().any(|known| known == name));
-        let is_unpaid = nothing.get(row) == Some(true) || bearing.get(row) == Some(false);
-        let is_paid = match types.get(row) {
-            Some("sale") => !is_unpaid,
-            Some("return" | "adjustment") => true,
-            _ => false,
-        };
-        if is_stream && is_paid {
-            paid += units.get(row).unwrap_or(0);
+/// Adds the units that statements pay, and what corrections change of them, of a file of sales.
+fn add_paid_units(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
+    let columns = ["use_type", "line_type", "royalty_bearing", "amount", "units"];
+    each_batch(file, &columns, |batch| {
+        let uses = column(batch, "use_type")?.as_string::<i32>();
+        let types = column(batch, "line_type")?.as_string::<i32>();
+        let bearing = column(batch, "royalty_bearing")?.as_boolean();
+        let amounts = column(batch, "amount")?.as_primitive::<Decimal128Type>();
+        let units = column(batch, "units")?.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let is_nothing = amounts.is_valid(row) && amounts.value(row) == 0;
+            let is_free = bearing.is_valid(row) && !bearing.value(row);
+            let is_paid = match types.value(row) {
+                "sale" => !(is_nothing || is_free),
+                "return" | "adjustment" => true,
+                _ => false,
+            };
+            if is_paid && is_stream(uses.value(row)) {
+                sums.paid += units.value(row);
+            }
         }
-    }
-    Ok(paid)
+        Ok(())
+    })
 }
 
 /// The period that a report settles, or its last month of use; and how many newer ones have taken its

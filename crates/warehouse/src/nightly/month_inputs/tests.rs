@@ -1,6 +1,6 @@
 //! Random ledgers through the plan of the waterfall: rows of tables in, lines out.
 
-use polars::prelude::Column;
+use polars::prelude::{Column, DataFrame, DataType};
 use proptest::prelude::*;
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::step::Kind;
@@ -9,6 +9,7 @@ use streamledger_core::explain::waterfall::{Line, Source, Sources, waterfall};
 use super::*;
 use crate::build_waterfall::{ByTerritory, each_track};
 use crate::ledger::ReportState;
+use crate::tables::collect;
 
 const MONTH: &str = "2026-09";
 const TRACKS: [Option<&str>; 3] = [Some("ZZSL12600001"), Some("ZZSL12600002"), None];
