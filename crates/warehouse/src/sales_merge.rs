@@ -131,7 +131,10 @@ fn with_names(
     lines: &RecordBatch,
     names: &[String],
 ) -> Result<RecordBatch, ParquetError> {
-    let (place, rest) = lines.columns().split_last().unwrap_or_else(|| unreachable!());
+    let (place, rest) = lines
+        .columns()
+        .split_last()
+        .ok_or_else(|| ParquetError::General("lines without columns".to_owned()))?;
     let places = place.as_primitive::<UInt32Type>().values();
     let names: StringArray =
         places.iter().map(|place| Some(names[*place as usize].as_str())).collect();

@@ -112,7 +112,9 @@ impl Cards {
     fn sort(&mut self, hand: &mut [Entry]) {
         let mask = (1_u64 << CARD_BITS) - 1;
         let shift = self.shift;
-        let card = |entry: &Entry| usize::try_from(first_half(entry.listener) >> shift & mask).unwrap_or(0);
+        let card = |entry: &Entry| {
+            usize::try_from(first_half(entry.listener) >> shift & mask).unwrap_or(0)
+        };
         self.starts.clear();
         self.starts.resize(1 << CARD_BITS, 0);
         hand.iter().for_each(|entry| self.starts[card(entry)] += 1);

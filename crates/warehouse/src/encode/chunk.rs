@@ -87,7 +87,7 @@ impl Values<'_> {
             }
             // Of one length, they are the page as they lie.
             Self::Listeners(listeners) => {
-                Some((bytemuck::cast_slice(&**listeners).into(), listeners.len()))
+                Some((bytemuck::cast_slice(listeners).into(), listeners.len()))
             }
             Self::Texts(texts) => {
                 for text in texts.iter() {
