@@ -12,12 +12,13 @@ use streamledger_warehouse::nightly::backfill::{
 use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
-use crate::{exit, nightly, snapshots};
+use crate::{allocator, exit, nightly, snapshots};
 
 /// Runs or plans a backfill and prints what it changed.
 pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
     let Backfill { from, to, .. } = command;
     ensure!(from <= to, "--from {from} is after --to {to}: the first month comes first");
+    allocator::keep_little_under(command.memory_limit);
     nightly::start_threads(common)?;
     let settings = nightly::load_settings(&command.pipeline)?;
     let policy = command.policy.as_deref().map(load_policy).transpose();

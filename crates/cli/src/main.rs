@@ -1,6 +1,7 @@
 //! The command `streamledger`: reads the command line, makes a plan of it, runs it, prints what came
 //! of it. Data goes to stdout, logs and progress to stderr.
 
+mod allocator;
 mod arguments;
 mod backfill;
 mod explain;

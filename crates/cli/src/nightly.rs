@@ -14,12 +14,13 @@ use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 
 use crate::arguments::{Common, Format, Nightly};
-use crate::exit;
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
+use crate::{allocator, exit};
 
 /// Runs or plans a night and prints what it did.
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
+    allocator::keep_little_under(command.memory_limit);
     start_threads(common)?;
     let settings = load_settings(&command.pipeline)?;
     let started = now();

@@ -79,6 +79,17 @@ pub struct DayTask<'a> {
     pub provenance: Provenance,
 }
 
+impl DayTask<'_> {
+    /// Number of its plays' rows.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        let count = |segments: &BTreeMap<_, Vec<Segment>>| {
+            segments.values().flatten().map(Segment::n_rows).sum()
+        };
+        self.segments.lock().map_or(0, |segments| count(&segments))
+    }
+}
+
 /// A built date.
 #[derive(Debug)]
 pub struct BuiltDay {

@@ -23,6 +23,7 @@ const BLOCK_ROWS: usize = 1 << 12;
 pub struct RunFile {
     path: PathBuf,
     n_blocks: usize,
+    n_rows: usize,
 }
 
 impl RunFile {
@@ -43,13 +44,14 @@ impl RunFile {
             write_plays(&block, &mut file).at("write", &path)?;
         }
         file.flush().at("write", &path)?;
-        Ok(Self { path, n_blocks: order.len().div_ceil(BLOCK_ROWS) })
+        let n_rows = order.len();
+        Ok(Self { path, n_blocks: n_rows.div_ceil(BLOCK_ROWS), n_rows })
     }
 }
 
 /// The rows with the words that they use alone.
 fn words_used(mut rows: Vec<Play>, words: &Words) -> Plays {
-    let mut joined = JoinedWords::default();
+    let mut joined = JoinedWords::of_rows(rows.len());
     let mut translation = Translation::new(words, |report| report);
     for play in &mut rows {
         *play = translation.translate(*play, words, &mut joined);
@@ -100,13 +102,17 @@ pub fn merge_runs(
             cursors.push(Box::new(cursor));
         }
     }
-    let (mut rows, mut tracks) = (Group::default(), Group::default());
+    let mut n_left: usize = runs.iter().map(|run| run.n_rows).sum();
+    let mut rows = Group::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
+    let mut tracks = Group::of_rows(n_left.min(TRACKS_ROWS));
     while let Some(mut first) = cursors.peek_mut() {
         if TRACKS_ROWS <= tracks.rows.len() && !tracks.ends_with_track_of(&first) {
-            sum(&std::mem::take(&mut tracks).finish())?;
+            let empty = Group::of_rows(n_left.min(TRACKS_ROWS));
+            sum(&std::mem::replace(&mut tracks, empty).finish())?;
         }
         rows.push(&first);
         tracks.push(&first);
+        n_left -= 1;
         if !first.advance()? {
             PeekMut::pop(first);
         } else if first.place == 0 {
@@ -114,7 +120,10 @@ pub fn merge_runs(
             tracks.translations.remove(&first.number);
         }
         if rows.rows.len() == ROW_GROUP_ROWS_MAX {
-            take(&std::mem::take(&mut rows).finish())?;
+            let whole = std::mem::take(&mut rows).finish();
+            take(&whole)?;
+            drop(whole);
+            rows = Group::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
         }
     }
     if !rows.rows.is_empty() {
@@ -212,6 +221,16 @@ struct Group {
 }
 
 impl Group {
+    /// With room for so many rows: what grows leaves holes behind that are as large as itself.
+    fn of_rows(n_rows: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(n_rows),
+            marked: Vec::with_capacity(n_rows),
+            words: JoinedWords::of_rows(n_rows),
+            ..Self::default()
+        }
+    }
+
     fn push(&mut self, from: &Cursor<'_>) {
         let Cursor { number, block, place, .. } = from;
         let Self { rows, marked, words, reports, marks, translations } = self;

@@ -1,6 +1,6 @@
 //! What the program says about itself, and the forms in which it prints.
 
-use crate::case::{Case, gzip};
+use crate::case::{Case, gzip, nightly_arguments};
 use crate::report::good_report;
 
 #[test]
@@ -37,6 +37,29 @@ fn help_of_a_command_names_its_options() {
     ] {
         assert!(help.stdout.contains(option), "{option}: {}", help.stdout);
     }
+}
+
+#[test]
+fn under_a_small_limit_the_allocator_keeps_little_unless_it_is_told_what_to_keep() {
+    let case = Case::new();
+    case.put("inbox/spotify/report.tsv", good_report("2026-09-01", 0..3));
+    let keeps = |limit: &str, own: Option<&str>| {
+        let arguments = nightly_arguments(&["--memory-limit", limit, "--dry-run"]);
+        let mut command = case.command(&arguments);
+        // It says its settings when a process starts.
+        command.env("MIMALLOC_VERBOSE", "1").env_remove("MIMALLOC_PURGE_DELAY");
+        if let Some(own) = own {
+            command.env("MIMALLOC_PURGE_DELAY", own);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let messages = String::from_utf8(output.stderr).unwrap();
+        let kept = messages.lines().filter_map(|line| line.split_once("'purge_delay': "));
+        kept.map(|(_, kept)| kept.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(keeps("1GiB", None), ["1000"]);
+    assert_eq!(keeps("1023MiB", None), ["1000", "100"]);
+    assert_eq!(keeps("1MiB", Some("30")), ["30"]);
 }
 
 #[test]

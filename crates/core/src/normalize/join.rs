@@ -28,7 +28,7 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
     }
     let n_rows = pieces.iter().flat_map(|piece| &piece.rows).map(Vec::len).sum();
     let mut rows: Vec<Play> = Vec::with_capacity(n_rows);
-    let mut joined = JoinedWords::default();
+    let mut joined = JoinedWords::of_rows(n_rows);
     let mut report = 0_u32;
     for piece in pieces {
         while reports[report as usize] != piece.report {
@@ -70,6 +70,13 @@ pub struct JoinedWords {
 }
 
 impl JoinedWords {
+    /// No words yet, of at most so many rows, each of which may have a listener.
+    #[must_use]
+    pub fn of_rows(n_rows: usize) -> Self {
+        let words = Words { listeners: Vec::with_capacity(n_rows), ..Words::default() };
+        Self { words, ..Self::default() }
+    }
+
     /// The track of a play that was translated to these words.
     ///
     /// # Panics

@@ -13,7 +13,7 @@ use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::build_month::{KeptTrends, build_month};
 use crate::durable::{DiskError, remove_tree};
-use crate::encode::file::Provenance;
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
 use crate::examine::Examined;
 use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::building_lots::LotInputs;
@@ -45,6 +45,17 @@ pub(super) struct DayInputs {
     pub(super) fresh: BTreeMap<String, Days>,
     /// The stores' lists of tracks.
     pub(super) tracks: BTreeMap<(String, Day), KnownTracks>,
+}
+
+/// How many dates to build at once, so that they keep within half of the memory limit, in bytes: the
+/// plays of a row group, and what is encoded of them, are in memory of each. All, where there is memory
+/// for as many as there are threads.
+fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize) -> usize {
+    /// Measured.
+    const BYTES_PER_ROW: usize = 210;
+    let date_bytes = n_rows_max.clamp(1, ROW_GROUP_ROWS_MAX) * BYTES_PER_ROW;
+    let n_dates = (memory_limit_bytes / 2 / date_bytes).max(1);
+    if n_dates < rayon::current_num_threads() { n_dates } else { usize::MAX }
 }
 
 impl Night<'_> {
@@ -260,17 +271,20 @@ impl Night<'_> {
             ));
         }
         self.progress.begin("building dates", tasks.len() as u64);
-        let built: Vec<BuiltDay> = tasks
-            .par_iter()
-            .with_max_len(1)
-            .map(|(path, wanted, task)| {
-                let (policy, _) = self.policy_of(&task.store.store, task.day);
-                let built = self.day_builder(policy).build(task)?;
-                self.keep_built((path, wanted), task, &built, &offline[*path], staged)?;
-                self.progress.advance(1);
-                Ok(built)
-            })
-            .collect::<Result<_, NightlyError>>()?;
+        let build = |(path, wanted, task): &(&String, &Wanted, DayTask<'_>)| {
+            let (policy, _) = self.policy_of(&task.store.store, task.day);
+            let built = self.day_builder(policy).build(task)?;
+            self.keep_built((path, wanted), task, &built, &offline[*path], staged)?;
+            self.progress.advance(1);
+            Ok(built)
+        };
+        let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or(0);
+        let n_at_once = dates_at_once(self.options.memory_limit_bytes, n_rows_max);
+        let mut built: Vec<BuiltDay> = Vec::new();
+        for tasks in tasks.chunks(n_at_once) {
+            let tasks = tasks.par_iter().with_max_len(1);
+            built.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
+        }
         for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
             results.push((path, wanted, task.store.store.clone(), task.day, built));
         }
