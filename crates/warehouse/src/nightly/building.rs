@@ -50,12 +50,12 @@ pub(super) struct DayInputs {
 /// How many dates to build at once, so that they keep within half of the memory limit, in bytes: the
 /// plays of a row group, and what is encoded of them, are in memory of each. All, where there is memory
 /// for as many as there are threads.
-fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize) -> usize {
+fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize, n_threads: usize) -> usize {
     /// Measured.
     const BYTES_PER_ROW: usize = 210;
     let date_bytes = n_rows_max.clamp(1, ROW_GROUP_ROWS_MAX) * BYTES_PER_ROW;
     let n_dates = (memory_limit_bytes / 2 / date_bytes).max(1);
-    if n_dates < rayon::current_num_threads() { n_dates } else { usize::MAX }
+    if n_dates < n_threads { n_dates } else { usize::MAX }
 }
 
 impl Night<'_> {
@@ -279,7 +279,8 @@ impl Night<'_> {
             Ok(built)
         };
         let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or(0);
-        let n_at_once = dates_at_once(self.options.memory_limit_bytes, n_rows_max);
+        let limit_bytes = self.options.memory_limit_bytes;
+        let n_at_once = dates_at_once(limit_bytes, n_rows_max, rayon::current_num_threads());
         let mut built: Vec<BuiltDay> = Vec::new();
         for tasks in tasks.chunks(n_at_once) {
             let tasks = tasks.par_iter().with_max_len(1);
@@ -486,4 +487,20 @@ fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
 
 fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {
     hex::decode(&report.hash).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_built_side_by_side_where_there_is_memory_for_each_thread() {
+        assert_eq!(dates_at_once(4 << 30, 1 << 20, 2), usize::MAX);
+        assert_eq!(dates_at_once(4 << 30, 1 << 20, 64), 9);
+        assert_eq!(dates_at_once(512 << 20, 1 << 20, 2), 1);
+        // Beyond a row group, more rows take no more.
+        assert_eq!(dates_at_once(4 << 30, 1 << 30, 64), 9);
+        assert_eq!(dates_at_once(0, 1, 2), 1);
+        assert_eq!(dates_at_once(512 << 20, 0, 2), usize::MAX);
+    }
 }
