@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
@@ -279,27 +281,46 @@ impl History {
     }
 }
 
+/// Lives through a history; how many steps it had.
+fn live_through(number: u64) -> usize {
+    let mut chance = Chance::new(1_000_003 * (number + 1));
+    let mut history = History::new();
+    for _ in 0..chance.within(4..12) {
+        history.step(&mut chance);
+    }
+    if history.delivered.is_empty() {
+        return 0;
+    }
+    history.night();
+    history.case.verify().expect_code(0);
+    let steps = &history.steps;
+    assert_eq!(history.case.published(), history.at_once(), "history {number}: {steps:#?}");
+    steps.len()
+}
+
+/// Histories until it is said how far all are.
+const HISTORIES_AT_A_TIME: u64 = 1_000;
+
 #[test]
 fn any_history_ends_in_the_tables_of_one_night() {
     let n_histories = if is_full() { 10_000 } else { 25 };
+    let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut n_steps = 0;
-    for number in 0..n_histories {
-        let mut chance = Chance::new(1_000_003 * (number + 1));
-        let mut history = History::new();
-        for _ in 0..chance.within(4..12) {
-            history.step(&mut chance);
-        }
-        if history.delivered.is_empty() {
-            continue;
-        }
-        history.night();
-        n_steps += history.steps.len();
-        history.case.verify().expect_code(0);
-        let steps = &history.steps;
-        assert_eq!(history.case.published(), history.at_once(), "history {number}: {steps:#?}");
+    for start in (0..n_histories).step_by(usize::try_from(HISTORIES_AT_A_TIME).unwrap()) {
+        let end = n_histories.min(start + HISTORIES_AT_A_TIME);
+        let next = AtomicU64::new(start);
+        // Each lives in folders of its own.
+        let live = || {
+            let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            numbers.take_while(|number| *number < end).map(live_through).sum::<usize>()
+        };
+        n_steps += std::thread::scope(|scope| {
+            let lives: Vec<_> = (0..n_threads).map(|_| scope.spawn(live)).collect();
+            lives.into_iter().map(|life| life.join().unwrap()).sum::<usize>()
+        });
+        let what =
+            format!("{end} histories, {n_steps} steps, all equal, tables the same to the byte");
+        figure("random histories against a model", &what);
     }
     assert!(0 < n_steps);
-    let what =
-        format!("{n_histories} histories, {n_steps} steps, all equal, tables the same to the byte");
-    figure("random histories against a model", &what);
 }
