@@ -83,11 +83,12 @@ impl DayTask<'_> {
     /// Number of its plays' rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {
-        let count = |segments: &BTreeMap<_, Vec<Segment>>| {
-            segments.values().flatten().map(Segment::n_rows).sum()
-        };
-        self.segments.lock().map_or(0, |segments| count(&segments))
+        self.segments.lock().map_or(0, |segments| count_rows(&segments))
     }
+}
+
+fn count_rows(segments: &BTreeMap<[u8; 32], Vec<Segment>>) -> usize {
+    segments.values().flatten().map(Segment::n_rows).sum()
 }
 
 /// A built date.
@@ -112,7 +113,7 @@ impl DayBuilder<'_> {
     pub fn build(&self, task: &DayTask<'_>) -> Result<BuiltDay, PartitionError> {
         let segments =
             task.segments.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
-        let n_rows: usize = segments.values().flatten().map(Segment::n_rows).sum();
+        let n_rows = count_rows(&segments);
         let n_shares = if n_rows * WORK_BYTES_PER_PLAY <= self.work_bytes_max {
             1
         } else {

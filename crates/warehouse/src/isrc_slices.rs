@@ -4,18 +4,14 @@
 //! price, and only large months pay it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array as _, AsArray as _, StringArray};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use polars::prelude::{LazyFrame, col, lit};
 
-/// Rows that are read at a time.
-const BATCH_ROWS: usize = 1 << 13;
+use crate::tables::each_batch;
 
 /// Memory that a row takes on its way to a sum, in bytes: five texts, a number, its place in the tables
 /// of all threads, and what the allocator keeps of it until the next slice.
@@ -130,14 +126,10 @@ fn count_rows(
 
 /// The ISRCs of a file, some at a time.
 fn each_isrcs(file: &Path, mut take: impl FnMut(&StringArray)) -> Result<(), ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
-    let schema = builder.parquet_schema();
-    let place = schema.columns().iter().position(|column| column.name() == "isrc");
-    let mask = ProjectionMask::leaves(schema, place);
-    for batch in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()? {
-        take(batch?.column(0).as_string::<i32>());
-    }
-    Ok(())
+    each_batch(file, &["isrc"], |batch| {
+        take(batch.column(0).as_string::<i32>());
+        Ok(())
+    })
 }
 
 /// Cuts recordings, in their order, so that a slice has at most so many rows or is one recording.
@@ -167,6 +159,7 @@ mod tests {
     use super::*;
     use crate::encode::file::Provenance;
     use crate::small_tables::write_table;
+    use crate::tables::BATCH_ROWS;
     use crate::tables::collect;
 
     #[test]

@@ -1,7 +1,13 @@
 //! Published tables as Polars sees them: files are scanned, plans are collected by the streaming engine.
+//! Where it would read ahead and there is no memory for that, a few rows are read at a time.
 
+use std::fs::File;
 use std::path::Path;
 
+use arrow::array::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use polars::prelude::{
     DataFrame, Engine, LazyFrame, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet,
 };
@@ -16,6 +22,26 @@ pub fn scan(path: &Path) -> PolarsResult<LazyFrame> {
     })?;
     let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
     LazyFrame::scan_parquet(PlRefPath::new(text), args)
+}
+
+/// Rows that are read at a time.
+pub(crate) const BATCH_ROWS: usize = 1 << 13;
+
+/// Reads columns of a file a few rows at a time: the engine would read several row groups ahead.
+///
+/// # Errors
+/// If the file cannot be read, and what `take` fails with.
+pub(crate) fn each_batch(
+    file: &Path,
+    columns: &[&str],
+    mut take: impl FnMut(&RecordBatch) -> Result<(), ParquetError>,
+) -> Result<(), ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    for batch in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()? {
+        take(&batch?)?;
+    }
+    Ok(())
 }
 
 /// The streaming engine by name: what Polars picks by itself holds everything in memory.

@@ -2,15 +2,11 @@
 //! the dates that hold plays which were heard in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int64Type};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
 use parquet::errors::ParquetError;
 use polars::prelude::{IntoLazy as _, LazyFrame, PolarsResult, col, df};
 use streamledger_core::explain::period::month_after;
@@ -23,7 +19,7 @@ use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
 use crate::nightly::planning::trends_path;
 use crate::plans::waterfall::{Inputs, Outcome, SOLD_LINES, facts};
-use crate::tables::scan;
+use crate::tables::{each_batch, scan};
 
 /// What a month is told from: paths of partitions.
 pub(super) struct MonthInputs {
@@ -210,20 +206,6 @@ impl MonthInputs {
         }
         Ok(sums)
     }
-}
-
-/// Reads columns of a file a few rows at a time: the engine would read several row groups ahead.
-fn each_batch(
-    file: &Path,
-    columns: &[&str],
-    mut take: impl FnMut(&RecordBatch) -> Result<(), ParquetError>,
-) -> Result<(), ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    for batch in builder.with_projection(mask).build()? {
-        take(&batch?)?;
-    }
-    Ok(())
 }
 
 fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, ParquetError> {
