@@ -7,6 +7,7 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::disk_queue::DiskQueue;
 use crate::durable::{
     At as _, DiskError, copy_new, make_folder, open_file, remove_file, rename, sync,
 };
@@ -92,61 +93,9 @@ fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
 
 /// Copies reports to the archive while others are still being read: the disk and the processors work
 /// at the same time.
-#[derive(Debug)]
-pub struct Archiver {
-    /// `None` when all are told, and waited for.
-    work: Option<Work>,
-}
-
-#[derive(Debug)]
-struct Work {
-    queue: std::sync::mpsc::Sender<NewReport>,
-    thread: std::thread::JoinHandle<Result<(), DiskError>>,
-}
-
-impl Work {
-    fn finish(self) -> Result<(), DiskError> {
-        drop(self.queue);
-        self.thread.join().unwrap_or(Ok(()))
-    }
-}
-
-/// Whoever gives up waits all the same: what comes next may clear away the folder that copies are made in.
-impl Drop for Archiver {
-    fn drop(&mut self) {
-        if let Some(Err(error)) = self.work.take().map(Work::finish) {
-            tracing::debug!(%error, "a copy was not finished");
-        }
-    }
-}
-
-impl Archiver {
-    /// Starts the thread.
-    #[must_use]
-    pub fn start(places: &Places) -> Self {
-        let places = places.clone();
-        let (queue, reports) = std::sync::mpsc::channel::<NewReport>();
-        let thread = std::thread::spawn(move || {
-            // A step that failed is not tried again: after a failed sync nobody knows what is on the disk.
-            reports.iter().try_for_each(|report| archive_report(&places, &report))
-        });
-        Self { work: Some(Work { queue, thread }) }
-    }
-
-    /// Copies a report soon.
-    pub fn add(&self, report: NewReport) {
-        if let Some(work) = &self.work {
-            drop(work.queue.send(report));
-        }
-    }
-
-    /// Waits until all are copied.
-    ///
-    /// # Errors
-    /// The first [`DiskError`]; no report was copied after it.
-    pub fn finish(mut self) -> Result<(), DiskError> {
-        self.work.take().map_or(Ok(()), Work::finish)
-    }
+pub(crate) fn archive_queue(places: &Places) -> DiskQueue<NewReport> {
+    let places = places.clone();
+    DiskQueue::new(move |report| archive_report(&places, &report))
 }
 
 #[cfg(test)]
@@ -161,7 +110,7 @@ mod tests {
         make_folder(&places.internal("staging")).unwrap();
         let path = root.path().join("report");
         std::fs::write(&path, vec![b'x'; 8 << 20]).unwrap();
-        let archiver = Archiver::start(&places);
+        let archiver = archive_queue(&places);
         let names: Vec<String> = (0..4).map(|number| format!("ab/ab{number}.txt")).collect();
         for name in &names {
             let (state, member) = (FileState::of(&path).unwrap(), None);

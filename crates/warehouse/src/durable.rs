@@ -8,6 +8,8 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::past_cache::DiskBuffer;
+
 /// A step on the disk failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", .path.display())]
@@ -89,9 +91,6 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Bytes that a file system wants writes past its cache to be made of.
-pub(crate) const DISK_BLOCK: usize = 4096;
-
 /// Copies a file to a new one and syncs it. The copy is written past the page cache where the file
 /// system can: nobody reads it soon, and filling the cache takes longer than writing to the disk. Only
 /// the owner can read it.
@@ -115,16 +114,14 @@ fn copy_with(from: &Path, to: &Path, flags: i32) -> Result<(), DiskError> {
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600).custom_flags(flags);
     let mut copy = options.open(to).at("create", to)?;
-    let mut memory = vec![0; COPY_BYTES + DISK_BLOCK];
-    let start = memory.as_ptr().align_offset(DISK_BLOCK).min(DISK_BLOCK);
-    let buffer = &mut memory[start..start + COPY_BYTES];
+    let mut buffer = DiskBuffer::new(COPY_BYTES);
     let mut length = 0;
     loop {
-        let n_bytes = read_full(&mut source, buffer).at("read", from)?;
-        let n_written = n_bytes.next_multiple_of(DISK_BLOCK);
-        copy.write_all(&buffer[..n_written]).at("write", to)?;
-        length += n_bytes as u64;
-        if n_bytes < COPY_BYTES {
+        buffer.clear();
+        buffer.fill(&mut source).at("read", from)?;
+        copy.write_all(buffer.blocks()).at("write", to)?;
+        length += buffer.bytes().len() as u64;
+        if !buffer.is_full() {
             break;
         }
     }

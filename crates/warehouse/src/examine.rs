@@ -1,7 +1,6 @@
 //! Examines one report: is it one, of which format, and what does it hold?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
@@ -17,7 +16,7 @@ use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, Text};
 use crate::recognise::recognise;
-use crate::report_source::{End, Pace, Packing, Reader, read_through};
+use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
@@ -170,13 +169,13 @@ impl Examiner<'_> {
     /// the report is a [`Refusal`].
     pub fn examine(
         &self,
-        path: &Path,
+        file: ReportFile<'_>,
         name: &str,
         store_folder: Option<&str>,
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examined, PartitionError> {
         let mut reading = Reading::new(*self, name, store_folder, wanted);
-        let end = read_through(path, self.pace, self.stages, &mut reading)?;
+        let end = read_through(file, self.pace, self.stages, &mut reading)?;
         if let Some(error) = reading.error.take() {
             return Err(error);
         }

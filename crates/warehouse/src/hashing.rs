@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use sha2::{Digest as _, Sha256};
 
-use crate::durable::DISK_BLOCK;
+use crate::past_cache::{DiskBuffer, past_the_cache};
 
 /// Bytes that are written and hashed at a time.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -21,41 +20,13 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Buffers that may wait for their hash.
 const BUFFERS_WAITING: usize = 2;
 
-/// Bytes to be written, where a write past the cache wants them to be.
-struct Buffer {
-    memory: Vec<u8>,
-    start: usize,
-    length: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        let memory = vec![0; BUFFER_BYTES + DISK_BLOCK];
-        let start = memory.as_ptr().align_offset(DISK_BLOCK).min(DISK_BLOCK);
-        Self { memory, start, length: 0 }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..self.start + self.length]
-    }
-
-    /// Takes what it has room for; how much that is.
-    fn take(&mut self, bytes: &[u8]) -> usize {
-        let n_bytes = bytes.len().min(BUFFER_BYTES - self.length);
-        let from = self.start + self.length;
-        self.memory[from..from + n_bytes].copy_from_slice(&bytes[..n_bytes]);
-        self.length += n_bytes;
-        n_bytes
-    }
-}
-
 /// A file whose bytes are hashed as they are written.
 pub(crate) struct Hashing {
     file: File,
     /// Made with the first byte.
-    buffer: Option<Buffer>,
+    buffer: Option<DiskBuffer>,
     /// Buffers that were written; used again when they are hashed.
-    written: Vec<Arc<Buffer>>,
+    written: Vec<Arc<DiskBuffer>>,
     /// From the first full buffer on.
     hasher: Option<HashingThread>,
     size_bytes: u64,
@@ -69,7 +40,7 @@ impl Hashing {
 
     /// Syncs the file; returns the hash, hex, and the number of bytes.
     pub(crate) fn finish(mut self) -> io::Result<(String, u64)> {
-        let rest = self.buffer.take().unwrap_or_else(Buffer::new);
+        let rest = self.buffer.take().unwrap_or_else(|| DiskBuffer::new(BUFFER_BYTES));
         // The end of a file is no whole block of the disk.
         past_the_cache(&self.file, false)?;
         self.file.write_all(rest.bytes())?;
@@ -86,7 +57,7 @@ impl Hashing {
     }
 
     /// Writes a full buffer and hands it to the thread that hashes.
-    fn pass_on(&mut self, full: Buffer) -> io::Result<()> {
+    fn pass_on(&mut self, full: DiskBuffer) -> io::Result<()> {
         let full = Arc::new(full);
         let hasher = if let Some(hasher) = &self.hasher {
             hasher
@@ -100,7 +71,7 @@ impl Hashing {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 past_the_cache(&self.file, false)?;
                 // Some of it may be written already.
-                self.file.seek(SeekFrom::Start(self.size_bytes - full.length as u64))?;
+                self.file.seek(SeekFrom::Start(self.size_bytes - full.bytes().len() as u64))?;
                 self.file.write_all(full.bytes())?;
             }
             result => result?,
@@ -110,22 +81,13 @@ impl Hashing {
     }
 
     /// An empty buffer: one that is hashed, or a new one.
-    fn next_buffer(&mut self) -> Buffer {
+    fn next_buffer(&mut self) -> DiskBuffer {
         let hashed = self.written.iter().position(|written| Arc::strong_count(written) == 1);
-        hashed
-            .and_then(|place| Arc::into_inner(self.written.swap_remove(place)))
-            .map_or_else(Buffer::new, |buffer| Buffer { length: 0, ..buffer })
+        let used = hashed.and_then(|place| Arc::into_inner(self.written.swap_remove(place)));
+        let mut buffer = used.unwrap_or_else(|| DiskBuffer::new(BUFFER_BYTES));
+        buffer.clear();
+        buffer
     }
-}
-
-/// Whether what is written goes past the page cache from now on.
-fn past_the_cache(file: &File, is_past: bool) -> io::Result<()> {
-    let flags = fcntl_getfl(file)?;
-    let wanted = if is_past { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT };
-    if wanted != flags {
-        fcntl_setfl(file, wanted)?;
-    }
-    Ok(())
 }
 
 impl Write for Hashing {
@@ -136,7 +98,7 @@ impl Write for Hashing {
         };
         let n_taken = buffer.take(bytes);
         self.size_bytes += n_taken as u64;
-        if buffer.length == BUFFER_BYTES {
+        if buffer.is_full() {
             self.pass_on(buffer)?;
         } else {
             self.buffer = Some(buffer);
@@ -152,13 +114,13 @@ impl Write for Hashing {
 
 /// Hashes buffers in their order.
 struct HashingThread {
-    buffers: SyncSender<Arc<Buffer>>,
+    buffers: SyncSender<Arc<DiskBuffer>>,
     thread: JoinHandle<[u8; 32]>,
 }
 
 impl HashingThread {
     fn start() -> io::Result<Self> {
-        let (buffers, waiting) = sync_channel::<Arc<Buffer>>(BUFFERS_WAITING);
+        let (buffers, waiting) = sync_channel::<Arc<DiskBuffer>>(BUFFERS_WAITING);
         let hash = move || {
             let mut hasher = Sha256::new();
             waiting.iter().for_each(|buffer| hasher.update(buffer.bytes()));
@@ -168,7 +130,7 @@ impl HashingThread {
         Ok(Self { buffers, thread })
     }
 
-    fn send(&self, buffer: Arc<Buffer>) -> io::Result<()> {
+    fn send(&self, buffer: Arc<DiskBuffer>) -> io::Result<()> {
         self.buffers.send(buffer).map_err(|_| io::Error::other("the hash of the file is lost"))
     }
 

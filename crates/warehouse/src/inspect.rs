@@ -18,7 +18,7 @@ use crate::examine::{Refusal, is_report, why_refused, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext, Text};
 use crate::recognise::{Recognised, recognise};
-use crate::report_source::{End, Pace, Packing, Reader, read_through};
+use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
 use crate::stages::Stages;
 
 /// What was found.
@@ -83,7 +83,8 @@ pub fn inspect_report(
     };
     // A person may name a link.
     let path: PathBuf = path.canonicalize().at("open", path)?;
-    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut inspector)?;
+    let end =
+        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut inspector)?;
     Ok(inspector.finish(end))
 }
 

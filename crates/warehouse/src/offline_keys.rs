@@ -25,9 +25,10 @@ use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::vocabulary::day::Day;
 
-use crate::durable::{At as _, DiskError, make_folder, write_new};
+use crate::durable::{At as _, DiskError, make_folder, open_file, read_full, write_new};
+use crate::file_hash::hash_as_is;
 use crate::ledger::FileEntry;
-use crate::report_source::hash_as_is;
+use crate::report_source::BLOCK_BYTES;
 
 const MAGIC: &[u8; 8] = b"SLOFFK01";
 const BUCKETS: usize = 256;
@@ -161,29 +162,10 @@ impl<'a> KeysFile<'a> {
 
     /// Those of the keys (ascending) that are in the file.
     fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
-        let wanted = || keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b));
-        // One long read takes less than many short ones.
-        let whole = if READ_WHOLE_FROM <= wanted().count() {
-            Some(self.bytes(self.start(0), self.counts.iter().flatten().sum())?)
-        } else {
-            None
-        };
-        for keys in wanted() {
+        for keys in by_bucket(keys) {
             let bucket = bucket_of(keys[0]);
             let [n_same_day, n_late] = self.counts[bucket];
-            let (start, n_keys) = (self.start(bucket), n_same_day + n_late);
-            let read;
-            let there = match &whole {
-                Some(whole) => {
-                    let start = usize::try_from(start).unwrap_or(usize::MAX) - HEAD_BYTES;
-                    &whole[start..start + n_keys * KEY_BYTES]
-                }
-                None if n_keys == 0 => continue,
-                None => {
-                    read = self.bytes(start, n_keys)?;
-                    &read
-                }
-            };
+            let there = self.bytes(self.start(bucket), n_same_day + n_late)?;
             let (there, _) = there.as_chunks::<KEY_BYTES>();
             let (same_day, late) = there.split_at(n_same_day);
             for there in [same_day, late] {
@@ -194,8 +176,62 @@ impl<'a> KeysFile<'a> {
     }
 }
 
-/// From this many first bytes on a file is read as a whole.
-const READ_WHOLE_FROM: usize = 32;
+fn by_bucket(keys: &[OfflineKey]) -> impl Iterator<Item = &[OfflineKey]> {
+    keys.chunk_by(|a, b| bucket_of(*a) == bucket_of(*b))
+}
+
+/// From this many first bytes on a file is read through: one long read takes less than many short ones.
+const READ_THROUGH_FROM: usize = 32;
+
+/// Keys that are looked for, and a table that tells of nearly all others at a glance that they are not.
+#[derive(Debug)]
+pub struct Sought<'k> {
+    /// Ascending.
+    keys: &'k [OfflineKey],
+    /// A bit for each way in which a key can begin.
+    beginnings: Vec<u64>,
+    /// Bits of a key that are not its beginning, of the first 32.
+    shift: u32,
+}
+
+impl<'k> Sought<'k> {
+    /// Looks for these keys, ascending.
+    #[must_use]
+    pub fn new(keys: &'k [OfflineKey]) -> Self {
+        /// Of the table, for a key: one of 32 others passes.
+        const BITS_PER_KEY: usize = 32;
+        let n_bits = (keys.len() * BITS_PER_KEY).next_power_of_two().clamp(64, 1 << 24);
+        let shift = u32::BITS - n_bits.trailing_zeros();
+        let mut sought = Self { keys, beginnings: vec![0; n_bits / 64], shift };
+        for key in keys {
+            let (word, bit) = sought.place(first_bits(*key));
+            sought.beginnings[word] |= bit;
+        }
+        sought
+    }
+
+    fn place(&self, first_bits: u32) -> (usize, u64) {
+        let beginning = first_bits >> self.shift;
+        ((beginning / 64) as usize, 1 << (beginning % 64))
+    }
+
+    /// Adds the key if it is one of those that are looked for.
+    #[inline]
+    fn take(&self, first_bits: u32, key: impl FnOnce() -> OfflineKey, found: &mut Vec<OfflineKey>) {
+        let (word, bit) = self.place(first_bits);
+        if self.beginnings[word] & bit != 0 {
+            let key = key();
+            if self.keys.binary_search(&key).is_ok() {
+                found.push(key);
+            }
+        }
+    }
+}
+
+fn first_bits(key: OfflineKey) -> u32 {
+    let [a, b, c, d, ..] = key.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
 
 /// What two ascending lists have in common.
 fn common(a: &[OfflineKey], b: impl Iterator<Item = OfflineKey>, found: &mut Vec<OfflineKey>) {
@@ -256,18 +292,68 @@ impl ListFile {
     }
 
     fn open(&self) -> Result<KeysFile<'_>, DiskError> {
-        if self.is_whole.get().is_none() {
-            let is_whole = match hash_as_is(&self.path) {
-                Err(error) if error.source.kind() == ErrorKind::NotFound => false,
-                hash => hex::encode(hash?) == self.sha256,
-            };
-            if !is_whole {
-                let damaged = DamagedList { plays_path: self.plays_path.clone() };
-                return Err(std::io::Error::other(damaged)).at("use", &self.path);
-            }
-            let _others_found_the_same = self.is_whole.set(());
+        if !self.is_known_whole() {
+            self.require_whole(hash_as_is(&self.path))?;
         }
         KeysFile::open(&self.path)
+    }
+
+    fn is_known_whole(&self) -> bool {
+        self.is_whole.get().is_some()
+    }
+
+    fn require_whole(&self, hash: Result<[u8; 32], DiskError>) -> Result<(), DiskError> {
+        let is_whole = match hash {
+            Err(error) if error.source.kind() == ErrorKind::NotFound => false,
+            hash => hex::encode(hash?) == self.sha256,
+        };
+        if !is_whole {
+            let damaged = DamagedList { plays_path: self.plays_path.clone() };
+            return Err(std::io::Error::other(damaged)).at("use", &self.path);
+        }
+        let _others_found_the_same = self.is_whole.set(());
+        Ok(())
+    }
+
+    fn find(&self, sought: &Sought<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+        if self.is_known_whole() && by_bucket(sought.keys).count() < READ_THROUGH_FROM {
+            self.open()?.find(sought.keys, found)
+        } else {
+            self.read_through(sought, found)
+        }
+    }
+
+    /// Looks at all keys of the file while it is in the processor's cache for its checksum.
+    fn read_through(
+        &self,
+        sought: &Sought<'_>,
+        found: &mut Vec<OfflineKey>,
+    ) -> Result<(), DiskError> {
+        let mut hasher = (!self.is_known_whole()).then(Sha256::new);
+        let mut read = || -> Result<(), DiskError> {
+            let mut file = open_file(&self.path).at("open", &self.path)?;
+            let mut buffer = vec![0; HEAD_BYTES + BLOCK_BYTES];
+            let mut keys_start = HEAD_BYTES;
+            loop {
+                let length = keys_start + BLOCK_BYTES;
+                let n_bytes = read_full(&mut file, &mut buffer[..length]).at("read", &self.path)?;
+                hasher.iter_mut().for_each(|hasher| hasher.update(&buffer[..n_bytes]));
+                let bytes = buffer[..n_bytes].get(keys_start..).unwrap_or_default();
+                for key in bytes.as_chunks::<KEY_BYTES>().0 {
+                    let first_bits = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
+                    sought.take(first_bits, || OfflineKey::from_be_bytes(*key), found);
+                }
+                if n_bytes < length {
+                    return Ok(());
+                }
+                keys_start = 0;
+            }
+        };
+        let read = read();
+        match hasher {
+            Some(hasher) => self.require_whole(read.map(|()| hasher.finalize().into())),
+            None => read,
+        }
     }
 }
 
@@ -292,17 +378,18 @@ impl DateKeys {
         }
     }
 
-    /// Adds those of the keys (ascending) that are of this date.
+    /// Adds those of the keys that are of this date, in no order.
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn find(&self, keys: &[OfflineKey], found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+    pub fn find(&self, sought: &Sought<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
         match self {
             Self::Memory(there) => {
-                common(keys, there.same_day.iter().copied(), found);
-                common(keys, there.late.iter().copied(), found);
+                for key in there.same_day.iter().chain(&there.late) {
+                    sought.take(first_bits(*key), || *key, found);
+                }
             }
-            Self::File(list) if !keys.is_empty() => list.open()?.find(keys, found)?,
+            Self::File(list) if !sought.keys.is_empty() => list.find(sought, found)?,
             Self::File(_) => {}
         }
         Ok(())
@@ -341,13 +428,14 @@ impl OfflineBook {
         if late.is_empty() {
             return Ok(Vec::new());
         }
+        let sought = Sought::new(late);
         let dates = self.dates.range(before(store, day, days_max)).map(|(_, keys)| keys);
         let mut found = dates
             .collect::<Vec<_>>()
             .par_iter()
             .map(|keys| {
                 let mut found = Vec::new();
-                keys.find(late, &mut found).map(|()| found)
+                keys.find(&sought, &mut found).map(|()| found)
             })
             .try_reduce(Vec::new, |a, b| Ok([a, b].concat()))?;
         found.sort_unstable();
@@ -391,7 +479,10 @@ mod tests {
         let key = |first, rest| (0..first, 0..rest).prop_map(|(first, rest)| first << 120 | rest);
         let few = prop::collection::btree_set(key(4_u128, 6_u128), 0..20);
         let many = prop::collection::btree_set(key(64, 3), 0..150);
-        prop_oneof![few, many].prop_map(|keys| keys.into_iter().collect())
+        // All over the numbers, as hashes are.
+        let spread = (0_u128..60).prop_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15 << 64 | 1));
+        let spread = prop::collection::btree_set(spread, 0..40);
+        prop_oneof![few, many, spread].prop_map(|keys| keys.into_iter().collect())
     }
 
     proptest! {
@@ -405,7 +496,7 @@ mod tests {
             let file = DateKeys::File(list);
             let find = |keys: &DateKeys| {
                 let mut found = Vec::new();
-                keys.find(&wanted, &mut found).unwrap();
+                keys.find(&Sought::new(&wanted), &mut found).unwrap();
                 found.sort_unstable();
                 found
             };
@@ -418,6 +509,8 @@ mod tests {
                 .collect::<Vec<_>>();
             let mut expected = expected;
             expected.sort_unstable();
+            // The second time it is known to be whole.
+            prop_assert_eq!(find(&file), expected.clone());
             prop_assert_eq!(find(&file), expected.clone());
             prop_assert_eq!(file.late().unwrap(), keys.late.clone());
             prop_assert_eq!(&read_keys(&path).unwrap(), &keys);
@@ -432,12 +525,18 @@ mod tests {
         let entry = write_keys(&folder.path().join(FOLDER), Day(0), &keys).unwrap();
         let path = folder.path().join(FOLDER).join(&entry.name);
         let assert_damaged = || {
-            let list = DateKeys::File(listed(folder.path(), &entry));
-            let error = list.late().unwrap_err();
+            let list = || DateKeys::File(listed(folder.path(), &entry));
+            let error = list().find(&Sought::new(&[3]), &mut Vec::new()).unwrap_err();
+            assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
+            let error = list().late().unwrap_err();
             assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
             let error = crate::nightly::NightlyError::from(error);
             assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
         };
+        let mut found = Vec::new();
+        let list = DateKeys::File(listed(folder.path(), &entry));
+        list.find(&Sought::new(&[0, 3, 4]), &mut found).unwrap();
+        assert_eq!(found, [3]);
         let bytes = std::fs::read(&path).unwrap();
         let mut changed = bytes.clone();
         *changed.last_mut().unwrap() ^= 1;

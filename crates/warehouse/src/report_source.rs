@@ -5,19 +5,19 @@
 //! second-level cache. Inflating a whole report at once is faster by itself and needs memory of its
 //! size.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use sha2::{Digest as _, Sha256};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::report_hash::ReportHash;
 
 use self::zip_members::{ZipError, choose};
 use crate::durable::{At as _, DiskError, is_no_file, open_file, read_full};
+use crate::file_hash::hash_as_is;
+use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::stages::Stages;
 
 mod zip_members;
@@ -173,31 +173,59 @@ impl<F: FnMut(&[u8])> Reader for F {
     }
 }
 
+/// A file that holds a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFile<'a> {
+    /// It came a short while ago and is copied a short while after: it is read through the page cache.
+    Inbox(&'a Path),
+    /// Nobody has read it for long, or will soon: if it is large, it is read past the page cache.
+    Archive(&'a Path),
+}
+
+impl<'a> ReportFile<'a> {
+    /// Where it is.
+    #[must_use]
+    pub fn path(self) -> &'a Path {
+        let (Self::Inbox(path) | Self::Archive(path)) = self;
+        path
+    }
+}
+
 /// Reads a file through and hands its blocks to the reader.
 ///
 /// # Errors
 /// [`DiskError`] if the file itself cannot be read; what is wrong inside it is an [`End`].
 pub fn read_through(
-    path: &Path,
+    file: ReportFile<'_>,
     pace: Pace,
     stages: &Stages,
     reader: &mut impl Reader,
 ) -> Result<End, DiskError> {
+    let path = file.path();
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
-    let file = match open_file(path) {
+    let opened = match open_file(path) {
         // Swapped for a link after it was found: the next run passes it over.
         Err(error) if is_no_file(&error) => return Ok(End::Growing),
-        file => file.at("open", path)?,
+        opened => opened.at("open", path)?,
     };
-    let watched = Watched { file, failed: &failed, stages };
-    let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
-    let packing = Packing::of(source.fill_buf().at("read", path)?);
     let unpacking = Unpacking { pace, stages, packed_bytes: before.size_bytes };
-    let result = if packing == Packing::Zip {
-        unpacking.read_zip(source, reader)
+    let is_cold = matches!(file, ReportFile::Archive(_)) && READ_AHEAD_FROM <= before.size_bytes;
+    let (packing, result) = if is_cold {
+        let ahead = ReadAhead::new(opened).at("read", path)?;
+        let mut source = Watched { inner: ahead, failed: &failed, stages };
+        let packing = Packing::of(source.fill_buf().at("read", path)?);
+        (packing, unpacking.read(source, packing, reader).map(|hash| (hash, None)))
     } else {
-        unpacking.read(source, packing, reader).map(|hash| (hash, None))
+        let watched = Watched { inner: opened, failed: &failed, stages };
+        let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
+        let packing = Packing::of(source.fill_buf().at("read", path)?);
+        let result = if packing == Packing::Zip {
+            unpacking.read_zip(source, reader)
+        } else {
+            unpacking.read(source, packing, reader).map(|hash| (hash, None))
+        };
+        (packing, result)
     };
     if FileState::of(path)? != before {
         return Ok(End::Growing);
@@ -216,33 +244,17 @@ pub fn read_through(
     }
 }
 
-/// SHA-256 of a file's bytes as they are.
-///
-/// # Errors
-/// [`DiskError`].
-pub fn hash_as_is(path: &Path) -> Result<[u8; 32], DiskError> {
-    let mut file = open_file(path).at("open", path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; BLOCK_BYTES];
-    loop {
-        match file.read(&mut buffer).at("read", path)? {
-            0 => return Ok(hasher.finalize().into()),
-            n_bytes => hasher.update(&buffer[..n_bytes]),
-        }
-    }
-}
-
-/// Tells failures of the disk from failures of the decoder above it.
-struct Watched<'a> {
-    file: File,
+/// Tells failures of the disk from failures of the decoder above it, and how long the disk took.
+struct Watched<'a, R> {
+    inner: R,
     failed: &'a AtomicBool,
     stages: &'a Stages,
 }
 
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl<R> Watched<'_, R> {
+    fn watch<'s, T>(&'s mut self, read: impl FnOnce(&'s mut R) -> io::Result<T>) -> io::Result<T> {
         let start = Instant::now();
-        let result = self.file.read(buffer);
+        let result = read(&mut self.inner);
         self.stages.read.add(start.elapsed());
         if let Err(error) = &result {
             self.failed.fetch_or(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed);
@@ -251,9 +263,25 @@ impl Read for Watched<'_> {
     }
 }
 
-impl Seek for Watched<'_> {
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.watch(|inner| inner.read(buffer))
+    }
+}
+
+impl<R: BufRead> BufRead for Watched<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.watch(R::fill_buf)
+    }
+
+    fn consume(&mut self, n_bytes: usize) {
+        self.inner.consume(n_bytes);
+    }
+}
+
+impl<R: Seek> Seek for Watched<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
+        self.inner.seek(to)
     }
 }
 

@@ -16,11 +16,12 @@ use walkdir::WalkDir;
 
 use crate::archive::archive_path;
 use crate::durable::{At as _, DiskError};
+use crate::file_hash::hash_as_is;
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState, inputs_hash};
 use crate::nightly::NightlyError;
 use crate::nightly::check_manifest;
 use crate::offline_keys::offline_folder;
-use crate::report_source::{End, Pace, hash_as_is, read_through};
+use crate::report_source::{End, Pace, ReportFile, read_through};
 use crate::stages::Stages;
 use crate::tables::{collect, scan};
 use crate::verify_sales::verify_sales;
@@ -351,7 +352,12 @@ fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification
         .map(|report| {
             let name = report.archived.as_deref().unwrap_or_default();
             let path = archive_path(places, name);
-            let read = read_through(&path, Pace::Alone, &Stages::default(), &mut |_: &[u8]| {});
+            let read = read_through(
+                ReportFile::Archive(&path),
+                Pace::Alone,
+                &Stages::default(),
+                &mut |_: &[u8]| {},
+            );
             let message = match read {
                 Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
                 Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),

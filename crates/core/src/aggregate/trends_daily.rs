@@ -63,10 +63,8 @@ const TERRITORY_NONE: u16 = u16::MAX;
 /// Sums plays as they come, in the order of the table `plays`.
 pub struct TrendSums<'a> {
     words: &'a Words,
-    /// By id of the track, a number that tracks of one name share.
-    names: Vec<u32>,
-    /// That of the track at hand.
-    name: Option<u32>,
+    /// Id of the track of the last play; others of its name may follow.
+    last: Option<u32>,
     /// Of the track at hand.
     summands: Vec<Summand>,
     /// Releases of the summands and where each begins, as they were met.
@@ -96,8 +94,7 @@ impl<'a> TrendSums<'a> {
         let tier = |kind: &Kind| products[kind.product as usize].tier as u8;
         Self {
             words: &plays.words,
-            names: plays.words.track_names(),
-            name: None,
+            last: None,
             codes: tracks.iter().map(|t| (t.isrc, t.upc.map_or(UPC_NONE, Upc::packed))).collect(),
             kinds: kinds.iter().map(|kind| (tier(kind), kind.plays)).collect(),
             summands: Vec::new(),
@@ -118,11 +115,12 @@ impl<'a> TrendSums<'a> {
     /// If they are not of the plays that it was made for.
     pub fn take(&mut self, gathered: &Gathered) {
         for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
-            let name = Some(self.names[play.track as usize]);
-            if self.name != name {
-                self.end_track();
-                self.start_track(play.track as usize);
-                self.name = name;
+            if self.last != Some(play.track) {
+                if self.last.is_none_or(|last| !self.is_same(last as usize, play.track as usize)) {
+                    self.end_track();
+                    self.start_track(play.track as usize);
+                }
+                self.last = Some(play.track);
             }
             self.take_play(play, *reason);
         }
@@ -134,6 +132,13 @@ impl<'a> TrendSums<'a> {
         self.end_track();
         let months = self.by_month.into_values().collect();
         DayTrends { months, store_tracks: self.store_tracks }
+    }
+
+    /// Whether two tracks have one name: the ISRC, or where there is none the store's own.
+    fn is_same(&self, a: usize, b: usize) -> bool {
+        let store_track = |track: usize| &self.words.tracks[track].store_track;
+        let (isrc, other) = (self.codes[a].0, self.codes[b].0);
+        isrc == other && (isrc.is_some() || store_track(a) == store_track(b))
     }
 
     fn start_track(&mut self, track: usize) {

@@ -9,11 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::compare::{Changes, State, compare};
+use crate::durable::DiskError;
+use crate::file_hash::hash_cold;
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::checking::check_manifest;
 use crate::nightly::early::{Early, EarlyDay};
@@ -24,7 +27,6 @@ use crate::nightly::summary::Summary;
 use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record, with_whole_lists};
 use crate::offline_keys::offline_folder;
 use crate::preview::PreviewFolder;
-use crate::report_source::hash_as_is;
 use crate::warehouse::{KeySource, Places, Warehouse, WarehouseError};
 use crate::{config::Settings, policies::Policies};
 
@@ -144,6 +146,7 @@ impl<'a> Task<'a> {
             ..Backfilled::default()
         };
         let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+        night.finish_keeping()?;
         night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
@@ -268,6 +271,11 @@ pub fn plan_backfill(
 }
 
 impl Night<'_> {
+    /// Waits until all is kept that a backfill has finished so far.
+    pub(super) fn finish_keeping(&self) -> Result<(), DiskError> {
+        self.kept.as_ref().map_or(Ok(()), Kept::finish)
+    }
+
     /// All partitions that there are; those of the named months are stale.
     fn plan_backfill(&self, backfill: &Backfill, former: &Manifest) -> Result<Plan, NightlyError> {
         let not_now = |why: &str| {
@@ -427,7 +435,10 @@ fn is_small(kind: &Kind) -> bool {
 /// Partitions that were made anew and whose published files are not what was published.
 fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
     let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale).map(|(path, _)| path);
-    stale.filter(|path| !is_whole(places, former, path)).count() as u64
+    let stale: Vec<&String> = stale.collect();
+    let n_whole =
+        stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();
+    (stale.len() - n_whole) as u64
 }
 
 /// Whether the files of a published partition, and its list of offline plays, are as they were written.
@@ -441,7 +452,7 @@ fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
         partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
     let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
     files.all(|(folder, file)| {
-        hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
+        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
     })
 }
 

@@ -27,7 +27,7 @@ use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
 use crate::partition::PartitionError;
-use crate::report_source::hash_as_is;
+use crate::report_source::ReportFile;
 use crate::small_tables::{write_coverage, write_quarantine, write_reports};
 use crate::stored_trends::{StoredTrends, TrendsFile};
 use crate::warehouse::WarehouseError;
@@ -206,8 +206,12 @@ impl Night<'_> {
                 let report = &reports[*key];
                 let path =
                     archive_path(self.places, report.archived.as_deref().unwrap_or_default());
-                let examined =
-                    examiner.examine(&path, report.file(), Some(&report.store), Some(days))?;
+                let examined = examiner.examine(
+                    ReportFile::Archive(&path),
+                    report.file(),
+                    Some(&report.store),
+                    Some(days),
+                )?;
                 self.progress.advance(1);
                 match examined {
                     Examined::Report(read) if hex::encode(read.hash) == report.hash => {
@@ -372,10 +376,11 @@ impl Night<'_> {
                     None => drop(as_before.insert(*day)),
                 }
             }
-            let published = self.published_month(path, former, &as_before);
+            let published =
+                if as_before.is_empty() { Vec::new() } else { self.published_files(path, former) };
             let provenance = self.provenance(wanted, reports);
             let (whole, files) = rayon::join(
-                || published.iter().try_for_each(|(path, file)| check_whole(path, file)),
+                || published.iter().try_for_each(|(path, file)| self.check_whole(path, file)),
                 || {
                     let mut stored = StoredTrends::default();
                     let open = |(path, _): &(PathBuf, &FileEntry)| {
@@ -400,17 +405,26 @@ impl Night<'_> {
         Ok(())
     }
 
-    /// The files of a published month, if some of its dates stay as they are.
-    fn published_month<'f>(
+    /// The files of a published partition.
+    pub(super) fn published_files<'f>(
         &self,
         path: &str,
         former: &'f Manifest,
-        as_before: &BTreeSet<Day>,
     ) -> Vec<(PathBuf, &'f FileEntry)> {
         let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
-        let partition = former.partitions.get(path).filter(|_| !as_before.is_empty());
-        let files = partition.into_iter().flat_map(|partition| &partition.files);
+        let files = former.partitions.get(path).into_iter().flat_map(|partition| &partition.files);
         files.map(|file| (folder.join(&file.name), file)).collect()
+    }
+
+    /// Rows are copied from a published file: it has to be what was published.
+    fn check_whole(&self, path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
+        if hex::encode(self.checks.hash(path)?) == file.sha256 {
+            return Ok(());
+        }
+        let message = "does not have its checksum any more; `streamledger backfill` of its month \
+                       makes it again"
+            .to_owned();
+        Err(WarehouseError::Damaged { path: path.to_owned(), message }.into())
     }
 
     /// Hash of the policy that stands in a partition's footers.
@@ -435,18 +449,6 @@ impl Night<'_> {
             policy: self.policy_hash(&wanted.kind).to_owned(),
         }
     }
-}
-
-/// Rows are copied from a published file: it has to be what was published.
-fn check_whole(path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
-    if hex::encode(hash_as_is(path)?) == file.sha256 {
-        return Ok(());
-    }
-    let message =
-        "does not have its checksum any more; `streamledger backfill` of its month makes \
-                   it again"
-            .to_owned();
-    Err(WarehouseError::Damaged { path: path.to_owned(), message }.into())
 }
 
 /// Dates that were built at once from just the reports that feed them; the others are cleared away.

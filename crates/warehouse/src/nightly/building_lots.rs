@@ -14,6 +14,7 @@ use crate::examine::Examined;
 use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
 use crate::nightly::planning::{Kind, Plan, Wanted};
 use crate::nightly::{Night, NightlyError};
+use crate::report_source::ReportFile;
 use crate::sales_columns::LotTable;
 use crate::sales_merge::MergeBounds;
 use crate::sales_runs::{Run, RunStore, Runs, drop_runs};
@@ -62,7 +63,7 @@ impl Night<'_> {
                 let folder = staged.join(path);
                 let files = build_lots(*table, inputs, bounds.n_runs, &folder, &provenance)?;
                 if let Some(kept) = &self.kept {
-                    kept.keep_files(path, &wanted.fingerprint, staged, &files)?;
+                    kept.keep_files(path, &wanted.fingerprint, staged, &files);
                 }
                 self.progress.advance(1);
                 Ok(((*path).clone(), files))
@@ -108,8 +109,12 @@ impl Night<'_> {
                 let report = &reports[*key];
                 let name = report.archived.as_deref().unwrap_or_default();
                 let path = archive_path(self.places, name);
-                let examined =
-                    examiner.examine(&path, report.file(), Some(&report.store), Some(&nothing))?;
+                let examined = examiner.examine(
+                    ReportFile::Archive(&path),
+                    report.file(),
+                    Some(&report.store),
+                    Some(&nothing),
+                )?;
                 self.progress.advance(1);
                 match examined {
                     Examined::Report(read) if hex::encode(read.hash) == report.hash => {

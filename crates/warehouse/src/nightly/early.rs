@@ -11,12 +11,14 @@ use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::archive::Archiver;
+use crate::archive::{NewReport, archive_queue};
 use crate::build_day::{BuiltDay, DayTask};
+use crate::disk_queue::DiskQueue;
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
 use crate::ledger::{Manifest, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::kept::DayToKeep;
+use crate::nightly::planning::trends_path;
 use crate::nightly::turns::{Turn, Turns};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{DateKeys, OfflineBook, name_of_keys};
@@ -50,6 +52,7 @@ pub(super) struct LookedUp {
 /// Which dates may be built at once, and those that were.
 pub(super) struct Early<'a> {
     staged: &'a Path,
+    former: &'a Manifest,
     /// Stores and dates of known reports, with the report if it is the only one.
     known: BTreeMap<(String, Day), Option<String>>,
     claimed: Mutex<BTreeSet<(String, Day)>>,
@@ -61,18 +64,18 @@ pub(super) struct Early<'a> {
     /// By path, what the dates that a backfill makes depend on.
     pub(super) fingerprints: BTreeMap<String, String>,
     /// Copies what is taken in.
-    pub(super) archiver: Archiver,
+    pub(super) archiver: DiskQueue<NewReport>,
 }
 
 impl<'a> Early<'a> {
     pub(super) fn new(
         staged: &'a Path,
-        manifest: &Manifest,
+        former: &'a Manifest,
         places: &Places,
         book: OfflineBook,
     ) -> Self {
         let mut known = BTreeMap::new();
-        for (key, report) in manifest.reports.iter().filter(|(_, report)| report.is_active()) {
+        for (key, report) in former.reports.iter().filter(|(_, report)| report.is_active()) {
             for date in report.days.keys().filter_map(|date| date.parse().ok()) {
                 let day = Day(chrono::NaiveDate::to_epoch_days(&date));
                 known
@@ -83,13 +86,14 @@ impl<'a> Early<'a> {
         }
         Self {
             staged,
+            former,
             known,
             claimed: Mutex::default(),
             built: Mutex::default(),
             book: Mutex::new(book),
             turns: Turns::default(),
             fingerprints: BTreeMap::new(),
-            archiver: Archiver::start(places),
+            archiver: archive_queue(places),
         }
     }
 
@@ -151,6 +155,8 @@ impl Night<'_> {
                 early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();
             let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
             let name = name_of_keys(&counted_earlier);
+            let path = plays_path(store, &day.to_string());
+            self.begin_month(early, &path);
             let looked_up = Some(LookedUp { near, found: counted_earlier.clone() });
             let task = DayTask {
                 store: settings,
@@ -159,7 +165,7 @@ impl Night<'_> {
                 // A date with a list of tracks is built with all its reports.
                 tracks: KnownTracks::default(),
                 counted_earlier,
-                folder: early.staged.join(plays_path(store, &day.to_string())),
+                folder: early.staged.join(path),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),
                     policy: policy_hash.to_owned(),
@@ -174,6 +180,15 @@ impl Night<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Begins the checks of the published month that a date goes to. A backfill makes all dates of a month
+    /// and copies none.
+    fn begin_month(&self, early: &Early<'_>, plays_path: &str) {
+        if early.fingerprints.is_empty() {
+            let files = self.published_files(&trends_path(plays_path), early.former);
+            files.into_iter().for_each(|(path, _)| self.checks.begin(path));
+        }
     }
 
     /// Keeps a date that a backfill has finished.

@@ -18,6 +18,7 @@ use crate::nightly::entering::new_report;
 use crate::nightly::seen::Seen;
 use crate::nightly::standing::settle_standing;
 use crate::nightly::{Night, NightlyError};
+use crate::report_source::ReportFile;
 use crate::sales_runs::{Runs, drop_runs};
 use crate::small_tables::Complaint;
 use crate::warehouse::WarehouseError;
@@ -65,6 +66,15 @@ pub(super) struct Candidate<'a> {
     pub(super) file: Option<&'a InboxFile>,
     /// The report's key, where it is a known one that is read again.
     known: Option<&'a str>,
+}
+
+impl Candidate<'_> {
+    fn report_file(&self) -> ReportFile<'_> {
+        match self.file {
+            Some(_) => ReportFile::Inbox(&self.path),
+            None => ReportFile::Archive(&self.path),
+        }
+    }
 }
 
 impl Night<'_> {
@@ -144,8 +154,12 @@ impl Night<'_> {
             .par_bridge()
             .map(|(number, candidate)| {
                 let turn = early.as_ref().map(|early| early.turns.turn(number));
-                let mut examined =
-                    examiner.examine(&candidate.path, candidate.name, candidate.store, wanted)?;
+                let mut examined = examiner.examine(
+                    candidate.report_file(),
+                    candidate.name,
+                    candidate.store,
+                    wanted,
+                )?;
                 if let (Some(early), Some(turn), Examined::Report(report)) =
                     (&early, turn, &mut examined)
                 {
@@ -161,6 +175,8 @@ impl Night<'_> {
             })
             .collect::<Result<_, NightlyError>>()?;
         let early_days = early.map(Early::finish).transpose()?.unwrap_or_default();
+        // Some of those dates may be cleared away from here on.
+        self.finish_keeping()?;
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined.into_values()) {

@@ -3,7 +3,9 @@
 //! is still the same.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::OfflineKeys;
@@ -12,24 +14,46 @@ use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_day::{BuiltDay, Outcomes};
 use crate::build_month::KeptTrends;
-use crate::durable::{
-    At as _, DiskError, link, make_folder, remove_file, remove_tree, rename, sync, write_new,
-};
+use crate::disk_queue::DiskQueue;
+use crate::durable::{At as _, DiskError, link, make_folder, remove_tree, rename, sync, write_new};
 use crate::encode::file::TableLayout;
+use crate::file_hash::hash_as_is;
 use crate::ledger::FileEntry;
 use crate::offline_keys::{read_keys, write_keys};
 use crate::partition::PartitionError;
-use crate::report_source::hash_as_is;
 
 /// Name of the file that says that a partition is complete.
 const DONE: &str = "done.json";
 /// Name of the file with a date's rows of `trends_daily`.
 const TRENDS: &str = "trends";
 
-/// The work of a backfill that is kept.
+/// The work of a backfill that is kept. It is put on the disk while the next is being made: a date that
+/// was finished a moment before an interruption is made again.
 #[derive(Debug)]
 pub(super) struct Kept {
     folder: PathBuf,
+    queue: DiskQueue<ToKeep>,
+}
+
+/// A partition to keep.
+#[derive(Debug)]
+struct ToKeep {
+    /// Its path.
+    path: String,
+    /// Where its files are.
+    staged: PathBuf,
+    done: Done,
+    /// Of a date: what is kept beside its files.
+    day: Option<BesideFiles>,
+}
+
+/// What is kept of a date beside its files.
+#[derive(Debug)]
+struct BesideFiles {
+    day: Day,
+    keys: Arc<OfflineKeys>,
+    /// Its rows of `trends_daily`.
+    trends: Bytes,
 }
 
 /// A partition that is complete.
@@ -53,7 +77,7 @@ struct Done {
 pub(super) struct DayToKeep<'a> {
     pub(super) day: Day,
     pub(super) built: &'a BuiltDay,
-    pub(super) keys: &'a OfflineKeys,
+    pub(super) keys: &'a Arc<OfflineKeys>,
     pub(super) counted_earlier: Option<&'a str>,
     pub(super) layout: &'a TableLayout,
 }
@@ -69,7 +93,11 @@ pub(super) struct KeptDay {
 impl Kept {
     /// The work kept in a folder, which need not be there.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        let queue = DiskQueue::new({
+            let folder = folder.clone();
+            move |kept: ToKeep| keep(&folder, kept)
+        });
+        Self { folder, queue }
     }
 
     /// Keeps a partition of lines or sums.
@@ -79,7 +107,7 @@ impl Kept {
         fingerprint: &str,
         staged: &Path,
         files: &[FileEntry],
-    ) -> Result<(), DiskError> {
+    ) {
         let done = Done {
             fingerprint: fingerprint.to_owned(),
             files: files.to_vec(),
@@ -88,10 +116,18 @@ impl Kept {
             trends: None,
             outcomes: Vec::new(),
         };
-        self.keep(path, staged, &done)
+        self.queue.add(ToKeep {
+            path: path.to_owned(),
+            staged: staged.to_owned(),
+            done,
+            day: None,
+        });
     }
 
     /// Keeps a date.
+    ///
+    /// # Errors
+    /// If its rows of `trends_daily` cannot be encoded.
     pub(super) fn keep_day(
         &self,
         path: &str,
@@ -100,13 +136,8 @@ impl Kept {
         day: &DayToKeep<'_>,
     ) -> Result<(), PartitionError> {
         let DayToKeep { day, built, keys, counted_earlier, layout } = *day;
-        let folder = self.folder.join(path);
-        // What an attempt that was interrupted has left, or one under other settings.
-        remove_tree(&folder)?;
-        let keys = write_keys(&folder, day, keys)?;
-        let trends =
-            built.trends.to_bytes(day, layout).map_err(PartitionError::parquet(&folder))?;
-        write_new(&folder.join(TRENDS), &trends)?;
+        let trends = built.trends.to_bytes(day, layout);
+        let trends = trends.map_err(PartitionError::parquet(&self.folder.join(path)))?;
         let outcomes = built.outcomes.iter().map(|((verdict, reason), (rows, plays))| {
             let reason = reason.map(|reason| reason.as_str().to_owned());
             (verdict.as_str().to_owned(), reason, *rows, *plays)
@@ -115,27 +146,21 @@ impl Kept {
             fingerprint: fingerprint.to_owned(),
             files: built.files.clone(),
             counted_earlier: counted_earlier.map(str::to_owned),
-            keys: Some(keys),
-            trends: Some(hex::encode(Sha256::digest(&trends))),
+            keys: None,
+            trends: None,
             outcomes: outcomes.collect(),
         };
-        Ok(self.keep(path, staged, &done)?)
+        let day = Some(BesideFiles { day, keys: Arc::clone(keys), trends });
+        self.queue.add(ToKeep { path: path.to_owned(), staged: staged.to_owned(), done, day });
+        Ok(())
     }
 
-    fn keep(&self, path: &str, staged: &Path, done: &Done) -> Result<(), DiskError> {
-        let folder = self.folder.join(path);
-        make_folder(&folder)?;
-        for file in &done.files {
-            let to = folder.join(&file.name);
-            remove_file(&to)?;
-            link(&staged.join(path).join(&file.name), &to)?;
-        }
-        sync(&folder)?;
-        let (path, new) = (folder.join(DONE), folder.join("done.new"));
-        remove_file(&new)?;
-        let bytes = serde_json::to_vec(done).map_err(std::io::Error::other).at("write", &new)?;
-        write_new(&new, &bytes)?;
-        rename(&new, &path)
+    /// Waits until all is kept: what lies in staging may be moved from then on.
+    ///
+    /// # Errors
+    /// [`DiskError`] if something could not be kept.
+    pub(super) fn finish(&self) -> Result<(), DiskError> {
+        self.queue.finish()
     }
 
     /// Takes a kept partition into staging, if it was made of the same; `None` if there is none.
@@ -207,6 +232,28 @@ impl Kept {
         }
         remove_tree(away)
     }
+}
+
+/// Puts a partition under the folder of what is kept. Its `done.json` comes last.
+fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
+    let ToKeep { path, staged, mut done, day } = kept;
+    let folder = root.join(&path);
+    // What an attempt that was interrupted has left, or one under other settings.
+    remove_tree(&folder)?;
+    make_folder(&folder)?;
+    if let Some(BesideFiles { day, keys, trends }) = day {
+        done.keys = Some(write_keys(&folder, day, &keys)?);
+        write_new(&folder.join(TRENDS), &trends)?;
+        done.trends = Some(hex::encode(Sha256::digest(&trends)));
+    }
+    for file in &done.files {
+        link(&staged.join(&path).join(&file.name), &folder.join(&file.name))?;
+    }
+    sync(&folder)?;
+    let new = folder.join("done.new");
+    let bytes = serde_json::to_vec(&done).map_err(std::io::Error::other).at("write", &new)?;
+    write_new(&new, &bytes)?;
+    rename(&new, &folder.join(DONE))
 }
 
 fn outcomes_of(done: &Done) -> Option<Outcomes> {

@@ -20,6 +20,7 @@ mod building;
 mod building_lots;
 mod building_tracks;
 mod explaining;
+mod file_checks;
 mod month_inputs;
 mod checking;
 mod room;
@@ -50,6 +51,7 @@ use crate::held::Holder;
 use crate::inbox::{Inbox, require_inbox, scan_inbox};
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::examining::Examination;
+use crate::nightly::file_checks::FileChecks;
 use crate::nightly::kept::Kept;
 use crate::nightly::planning::Plan;
 use crate::nightly::seen::Seen;
@@ -156,6 +158,8 @@ struct Night<'a> {
     damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
     kept: Option<Kept>,
+    /// Published months that rows are copied from.
+    checks: FileChecks,
     stages: Stages,
     progress: &'a dyn Progress,
     plays_layout: TableLayout,
@@ -186,6 +190,7 @@ impl<'a> Night<'a> {
             runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
             damaged_lists: BTreeSet::new(),
             kept: None,
+            checks: FileChecks::default(),
             stages: Stages::default(),
             progress,
             plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,

@@ -19,7 +19,7 @@ use crate::nightly::early::{EarlyDays, LookedUp};
 use crate::nightly::planning::{Kind, Plan, Wanted, trends_path};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{
-    DateKeys, ListFile, OfflineBook, before, name_of_keys, offline_folder, write_keys,
+    DateKeys, ListFile, OfflineBook, Sought, before, name_of_keys, offline_folder, write_keys,
 };
 
 /// A store and counted date.
@@ -261,7 +261,8 @@ fn shares<'a>(
     mut dates: impl Iterator<Item = &'a DateKeys>,
 ) -> Result<bool, NightlyError> {
     let mut found = Vec::new();
-    dates.try_for_each(|keys| keys.find(late, &mut found))?;
+    let sought = Sought::new(late);
+    dates.try_for_each(|keys| keys.find(&sought, &mut found))?;
     Ok(!found.is_empty())
 }
 

@@ -5,17 +5,26 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::file_hash::hash_cold;
 
+/// What a file is read as, which is the same in the inbox and in the archive.
 fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
     std::fs::write(&path, bytes).unwrap();
-    let mut blocks = Vec::new();
-    let mut take = |block: &[u8]| blocks.push(block.to_vec());
-    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut take).unwrap();
-    (blocks, end)
+    let [inbox, archive] = [ReportFile::Inbox(&path), ReportFile::Archive(&path)].map(|file| {
+        let mut blocks = Vec::new();
+        let mut take = |block: &[u8]| blocks.push(block.to_vec());
+        let end = read_through(file, Pace::Alone, &Stages::default(), &mut take).unwrap();
+        (blocks, end)
+    });
+    assert!(inbox.0 == archive.0);
+    assert_eq!(format!("{:?}", inbox.1), format!("{:?}", archive.1));
+    assert_eq!(hash_cold(&path).unwrap(), hash_as_is(&path).unwrap());
+    inbox
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -103,7 +112,8 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     std::os::unix::fs::symlink(&other, &path).unwrap();
     let mut n_blocks = 0;
     let mut take = |_: &[u8]| n_blocks += 1;
-    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut take).unwrap();
+    let end =
+        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut take).unwrap();
     assert!(matches!(end, End::Growing), "{end:?}");
     assert_eq!(n_blocks, 0);
     hash_as_is(&path).unwrap_err();
@@ -112,6 +122,8 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     std::fs::remove_file(&path).unwrap();
     let status = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(status.success());
-    let end = read_through(&path, Pace::Alone, &Stages::default(), &mut |_: &[u8]| {}).unwrap();
+    let end =
+        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut |_: &[u8]| {})
+            .unwrap();
     assert!(matches!(end, End::Growing), "{end:?}");
 }
