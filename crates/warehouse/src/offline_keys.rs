@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::vocabulary::day::Day;
 
+use crate::disk_queue::DiskQueue;
 use crate::durable::{At as _, DiskError, make_folder, open_file, read_full, write_new};
 use crate::file_hash::hash_as_is;
 use crate::ledger::FileEntry;
@@ -42,21 +43,44 @@ pub fn offline_folder(plays_path: &str) -> String {
     month.replacen("plays/", "offline/", 1)
 }
 
-/// Writes the keys of a date into a folder, under a name that tells their content.
-///
-/// # Errors
-/// [`DiskError`].
-pub fn write_keys(folder: &Path, day: Day, keys: &OfflineKeys) -> Result<FileEntry, DiskError> {
-    make_folder(folder)?;
-    let bytes = to_bytes(keys);
-    let sha256 = hex::encode(Sha256::digest(&bytes));
-    let name = format!("{day}-{}.keys", &sha256[..16]);
-    write_new(&folder.join(&name), &bytes)?;
-    let rows = (keys.same_day.len() + keys.late.len()) as u64;
-    Ok(FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 })
+/// A list that is to be written.
+#[derive(Debug)]
+pub struct NewList {
+    /// Its folder.
+    folder: PathBuf,
+    /// What the ledger says of it.
+    pub entry: FileEntry,
+    bytes: Vec<u8>,
 }
 
-/// Reads what [`write_keys`] wrote.
+impl NewList {
+    /// The keys of a date in a folder, under a name that tells their content.
+    #[must_use]
+    pub fn new(folder: PathBuf, day: Day, keys: &OfflineKeys) -> Self {
+        let bytes = to_bytes(keys);
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        let name = format!("{day}-{}.keys", &sha256[..16]);
+        let rows = (keys.same_day.len() + keys.late.len()) as u64;
+        let entry = FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 };
+        Self { folder, entry, bytes }
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn write(&self) -> Result<(), DiskError> {
+        make_folder(&self.folder)?;
+        write_new(&self.folder.join(&self.entry.name), &self.bytes)
+    }
+}
+
+/// Writes lists while other things are made.
+pub(crate) fn list_queue() -> DiskQueue<NewList> {
+    DiskQueue::new(|list: NewList| list.write())
+}
+
+/// Reads a list.
 ///
 /// # Errors
 /// [`DiskError`].
@@ -490,7 +514,7 @@ mod tests {
         fn a_file_finds_what_memory_finds(same_day in keys(), late in keys(), wanted in keys()) {
             let folder = tempfile::tempdir().unwrap();
             let keys = OfflineKeys { same_day, late };
-            let entry = write_keys(&folder.path().join(FOLDER), Day(0), &keys).unwrap();
+            let entry = written(&folder.path().join(FOLDER), &keys);
             let list = listed(folder.path(), &entry);
             let path = list.path.clone();
             let file = DateKeys::File(list);
@@ -522,7 +546,7 @@ mod tests {
     fn a_file_that_is_cut_changed_or_gone_is_an_error_that_names_its_date() {
         let folder = tempfile::tempdir().unwrap();
         let keys = OfflineKeys { same_day: vec![1, 2], late: vec![3] };
-        let entry = write_keys(&folder.path().join(FOLDER), Day(0), &keys).unwrap();
+        let entry = written(&folder.path().join(FOLDER), &keys);
         let path = folder.path().join(FOLDER).join(&entry.name);
         let assert_damaged = || {
             let list = || DateKeys::File(listed(folder.path(), &entry));
@@ -550,6 +574,12 @@ mod tests {
 
     const PLAYS: &str = "plays/store=spotify/month=1970-01/date=1970-01-01";
     const FOLDER: &str = "offline/store=spotify/month=1970-01";
+
+    fn written(folder: &Path, keys: &OfflineKeys) -> FileEntry {
+        let list = NewList::new(folder.to_owned(), Day(0), keys);
+        list.write().unwrap();
+        list.entry
+    }
 
     fn listed(snapshot: &Path, entry: &FileEntry) -> ListFile {
         ListFile::new(snapshot, PLAYS, entry)

@@ -1,6 +1,7 @@
 //! Every step on the disk fails, or the program is killed before or after it.
 
-use crate::case::Case;
+use crate::case::{Case, Outcome};
+use crate::report::good_report;
 use crate::sample::{figure, is_full, numbers};
 use crate::scene::Scene;
 use crate::shim::{
@@ -8,6 +9,7 @@ use crate::shim::{
 };
 
 const EIO: i32 = 5;
+const EINVAL: i32 = 22;
 
 /// No scene has so many steps: a sample that never ends is a fault of the test.
 const STEPS_MAX: u64 = 20_000;
@@ -59,6 +61,38 @@ fn an_error_at_any_step_loses_nothing() {
             ),
         );
     }
+}
+
+/// A large report of the archive is read ahead, past the page cache: an error in that thread ends the
+/// backfill, and a file system that does not know such reads is read as any other.
+#[test]
+fn an_error_while_a_large_archived_report_is_read_is_told() {
+    let case = Case::new();
+    case.own_pipelines();
+    case.put("spotify/streams_2026-09-04.tsv", good_report("2026-09-04", 0..9_000));
+    case.nightly(&[]).expect_code(0);
+    let before = case.published();
+    let arguments =
+        ["backfill", "--from", "2026-09", "--to", "2026-09", "--listener-key-file", "key"];
+    let watch = Watch { steps: "read", roots: "warehouse/internal/archive", folders: "" };
+    let mut n_tried = 0;
+    for at in 1.. {
+        let run = run_within(&case, &arguments, Fault::Fail(at, EIO), watch);
+        if !run.is_hit() {
+            assert_eq!(run.outcome.code, 0, "{:?}", run.outcome);
+            break;
+        }
+        n_tried += 1;
+        let Outcome { code, stderr, .. } = &run.outcome;
+        assert_eq!(*code, 2, "{}: {stderr}", run.hit());
+        assert!(stderr.contains("os error 5") && stderr.contains("internal/archive"), "{stderr}");
+        assert_eq!(case.published(), before);
+    }
+    assert!(4 < n_tried, "the report is not large: {n_tried} reads");
+    let run = run_within(&case, &arguments, Fault::Fail(1, EINVAL), watch);
+    assert!(run.is_hit());
+    assert_eq!(run.outcome.code, 0, "{:?}", run.outcome);
+    assert_eq!(case.published(), before);
 }
 
 /// No space from the n-th step on.

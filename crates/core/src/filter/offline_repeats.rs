@@ -12,6 +12,7 @@ use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::Listener;
 use crate::vocabulary::play::{Mark, NONE, OFFLINE, Piece, Play, Plays, Track, Words};
+use crate::vocabulary::short_hashes::{MESSAGE_BYTES_MAX, ShortHash, ShortHashes};
 use crate::vocabulary::verdict::Reason;
 
 /// What makes two offline plays the same: 128 bits of a hash over listener, track, listening time and
@@ -31,12 +32,12 @@ impl OfflineKeys {
     /// Takes in the plays of a piece. [`Self::settle`] must follow the last.
     pub fn add(&mut self, piece: &Piece, tracks: &KnownTracks, counted: Day, days_max: u32) {
         let words = &piece.words;
+        let (mut same_day, mut late) = (ShortHashes::plain(), ShortHashes::plain());
         for play in piece.rows.iter().flatten().filter(|play| is_offline(play)) {
-            let days = days_before(play, counted);
-            let keys = match days {
-                ..=0 => &mut self.same_day,
+            let hashes = match days_before(play, counted) {
+                ..=0 => &mut same_day,
                 days if i64::from(days_max) < days => continue,
-                _ => &mut self.late,
+                _ => &mut late,
             };
             let (Some(listener), Some(track)) = (
                 words.listeners.get(play.listener as usize),
@@ -44,7 +45,13 @@ impl OfflineKeys {
             ) else {
                 continue;
             };
-            keys.push(key(play, *listener, track, tracks.isrc_of(track)));
+            with_message(play, *listener, track, tracks.isrc_of(track), |message| match message {
+                Message::Short(block, length) => hashes.push(&block, length),
+                Message::Long(start, name) => hashes.push_hash(hash_long(&start, name)),
+            });
+        }
+        for (keys, hashes) in [(&mut self.same_day, same_day), (&mut self.late, late)] {
+            keys.extend(hashes.finish().into_iter().map(u128::from_be_bytes));
         }
     }
 
@@ -72,8 +79,23 @@ fn days_before(play: &Play, counted: Day) -> i64 {
     i64::from(counted.0) - i64::from(Day::of_ms(play.listened_at_ms).0)
 }
 
+/// What a key is the hash of.
+enum Message<'a> {
+    /// A block of the hash, with zeros behind so many bytes.
+    Short([u8; MESSAGE_BYTES_MAX], usize),
+    /// What comes before the name of the track, and the name.
+    Long([u8; START_BYTES], &'a [u8]),
+}
+
 /// Of a track counts what rule 1 compares: the ISRC, or where there is none the store's id.
-fn key(play: &Play, listener: Listener, track: &Track, isrc: Option<Isrc>) -> OfflineKey {
+#[inline]
+fn with_message<R>(
+    play: &Play,
+    listener: Listener,
+    track: &Track,
+    isrc: Option<Isrc>,
+    take: impl FnOnce(Message<'_>) -> R,
+) -> R {
     let packed = isrc.map(|isrc| isrc.packed().to_le_bytes());
     let name = match (&packed, &track.store_track) {
         (Some(packed), _) => &packed[..],
@@ -84,26 +106,39 @@ fn key(play: &Play, listener: Listener, track: &Track, isrc: Option<Isrc>) -> Of
     start[16..24].copy_from_slice(&play.listened_at_ms.to_le_bytes());
     start[24..28].copy_from_slice(&play.played_ms.to_le_bytes());
     start[28..].copy_from_slice(&[play.exact, u8::from(isrc.is_some())]);
-    // One call for what is short, without the state that a longer message needs.
-    let mut message = [0; START_BYTES + SHORT_NAME];
-    let hash = if name.len() <= SHORT_NAME {
-        let length = START_BYTES + name.len();
-        message[..START_BYTES].copy_from_slice(&start);
-        message[START_BYTES..length].copy_from_slice(name);
-        blake3::hash(&message[..length])
-    } else {
-        blake3::Hasher::new().update(&start).update(name).finalize()
-    };
+    let length = START_BYTES + name.len();
+    let mut message = [0; MESSAGE_BYTES_MAX];
+    take(match message.get_mut(START_BYTES..length) {
+        Some(rest) => {
+            rest.copy_from_slice(name);
+            message[..START_BYTES].copy_from_slice(&start);
+            Message::Short(message, length)
+        }
+        None => Message::Long(start, name),
+    })
+}
+
+fn hash_long(start: &[u8], name: &[u8]) -> ShortHash {
+    shortened(&blake3::Hasher::new().update(start).update(name).finalize())
+}
+
+fn shortened(hash: &blake3::Hash) -> ShortHash {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    u128::from_be_bytes(bytes)
+    bytes
+}
+
+fn key(play: &Play, listener: Listener, track: &Track, isrc: Option<Isrc>) -> OfflineKey {
+    with_message(play, listener, track, isrc, |message| {
+        u128::from_be_bytes(match message {
+            Message::Short(block, length) => shortened(&blake3::hash(&block[..length])),
+            Message::Long(start, name) => hash_long(&start, name),
+        })
+    })
 }
 
 /// Bytes of what a key is made of before the name of its track.
 const START_BYTES: usize = 30;
-
-/// Bytes of a name for which a key is one block of the hash.
-const SHORT_NAME: usize = 64 - START_BYTES;
 
 /// Calls `take` with the place and mark of each late play whose key is among `earlier` (ascending):
 /// keys of offline plays of earlier counted dates. Measured: rows of this date that are the same play;
@@ -158,8 +193,8 @@ mod tests {
         let later = Play { listened_at_ms: play.listened_at_ms + 1, ..play };
         let longer = Play { played_ms: 1, ..play };
         let rounded = Play { exact: 1 - play.exact, ..play };
-        let long = "t".repeat(SHORT_NAME);
-        let longest = "t".repeat(SHORT_NAME + 1);
+        let long = "t".repeat(MESSAGE_BYTES_MAX - START_BYTES);
+        let longest = "t".repeat(MESSAGE_BYTES_MAX - START_BYTES + 1);
         let keys = [
             key(&play, anna, &track("t"), None),
             key(&play, bert, &track("t"), None),
@@ -178,5 +213,36 @@ mod tests {
         let other_row = Play { row: 9, ..play };
         assert_eq!(key(&other_row, anna, &track("t"), None), keys[0]);
         assert_eq!(key(&play, anna, &track("u"), isrc), keys[8]);
+    }
+
+    #[test]
+    fn many_keys_at_once_are_those_of_each_play() {
+        let names: Vec<String> = (0..70).map(|length| "t".repeat(length + 1)).collect();
+        let rows: Vec<(&str, &str, &str)> = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| {
+                (["USABC1234567", ""][n % 2], name.as_str(), ["anna", "bert"][n % 3 / 2])
+            })
+            .collect();
+        let mut piece = testing::piece(1, &rows);
+        let counted = Day::of_ms(piece.rows[0][0].listened_at_ms);
+        for (n, play) in piece.rows[0].iter_mut().enumerate() {
+            play.offline = OFFLINE;
+            play.listened_at_ms += i64::from(play.row) - [0, 1, 99][n % 3] * 86_400_000;
+        }
+        let mut found = OfflineKeys::default();
+        found.add(&piece, &KnownTracks::default(), counted, 60);
+        found.settle();
+        let mut expected = OfflineKeys::default();
+        for (n, play) in piece.rows[0].iter().enumerate().filter(|(n, _)| n % 3 < 2) {
+            let track = &piece.words.tracks[play.track as usize];
+            let listener = piece.words.listeners[play.listener as usize];
+            let keys = [&mut expected.same_day, &mut expected.late].into_iter().nth(n % 3).unwrap();
+            keys.push(key(play, listener, track, track.isrc));
+        }
+        expected.settle();
+        assert!(20 < found.same_day.len() && 20 < found.late.len());
+        assert_eq!(found, expected);
     }
 }

@@ -10,6 +10,7 @@ pub mod money;
 pub mod play;
 pub mod reference;
 pub mod sale;
+pub mod short_hashes;
 pub mod territory;
 pub mod territory_set;
 pub mod tier;

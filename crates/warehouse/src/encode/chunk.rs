@@ -90,6 +90,7 @@ impl Values<'_> {
                 Some((bytemuck::cast_slice(listeners).into(), listeners.len()))
             }
             Self::Texts(texts) => {
+                bytes.reserve_exact(texts.plain_bytes());
                 for text in texts.iter() {
                     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
                     bytes.extend_from_slice(&length.to_le_bytes());

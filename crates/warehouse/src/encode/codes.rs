@@ -33,6 +33,12 @@ impl TextList {
         self.ends.len()
     }
 
+    /// Bytes of the texts in a dictionary page, each after its length.
+    #[must_use]
+    pub fn plain_bytes(&self) -> usize {
+        self.bytes.len() + self.len() * size_of::<u32>()
+    }
+
     /// Whether there is no text.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -84,8 +84,13 @@ impl Night<'_> {
         let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
         let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
         let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
-        self.build_months(plan, trends, former, reports, staged, &mut partitions)?;
-        self.build_small(plan, reports, staged, &mut partitions)?;
+        // A month waits for the processor, small tables for the disk.
+        let (months, small) = rayon::join(
+            || self.build_months(plan, trends, former, reports, staged),
+            || self.build_small(plan, reports, staged),
+        );
+        partitions.extend(months?);
+        partitions.extend(small?);
         let published = self.places.snapshot(former.snapshot).join("tables");
         self.explain(&mut Explaining {
             plan,
@@ -95,6 +100,7 @@ impl Night<'_> {
             published: &published,
             partitions: &mut partitions,
         })?;
+        self.lists.finish()?;
         Ok(partitions)
     }
 
@@ -142,8 +148,8 @@ impl Night<'_> {
         plan: &Plan,
         reports: &Reports,
         staged: &Path,
-        partitions: &mut Partitions,
-    ) -> Result<(), NightlyError> {
+    ) -> Result<Partitions, NightlyError> {
+        let mut partitions = Partitions::new();
         for (path, wanted) in stale(plan) {
             let provenance = self.provenance(wanted, reports);
             let folder = staged.join(path);
@@ -170,7 +176,7 @@ impl Night<'_> {
             };
             partitions.insert(path.clone(), entry(wanted, files));
         }
-        Ok(())
+        Ok(partitions)
     }
 
     /// Reads reports that feed a stale date and were not read in this run from the archive.
@@ -357,8 +363,8 @@ impl Night<'_> {
         former: &Manifest,
         reports: &Reports,
         staged: &Path,
-        partitions: &mut Partitions,
-    ) -> Result<(), NightlyError> {
+    ) -> Result<Partitions, NightlyError> {
+        let mut partitions = Partitions::new();
         for (path, wanted) in stale(plan) {
             let Kind::TrendsDaily { store, month } = &wanted.kind else {
                 continue;
@@ -402,7 +408,7 @@ impl Night<'_> {
             let files = files?;
             partitions.insert(path.clone(), entry(wanted, files));
         }
-        Ok(())
+        Ok(partitions)
     }
 
     /// The files of a published partition.

@@ -19,7 +19,7 @@ use crate::durable::{At as _, DiskError, link, make_folder, remove_tree, rename,
 use crate::encode::file::TableLayout;
 use crate::file_hash::hash_as_is;
 use crate::ledger::FileEntry;
-use crate::offline_keys::{read_keys, write_keys};
+use crate::offline_keys::{NewList, read_keys};
 use crate::partition::PartitionError;
 
 /// Name of the file that says that a partition is complete.
@@ -242,7 +242,9 @@ fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
     remove_tree(&folder)?;
     make_folder(&folder)?;
     if let Some(BesideFiles { day, keys, trends }) = day {
-        done.keys = Some(write_keys(&folder, day, &keys)?);
+        let list = NewList::new(folder.clone(), day, &keys);
+        list.write()?;
+        done.keys = Some(list.entry);
         write_new(&folder.join(TRENDS), &trends)?;
         done.trends = Some(hex::encode(Sha256::digest(&trends)));
     }

@@ -43,6 +43,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::build_day::DayBuilder;
 use crate::config::Settings;
+use crate::disk_queue::DiskQueue;
 use crate::durable::{DiskError, make_folder, remove_tree};
 use crate::encode::file::TableLayout;
 use crate::encode::{plays, trends};
@@ -56,7 +57,7 @@ use crate::nightly::kept::Kept;
 use crate::nightly::planning::Plan;
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
-use crate::offline_keys::damaged_list;
+use crate::offline_keys::{NewList, damaged_list, list_queue};
 use crate::partition::PartitionError;
 use crate::policies::Policies;
 use crate::report_source::Pace;
@@ -160,6 +161,8 @@ struct Night<'a> {
     kept: Option<Kept>,
     /// Published months that rows are copied from.
     checks: FileChecks,
+    /// Writes lists of offline plays.
+    lists: DiskQueue<NewList>,
     stages: Stages,
     progress: &'a dyn Progress,
     plays_layout: TableLayout,
@@ -191,6 +194,7 @@ impl<'a> Night<'a> {
             damaged_lists: BTreeSet::new(),
             kept: None,
             checks: FileChecks::default(),
+            lists: list_queue(),
             stages: Stages::default(),
             progress,
             plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,

@@ -19,7 +19,7 @@ use crate::nightly::early::{EarlyDays, LookedUp};
 use crate::nightly::planning::{Kind, Plan, Wanted, trends_path};
 use crate::nightly::{Night, NightlyError};
 use crate::offline_keys::{
-    DateKeys, ListFile, OfflineBook, Sought, before, name_of_keys, offline_folder, write_keys,
+    DateKeys, ListFile, NewList, OfflineBook, Sought, before, name_of_keys, offline_folder,
 };
 
 /// A store and counted date.
@@ -40,25 +40,6 @@ pub(super) struct OfflineDate {
 /// What is known of all dates, by path of the partition of `plays`.
 pub(super) type OfflineDates = BTreeMap<String, OfflineDate>;
 
-/// Writes the keys of dates that have some; gives the files by partition.
-fn write_fresh_keys(
-    plan: &Plan,
-    fresh: &BTreeMap<Date, Arc<OfflineKeys>>,
-    staged: &Path,
-) -> Result<BTreeMap<String, FileEntry>, NightlyError> {
-    let snapshot = staged.parent().unwrap_or(staged);
-    let wanted: Vec<(&String, &Wanted)> = plan.wanted.iter().collect();
-    let written = wanted.par_iter().with_max_len(1).filter_map(|(path, wanted)| {
-        let Kind::Plays { store, day } = &wanted.kind else {
-            return None;
-        };
-        let keys = fresh.get(&(store.clone(), *day)).filter(|keys| !keys.is_empty())?;
-        let file = write_keys(&snapshot.join(offline_folder(path)), *day, keys);
-        Some(file.map(|file| ((*path).clone(), file)).map_err(NightlyError::from))
-    });
-    written.collect()
-}
-
 impl Night<'_> {
     /// The keys of what is published, but for lists that were found damaged.
     pub(super) fn published_keys(&self, manifest: &Manifest) -> OfflineBook {
@@ -72,6 +53,28 @@ impl Night<'_> {
             }
         }
         book
+    }
+
+    /// Has the keys of dates written that have some; gives the files by partition.
+    fn write_fresh_keys(
+        &self,
+        plan: &Plan,
+        fresh: &BTreeMap<Date, Arc<OfflineKeys>>,
+        staged: &Path,
+    ) -> BTreeMap<String, FileEntry> {
+        let snapshot = staged.parent().unwrap_or(staged);
+        let wanted: Vec<(&String, &Wanted)> = plan.wanted.iter().collect();
+        let files = wanted.par_iter().with_max_len(1).filter_map(|(path, wanted)| {
+            let Kind::Plays { store, day } = &wanted.kind else {
+                return None;
+            };
+            let keys = fresh.get(&(store.clone(), *day)).filter(|keys| !keys.is_empty())?;
+            let list = NewList::new(snapshot.join(offline_folder(path)), *day, keys);
+            let file = ((*path).clone(), list.entry.clone());
+            self.lists.add(list);
+            Some(file)
+        });
+        files.collect()
     }
 
     pub(super) fn keys_of_segments<'s>(
@@ -98,7 +101,7 @@ impl Night<'_> {
     ) -> Result<OfflineDates, NightlyError> {
         let published = self.published_keys(former);
         let fresh = self.fresh_keys(plan, inputs)?;
-        let mut files = write_fresh_keys(plan, &fresh, staged)?;
+        let mut files = self.write_fresh_keys(plan, &fresh, staged);
         let mut dates = OfflineDates::new();
         let mut book = OfflineBook::default();
         let mut changed: BTreeMap<Date, [Option<DateKeys>; 2]> = BTreeMap::new();
