@@ -95,6 +95,19 @@ impl<'a> Rows<'a> {
         self.row(place).cell(column)
     }
 
+    /// The eight bytes that end with a cell, the last one uppermost, and the length of the cell. `None`
+    /// for the last column, and where there are no eight bytes.
+    #[must_use]
+    #[inline]
+    pub fn end_of_cell(&self, place: usize, column: usize) -> Option<(u64, usize)> {
+        let first = self.places[place].first as usize;
+        let starts = &self.starts[first..=first + self.n_columns];
+        let (start, end) = (starts[column] as usize, starts[column + 1] as usize - 1);
+        let bytes = self.block.get(end.checked_sub(8)?..end)?;
+        let is_last = column + 1 == self.n_columns;
+        (!is_last).then_some((u64::from_le_bytes(bytes.try_into().ok()?), end - start))
+    }
+
     /// One row.
     #[must_use]
     #[inline]

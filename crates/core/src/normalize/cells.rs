@@ -36,6 +36,31 @@ pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, Defect> {
     if cell.is_empty() { Ok(None) } else { decimal_seconds_to_ms(cell).map(Some) }
 }
 
+/// The same of the usual cell, one to five digits of whole seconds, without a step for each digit: the
+/// processor would guess wrong how many there are. The cell is the end of eight bytes, the last one
+/// uppermost. `None` for any other cell, which may be good.
+#[must_use]
+#[inline]
+pub fn whole_seconds_to_ms(bytes: u64, length: usize) -> Option<u32> {
+    const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+    if !(1..=5).contains(&length) {
+        return None;
+    }
+    let of_cell = u64::MAX << (64 - 8 * length);
+    let digits = bytes & of_cell | ZEROS & !of_cell;
+    // What is above a 9 reaches the upper half of its byte when 6 is added.
+    let upper = |bytes: u64| bytes & u64::from_ne_bytes([0xf0; 8]);
+    let is_number =
+        upper(digits) == ZEROS && upper(digits.wrapping_add(u64::from_ne_bytes([6; 8]))) == ZEROS;
+    // Digits to pairs, pairs to fours, fours to eight; the lower one of two is worth more.
+    let values = digits & u64::from_ne_bytes([0xf; 8]);
+    let pairs = values.wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1) >> 16;
+    let eight = (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 << 32 | 1) >> 32;
+    let ms = eight * 1000;
+    if is_number && ms <= PLAYED_MS_MAX { u32::try_from(ms).ok() } else { None }
+}
+
 fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, Defect> {
     let (negative, digits) = match cell.strip_prefix(b"-") {
         Some(digits) => (true, digits),
@@ -145,6 +170,20 @@ mod tests {
         for cell in ["x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1"]
         {
             assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::BadNumber), "{cell}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whole_seconds_are_read_alike(
+            before in prop::array::uniform8(any::<u8>()),
+            cell in prop_oneof!["[0-9]{0,7}", "[0-9]{0,2}[ -~][0-9]{0,2}", "8640[0-9]"],
+        ) {
+            let bytes = [&before[..], cell.as_bytes()].concat();
+            let end: [u8; 8] = bytes[bytes.len() - 8..].try_into().unwrap();
+            let is_usual = (1..=5).contains(&cell.len()) && cell.bytes().all(|b| b.is_ascii_digit());
+            let expected = seconds_to_ms(cell.as_bytes()).ok().flatten().filter(|_| is_usual);
+            prop_assert_eq!(whole_seconds_to_ms(u64::from_le_bytes(end), cell.len()), expected);
         }
     }
 

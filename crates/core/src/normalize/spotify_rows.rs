@@ -6,7 +6,7 @@
 
 use crate::ingest::lines::Rows;
 use crate::ingest::spotify_streams::Columns;
-use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth};
+use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth, whole_seconds_to_ms};
 use crate::normalize::interning::{Candidate, hash};
 use crate::normalize::spotify_words::{TrackFlaws, Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
@@ -90,10 +90,7 @@ impl RowReader {
             Ok(())
         });
         self.read_listening_times(rows, columns);
-        self.read_cells(rows, columns.stream_length, |fields, cell| {
-            fields.play.played_ms = seconds_to_ms(cell)?.unwrap_or(NONE);
-            Ok(())
-        });
+        self.read_played_times(rows, columns.stream_length);
         self.read_tracks(rows, columns, words);
         self.read_cells(rows, columns.country_code, |fields, cell| {
             (fields.play.territory, fields.territory) = read_territory(cell, territories)?;
@@ -121,6 +118,18 @@ impl RowReader {
     ) {
         for (place, fields) in self.rows.iter_mut().enumerate() {
             fields.is_bad |= read(fields, rows.cell(place, column)).is_err();
+        }
+    }
+
+    fn read_played_times(&mut self, rows: &Rows<'_>, column: usize) {
+        for (place, fields) in self.rows.iter_mut().enumerate() {
+            let usual = rows.end_of_cell(place, column);
+            let usual = usual.and_then(|(bytes, length)| whole_seconds_to_ms(bytes, length));
+            fields.play.played_ms = usual.unwrap_or_else(|| {
+                let read = seconds_to_ms(rows.cell(place, column));
+                fields.is_bad |= read.is_err();
+                read.ok().flatten().unwrap_or(NONE)
+            });
         }
     }
 

@@ -178,14 +178,15 @@ impl SortedCodes {
         }
         let mut codes = [Code { entry: Entry::INVALID, place: 0 }; N_LITERAL_SYMBOLS];
         let mut ends = starts;
+        // What has no code goes behind what has one: to look which it is would be guessed wrong often.
+        ends[0] = starts[CODE_BITS_MAX + 1];
         for (&length, &symbol) in lengths.iter().zip(symbols) {
-            if length > 0 {
-                let (n_bits, length) = (u32::from(length), usize::from(length) & CODE_BITS_MAX);
-                let place = next_codes[length].reverse_bits() >> (16 - n_bits);
-                codes[ends[length]] = Code { entry: symbol.with_code_bits(n_bits), place };
-                next_codes[length] += 1;
-                ends[length] += 1;
-            }
+            let (n_bits, length) = (u32::from(length & 15), usize::from(length) & CODE_BITS_MAX);
+            let place = u32::from(next_codes[length].reverse_bits()) >> (16 - n_bits);
+            let place = (place & 0xffff) as u16;
+            codes[ends[length]] = Code { entry: symbol.with_code_bits(n_bits), place };
+            next_codes[length] += 1;
+            ends[length] += 1;
         }
         Some(Self { codes, starts })
     }
