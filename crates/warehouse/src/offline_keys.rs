@@ -50,19 +50,19 @@ pub struct NewList {
     folder: PathBuf,
     /// What the ledger says of it.
     pub entry: FileEntry,
-    bytes: Vec<u8>,
+    keys: Arc<OfflineKeys>,
 }
 
 impl NewList {
     /// The keys of a date in a folder, under a name that tells their content.
     #[must_use]
-    pub fn new(folder: PathBuf, day: Day, keys: &OfflineKeys) -> Self {
-        let bytes = to_bytes(keys);
+    pub fn new(folder: PathBuf, day: Day, keys: Arc<OfflineKeys>) -> Self {
+        let bytes = to_bytes(&keys);
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let name = format!("{day}-{}.keys", &sha256[..16]);
         let rows = (keys.same_day.len() + keys.late.len()) as u64;
         let entry = FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 };
-        Self { folder, entry, bytes }
+        Self { folder, entry, keys }
     }
 
     /// Writes the file.
@@ -71,7 +71,8 @@ impl NewList {
     /// [`DiskError`].
     pub fn write(&self) -> Result<(), DiskError> {
         make_folder(&self.folder)?;
-        write_new(&self.folder.join(&self.entry.name), &self.bytes)
+        // Made once more: those of many dates that wait here would take as much memory as their keys.
+        write_new(&self.folder.join(&self.entry.name), &to_bytes(&self.keys))
     }
 }
 
@@ -576,7 +577,7 @@ mod tests {
     const FOLDER: &str = "offline/store=spotify/month=1970-01";
 
     fn written(folder: &Path, keys: &OfflineKeys) -> FileEntry {
-        let list = NewList::new(folder.to_owned(), Day(0), keys);
+        let list = NewList::new(folder.to_owned(), Day(0), Arc::new(keys.clone()));
         list.write().unwrap();
         list.entry
     }

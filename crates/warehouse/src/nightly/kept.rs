@@ -242,7 +242,7 @@ fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
     remove_tree(&folder)?;
     make_folder(&folder)?;
     if let Some(BesideFiles { day, keys, trends }) = day {
-        let list = NewList::new(folder.clone(), day, &keys);
+        let list = NewList::new(folder.clone(), day, keys);
         list.write()?;
         done.keys = Some(list.entry);
         write_new(&folder.join(TRENDS), &trends)?;

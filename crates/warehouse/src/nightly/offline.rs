@@ -69,7 +69,7 @@ impl Night<'_> {
                 return None;
             };
             let keys = fresh.get(&(store.clone(), *day)).filter(|keys| !keys.is_empty())?;
-            let list = NewList::new(snapshot.join(offline_folder(path)), *day, keys);
+            let list = NewList::new(snapshot.join(offline_folder(path)), *day, Arc::clone(keys));
             let file = ((*path).clone(), list.entry.clone());
             self.lists.add(list);
             Some(file)
