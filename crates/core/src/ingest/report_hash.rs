@@ -13,10 +13,10 @@ pub(super) const BLOCK_BYTES: usize = 64;
 const LENGTH_BYTES: usize = 8;
 
 /// What the hash is between two blocks.
-pub(super) type State = [u32; 8];
+pub(crate) type State = [u32; 8];
 
 /// What the hash begins with (FIPS 180-4, 5.3.3).
-const BEGINNING: State = [
+pub(crate) const BEGINNING: State = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,

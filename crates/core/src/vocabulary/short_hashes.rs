@@ -6,6 +6,8 @@
 use fearless_simd::{Simd, SimdBase as _, dispatch};
 
 use crate::ingest::LEVEL;
+// BLAKE3 begins with the same numbers as SHA-256.
+use crate::ingest::report_hash::BEGINNING;
 
 /// Messages that are hashed at once: as many as the widest vectors have numbers.
 const LANES: usize = 16;
@@ -18,18 +20,6 @@ pub const MESSAGE_BYTES_MAX: usize = 64;
 
 /// Numbers of the hash that are kept.
 const HASH_WORDS: usize = 4;
-
-/// What BLAKE3 begins with, the same numbers as those of SHA-256.
-const BEGINNING: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 
 /// What the block of a message of one block is: its start, its end, and the root.
 const FLAGS: u32 = 1 | 2 | 8;
