@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod normalize;
 pub mod filter;
 pub mod aggregate;
+pub mod decisions;
 pub mod explain;
 pub mod generate;
 #[cfg(test)]

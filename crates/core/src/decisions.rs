@@ -1,0 +1,36 @@
+//! What a person has decided about reports. Decisions are input, like the reports themselves: the tables
+//! are a function of both.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// What a person accepts of a report that is rejected until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AcceptKind {
+    /// A proven replacement that loses more than half of the rows, plays or money of the older report.
+    Shrinks,
+    /// A report whose rows are in part those of another active report.
+    Overlaps,
+    /// The same bytes in the folders of two stores, neither of which the content proves.
+    TwoStores,
+    /// A report without rows that takes an older one back.
+    Cancels,
+}
+
+impl AcceptKind {
+    /// The name as it stands in a decision file and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shrinks => "shrinks",
+            Self::Overlaps => "overlaps",
+            Self::TwoStores => "two_stores",
+            Self::Cancels => "cancels",
+        }
+    }
+}
+
+/// Reports (64 hex digits of the id) and what is accepted of each.
+pub type Accepted = BTreeSet<(String, AcceptKind)>;
