@@ -127,7 +127,7 @@ pub(crate) struct Nightly {
     pub(crate) memory_limit: ByteSize,
     /// Examine refused reports again that have not changed.
     #[arg(long)]
-    pub(crate) retry_refused: bool,
+    pub(crate) retry_rejected: bool,
     /// Say what would be done and why; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         warehouse: command.warehouse.clone(),
         listener_key: nightly::key_source(command.listener_key_file.as_ref())?,
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
-        retry_refused: false,
+        retry_rejected: false,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: nightly::owner(&started),
         started,

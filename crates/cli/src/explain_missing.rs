@@ -47,7 +47,7 @@ pub(crate) fn explained(
 
 fn lines(states: &StateWords<'_>, store: &str, month: Month, territory: Option<&str>) -> Vec<Line> {
     let totals = [
-        (Step::StoreShows, Feed::Counters),
+        (Step::StoreShows, Feed::PublicCounts),
         (Step::Reported, Feed::Trends),
         (Step::Counted, Feed::Trends),
         (Step::PaidUnits, Feed::Sales),

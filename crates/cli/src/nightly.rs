@@ -29,7 +29,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         warehouse: command.warehouse.clone(),
         listener_key: key_source(command.listener_key_file.as_ref())?,
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
-        retry_refused: command.retry_refused,
+        retry_rejected: command.retry_rejected,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: owner(&started),
         started,

@@ -72,11 +72,11 @@ impl StateWords<'_> {
 /// What a step waits for. What nobody explains may wait for daily reports, if it says so.
 fn feed_of(step: Step, state: &str) -> Option<Feed> {
     match step {
-        Step::StoreShows | Step::NoStoreFigure => Some(Feed::Counters),
+        Step::StoreShows | Step::NoStoreFigure => Some(Feed::PublicCounts),
         Step::NotInTrends | Step::Reported | Step::Counted | Step::ListenedHereCountedLater => {
             Some(Feed::Trends)
         }
-        Step::DeclaredArtificial => Some(Feed::Declared),
+        Step::StoreRemovals => Some(Feed::StoreRemovals),
         Step::NotYetInSales | Step::PaidUnits => Some(Feed::Sales),
         Step::Unexplained if state != "history_incomplete" => Some(Feed::Trends),
         _ => None,

@@ -105,7 +105,7 @@ fn meaning(step: Step, policy: Option<&Policy>, store: Option<&StoreSettings>) -
             format!("held until it is looked at: {}", rule(reason, policy, store))
         }
         Step::Counted => "what we count, and your dashboard shows".to_owned(),
-        Step::DeclaredArtificial => {
+        Step::StoreRemovals => {
             "the store says that it removed these as artificial; it is not our finding".to_owned()
         }
         Step::BelowEligibility => match store.and_then(|store| store.eligibility) {

@@ -416,7 +416,7 @@ fn read_report(format: &TableFormat, text: &str) -> Result<BTreeMap<u32, Meant>,
             key: &KEY,
             wanted: None,
         }),
-        Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+        Feed::PublicCounts | Feed::StoreRemovals => TableContext::Figures(sales),
         Feed::Sales => TableContext::Sales(sales),
         Feed::Reference => TableContext::Reference(sales),
     };
@@ -623,7 +623,7 @@ fn completed(format: &TableFormat, meant: &Meant) -> Meant {
                 *pair = pair.replace('/', "");
             }
         }
-        Feed::Counters | Feed::Declared => {}
+        Feed::PublicCounts | Feed::StoreRemovals => {}
     }
     whole
 }

@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 
 use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
-use streamledger_core::ingest::report_hash::ReportHash;
 use streamledger_core::ingest::spotify_streams::Columns;
 use streamledger_core::ingest::table::format::{Delimiter, Feed, TableFormat};
 use streamledger_core::ingest::table::head::{Match, match_head};
@@ -186,7 +185,7 @@ fn context_of(format: &TableFormat) -> TableContext<'static> {
         Feed::Trends => {
             TableContext::Plays(PlaysContext { store, territories, key: &world.key, wanted: None })
         }
-        Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+        Feed::PublicCounts | Feed::StoreRemovals => TableContext::Figures(sales),
         Feed::Sales => TableContext::Sales(sales),
         Feed::Reference => TableContext::Reference(sales),
     }
@@ -228,8 +227,7 @@ fn gunzip(bytes: &[u8]) {
     }
     let mut output = vec![0; OUTPUT_MAX];
     let mut position = 0;
-    let read =
-        GunzipReader::new(bytes).read_into(&mut output, &mut position, &mut ReportHash::new(0));
+    let read = GunzipReader::new(bytes).read_into(&mut output, &mut position);
     if is_whole && !bytes.is_empty() {
         assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
         assert!(output[..position] == expected, "other bytes than the other decoder's");

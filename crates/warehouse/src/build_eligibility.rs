@@ -121,6 +121,19 @@ fn plays_of(facts: &DataFrame) -> PolarsResult<BTreeMap<String, (i64, i64)>> {
     Ok(plays)
 }
 
+/// Writes the file of an `eligibility` table without rows.
+///
+/// # Errors
+/// [`PartitionError`].
+pub fn empty_eligibility(
+    folder: &Path,
+    provenance: &Provenance,
+) -> Result<Vec<FileEntry>, PartitionError> {
+    // Of no track: the numbers of the rule stand in no row.
+    let rule = EligibilityRule { plays_min: 1, months: 1 };
+    write_eligibility(&BTreeMap::new(), rule, folder, provenance)
+}
+
 /// Writes a partition of `eligibility`.
 ///
 /// # Errors

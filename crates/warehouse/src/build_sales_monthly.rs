@@ -46,6 +46,12 @@ static SUMS: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields))
 });
 
+/// The columns of `sales_monthly`.
+#[must_use]
+pub fn sales_monthly_schema() -> SchemaRef {
+    Arc::clone(&SUMS)
+}
+
 /// Writes a partition of `sales_monthly` from the files of the same store and month of `sales`, in their
 /// order, and tells what its rows sum to. `n_lines_max` lines are summed at a time, as a rule
 /// [`LINES_AT_A_TIME`]; sums wait in `waiting`. Neither changes a byte.

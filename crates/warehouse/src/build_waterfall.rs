@@ -36,6 +36,12 @@ static WATERFALL: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
+/// The columns of `waterfall`.
+#[must_use]
+pub fn waterfall_schema() -> SchemaRef {
+    Arc::clone(&WATERFALL)
+}
+
 /// Rows are read by track: small row groups, so that few others are read with one.
 const ROW_GROUP_ROWS: usize = ROW_GROUP_ROWS_MIN;
 

@@ -62,7 +62,7 @@ pub fn compare(one: State<'_>, other: State<'_>) -> PolarsResult<Changes> {
     for path in paths {
         let [a, b] = [one, other].map(|state| files_of(state, path));
         let names = |files: &[&FileEntry]| -> Vec<String> {
-            files.iter().map(|file| file.sha256.clone()).collect()
+            files.iter().map(|file| file.blake3.clone()).collect()
         };
         if names(&a) == names(&b) {
             continue;
@@ -157,8 +157,8 @@ fn figures_in(table: &str) -> Option<Figures> {
     match table {
         "trends_daily" => figures(&["verdict", "reason"], &["plays"]),
         "sales_monthly" => figures(&["currency"], &["units", "lines", "amount"]),
-        "sales_replaced" | "pools" => figures(&["currency"], &["units", "amount"]),
-        "counters" | "declared" => figures(&[], &["plays"]),
+        "sales_superseded" | "revenue_pools" => figures(&["currency"], &["units", "amount"]),
+        "public_counts" | "store_removals" => figures(&[], &["plays"]),
         "waterfall" => figures(&["step"], &["plays"]),
         "quarantine" => counted(&["reason"], "bad rows"),
         "reports" => counted(&["state"], "reports"),

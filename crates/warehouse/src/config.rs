@@ -7,7 +7,6 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
@@ -195,7 +194,7 @@ impl Settings {
         };
         let (formats, aliases) = (json(&formats), json(&self.aliases));
         let parts = format!("{CODE_VERSION}\n{stores}\n{formats}\n{aliases}\n{listener_key}");
-        hex::encode(&Sha256::digest(parts)[..16])
+        blake3::hash(parts.as_bytes()).to_hex()[..32].to_owned()
     }
 }
 

@@ -31,7 +31,7 @@ pub fn deliveries(reports: &BTreeMap<String, ReportEntry>) -> Vec<Delivery> {
 }
 
 fn feed_of(report: &ReportEntry) -> Option<Feed> {
-    let feeds = [Feed::Trends, Feed::Sales, Feed::Counters, Feed::Declared];
+    let feeds = [Feed::Trends, Feed::Sales, Feed::PublicCounts, Feed::StoreRemovals];
     feeds.into_iter().find(|feed| report.feed.as_deref() == Some(feed.as_str()))
 }
 
@@ -63,7 +63,7 @@ fn of_report(report: &ReportEntry, feed: Feed, series: &TerritorySeries<'_>) -> 
     }
     if feed != Feed::Sales || report.lines.is_empty() {
         let own = |days| {
-            let days = if feed == Feed::Declared { whole_months(days) } else { days };
+            let days = if feed == Feed::StoreRemovals { whole_months(days) } else { days };
             delivery(&report.store, days, AboutDays::Own, BTreeSet::new())
         };
         return spoken_of(report).into_iter().map(own).collect();
@@ -115,7 +115,7 @@ fn standing(report: &ReportEntry) -> Option<Standing> {
         ReportState::Superseded => {
             Some(Standing::Superseded(report.superseded_by.clone().unwrap_or_default()))
         }
-        ReportState::Refused => None,
+        ReportState::Rejected => None,
     }
 }
 

@@ -9,6 +9,7 @@ use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::config::Settings;
 use crate::held::{Holder, Segment};
@@ -53,8 +54,10 @@ pub enum Examined {
 /// A report that was read to its end, for good or bad.
 #[derive(Debug)]
 pub struct ExaminedReport {
-    /// SHA-256 of the uncompressed bytes, or of the bytes as they came where they cannot be decoded.
+    /// BLAKE3 of the uncompressed bytes, or of the bytes as they came where they cannot be decoded.
     pub hash: [u8; 32],
+    /// What its format reads from its name.
+    pub name_facts: NameFacts,
     /// How it is packed.
     pub packing: Packing,
     /// Name of the member that is the report, of an archive.
@@ -99,6 +102,7 @@ impl ExaminedReport {
     fn new(hash: [u8; 32], packing: Packing) -> Self {
         Self {
             hash,
+            name_facts: NameFacts::new(),
             packing,
             member: None,
             format: None,
@@ -119,6 +123,12 @@ impl ExaminedReport {
             lot_table: None,
             track_dates: BTreeSet::new(),
         }
+    }
+
+    /// Its id as a report of this store.
+    #[must_use]
+    pub fn id(&self, store: &str) -> ReportId {
+        ReportId::new(&self.hash, store, &self.name_facts)
     }
 
     fn take(&mut self, read: RowsRead, bad_rows_max_basis_points: u32) {
@@ -202,6 +212,7 @@ struct Reading<'a> {
     file_name: String,
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
+    name_facts: NameFacts,
     text: Text,
     state: State<'a>,
     days: BTreeMap<Day, Vec<Segment>>,
@@ -227,6 +238,7 @@ impl<'a> Reading<'a> {
             file_name: without_folders(name).to_owned(),
             store_folder,
             wanted,
+            name_facts: NameFacts::new(),
             text: Text::default(),
             state: State::Start,
             days: BTreeMap::new(),
@@ -254,9 +266,10 @@ impl<'a> Reading<'a> {
     }
 
     /// The reader of the report's format, and where in its head the rows start.
-    fn begin(&self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
+    fn begin(&mut self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
         let Examiner { settings, key, .. } = self.examiner;
         let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
+        self.name_facts = recognised.name_facts().clone();
         let context = RowsContext { settings, key, wanted: self.wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
@@ -294,6 +307,7 @@ impl<'a> Reading<'a> {
         }
         let mut report = ExaminedReport::new(hash, packing);
         (report.days, report.runs) = (self.days, self.runs);
+        report.name_facts = self.name_facts;
         match self.state {
             State::Start => {
                 report.refusal = Some(Refusal::new("empty_file", "the report has no bytes"));

@@ -201,7 +201,7 @@ impl Published {
     /// Stores with figures of any month.
     #[must_use]
     pub fn stores(&self) -> BTreeSet<&str> {
-        let tables = ["trends_daily", "sales", "counters"];
+        let tables = ["trends_daily", "sales", "public_counts"];
         let paths = tables.into_iter().flat_map(|table| self.partitions(table, None));
         paths.filter_map(|path| store_of(path)).collect()
     }

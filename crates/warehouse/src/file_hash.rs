@@ -3,15 +3,13 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::durable::{At as _, DiskError, open_file};
 use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 
 /// Bytes that are hashed at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// SHA-256 of a file's bytes as they are.
+/// BLAKE3 of a file's bytes as they are.
 ///
 /// # Errors
 /// [`DiskError`].
@@ -33,7 +31,7 @@ pub(crate) fn hash_cold(path: &Path) -> Result<[u8; 32], DiskError> {
 }
 
 fn hash_of(mut source: impl BufRead) -> io::Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
+    let mut hasher = blake3::Hasher::new();
     loop {
         let bytes = match source.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

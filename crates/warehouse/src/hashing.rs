@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::past_cache::{DiskBuffer, past_the_cache};
 
 /// Bytes that are written and hashed at a time.
@@ -51,7 +49,7 @@ impl Hashing {
             hasher.finish()?
         } else {
             self.file.sync_all()?;
-            Sha256::digest(rest.bytes()).into()
+            blake3::hash(rest.bytes()).into()
         };
         Ok((hex::encode(hash), self.size_bytes))
     }
@@ -122,8 +120,10 @@ impl HashingThread {
     fn start() -> io::Result<Self> {
         let (buffers, waiting) = sync_channel::<Arc<DiskBuffer>>(BUFFERS_WAITING);
         let hash = move || {
-            let mut hasher = Sha256::new();
-            waiting.iter().for_each(|buffer| hasher.update(buffer.bytes()));
+            let mut hasher = blake3::Hasher::new();
+            for buffer in waiting {
+                hasher.update(buffer.bytes());
+            }
             hasher.finalize().into()
         };
         let thread = std::thread::Builder::new().name("hash".to_owned()).spawn(hash)?;
@@ -155,7 +155,7 @@ mod tests {
             bytes.chunks(piece).for_each(|piece| hashing.write_all(piece).unwrap());
             let (hash, size_bytes) = hashing.finish().unwrap();
             assert_eq!(size_bytes, size as u64);
-            assert_eq!(hash, hex::encode(Sha256::digest(&bytes)));
+            assert_eq!(hash, blake3::hash(&bytes).to_hex().as_str());
             assert!(std::fs::read(&path).unwrap() == bytes);
         }
     }

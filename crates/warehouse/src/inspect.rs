@@ -28,7 +28,7 @@ pub struct Inspection {
     pub packing: Option<Packing>,
     /// Name of the member that is the report, of an archive.
     pub member: Option<String>,
-    /// SHA-256 of the uncompressed bytes, hex.
+    /// BLAKE3 of the uncompressed bytes, hex.
     pub hash: Option<String>,
     /// The format.
     pub format: Option<String>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::UInt32Type;
+use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::vocabulary::day::Day;
@@ -46,7 +46,7 @@ pub(crate) fn columns_of(table: Option<LotTable>) -> Vec<String> {
 }
 
 /// A row with its line in the report.
-pub(crate) type NumberedRow = (u32, Vec<String>);
+pub(crate) type NumberedRow = (i64, Vec<String>);
 
 pub(crate) fn lot_to_rows(mut lot: SalesLot, table: Option<LotTable>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
@@ -79,7 +79,7 @@ fn batch_to_rows(batch: &RecordBatch, place: &[String]) -> Vec<NumberedRow> {
         .collect();
     let cell =
         |column: &ArrayFormatter<'_>, row: usize| without_zeros(column.value(row).to_string());
-    let numbers = batch.column(0).as_primitive::<UInt32Type>().values();
+    let numbers = batch.column(0).as_primitive::<Int64Type>().values();
     let rows = numbers.iter().enumerate().map(|(place_in_batch, number)| {
         let mut cells = vec![number.to_string()];
         cells.extend_from_slice(place);
@@ -103,7 +103,7 @@ pub(crate) fn pieces_to_rows(pieces: BTreeMap<Day, Piece>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
     for (day, piece) in pieces {
         for play in piece.rows.iter().flatten() {
-            rows.push((play.row, play_cells(day, play, &piece)));
+            rows.push((i64::from(play.row), play_cells(day, play, &piece)));
         }
     }
     rows

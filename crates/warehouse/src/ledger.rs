@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use streamledger_core::normalize::counts::Counts;
 
 use crate::policies::Policies;
@@ -12,7 +11,7 @@ use crate::report_source::FileState;
 use crate::sales_columns::LotTable;
 
 /// Version of the manifest's own layout.
-pub const MANIFEST_VERSION: u32 = 2;
+pub const MANIFEST_VERSION: u32 = 3;
 
 /// A published state of all tables, and the ledger behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +40,21 @@ pub struct Manifest {
     /// until the next night.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_aside: BTreeMap<String, ReportEntry>,
-    /// Reports by store and hash (`spotify/ab12...`).
+    /// Reports by id (64 hex digits).
     pub reports: BTreeMap<String, ReportEntry>,
     /// Partitions by table and path (`plays/store=spotify/month=2026-09/date=2026-09-01`).
     pub partitions: BTreeMap<String, PartitionEntry>,
+    /// Files of the tables that have no rows, by the path of the partition that stands for them.
+    pub empty_tables: BTreeMap<String, PartitionEntry>,
 }
 
 impl Manifest {
+    /// All partitions that are files under the tables, by path: those with rows, and those that stand
+    /// for tables without any.
+    pub fn all_partitions(&self) -> impl Iterator<Item = (&String, &PartitionEntry)> {
+        self.partitions.iter().chain(&self.empty_tables)
+    }
+
     /// With the reports that were set aside by going back to a former state: what is known of them
     /// counts again.
     #[must_use]
@@ -89,7 +96,7 @@ pub enum ReportState {
     /// A newer report about the same has taken its place.
     Superseded,
     /// It was refused as a whole.
-    Refused,
+    Rejected,
 }
 
 impl ReportState {
@@ -100,7 +107,7 @@ impl ReportState {
             Self::Active => "active",
             Self::Waiting => "waiting",
             Self::Superseded => "superseded",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -137,7 +144,9 @@ pub struct AboutReport {
 pub struct ReportEntry {
     /// Folder in the inbox; `unknown` where the file lay in none.
     pub store: String,
-    /// SHA-256, 64 hex digits.
+    /// 64 hex digits of its [id](streamledger_core::vocabulary::report_id::ReportId).
+    pub id: String,
+    /// BLAKE3 of its uncompressed bytes, 64 hex digits.
     pub hash: String,
     /// What the report is for; `None` if it was not recognised.
     pub feed: Option<String>,
@@ -196,12 +205,6 @@ impl ReportEntry {
         self.state == ReportState::Active
     }
 
-    /// The key of a report in the ledger.
-    #[must_use]
-    pub fn key(store: &str, hash: &str) -> String {
-        format!("{store}/{hash}")
-    }
-
     /// Month of the earliest counted date (`YYYY-MM`), or `unknown`.
     #[must_use]
     pub fn first_month(&self) -> &str {
@@ -211,13 +214,13 @@ impl ReportEntry {
     /// The store's name as a part of a file name.
     #[must_use]
     pub fn store_token(&self) -> String {
-        hex::encode(&Sha256::digest(&self.store)[..4])
+        blake3::hash(self.store.as_bytes()).to_hex()[..8].to_owned()
     }
 
-    /// The first 16 digits of the hash: the report's name in the tables.
+    /// The first 16 digits of the id: the report's name in the tables.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.hash[..16]
+        &self.id[..16]
     }
 
     /// The smallest path under which it came.
@@ -292,8 +295,8 @@ pub struct FileEntry {
     pub rows: u64,
     /// Bytes.
     pub size_bytes: u64,
-    /// SHA-256 of the bytes, hex.
-    pub sha256: String,
+    /// BLAKE3 of the bytes, hex.
+    pub blake3: String,
 }
 
 /// A date's partition of `plays` under the tables; `date` is `YYYY-MM-DD`.
@@ -308,24 +311,23 @@ pub fn lots_path(table: LotTable, store: &str, month: &str) -> String {
     format!("{}/store={store}/month={month}", table.name())
 }
 
-/// Hex SHA-256 over sorted hashes, a line feed after each: `streamledger.inputs`.
+/// Hex BLAKE3 over sorted hashes, a line feed after each: `streamledger.inputs`.
 #[must_use]
 pub fn inputs_hash<'a>(hashes: impl Iterator<Item = &'a str>) -> String {
     let mut hashes: Vec<&str> = hashes.collect();
     hashes.sort_unstable();
     hashes.dedup();
-    let mut hasher = Sha256::new();
+    let mut hasher = blake3::Hasher::new();
     for hash in hashes {
-        hasher.update(hash);
-        hasher.update("\n");
+        hasher.update(hash.as_bytes()).update(b"\n");
     }
-    hex::encode(hasher.finalize())
+    hasher.finalize().to_hex().to_string()
 }
 
 /// A short name for all parts that something depends on.
 #[must_use]
 pub fn fingerprint(parts: &[&str]) -> String {
-    hex::encode(&Sha256::digest(parts.join("\n"))[..16])
+    blake3::hash(parts.join("\n").as_bytes()).to_hex()[..32].to_owned()
 }
 
 #[cfg(test)]
@@ -335,7 +337,7 @@ mod tests {
     #[test]
     fn the_inputs_hash_is_that_of_the_sorted_lines() {
         let (a, b) = ("a".repeat(64), "b".repeat(64));
-        let expected = hex::encode(Sha256::digest(format!("{a}\n{b}\n")));
+        let expected = blake3::hash(format!("{a}\n{b}\n").as_bytes()).to_hex().to_string();
         assert_eq!(inputs_hash([b.as_str(), &a, &b].into_iter()), expected);
     }
 }

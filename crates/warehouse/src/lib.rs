@@ -15,6 +15,7 @@ pub mod deliveries;
 mod territory_series;
 mod disk_queue;
 pub mod durable;
+pub mod empty_tables;
 pub mod encode;
 pub mod examine;
 pub mod explain;

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::vocabulary::day::Day;
 
@@ -58,10 +57,10 @@ impl NewList {
     #[must_use]
     pub fn new(folder: PathBuf, day: Day, keys: Arc<OfflineKeys>) -> Self {
         let bytes = to_bytes(&keys);
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        let name = format!("{day}-{}.keys", &sha256[..16]);
+        let blake3 = blake3::hash(&bytes).to_hex().to_string();
+        let name = format!("{day}-{}.keys", &blake3[..16]);
         let rows = (keys.same_day.len() + keys.late.len()) as u64;
-        let entry = FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 };
+        let entry = FileEntry { name, rows, size_bytes: bytes.len() as u64, blake3 };
         Self { folder, entry, keys }
     }
 
@@ -300,7 +299,7 @@ pub fn damaged_list<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a DamagedL
 pub struct ListFile {
     path: PathBuf,
     plays_path: String,
-    sha256: String,
+    blake3: String,
     is_whole: Arc<OnceLock<()>>,
 }
 
@@ -311,7 +310,7 @@ impl ListFile {
         Self {
             path: snapshot.join(offline_folder(plays_path)).join(&file.name),
             plays_path: plays_path.to_owned(),
-            sha256: file.sha256.clone(),
+            blake3: file.blake3.clone(),
             is_whole: Arc::default(),
         }
     }
@@ -330,7 +329,7 @@ impl ListFile {
     fn require_whole(&self, hash: Result<[u8; 32], DiskError>) -> Result<(), DiskError> {
         let is_whole = match hash {
             Err(error) if error.source.kind() == ErrorKind::NotFound => false,
-            hash => hex::encode(hash?) == self.sha256,
+            hash => hex::encode(hash?) == self.blake3,
         };
         if !is_whole {
             let damaged = DamagedList { plays_path: self.plays_path.clone() };
@@ -354,7 +353,7 @@ impl ListFile {
         sought: &Sought<'_>,
         found: &mut Vec<OfflineKey>,
     ) -> Result<(), DiskError> {
-        let mut hasher = (!self.is_known_whole()).then(Sha256::new);
+        let mut hasher = (!self.is_known_whole()).then(blake3::Hasher::new);
         let mut read = || -> Result<(), DiskError> {
             let mut file = open_file(&self.path).at("open", &self.path)?;
             let mut buffer = vec![0; HEAD_BYTES + BLOCK_BYTES];
@@ -362,7 +361,9 @@ impl ListFile {
             loop {
                 let length = keys_start + BLOCK_BYTES;
                 let n_bytes = read_full(&mut file, &mut buffer[..length]).at("read", &self.path)?;
-                hasher.iter_mut().for_each(|hasher| hasher.update(&buffer[..n_bytes]));
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(&buffer[..n_bytes]);
+                }
                 let bytes = buffer[..n_bytes].get(keys_start..).unwrap_or_default();
                 for key in bytes.as_chunks::<KEY_BYTES>().0 {
                     let first_bits = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
@@ -425,7 +426,7 @@ impl PartialEq for DateKeys {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Memory(a), Self::Memory(b)) => Arc::ptr_eq(a, b),
-            (Self::File(a), Self::File(b)) => (&a.path, &a.sha256) == (&b.path, &b.sha256),
+            (Self::File(a), Self::File(b)) => (&a.path, &a.blake3) == (&b.path, &b.blake3),
             _ => false,
         }
     }
@@ -488,9 +489,11 @@ pub fn before(store: &str, day: Day, days_max: u32) -> std::ops::Range<(String, 
 /// none.
 #[must_use]
 pub fn name_of_keys(found: &[OfflineKey]) -> Option<String> {
-    let mut hasher = Sha256::new();
-    found.iter().for_each(|key| hasher.update(key.to_be_bytes()));
-    (!found.is_empty()).then(|| hex::encode(&hasher.finalize()[..16]))
+    let mut hasher = blake3::Hasher::new();
+    for key in found {
+        hasher.update(&key.to_be_bytes());
+    }
+    (!found.is_empty()).then(|| hasher.finalize().to_hex()[..32].to_owned())
 }
 
 #[cfg(test)]

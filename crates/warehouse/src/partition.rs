@@ -122,12 +122,21 @@ impl<'a> PartitionWriter<'a> {
         let start = std::time::Instant::now();
         let sink = file.finish().map_err(PartitionError::parquet(&self.folder))?;
         let path = self.folder.join("unfinished");
-        let (sha256, size_bytes) = sink.finish().at("write and sync", &path)?;
-        let name = format!("part-{:04}-{}.parquet", self.files.len(), &sha256[..16]);
+        let (blake3, size_bytes) = sink.finish().at("write and sync", &path)?;
+        let name = format!("part-{:04}-{}.parquet", self.files.len(), &blake3[..16]);
         std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
-        self.files.push(FileEntry { name, rows, size_bytes, sha256 });
+        self.files.push(FileEntry { name, rows, size_bytes, blake3 });
         self.stages.write.add(start.elapsed());
         Ok(())
+    }
+
+    /// Ends a partition that has no rows: one file with the columns of the table.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn finish_without_rows(mut self) -> Result<Vec<FileEntry>, PartitionError> {
+        self.open = Some((self.open_file()?, 0));
+        self.finish()
     }
 
     /// Ends the partition.

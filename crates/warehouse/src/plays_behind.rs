@@ -17,7 +17,7 @@ pub struct PlayRow {
     /// The report.
     pub report: String,
     /// Data line in it.
-    pub row: u32,
+    pub row: i64,
     /// When it was heard, ISO 8601 UTC; `None` if not known.
     pub listened_at: Option<String>,
     /// The recording.
@@ -127,17 +127,17 @@ fn read_rows(
     let (listened, played) = (number("listened_at")?, number("played_ms")?);
     let (plays, measured, threshold) =
         (number("plays")?, number("measured")?, number("threshold")?);
-    let line = rows.column("row")?.u32()?.clone();
+    let line = number("row")?;
     let owned = |value: Option<&str>| value.map(ToOwned::to_owned);
-    let moment = |ms: i64| {
-        DateTime::from_timestamp_millis(ms).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    let moment = |us: i64| {
+        DateTime::from_timestamp_micros(us).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
     };
     for place in 0..rows.height() {
         found.push(PlayRow {
             store: store.to_owned(),
             date: date.to_owned(),
             report: owned(report.get(place)).unwrap_or_default(),
-            row: line.get(place).unwrap_or(0),
+            row: line.get(place).unwrap_or_default(),
             listened_at: listened.get(place).and_then(moment),
             isrc: owned(isrc.get(place)),
             territory: owned(territory.get(place)),

@@ -30,8 +30,8 @@ impl Warehouse {
         let staged = self.places.internal(STAGED);
         let former = self.places.snapshot(from);
         make_folder(&self.staged_tables())?;
-        manifest
-            .partitions
+        let partitions: Vec<_> = manifest.all_partitions().collect();
+        partitions
             .par_iter()
             .try_for_each(|(path, partition)| link_former(path, partition, &former, &staged))?;
         write_manifest(&staged, &manifest)?;

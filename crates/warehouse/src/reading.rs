@@ -166,7 +166,7 @@ impl<'a> Rows<'a> {
         let sales = SalesContext { store: &store.store, stores: &settings.stores, territories };
         let context = match format.feed {
             Feed::Sales => TableContext::Sales(sales),
-            Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+            Feed::PublicCounts | Feed::StoreRemovals => TableContext::Figures(sales),
             Feed::Trends => TableContext::Plays(PlaysContext { store, territories, key, wanted }),
             Feed::Reference => TableContext::Reference(sales),
         };

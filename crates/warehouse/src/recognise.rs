@@ -8,6 +8,8 @@ use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Bound, Match, match_head};
 
+use streamledger_core::vocabulary::report_id::NameFacts;
+
 use crate::config::Settings;
 use crate::examine::Refusal;
 
@@ -26,6 +28,19 @@ pub enum Recognised<'a> {
     Dsr(Box<Head>),
     /// A plain table.
     Table(&'a TableFormat, Box<Bound>),
+}
+
+impl Recognised<'_> {
+    /// What the format reads from the name of the file.
+    #[must_use]
+    pub fn name_facts(&self) -> &NameFacts {
+        static NONE: NameFacts = NameFacts::new();
+        match self {
+            Self::SpotifyStreams(_) => &NONE,
+            Self::Dsr(head) => &head.name_facts,
+            Self::Table(_, bound) => &bound.name_facts,
+        }
+    }
 }
 
 /// What one format says of a report.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use streamledger_core::normalize::sales_lot::SalesLot;
@@ -20,7 +20,7 @@ pub(crate) fn reference_schema(table: LotTable) -> SchemaRef {
     let code = |name: &str| Field::new(name, DataType::Utf8, false);
     let date = if table == LotTable::Catalogue { "valid_from" } else { "date" };
     let mut fields =
-        vec![Field::new("row", DataType::UInt32, false), Field::new(date, DataType::Date32, false)];
+        vec![Field::new("row", DataType::Int64, false), Field::new(date, DataType::Date32, false)];
     let ms = Field::new("track_ms", DataType::Int64, true);
     fields.extend(match table {
         LotTable::Tracks => {
@@ -75,7 +75,7 @@ pub(crate) fn reference_columns(
         Arc::new(rows.iter().map(|row| row.track_ms.map(i64::from)).collect::<Int64Array>())
     };
     let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(rows.iter().map(|row| row.row).collect::<UInt32Array>()),
+        Arc::new(rows.iter().map(|row| i64::from(row.row)).collect::<Int64Array>()),
         Arc::new(rows.iter().map(|row| Some(row.date.0)).collect::<Date32Array>()),
     ];
     columns.extend(match table {

@@ -12,7 +12,6 @@ use std::time::{Instant, SystemTime};
 
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
-use streamledger_core::ingest::report_hash::ReportHash;
 
 use self::zip_members::{ZipError, choose};
 use crate::durable::{At as _, DiskError, is_no_file, open_file, read_full};
@@ -116,7 +115,7 @@ impl FileState {
 pub enum End {
     /// All of it was read.
     Whole {
-        /// SHA-256 of the uncompressed bytes.
+        /// BLAKE3 of the uncompressed bytes.
         hash: [u8; 32],
         /// How it is packed.
         packing: Packing,
@@ -125,7 +124,7 @@ pub enum End {
     },
     /// It cannot be unpacked, or is an archive without one report in it.
     Corrupt {
-        /// SHA-256 of the bytes as they came.
+        /// BLAKE3 of the bytes as they came.
         hash: [u8; 32],
         /// Code in `quarantine.reason`.
         code: &'static str,
@@ -386,27 +385,21 @@ pub fn unpacked<'a>(mut source: impl BufRead + 'a) -> io::Result<Box<dyn Read + 
 trait Source {
     /// Fills the buffer from `end` on until it is full or the report ends; returns the new end. The
     /// bytes before `end`, of which there are [`WINDOW_BYTES`] or all, are those that came before.
-    /// `hash` may take some or all blocks of what is written.
-    fn fill(&mut self, buffer: &mut [u8], end: usize, hash: &mut ReportHash) -> io::Result<usize>;
+    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize>;
 }
 
 /// A source that needs nothing of what it gave before.
 struct Unpacked<R>(R);
 
 impl<R: Read> Source for Unpacked<R> {
-    fn fill(&mut self, buffer: &mut [u8], end: usize, _: &mut ReportHash) -> io::Result<usize> {
+    fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize> {
         Ok(end + read_full(&mut self.0, &mut buffer[end..])?)
     }
 }
 
 impl<R: BufRead> Source for GunzipReader<R> {
-    fn fill(
-        &mut self,
-        buffer: &mut [u8],
-        mut end: usize,
-        hash: &mut ReportHash,
-    ) -> io::Result<usize> {
-        self.read_into(buffer, &mut end, hash)?;
+    fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
+        self.read_into(buffer, &mut end)?;
         Ok(end)
     }
 }
@@ -420,17 +413,17 @@ impl Unpacking<'_> {
     ) -> io::Result<[u8; 32]> {
         let stages = self.stages;
         let mut n_bytes = 0_u64;
-        let mut hash = ReportHash::new(0);
+        let mut hash = blake3::Hasher::new();
         let mut buffer = vec![0; BUFFER_BYTES];
         // Where the line starts that was not handed on yet, and where the bytes end.
         let (mut start, mut end) = (0, 0);
         loop {
             let before = end;
             let begun = Instant::now();
-            end = source.fill(&mut buffer, end, &mut hash)?;
+            end = source.fill(&mut buffer, end)?;
             stages.inflate.add(begun.elapsed());
             let begun = Instant::now();
-            hash.follow(&buffer[..end]);
+            hash.update(&buffer[before..end]);
             n_bytes += (end - before) as u64;
             if is_bomb(n_bytes, self.packed_bytes) {
                 return Err(io::Error::other("it unpacks to more than 1,000 times its size"));
@@ -445,7 +438,7 @@ impl Unpacking<'_> {
                 if start < end {
                     take(&buffer[start..end]);
                 }
-                return Ok(hash.finish(&buffer[..end]));
+                return Ok(hash.finalize().into());
             }
             if LINE_BYTES_MAX <= end - start {
                 return Err(io::Error::other("a line is longer than 16 MiB"));
@@ -454,7 +447,6 @@ impl Unpacking<'_> {
             let keep = start.min(end - WINDOW_BYTES);
             buffer.copy_within(keep..end, 0);
             (start, end) = (start - keep, end - keep);
-            hash.moved_forward(keep);
             // A long line makes the buffer larger; later blocks are of the usual size again.
             let is_long = BLOCK_BYTES / 2 < end - start;
             let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);

@@ -1,11 +1,11 @@
-//! Lines of statements and pools as columns: the layouts of `sales` and `pools`, and the order of
+//! Lines of statements and pools as columns: the layouts of `sales` and `revenue_pools`, and the order of
 //! `sales`.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
-    StringBuilder, UInt32Array,
+    StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -31,7 +31,7 @@ static SALES: LazyLock<SchemaRef> = LazyLock::new(|| {
     let date = |name: &str, nullable| Field::new(name, DataType::Date32, nullable);
     let truth = |name: &str| Field::new(name, DataType::Boolean, true);
     Arc::new(Schema::new(vec![
-        Field::new("row", DataType::UInt32, false),
+        Field::new("row", DataType::Int64, false),
         date("usage_from", false),
         date("usage_to", false),
         text("statement_period", true),
@@ -57,11 +57,11 @@ static SALES: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// The columns of `pools`, after `report`.
+/// The columns of `revenue_pools`, after `report`.
 static POOLS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     Arc::new(Schema::new(vec![
-        Field::new("row", DataType::UInt32, false),
+        Field::new("row", DataType::Int64, false),
         text("pool", false),
         text("territory", true),
         text("model", true),
@@ -73,11 +73,11 @@ static POOLS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// The columns of `counters` and `declared`, after `report`.
+/// The columns of `public_counts` and `store_removals`, after `report`.
 static FIGURES: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     Arc::new(Schema::new(vec![
-        Field::new("row", DataType::UInt32, false),
+        Field::new("row", DataType::Int64, false),
         Field::new("date", DataType::Date32, false),
         text("isrc", true),
         text("upc", true),
@@ -94,14 +94,14 @@ static FIGURES: LazyLock<SchemaRef> = LazyLock::new(|| {
 pub enum LotTable {
     /// `sales`.
     Sales,
-    /// `sales_replaced`: the lines of statements whose place a newer one has taken.
-    SalesReplaced,
-    /// `pools`.
-    Pools,
-    /// `counters`.
-    Counters,
-    /// `declared`.
-    Declared,
+    /// `sales_superseded`: the lines of statements whose place a newer one has taken.
+    SalesSuperseded,
+    /// `revenue_pools`.
+    RevenuePools,
+    /// `public_counts`.
+    PublicCounts,
+    /// `store_removals`.
+    StoreRemovals,
     /// `catalogue`.
     Catalogue,
     /// `tracks`.
@@ -117,8 +117,8 @@ impl LotTable {
         match (feed, reference) {
             (Feed::Trends, _) => None,
             (Feed::Sales, _) => Some(Self::Sales),
-            (Feed::Counters, _) => Some(Self::Counters),
-            (Feed::Declared, _) => Some(Self::Declared),
+            (Feed::PublicCounts, _) => Some(Self::PublicCounts),
+            (Feed::StoreRemovals, _) => Some(Self::StoreRemovals),
             (Feed::Reference, Some(ReferenceKind::Tracks)) => Some(Self::Tracks),
             (Feed::Reference, Some(ReferenceKind::FxRates)) => Some(Self::FxRates),
             (Feed::Reference, Some(ReferenceKind::Catalogue) | None) => Some(Self::Catalogue),
@@ -129,7 +129,7 @@ impl LotTable {
     /// date.
     #[must_use]
     pub fn isrc_column(self) -> Option<usize> {
-        (!matches!(self, Self::Pools | Self::FxRates)).then_some(2)
+        (!matches!(self, Self::RevenuePools | Self::FxRates)).then_some(2)
     }
 
     /// The table of a partition's path; `None` if it is another kind of table.
@@ -137,10 +137,10 @@ impl LotTable {
     pub fn of_path(path: &str) -> Option<Self> {
         let tables = [
             Self::Sales,
-            Self::SalesReplaced,
-            Self::Pools,
-            Self::Counters,
-            Self::Declared,
+            Self::SalesSuperseded,
+            Self::RevenuePools,
+            Self::PublicCounts,
+            Self::StoreRemovals,
             Self::Catalogue,
             Self::Tracks,
             Self::FxRates,
@@ -155,10 +155,10 @@ impl LotTable {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sales => "sales",
-            Self::SalesReplaced => "sales_replaced",
-            Self::Pools => "pools",
-            Self::Counters => "counters",
-            Self::Declared => "declared",
+            Self::SalesSuperseded => "sales_superseded",
+            Self::RevenuePools => "revenue_pools",
+            Self::PublicCounts => "public_counts",
+            Self::StoreRemovals => "store_removals",
             Self::Catalogue => "catalogue",
             Self::Tracks => "tracks",
             Self::FxRates => "fx_rates",
@@ -169,9 +169,9 @@ impl LotTable {
     #[must_use]
     pub fn part_schema(self) -> SchemaRef {
         match self {
-            Self::Sales | Self::SalesReplaced => Arc::clone(&SALES),
-            Self::Pools => Arc::clone(&POOLS),
-            Self::Counters | Self::Declared => Arc::clone(&FIGURES),
+            Self::Sales | Self::SalesSuperseded => Arc::clone(&SALES),
+            Self::RevenuePools => Arc::clone(&POOLS),
+            Self::PublicCounts | Self::StoreRemovals => Arc::clone(&FIGURES),
             Self::Catalogue | Self::Tracks | Self::FxRates => reference_schema(self),
         }
     }
@@ -189,9 +189,11 @@ impl LotTable {
     #[must_use]
     pub fn sorted_by(self) -> &'static [i32] {
         match self {
-            Self::Sales | Self::SalesReplaced => &[6, 0, 1],
-            Self::Pools => &[0, 1],
-            Self::Counters | Self::Declared | Self::Catalogue | Self::Tracks => &[2, 3, 0, 1],
+            Self::Sales | Self::SalesSuperseded => &[6, 0, 1],
+            Self::RevenuePools => &[0, 1],
+            Self::PublicCounts | Self::StoreRemovals | Self::Catalogue | Self::Tracks => {
+                &[2, 3, 0, 1]
+            }
             Self::FxRates => &[2, 0, 1],
         }
     }
@@ -211,7 +213,7 @@ pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch
         Arc::new(sales.iter().map(of).collect::<BooleanArray>())
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(sales.iter().map(|sale| sale.row).collect::<UInt32Array>()),
+        Arc::new(sales.iter().map(|sale| i64::from(sale.row)).collect::<Int64Array>()),
         date(|sale| Some(sale.usage_from.0)),
         date(|sale| Some(sale.usage_to.0)),
         strings(sales.iter().map(|sale| sale.statement_period.map(|month| month.to_string()))),
@@ -249,7 +251,7 @@ pub fn figures_columns(
     figures.sort_unstable_by_key(Figure::order);
     let text = |of: fn(&Figure) -> Option<TextId>| texts(lot, figures.iter().map(of));
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(figures.iter().map(|figure| figure.row).collect::<UInt32Array>()),
+        Arc::new(figures.iter().map(|figure| i64::from(figure.row)).collect::<Int64Array>()),
         Arc::new(figures.iter().map(|figure| Some(figure.date.0)).collect::<Date32Array>()),
         strings(figures.iter().map(|f| f.isrc.map(|isrc| ascii(isrc.to_text())))),
         strings(figures.iter().map(|f| f.upc.map(Upc::to_text))),
@@ -259,7 +261,7 @@ pub fn figures_columns(
         text(|figure| figure.tier_code),
         Arc::new(figures.iter().map(|figure| figure.plays).collect::<Int64Array>()),
     ];
-    RecordBatch::try_new(LotTable::Counters.part_schema(), columns)
+    RecordBatch::try_new(LotTable::PublicCounts.part_schema(), columns)
 }
 
 /// Pools in order of rows, as columns without `report`.
@@ -272,7 +274,7 @@ pub fn pools_columns(lot: &SalesLot, pools: &[Pool]) -> Result<RecordBatch, Arro
         Arc::new(pools.iter().map(of).collect::<Int64Array>())
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(pools.iter().map(|pool| pool.row).collect::<UInt32Array>()),
+        Arc::new(pools.iter().map(|pool| i64::from(pool.row)).collect::<Int64Array>()),
         text(|pool| Some(pool.pool)),
         territories(pools.iter().map(|pool| pool.territory)),
         text(|pool| pool.model),
@@ -282,7 +284,7 @@ pub fn pools_columns(lot: &SalesLot, pools: &[Pool]) -> Result<RecordBatch, Arro
         amounts(pools.iter().map(|pool| pool.amount.map(|amount| amount.0)))?,
         strings(pools.iter().map(|pool| pool.currency.map(|c| c.as_str().to_owned()))),
     ];
-    RecordBatch::try_new(LotTable::Pools.part_schema(), columns)
+    RecordBatch::try_new(LotTable::RevenuePools.part_schema(), columns)
 }
 
 pub(crate) fn texts(lot: &SalesLot, ids: impl Iterator<Item = Option<TextId>>) -> ArrayRef {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
@@ -195,7 +195,7 @@ struct Key {
     /// The twelve characters of the ISRC; zeros in tables that are not ordered by it.
     isrc: [u8; 12],
     report: u32,
-    row: u32,
+    row: i64,
 }
 
 /// A run while it is merged.
@@ -293,20 +293,21 @@ impl Merge<'_> {
 
     fn key(&self, cursor: &Cursor, at_hand: &[RecordBatch]) -> Key {
         let (batch, line) = (&at_hand[cursor.batch], cursor.row);
-        let number = |column: usize| batch.column(column).as_primitive::<UInt32Type>().value(line);
+        let report = batch.column(batch.num_columns() - 1).as_primitive::<UInt32Type>().value(line);
+        let row = batch.column(0).as_primitive::<Int64Type>().value(line);
         let isrc = |column: usize| {
             let isrcs = batch.column(column).as_string::<i32>();
             if isrcs.is_null(line) { (true, [0; 12]) } else { (false, code_of(isrcs.value(line))) }
         };
         let (date, (is_null, isrc)) = match self.table {
-            LotTable::Pools => (0, (false, [0; 12])),
-            LotTable::Sales | LotTable::SalesReplaced => (0, isrc(5)),
+            LotTable::RevenuePools => (0, (false, [0; 12])),
+            LotTable::Sales | LotTable::SalesSuperseded => (0, isrc(5)),
             table => {
                 let date = batch.column(1).as_primitive::<Date32Type>().value(line);
                 (date, table.isrc_column().map_or((false, [0; 12]), isrc))
             }
         };
-        Key { date, is_null, isrc, report: number(batch.num_columns() - 1), row: number(0) }
+        Key { date, is_null, isrc, report, row }
     }
 
     /// Lines of several batches as one.

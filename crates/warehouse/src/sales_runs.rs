@@ -116,7 +116,7 @@ impl RunStore {
         }
         for (month, pools) in pools {
             let batch = pools_columns(&lot, &pools).map_err(at)?;
-            runs.entry((LotTable::Pools, month)).or_default().push(self.run(folder, batch)?);
+            runs.entry((LotTable::RevenuePools, month)).or_default().push(self.run(folder, batch)?);
         }
         Ok(())
     }

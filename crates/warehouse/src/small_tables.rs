@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-};
+use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -14,7 +12,6 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use streamledger_core::explain::coverage::{CoverageRow, Split};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
@@ -73,7 +70,8 @@ pub fn write_quarantine(
     let text = |of: &dyn Fn(&(&ReportEntry, &Complaint)) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
     };
-    let numbers: UInt32Array = rows.iter().map(|(_, complaint)| complaint.row).collect();
+    let numbers: Int64Array =
+        rows.iter().map(|(_, complaint)| complaint.row.map(i64::from)).collect();
     let columns = vec![
         ("report", text(&|(report, _)| Some(report.name().to_owned()))),
         ("file", text(&|(report, _)| Some(report.file().to_owned()))),
@@ -189,11 +187,11 @@ pub fn write_table(
     let rows = columns.first().map_or(0, |(_, column)| column.len()) as u64;
     let bytes = encode_table(columns, required, sorted_by, provenance)
         .map_err(PartitionError::parquet(folder))?;
-    let sha256 = hex::encode(Sha256::digest(&bytes));
-    let name = format!("part-0000-{}.parquet", &sha256[..16]);
+    let blake3 = blake3::hash(&bytes).to_hex().to_string();
+    let name = format!("part-0000-{}.parquet", &blake3[..16]);
     make_folder(folder)?;
     write_new(&folder.join(&name), &bytes)?;
-    Ok(vec![FileEntry { name, rows, size_bytes: bytes.len() as u64, sha256 }])
+    Ok(vec![FileEntry { name, rows, size_bytes: bytes.len() as u64, blake3 }])
 }
 
 fn encode_table(

@@ -97,8 +97,7 @@ pub fn list_snapshots(root: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
             manifest => (manifest?, None),
         };
         let files: Vec<(String, u64)> = manifest
-            .partitions
-            .iter()
+            .all_partitions()
             .flat_map(|(path, partition)| partition.files.iter().map(move |file| (path, file)))
             .map(|(path, file)| (format!("{path}/{}", file.name), file.size_bytes))
             .collect();

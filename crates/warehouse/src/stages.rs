@@ -34,9 +34,9 @@ impl Stopwatch {
 pub struct Stages {
     /// Waiting for the disk.
     pub read: Stopwatch,
-    /// Unpacking, reading included; most of the SHA-256 of a gzip report is taken beside it.
+    /// Unpacking, reading included.
     pub inflate: Stopwatch,
-    /// SHA-256 of what is not taken beside unpacking: of all bytes of other reports.
+    /// BLAKE3 of the unpacked bytes.
     pub hash: Stopwatch,
     /// Lines to plays.
     pub parse: Stopwatch,

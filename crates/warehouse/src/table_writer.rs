@@ -114,10 +114,10 @@ impl<'a> TableWriter<'a> {
         };
         let sink = writer.into_inner().map_err(PartitionError::parquet(self.folder))?;
         let path = self.folder.join("unfinished");
-        let (sha256, size_bytes) = sink.finish().at("write and sync", &path)?;
-        let name = format!("part-{:04}-{}.parquet", self.files.len(), &sha256[..16]);
+        let (blake3, size_bytes) = sink.finish().at("write and sync", &path)?;
+        let name = format!("part-{:04}-{}.parquet", self.files.len(), &blake3[..16]);
         std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
-        self.files.push(FileEntry { name, rows, size_bytes, sha256 });
+        self.files.push(FileEntry { name, rows, size_bytes, blake3 });
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ impl<'a> TerritorySeries<'a> {
     pub(crate) fn new(reports: &'a BTreeMap<String, ReportEntry>) -> Self {
         let mut territories: BTreeMap<SeriesKey<'a>, BTreeSet<&str>> = BTreeMap::new();
         let mut days: BTreeMap<_, BTreeMap<&str, BTreeSet<SeriesKey<'a>>>> = BTreeMap::new();
-        for report in reports.values().filter(|report| report.state != ReportState::Refused) {
+        for report in reports.values().filter(|report| report.state != ReportState::Rejected) {
             let code = report.about.territory.as_str();
             let key = key_of(report);
             let codes = territories.entry(key.clone()).or_default();

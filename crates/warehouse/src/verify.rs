@@ -111,7 +111,7 @@ fn verify_files(
     found: &mut Verification,
 ) -> Result<(), DiskError> {
     let mut expected = BTreeMap::new();
-    for (partition, entry) in &manifest.partitions {
+    for (partition, entry) in manifest.all_partitions() {
         for file in &entry.files {
             expected.insert(tables.join(partition).join(&file.name), file);
         }
@@ -124,11 +124,11 @@ fn verify_files(
             let sum = hash_as_is(path).map(hex::encode);
             match sum {
                 Err(error) => messages.push(format!("{error}: {}", error.source)),
-                Ok(sum) if sum != file.sha256 => {
-                    messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
+                Ok(sum) if sum != file.blake3 => {
+                    messages.push(format!("BLAKE3 is {sum}, was published as {}", file.blake3));
                 }
                 Ok(_) => {
-                    let policy = manifest.policies.hash_of_path(&shown(tables, path));
+                    let policy = policy_of(manifest, &shown(tables, path));
                     messages.extend(footer_message(path, file.rows, policy));
                 }
             }
@@ -142,6 +142,15 @@ fn verify_files(
     found.n_rows = expected.values().map(|file| file.rows).sum();
     found.n_bytes = expected.values().map(|file| file.size_bytes).sum();
     Ok(())
+}
+
+/// Hash of the policy that the footer of a file names: none where nothing is in the table.
+fn policy_of<'m>(manifest: &'m Manifest, file: &str) -> &'m str {
+    let partition = file.rsplit_once('/').map_or(file, |(partition, _)| partition);
+    if manifest.empty_tables.contains_key(partition) {
+        return "";
+    }
+    manifest.policies.hash_of_path(file)
 }
 
 /// Every file of a folder is one that was published.
@@ -177,9 +186,9 @@ fn verify_offline(
     }
     for (path, file) in expected {
         match hash_as_is(&path).map(hex::encode) {
-            Ok(sum) if sum == file.sha256 => {}
+            Ok(sum) if sum == file.blake3 => {}
             Ok(sum) => {
-                let message = format!("SHA-256 is {sum}, was published as {}", file.sha256);
+                let message = format!("BLAKE3 is {sum}, was published as {}", file.blake3);
                 found.differs(shown(snapshot, &path), message);
             }
             Err(error) => {
@@ -222,7 +231,7 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
             ReportState::Active | ReportState::Waiting => n_bad,
             ReportState::Superseded => 0,
             // One entry for the report, one for each of its first bad rows.
-            ReportState::Refused => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
+            ReportState::Rejected => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
         };
         if rows != 0 {
             *expected.entry(quarantine_path(report)).or_default() += rows;

@@ -24,11 +24,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, sync, write_new};
-use crate::ledger::Manifest;
+use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::preview::clear_left_over;
 use crate::shown::{make_up_for, note_shown};
 
@@ -61,6 +60,14 @@ pub enum WarehouseError {
     Empty {
         /// The warehouse.
         path: PathBuf,
+    },
+    /// The warehouse was written by another version of the program.
+    #[error("{} {message}", .path.display())]
+    OtherVersion {
+        /// Which file.
+        path: PathBuf,
+        /// Which version, and what to do.
+        message: String,
     },
     /// A file of the warehouse is not what was written.
     #[error("{}: {message}", .path.display())]
@@ -380,8 +387,8 @@ fn take_lock(places: &Places, owner: &str) -> Result<File, WarehouseError> {
 
 /// Name of the manifest in a snapshot's folder.
 pub const MANIFEST: &str = "manifest.json";
-/// Name of the file with the manifest's own SHA-256.
-pub const MANIFEST_SUM: &str = "manifest.sha256";
+/// Name of the file with the manifest's own BLAKE3.
+pub const MANIFEST_SUM: &str = "manifest.blake3";
 
 /// Reads a snapshot's manifest and holds it against its checksum.
 ///
@@ -389,16 +396,51 @@ pub const MANIFEST_SUM: &str = "manifest.sha256";
 /// [`WarehouseError::Damaged`] if it is not what was written.
 pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
+    refuse_other_version(snapshot, &path)?;
     let bytes = std::fs::read(&path).at("read", &path)?;
     let sum_path = snapshot.join(MANIFEST_SUM);
     let sum = std::fs::read(&sum_path).at("read", &sum_path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
-    if sum != format!("{}\n", hex::encode(Sha256::digest(&bytes))).into_bytes() {
-        let advice = "differs from its checksum in manifest.sha256; `streamledger snapshots list` \
+    if sum != format!("{}\n", blake3::hash(&bytes).to_hex()).into_bytes() {
+        let advice = "differs from its checksum in manifest.blake3; `streamledger snapshots list` \
                       shows former states, and `rollback` publishes one of them again";
         return Err(damaged(advice.to_owned()));
     }
     serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))
+}
+
+/// Name of the checksum beside manifests of schema version 1.
+const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
+
+/// Tells a manifest of another version from a damaged one, before it is held against its checksum.
+fn refuse_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseError> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        manifest_version: u32,
+    }
+    if snapshot.join(MANIFEST_SUM).exists() || !snapshot.join(MANIFEST_SUM_OF_VERSION_1).exists() {
+        let bytes = std::fs::read(path).at("read", path)?;
+        let version = serde_json::from_slice::<Version>(&bytes).map(|read| read.manifest_version);
+        // What cannot be read is told by the checksum.
+        return match version {
+            Ok(version) if MANIFEST_VERSION < version => Err(WarehouseError::OtherVersion {
+                path: path.to_owned(),
+                message: format!(
+                    "was written by a later version of streamledger (manifest version {version}, \
+                     this program knows {MANIFEST_VERSION}); use that version or a later one"
+                ),
+            }),
+            _ => Ok(()),
+        };
+    }
+    Err(WarehouseError::OtherVersion {
+        path: path.to_owned(),
+        message:
+            "was written by an earlier version of streamledger (schema version 1, this program \
+                  writes version 2); make a new warehouse from it: `streamledger backfill \
+                  --from-archive OLD --warehouse NEW`, where OLD is this warehouse"
+                .to_owned(),
+    })
 }
 
 /// Writes a snapshot's manifest with its checksum.
@@ -410,6 +452,6 @@ pub fn write_manifest(snapshot: &Path, manifest: &Manifest) -> Result<(), DiskEr
     let bytes =
         serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other).at("write", &path)?;
     write_new(&path, &bytes)?;
-    let sum = format!("{}\n", hex::encode(Sha256::digest(&bytes)));
+    let sum = format!("{}\n", blake3::hash(&bytes).to_hex());
     write_new(&snapshot.join(MANIFEST_SUM), sum.as_bytes())
 }

@@ -114,8 +114,8 @@ fn the_page_of_formats_is_up_to_date() {
     let feeds = [
         (Feed::Trends, "plays, early, without money"),
         (Feed::Sales, "statements with money, months later"),
-        (Feed::Declared, "streams that a store has removed as artificial"),
-        (Feed::Counters, "what a store shows in public"),
+        (Feed::StoreRemovals, "streams that a store has removed as artificial"),
+        (Feed::PublicCounts, "what a store shows in public"),
         (Feed::Reference, "catalogue, lists of tracks, exchange rates"),
     ];
     for (feed, what) in feeds {

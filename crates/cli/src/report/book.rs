@@ -129,9 +129,9 @@ impl<'a> Book<'a> {
 
     fn make_sources(&self, store: &str, month: Month) -> Vec<Source> {
         let feeds = [
-            (Feed::Counters, "The store's own numbers"),
+            (Feed::PublicCounts, "The store's own numbers"),
             (Feed::Trends, "Daily reports"),
-            (Feed::Declared, "Removed as artificial"),
+            (Feed::StoreRemovals, "Removed as artificial"),
             (Feed::Sales, "Statements"),
         ];
         let source = |(feed, name)| {
@@ -212,8 +212,8 @@ impl<'a> Book<'a> {
     /// The files that count of a store's month.
     fn files_of(&self, store: &str, feed: Feed, month: Month) -> String {
         let table = match feed {
-            Feed::Counters => "counters",
-            Feed::Declared => "declared",
+            Feed::PublicCounts => "public_counts",
+            Feed::StoreRemovals => "store_removals",
             Feed::Sales => "sales",
             Feed::Trends | Feed::Reference => "plays",
         };
@@ -292,7 +292,7 @@ pub(crate) fn source_of(step: Step) -> &'static str {
             "daily reports"
         }
         Step::Excluded(_) | Step::Held(_) => "our rule",
-        Step::DeclaredArtificial => "store's list",
+        Step::StoreRemovals => "store's list",
         Step::BelowEligibility => "store's rule",
         Step::NotRoyaltyBearing | Step::Restated | Step::PaidUnits => "statements",
         Step::NotInTrends

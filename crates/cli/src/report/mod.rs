@@ -19,7 +19,6 @@ mod subject;
 use anyhow::{anyhow, bail, ensure};
 use askama::Template as _;
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 use streamledger_core::explain::figures::Figures;
 use streamledger_core::explain::period::{Period, month_before};
 use streamledger_core::vocabulary::day::Month;
@@ -401,7 +400,7 @@ fn artist_path(name: &str) -> String {
         .map(ToOwned::to_owned)
         .collect();
     let slug: String = words.join("-").chars().take(40).collect();
-    let hash = hex::encode(&Sha256::digest(name.as_bytes())[..4]);
+    let hash = &blake3::hash(name.as_bytes()).to_hex()[..8];
     format!("artists/{}{}{hash}.html", slug, if slug.is_empty() { "" } else { "-" })
 }
 

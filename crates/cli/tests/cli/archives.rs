@@ -116,7 +116,7 @@ fn a_report_of_two_files_counts_when_both_are_there() {
     case.nightly_verified(0)
         .expect_stdout("waits for the other files of its report: 2 of 2 missing");
     assert!(!case.tables().join("sales").exists());
-    assert!(!case.tables().join("pools").exists());
+    assert!(!case.tables().join("revenue_pools").exists());
     let report = &case.table("reports")[0];
     assert_eq!((report["state"].as_str(), report["reason"].as_str()), ("waiting", "missing_parts"));
 
@@ -126,7 +126,7 @@ fn a_report_of_two_files_counts_when_both_are_there() {
         case.table("sales").iter().map(|row| row["units"].parse::<i64>().unwrap()).sum();
     assert_eq!(units, 30);
     // Both files hold the summary records; their money is there once.
-    let pools = case.table("pools");
+    let pools = case.table("revenue_pools");
     assert_eq!(pools.len(), 1);
     assert_eq!(pools[0]["amount"].parse::<f64>().unwrap().to_string(), "12.5");
     assert!(case.table("reports").iter().all(|report| report["state"] == "active"));

@@ -89,7 +89,7 @@ fn a_late_statement_and_a_corrected_one_change_what_was_worked_out_by_hand() {
     assert_eq!(restated.unwrap()["report"], corrected["report"]);
     // What the first statement said is still there, apart from what counts.
     let columns = ["territory", "units", "amount"];
-    assert_eq!(case.cells("sales_replaced", columns).len(), 2);
+    assert_eq!(case.cells("sales_superseded", columns).len(), 2);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_track_is_explained_over_all_territories() {
             "duration_missing -1",
             "offline_expired -1",
             "counted 15",
-            "declared_artificial -1",
+            "store_removals -1",
             "not_royalty_bearing -1",
             "not_yet_in_sales -5",
             "unexplained -1",

@@ -16,7 +16,7 @@ fn night_with_refused(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
     assert_eq!(outcome.stderr, "");
     assert_eq!(case.n_rows("plays"), 30);
     let row = case.report_row(name);
-    assert_eq!((row["state"].as_str(), row["reason"].as_str()), ("refused", code));
+    assert_eq!((row["state"].as_str(), row["reason"].as_str()), ("rejected", code));
     let whole = case.quarantined(name).remove(0);
     assert_eq!((whole.0.as_str(), whole.1.as_str()), (code, ""));
     (case, outcome.stdout)
@@ -165,7 +165,7 @@ fn fewer_than_a_hundred_bad_rows_of_a_refused_report_are_all_kept() {
 
 #[test]
 fn one_bad_row_in_a_hundred_is_accepted_and_one_in_ninety_nine_is_not() {
-    for (n_rows, state) in [(100, "active"), (99, "refused")] {
+    for (n_rows, state) in [(100, "active"), (99, "rejected")] {
         let case = Case::new();
         let mut rows = lines("2026-09-02", 1..n_rows);
         rows.push(bad(0));

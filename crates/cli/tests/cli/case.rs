@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -126,7 +125,7 @@ impl Case {
         self.path("warehouse/tables")
     }
 
-    /// SHA-256 of every published file by its path under `tables`.
+    /// BLAKE3 of every published file by its path under `tables`.
     pub(crate) fn published(&self) -> BTreeMap<String, String> {
         hashes(&self.tables())
     }
@@ -184,9 +183,9 @@ pub(crate) fn files_of(root: &Path) -> Vec<(String, PathBuf)> {
     files
 }
 
-/// SHA-256 of every file of a tree.
+/// BLAKE3 of every file of a tree.
 pub(crate) fn hashes(root: &Path) -> BTreeMap<String, String> {
-    let hash = |path: &Path| hex::encode(Sha256::digest(fs::read(path).unwrap()));
+    let hash = |path: &Path| blake3::hash(&fs::read(path).unwrap()).to_hex().to_string();
     files_of(root).into_iter().map(|(name, path)| (name, hash(&path))).collect()
 }
 

@@ -29,7 +29,7 @@ fn help_of_a_command_names_its_options() {
         "--listener-key-file",
         "--as-of",
         "--memory-limit",
-        "--retry-refused",
+        "--retry-rejected",
         "--dry-run",
         "--threads",
         "--format",

@@ -69,13 +69,13 @@ fn a_flipped_byte_of_the_manifest_is_found() {
     let path = case.path("warehouse/internal/snapshots/000001/manifest.json");
     let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
     assert_flips_are_found(&case, "manifest.json", &path, &[0, length / 4, length / 2, length - 2]);
-    let sum = case.path("warehouse/internal/snapshots/000001/manifest.sha256");
+    let sum = case.path("warehouse/internal/snapshots/000001/manifest.blake3");
     assert_flips_are_found(&case, "manifest.json", &sum, &[0, 63]);
 }
 
 #[test]
 fn a_manifest_that_is_gone_is_named_and_nothing_is_called_right() {
-    for name in ["manifest.json", "manifest.sha256"] {
+    for name in ["manifest.json", "manifest.blake3"] {
         let case = warehouse();
         fs::remove_file(case.path("warehouse/internal/snapshots/000001").join(name)).unwrap();
         let outcome = case.verify();

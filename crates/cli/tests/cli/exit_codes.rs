@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use sha2::Digest as _;
-
 use crate::case::{Case, hashes};
 use crate::report::{good_report, line, lines, report};
 
@@ -30,9 +28,9 @@ fn sums_that_do_not_agree_stop_the_publishing() {
     partitions[path]["totals"]["units"] = 6.into();
     let manifest = serde_json::to_string(&ledger).unwrap();
     fs::write(snapshot.join("manifest.json"), &manifest).unwrap();
-    let hash = hex::encode(sha2::Sha256::digest(manifest.as_bytes()));
-    let known = fs::read_to_string(snapshot.join("manifest.sha256")).unwrap();
-    fs::write(snapshot.join("manifest.sha256"), known.replace(&known.trim()[..64], &hash)).unwrap();
+    let hash = blake3::hash(manifest.as_bytes()).to_hex().to_string();
+    let known = fs::read_to_string(snapshot.join("manifest.blake3")).unwrap();
+    fs::write(snapshot.join("manifest.blake3"), known.replace(&known.trim()[..64], &hash)).unwrap();
     statement("2026-02");
     case.nightly(&[]).expect_code(2).expect_stderr(
         "nothing was published, since the sums do not agree: \
@@ -162,7 +160,7 @@ fn a_refused_report_that_has_not_changed_is_not_examined_again() {
     case.nightly(&[]).expect_code(1).expect_stdout("unknown_format");
     let again = case.nightly(&["--format", "json"]).expect_code(0);
     assert_eq!((again.number("known, not changed"), again.number("refused")), (1, 0));
-    let retried = case.nightly(&["--format", "json", "--retry-refused"]);
+    let retried = case.nightly(&["--format", "json", "--retry-rejected"]);
     assert_eq!(retried.number("known, not changed"), 0);
     assert_eq!(retried.number("partitions built"), 0);
     case.verify().expect_code(0);

@@ -196,8 +196,8 @@ fn a_night_takes_all_fixtures_in() {
         let has = |column: &str| columns.iter().any(|known| known == column);
         let table = match (has("month"), has("plays")) {
             (false, _) => "plays",
-            (true, true) if fixture.format.ends_with("fraud") => "declared",
-            (true, true) => "counters",
+            (true, true) if fixture.format.ends_with("fraud") => "store_removals",
+            (true, true) => "public_counts",
             (true, false) if has("units") => "sales",
             (true, false) if has("rate") => "fx_rates",
             (true, false) if has("owner") => "catalogue",
@@ -224,7 +224,9 @@ fn a_night_takes_all_fixtures_in() {
             *expected.entry((table, store)).or_default() += 1;
         }
     }
-    for table in ["plays", "sales", "counters", "declared", "catalogue", "tracks", "fx_rates"] {
+    for table in
+        ["plays", "sales", "public_counts", "store_removals", "catalogue", "tracks", "fx_rates"]
+    {
         let mut found: BTreeMap<(&str, String), u64> = BTreeMap::new();
         for row in case.table(table) {
             *found.entry((table, row["store"].clone())).or_default() += 1;

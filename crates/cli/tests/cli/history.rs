@@ -3,8 +3,6 @@
 
 use std::fs;
 
-use sha2::Digest as _;
-
 use crate::case::{Case, files_of, hashes, repository};
 use crate::report::{good_report, lines, report};
 
@@ -219,12 +217,12 @@ fn counters_bad_rows_and_reports_are_told_by_what_they_are() {
     assert_eq!(line("quarantine", "unknown_format", "bad rows"), i64::try_from(n_unknown).ok());
     assert!(0 < n_unknown);
     let states = case.cells("reports", ["state"]);
-    let n_refused = states.iter().filter(|[state]| state == "refused").count();
-    assert_eq!(line("reports", "refused", "reports"), i64::try_from(n_refused).ok());
-    let plays = case.cells("counters", ["plays"]);
+    let n_refused = states.iter().filter(|[state]| state == "rejected").count();
+    assert_eq!(line("reports", "rejected", "reports"), i64::try_from(n_refused).ok());
+    let plays = case.cells("public_counts", ["plays"]);
     let sum: i64 = plays.iter().filter_map(|[plays]| plays.parse::<i64>().ok()).sum();
     assert!(0 < sum);
-    assert_eq!(line("counters", "", "plays"), Some(sum));
+    assert_eq!(line("public_counts", "", "plays"), Some(sum));
 }
 
 /// Makes a snapshot say that the run which published it began at this time.
@@ -235,8 +233,8 @@ fn began(case: &Case, number: u32, at: &str) {
     manifest["published"] = at.into();
     let bytes = serde_json::to_vec_pretty(&manifest).unwrap();
     fs::write(folder.join("manifest.json"), &bytes).unwrap();
-    let sum = hex::encode(sha2::Sha256::digest(&bytes));
-    fs::write(folder.join("manifest.sha256"), sum + "\n").unwrap();
+    let sum = blake3::hash(&bytes).to_hex().to_string();
+    fs::write(folder.join("manifest.blake3"), sum + "\n").unwrap();
 }
 
 /// The night that replaced it worked for a long time: it was current until a moment ago.

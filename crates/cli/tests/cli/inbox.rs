@@ -113,7 +113,7 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
     case.nightly_verified(1).expect_stdout("deezer/a.tsv").expect_stdout("store_mismatch");
     assert_eq!(case.n_rows("plays"), 10);
     let expected =
-        [["deezer", "deezer/a.tsv", "refused", "1"], ["spotify", "spotify/a.tsv", "active", "1"]];
+        [["deezer", "deezer/a.tsv", "rejected", "1"], ["spotify", "spotify/a.tsv", "active", "1"]];
     let found = case.cells("reports", ["store", "file", "state", "copies"]);
     assert_eq!(found, expected.map(|row| row.map(String::from)));
     assert_eq!(case.cells("quarantine", ["store"]), [["deezer".to_owned()]]);

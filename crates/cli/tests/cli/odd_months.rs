@@ -79,7 +79,7 @@ fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
         "no_store_figure 5",
         "reported 5",
         "counted 5",
-        "declared_artificial -",
+        "store_removals -",
         "not_yet_in_sales -5",
         "paid_units -",
         "listened_here_counted_later -",
@@ -119,7 +119,7 @@ fn a_statement_without_plays_is_paid_and_nobody_knows_for_what() {
             "store_shows -",
             "reported -",
             "counted -",
-            "declared_artificial -",
+            "store_removals -",
             "unexplained 7",
             "paid_units 7",
             "listened_here_counted_later -"

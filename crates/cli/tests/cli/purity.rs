@@ -16,7 +16,7 @@ use crate::report::{line, lines, report};
 /// Path in the inbox and bytes of each report, in order.
 type Reports = Vec<(String, Vec<u8>)>;
 
-/// SHA-256 by path under `tables`.
+/// BLAKE3 by path under `tables`.
 type Published = BTreeMap<String, String>;
 
 /// Reports of other feeds and layouts, among them a list of tracks for plays of its date.

@@ -292,7 +292,7 @@ fn a_newer_message_about_the_same_use_takes_the_place_and_an_empty_one_cancels()
     assert_eq!(standing(&case), chain(&expected));
     case.put(&ddex_name("20261110T100000"), ddex("M3", "2026-11-10T10:00:00Z", None));
     case.nightly_verified(0);
-    assert_eq!((case.n_rows("sales"), case.n_rows("pools")), (0, 0));
+    assert_eq!((case.n_rows("sales"), case.n_rows("revenue_pools")), (0, 0));
     assert_eq!(standing(&case)[&newer].0, "superseded");
 }
 

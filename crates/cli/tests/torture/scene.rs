@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use crate::case::{Case, files_of, nightly_arguments, repository};
 use crate::report::{Line, good_report, line, lines, report};
 
-/// SHA-256 by path under `tables`.
+/// BLAKE3 by path under `tables`.
 pub(crate) type Published = BTreeMap<String, String>;
 
 /// A warehouse as it stands before a command, and what the command makes of it.

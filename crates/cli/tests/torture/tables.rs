@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::AsArray as _;
-use arrow::datatypes::UInt32Type;
+use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::case::{Case, files_of};
@@ -24,7 +24,7 @@ pub(crate) fn read_plays(case: &Case) -> BTreeMap<(String, u32), String> {
                 column.unwrap()
             };
             let [report, verdict, reason] = ["report", "verdict", "reason"].map(text);
-            let row = batch.column_by_name("row").unwrap().as_primitive::<UInt32Type>();
+            let row = batch.column_by_name("row").unwrap().as_primitive::<Int64Type>();
             let (report, verdict) = (report.as_string::<i32>(), verdict.as_string::<i32>());
             let reason = reason.as_string::<i32>();
             for place in 0..batch.num_rows() {

@@ -175,7 +175,7 @@ pub fn coverage(calendar: &Calendar, deliveries: &[Delivery], as_of: Day) -> Vec
     for store in stores {
         let of_store: Vec<&Delivery> =
             all.iter().copied().filter(|delivery| delivery.store == store).collect();
-        for feed in [Feed::Counters, Feed::Declared, Feed::Sales, Feed::Trends] {
+        for feed in [Feed::PublicCounts, Feed::StoreRemovals, Feed::Sales, Feed::Trends] {
             rows.extend(FeedOfStore::new(calendar, store, feed, &of_store).rows(calendar, as_of));
         }
     }
@@ -240,7 +240,7 @@ impl<'a> FeedOfStore<'a> {
         let start = match feed {
             Feed::Sales => [first(Feed::Sales), first(Feed::Trends)].into_iter().flatten().min(),
             Feed::Trends => first(Feed::Trends).or_else(|| first(Feed::Sales)),
-            Feed::Counters | Feed::Declared | Feed::Reference => first(feed),
+            Feed::PublicCounts | Feed::StoreRemovals | Feed::Reference => first(feed),
         };
         let sender = (!is_direct).then(|| senders.join("|"));
         let series = SeriesOfFeed::new(&deliveries, length);

@@ -138,7 +138,7 @@ pub fn lags(rows: &[CoverageRow]) -> Vec<Lag> {
         let place = match row.feed {
             Feed::Trends => trends,
             Feed::Sales => sales,
-            Feed::Counters | Feed::Declared | Feed::Reference => continue,
+            Feed::PublicCounts | Feed::StoreRemovals | Feed::Reference => continue,
         };
         *place = (*place).max(Some(row.period.last()));
     }

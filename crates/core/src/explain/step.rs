@@ -25,7 +25,7 @@ pub enum Step {
     /// What we count.
     Counted,
     /// What the store says it has removed as artificial.
-    DeclaredArtificial,
+    StoreRemovals,
     /// Plays of a track that has too few to be paid for.
     BelowEligibility,
     /// Units that a statement lists and does not pay.
@@ -106,7 +106,7 @@ impl Step {
         all.extend(HOLDING.map(Self::Held));
         all.extend([
             Self::Counted,
-            Self::DeclaredArtificial,
+            Self::StoreRemovals,
             Self::BelowEligibility,
             Self::NotRoyaltyBearing,
             Self::NotYetInSales,
@@ -136,7 +136,7 @@ impl Step {
             Self::Excluded(reason) => 6 + place(&RULES, reason),
             Self::Held(reason) => 15 + place(&HOLDING, reason),
             Self::Counted => 20,
-            Self::DeclaredArtificial => 21,
+            Self::StoreRemovals => 21,
             Self::BelowEligibility => 22,
             Self::NotRoyaltyBearing => 23,
             Self::NotYetInSales => 24,
@@ -171,7 +171,7 @@ impl Step {
             Self::Excluded(reason) => reason.as_str(),
             Self::Held(reason) => return format!("held_{}", reason.as_str()),
             Self::Counted => "counted",
-            Self::DeclaredArtificial => "declared_artificial",
+            Self::StoreRemovals => "store_removals",
             Self::BelowEligibility => "below_eligibility",
             Self::NotRoyaltyBearing => "not_royalty_bearing",
             Self::NotYetInSales => "not_yet_in_sales",

@@ -236,10 +236,10 @@ impl<'a> Track<'a> {
     fn counted_to_paid(&self, group: &Group, lines: &mut Written) {
         let settled = self.settled(group);
         match group.facts.declared {
-            Some(declared) => lines.change(Step::DeclaredArtificial, -declared, None),
+            Some(declared) => lines.change(Step::StoreRemovals, -declared, None),
             None => {
                 if let Some(state) = reason_of(self.sources.declared) {
-                    lines.total(Step::DeclaredArtificial, None, Some(state));
+                    lines.total(Step::StoreRemovals, None, Some(state));
                 }
             }
         }

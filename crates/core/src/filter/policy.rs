@@ -3,7 +3,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::vocabulary::verdict::{Reason, Verdict};
 
@@ -120,13 +119,13 @@ pub struct ShortCluster {
 }
 
 impl Policy {
-    /// SHA-256 over the numbers (as JSON with the fields in the order above), hex: two files that
+    /// BLAKE3 over the numbers (as JSON with the fields in the order above), hex: two files that
     /// differ in comments only are one policy.
     ///
     /// # Errors
     /// If the policy cannot be written as JSON, which its types rule out.
     pub fn hash(&self) -> Result<String, serde_json::Error> {
-        Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
+        Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
 
     /// What becomes of a play with this reason.

@@ -4,7 +4,6 @@ pub mod builtin;
 pub mod dsr;
 pub mod inflate;
 pub mod lines;
-pub mod report_hash;
 pub mod spotify_streams;
 pub mod table;
 

@@ -13,7 +13,6 @@ use crate::normalize::times::date;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::{Listener, ListenerKey};
-use crate::vocabulary::listener_hashes::ListenerHashes;
 use crate::vocabulary::play::{Kind, NONE, Product, Track, Words};
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -51,7 +50,8 @@ pub(super) struct WordsBuilder {
     track_words: Vec<Track>,
     /// Looked at for each row, so they lie apart from what is looked at once a track.
     track_flaws: Vec<TrackFlaws>,
-    listeners: ListenerHashes,
+    listener_key: ListenerKey,
+    listeners: Vec<Listener>,
     kind_memory: CellMemory,
     kinds: HashMap<Kind, u32>,
     /// Whether the tier code is one that the store's table does not hold, by kind.
@@ -87,7 +87,8 @@ impl WordsBuilder {
             tracks: Interner::default(),
             track_words: Vec::new(),
             track_flaws: Vec::new(),
-            listeners: ListenerHashes::new(key, STORE),
+            listener_key: key,
+            listeners: Vec::new(),
             kind_memory: CellMemory::default(),
             kinds: HashMap::new(),
             kind_words: Vec::new(),
@@ -195,10 +196,10 @@ impl WordsBuilder {
             return NONE;
         }
         let place = self.listeners.len();
-        if LISTENERS_SMALL <= place {
-            self.listeners.grow(LISTENERS.max(place));
+        if LISTENERS_SMALL <= place && place == self.listeners.capacity() {
+            self.listeners.reserve_exact(LISTENERS.max(place));
         }
-        self.listeners.push(id);
+        self.listeners.push(self.listener_key.hash(STORE, id));
         u32::try_from(place).unwrap_or(NONE)
     }
 
@@ -267,7 +268,7 @@ impl WordsBuilder {
     pub(super) fn finish(self) -> Words {
         Words {
             tracks: self.track_words,
-            listeners: self.listeners.finish(),
+            listeners: self.listeners,
             kinds: self.kind_words.into_iter().map(|(kind, _)| kind).collect(),
             products: self.product_words,
             sources: self.sources.words,

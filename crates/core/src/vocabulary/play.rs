@@ -154,7 +154,7 @@ impl Words {
 /// Plays of one report, as they were read: rows in any number of chunks, ids in one set of words.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// SHA-256 of the report's bytes.
+    /// Id of the report.
     pub report: [u8; 32],
     /// The plays, in order of their rows.
     pub rows: Vec<Vec<Play>>,
@@ -170,7 +170,7 @@ pub struct Plays {
     pub rows: Vec<Play>,
     /// What their ids mean.
     pub words: Words,
-    /// By [`Kind::report`], ascending: SHA-256 of the reports' bytes.
+    /// By [`Kind::report`], ascending: ids of the reports.
     pub reports: Vec<[u8; 32]>,
     /// Places of the plays that have a listener, by listener, then place.
     pub by_listener: Vec<u32>,

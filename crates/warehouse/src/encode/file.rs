@@ -31,7 +31,7 @@ pub const PAGE_ROWS: usize = 1 << 15;
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Version of the columns of all tables; it changes when a column does.
-pub const SCHEMA_VERSION: &str = "1";
+pub const SCHEMA_VERSION: &str = "2";
 
 /// Who wrote the file, in the grammar that readers know: name, version, build.
 pub(crate) const CREATED_BY: &str =
@@ -40,7 +40,7 @@ pub(crate) const CREATED_BY: &str =
 /// What a file says of itself; nothing that differs between two runs on the same input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// SHA-256 over the sorted hashes of the reports that feed the file.
+    /// BLAKE3 over the sorted hashes of the reports that feed the file.
     pub inputs: String,
     /// Hash of the policy.
     pub policy: String,

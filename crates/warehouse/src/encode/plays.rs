@@ -22,8 +22,8 @@ use crate::encode::page::{Nulls, Page, PageEncoder};
 /// The columns of `plays`; `store`, `month` and `date` are in the path.
 pub const SCHEMA: &str = "message plays {
     required binary report (UTF8);
-    required int32 row (INTEGER(32, false));
-    required int64 listened_at (TIMESTAMP(MILLIS, true));
+    required int64 row;
+    required int64 listened_at (TIMESTAMP(MICROS, true));
     optional int32 reported_date (DATE);
     optional binary isrc (UTF8);
     optional binary upc (UTF8);
@@ -314,7 +314,8 @@ impl PageMaker {
         let mark = || marked.iter().map(|marked| plays.mark_of(*marked));
         let row = rows.iter().map(|play| Some(i64::from(play.row)));
         // Sorted by time within a track: differences are small.
-        let listened_at = rows.iter().map(|play| Some(play.listened_at_ms));
+        // Times are read in milliseconds; the column is in the unit that every engine knows.
+        let listened_at = rows.iter().map(|play| Some(1_000 * play.listened_at_ms));
         let listener = rows.iter().map(|play| codes.listener.code(play.listener));
         let played_ms = rows.iter().map(Play::played_ms);
         let track_ms = track().map(|id| codes.track_ms_of[id]);
@@ -323,7 +324,7 @@ impl PageMaker {
         let threshold = mark().map(|mark| mark.and_then(|mark| mark.threshold));
         let pages = vec![
             word_page(encoder, kind(), &codes.report, Never)?,
-            encoder.of_integers(row, Integer::Bits32, Never)?,
+            encoder.of_integers(row, Integer::Bits64, Never)?,
             encoder.of_integers(listened_at, Integer::Bits64, Never)?,
             // No format so far says when its plays were reported.
             encoder.of_equal_codes(NONE, rows.len(), 1, Allowed)?,

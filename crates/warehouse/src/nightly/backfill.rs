@@ -155,6 +155,7 @@ impl<'a> Task<'a> {
             as_of: self.options.as_of.to_string(),
             published: self.options.started.clone(),
             origin: "backfill".to_owned(),
+            empty_tables: night.empty_tables(&partitions, former, &staged)?,
             partitions,
             ..former.clone()
         };
@@ -452,7 +453,7 @@ fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
         partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
     let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
     files.all(|(folder, file)| {
-        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
+        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
     })
 }
 

@@ -8,14 +8,18 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::report_id::ReportId;
 
 use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::build_month::{KeptTrends, build_month};
 use crate::durable::{DiskError, remove_tree};
-use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
+use crate::empty_tables::{tables_without, write_empty_table};
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, SCHEMA_VERSION};
 use crate::examine::Examined;
-use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
+use crate::ledger::{
+    FileEntry, Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash, plays_path,
+};
 use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::checking::check_day;
@@ -143,6 +147,33 @@ impl Night<'_> {
         Ok(offline)
     }
 
+    /// The files of the tables of which there is no partition; those that were published stay.
+    pub(super) fn empty_tables(
+        &self,
+        partitions: &Partitions,
+        former: &Manifest,
+        staged: &Path,
+    ) -> Result<Partitions, NightlyError> {
+        let layouts = [&self.plays_layout, &self.trends_layout];
+        let provenance = Provenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
+        let mut empty = Partitions::new();
+        for table in tables_without(partitions.keys()) {
+            let path = table.empty_path();
+            let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
+            let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
+            let partition = match known {
+                Some(known) => known.clone(),
+                None => {
+                    let folder = staged.join(&path);
+                    let files = write_empty_table(table, layouts, &folder, &provenance)?;
+                    PartitionEntry::new(fingerprint, files)
+                }
+            };
+            empty.insert(path, partition);
+        }
+        Ok(empty)
+    }
+
     fn build_small(
         &self,
         plan: &Plan,
@@ -264,7 +295,7 @@ impl Night<'_> {
                 continue;
             };
             let segments = wanted.reports.iter().filter_map(|key| {
-                Some((report_hash(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
+                Some((report_id(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
             });
             tasks.push((
                 path,
@@ -424,7 +455,7 @@ impl Night<'_> {
 
     /// Rows are copied from a published file: it has to be what was published.
     fn check_whole(&self, path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
-        if hex::encode(self.checks.hash(path)?) == file.sha256 {
+        if hex::encode(self.checks.hash(path)?) == file.blake3 {
             return Ok(());
         }
         let message = "does not have its checksum any more; `streamledger backfill` of its month \
@@ -493,8 +524,8 @@ fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
     PartitionEntry::new(wanted.fingerprint.clone(), files)
 }
 
-fn report_hash(report: &ReportEntry) -> Option<[u8; 32]> {
-    hex::decode(&report.hash).ok()?.try_into().ok()
+fn report_id(report: &ReportEntry) -> Option<[u8; 32]> {
+    ReportId::parse(&report.id).map(|id| id.0)
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ fn take_runs(
         return Vec::new();
     };
     // A report that was replaced was read like any other.
-    let read_as = if *table == LotTable::SalesReplaced { LotTable::Sales } else { *table };
+    let read_as = if *table == LotTable::SalesSuperseded { LotTable::Sales } else { *table };
     let key_of_runs = (read_as, month.clone());
     wanted
         .reports

@@ -37,7 +37,7 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
     }
     for report in manifest.reports.values() {
         for path in replaced_paths(report) {
-            let sales = path.replacen("sales_replaced/", "sales/", 1);
+            let sales = path.replacen("sales_superseded/", "sales/", 1);
             *expected.entry(path).or_default() += report.lines[&sales];
         }
     }

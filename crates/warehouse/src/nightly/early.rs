@@ -16,7 +16,7 @@ use crate::build_day::{BuiltDay, DayTask};
 use crate::disk_queue::DiskQueue;
 use crate::encode::file::Provenance;
 use crate::examine::ExaminedReport;
-use crate::ledger::{Manifest, ReportEntry, inputs_hash, plays_path};
+use crate::ledger::{Manifest, inputs_hash, plays_path};
 use crate::nightly::kept::DayToKeep;
 use crate::nightly::planning::trends_path;
 use crate::nightly::turns::{Turn, Turns};
@@ -131,7 +131,8 @@ impl Night<'_> {
             return Ok(());
         };
         let hash = hex::encode(report.hash);
-        let key = ReportEntry::key(store, &hash);
+        let id = report.id(store);
+        let key = id.to_hex();
         let days: Vec<Day> = report.days.keys().copied().collect();
         let mut claimed = Vec::new();
         for day in days {
@@ -161,7 +162,7 @@ impl Night<'_> {
             let task = DayTask {
                 store: settings,
                 day,
-                segments: Mutex::new(BTreeMap::from([(report.hash, segments)])),
+                segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
                 // A date with a list of tracks is built with all its reports.
                 tracks: KnownTracks::default(),
                 counted_earlier,

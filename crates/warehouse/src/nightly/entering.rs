@@ -49,6 +49,7 @@ impl Night<'_> {
         let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
         let entry = ReportEntry {
             store: store.to_owned(),
+            id: key.clone(),
             hash,
             feed: report.feed.map(|feed| feed.as_str().to_owned()),
             format: report.format.clone(),
@@ -59,14 +60,14 @@ impl Night<'_> {
                 Some(archived)
             },
             reading: self.reading(store, report.format.as_deref()),
-            state: if is_refused { ReportState::Refused } else { ReportState::Active },
+            state: if is_refused { ReportState::Rejected } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             territories: territories(&report),
             totals: totals(&report),
-            pools: paths(LotTable::Pools, &report.pool_rows),
+            pools: paths(LotTable::RevenuePools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
             about: report.about.clone(),

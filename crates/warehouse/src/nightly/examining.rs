@@ -233,7 +233,7 @@ impl Night<'_> {
                 Some((_, report)) if !self.is_archived(report) => None,
                 Some((_, report)) if !self.must_read_again(report) => continue,
                 Some((_, report)) if report.archived.is_some() => continue,
-                Some((key, report)) if report.state == ReportState::Refused => {
+                Some((key, report)) if report.state == ReportState::Rejected => {
                     if !read_again.insert(key.as_str()) {
                         continue;
                     }
@@ -285,7 +285,7 @@ impl Night<'_> {
     }
 
     fn must_read_again(&self, report: &ReportEntry) -> bool {
-        let retry = self.options.retry_refused && report.state == ReportState::Refused;
+        let retry = self.options.retry_rejected && report.state == ReportState::Rejected;
         retry || self.is_outdated(report)
     }
 
@@ -318,7 +318,7 @@ impl Night<'_> {
     ) -> Result<(), NightlyError> {
         let store = candidate.store.unwrap_or(NO_STORE);
         let hash = hex::encode(report.hash);
-        let key = ReportEntry::key(store, &hash);
+        let key = report.id(store).to_hex();
         if let Some(known) =
             candidate.known.filter(|known| candidate.file.is_none() && *known != key)
         {
@@ -388,7 +388,7 @@ impl Night<'_> {
     }
 
     fn complaints_path(&self, report: &ReportEntry) -> PathBuf {
-        let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
+        let name = format!("{}-{}.json", report.id, report.reading);
         self.places.internal("bad_rows").join(name)
     }
 }

@@ -33,7 +33,7 @@ type Partitions = BTreeMap<String, PartitionEntry>;
 
 /// Tables whose months have a waterfall.
 pub(super) const SOURCES: [&str; 5] =
-    ["trends_daily", "counters", "declared", "sales", "sales_replaced"];
+    ["trends_daily", "public_counts", "store_removals", "sales", "sales_superseded"];
 
 /// Where the partitions of this run are, and what is known of them.
 pub(super) struct Explaining<'a> {
@@ -218,8 +218,8 @@ fn month_known(
     };
     MonthKnown {
         sources: Sources {
-            counters: state(Feed::Counters, None),
-            declared: state(Feed::Declared, None),
+            counters: state(Feed::PublicCounts, None),
+            declared: state(Feed::StoreRemovals, None),
             eligibility: None,
             next: if of.month < of.last_over {
                 let next = known.of(&of.store, Feed::Trends, None, month_after(of.month, 1));

@@ -24,7 +24,7 @@ impl FileChecks {
         begun.entry(path.clone()).or_insert_with(|| std::thread::spawn(move || hash_as_is(&path)));
     }
 
-    /// SHA-256 of a file.
+    /// BLAKE3 of a file.
     ///
     /// # Errors
     /// [`DiskError`].

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use streamledger_core::filter::offline_repeats::OfflineKeys;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
@@ -66,7 +65,7 @@ struct Done {
     counted_earlier: Option<String>,
     /// Of a date: the list of its offline plays.
     keys: Option<FileEntry>,
-    /// Of a date: SHA-256, hex, of its rows of `trends_daily`.
+    /// Of a date: BLAKE3, hex, of its rows of `trends_daily`.
     trends: Option<String>,
     /// Of a date: rows and plays by verdict and reason.
     outcomes: Vec<(String, Option<String>, u64, i64)>,
@@ -196,7 +195,7 @@ impl Kept {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.at("read", &file)?,
         };
-        if done.trends != Some(hex::encode(Sha256::digest(&bytes))) {
+        if done.trends != Some(blake3::hash(&bytes).to_hex().to_string()) {
             return Ok(None);
         }
         let trends = KeptTrends::from_bytes(bytes.into());
@@ -211,7 +210,7 @@ impl Kept {
         let bytes = std::fs::read(folder.join(DONE)).ok()?;
         let done: Done = serde_json::from_slice(&bytes).ok()?;
         let is_whole = |folder: &Path, file: &FileEntry| {
-            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.sha256)
+            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
         };
         let is_there = done.fingerprint == fingerprint
             && done.files.iter().chain(&done.keys).all(|file| is_whole(&folder, file));
@@ -246,7 +245,7 @@ fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
         list.write()?;
         done.keys = Some(list.entry);
         write_new(&folder.join(TRENDS), &trends)?;
-        done.trends = Some(hex::encode(Sha256::digest(&trends)));
+        done.trends = Some(blake3::hash(&trends).to_hex().to_string());
     }
     for file in &done.files {
         link(&staged.join(&path).join(&file.name), &folder.join(&file.name))?;

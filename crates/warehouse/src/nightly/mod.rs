@@ -77,7 +77,7 @@ pub struct NightlyOptions {
     /// Memory that the run may use for plays, in bytes.
     pub memory_limit_bytes: usize,
     /// Whether refused reports that have not changed are examined again.
-    pub retry_refused: bool,
+    pub retry_rejected: bool,
     /// The clock.
     pub as_of: NaiveDate,
     /// When the run started, ISO 8601: names its record and shows nowhere else.
@@ -333,6 +333,7 @@ fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, Nig
         origin: "nightly".to_owned(),
         set_aside: BTreeMap::new(),
         reports: examination.reports,
+        empty_tables: night.empty_tables(&partitions, &warehouse.manifest, &staged)?,
         partitions,
     };
     check_manifest(&manifest)?;

@@ -278,7 +278,7 @@ fn settled_in(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> S
 fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> Vec<Statement> {
     let mut order: Vec<(SettledIn, &ReportEntry)> =
         reports.values().map(|report| (settled_in(report, reports), *report)).collect();
-    order.sort_by(|(one, a), (other, b)| (one, &a.hash).cmp(&(other, &b.hash)));
+    order.sort_by(|(one, a), (other, b)| (one, &a.id).cmp(&(other, &b.id)));
     let mut place = 0;
     let mut last: Option<&Option<String>> = None;
     let mut statements = Vec::new();

@@ -126,8 +126,8 @@ impl Night<'_> {
                 }
             }
             let file_before = before.and_then(|partition| partition.offline_keys.as_ref());
-            let is_other = file_before.map(|file| &file.sha256)
-                != known.file.as_ref().map(|file| &file.sha256);
+            let is_other = file_before.map(|file| &file.blake3)
+                != known.file.as_ref().map(|file| &file.blake3);
             if is_other || self.damaged_lists.contains(path) {
                 let keys = [&published, &book].map(|book| book.dates.get(&date).cloned());
                 changed.insert(date, keys);

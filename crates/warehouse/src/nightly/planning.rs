@@ -186,7 +186,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
         .flat_map(|(key, report)| replaced_paths(report).map(move |p| (p, key)))
         .collect();
     for (path, key) in &replaced {
-        months.entry(path).or_insert((LotTable::SalesReplaced, Vec::new())).1.push(key);
+        months.entry(path).or_insert((LotTable::SalesSuperseded, Vec::new())).1.push(key);
     }
     for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
         for path in report.lines.keys().chain(report.pools.keys()) {
@@ -199,7 +199,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
         let Some(month) = month_of(path) else {
             continue;
         };
-        keys.sort_by_key(|key| &reports[*key].hash);
+        keys.sort();
         let inputs = inputs_as_read(&keys, reports);
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let parts = [&[policy], inputs.as_slice()].concat();
@@ -217,7 +217,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
 pub(super) fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
     let is_replaced = report.state == ReportState::Superseded;
     let paths = report.lines.keys().filter(move |_| is_replaced);
-    paths.filter_map(|path| Some(format!("sales_replaced/{}", path.strip_prefix("sales/")?)))
+    paths.filter_map(|path| Some(format!("sales_superseded/{}", path.strip_prefix("sales/")?)))
 }
 
 /// Store and month of a path that ends in `store=.../month=YYYY-MM`.
@@ -259,7 +259,7 @@ fn want_coverage(
     over: &str,
     plan: &mut Plan,
 ) {
-    if plan.coverage.is_empty() {
+    if reports.is_empty() {
         return;
     }
     let rows = format!("{:?}", plan.coverage);
@@ -277,7 +277,7 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
         if report.state == ReportState::Superseded {
             continue;
         }
-        if report.state == ReportState::Refused || n_bad != 0 {
+        if report.state == ReportState::Rejected || n_bad != 0 {
             months.entry((&report.store, report.first_month())).or_default().push(key);
         }
     }

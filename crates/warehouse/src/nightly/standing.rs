@@ -123,10 +123,10 @@ pub(crate) fn settle_standing(
 fn by_scope(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<Scope, Vec<Delivery>> {
     type Files<'a> = Vec<(Age, &'a str, &'a String)>;
     let mut periods: BTreeMap<(Scope, Option<&String>), Files<'_>> = BTreeMap::new();
-    for (key, report) in reports.iter().filter(|(_, r)| r.state != ReportState::Refused) {
+    for (key, report) in reports.iter().filter(|(_, r)| r.state != ReportState::Rejected) {
         for file in names_of(report) {
             let rows = report.counts.map_or(0, |counts| counts.rows);
-            let age = (report.about.created_ms, name_order(file), rows, report.hash.clone());
+            let age = (report.about.created_ms, name_order(file), rows, report.id.clone());
             let scope = scope_of(report, file);
             let of_period = periods.entry((scope, report.about.period.as_ref())).or_default();
             of_period.push((age, file, key));

@@ -21,10 +21,10 @@ const SUMS: [&str; 3] = ["plays", "played_ms", "listeners"];
 
 /// Adds `listened_day` (days since 1970, floor) to plays with a `listened_at`.
 pub fn with_listened_day(plays: LazyFrame) -> LazyFrame {
-    const MS_PER_DAY: i64 = 86_400_000;
-    let ms = || col("listened_at").cast(DataType::Int64);
+    const US_PER_DAY: i64 = 86_400_000_000;
+    let us = || col("listened_at").cast(DataType::Int64);
     let day =
-        (ms() - ((ms() % lit(MS_PER_DAY)) + lit(MS_PER_DAY)) % lit(MS_PER_DAY)) / lit(MS_PER_DAY);
+        (us() - ((us() % lit(US_PER_DAY)) + lit(US_PER_DAY)) % lit(US_PER_DAY)) / lit(US_PER_DAY);
     plays.with_column(day.cast(DataType::Int64).alias("listened_day"))
 }
 

@@ -43,7 +43,7 @@ pub struct Inputs {
     pub declared: Vec<LazyFrame>,
     /// `sales`.
     pub sales: Vec<LazyFrame>,
-    /// `sales_replaced`.
+    /// `sales_superseded`.
     pub replaced: Vec<LazyFrame>,
     /// The reports of both: `report`, the `kind` of its units, and `by`, that of corrections by the
     /// report that has taken its place.

@@ -59,7 +59,7 @@ fn merged(lines: &[Line], in_memory: bool, n_runs_max: usize) -> Vec<RecordBatch
     let folder = folder.path().canonicalize().unwrap();
     let mut batches = Vec::new();
     let runs = runs_of(lines, in_memory, &folder);
-    merge_runs(LotTable::Counters, runs, n_runs_max, &folder, |batch| {
+    merge_runs(LotTable::PublicCounts, runs, n_runs_max, &folder, |batch| {
         assert!(n_open(&folder).is_none_or(|n_files| n_files <= n_runs_max));
         batches.push(batch);
         Ok(())
@@ -81,13 +81,13 @@ proptest! {
         let at_once = merged(&lines, in_memory, RUNS_MAX);
         prop_assert_eq!(&merged(&lines, in_memory, n_runs_max), &at_once);
         prop_assert_eq!(&merged(&lines, !in_memory, n_runs_max), &at_once);
-        let whole = concat_batches(&LotTable::Counters.schema(), &at_once).unwrap();
-        let mut expected: Vec<_> = (0..).zip(&lines).map(|(row, (report, _, recording, date))| {
+        let whole = concat_batches(&LotTable::PublicCounts.schema(), &at_once).unwrap();
+        let mut expected: Vec<_> = (0_i64..).zip(&lines).map(|(row, (report, _, recording, date))| {
             (*date, *recording == 0, *recording, *report, row)
         }).collect();
         expected.sort_unstable();
-        let rows = whole.column(1).as_primitive::<UInt32Type>().values().to_vec();
-        prop_assert_eq!(rows, expected.iter().map(|line| line.4).collect::<Vec<u32>>());
+        let rows = whole.column(1).as_primitive::<Int64Type>().values().to_vec();
+        prop_assert_eq!(rows, expected.iter().map(|line| line.4).collect::<Vec<i64>>());
         let names = whole.column(0).as_string::<i32>();
         for (name, line) in names.iter().zip(&expected) {
             let expected = format!("report {}", line.3);

@@ -87,7 +87,7 @@ fn a_month_of_which_all_is_known() {
         "too_short -300",
         "held_repeater -60",
         "counted 11902",
-        "declared_artificial -400",
+        "store_removals -400",
         "not_royalty_bearing -150",
         "restated 40",
         "unexplained -52",
@@ -182,21 +182,21 @@ fn a_track_with_too_few_plays_is_told_so_unless_the_store_pays() {
     let lines = |facts: Facts, sources: Sources| told(&[group(facts)], sources)[0][2..].to_vec();
     assert_eq!(
         lines(facts.clone(), below),
-        ["counted 9", "declared_artificial -2", "below_eligibility -7", "paid_units 0"]
+        ["counted 9", "store_removals -2", "below_eligibility -7", "paid_units 0"]
     );
     let listed = Facts { sales: vec![sold(0, Lines::Unpaid, 7)], ..facts.clone() };
     assert_eq!(
         lines(listed, below),
-        ["counted 9", "declared_artificial -2", "below_eligibility -7", "paid_units 0"]
+        ["counted 9", "store_removals -2", "below_eligibility -7", "paid_units 0"]
     );
     let paid = Facts { sales: vec![sold(0, Lines::Paid, 7)], ..facts.clone() };
-    assert_eq!(lines(paid, below), ["counted 9", "declared_artificial -2", "paid_units 7"]);
+    assert_eq!(lines(paid, below), ["counted 9", "store_removals -2", "paid_units 7"]);
     let open = Sources { eligibility: Some(Eligibility::Unknown), ..sources() };
     assert_eq!(
         lines(facts, open),
         [
             "counted 9",
-            "declared_artificial -2",
+            "store_removals -2",
             "below_eligibility - history_incomplete",
             "unexplained -7 history_incomplete",
             "paid_units 0"
@@ -234,7 +234,7 @@ fn one_number_for_all_territories_stands_beside_them() {
             "shown_without_territory -18",
             "reported 0",
             "counted 0",
-            "declared_artificial -1",
+            "store_removals -1",
             "settled_without_territory 2",
             "unexplained -1",
             "paid_units 0"
@@ -279,7 +279,7 @@ fn more_removed_than_counted_leaves_nothing_below() {
     let below = Sources { eligibility: Some(Eligibility::Below), ..sources() };
     assert_eq!(
         told(&[group(facts)], below)[0][3..],
-        ["counted 3", "declared_artificial -5", "unexplained 2", "paid_units 0"]
+        ["counted 3", "store_removals -5", "unexplained 2", "paid_units 0"]
     );
 }
 

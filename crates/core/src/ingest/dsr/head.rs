@@ -7,6 +7,7 @@ use crate::normalize::dates::read_date;
 use crate::normalize::numbers::whole_number;
 use crate::normalize::times;
 use crate::vocabulary::day::Day;
+use crate::vocabulary::report_id::NameFacts;
 
 use crate::ingest::table::format::DateStyle;
 
@@ -73,6 +74,8 @@ pub struct Head {
     pub usage: Option<(Day, Day)>,
     /// What files of one report have in common.
     pub set: String,
+    /// What was read from the name of the file: the territory, which the report says nowhere else.
+    pub name_facts: NameFacts,
     /// What is wrong with it, or does not agree with the name of the file.
     pub problems: Vec<String>,
 }
@@ -152,9 +155,11 @@ pub fn match_head(head: &[u8], file_name: &str) -> Match {
         n_files,
         usage,
         set: parties.join("\t"),
+        name_facts: NameFacts::new(),
         problems,
     };
     if let Some(name) = name {
+        head.name_facts.insert("territory".to_owned(), name.territory.to_owned());
         head.set = format!("{}\t{}", head.set, name.territory);
         head.problems.extend(name.disagrees(&head, &text(SERVICE)));
     }

@@ -9,13 +9,10 @@
 
 #![expect(clippy::inline_always, reason = "what the loop calls must be part of it, as it is timed")]
 
-use fearless_simd::{Simd as _, dispatch};
+use fearless_simd::dispatch;
 
 use super::InflateError::{self, DistanceSymbol, LengthSymbol, TooFarBack};
 use super::Output;
-#[cfg(target_arch = "x86_64")]
-use super::beside::Between;
-use super::beside::{Before, Beside, TURNS};
 use super::bits::{BitReader, REFILLED_BITS, ones};
 use super::codes::Codes;
 use super::entry::Entry;
@@ -79,8 +76,7 @@ impl Held<'_> {
     }
 }
 
-/// Decodes until the input or the output is near its end or the block ends. What is written is hashed
-/// on the way.
+/// Decodes until the input or the output is near its end or the block ends.
 ///
 /// # Errors
 /// Symbols that stand for nothing, and distances that reach before the output.
@@ -103,23 +99,11 @@ fn turns_of_this_machine(
     held: &mut Held<'_>,
     out: &mut Output<'_>,
 ) -> Result<Ended, InflateError> {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(avx512) = LEVEL.as_avx512() {
-        return avx512.vectorize(
-            #[inline(always)]
-            || turns(Between(avx512), codes, held, out),
-        );
-    }
-    dispatch!(*LEVEL, _ => turns(Before, codes, held, out))
+    dispatch!(*LEVEL, _ => turns(codes, held, out))
 }
 
 #[inline(always)]
-fn turns<B: Beside>(
-    beside: B,
-    codes: &Codes,
-    held: &mut Held<'_>,
-    out: &mut Output<'_>,
-) -> Result<Ended, InflateError> {
+fn turns(codes: &Codes, held: &mut Held<'_>, out: &mut Output<'_>) -> Result<Ended, InflateError> {
     if held.rest.len() < 2 * INPUT_ROOM || out.bytes.len() < OUTPUT_ROOM {
         return Ok(Ended::NearEdge);
     }
@@ -127,19 +111,12 @@ fn turns<B: Beside>(
     bits.refill();
     let entry = codes.literal.first(bits.bits);
     let mut place = Place { bits, entry, at: out.at };
+    let last_start = out.bytes.len() - OUTPUT_ROOM;
     let ended = loop {
-        let input_room = place.bits.rest.len();
-        let output_room = out.bytes.len().saturating_sub(place.at);
-        if out.hash.is_behind(place.at)
-            && TURNS * INPUT_ROOM <= input_room
-            && TURNS * OUTPUT_ROOM <= output_room
-        {
-            if let Some(ended) = turns_beside(beside, codes, &mut place, out) {
-                break ended;
-            }
-        } else if input_room < INPUT_ROOM || output_room < OUTPUT_ROOM {
+        if place.bits.rest.len() < INPUT_ROOM || last_start < place.at {
             break Ok(Ended::NearEdge);
-        } else if let Some(ended) = turn(codes, &mut place, out) {
+        }
+        if let Some(ended) = turn(codes, &mut place, out) {
             break ended;
         }
     };
@@ -157,33 +134,6 @@ struct Place<'a> {
 
 /// What ends the loop.
 type End = Option<Result<Ended, InflateError>>;
-
-/// Six turns, and a block of the hash between them.
-#[inline(always)]
-fn turns_beside<B: Beside>(
-    beside: B,
-    codes: &Codes,
-    place: &mut Place<'_>,
-    out: &mut Output<'_>,
-) -> End {
-    macro_rules! turn_beside {
-        ($part:literal, $block:ident) => {
-            beside.go_on::<$part>(&mut $block);
-            if let Some(ended) = turn(codes, place, out) {
-                return Some(ended);
-            }
-        };
-    }
-    let mut block = beside.begin(out, place.at);
-    turn_beside!(0, block);
-    turn_beside!(1, block);
-    turn_beside!(2, block);
-    turn_beside!(3, block);
-    turn_beside!(4, block);
-    turn_beside!(5, block);
-    beside.end(out, block);
-    None
-}
 
 /// One turn, for which there is room on both sides.
 #[inline(always)]

@@ -9,7 +9,6 @@ use std::io::{self, BufRead, ErrorKind};
 use crc32fast::Hasher;
 
 use super::{Inflater, Status};
-use crate::ingest::report_hash::ReportHash;
 
 /// The first bytes of a member, and the method: DEFLATE.
 const START: [u8; 3] = [0x1f, 0x8b, 8];
@@ -60,31 +59,21 @@ impl<R: BufRead> GunzipReader<R> {
     /// less than the length afterwards, and only then everything was checked.
     /// `output[..*position]` must end with the bytes written before, at least the last
     /// [`WINDOW_BYTES`](super::WINDOW_BYTES) of them. Bytes behind the new position may be
-    /// overwritten with anything. `hash` may take some or all blocks of what is written.
+    /// overwritten with anything.
     ///
     /// # Errors
     /// `UnexpectedEof` if the data ends within a member, `InvalidData` if it is no gzip or damaged,
     /// and what the source says. Each call after an error fails. The bytes before `position` were
     /// unpacked before the error and are not checked.
-    pub fn read_into(
-        &mut self,
-        output: &mut [u8],
-        position: &mut usize,
-        hash: &mut ReportHash,
-    ) -> io::Result<()> {
-        let result = self.fill(output, position, hash);
+    pub fn read_into(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<()> {
+        let result = self.fill(output, position);
         if result.is_err() {
             self.part = Part::Failed;
         }
         result
     }
 
-    fn fill(
-        &mut self,
-        output: &mut [u8],
-        position: &mut usize,
-        hash: &mut ReportHash,
-    ) -> io::Result<()> {
+    fn fill(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<()> {
         while *position < output.len() {
             self.part = match self.part {
                 Part::FirstHeader => {
@@ -92,7 +81,7 @@ impl<R: BufRead> GunzipReader<R> {
                     self.header(first)?;
                     Part::Body
                 }
-                Part::Body => self.body(output, position, hash)?,
+                Part::Body => self.body(output, position)?,
                 Part::AfterMember => self.after_member()?,
                 Part::End => return Ok(()),
                 Part::Failed => return Err(damaged("reading failed before")),
@@ -102,16 +91,11 @@ impl<R: BufRead> GunzipReader<R> {
     }
 
     /// Unpacks what the source has at hand.
-    fn body(
-        &mut self,
-        output: &mut [u8],
-        position: &mut usize,
-        hash: &mut ReportHash,
-    ) -> io::Result<Part> {
+    fn body(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<Part> {
         let input = filled(&mut self.source)?;
         let mut rest = input;
         let start = *position;
-        let result = self.inflater.inflate(&mut rest, output, position, hash);
+        let result = self.inflater.inflate(&mut rest, output, position);
         let (n_taken, is_at_end) = (input.len() - rest.len(), input.is_empty());
         self.source.consume(n_taken);
         let written = &output[start..*position];

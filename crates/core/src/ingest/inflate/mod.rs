@@ -8,7 +8,6 @@
 //! `header` of a block gives its `codes`, each a `table` of `entry`s; `fast` decodes with them as
 //! long as there is room on both sides, and the plain loop here the few symbols near the edges.
 
-mod beside;
 mod bits;
 mod codes;
 mod entry;
@@ -27,8 +26,6 @@ use codes::Codes;
 use entry::Entry;
 use header::BlockHead;
 use matches::copy_match_at_edge;
-
-use crate::ingest::report_hash::ReportHash;
 
 /// How far back a match may reach, bytes.
 pub const WINDOW_BYTES: usize = 32 << 10;
@@ -168,7 +165,7 @@ impl Inflater {
     /// Decodes from the front of `input`, which then starts at the first byte that was not taken, to
     /// `output[*position..]`. `output[..*position]` must end with the bytes of this stream that were
     /// written before, at least the last [`WINDOW_BYTES`] of them. Bytes behind the new position may
-    /// be overwritten with anything. `hash` may take some or all blocks of what is written.
+    /// be overwritten with anything.
     ///
     /// # Errors
     /// [`InflateError`], also from each call after it until [`Inflater::reset`]. What was written
@@ -181,14 +178,13 @@ impl Inflater {
         input: &mut &[u8],
         output: &mut [u8],
         position: &mut usize,
-        hash: &mut ReportHash,
     ) -> Result<Status, InflateError> {
         assert!(*position <= output.len(), "the position to write at is beyond the output");
         let start = *position;
         let n_before = usize::try_from(self.n_written).unwrap_or(usize::MAX);
         let mut reader = BitReader::new(input, self.bits, self.n_bits);
         let first = start.saturating_sub(n_before);
-        let mut out = Output { bytes: output, at: start, first, hash };
+        let mut out = Output { bytes: output, at: start, first };
         let result = loop {
             match self.step(&mut reader, &mut out) {
                 Ok(Step::To(stage)) => self.stage = stage,
@@ -264,8 +260,6 @@ struct Output<'a> {
     at: usize,
     /// Where the stream's first byte is, or 0 if it is not there any more.
     first: usize,
-    /// Follows what is written.
-    hash: &'a mut ReportHash,
 }
 
 impl Output<'_> {

@@ -16,9 +16,9 @@ pub enum Feed {
     /// Units and money, months later.
     Sales,
     /// What the store shows the artist in public.
-    Counters,
+    PublicCounts,
     /// Artificial streams that the store has removed.
-    Declared,
+    StoreRemovals,
     /// Catalogue, tracks, exchange rates.
     Reference,
 }
@@ -30,8 +30,8 @@ impl Feed {
         match self {
             Self::Trends => "trends",
             Self::Sales => "sales",
-            Self::Counters => "counters",
-            Self::Declared => "declared",
+            Self::PublicCounts => "public_counts",
+            Self::StoreRemovals => "store_removals",
             Self::Reference => "reference",
         }
     }
@@ -124,7 +124,7 @@ impl TableFormat {
         let has = |field| self.fields.contains_key(&field) || self.constants.contains_key(&field);
         let must_have: &[Field] = match self.feed {
             Feed::Trends | Feed::Reference => &[Field::Date],
-            Feed::Counters | Feed::Declared => &[Field::Date, Field::Plays],
+            Feed::PublicCounts | Feed::StoreRemovals => &[Field::Date, Field::Plays],
             Feed::Sales => &[Field::UsageFrom, Field::Units],
         };
         for field in must_have.iter().filter(|field| !has(**field)) {
@@ -327,6 +327,15 @@ pub enum Field {
     Rate,
     /// Who published the rate.
     RateSource,
+}
+
+impl Field {
+    /// Its name as format files write it.
+    #[must_use]
+    pub fn name(self) -> String {
+        let value = serde_json::to_value(self).ok();
+        value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    }
 }
 
 /// Where a field comes from.

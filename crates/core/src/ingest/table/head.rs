@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{Control, Field, Preamble, TableFormat};
+use crate::ingest::table::format::{Control, Field, FieldSource, Preamble, TableFormat};
 use crate::ingest::table::records::split_line;
 use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::report_id::NameFacts;
 
 /// A report of a format, as its head says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Bound {
     pub columns: BTreeMap<Field, Vec<usize>>,
     /// What the preamble says.
     pub preamble: BTreeMap<Field, String>,
+    /// What was read from the name of the file.
+    pub name_facts: NameFacts,
     /// Control numbers of the preamble, by place in the format's list.
     pub controls: Vec<(usize, String)>,
     /// Columns that tell rows that are no data, by place in the format's list.
@@ -148,7 +151,7 @@ fn match_names(
 ) -> Match {
     let normal: Vec<String> = names.iter().map(|name| normal_name(name)).collect();
     let mut columns: BTreeMap<Field, Vec<usize>> = BTreeMap::new();
-    let mut preamble = BTreeMap::new();
+    let (mut preamble, mut name_facts) = (BTreeMap::new(), NameFacts::new());
     let (mut missing, mut n_found, mut twice) = (Vec::new(), 0, None);
     for (field, source) in &format.fields {
         let mut places = Vec::new();
@@ -162,8 +165,11 @@ fn match_names(
             places.extend(found.first().copied().filter(|place| !places.contains(place)));
         }
         let said = source.preamble.iter().find_map(|label| preamble_value(format, label, before));
-        let said = said.or_else(|| digits_of(file_name, source.file_digits?));
-        let said = said.or_else(|| source.file_isrc.then(|| isrc_of(file_name)).flatten());
+        let said = said.or_else(|| {
+            let named = name_value(source, file_name)?;
+            name_facts.insert(field.name(), named.clone());
+            Some(named)
+        });
         if source.needed {
             if places.is_empty() && said.is_none() {
                 let label = source.header.first().or(source.preamble.first());
@@ -193,9 +199,16 @@ fn match_names(
         rows_start: 0,
         columns,
         preamble,
+        name_facts,
         controls: controls_of(&format.controls, before),
         skip: format.skip.iter().map(|skipped| place_of(&skipped.header)).collect(),
     }))
+}
+
+/// What the name of a file says of a field, where the format reads it there.
+fn name_value(source: &FieldSource, file_name: &str) -> Option<String> {
+    let digits = source.file_digits.and_then(|n_digits| digits_of(file_name, n_digits));
+    digits.or_else(|| source.file_isrc.then(|| isrc_of(file_name)).flatten())
 }
 
 /// The last group of exactly so many digits in a file's name; hyphens between the digits of a date do

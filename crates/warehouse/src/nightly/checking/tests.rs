@@ -6,7 +6,7 @@ use crate::ledger::PartitionEntry;
 /// A ledger with a statement of 2 lines, 9 units and 1.25 euros, and its tables.
 fn manifest() -> Manifest {
     let sales = "sales/store=deezer/month=2026-09";
-    let file = |rows: u64| serde_json::json!([{ "name": "a.parquet", "rows": rows, "size_bytes": 1, "sha256": "" }]);
+    let file = |rows: u64| serde_json::json!([{ "name": "a.parquet", "rows": rows, "size_bytes": 1, "blake3": "" }]);
     let totals = serde_json::json!({ "units": 9, "amounts": { "EUR": "1.25" } });
     serde_json::from_value(serde_json::json!({
         "manifest_version": 2, "snapshot": 1, "listener_key": "", "reports": { "deezer/aa": {

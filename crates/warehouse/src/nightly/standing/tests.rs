@@ -36,8 +36,7 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
 }
 
 fn blake(file: &str, created_ms: Option<i64>) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(format!("{file} {created_ms:?}")).into()
+    blake3::hash(format!("{file} {created_ms:?}").as_bytes()).into()
 }
 
 fn part(file: &str, number: u32, created_ms: i64) -> (String, ReportEntry) {
@@ -165,7 +164,7 @@ fn a_report_of_several_files_takes_the_place_when_all_of_it_is_there() {
 #[test]
 fn a_refused_report_takes_nobodys_place() {
     let (key, mut refused) = report("spotify/s_v2.csv", "*", Some(2));
-    refused.state = ReportState::Refused;
+    refused.state = ReportState::Rejected;
     let found = settled(vec![report("spotify/s_v1.csv", "*", Some(1)), (key, refused)]);
     assert_eq!(found, ["spotify/s_v1.csv active", "spotify/s_v2.csv refused"]);
 }

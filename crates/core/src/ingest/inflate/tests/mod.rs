@@ -12,7 +12,6 @@ use flate2::Compression;
 use proptest::prelude::*;
 
 use super::{InflateError, Inflater, Status, WINDOW_BYTES};
-use crate::ingest::report_hash::ReportHash;
 
 /// An encoder and its level.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +123,6 @@ fn inflated_in_pieces(packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Out
     // Bytes before the stream, which no match may reach.
     let mut buffer = b"before the stream".to_vec();
     let mut window_end = buffer.len();
-    let mut hash = ReportHash::new(window_end);
     let mut slice_end = 0;
     let mut is_full = true;
     let mut end = Ok(Status::NeedsInput);
@@ -136,14 +134,12 @@ fn inflated_in_pieces(packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Out
             buffer.truncate(window_end);
             let n_old = buffer.len().saturating_sub(WINDOW_BYTES);
             buffer.drain(..n_old);
-            hash.moved_forward(n_old);
             window_end = buffer.len();
             buffer.resize(window_end + outputs.next().unwrap(), 0xa5);
         }
         let mut input = &packed[n_taken..slice_end];
         let mut position = window_end;
-        end = inflater.inflate(&mut input, &mut buffer, &mut position, &mut hash);
-        hash.follow(&buffer[..position]);
+        end = inflater.inflate(&mut input, &mut buffer, &mut position);
         bytes.extend_from_slice(&buffer[window_end..position]);
         window_end = position;
         n_taken = slice_end - input.len();
