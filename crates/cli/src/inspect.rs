@@ -55,8 +55,9 @@ fn report(found: &Inspection) -> Sheet {
             push(what, Some(grouped(number.into())));
         }
     }
-    for (code, n_rows) in &found.unmapped.0 {
-        push("unmapped tier code", Some(format!("{code} ({} rows)", grouped((*n_rows).into()))));
+    for (key, sums) in found.unmapped.iter() {
+        let what = format!("unknown {}", key.field.as_str());
+        push(&what, Some(format!("{} ({} rows)", key.value, grouped(sums.rows.into()))));
     }
     if !found.unused.is_empty() {
         push("columns not looked at", Some(found.unused.join(", ")));

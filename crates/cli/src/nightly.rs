@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use chrono::NaiveDate;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::money::Amount;
 use streamledger_warehouse::config::{ConfigError, Settings};
 use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
@@ -249,12 +250,21 @@ impl Night<'_> {
         sheet
     }
 
-    /// Codes that somebody should add to a store file.
+    /// Values that somebody should add to a store file or the aliases.
     fn unmapped(&self) -> Sheet {
-        let title = "Tier codes that no store file holds (tier `unmapped`)";
-        let mut sheet = Sheet::new("unmapped", title, &["store", "code", "#rows"]);
-        for ((store, code), rows) in &self.summary.unmapped {
-            sheet.push(vec![store.clone(), code.clone(), grouped((*rows).into())]);
+        let title = "Unknown values (table `unmapped_values`)";
+        let columns = ["store", "field", "value", "#rows", "#units", "#amount", "currency"];
+        let mut sheet = Sheet::new("unmapped", title, &columns);
+        for ((store, key), sums) in &self.summary.unmapped {
+            sheet.push(vec![
+                store.clone(),
+                key.field.as_str().to_owned(),
+                key.value.clone(),
+                grouped(sums.rows.into()),
+                grouped(sums.units),
+                key.currency.map(|_| Amount(sums.amount).to_string()).unwrap_or_default(),
+                key.currency.map(|c| c.as_str().to_owned()).unwrap_or_default(),
+            ]);
         }
         sheet
     }

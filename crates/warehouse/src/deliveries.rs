@@ -210,7 +210,7 @@ mod tests {
         let path = |store: &str, month: &str| format!("sales/store={store}/month={month}");
         let lines = lines.iter().map(|(store, month, n)| (path(store, month), *n)).collect();
         let mut report: ReportEntry = serde_json::from_value(serde_json::json!({
-            "store": "spotify", "hash": "a".repeat(64), "feed": "sales", "format": "x",
+            "store": "spotify", "id": "b".repeat(64), "hash": "a".repeat(64), "feed": "sales", "format": "x",
             "files": ["spotify/statement.tsv"], "archived": null, "reading": "", "state": "active",
             "reason": null, "counts": null, "days": {}, "first_date": null, "last_date": null,
         }))

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
+use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
+use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
@@ -84,8 +85,8 @@ pub struct ExaminedReport {
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Its lines and pools; none if it is refused.
     pub runs: Runs,
-    /// Tier codes that no store's table holds.
-    pub unmapped: UnmappedCodes,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
     /// Its control numbers, held against its rows.
     pub controls: Vec<Checked>,
     /// Its place in a report of several files.
@@ -116,7 +117,7 @@ impl ExaminedReport {
             notes: MonthNotes::new(),
             pool_rows: BTreeMap::new(),
             runs: Runs::new(),
-            unmapped: UnmappedCodes::default(),
+            unmapped: UnmappedValues::default(),
             controls: Vec::new(),
             part: None,
             about: AboutReport::default(),

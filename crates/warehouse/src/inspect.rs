@@ -7,9 +7,10 @@ use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
+use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::table_reader::Checked;
+use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
@@ -46,8 +47,8 @@ pub struct Inspection {
     pub counts: Counts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
-    /// Tier codes that no table holds.
-    pub unmapped: UnmappedCodes,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
     /// Control numbers.
     pub controls: Vec<Checked>,
     /// Names of the columns of `rows`.

@@ -112,6 +112,30 @@ impl ReportState {
     }
 }
 
+/// What a report is made of, as far as it tells what can go wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Lines of cells.
+    Text,
+    /// Lines of JSON.
+    Json,
+    /// A binary format, such as a workbook.
+    Binary,
+}
+
+impl SourceKind {
+    /// The name as it stands in `reports`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Binary => "binary",
+        }
+    }
+}
+
 /// The place of a file in a report of several files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,6 +186,15 @@ pub struct ReportEntry {
     pub state: ReportState,
     /// Why it is refused.
     pub reason: Option<String>,
+    /// What it is made of; `None` if it was not recognised.
+    #[serde(default)]
+    pub source_kind: Option<SourceKind>,
+    /// Name of the decision by which it counts; `None` if it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// Values that no table of ours knows: how many different ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_unmapped: u64,
     /// Counts; `None` if nothing could be counted.
     pub counts: Option<Counts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
@@ -196,6 +229,11 @@ pub struct ReportEntry {
     pub first_date: Option<String>,
     /// Last counted date or last month of use, also of a refused report.
     pub last_date: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ReportEntry {

@@ -7,7 +7,7 @@ use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
+use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::dsr_reader::DsrReader;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
@@ -16,6 +16,7 @@ use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table_plays::PlaysContext;
 use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::about::About;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
@@ -101,8 +102,8 @@ pub struct RowsRead {
     pub notes: MonthNotes,
     /// Pools taken in, by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
-    /// Tier codes that no table holds.
-    pub unmapped: UnmappedCodes,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
     /// Table of the lines; `None` for plays.
     pub lot_table: Option<LotTable>,
     /// Control numbers of the report, held against its rows.
@@ -250,6 +251,7 @@ impl<'a> Rows<'a> {
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     notes: reading.notes,
+                    unmapped: reading.unmapped,
                     about: about(&reading.about, None),
                     ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
@@ -305,7 +307,7 @@ impl RowsRead {
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
             pool_rows: BTreeMap::new(),
-            unmapped: UnmappedCodes::default(),
+            unmapped: UnmappedValues::default(),
             lot_table: None,
             controls: Vec::new(),
             problems: Vec::new(),

@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 use streamledger_core::explain::coverage::{CoverageRow, Split};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 use streamledger_core::vocabulary::day::Day;
 
 use crate::durable::{make_folder, write_new};
 use crate::encode::file::{CREATED_BY, Provenance};
 use crate::encode::page::ZSTD_LEVEL;
-use crate::ledger::{FileEntry, ReportEntry};
+use crate::ledger::{FileEntry, ReportEntry, SourceKind};
 use crate::partition::PartitionError;
 
 /// What is wrong with a report or one of its rows, as it is kept beside the ledger.
@@ -37,6 +38,49 @@ pub struct Complaint {
     pub detail: String,
     /// The line; `None` for the report as a whole.
     pub raw: Option<String>,
+}
+
+/// What is kept of a report beside the ledger, for the tables `quarantine` and `unmapped_values`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportNotes {
+    /// What is wrong with it or its rows.
+    pub complaints: Vec<Complaint>,
+    /// Values that no table of ours knows, in order.
+    pub unmapped: Vec<UnmappedValue>,
+}
+
+/// A value that no table of ours knows, and what stands on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnmappedValue {
+    /// `territory`, `shop` or `tier`.
+    pub field: String,
+    /// As the report writes it.
+    pub value: String,
+    /// Rows.
+    pub rows: u64,
+    /// Their units or plays, a decimal number.
+    pub units: String,
+    /// Their money in 10^-12 of the currency's unit, a decimal number; `None` for none.
+    pub amount: Option<String>,
+    /// Its currency.
+    pub currency: Option<String>,
+}
+
+impl UnmappedValue {
+    /// As it is kept.
+    #[must_use]
+    pub fn new(key: &UnmappedKey, sums: &UnmappedSums) -> Self {
+        Self {
+            field: key.field.as_str().to_owned(),
+            value: key.value.clone(),
+            rows: sums.rows,
+            units: sums.units.to_string(),
+            amount: key.currency.map(|_| sums.amount.to_string()),
+            currency: key.currency.map(|currency| currency.as_str().to_owned()),
+        }
+    }
 }
 
 impl From<BadRow> for Complaint {
@@ -125,6 +169,11 @@ pub fn write_reports(
         ("bad_territory", count(|counts| counts.bad_territory)),
         ("aliased_territory", count(|counts| counts.aliased_territory)),
         ("unmapped_tier", count(|counts| counts.unmapped_tier)),
+        ("log_time_used", count(|counts| counts.log_time_used)),
+        ("repeated_headers", count(|counts| counts.repeated_headers)),
+        ("skipped_members", count(|counts| counts.skipped_members)),
+        ("source_kind", text(&|report| report.source_kind.map(SourceKind::as_str))),
+        ("decision", text(&|report| report.decision.as_deref())),
         ("state", text(&|report| Some(report.state.as_str()))),
         ("superseded_by", text(&|report| report.superseded_by.as_deref())),
         ("reason", text(&|report| report.reason.as_deref())),

@@ -87,7 +87,7 @@ mod tests {
     /// A report by its name, days and territory.
     fn report((file, days, territory): (&str, &str, &str)) -> (String, ReportEntry) {
         let mut report: ReportEntry = serde_json::from_value(serde_json::json!({
-            "store": "spotify", "hash": "a".repeat(64), "feed": "sales", "format": "x",
+            "store": "spotify", "id": "b".repeat(64), "hash": "a".repeat(64), "feed": "sales", "format": "x",
             "files": [file], "archived": null, "reading": "", "state": "active",
             "reason": null, "counts": null, "days": {}, "first_date": null, "last_date": null,
         }))

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::case::{Case, files_of, hashes, repository};
+use crate::case::{Case, files_of, published_in, repository};
 use crate::report::{good_report, lines, report};
 
 /// Three nights: a day, its correction with two short plays, a statement.
@@ -108,7 +108,7 @@ fn sums_of_money_are_exact_and_no_floats() {
 fn going_back_shows_the_former_state_and_the_next_night_everything_again() {
     let case = three_nights();
     let (second, third) =
-        (hashes(&case.path("warehouse/internal/snapshots/000002/tables")), case.published());
+        (published_in(&case.path("warehouse/internal/snapshots/000002/tables")), case.published());
     case.run(&["snapshots", "rollback", "2"]).expect_code(0).expect_stdout("as 4");
     assert_eq!(case.published(), second);
     case.verify().expect_code(0);
@@ -313,7 +313,7 @@ fn going_back_forgets_no_name_under_which_a_report_came() {
 fn a_damaged_newest_state_can_be_gone_back_from() {
     let case = three_nights();
     let (first, third) =
-        (hashes(&case.path("warehouse/internal/snapshots/000001/tables")), case.published());
+        (published_in(&case.path("warehouse/internal/snapshots/000001/tables")), case.published());
     let manifest = case.path("warehouse/internal/snapshots/000003/manifest.json");
     let mut bytes = fs::read(&manifest).unwrap();
     bytes[100] ^= 1;

@@ -1,7 +1,5 @@
 //! What is counted while a report is read.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 /// What was counted while a report was read. Counts of identifiers are over rows taken in.
@@ -22,6 +20,15 @@ pub struct Counts {
     pub aliased_territory: u64,
     /// Rows whose tier code the store's table does not hold.
     pub unmapped_tier: u64,
+    /// Rows whose exact listening time was not used, since it cannot be; the store's clock was.
+    #[serde(default)]
+    pub log_time_used: u64,
+    /// Lines that repeat the header; they are no rows.
+    #[serde(default)]
+    pub repeated_headers: u64,
+    /// Members of the archive that are no reports.
+    #[serde(default)]
+    pub skipped_members: u64,
 }
 
 impl Counts {
@@ -34,23 +41,8 @@ impl Counts {
         self.bad_territory += other.bad_territory;
         self.aliased_territory += other.aliased_territory;
         self.unmapped_tier += other.unmapped_tier;
-    }
-}
-
-/// Most different unknown codes that are listed of a report.
-const CODES_MAX: usize = 1000;
-
-/// Codes of a store that its table does not hold, and in how many rows each stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnmappedCodes(pub BTreeMap<String, u64>);
-
-impl UnmappedCodes {
-    /// Counts a code.
-    pub fn note(&mut self, code: &str) {
-        if let Some(n_rows) = self.0.get_mut(code) {
-            *n_rows += 1;
-        } else if self.0.len() < CODES_MAX {
-            self.0.insert(code.to_owned(), 1);
-        }
+        self.log_time_used += other.log_time_used;
+        self.repeated_headers += other.repeated_headers;
+        self.skipped_members += other.skipped_members;
     }
 }

@@ -12,7 +12,7 @@ use crate::ingest::dsr::records::{
 };
 use crate::ingest::dsr::{Cells, Line, is_comment, lines, only_value};
 use crate::ingest::table::format::DateStyle;
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::Counts;
 use crate::normalize::dates::read_date;
 use crate::normalize::defect::{BadRow, Defect, raw_cells};
 use crate::normalize::dsr_block::Block;
@@ -26,6 +26,7 @@ use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table_fields::Flaw;
 use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::grid::Grid;
@@ -69,7 +70,7 @@ pub struct DsrReading {
     /// Pools taken in by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Commercial models that the store's table does not hold.
-    pub unmapped: UnmappedCodes,
+    pub unmapped: UnmappedValues,
     /// Control numbers, held against the records.
     pub controls: Vec<Checked>,
     /// What is wrong with the header.
@@ -282,7 +283,8 @@ impl<'a> DsrReader<'a> {
                 self.reading.counts.add(&counts);
                 if sale.tier == Tier::Unmapped {
                     let code = summary.tier_code.as_deref().unwrap_or_default();
-                    self.reading.unmapped.note(code);
+                    let money = sale.amount.zip(sale.currency).map(|(a, c)| (c, a.0));
+                    self.reading.unmapped.note(UnmappedField::Tier, code, sale.units, money);
                 }
                 self.builder.push(&self.store.store, sale);
                 Ok(())

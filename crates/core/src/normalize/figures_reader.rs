@@ -3,11 +3,12 @@
 use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::Counts;
 use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::sales_reader::SalesContext;
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::sale::Figure;
 use crate::vocabulary::territory::Territory;
@@ -20,7 +21,7 @@ pub struct FiguresReader<'a> {
     context: SalesContext<'a>,
     builder: SalesBuilder,
     plays: i64,
-    unmapped: UnmappedCodes,
+    unmapped: UnmappedValues,
     about: About,
 }
 
@@ -33,7 +34,7 @@ impl<'a> FiguresReader<'a> {
             context,
             builder: SalesBuilder::default(),
             plays: 0,
-            unmapped: UnmappedCodes::default(),
+            unmapped: UnmappedValues::default(),
             about: About::default(),
         }
     }
@@ -69,7 +70,7 @@ impl<'a> FiguresReader<'a> {
 
     /// Tier codes that the store's table does not hold.
     #[must_use]
-    pub fn unmapped(&self) -> &UnmappedCodes {
+    pub fn unmapped(&self) -> &UnmappedValues {
         &self.unmapped
     }
 
@@ -94,7 +95,12 @@ impl<'a> FiguresReader<'a> {
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
         if tier == Tier::Unmapped {
             noted.unmapped_tier += 1;
-            self.unmapped.note(tier_code.as_deref().unwrap_or_default());
+            let code = tier_code.as_deref().unwrap_or_default();
+            self.unmapped.note(UnmappedField::Tier, code, plays, None);
+        }
+        if noted.bad_territory != 0 {
+            let text = fields.text(Field::Territory, record)?.unwrap_or_default();
+            self.unmapped.note(UnmappedField::Territory, &text, plays, None);
         }
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));

@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub mod counts;
+pub mod unmapped;
 pub mod defect;
 pub mod times;
 pub mod dates;

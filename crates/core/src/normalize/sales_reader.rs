@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::Counts;
 use crate::normalize::dates::Span;
 use crate::normalize::defect::Defect;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
@@ -36,10 +37,10 @@ pub struct SalesReader<'a> {
     context: SalesContext<'a>,
     builder: SalesBuilder,
     /// What the last row's shop meant.
-    last_shop: (String, &'a str),
+    last_shop: LastShop<'a>,
     units: i64,
     amount: i128,
-    unmapped: UnmappedCodes,
+    unmapped: UnmappedValues,
     about: About,
 }
 
@@ -51,10 +52,10 @@ impl<'a> SalesReader<'a> {
             fields: TableFields::new(format, bound),
             context,
             builder: SalesBuilder::default(),
-            last_shop: (String::new(), context.store),
+            last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
             units: 0,
             amount: 0,
-            unmapped: UnmappedCodes::default(),
+            unmapped: UnmappedValues::default(),
             about: About::default(),
         }
     }
@@ -88,9 +89,9 @@ impl<'a> SalesReader<'a> {
         (self.units, Amount(self.amount))
     }
 
-    /// Tier codes that the stores' tables do not hold.
+    /// Values that no table of ours knows.
     #[must_use]
-    pub fn unmapped(&self) -> &UnmappedCodes {
+    pub fn unmapped(&self) -> &UnmappedValues {
         &self.unmapped
     }
 
@@ -149,7 +150,16 @@ impl<'a> SalesReader<'a> {
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
         if tier == Tier::Unmapped {
             counts.unmapped_tier += 1;
-            self.unmapped.note(tier_code.as_deref().unwrap_or_default());
+        }
+        let written = fields.text(Field::Territory, record)?;
+        let unknown = [
+            (UnmappedField::Tier, tier_code.as_deref().filter(|_| tier == Tier::Unmapped)),
+            (UnmappedField::Shop, shop.as_deref().filter(|_| !self.last_shop.is_known)),
+            (UnmappedField::Territory, written.as_deref().filter(|_| counts.bad_territory != 0)),
+        ];
+        let money = amount.zip(currency).map(|(amount, currency)| (currency, amount.0));
+        for (field, value) in unknown {
+            value.into_iter().for_each(|value| self.unmapped.note(field, value, units, money));
         }
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
@@ -247,17 +257,31 @@ pub(crate) fn wrong_ids(
 
 impl<'a> SalesContext<'a> {
     /// The store of a row: the one whose settings have the shop's name, else that of the folder.
-    fn store_of(&self, shop: Option<&str>, last: &mut (String, &'a str)) -> &'a str {
+    fn store_of(&self, shop: Option<&str>, last: &mut LastShop<'a>) -> &'a str {
         let Some(shop) = shop else {
             return self.store;
         };
-        if last.0 != shop {
+        if last.name != shop {
             let named = |(_, settings): &(&'a String, &'a StoreSettings)| {
                 settings.shops.iter().any(|name| name.eq_ignore_ascii_case(shop))
             };
-            let store = self.stores.iter().find(named).map_or(self.store, |(name, _)| name);
-            *last = (shop.to_owned(), store);
+            let known = self.stores.iter().find(named).map(|(name, _)| name.as_str());
+            *last = LastShop {
+                name: shop.to_owned(),
+                store: known.unwrap_or(self.store),
+                is_known: known.is_some(),
+            };
         }
-        last.1
+        last.store
     }
+}
+
+/// The shop of the row before: most rows are of the same one.
+#[derive(Debug)]
+struct LastShop<'a> {
+    name: String,
+    /// The store that it stands for.
+    store: &'a str,
+    /// Whether a store file has its name.
+    is_known: bool,
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
+use crate::normalize::cells::text;
 use crate::normalize::counts::Counts;
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::defect::{BadRow, Defect, raw_text};
@@ -19,7 +20,8 @@ use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::spotify_defects::explain_row;
 use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
 use crate::normalize::spotify_words::WordsBuilder;
-use crate::normalize::store::StoreSettings;
+use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
@@ -54,6 +56,7 @@ pub struct StreamsReader<'a> {
     counts: Counts,
     about: About,
     played_in: PlayedIn,
+    unmapped: UnmappedValues,
     bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date; those of the last row's date are counted beside.
     day_rows: BTreeMap<Day, u64>,
@@ -76,6 +79,8 @@ pub struct Reading {
     pub about: About,
     /// Where its plays were.
     pub notes: MonthNotes,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
 }
 
 impl<'a> StreamsReader<'a> {
@@ -92,6 +97,7 @@ impl<'a> StreamsReader<'a> {
             counts: Counts::default(),
             about: About::default(),
             played_in: PlayedIn::default(),
+            unmapped: UnmappedValues::default(),
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
             last_day: (Day(0), 0),
@@ -145,6 +151,7 @@ impl<'a> StreamsReader<'a> {
             day_rows: self.day_rows,
             about: self.about,
             notes: self.played_in.finish(&self.context.store.store),
+            unmapped: self.unmapped,
         }
     }
 
@@ -178,6 +185,9 @@ impl<'a> StreamsReader<'a> {
         counts.unmapped_tier += u64::from(fields.unmapped_tier);
         counts.aliased_territory += u64::from(fields.territory == TerritoryKind::Aliased);
         counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);
+        if fields.unmapped_tier || fields.territory == TerritoryKind::Wrong {
+            self.note_unmapped(rows, place, fields);
+        }
         self.about.note_territory(fields.play.territory);
         let day = fields.day;
         self.played_in.note(day, fields.play.territory);
@@ -193,6 +203,21 @@ impl<'a> StreamsReader<'a> {
         let listener = self.words.listener(cell);
         let row = self.number(rows.line(place));
         self.plays.push(day, Play { row, listener, ..fields.play });
+    }
+
+    /// Notes what a row says that no table of ours knows.
+    #[cold]
+    fn note_unmapped(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
+        let cell = |column: usize| text(rows.cell(place, column)).ok().flatten();
+        if fields.territory == TerritoryKind::Wrong {
+            let value = cell(self.columns.country_code).unwrap_or_default();
+            self.unmapped.note(UnmappedField::Territory, value, 1, None);
+        }
+        if fields.unmapped_tier {
+            let product = self.columns.financial_product.and_then(cell);
+            let code = tier_code(product, self.columns.access.and_then(cell)).unwrap_or_default();
+            self.unmapped.note(UnmappedField::Tier, &code, 1, None);
+        }
     }
 
     /// Number of a line in the report, after the header, from 1; `line` counts in its block from 0.

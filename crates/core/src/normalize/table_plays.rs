@@ -10,7 +10,7 @@ use crate::ingest::table::format::{Field, TableFormat, TimeUnit};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::cells::{PLAYED_MS_MAX, decimal_to_thousandths, trimmed};
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::Counts;
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::defect::Defect;
 use crate::normalize::interning::Interner;
@@ -19,6 +19,7 @@ use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::times::stamp_or_epoch;
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 use crate::vocabulary::listener::{Listener, ListenerKey};
@@ -66,7 +67,7 @@ pub struct PlaysReader<'a> {
     last_stamp: (Vec<u8>, Heard),
     key: Vec<u8>,
     day_rows: BTreeMap<Day, u64>,
-    unmapped: UnmappedCodes,
+    unmapped: UnmappedValues,
     about: About,
     played_in: PlayedIn,
 }
@@ -112,7 +113,7 @@ impl<'a> PlaysReader<'a> {
             last_stamp: (Vec::new(), None),
             key: Vec::new(),
             day_rows: BTreeMap::new(),
-            unmapped: UnmappedCodes::default(),
+            unmapped: UnmappedValues::default(),
             about: About::default(),
             played_in: PlayedIn::default(),
         }
@@ -150,7 +151,7 @@ impl<'a> PlaysReader<'a> {
 
     /// Tier codes that the store's table does not hold.
     #[must_use]
-    pub fn unmapped(&self) -> &UnmappedCodes {
+    pub fn unmapped(&self) -> &UnmappedValues {
         &self.unmapped
     }
 
@@ -198,9 +199,14 @@ impl<'a> PlaysReader<'a> {
         counts.add(&self.words.track_words[track as usize].1);
         counts.add(&self.words.territory_words[territory as usize].1);
         let (kind, unmapped) = &self.words.kind_texts[kind as usize];
+        let n_plays = i64::from(self.words.kind_words[*kind as usize].plays);
         if let Some(code) = unmapped {
             counts.unmapped_tier += 1;
-            self.unmapped.note(code);
+            self.unmapped.note(UnmappedField::Tier, code, n_plays, None);
+        }
+        if self.words.territory_words[territory as usize].1.bad_territory != 0 {
+            let text = self.fields.text(Field::Territory, record)?.unwrap_or_default();
+            self.unmapped.note(UnmappedField::Territory, &text, n_plays, None);
         }
         *self.day_rows.entry(day).or_default() += 1;
         self.played_in.note(day, self.words.territory_words[territory as usize].0);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ingest::table::format::{Control, Feed, ReferenceKind, TableFormat, Total};
 use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::Counts;
 use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::plain_decimal;
@@ -15,6 +15,7 @@ use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
+use crate::normalize::unmapped::UnmappedValues;
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::money::Amount;
@@ -86,8 +87,8 @@ pub struct TableReading {
     pub notes: MonthNotes,
     /// Dates for whose plays the report names the tracks.
     pub track_dates: BTreeSet<Day>,
-    /// Tier codes that no table holds.
-    pub unmapped: UnmappedCodes,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
     /// Control numbers of the report, held against its rows.
     pub controls: Vec<Checked>,
     /// What the report says of itself.
@@ -238,7 +239,7 @@ impl<'a> TableReader<'a> {
             Rows::Figures(reader) => {
                 (BTreeMap::new(), reader.unmapped().clone(), (reader.plays(), Amount(0)))
             }
-            Rows::Reference(_) => (BTreeMap::new(), UnmappedCodes::default(), (0, Amount(0))),
+            Rows::Reference(_) => (BTreeMap::new(), UnmappedValues::default(), (0, Amount(0))),
         };
         let check = |(place, said): (usize, String)| {
             let control: &Control = &self.format.controls[place];

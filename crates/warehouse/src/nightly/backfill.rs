@@ -430,7 +430,10 @@ fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&
 
 /// Tables that are small and not of a month that can be named: a backfill of any month mends them.
 fn is_small(kind: &Kind) -> bool {
-    matches!(kind, Kind::Quarantine | Kind::Reports | Kind::Coverage)
+    matches!(
+        kind,
+        Kind::Quarantine | Kind::Reports | Kind::Coverage | Kind::UnmappedValues | Kind::Deliveries
+    )
 }
 
 /// Partitions that were made anew and whose published files are not what was published.

@@ -13,10 +13,12 @@ use streamledger_core::vocabulary::report_id::ReportId;
 use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::build_month::{KeptTrends, build_month};
+use crate::delivery_log::{DeliveryLog, FoundBy};
 use crate::durable::{DiskError, remove_tree};
 use crate::empty_tables::{tables_without, write_empty_table};
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, SCHEMA_VERSION};
 use crate::examine::Examined;
+use crate::history_tables::{write_deliveries, write_unmapped_values};
 use crate::ledger::{
     FileEntry, Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash, plays_path,
 };
@@ -29,7 +31,7 @@ use crate::nightly::explaining::Explaining;
 use crate::nightly::kept::DayToKeep;
 use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
-use crate::nightly::{Night, NightlyError};
+use crate::nightly::{Night, NightlyError, record};
 use crate::partition::PartitionError;
 use crate::report_source::ReportFile;
 use crate::small_tables::{write_coverage, write_quarantine, write_reports};
@@ -91,7 +93,7 @@ impl Night<'_> {
         // A month waits for the processor, small tables for the disk.
         let (months, small) = rayon::join(
             || self.build_months(plan, trends, former, reports, staged),
-            || self.build_small(plan, reports, staged),
+            || self.build_small(plan, former, reports, staged),
         );
         partitions.extend(months?);
         partitions.extend(small?);
@@ -177,6 +179,7 @@ impl Night<'_> {
     fn build_small(
         &self,
         plan: &Plan,
+        former: &Manifest,
         reports: &Reports,
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
@@ -188,7 +191,7 @@ impl Night<'_> {
                 Kind::Quarantine => {
                     let mut complaints = Vec::new();
                     for key in &wanted.reports {
-                        complaints.push((&reports[key], self.complaints(&reports[key])?));
+                        complaints.push((&reports[key], self.notes(&reports[key])?.complaints));
                     }
                     write_quarantine(&folder, &complaints, &provenance)?
                 }
@@ -198,6 +201,17 @@ impl Night<'_> {
                     write_reports(&folder, &entries, &provenance)?
                 }
                 Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
+                Kind::UnmappedValues => {
+                    let mut values = Vec::new();
+                    for key in &wanted.reports {
+                        values.push((&reports[key], self.notes(&reports[key])?.unmapped));
+                    }
+                    write_unmapped_values(&folder, &values, &provenance)?
+                }
+                Kind::Deliveries => {
+                    let log = self.log_deliveries(reports, former)?;
+                    write_deliveries(&folder, reports.values(), &log, &provenance)?
+                }
                 Kind::Plays { .. }
                 | Kind::TrendsDaily { .. }
                 | Kind::Lots(..)
@@ -208,6 +222,34 @@ impl Night<'_> {
             partitions.insert(path.clone(), entry(wanted, files));
         }
         Ok(partitions)
+    }
+
+    /// The log of deliveries with those that this run has found.
+    fn log_deliveries(
+        &self,
+        reports: &Reports,
+        former: &Manifest,
+    ) -> Result<DeliveryLog, NightlyError> {
+        let mut log = DeliveryLog::read(self.places)?;
+        let run = record::name(self.options);
+        let snapshot = former.snapshot + 1;
+        let found_by = FoundBy {
+            started: &self.options.started,
+            run: &run,
+            snapshot: i64::try_from(snapshot).unwrap_or(i64::MAX),
+        };
+        log.add_new(reports.values(), found_by);
+        Ok(log)
+    }
+
+    /// Notes when the reports that this run has found came, before anything is published that shows it.
+    pub(super) fn keep_deliveries(
+        &self,
+        reports: &Reports,
+        former: &Manifest,
+    ) -> Result<(), NightlyError> {
+        let log = self.log_deliveries(reports, former)?;
+        Ok(log.write(self.places)?)
     }
 
     /// Reads reports that feed a stale date and were not read in this run from the archive.
@@ -473,6 +515,8 @@ impl Night<'_> {
             | Kind::SalesMonthly { .. }
             | Kind::Quarantine
             | Kind::Reports
+            | Kind::UnmappedValues
+            | Kind::Deliveries
             | Kind::Coverage
             | Kind::Waterfall
             | Kind::Eligibility => self.policies.base_hash(),

@@ -10,12 +10,12 @@ use streamledger_core::vocabulary::money::{Amount, Currency};
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{ReportEntry, ReportState, Totals, lots_path};
+use crate::ledger::{ReportEntry, ReportState, SourceKind, Totals, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::summary::RefusedReport;
 use crate::sales_columns::{LotTable, ascii};
-use crate::small_tables::Complaint;
+use crate::small_tables::{Complaint, ReportNotes, UnmappedValue};
 
 impl Night<'_> {
     #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
@@ -62,6 +62,9 @@ impl Night<'_> {
             reading: self.reading(store, report.format.as_deref()),
             state: if is_refused { ReportState::Rejected } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
+            source_kind: self.source_kind(report.format.as_deref()),
+            decision: None,
+            n_unmapped: if is_refused { 0 } else { report.unmapped.len() as u64 },
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
@@ -82,10 +85,20 @@ impl Night<'_> {
         }
         let whole = report.refusal.map(complaint);
         let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
-        examination.complaints.insert(key.clone(), complaints.collect());
+        let unmapped = report.unmapped.iter().map(|(key, sums)| UnmappedValue::new(key, sums));
+        let unmapped = if is_refused { Vec::new() } else { unmapped.collect() };
+        let notes = ReportNotes { complaints: complaints.collect(), unmapped };
+        examination.notes.insert(key.clone(), notes);
         examination.fresh.insert(key.clone(), report.days);
         examination.fresh_runs.insert(key.clone(), report.runs);
         examination.reports.insert(key, entry);
+    }
+
+    /// What reports of a format are made of; `None` if it was not recognised.
+    fn source_kind(&self, format: Option<&str>) -> Option<SourceKind> {
+        let table = self.settings.formats.get(format?);
+        let is_json = table.is_some_and(|table| table.text.delimiter.byte().is_none());
+        Some(if is_json { SourceKind::Json } else { SourceKind::Text })
     }
 
     fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
@@ -104,8 +117,9 @@ impl Night<'_> {
                     summary.quarantined.push((file, counts.quarantined, counts.rows));
                 }
                 let store = &entry.store;
-                for (code, rows) in &report.unmapped.0 {
-                    *summary.unmapped.entry((store.clone(), code.clone())).or_default() += rows;
+                for (key, sums) in report.unmapped.iter() {
+                    let all = summary.unmapped.entry((store.clone(), key.clone())).or_default();
+                    all.add(sums);
                 }
             }
         });

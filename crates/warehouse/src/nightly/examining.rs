@@ -20,7 +20,7 @@ use crate::nightly::standing::settle_standing;
 use crate::nightly::{Night, NightlyError};
 use crate::report_source::ReportFile;
 use crate::sales_runs::{Runs, drop_runs};
-use crate::small_tables::Complaint;
+use crate::small_tables::ReportNotes;
 use crate::warehouse::WarehouseError;
 
 /// Store of a file that lies in no store's folder.
@@ -51,8 +51,8 @@ pub(super) struct Examination {
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
     pub(super) to_archive: Vec<NewReport>,
-    /// What is wrong with the reports that were read in this run.
-    pub(super) complaints: BTreeMap<String, Vec<Complaint>>,
+    /// What is kept beside the ledger of the reports that were read in this run.
+    pub(super) notes: BTreeMap<String, ReportNotes>,
 }
 
 /// A file to read.
@@ -366,20 +366,20 @@ impl Night<'_> {
         for report in &examination.to_archive {
             archive_report(self.places, report)?;
         }
-        for (key, complaints) in &examination.complaints {
-            let path = self.complaints_path(&examination.reports[key]);
-            let new = self.places.internal("staging/complaints");
+        for (key, notes) in &examination.notes {
+            let path = self.notes_path(&examination.reports[key]);
+            let new = self.places.internal("staging/notes");
             let bytes =
-                serde_json::to_vec(complaints).map_err(std::io::Error::other).at("write", &new)?;
+                serde_json::to_vec(notes).map_err(std::io::Error::other).at("write", &new)?;
             crate::durable::write_new(&new, &bytes)?;
             crate::durable::rename(&new, &path)?;
         }
         Ok(())
     }
 
-    /// What is wrong with a report, as it was kept.
-    pub(super) fn complaints(&self, report: &ReportEntry) -> Result<Vec<Complaint>, NightlyError> {
-        let path = self.complaints_path(report);
+    /// What is kept of a report beside the ledger.
+    pub(super) fn notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
+        let path = self.notes_path(report);
         let bytes = std::fs::read(&path).at("read", &path)?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!("does not hold the bad rows of a report: {error}");
@@ -387,7 +387,7 @@ impl Night<'_> {
         })
     }
 
-    fn complaints_path(&self, report: &ReportEntry) -> PathBuf {
+    fn notes_path(&self, report: &ReportEntry) -> PathBuf {
         let name = format!("{}-{}.json", report.id, report.reading);
         self.places.internal("bad_rows").join(name)
     }

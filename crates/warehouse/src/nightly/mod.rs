@@ -54,7 +54,7 @@ use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::examining::Examination;
 use crate::nightly::file_checks::FileChecks;
 use crate::nightly::kept::Kept;
-use crate::nightly::planning::Plan;
+use crate::nightly::planning::{DELIVERIES, Plan};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
 use crate::offline_keys::{NewList, damaged_list, list_queue};
@@ -321,6 +321,9 @@ fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, Nig
         return Ok(night.finish());
     }
     night.require_room_to_build(&plan, &examination.reports, &warehouse.manifest)?;
+    if plan.wanted.get(DELIVERIES).is_some_and(|wanted| wanted.is_stale) {
+        night.keep_deliveries(&examination.reports, &warehouse.manifest)?;
+    }
     let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
     let manifest = Manifest {

@@ -17,6 +17,12 @@ use crate::sales_columns::LotTable;
 /// Path of the one partition of `reports`.
 pub(super) const REPORTS: &str = "reports";
 
+/// Path of the one partition of `unmapped_values`.
+pub(super) const UNMAPPED_VALUES: &str = "unmapped_values";
+
+/// Path of the one partition of `deliveries`.
+pub(super) const DELIVERIES: &str = "deliveries";
+
 /// Why a date is made anew whose inputs are as they were.
 pub(super) const DAMAGED_LIST: &str = "its list of offline plays was damaged";
 
@@ -52,6 +58,10 @@ pub(super) enum Kind {
     },
     Quarantine,
     Reports,
+    /// Values of reports that no table of ours knows.
+    UnmappedValues,
+    /// When reports came.
+    Deliveries,
     /// What is there and what is due, of all stores.
     Coverage,
     /// Made of the other tables of its month.
@@ -102,6 +112,8 @@ impl Night<'_> {
         let all = serde_json::to_string(reports).unwrap_or_default();
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
+            want_unmapped_values(reports, policy, &mut plan);
+            want_deliveries(reports, policy, &mut plan);
             plan.want(REPORTS.to_owned(), Kind::Reports, &[policy, &all], keys);
         }
         for (path, wanted) in &mut plan.wanted {
@@ -291,6 +303,30 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
             std::iter::once(policy).chain(entries.iter().map(String::as_str)).collect();
         plan.want(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
     }
+}
+
+fn want_unmapped_values(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+    let is_shown = |report: &ReportEntry| report.is_active() && report.n_unmapped != 0;
+    let keys: Vec<&String> =
+        reports.iter().filter(|(_, report)| is_shown(report)).map(|(key, _)| key).collect();
+    let inputs = inputs_as_read(&keys, reports);
+    let parts: Vec<&str> =
+        std::iter::once(policy).chain(inputs.iter().map(String::as_str)).collect();
+    let keys = keys.into_iter().cloned().collect();
+    plan.want(UNMAPPED_VALUES.to_owned(), Kind::UnmappedValues, &parts, keys);
+}
+
+/// When a report came under a name never changes, so the names are all that this table depends on.
+fn want_deliveries(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+    let names = reports.values().flat_map(|report| {
+        let last = report.last_date.as_deref().unwrap_or_default();
+        report.files.iter().map(move |file| format!("{} {last} {file}", report.id))
+    });
+    let names: Vec<String> = names.collect();
+    let parts: Vec<&str> =
+        std::iter::once(policy).chain(names.iter().map(String::as_str)).collect();
+    let keys = reports.keys().cloned().collect();
+    plan.want(DELIVERIES.to_owned(), Kind::Deliveries, &parts, keys);
 }
 
 /// Longest name of a store's folder in a path: file systems take 255 bytes with `store=`.

@@ -33,6 +33,11 @@ struct Outcome {
     plays: i64,
 }
 
+/// Name of the record of a run.
+pub(super) fn name(options: &NightlyOptions) -> String {
+    format!("{}-{}.json", options.started.replace(':', ""), std::process::id())
+}
+
 /// Writes the record of a run that did something, named for its start.
 pub(super) fn write_record(
     places: &Places,
@@ -61,8 +66,7 @@ pub(super) fn write_record(
         built: &summary.rebuilt,
         stages_ms: summary.stages.iter().map(|(stage, time)| (*stage, time.as_millis())).collect(),
     };
-    let name = format!("{}-{}.json", options.started.replace(':', ""), std::process::id());
-    let path = places.internal("runs").join(&name);
+    let path = places.internal("runs").join(name(options));
     let new = places.internal("staging").join("run.json");
     let bytes =
         serde_json::to_vec_pretty(&record).map_err(std::io::Error::other).at("write", &path)?;

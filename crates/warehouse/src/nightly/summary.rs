@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
+
 use crate::build_day::Outcomes;
 
 /// What a night did.
@@ -28,8 +30,8 @@ pub struct Summary {
     pub replaced: Vec<(String, String)>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
-    /// Rows of reports taken in whose tier code no store's table holds, by store folder and code.
-    pub unmapped: BTreeMap<(String, String), u64>,
+    /// Values of ingested reports that no table of ours knows, by store folder.
+    pub unmapped: BTreeMap<(String, UnmappedKey), UnmappedSums>,
     /// Rows and plays of the built dates by verdict and reason.
     pub outcomes: Outcomes,
     /// Partitions that were (or would be) built: path and why.

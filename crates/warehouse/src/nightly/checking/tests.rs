@@ -10,13 +10,14 @@ fn manifest() -> Manifest {
     let totals = serde_json::json!({ "units": 9, "amounts": { "EUR": "1.25" } });
     serde_json::from_value(serde_json::json!({
         "manifest_version": 2, "snapshot": 1, "listener_key": "", "reports": { "deezer/aa": {
-            "store": "deezer", "hash": "a".repeat(64), "feed": "sales", "format": "x",
+            "store": "deezer", "id": "b".repeat(64), "hash": "a".repeat(64), "feed": "sales", "format": "x",
             "files": ["deezer/statement.tsv"], "archived": null, "reading": "", "state": "active",
             "reason": null, "days": {}, "first_date": null, "last_date": null,
             "counts": { "rows": 2, "quarantined": 0, "bad_isrc": 0, "bad_upc": 0,
                 "bad_territory": 0, "aliased_territory": 0, "unmapped_tier": 0 },
             "lines": { sales: 2 }, "totals": { sales: totals },
         } },
+        "empty_tables": {},
         "partitions": {
             sales: { "fingerprint": "", "files": file(2) },
             "sales_monthly/store=deezer/month=2026-09":

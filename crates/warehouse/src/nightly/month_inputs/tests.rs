@@ -46,7 +46,7 @@ const LINES: [(&str, bool); 4] =
 fn report((name, period, superseded_by): (&str, &str, Option<&str>)) -> ReportEntry {
     let state = if superseded_by.is_some() { ReportState::Superseded } else { ReportState::Active };
     serde_json::from_value(serde_json::json!({
-        "store": "spotify", "hash": name.repeat(4), "feed": "sales", "format": "x",
+        "store": "spotify", "id": name.repeat(4), "hash": name.repeat(4), "feed": "sales", "format": "x",
         "files": [name], "archived": null, "reading": "", "state": state, "reason": null,
         "counts": null, "days": {}, "first_date": null, "last_date": null,
         "superseded_by": superseded_by,

@@ -11,7 +11,11 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
     };
     let entry = ReportEntry {
         store: "spotify".to_owned(),
+        id: hash.clone(),
         hash: hash.clone(),
+        source_kind: None,
+        decision: None,
+        n_unmapped: 0,
         feed: Some("sales".to_owned()),
         format: Some("a-format".to_owned()),
         files: BTreeSet::from([file.to_owned()]),
@@ -166,7 +170,7 @@ fn a_refused_report_takes_nobodys_place() {
     let (key, mut refused) = report("spotify/s_v2.csv", "*", Some(2));
     refused.state = ReportState::Rejected;
     let found = settled(vec![report("spotify/s_v1.csv", "*", Some(1)), (key, refused)]);
-    assert_eq!(found, ["spotify/s_v1.csv active", "spotify/s_v2.csv refused"]);
+    assert_eq!(found, ["spotify/s_v1.csv active", "spotify/s_v2.csv rejected"]);
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! Values of a report that no table of ours knows: spellings of territories, names of shops, codes of
+//! tiers. The rows stay; what stands on them is kept, so that a person can add what is missing.
+
+use std::collections::BTreeMap;
+
+use crate::vocabulary::money::Currency;
+
+/// What kind of value is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnmappedField {
+    /// Neither a code of ISO 3166-1 nor an alias of the pipeline file.
+    Territory,
+    /// In no store file; the row stands under the sender.
+    Shop,
+    /// In no table of the store file.
+    Tier,
+}
+
+impl UnmappedField {
+    /// The name as it stands in `unmapped_values.field`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Territory => "territory",
+            Self::Shop => "shop",
+            Self::Tier => "tier",
+        }
+    }
+}
+
+/// An unknown value, and the currency of the rows that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnmappedKey {
+    /// What kind.
+    pub field: UnmappedField,
+    /// As the report writes it.
+    pub value: String,
+    /// Currency of the rows; `None` where they have no money.
+    pub currency: Option<Currency>,
+}
+
+/// What stands on an unknown value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UnmappedSums {
+    /// Rows.
+    pub rows: u64,
+    /// Their units or plays.
+    pub units: i128,
+    /// Their money in 10^-12 of the currency's unit.
+    pub amount: i128,
+}
+
+impl UnmappedSums {
+    /// Adds the sums of other rows.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.units += other.units;
+        self.amount += other.amount;
+    }
+}
+
+/// Most different unknown values that are listed of a report; those beyond are counted in `reports`.
+const VALUES_MAX: usize = 1000;
+
+/// The unknown values of a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnmappedValues(BTreeMap<UnmappedKey, UnmappedSums>);
+
+impl UnmappedValues {
+    /// Counts a row with an unknown value, its units, and its money if it has any.
+    pub fn note(
+        &mut self,
+        field: UnmappedField,
+        value: &str,
+        units: i64,
+        money: Option<(Currency, i128)>,
+    ) {
+        let (currency, amount) = money.unzip();
+        let key = UnmappedKey { field, value: value.to_owned(), currency };
+        if self.0.len() == VALUES_MAX && !self.0.contains_key(&key) {
+            return;
+        }
+        let sums = self.0.entry(key).or_default();
+        sums.rows += 1;
+        sums.units += i128::from(units);
+        sums.amount += amount.unwrap_or_default();
+    }
+
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&UnmappedKey, &UnmappedSums)> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether all values are known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_units_and_money_are_summed_by_value_and_currency() {
+        let (eur, usd) = (Currency::parse("EUR").unwrap(), Currency::parse("USD").unwrap());
+        let mut values = UnmappedValues::default();
+        for (units, money) in [(3, Some((eur, 5))), (4, Some((eur, -2))), (1, Some((usd, 9)))] {
+            values.note(UnmappedField::Shop, "YouTube (Ads)", units, money);
+        }
+        values.note(UnmappedField::Territory, "Narnia", 7, None);
+        let found: Vec<_> = values
+            .iter()
+            .map(|(key, sums)| (key.field.as_str(), key.value.as_str(), key.currency, *sums))
+            .collect();
+        let sums = |rows, units, amount| UnmappedSums { rows, units, amount };
+        let expected = [
+            ("territory", "Narnia", None, sums(1, 7, 0)),
+            ("shop", "YouTube (Ads)", Some(eur), sums(2, 7, 3)),
+            ("shop", "YouTube (Ads)", Some(usd), sums(1, 1, 9)),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_report_lists_so_many_values_and_no_more() {
+        let mut values = UnmappedValues::default();
+        for number in 0..2 * VALUES_MAX {
+            values.note(UnmappedField::Tier, &number.to_string(), 1, None);
+            values.note(UnmappedField::Tier, "0", 1, None);
+        }
+        assert_eq!(values.len(), VALUES_MAX);
+        let rows: u64 = values.iter().map(|(_, sums)| sums.rows).sum();
+        assert_eq!(rows, (VALUES_MAX + 2 * VALUES_MAX) as u64);
+    }
+}
