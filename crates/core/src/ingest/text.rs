@@ -21,12 +21,12 @@ const DECODED_AT_ONCE: usize = 256 << 10;
 pub enum TextError {
     /// There is no line end for too long.
     #[error(
-        "line {line} is longer than 16 MiB: the file has no line ends (LF, CR LF or CR) from there \
-         on, or is no text"
+        "the line that starts at byte {starts_at} is longer than 16 MiB: from there on the file has no \
+         line ends (LF, CR LF or CR), or is no text; fetch it again, or keep it out of the inbox"
     )]
     LongLine {
-        /// Which line of the text, from 1.
-        line: u64,
+        /// Byte of the unpacked file, from 0.
+        starts_at: u64,
     },
 }
 
@@ -64,6 +64,8 @@ pub fn after_first_line_end(bytes: &[u8]) -> Option<usize> {
 pub struct Text {
     utf16: Option<Box<Utf16>>,
     is_begun: bool,
+    /// Bytes of the report that were taken.
+    n_bytes: u64,
     lines: LineEnds,
     error: Option<TextError>,
 }
@@ -78,6 +80,7 @@ impl Text {
         if let Some(error) = self.error {
             return Err(error);
         }
+        self.n_bytes += block.len() as u64;
         let mut block = block;
         if !self.is_begun && !block.is_empty() {
             self.is_begun = true;
@@ -87,14 +90,15 @@ impl Text {
         let lines = &mut self.lines;
         let taken = match &mut self.utf16 {
             Some(utf16) => utf16.decode(block, |text| take(lines.take(text))),
-            None if block.is_empty() => true,
+            None if block.is_empty() => Ok(()),
             None => {
                 take(lines.take(block));
-                true
+                Ok(())
             }
         };
-        if !taken {
-            let error = TextError::LongLine { line: self.lines.n_line_ends + 1 };
+        if let Err(n_bytes_of_line) = taken {
+            let starts_at = self.n_bytes.abs_diff(n_bytes_of_line);
+            let error = TextError::LongLine { starts_at };
             self.error = Some(error);
             return Err(error);
         }
@@ -169,9 +173,12 @@ impl Utf16 {
     }
 
     /// Takes the next bytes and hands on the lines that they end. Bytes that are no text become the
-    /// replacement character. Returns false where a line is too long.
-    fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> bool {
+    /// replacement character. An error is how long the line is that is too long, in bytes of UTF-16, with
+    /// all that was given here.
+    fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), u64> {
+        let mut n_left = bytes.len();
         for bytes in bytes.chunks(DECODED_AT_ONCE) {
+            n_left -= bytes.len();
             self.append(bytes, false);
             if let Some(end) = after_last_line_end(&self.text.as_bytes()[self.n_searched..]) {
                 let end = self.n_searched + end;
@@ -182,11 +189,11 @@ impl Utf16 {
             // A carriage return at the end is looked at again, together with what follows it.
             self.n_searched = self.text.len() - usize::from(self.text.ends_with('\r'));
             if LINE_BYTES_MAX < self.text.len() {
-                self.text = String::new();
-                return false;
+                let n_units = std::mem::take(&mut self.text).encode_utf16().count();
+                return Err((2 * n_units + n_left) as u64);
             }
         }
-        true
+        Ok(())
     }
 
     /// Hands on what is left.
