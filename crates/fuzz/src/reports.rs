@@ -197,9 +197,7 @@ fn table(
     file_name: &str,
     (is_json, is_cut): (bool, bool),
 ) -> Option<ReportRead> {
-    let of_kind = |format: &&TableFormat| {
-        (format.text.delimiter == Delimiter::Ndjson) == is_json
-    };
+    let of_kind = |format: &&TableFormat| (format.text.delimiter == Delimiter::Ndjson) == is_json;
     let mut formats = WORLD.formats.iter().filter(of_kind);
     let (format, bound) = formats.find_map(|format| match match_head(format, text, file_name) {
         Match::Yes(bound) => Some((format, bound)),

@@ -82,6 +82,10 @@ fn a_quote_too_many_costs_its_own_row_or_the_report() {
         let header_line = before.header_line.map_or(0, |line| line + 1);
         let bytes = fixture.text.as_bytes();
         for place in (0..=bytes.len()).step_by(bytes.len() / PLACES_MAX + 1) {
+            // Between the two bytes of a line end a quote is a line of its own.
+            if place != 0 && bytes[place - 1..].starts_with(b"\r\n") {
+                continue;
+            }
             let mut changed = bytes.to_vec();
             changed.insert(place, b'"');
             let Some(after) = fixture.read(&changed) else {
@@ -156,7 +160,8 @@ fn what_is_no_line_end_makes_no_report_of_a_header_alone() {
                 fixture.name
             );
             // The first row alone in the line of the header.
-            let read = fixture.read([&[lines[..2].join(end).as_str()], &lines[2..]].concat().join("\n"));
+            let read =
+                fixture.read([&[lines[..2].join(end).as_str()], &lines[2..]].concat().join("\n"));
             let is_right = |read: &ReportRead| {
                 read.rejected.is_some() || read.rows.is_empty() && 0 < read.counts.quarantined
             };
@@ -194,7 +199,12 @@ fn a_report_that_ends_inside_a_quote_is_rejected_as_cut_off() {
             }
             for more in ["", "\n", "\r\n\r\n"] {
                 let read = fixture.read(format!("{text}{more}")).unwrap();
-                assert_eq!(read.rejected.as_deref(), Some("cut_report"), "{}: {text}", fixture.name);
+                assert_eq!(
+                    read.rejected.as_deref(),
+                    Some("cut_report"),
+                    "{}: {text}",
+                    fixture.name
+                );
             }
             n_cut += 1;
         }
@@ -203,7 +213,11 @@ fn a_report_that_ends_inside_a_quote_is_rejected_as_cut_off() {
 }
 
 /// The lines from the header on with their columns in another order.
-fn reordered(lines: &[&str], format: &TableFormat, order: &dyn Fn(usize, usize) -> usize) -> String {
+fn reordered(
+    lines: &[&str],
+    format: &TableFormat,
+    order: &dyn Fn(usize, usize) -> usize,
+) -> String {
     let delimiter = format.text.delimiter.byte().unwrap();
     let mut text = String::new();
     for line in lines {

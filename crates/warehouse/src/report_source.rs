@@ -473,7 +473,9 @@ impl Unpacking<'_> {
                 return Ok(hash.finish(&buffer[..end]));
             }
             if LINE_BYTES_MAX <= end - start {
-                return Err(io::Error::other(TextError::LongLine { starts_at: n_bytes - (end - start) as u64 }));
+                return Err(io::Error::other(TextError::LongLine {
+                    starts_at: n_bytes - (end - start) as u64,
+                }));
             }
             // What was begun of a line, and what matches may still be copied from, moves to the front.
             let keep = start.min(end - WINDOW_BYTES);
@@ -494,10 +496,7 @@ fn is_bomb(unpacked_bytes: u64, packed_bytes: u64) -> bool {
 }
 
 /// Hands on whole lines in blocks of the usual size, also where a long line made the buffer larger.
-fn in_blocks(
-    mut lines: &[u8],
-    take: &mut impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     while BLOCK_BYTES < lines.len() {
         let before = after_last_line_end(&lines[..BLOCK_BYTES]);
         let end = before.or_else(|| after_first_line_end(lines)).unwrap_or(lines.len());

@@ -33,8 +33,7 @@ impl HeaderNames {
         of_report: impl IntoIterator<Item = &'n String>,
         of_format: impl IntoIterator<Item = &'n String>,
     ) -> Self {
-        let of_report: Vec<String> =
-            of_report.into_iter().map(|name| normal_name(name)).collect();
+        let of_report: Vec<String> = of_report.into_iter().map(|name| normal_name(name)).collect();
         let mut known: HashSet<String> = of_report.iter().cloned().collect();
         known.extend(of_format.into_iter().map(|name| normal_name(name)));
         known.remove("");
@@ -49,16 +48,29 @@ impl HeaderNames {
         let cells: Vec<String> = cells.map(|cell| normal_name(&cell)).collect();
         let n_filled = cells.iter().filter(|cell| !cell.is_empty()).count();
         let names: HashSet<&String> = cells.iter().filter(|c| self.known.contains(*c)).collect();
-        if names.is_empty() || 3 * names.len() < n_filled {
+        let n_names = names.len();
+        // One column of two: the name of the other is joined to the last row.
+        let is_joined = self.of_report.len() <= 2 && self.of_report.len() < cells.len();
+        if n_names == 0 || 3 * n_names < n_filled {
             HeaderLine::No
-        } else if without_empty_end(cells.clone()) == self.of_report {
+        } else if without_empty_end(cells) == self.of_report {
             HeaderLine::Same
-        } else if names.len() < 2 {
+        } else if n_names < 2 && !is_joined {
             // A single cell that happens to be a column's name.
             HeaderLine::No
         } else {
             HeaderLine::Other
         }
+    }
+}
+
+impl HeaderNames {
+    /// Whether more than half of the report's columns are named by these cells.
+    #[must_use]
+    pub fn are_most(&self, cells: &[String]) -> bool {
+        let cells: HashSet<String> = cells.iter().map(|cell| normal_name(cell)).collect();
+        let n_named = self.of_report.iter().filter(|name| cells.contains(*name)).count();
+        self.of_report.len() < 2 * n_named
     }
 }
 
@@ -77,7 +89,7 @@ fn without_empty_end(mut cells: Vec<String>) -> Vec<String> {
 #[must_use]
 pub fn data_in_header(names: &[String], without_rows: bool) -> Option<usize> {
     names.iter().position(|name| {
-        let name = name.trim();
+        let name = name.trim().trim_matches('"');
         let is_line_end =
             |c: char| c != '\t' && c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         name.contains(is_line_end)
@@ -116,17 +128,25 @@ mod tests {
     fn a_header_is_known_again_and_told_from_another_one_and_from_data() {
         let header = "Day,ISRC,Country,Units,Title";
         assert_eq!(look_at(header, "Day,ISRC,Country,Units,Title"), HeaderLine::Same);
-        assert_eq!(look_at(header, "\u{feff}day, isrc ,COUNTRY,\"Units\",title,,"), HeaderLine::Same);
+        assert_eq!(
+            look_at(header, "\u{feff}day, isrc ,COUNTRY,\"Units\",title,,"),
+            HeaderLine::Same
+        );
         assert_eq!(look_at(header, "Day,ISRC,Units,Country,Title"), HeaderLine::Other);
         assert_eq!(look_at(header, "Day,ISRC,Country,Units"), HeaderLine::Other);
         assert_eq!(look_at(header, "Day,ISRC,Reporting Date,other,more"), HeaderLine::Other);
         // The last row had no line end.
-        assert_eq!(look_at(header, "2026-09-01,x,DE,3,aDay,ISRC,Country,Units,Title"), HeaderLine::Other);
+        assert_eq!(
+            look_at(header, "2026-09-01,x,DE,3,aDay,ISRC,Country,Units,Title"),
+            HeaderLine::Other
+        );
         assert_eq!(look_at(header, "2026-09-01,x,DE,3,Title"), HeaderLine::No);
         assert_eq!(look_at(header, "2026-09-01,GBXY12600001,DE,Units,Title,7,8"), HeaderLine::No);
         assert_eq!(look_at(header, ",,,,Title"), HeaderLine::No);
         assert_eq!(look_at(header, ",,"), HeaderLine::No);
         assert_eq!(look_at("Day", "day"), HeaderLine::Same);
+        assert_eq!(look_at("Day,Units", "2026-09-01,3Day,Units"), HeaderLine::Other);
+        assert_eq!(look_at("Day,Units", "2026-09-01,units"), HeaderLine::No);
     }
 
     #[test]
@@ -141,6 +161,9 @@ mod tests {
         assert_eq!(found(&["Day", "Units 2026-09-01", "GBXY12600001"], false), Some(2));
         assert_eq!(found(&["Day", "Units\u{85}x"], false), Some(1));
         assert_eq!(found(&["Day", "2026-09-01T10:00"], false), Some(1));
-        assert_eq!((found(&["Day", "1,204.5"], false), found(&["Day", "1,204.5"], true)), (None, Some(1)));
+        assert_eq!(
+            (found(&["Day", "1,204.5"], false), found(&["Day", "1,204.5"], true)),
+            (None, Some(1))
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::ingest::header_names::{HeaderLine, HeaderNames};
 use crate::ingest::table::format::{Field, TableFormat};
-use crate::ingest::table::head::{Bound, normal_name};
+use crate::ingest::table::head::Bound;
 use crate::ingest::table::quotes::without_quotes;
 use crate::ingest::table::records::Record;
 use crate::normalize::defect::{ReportDefect, ReportFault};
@@ -27,18 +27,15 @@ pub(super) struct TableHeaders {
     looks_at_all: bool,
     /// More cells than the header has are passed over, so that they are looked at here.
     is_ragged: bool,
-    /// For each field that a report must have: its columns, and the names that they may have.
-    needed: Vec<(Vec<usize>, Vec<String>)>,
+    /// For each field that a report must have: its columns.
+    needed: Vec<Vec<usize>>,
 }
 
 impl TableHeaders {
     pub(super) fn new(format: &TableFormat, bound: &Bound) -> Self {
         let of_format = format.fields.values().flat_map(|source| &source.header);
         let needed = format.fields.iter().filter(|(_, source)| source.needed);
-        let needed = needed.filter_map(|(field, source)| {
-            let names = source.header.iter().map(|name| normal_name(name)).collect();
-            Some((bound.columns.get(field)?.clone(), names))
-        });
+        let needed = needed.filter_map(|(field, _)| bound.columns.get(field).cloned());
         Self {
             names: bound.header_line.map(|_| HeaderNames::new(&bound.names, of_format)),
             written: bound.names.clone(),
@@ -77,19 +74,15 @@ impl TableHeaders {
 
     /// What is wrong with a line behind the rows: it is the header of other rows, or a row.
     pub(super) fn fault_of_tail(&self, cells: &[String], row: u32) -> Option<ReportFault> {
-        self.names.as_ref()?;
-        let has_name = |names: &Vec<String>| {
-            cells.iter().any(|cell| names.contains(&normal_name(cell)))
-        };
-        if !self.needed.is_empty() && self.needed.iter().all(|(_, names)| has_name(names)) {
+        // A summary has some columns of the same names.
+        if self.names.as_ref()?.are_most(cells) {
             return Some(ReportFault::second_header(row));
         }
-        let is_filled = |columns: &Vec<usize>| {
-            columns.iter().any(|column| !cells[*column].trim().is_empty())
-        };
+        let is_filled =
+            |columns: &Vec<usize>| columns.iter().any(|column| !cells[*column].trim().is_empty());
         let is_row = cells.len() == self.written.len()
             && !self.needed.is_empty()
-            && self.needed.iter().all(|(columns, _)| is_filled(columns));
+            && self.needed.iter().all(is_filled);
         is_row.then(|| {
             let detail = format!(
                 "row {row} has all cells of a row and stands behind the line with which the rows end: \

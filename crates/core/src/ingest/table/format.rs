@@ -146,7 +146,8 @@ impl TableFormat {
             wrong.push("`text.header_within` must be at least 1".to_owned());
         }
         if self.text.multiline && !self.text.quoted {
-            wrong.push("`text.multiline` is for cells in quotes: it needs `text.quoted`".to_owned());
+            wrong
+                .push("`text.multiline` is for cells in quotes: it needs `text.quoted`".to_owned());
         }
         for (field, source) in &self.fields {
             let is_nowhere = source.header.is_empty() && source.preamble.is_empty();
