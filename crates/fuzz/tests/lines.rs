@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::ingest::table::format::{Delimiter, TableFormat};
 use streamledger_core::ingest::table::records::split_line;
+use streamledger_core::normalize::defect::Defect;
 use streamledger_fuzz::reports::{Kind, ReportRead, formats, read_report};
 
 /// A report of `fixtures/formats`.
@@ -210,6 +211,68 @@ fn a_report_that_ends_inside_a_quote_is_rejected_as_cut_off() {
         }
     }
     assert!(100 < n_cut, "{n_cut}");
+}
+
+fn read_table(text: &str) -> ReportRead {
+    let read = read_report(text.as_bytes(), Kind::Table, "a_2026-10.txt", false).unwrap();
+    assert_eq!(read.lines.total(), read.n_lines);
+    read
+}
+
+#[test]
+fn two_open_quotes_cost_two_rows_of_a_thousand() {
+    let header = "Report Date\tSales Date\tQuantity\tSubtotal\tIsrc\tBarcode\tAlbum Name\tArtist Name\t\
+        Track Name\tPartner Name\tTransaction Type\tDelivery Country\n";
+    let row = |title: &str| {
+        format!(
+            "10/15/2026 12:00:00 AM\t7/31/2026 12:00:00 AM\t1\t1.00\tGBXY12600001\t200000000011\t\
+             al\ta\t{title}\tSpotify\tStream\tUS\n"
+        )
+    };
+    let title = |n: u32| if [100, 900].contains(&n) { "\"Heroes" } else { "Song" };
+    let rows: String = (1..=1000).map(|n| row(title(n))).collect();
+    let read = read_table(&format!("{header}{rows}"));
+    assert_eq!((read.format.as_str(), read.rejected), ("cdbaby", None));
+    assert_eq!((read.counts.rows, read.counts.quarantined, read.rows.len()), (1000, 2, 998));
+    assert_eq!(read.bad_rows, [(100, Defect::BadLine), (900, Defect::BadLine)].into());
+    // In the last line nobody knows whether there was more.
+    let read = read_table(&format!("{header}{rows}{}", row("\"Heroes")));
+    assert_eq!(read.rejected.as_deref(), Some("cut_report"));
+}
+
+#[test]
+fn an_amount_that_was_cut_in_its_quotes_is_not_read() {
+    let text = "elected_isrc,start_date,end_date,country,event_count,usd_payable\n\
+        \"GBXY12600001\",\"2026-06-01\",\"2026-06-30\",\"MX\",\"800\",\"1234.56\"\n\
+        \"GBXY12600001\",\"2026-06-01\",\"2026-06-30\",\"MX\",\"800\",\"1234.56\"\n";
+    let whole = read_table(text);
+    assert_eq!((whole.rows.len(), whole.rejected), (2, None));
+    let cut = read_table(text.trim_end_matches("234.56\"\n"));
+    assert_eq!((cut.rows.len(), cut.rejected.as_deref()), (1, Some("cut_report")));
+}
+
+#[test]
+fn a_second_table_with_two_columns_changed_over_is_found() {
+    let header = |a, b| {
+        format!(
+            "Reporting Date\tSale Month\tStore\tArtist\tTitle\tISRC\tUPC\t{a}\t{b}\tSong/Album\t\
+             Country of Sale\tSongwriter Royalties Withheld (USD)\tEarnings (USD)\n"
+        )
+    };
+    let row = |a, b| {
+        format!(
+            "2026-10-14\t2026-07\tSpotify\ta\tt\tGBXY12600001\t200000000011\t{a}\t{b}\tSong\tUS\t0.00\t1.5\n"
+        )
+    };
+    let (units, share) = ("Quantity", "Team Percentage");
+    let first = header(units, share) + &row(5, 100).repeat(150);
+    let same = read_table(&format!("{first}{first}"));
+    assert_eq!((same.rejected.as_deref(), same.counts.repeated_headers), (None, 1));
+    // The header between them is a line too.
+    assert_eq!((same.counts.rows, same.rows.keys().last()), (300, Some(&301)));
+    let other = header(share, units) + &row(100, 5).repeat(150);
+    let other = read_table(&format!("{first}{other}"));
+    assert_eq!(other.rejected.as_deref(), Some("second_header"));
 }
 
 /// The lines from the header on with their columns in another order.
