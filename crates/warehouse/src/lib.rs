@@ -21,6 +21,7 @@ pub mod explain;
 pub mod figures;
 mod file_hash;
 pub mod held;
+pub mod ignored;
 pub mod inbox;
 pub mod inspect;
 mod inspect_rows;
