@@ -6,16 +6,16 @@
 //! size.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::report_hash::ReportHash;
 
+pub use self::file_state::FileState;
+pub use self::packing::Packing;
 use self::zip_layout::read_layout;
 pub(crate) use self::zip_members::ZipError;
 pub use self::zip_members::{FromArchive, MemberKind, SkippedMember};
@@ -25,6 +25,8 @@ use crate::file_hash::hash_as_is;
 use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::stages::Stages;
 
+mod file_state;
+mod packing;
 mod zip_fields;
 mod zip_layout;
 mod zip_members;
@@ -43,93 +45,6 @@ const SURE_BYTES: u64 = 64 << 20;
 
 /// Above that, to at most so many times its size.
 const RATIO_MAX: u64 = 1000;
-
-/// How a report is packed. The names are file endings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
-    /// As it is.
-    Plain,
-    /// gzip, one or more members.
-    Gzip,
-    /// zstd, one or more frames.
-    Zstd,
-    /// A zip archive, of which one member is the report.
-    Zip,
-}
-
-impl Packing {
-    /// Tells by the first bytes.
-    #[must_use]
-    pub fn of(first_bytes: &[u8]) -> Self {
-        match first_bytes {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            // Also an archive without members, and the first of several files of one.
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, ..] => Self::Zip,
-            _ => Self::Plain,
-        }
-    }
-
-    /// Its name, for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain text",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Zip => "a member of a zip archive",
-        }
-    }
-
-    /// The ending of an archived file.
-    #[must_use]
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Plain => "txt",
-            Self::Gzip => "txt.gz",
-            // The member that is the report is taken out of its archive.
-            Self::Zstd | Self::Zip => "txt.zst",
-        }
-    }
-}
-
-/// What a file looked like when it was found; a report whose file changes while it is read is left
-/// for the next run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileState {
-    /// Bytes on disk.
-    pub size_bytes: u64,
-    /// Time of the last change of its bytes, which whoever sends a file may set: seconds since 1970,
-    /// below 0 before it, and nanoseconds.
-    pub modified: (i64, i64),
-    /// Time of the last change of the file in any way, which nobody can set: seconds since 1970, and
-    /// nanoseconds.
-    pub changed: (i64, i64),
-    /// Number of the file on its disk.
-    pub inode: u64,
-}
-
-impl FileState {
-    /// Looks at a file; at a link as such.
-    ///
-    /// # Errors
-    /// [`DiskError`].
-    pub fn of(path: &Path) -> Result<Self, DiskError> {
-        let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
-        Ok(Self {
-            size_bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            inode: metadata.ino(),
-        })
-    }
-
-    /// Whether a file of the archive is still the same: only its bytes matter, and its hash is looked at.
-    fn has_same_bytes(self, other: Self) -> bool {
-        (self.size_bytes, self.modified) == (other.size_bytes, other.modified)
-    }
-}
 
 /// How reading a report ended.
 #[derive(Debug)]

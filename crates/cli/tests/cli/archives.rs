@@ -102,12 +102,32 @@ fn an_archive_with_a_member_that_is_nearly_a_report_or_with_hidden_bytes_is_refu
     let whole = zip(&[("a.csv", ROYALTIES.as_bytes())]);
     let with = |name: &str, bytes: &[u8]| zip(&[("a.csv", ROYALTIES.as_bytes()), (name, bytes)]);
     let archives: [(&str, Vec<u8>, &str, &str); 6] = [
-        ("column", with("b.csv", lacking.as_bytes()), "ambiguous_archive", "`b.csv` is not (missing_column"),
-        ("store", with("b.csv", other_store.as_bytes()), "ambiguous_archive", "`b.csv` is not (store_mismatch"),
+        (
+            "column",
+            with("b.csv", lacking.as_bytes()),
+            "ambiguous_archive",
+            "`b.csv` is not (missing_column",
+        ),
+        (
+            "store",
+            with("b.csv", other_store.as_bytes()),
+            "ambiguous_archive",
+            "`b.csv` is not (store_mismatch",
+        ),
         ("empty", with("b.csv", b""), "ambiguous_archive", "`b.csv` is not (empty_file"),
         ("nested", with("b.zip", &whole), "ambiguous_archive", "a zip archive in an archive"),
-        ("two", [whole.as_slice(), &whole].concat(), "unsafe_archive", "belong to no listed member"),
-        ("tail", [whole.as_slice(), ROYALTIES.as_bytes()].concat(), "unsafe_archive", "follow its end"),
+        (
+            "two",
+            [whole.as_slice(), &whole].concat(),
+            "unsafe_archive",
+            "belong to no listed member",
+        ),
+        (
+            "tail",
+            [whole.as_slice(), ROYALTIES.as_bytes()].concat(),
+            "unsafe_archive",
+            "follow its end",
+        ),
     ];
     let case = Case::new();
     for (name, bytes, ..) in &archives {

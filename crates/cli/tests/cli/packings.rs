@@ -108,8 +108,16 @@ fn the_month_of_a_member_is_that_of_its_own_name_for_good() {
         case.nightly(&pipeline).expect_code(0);
         case.nightly(&[pipeline.as_slice(), &["--retry-refused"]].concat()).expect_code(0);
         assert_eq!(case.published(), before, "{archive}");
-        case.run(&["backfill", "--from", "2026-06", "--to", "2026-06", "--listener-key-file", "key"])
-            .expect_code(0);
+        case.run(&[
+            "backfill",
+            "--from",
+            "2026-06",
+            "--to",
+            "2026-06",
+            "--listener-key-file",
+            "key",
+        ])
+        .expect_code(0);
         assert_eq!(case.published(), before, "{archive}");
     }
 }

@@ -190,11 +190,7 @@ impl Night<'_> {
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
-            let examined = match not_copied.remove(&candidate.path) {
-                None | Some(Copied::Whole) => examined,
-                Some(wrong) => self.let_go(examined, wrong)?,
-            };
-            match examined {
+            match self.as_copied(examined, not_copied.remove(&candidate.path))? {
                 Examined::Growing => {
                     self.note(|summary| summary.growing.push(candidate.shown()));
                 }
@@ -213,14 +209,20 @@ impl Night<'_> {
 
     /// A file that is not what was read any more, or is gone, before its copy was made: it is as if it had
     /// not been read. Dates that were built of it are cleared away, since no report has them.
-    fn let_go(&self, examined: Examined, copied: Copied) -> Result<Examined, NightlyError> {
+    fn as_copied(
+        &self,
+        examined: Examined,
+        copied: Option<Copied>,
+    ) -> Result<Examined, NightlyError> {
+        let instead = match copied {
+            None | Some(Copied::Whole) => return Ok(examined),
+            Some(Copied::Changed) => Examined::Growing,
+            Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+        };
         if let Examined::Report(report) = examined {
-            self.let_go_of_copy(*report)?;
+            self.let_go(*report)?;
         }
-        Ok(match copied {
-            Copied::Unreadable(error) => Examined::Unreadable(error),
-            Copied::Whole | Copied::Changed => Examined::Growing,
-        })
+        Ok(instead)
     }
 
     fn note_unreadable(&self, file: String, why: String) {
@@ -370,7 +372,7 @@ impl Night<'_> {
         let mut former = manifest.reports.get(&key).cloned();
         if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
             let Some(file) = candidate.file else {
-                return self.let_go_of_copy(report);
+                return self.let_go(report);
             };
             let is_new = !entry.files.contains(&file.name);
             if entry.state == ReportState::Refused {
@@ -384,7 +386,7 @@ impl Night<'_> {
             }
             if !takes_over(entry, &file.name, is_refused) {
                 note_copy(entry, &file.name, is_refused, report.archive.as_ref());
-                return self.let_go_of_copy(report);
+                return self.let_go(report);
             }
             former = Some(entry.clone());
         }
@@ -392,7 +394,7 @@ impl Night<'_> {
         Ok(())
     }
 
-    fn let_go_of_copy(&self, report: ExaminedReport) -> Result<(), NightlyError> {
+    fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
         self.release(report.days);
         Ok(drop_runs(report.runs)?)
     }
