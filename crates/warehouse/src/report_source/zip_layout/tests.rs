@@ -81,6 +81,23 @@ fn written(members: &[(&str, &str, &[u8])], descriptor: Descriptor, comment: &[u
     [all, directory, end].concat()
 }
 
+/// An archive whose directory leaves bytes out: before the first member, between the two, behind them.
+fn with_gap(place: usize, gap: &[u8]) -> Vec<u8> {
+    let (mut all, mut directory) = (Vec::new(), Vec::new());
+    for (number, (name, _, bytes)) in TWO.iter().enumerate() {
+        if number == place {
+            all.extend(gap);
+        }
+        directory.extend(central(name, bytes, Descriptor::None, all.len()));
+        all.extend(local(name, bytes, Descriptor::None));
+    }
+    if place == TWO.len() {
+        all.extend(gap);
+    }
+    let end = end(2, &directory, all.len(), b"");
+    [all, directory, end].concat()
+}
+
 /// Names and bytes of all members.
 fn members(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut source = Cursor::new(archive);
@@ -123,9 +140,25 @@ fn a_comment_is_no_member_and_may_hold_no_archive() {
 fn a_second_archive_before_or_behind_is_told() {
     let one = written(&TWO, Descriptor::None, b"");
     let error = members(&[one.as_slice(), &one].concat()).unwrap_err();
-    assert!(error.contains("172 bytes stand before it"), "{} {error}", one.len());
+    assert!(error.contains(&format!("{} bytes stand before it", one.len())), "{error}");
     let error = members(&[one.as_slice(), b"\n"].concat()).unwrap_err();
     assert!(error.contains("1 bytes follow its end"), "{error}");
+}
+
+/// As a program writes it that puts a file before an archive, or leaves a member out of its directory.
+#[test]
+fn bytes_that_the_directory_leaves_out_are_told() {
+    assert_eq!(members(&with_gap(0, b"")), Ok(two()));
+    let member = local("c.tsv", b"day\n3\n", Descriptor::None);
+    for place in 0..3 {
+        for gap in [b"x".as_slice(), &member] {
+            let error = members(&with_gap(place, gap)).unwrap_err();
+            assert!(error.contains("belong to no listed member"), "{place}: {error}");
+        }
+    }
+    let directory = Vec::new();
+    let none = [member.as_slice(), &end(0, &directory, member.len(), b"")].concat();
+    assert!(members(&none).unwrap_err().contains("belong to no listed member"));
 }
 
 #[test]
