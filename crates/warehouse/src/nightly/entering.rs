@@ -104,6 +104,13 @@ impl Night<'_> {
             }),
             Some(_) => {}
             None => {
+                // Names for which it was refused in this run are those of copies after all.
+                let refused = std::mem::take(&mut summary.refused).into_iter();
+                let (copies, refused): (Vec<_>, Vec<_>) =
+                    refused.partition(|refused| entry.refused_files.contains(&refused.file));
+                summary.refused = refused;
+                let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
+                summary.copies.extend(copies);
                 summary.taken_in.push((file.clone(), counts.rows));
                 if counts.quarantined != 0 {
                     summary.quarantined.push((file, counts.quarantined, counts.rows));
@@ -173,6 +180,14 @@ pub(super) fn takes_over(entry: &ReportEntry, file: &str, is_refused: bool) -> b
     entry.state == ReportState::Refused && (!is_refused || is_first)
 }
 
+/// Forgets names under which a refused report is in the inbox no longer: nothing of it is kept, so that it
+/// is as if it had never had them.
+pub(super) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
+    if entry.state == ReportState::Refused && entry.archived.is_none() {
+        entry.keep_files(|file| seen.has(file, key));
+    }
+}
+
 /// Enters another name of a known report.
 pub(super) fn note_copy(
     entry: &mut ReportEntry,
@@ -192,6 +207,9 @@ pub(super) fn note_copy(
 /// Forgets refused reports that are in the inbox no longer, where their bytes are a report under another
 /// name: they were renamed.
 pub(super) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &Seen) {
+    if !seen.has_looked() {
+        return;
+    }
     let bytes_of = |report: &ReportEntry| (report.store.clone(), report.hash.clone());
     let is_taken_in = |report: &&ReportEntry| report.state != ReportState::Refused;
     let taken_in: BTreeSet<_> = reports.values().filter(is_taken_in).map(bytes_of).collect();

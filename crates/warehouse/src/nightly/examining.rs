@@ -14,7 +14,7 @@ use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile, why_unreadable};
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
 use crate::nightly::early::{Early, EarlyDays};
-use crate::nightly::entering::{drop_renamed, new_report, note_copy, takes_over};
+use crate::nightly::entering::{drop_renamed, forget_names, new_report, note_copy, takes_over};
 use crate::nightly::seen::Seen;
 use crate::nightly::standing::settle_standing;
 use crate::nightly::{Night, NightlyError};
@@ -375,10 +375,7 @@ impl Night<'_> {
                 return self.let_go(report);
             };
             let is_new = !entry.files.contains(&file.name);
-            if entry.state == ReportState::Refused {
-                // Of a refused report nothing is kept, so that a former name is none of its names.
-                entry.keep_files(|file| seen.has(file, &key));
-            }
+            forget_names(entry, seen, &key);
             let is_refused = report.refusal.is_some();
             let other = entry.file().to_owned();
             if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Refused) {
@@ -389,6 +386,9 @@ impl Night<'_> {
                 return self.let_go(report);
             }
             former = Some(entry.clone());
+        }
+        if let (Some(former), Some(_)) = (&mut former, candidate.file) {
+            forget_names(former, seen, &key);
         }
         self.enter_new(candidate, key, store, hash, report, former.as_ref(), examination);
         Ok(())

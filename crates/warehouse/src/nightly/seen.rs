@@ -11,8 +11,8 @@ use crate::warehouse::Places;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     files: BTreeMap<String, SeenFile>,
-    /// Those that are in the inbox as they were.
-    present: BTreeSet<String>,
+    /// Those that are in the inbox as they were; `None` where nobody looked.
+    present: Option<BTreeSet<String>>,
 }
 
 impl Seen {
@@ -23,7 +23,7 @@ impl Seen {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             bytes => serde_json::from_slice(&bytes.at("read", &path)?).unwrap_or_default(),
         };
-        Ok(Self { files, present: BTreeSet::new() })
+        Ok(Self { files, present: None })
     }
 
     /// Writes what is known now.
@@ -39,12 +39,17 @@ impl Seen {
     /// Notes which of the files are in the inbox as they were.
     pub(super) fn look(&mut self, inbox: &Inbox) {
         let present = inbox.files.iter().filter(|file| self.report(file).is_some());
-        self.present = present.map(|file| file.name.clone()).collect();
+        self.present = Some(present.map(|file| file.name.clone()).collect());
+    }
+
+    /// Whether it is known which files are in the inbox.
+    pub(super) fn has_looked(&self) -> bool {
+        self.present.is_some()
     }
 
     /// Whether a file is in the inbox and holds this report.
     pub(super) fn has(&self, file: &str, report: &str) -> bool {
-        self.present.contains(file)
+        self.present.as_ref().is_some_and(|present| present.contains(file))
             && self.files.get(file).is_some_and(|seen| seen.report == report)
     }
 
@@ -57,6 +62,6 @@ impl Seen {
     pub(super) fn note(&mut self, file: &InboxFile, report: &str) {
         let seen = SeenFile { state: file.state, report: report.to_owned() };
         self.files.insert(file.name.clone(), seen);
-        self.present.insert(file.name.clone());
+        self.present.get_or_insert_default().insert(file.name.clone());
     }
 }
