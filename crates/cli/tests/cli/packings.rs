@@ -20,7 +20,8 @@ fn zipped(name: &str, bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-const PACKINGS: [&str; 5] = ["plain", "gz", "zst", "zip", "gz in zip"];
+/// Packings of a warehouse whose reports take turns in them.
+const TURNS: [&[&str]; 2] = [&["zip"], &["plain", "gz in zip", "gz", "gz in zip", "zst"]];
 
 /// Puts a report into the inbox in a packing. The name of an archive says nothing of what is in it, and
 /// a number that could be another month.
@@ -62,28 +63,28 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 fn no_table_moves_when_a_report_of_any_format_and_packing_is_read_again() {
     let reports = fixtures();
     assert!(40 < reports.len());
-    for packing in PACKINGS {
+    for packings in TURNS {
         let case = Case::new();
         case.own_pipelines();
         for (number, (path, bytes)) in reports.iter().enumerate() {
-            put(&case, number, path, bytes.clone(), packing);
+            put(&case, number, path, bytes.clone(), packings[number % packings.len()]);
         }
         let night = || {
             let outcome = case.nightly(&["--pipeline", "pipelines/nightly.toml"]);
-            assert!(outcome.code <= 1, "{packing}: {outcome:?}");
+            assert!(outcome.code <= 1, "{packings:?}: {outcome:?}");
             case.published()
         };
         let before = night();
         let states = case.cells("reports", ["file", "state", "reason"]);
         case.replace("pipelines/nightly.toml", "EL = \"GR\"", "EL = \"GR\"\nZQ = \"DE\"");
-        assert_eq!(night(), before, "{packing}: an alias was added");
+        assert_eq!(night(), before, "{packings:?}: an alias was added");
         case.replace("pipelines/nightly.toml", "\nZQ = \"DE\"", "");
-        assert_eq!(night(), before, "{packing}: it was taken away");
+        assert_eq!(night(), before, "{packings:?}: it was taken away");
         assert_eq!(case.cells("reports", ["file", "state", "reason"]), states);
         let months = ["--from", "2015-01", "--to", "2031-12", "--listener-key-file", "key"];
         let outcome = case.run(&[["backfill"].as_slice(), &months].concat());
-        assert_eq!(outcome.code, 0, "{packing}: {outcome:?}");
-        assert_eq!(case.published(), before, "{packing}: made anew");
+        assert_eq!(outcome.code, 0, "{packings:?}: {outcome:?}");
+        assert_eq!(case.published(), before, "{packings:?}: made anew");
         case.verify().expect_code(0);
     }
 }
