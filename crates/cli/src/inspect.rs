@@ -46,6 +46,9 @@ fn report(found: &Inspection) -> Sheet {
     push("header in line", found.header_line.map(|line| line.to_string()));
     push("packed as", found.packing.map(|packing| packing.name().to_owned()));
     push("member of the archive", found.member.clone());
+    for member in &found.skipped {
+        push("skipped member", Some(format!("{}: {}", member.name, member.reason)));
+    }
     push("hash", found.hash.clone());
     let counts = &found.counts;
     if found.format.is_some() {

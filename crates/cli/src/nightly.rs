@@ -192,6 +192,8 @@ impl Night<'_> {
             self.quarantined(),
             self.replaced(),
             self.unmapped(),
+            self.unreadable(),
+            self.skipped_members(),
             self.left(),
         ]
         .into_iter()
@@ -210,6 +212,9 @@ impl Night<'_> {
         push("refused", summary.refused.len() as u64);
         push("copies of known reports", summary.copies.len() as u64);
         push("known, not changed", summary.n_known as u64);
+        push("passed over by their names", summary.passed_over.len() as u64);
+        push("could not be read", summary.unreadable.len() as u64);
+        push("members of archives skipped", summary.skipped_members.len() as u64);
         push("rows taken in or quarantined", summary.rows_taken_in());
         push("partitions built", summary.rebuilt.len() as u64);
         if summary.spilled_files != 0 {
@@ -265,6 +270,27 @@ impl Night<'_> {
                 key.currency.map(|_| Amount(sums.amount).to_string()).unwrap_or_default(),
                 key.currency.map(|c| c.as_str().to_owned()).unwrap_or_default(),
             ]);
+        }
+        sheet
+    }
+
+    /// Files and folders that somebody should look after.
+    fn unreadable(&self) -> Sheet {
+        let title = "Could not be read: tried again in the next run";
+        let mut sheet = Sheet::new("unreadable", title, &["file", "why"]);
+        for (file, why) in &self.summary.unreadable {
+            sheet.push(vec![file.clone(), why.clone()]);
+        }
+        sheet
+    }
+
+    /// What lies beside reports in their archives.
+    fn skipped_members(&self) -> Sheet {
+        let title = "Skipped members of archives: no reports";
+        let columns = ["file", "member", "why"];
+        let mut sheet = Sheet::new("skipped_members", title, &columns);
+        for (file, member, why) in &self.summary.skipped_members {
+            sheet.push(vec![file.clone(), member.clone(), why.clone()]);
         }
         sheet
     }

@@ -4,14 +4,18 @@
 //! A copy, not a hard link: stores write over their files in place, and a link would change with them,
 //! so that a month could not be built again. Whoever reads from the archive checks the hash.
 
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::disk_queue::DiskQueue;
 use crate::durable::{
-    At as _, DiskError, copy_new, make_folder, open_file, remove_file, rename, sync,
+    At as _, COPY_BYTES, DiskError, copy_new, make_folder, open_file, read_full, remove_file,
+    rename, sync,
 };
-use crate::report_source::{FileState, Packing, unpacked};
+use crate::report_source::{FileState, Packing, unpacked_member};
 use crate::warehouse::Places;
 
 /// Level of what is packed anew.
@@ -29,33 +33,62 @@ pub fn archive_path(places: &Places, name: &str) -> PathBuf {
     places.internal("archive").join(name)
 }
 
+/// What became of a copy to the archive.
+#[derive(Debug)]
+pub enum Copied {
+    /// It is there.
+    Whole,
+    /// The file in the inbox is not what was read any more.
+    Changed,
+    /// The file in the inbox cannot be read any more.
+    Unreadable(DiskError),
+}
+
 /// Puts a report into the archive and syncs it; one that is there already stays.
 ///
 /// # Errors
-/// [`DiskError`].
-pub fn archive_report(places: &Places, report: &NewReport) -> Result<(), DiskError> {
-    let NewReport { path: from, state, name, member } = report;
+/// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
+pub fn archive_report(places: &Places, report: &NewReport) -> Result<Copied, DiskError> {
+    let NewReport { path: from, name, .. } = report;
     let to = archive_path(places, name);
     let folder = to.parent().unwrap_or(&to).to_owned();
     if to.exists() {
         // Whoever put it there may have been stopped before its name was safe.
         sync(&folder)?;
-        return sync(&places.internal("archive"));
+        sync(&places.internal("archive"))?;
+        return Ok(Copied::Whole);
     }
     make_folder(&folder)?;
     let new = places.internal("staging").join(name.replace('/', "-"));
     // What an attempt that failed has left.
     remove_file(&new)?;
-    match member {
-        None => copy_new(from, &new)?,
-        Some(member) => extract_new(from, member, &new)?,
-    }
-    if FileState::of(from)? != *state {
-        let error = std::io::Error::other("it changed after it was read; run again");
-        return Err(error).at("copy to the archive", from);
+    match copy_as_read(report, &new) {
+        Ok(true) => {}
+        Ok(false) => {
+            remove_file(&new)?;
+            return Ok(Copied::Changed);
+        }
+        Err(error) if error.path == *from => {
+            remove_file(&new)?;
+            return Ok(Copied::Unreadable(error));
+        }
+        Err(error) => return Err(error),
     }
     rename(&new, &to)?;
-    sync(&places.internal("archive"))
+    sync(&places.internal("archive"))?;
+    Ok(Copied::Whole)
+}
+
+/// Copies a report from the inbox to a new file; `false` if the file there has changed since it was read.
+fn copy_as_read(report: &NewReport, new: &Path) -> Result<bool, DiskError> {
+    let NewReport { path: from, state, member, .. } = report;
+    let copied = match member {
+        None => copy_new(from, new),
+        Some(member) => extract_new(from, member, new),
+    };
+    let is_same = FileState::of(from)? == *state;
+    // What another file did not hold is no fault of this one.
+    if is_same { copied.map(|()| true) } else { Ok(false) }
 }
 
 /// A report that is to be put into the archive.
@@ -78,24 +111,40 @@ fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// Takes a member out of a zip archive, unpacked and packed again.
 fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
-    let source = open_file(from).at("open", from)?;
-    let extract = || -> std::io::Result<()> {
-        let mut archive = zip::ZipArchive::new(std::io::BufReader::new(source))?;
-        let member = std::io::BufReader::new(archive.by_name(member)?);
-        let mut unpacked = unpacked(member)?;
-        let target = create_private(to)?;
-        let mut encoder = zstd::stream::write::Encoder::new(target, ZSTD_LEVEL)?;
-        std::io::copy(&mut unpacked, &mut encoder)?;
-        encoder.finish()?.sync_all()
-    };
-    extract().at("copy to the archive", from)
+    let mut source = BufReader::new(open_file(from).at("open", from)?);
+    let mut unpacked = unpacked_member(&mut source, member).at("read", from)?;
+    let target = create_private(to).at("create", to)?;
+    let mut encoder = zstd::stream::write::Encoder::new(target, ZSTD_LEVEL).at("write", to)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let n_bytes = read_full(&mut unpacked, &mut buffer).at("read", from)?;
+        if n_bytes == 0 {
+            break;
+        }
+        encoder.write_all(&buffer[..n_bytes]).at("write", to)?;
+    }
+    encoder.finish().and_then(|target| target.sync_all()).at("write", to)
 }
 
+/// Reports of the inbox that could not be copied as they were read, by their paths.
+pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, Copied>>>;
+
 /// Copies reports to the archive while others are still being read: the disk and the processors work
-/// at the same time.
-pub(crate) fn archive_queue(places: &Places) -> DiskQueue<NewReport> {
-    let places = places.clone();
-    DiskQueue::new(move |report| archive_report(&places, &report))
+/// at the same time. What is wrong with one file of the inbox is noted and keeps no other from its copy.
+pub(crate) fn archive_queue(places: &Places, not_copied: &NotCopied) -> DiskQueue<NewReport> {
+    let (places, not_copied) = (places.clone(), Arc::clone(not_copied));
+    DiskQueue::new(move |report: NewReport| {
+        match archive_report(&places, &report)? {
+            Copied::Whole => {}
+            wrong => {
+                not_copied
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(report.path, wrong);
+            }
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +159,7 @@ mod tests {
         make_folder(&places.internal("staging")).unwrap();
         let path = root.path().join("report");
         std::fs::write(&path, vec![b'x'; 8 << 20]).unwrap();
-        let archiver = archive_queue(&places);
+        let archiver = archive_queue(&places, &NotCopied::default());
         let names: Vec<String> = (0..4).map(|number| format!("ab/ab{number}.txt")).collect();
         for name in &names {
             let (state, member) = (FileState::of(&path).unwrap(), None);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,8 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{Field, TableFormat};
 use streamledger_core::normalize::store::{Clock, StoreSettings};
 use streamledger_core::vocabulary::territory::Territories;
+
+use crate::ignored::Ignored;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
 /// wrote is made again.
@@ -40,7 +41,8 @@ pub struct PipelineFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InboxFile {
-    /// Patterns of file names that are not reports (yet).
+    /// Patterns of names that are not reports (yet), whatever the case: without `/` those of a file or
+    /// folder anywhere in the inbox, with `/` those of whole paths in it.
     pub ignore: Vec<String>,
 }
 
@@ -85,7 +87,7 @@ pub struct Settings {
     /// Territory codes and aliases.
     pub territories: Territories,
     /// File names that are not reports.
-    pub ignore: GlobSet,
+    pub ignore: Ignored,
     aliases: BTreeMap<String, String>,
 }
 
@@ -142,7 +144,8 @@ impl Settings {
         let territories = Territories::new(&file.territory_aliases)
             .map_err(|aliases| errors.extend(aliases.iter().map(|alias| wrong(pipeline, alias))))
             .ok();
-        let ignore = globs(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
+        let ignore =
+            Ignored::new(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
         let hash = policy
             .as_ref()
             .and_then(|policy| policy.hash().map_err(|e| errors.push(wrong(pipeline, e))).ok());
@@ -328,14 +331,6 @@ fn check_store(store: &StoreSettings) -> Option<&'static str> {
         return Some("`clock.rounded_to_s` must be 1 to 86400");
     }
     None
-}
-
-fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
-    let mut builder = GlobSetBuilder::new();
-    for pattern in patterns {
-        builder.add(Glob::new(pattern)?);
-    }
-    builder.build()
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -89,7 +89,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 /// Bytes that are copied at once.
-const COPY_BYTES: usize = 1 << 20;
+pub(crate) const COPY_BYTES: usize = 1 << 20;
 
 /// Copies a file to a new one and syncs it. The copy is written past the page cache where the file
 /// system can: nobody reads it soon, and filling the cache takes longer than writing to the disk. Only

@@ -14,12 +14,15 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::config::Settings;
+use crate::durable::DiskError;
 use crate::held::{Holder, Segment};
 use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead};
-use crate::recognise::recognise;
-use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
+use crate::recognise::{judge, recognise};
+use crate::report_source::{
+    End, FromArchive, MemberKind, Pace, Packing, Reader, ReportFile, read_through,
+};
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
@@ -51,6 +54,8 @@ pub enum Examined {
     Report(Box<ExaminedReport>),
     /// The file changed while it was read: it is left for the next run.
     Growing,
+    /// The file in the inbox cannot be read: it is left for the next run.
+    Unreadable(DiskError),
 }
 
 /// A report that was read to its end, for good or bad.
@@ -62,8 +67,8 @@ pub struct ExaminedReport {
     pub name_facts: NameFacts,
     /// How it is packed.
     pub packing: Packing,
-    /// Name of the member that is the report, of an archive.
-    pub member: Option<String>,
+    /// Of an archive: the member that is the report, and the others.
+    pub archive: Option<FromArchive>,
     /// Name of the format; `None` if it was not recognised.
     pub format: Option<String>,
     /// What it is for; `None` if it was not recognised.
@@ -106,7 +111,7 @@ impl ExaminedReport {
             hash,
             name_facts: NameFacts::new(),
             packing,
-            member: None,
+            archive: None,
             format: None,
             feed: None,
             counts: None,
@@ -192,15 +197,23 @@ impl Examiner<'_> {
             return Err(error);
         }
         match end {
-            End::Growing => Ok(Examined::Growing),
+            End::Growing => {
+                reading.abandon()?;
+                Ok(Examined::Growing)
+            }
+            End::Unreadable(error) => {
+                reading.abandon()?;
+                Ok(Examined::Unreadable(error))
+            }
             End::Corrupt { hash, code, detail } => {
+                reading.abandon()?;
                 let mut report = ExaminedReport::new(hash, Packing::Plain);
                 report.refusal = Some(Refusal::new(code, detail));
                 Ok(Examined::Report(Box::new(report)))
             }
-            End::Whole { hash, packing, member } => {
+            End::Whole { hash, packing, archive } => {
                 let mut report = reading.finish(hash, packing)?;
-                report.member = member;
+                report.archive = archive;
                 Ok(Examined::Report(report))
             }
         }
@@ -296,6 +309,12 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Lets go of what was read of a report that is not kept.
+    fn abandon(self) -> Result<(), PartitionError> {
+        release(self.examiner.holder, self.days);
+        Ok(drop_runs(self.runs)?)
+    }
+
     fn finish(
         mut self,
         hash: [u8; 32],
@@ -334,8 +353,8 @@ impl<'a> Reading<'a> {
 }
 
 impl Reader for Reading<'_> {
-    fn is_report(&self, member: &str, head: &[u8]) -> bool {
-        is_report(self.examiner.settings, self.store_folder, member, head)
+    fn judge(&self, member: &str, head: &[u8]) -> MemberKind {
+        judge_member(self.examiner.settings, self.store_folder, member, head)
     }
 
     fn begin_member(&mut self, member: &str) {
@@ -354,23 +373,35 @@ impl Reader for Reading<'_> {
     }
 }
 
-/// Whether the head of a member of an archive is that of a report that is taken in.
-pub(crate) fn is_report(
+/// What the head of a member of an archive is, in any encoding.
+pub(crate) fn judge_member(
     settings: &Settings,
     store_folder: Option<&str>,
     member: &str,
     head: &[u8],
-) -> bool {
+) -> MemberKind {
     // What follows the first lines is rows; a head of one line may lack its end, or half of it.
     let head = if is_utf16(head) { &head[..head.len() / 2 * 2] } else { head };
-    let (mut text, mut is_one) = (Text::default(), None);
+    let mut kind = None;
     let mut take = |lines: &[u8]| {
-        is_one.get_or_insert_with(|| recognise(settings, store_folder, member, lines).is_ok());
+        if kind.is_none() && !lines.is_empty() {
+            kind = Some(judge(settings, store_folder, member, lines));
+        }
     };
+    let mut text = Text::default();
     if text.take(head, &mut take).is_ok() {
-        text.finish(take);
+        text.finish(&mut take);
     }
-    is_one.unwrap_or(false)
+    kind.unwrap_or_else(|| MemberKind::Other { reason: "it holds no text".to_owned() })
+}
+
+/// Lets go of plays that were held.
+fn release(holder: &Holder, days: BTreeMap<Day, Vec<Segment>>) {
+    for segment in days.into_values().flatten() {
+        if let Segment::Memory(piece) = &segment {
+            holder.release(piece);
+        }
+    }
 }
 
 /// The name of a file without the folders before it.
@@ -382,11 +413,7 @@ impl Examiner<'_> {
     /// A refused report keeps none of its rows.
     fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
         report.bad_rows.truncate(REFUSED_ROWS_KEPT);
-        for segment in std::mem::take(&mut report.days).into_values().flatten() {
-            if let Segment::Memory(piece) = &segment {
-                self.holder.release(piece);
-            }
-        }
+        release(self.holder, std::mem::take(&mut report.days));
         Ok(drop_runs(std::mem::take(&mut report.runs))?)
     }
 }

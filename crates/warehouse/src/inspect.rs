@@ -16,11 +16,13 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError};
-use crate::examine::{Refusal, is_report, why_refused, without_folders};
+use crate::examine::{Refusal, judge_member, why_refused, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext};
 use crate::recognise::{Recognised, recognise};
-use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
+use crate::report_source::{
+    End, MemberKind, Pace, Packing, Reader, ReportFile, SkippedMember, read_through,
+};
 use crate::stages::Stages;
 
 /// What was found.
@@ -30,6 +32,8 @@ pub struct Inspection {
     pub packing: Option<Packing>,
     /// Name of the member that is the report, of an archive.
     pub member: Option<String>,
+    /// The other members of the archive, and why they are not read.
+    pub skipped: Vec<SkippedMember>,
     /// BLAKE3 of the uncompressed bytes, hex.
     pub hash: Option<String>,
     /// The format.
@@ -92,7 +96,10 @@ pub fn inspect_report(
     let path: PathBuf = path.canonicalize().at("open", path)?;
     let end =
         read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut inspector)?;
-    Ok(inspector.finish(end))
+    match end {
+        End::Unreadable(error) => Err(error),
+        end => Ok(inspector.finish(end)),
+    }
 }
 
 struct Inspector<'a> {
@@ -274,15 +281,18 @@ impl<'a> Inspector<'a> {
             _ => {}
         }
         match end {
-            End::Whole { hash, packing, member } => {
-                found.member = member;
+            End::Whole { hash, packing, archive } => {
+                if let Some(archive) = archive {
+                    found.member = Some(archive.member);
+                    found.skipped = archive.skipped;
+                }
                 found.hash = Some(hex::encode(hash));
                 found.packing = Some(packing);
             }
             End::Corrupt { code, detail, .. } => {
                 found.refusal = Some(Refusal::new(code, detail));
             }
-            End::Growing => {
+            End::Growing | End::Unreadable(_) => {
                 let detail = "it changed while it was read";
                 found.refusal = Some(Refusal::new("growing", detail));
             }
@@ -293,12 +303,30 @@ impl<'a> Inspector<'a> {
 }
 
 impl Reader for Inspector<'_> {
-    fn is_report(&self, member: &str, head: &[u8]) -> bool {
-        let is_of = |store: &str| is_report(self.settings, Some(store), member, head);
-        match &self.store {
-            Some(store) => is_of(store),
-            None => self.settings.stores.keys().any(|store| is_of(store)),
+    fn judge(&self, member: &str, head: &[u8]) -> MemberKind {
+        let settings = self.settings;
+        if let Some(store) = &self.store {
+            return judge_member(settings, Some(store), member, head);
         }
+        let kinds =
+            settings.stores.keys().map(|store| judge_member(settings, Some(store), member, head));
+        let mut kinds: Vec<MemberKind> = kinds.collect();
+        // Of many stores only the one that is meant says something that helps.
+        let is_of_another =
+            |kind: &MemberKind| matches!(kind, MemberKind::Nearly { code: "store_mismatch", .. });
+        let best = kinds
+            .iter()
+            .position(|kind| *kind == MemberKind::Report)
+            .or_else(|| {
+                kinds.iter().position(|kind| {
+                    matches!(kind, MemberKind::Nearly { .. }) && !is_of_another(kind)
+                })
+            })
+            .unwrap_or(0);
+        if kinds.is_empty() {
+            return MemberKind::Other { reason: "the pipeline has no stores".to_owned() };
+        }
+        kinds.swap_remove(best)
     }
 
     fn begin_member(&mut self, member: &str) {

@@ -69,20 +69,20 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeenFile {
-    /// Bytes on disk.
-    pub size_bytes: u64,
-    /// Time of the last change, nanoseconds since 1970.
-    pub modified_ns: i64,
+    /// How it looked.
+    pub state: FileState,
     /// Key of the report that it holds.
     pub report: String,
 }
 
-impl SeenFile {
-    /// Whether the file has not changed since.
-    #[must_use]
-    pub fn is(&self, state: FileState) -> bool {
-        (self.size_bytes, self.modified_ns) == (state.size_bytes, state.modified_ns)
-    }
+/// The member of an archive that is a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveMember {
+    /// Its path in the archive.
+    pub name: String,
+    /// How many other members were passed over.
+    pub skipped: u64,
 }
 
 /// Whether a report counts.
@@ -178,6 +178,13 @@ pub struct ReportEntry {
     pub format: Option<String>,
     /// Paths in the inbox under which it came.
     pub files: BTreeSet<String>,
+    /// Those of `files` that are zip archives, and the member that is the report.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, ArchiveMember>,
+    /// Those of `files` under whose name the report would be refused, while it is taken in under another:
+    /// copies that are never read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused_files: BTreeSet<String>,
     /// File in the archive; `None` if it was refused.
     pub archived: Option<String>,
     /// Fingerprint of the settings under which it was read.
@@ -261,10 +268,30 @@ impl ReportEntry {
         &self.id[..16]
     }
 
-    /// The smallest path under which it came.
+    /// The smallest path under which it came, of those under which it can be read.
     #[must_use]
     pub fn file(&self) -> &str {
-        self.files.first().map_or("", String::as_str)
+        let readable = self.files.iter().find(|file| !self.refused_files.contains(*file));
+        readable.or(self.files.first()).map_or("", String::as_str)
+    }
+
+    /// The member of the archive [`Self::file`] that is the report; `None` if that is no archive.
+    #[must_use]
+    pub fn member(&self) -> Option<&ArchiveMember> {
+        self.members.get(self.file())
+    }
+
+    /// Forgets names under which it came.
+    pub(crate) fn keep_files(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.files.retain(|file| is_kept(file));
+        self.members.retain(|file, _| is_kept(file));
+        self.refused_files.retain(|file| is_kept(file));
+    }
+
+    /// The name by which it is read, also from the archive, where its bytes have another one.
+    #[must_use]
+    pub fn read_as(&self) -> &str {
+        self.member().map_or(self.file(), |member| member.name.as_str())
     }
 }
 

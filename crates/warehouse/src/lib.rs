@@ -24,6 +24,7 @@ pub mod figures;
 mod file_hash;
 pub mod held;
 pub mod history_tables;
+pub mod ignored;
 pub mod inbox;
 pub mod inspect;
 mod inspect_rows;

@@ -12,6 +12,7 @@ use streamledger_core::vocabulary::report_id::NameFacts;
 
 use crate::config::Settings;
 use crate::examine::Refusal;
+use crate::report_source::MemberKind;
 
 /// Store of a format whose reports may lie in any folder.
 pub const ANY_STORE: &str = "*";
@@ -61,6 +62,8 @@ struct NearMiss {
     refusal: Refusal,
     /// How many needed columns are missing; the fewer, the nearer.
     n_missing: usize,
+    /// Whether half of the format or more is there.
+    is_nearly: bool,
 }
 
 /// Finds the one format of a report by its head: its first whole lines, as UTF-8 as far as they are
@@ -74,6 +77,47 @@ pub fn recognise<'a>(
     file_name: &str,
     head: &[u8],
 ) -> Result<Recognised<'a>, Refusal> {
+    find_format(settings, folder, file_name, head).map_err(|rejected| rejected.refusal)
+}
+
+/// What a member of an archive is, by its name and head. What could have been meant as a report is
+/// nearly one; what has too little in common with any format of the folder's store, or repeats what
+/// another report says, is another file.
+#[must_use]
+pub fn judge(
+    settings: &Settings,
+    folder: Option<&str>,
+    file_name: &str,
+    head: &[u8],
+) -> MemberKind {
+    match find_format(settings, folder, file_name, head) {
+        Ok(_) => MemberKind::Report,
+        Err(Rejected { refusal: Refusal { code, detail, .. }, is_nearly: true }) => {
+            MemberKind::Nearly { code, detail }
+        }
+        Err(Rejected { refusal, is_nearly: false }) => MemberKind::Other { reason: refusal.detail },
+    }
+}
+
+/// Why no format claims a report.
+struct Rejected {
+    refusal: Refusal,
+    /// Whether it could have been meant as a report that is read.
+    is_nearly: bool,
+}
+
+impl Rejected {
+    fn nearly(code: &'static str, detail: String) -> Self {
+        Self { refusal: Refusal::new(code, detail), is_nearly: true }
+    }
+}
+
+fn find_format<'a>(
+    settings: &'a Settings,
+    folder: Option<&str>,
+    file_name: &str,
+    head: &[u8],
+) -> Result<Recognised<'a>, Rejected> {
     let folder = folder.unwrap_or_default();
     let mut opinions = vec![ask_spotify_streams(head), ask_dsr(head, file_name)];
     opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
@@ -83,7 +127,7 @@ pub fn recognise<'a>(
     let claims: Vec<&str> = here.iter().filter(is_mine).map(|opinion| opinion.format).collect();
     if 1 < claims.len() {
         let detail = format!("more than one format claims it: {}", claims.join(", "));
-        return Err(Refusal::new("ambiguous_format", detail));
+        return Err(Rejected::nearly("ambiguous_format", detail));
     }
     if claims.is_empty() {
         return Err(refuse(folder, here, &elsewhere));
@@ -95,10 +139,11 @@ pub fn recognise<'a>(
     match mine {
         Some(Recognised::Table(format, _)) if is_repeat(format, file_name) => {
             let why = format.repeats.as_ref().map_or("", |repeats| &repeats.why);
-            Err(Refusal::new("repeats", format!("{}: {why}", format.format)))
+            let refusal = Refusal::new("repeats", format!("{}: {why}", format.format));
+            Err(Rejected { refusal, is_nearly: false })
         }
         Some(recognised) => Ok(recognised),
-        None => Err(Refusal::new("unknown_format", "no format claims it")),
+        None => Err(Rejected::nearly("unknown_format", "no format claims it".to_owned())),
     }
 }
 
@@ -110,7 +155,7 @@ fn is_repeat(format: &TableFormat, file_name: &str) -> bool {
     format.repeats.as_ref().is_some_and(|repeats| repeats.names.iter().any(matches))
 }
 
-fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Refusal {
+fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Rejected {
     let theirs = elsewhere.iter().find(|opinion| matches!(opinion.says, Says::Mine(_)));
     if let Some(other) = theirs {
         let detail = format!(
@@ -119,7 +164,7 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
             other.format,
             other.store,
         );
-        return Refusal::new("store_mismatch", detail);
+        return Rejected::nearly("store_mismatch", detail);
     }
     let n_formats = here.len();
     let mut near: Vec<NearMiss> = here
@@ -141,9 +186,10 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
                     "none of the {n_formats} formats of `{folder}` has a column in common with its header"
                 )
             };
-            Refusal::new("unknown_format", detail)
+            Rejected { refusal: Refusal::new("unknown_format", detail), is_nearly: false }
         }
         Some(nearest) => {
+            let is_nearly = near.iter().any(|near| near.is_nearly);
             let (code, column) = if is_clear(nearest) {
                 (nearest.refusal.code, nearest.refusal.column.clone())
             } else {
@@ -151,7 +197,7 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
             };
             let reasons: Vec<String> =
                 near.into_iter().take(NEAR_MISSES_MAX).map(|near| near.refusal.detail).collect();
-            Refusal { code, column, detail: reasons.join("; ") }
+            Rejected { refusal: Refusal { code, column, detail: reasons.join("; ") }, is_nearly }
         }
     }
 }
@@ -181,7 +227,7 @@ fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
             let read = read.join(", ");
             let detail = format!("a DDEX report of the profile `{profile}`; read are {read}");
             let refusal = Refusal::new("unknown_format", detail);
-            ("ddex", Says::Near(NearMiss { refusal, n_missing: 0 }))
+            ("ddex", Says::Near(NearMiss { refusal, n_missing: 0, is_nearly: true }))
         }
         DsrMatch::No => ("ddex", Says::No),
     };
@@ -196,7 +242,7 @@ fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opini
         Match::Excluded { column } => {
             let detail = format!("not {name}: no report of it has the column `{column}`");
             let refusal = Refusal::new("unknown_format", detail);
-            Says::Near(NearMiss { refusal, n_missing: 1 })
+            Says::Near(NearMiss { refusal, n_missing: 1, is_nearly: true })
         }
         Match::Twice { column } => Says::Near(twice(name, &column)),
         Match::No => Says::No,
@@ -208,7 +254,8 @@ fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opini
 fn missing(format: &str, columns: Vec<String>, n_found: usize) -> NearMiss {
     let n_missing = columns.len();
     let lacks = columns.join(", ");
-    let refusal = if n_missing <= n_found {
+    let is_nearly = n_missing <= n_found;
+    let refusal = if is_nearly {
         Refusal {
             code: "missing_column",
             detail: format!("{format}: the header lacks {lacks}"),
@@ -217,7 +264,7 @@ fn missing(format: &str, columns: Vec<String>, n_found: usize) -> NearMiss {
     } else {
         Refusal::new("unknown_format", format!("not {format}: the header lacks {lacks}"))
     };
-    NearMiss { refusal, n_missing }
+    NearMiss { refusal, n_missing, is_nearly }
 }
 
 fn twice(format: &str, column: &str) -> NearMiss {
@@ -226,5 +273,5 @@ fn twice(format: &str, column: &str) -> NearMiss {
         column: Some(column.to_owned()),
         detail: format!("{format}: the header has `{column}` more than once"),
     };
-    NearMiss { refusal, n_missing: 0 }
+    NearMiss { refusal, n_missing: 0, is_nearly: true }
 }

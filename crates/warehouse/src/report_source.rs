@@ -8,7 +8,7 @@
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
@@ -16,12 +16,21 @@ use streamledger_core::ingest::text::{
     LINE_BYTES_MAX, TextError, after_first_line_end, after_last_line_end, is_utf16,
 };
 
-use self::zip_members::{ZipError, choose};
+pub use self::file_state::FileState;
+pub use self::packing::Packing;
+use self::zip_layout::read_layout;
+pub(crate) use self::zip_members::ZipError;
+pub use self::zip_members::{FromArchive, MemberKind, SkippedMember};
+use self::zip_members::{choose, open_member};
 use crate::durable::{At as _, DiskError, is_no_file, open_file, read_full};
 use crate::file_hash::hash_as_is;
 use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::stages::Stages;
 
+mod file_state;
+mod packing;
+mod zip_fields;
+mod zip_layout;
 mod zip_members;
 
 /// Bytes of a block; a longer line makes its block longer.
@@ -36,80 +45,6 @@ const SURE_BYTES: u64 = 64 << 20;
 /// Above that, to at most so many times its size.
 const RATIO_MAX: u64 = 1000;
 
-/// How a report is packed. The names are file endings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
-    /// As it is.
-    Plain,
-    /// gzip, one or more members.
-    Gzip,
-    /// zstd, one or more frames.
-    Zstd,
-    /// A zip archive, of which one member is the report.
-    Zip,
-}
-
-impl Packing {
-    /// Tells by the first bytes.
-    #[must_use]
-    pub fn of(first_bytes: &[u8]) -> Self {
-        match first_bytes {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            [b'P', b'K', 3, 4, ..] => Self::Zip,
-            _ => Self::Plain,
-        }
-    }
-
-    /// Its name, for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain text",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Zip => "a member of a zip archive",
-        }
-    }
-
-    /// The ending of an archived file.
-    #[must_use]
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Plain => "txt",
-            Self::Gzip => "txt.gz",
-            // The member that is the report is taken out of its archive.
-            Self::Zstd | Self::Zip => "txt.zst",
-        }
-    }
-}
-
-/// What a file looked like when it was found; a report whose file changes while it is read is left
-/// for the next run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileState {
-    /// Bytes on disk.
-    pub size_bytes: u64,
-    /// Time of the last change, nanoseconds since 1970.
-    pub modified_ns: i64,
-}
-
-impl FileState {
-    /// Looks at a file; at a link as such.
-    ///
-    /// # Errors
-    /// [`DiskError`].
-    pub fn of(path: &Path) -> Result<Self, DiskError> {
-        let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
-        let modified = metadata.modified().at("look at", path)?;
-        let since = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        Ok(Self {
-            size_bytes: metadata.len(),
-            modified_ns: i64::try_from(since).unwrap_or(i64::MAX),
-        })
-    }
-}
-
 /// How reading a report ended.
 #[derive(Debug)]
 pub enum End {
@@ -119,8 +54,8 @@ pub enum End {
         hash: [u8; 32],
         /// How it is packed.
         packing: Packing,
-        /// Name of the member that is the report, of an archive.
-        member: Option<String>,
+        /// Of an archive: the member that is the report, and the others.
+        archive: Option<FromArchive>,
     },
     /// It cannot be unpacked, or is an archive without one report in it.
     Corrupt {
@@ -133,6 +68,8 @@ pub enum End {
     },
     /// The file changed while it was read.
     Growing,
+    /// A file of the inbox cannot be read: it may not be opened, is gone, or its disk fails.
+    Unreadable(DiskError),
 }
 
 /// Whether unpacking runs beside reading.
@@ -149,8 +86,8 @@ const BLOCKS_WAITING: usize = 8;
 
 /// Who reads a report.
 pub trait Reader {
-    /// Whether a member of an archive with this name and these first lines is a report.
-    fn is_report(&self, member: &str, head: &[u8]) -> bool;
+    /// What a member of an archive with this name, without its folders, and these first lines is.
+    fn judge(&self, member: &str, head: &[u8]) -> MemberKind;
 
     /// Which member of the archive is read, before its first block.
     fn begin_member(&mut self, member: &str);
@@ -167,8 +104,8 @@ pub trait Reader {
 
 /// Whoever only wants the bytes of what is no archive.
 impl<F: FnMut(&[u8])> Reader for F {
-    fn is_report(&self, _: &str, _: &[u8]) -> bool {
-        false
+    fn judge(&self, _: &str, _: &[u8]) -> MemberKind {
+        MemberKind::Other { reason: "nobody asked what it is".to_owned() }
     }
 
     fn begin_member(&mut self, _: &str) {}
@@ -199,8 +136,21 @@ impl<'a> ReportFile<'a> {
 /// Reads a file through and hands its blocks to the reader.
 ///
 /// # Errors
-/// [`DiskError`] if the file itself cannot be read; what is wrong inside it is an [`End`].
+/// [`DiskError`] if a file of the archive cannot be read; what is wrong inside a file, or with reading
+/// one of the inbox, is an [`End`].
 pub fn read_through(
+    file: ReportFile<'_>,
+    pace: Pace,
+    stages: &Stages,
+    reader: &mut impl Reader,
+) -> Result<End, DiskError> {
+    match (file, read_to_end(file, pace, stages, reader)) {
+        (ReportFile::Inbox(_), Err(error)) => Ok(End::Unreadable(error)),
+        (_, end) => end,
+    }
+}
+
+fn read_to_end(
     file: ReportFile<'_>,
     pace: Pace,
     stages: &Stages,
@@ -232,11 +182,16 @@ pub fn read_through(
         };
         (packing, result)
     };
-    if FileState::of(path)? != before {
+    let after = FileState::of(path)?;
+    let is_same = match file {
+        ReportFile::Inbox(_) => after == before,
+        ReportFile::Archive(_) => after.has_same_bytes(before),
+    };
+    if !is_same {
         return Ok(End::Growing);
     }
     match result {
-        Ok((hash, member)) => Ok(End::Whole { hash, packing, member }),
+        Ok((hash, archive)) => Ok(End::Whole { hash, packing, archive }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
         Err(error) => {
             let inner = error.get_ref();
@@ -324,17 +279,24 @@ impl Unpacking<'_> {
     /// Reads the member of an archive that is the report; it may be packed itself, but no archive.
     fn read_zip(
         self,
-        source: impl Read + Seek + Send,
+        mut source: impl BufRead + Seek + Send,
         reader: &mut impl Reader,
-    ) -> io::Result<([u8; 32], Option<String>)> {
-        let is_report = |name: &str, head: &[u8]| reader.is_report(name, head);
-        let (mut archive, member) = choose(source, is_report).map_err(io::Error::other)?;
-        reader.begin_member(&member.name);
-        let opened = archive.by_index(member.place).map_err(io::Error::other)?;
+    ) -> io::Result<([u8; 32], Option<FromArchive>)> {
+        let judge = |name: &str, head: &[u8]| reader.judge(name, head);
+        let (entry, archive) = choose(&mut source, judge).map_err(io::Error::other)?;
+        reader.begin_member(&archive.member);
+        let opened = open_member(&mut source, &entry)?;
         let mut buffered = BufReader::with_capacity(BLOCK_BYTES, opened);
-        let packing = Packing::of(buffered.fill_buf()?);
-        let hash = self.read(buffered, packing, reader)?;
-        Ok((hash, Some(member.name)))
+        let damaged = |error: io::Error| {
+            io::Error::other(ZipError::member(&entry.name, format!("is damaged: {error}")))
+        };
+        let packing = Packing::of(buffered.fill_buf().map_err(damaged)?);
+        let hash = self.read(&mut buffered, packing, reader).map_err(damaged)?;
+        // Only the last read of a member finds whether it is whole.
+        if !buffered.fill_buf().map_err(damaged)?.is_empty() {
+            return Err(damaged(io::Error::other("has more bytes than were read")));
+        }
+        Ok((hash, Some(archive)))
     }
 
     /// Unpacks in a thread of its own; the reader runs in this one.
@@ -385,6 +347,20 @@ impl Unpacking<'_> {
             Packing::Zip => Err(io::Error::other("an archive in an archive")),
         }
     }
+}
+
+/// What is in a member of a zip archive.
+///
+/// # Errors
+/// The archive cannot be read, or has no such member.
+pub(crate) fn unpacked_member<'a>(
+    source: &'a mut (impl BufRead + Seek),
+    name: &str,
+) -> io::Result<Box<dyn Read + 'a>> {
+    let entries = read_layout(source).map_err(io::Error::other)?;
+    let entry = entries.into_iter().find(|entry| entry.name == name);
+    let entry = entry.ok_or_else(|| io::Error::other(format!("it has no member `{name}`")))?;
+    unpacked(BufReader::with_capacity(BLOCK_BYTES, open_member(source, &entry)?))
 }
 
 /// What is in a file or member that may be packed.

@@ -372,7 +372,9 @@ fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification
                 Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
                 Ok(End::Corrupt { detail, .. }) => Some(detail),
                 Ok(End::Growing) => Some("changed while it was read".to_owned()),
-                Err(error) => Some(format!("{error}: {}", error.source)),
+                Ok(End::Unreadable(error)) | Err(error) => {
+                    Some(format!("{error}: {}", error.source))
+                }
             };
             (format!("archive/{name}"), message)
         })

@@ -31,7 +31,11 @@ fn of_an_archive_the_detail_is_taken_and_the_sums_beside_it_are_not() {
         ("statement.xlsx", b"PK\x03\x04"),
     ];
     case.put("fuga/statement.zip", zip(&members));
-    case.nightly_verified(0).expect_stdout("taken in");
+    case.nightly_verified(0)
+        .expect_stdout("taken in")
+        .expect_stdout("artists.csv")
+        .expect_stdout("an office document: no format reads one")
+        .expect_stderr("a member of an archive is no report");
     let sales = case.table("sales");
     assert_eq!(sales.len(), 1);
     assert_eq!((sales[0]["store"].as_str(), sales[0]["units"].as_str()), ("spotify", "3"));
@@ -88,6 +92,54 @@ fn an_archive_without_a_report_is_of_no_format_and_a_broken_one_is_corrupt() {
         case.table("reports").iter().map(|report| report["reason"].clone()).collect();
     assert!(reasons.contains(&"unknown_format".to_owned()), "{reasons:?}");
     assert!(reasons.contains(&"corrupt".to_owned()), "{reasons:?}");
+}
+
+/// What is nearly a report is none of the other files of an archive, and no bytes of one are passed over.
+#[test]
+fn an_archive_with_a_member_that_is_nearly_a_report_or_with_hidden_bytes_is_refused() {
+    let lacking = ROYALTIES.replace("Quantity", "Number");
+    let other_store = "date,subscriber_status,country,music_id,isrc,upc,play30s\n";
+    let whole = zip(&[("a.csv", ROYALTIES.as_bytes())]);
+    let with = |name: &str, bytes: &[u8]| zip(&[("a.csv", ROYALTIES.as_bytes()), (name, bytes)]);
+    let archives: [(&str, Vec<u8>, &str, &str); 6] = [
+        (
+            "column",
+            with("b.csv", lacking.as_bytes()),
+            "ambiguous_archive",
+            "`b.csv` is not (missing_column",
+        ),
+        (
+            "store",
+            with("b.csv", other_store.as_bytes()),
+            "ambiguous_archive",
+            "`b.csv` is not (store_mismatch",
+        ),
+        ("empty", with("b.csv", b""), "ambiguous_archive", "`b.csv` is not (empty_file"),
+        ("nested", with("b.zip", &whole), "ambiguous_archive", "a zip archive in an archive"),
+        (
+            "two",
+            [whole.as_slice(), &whole].concat(),
+            "unsafe_archive",
+            "belong to no listed member",
+        ),
+        (
+            "tail",
+            [whole.as_slice(), ROYALTIES.as_bytes()].concat(),
+            "unsafe_archive",
+            "follow its end",
+        ),
+    ];
+    let case = Case::new();
+    for (name, bytes, ..) in &archives {
+        case.put(&format!("fuga/{name}.zip"), bytes);
+    }
+    let outcome = case.nightly_verified(1);
+    for (name, _, code, detail) in &archives {
+        let line = outcome.stdout.lines().find(|line| line.contains(&format!("fuga/{name}.zip")));
+        let line = line.unwrap_or_else(|| panic!("{name}: {}", outcome.stdout));
+        assert!(line.contains(code) && line.contains(detail), "{name}: {line}");
+    }
+    assert!(!case.tables().join("sales").exists());
 }
 
 /// One file of a DDEX report in two files: each has all summary records and its own blocks.

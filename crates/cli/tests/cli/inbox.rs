@@ -136,9 +136,10 @@ fn odd_names_of_folders_and_files_are_refused_or_taken_in_but_never_stop_the_nig
     for folder in ["a b", "x=y", "100%", "caf\u{e9}", "spotify ", "SPOTIFY", "..x"] {
         case.put(&format!("{folder}/a.tsv"), &good);
     }
-    case.nightly_verified(1);
+    // A folder that begins with a dot is a hidden one.
+    case.nightly_verified(1).expect_stdout("..x/");
     assert_eq!(case.n_rows("plays"), 10);
-    assert_eq!(case.n_rows("quarantine"), 7);
+    assert_eq!(case.n_rows("quarantine"), 6);
 }
 
 #[test]
@@ -244,4 +245,53 @@ fn a_report_that_was_written_over_in_place_does_not_stop_later_nights() {
         case.published()
     });
     assert_eq!(published[0], published[1]);
+}
+
+/// Transfer programs set the times of files; what nobody can set tells that one was written over.
+#[test]
+fn other_bytes_of_the_same_size_and_time_are_seen() {
+    let case = Case::new();
+    let path = case.path("inbox/spotify/a.tsv");
+    let mut lengths = Vec::new();
+    for length in ["100", "200"] {
+        let line = crate::report::line(DAY, 1).with("stream_length", length);
+        case.put("spotify/a.tsv", report(&[line]));
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        drop(file);
+        case.nightly_verified(0);
+        lengths.push(fs::metadata(&path).unwrap().len());
+    }
+    assert_eq!(lengths[0], lengths[1]);
+    assert_eq!(case.n_rows("reports"), 2);
+}
+
+/// Two names that differ in a byte that is no UTF-8, of one size and time, in two nights.
+#[test]
+fn names_that_are_not_utf8_are_told_apart() {
+    let case = Case::new();
+    fs::create_dir(case.path("inbox/spotify")).unwrap();
+    for (byte, day) in [(0xfe, DAY), (0xff, "2026-09-08")] {
+        let name = std::ffi::OsString::from_vec(vec![b'a', byte]);
+        fs::write(case.path("inbox/spotify").join(name), good_report(day, 0..10)).unwrap();
+        case.nightly_verified(0);
+    }
+    let mut files = case.cells("reports", ["file"]).concat();
+    files.sort();
+    assert_eq!(files, ["spotify/a\\xfe", "spotify/a\\xff"]);
+}
+
+#[test]
+fn what_is_passed_over_is_counted() {
+    let case = Case::new();
+    case.put("spotify/a.tsv", good_report(DAY, 0..10));
+    case.put("spotify/b.tsv.5f3a9c1e.PARTIAL", good_report("2026-09-05", 0..10));
+    case.put("spotify/.stversions/b.tsv", good_report("2026-09-06", 0..10));
+    case.put("lost+found/b.tsv", good_report("2026-09-06", 0..10));
+    let outcome = case.nightly(&["--format", "json"]).expect_code(0);
+    assert_eq!(outcome.number("passed over by their names"), 3);
+    for name in ["spotify/.stversions/", "lost+found/", "b.tsv.5f3a9c1e.PARTIAL"] {
+        assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
+    }
+    assert_eq!(case.n_rows("reports"), 1);
 }

@@ -26,6 +26,7 @@ mod inbox;
 mod meanwhile;
 mod odd_months;
 mod offline;
+mod packings;
 mod pages;
 mod purity;
 mod python;

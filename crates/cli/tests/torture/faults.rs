@@ -1,14 +1,17 @@
 //! Every step on the disk fails, or the program is killed before or after it.
+#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
-use crate::case::{Case, Outcome};
+use crate::case::{Case, Outcome, nightly_arguments};
 use crate::report::good_report;
 use crate::sample::{figure, is_full, numbers};
-use crate::scene::Scene;
+use crate::scene::{Scene, copy_folder};
 use crate::shim::{
     ALL_STEPS, CHANGING_STEPS, COMMIT_FOLDERS, COMMIT_PATH, Fault, Watch, run_with, run_within,
 };
 
+const ENOENT: i32 = 2;
 const EIO: i32 = 5;
+const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 
 /// No scene has so many steps: a sample that never ends is a fault of the test.
@@ -28,8 +31,16 @@ fn an_error_at_any_step_loses_nothing() {
             }
             let context = format!("error at {}", run.hit());
             n_tried += 1;
-            let is_after = scene.assert_whole(&case, &context);
             let outcome = &run.outcome;
+            if run.hit_path().contains("/inbox/") {
+                // What is wrong with one file of the inbox is told of that file.
+                let is_told = outcome.stdout.contains("Could not be read");
+                assert!(outcome.code == 1 && is_told, "{}: {context}: {outcome:?}", scene.name);
+                case.verify().expect_code(0);
+                scene.assert_recovers(&case, &context);
+                continue;
+            }
+            let is_after = scene.assert_whole(&case, &context);
             match outcome.code {
                 0 | 1 => {
                     assert!(is_after, "{}: {context}: silent: {outcome:?}", scene.name);
@@ -60,6 +71,58 @@ fn an_error_at_any_step_loses_nothing() {
                 scene.name
             ),
         );
+    }
+}
+
+/// Whatever goes wrong with one file of the inbox, at whatever step: all other reports are published as
+/// without that file, it is named, and the next run reads it.
+#[test]
+fn a_file_of_the_inbox_that_cannot_be_read_stops_no_other() {
+    // A warehouse after its first night, and a report that is new.
+    let first = Case::new();
+    first.put("spotify/a.tsv", good_report("2026-09-01", 0..60));
+    first.put("spotify/c.tsv", good_report("2026-09-03", 0..60));
+    first.nightly(&[]).expect_code(0);
+    first.put("spotify/d.tsv", good_report("2026-09-04", 0..60));
+    let begun = || {
+        let case = Case::new();
+        copy_folder(&first.path(""), &case.path(""));
+        case
+    };
+    let published = |case: &Case| {
+        case.nightly(&[]).expect_code(0);
+        case.published()
+    };
+    let report = good_report("2026-09-02", 0..60);
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("b.tsv", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut archive, &report).unwrap();
+    let archive = archive.finish().unwrap().into_inner();
+    let without = published(&begun());
+    for (name, bytes) in [("spotify/b.tsv", &report), ("spotify/b.zip", &archive)] {
+        let mut n_tried = 0;
+        let case = begun();
+        case.put(name, bytes);
+        let with = published(&case);
+        for (at, error) in (1..).zip([ENOENT, EIO, EACCES].into_iter().cycle()) {
+            let case = begun();
+            case.put(name, bytes);
+            let watch = Watch { steps: "open,read", roots: "inbox/spotify/b", folders: "" };
+            let arguments = nightly_arguments(&[]);
+            let run = run_within(&case, &arguments, Fault::Fail(at, error), watch);
+            if !run.is_hit() {
+                break;
+            }
+            n_tried += 1;
+            let context = format!("error {error} at {}: {:?}", run.hit(), run.outcome);
+            assert_eq!(run.outcome.code, 1, "{context}");
+            assert!(run.outcome.stdout.contains("Could not be read"), "{context}");
+            assert!(run.outcome.stderr.contains(name), "{context}");
+            assert_eq!(case.published(), without, "{context}");
+            assert_eq!(published(&case), with, "{context}");
+            case.verify().expect_code(0);
+        }
+        assert!(2 < n_tried, "{name}: {n_tried}");
     }
 }
 

@@ -169,7 +169,7 @@ impl Scene {
 }
 
 /// Copies a tree with its links and empty folders; files with several names stay one file.
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     let status =
         std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(status.success());

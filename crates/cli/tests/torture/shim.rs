@@ -71,6 +71,11 @@ impl Faulty {
             .map_or_else(String::new, |[n, step, path, _]| format!("{n} {step} {path}"))
     }
 
+    /// The path of the step that was hit.
+    pub(crate) fn hit_path(&self) -> &str {
+        self.steps.first().map_or("", |[_, _, path, _]| path)
+    }
+
     pub(crate) fn hit_kind(&self) -> &str {
         self.steps.first().map_or("", |[_, step, ..]| step)
     }

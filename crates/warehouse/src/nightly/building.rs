@@ -287,7 +287,7 @@ impl Night<'_> {
                     archive_path(self.places, report.archived.as_deref().unwrap_or_default());
                 let examined = examiner.examine(
                     ReportFile::Archive(&path),
-                    report.file(),
+                    report.read_as(),
                     Some(&report.store),
                     Some(days),
                 )?;

@@ -111,7 +111,7 @@ impl Night<'_> {
                 let path = archive_path(self.places, name);
                 let examined = examiner.examine(
                     ReportFile::Archive(&path),
-                    report.file(),
+                    report.read_as(),
                     Some(&report.store),
                     Some(&nothing),
                 )?;

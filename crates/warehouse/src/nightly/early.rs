@@ -4,14 +4,14 @@
 //! reports: what is published is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::archive::{NewReport, archive_queue};
+use crate::archive::{Copied, NewReport, NotCopied, archive_queue};
 use crate::build_day::{BuiltDay, DayTask};
 use crate::disk_queue::DiskQueue;
 use crate::encode::file::Provenance;
@@ -65,6 +65,8 @@ pub(super) struct Early<'a> {
     pub(super) fingerprints: BTreeMap<String, String>,
     /// Copies what is taken in.
     pub(super) archiver: DiskQueue<NewReport>,
+    /// What could not be copied as it was read.
+    not_copied: NotCopied,
 }
 
 impl<'a> Early<'a> {
@@ -84,6 +86,7 @@ impl<'a> Early<'a> {
                     .or_insert_with(|| Some(key.clone()));
             }
         }
+        let not_copied = NotCopied::default();
         Self {
             staged,
             former,
@@ -93,14 +96,16 @@ impl<'a> Early<'a> {
             book: Mutex::new(book),
             turns: Turns::default(),
             fingerprints: BTreeMap::new(),
-            archiver: archive_queue(places),
+            archiver: archive_queue(places, &not_copied),
+            not_copied,
         }
     }
 
-    /// The dates that were built, once all reports are copied.
-    pub(super) fn finish(self) -> Result<EarlyDays, NightlyError> {
+    /// The dates that were built, once all reports are copied, and the files that could not be.
+    pub(super) fn finish(self) -> Result<(EarlyDays, BTreeMap<PathBuf, Copied>), NightlyError> {
         self.archiver.finish()?;
-        Ok(self.built.into_inner().unwrap_or_default())
+        let not_copied = self.not_copied.lock().map(|mut all| std::mem::take(&mut *all));
+        Ok((self.built.into_inner().unwrap_or_default(), not_copied.unwrap_or_default()))
     }
 
     /// Lets later dates look up the offline plays of this one.

@@ -10,10 +10,12 @@ use streamledger_core::vocabulary::money::{Amount, Currency};
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{ReportEntry, ReportState, SourceKind, Totals, lots_path};
+use crate::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind, Totals, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
+use crate::nightly::seen::Seen;
 use crate::nightly::summary::RefusedReport;
+use crate::report_source::FromArchive;
 use crate::sales_columns::{LotTable, ascii};
 use crate::small_tables::{Complaint, ReportNotes, UnmappedValue};
 
@@ -30,8 +32,8 @@ impl Night<'_> {
         examination: &mut Examination,
     ) {
         let is_refused = report.refusal.is_some();
-        let mut files = former.map(|entry| entry.files.clone()).unwrap_or_default();
-        files.extend(candidate.file.map(|file| file.name.clone()));
+        let Names { files, members, refused_files } =
+            names(former, candidate.file.map(|file| file.name.as_str()), &report);
         let archived = former
             .and_then(|entry| entry.archived.clone())
             .unwrap_or_else(|| archive_name(&hash, report.packing));
@@ -54,6 +56,8 @@ impl Night<'_> {
             feed: report.feed.map(|feed| feed.as_str().to_owned()),
             format: report.format.clone(),
             files,
+            members,
+            refused_files,
             archived: if is_refused {
                 former.and_then(|entry| entry.archived.clone())
             } else {
@@ -78,7 +82,9 @@ impl Night<'_> {
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };
-        let is_news = former.is_none_or(|former| former.state != entry.state);
+        // Whoever has renamed a refused report is told what came of it.
+        let is_news =
+            former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
         self.summarise(&entry, &report, is_news);
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
             examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
@@ -112,6 +118,13 @@ impl Night<'_> {
             }),
             Some(_) => {}
             None => {
+                // Names for which it was refused in this run are those of copies after all.
+                let refused = std::mem::take(&mut summary.refused).into_iter();
+                let (copies, refused): (Vec<_>, Vec<_>) =
+                    refused.partition(|refused| entry.refused_files.contains(&refused.file));
+                summary.refused = refused;
+                let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
+                summary.copies.extend(copies);
                 summary.taken_in.push((file.clone(), counts.rows));
                 if counts.quarantined != 0 {
                     summary.quarantined.push((file, counts.quarantined, counts.rows));
@@ -124,6 +137,103 @@ impl Night<'_> {
             }
         });
     }
+}
+
+/// The names under which a report came.
+struct Names {
+    files: BTreeSet<String>,
+    members: BTreeMap<String, ArchiveMember>,
+    refused_files: BTreeSet<String>,
+}
+
+/// Names of a report after it was read under one, or from the archive.
+fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedReport) -> Names {
+    let mut names = match former {
+        None => Names {
+            files: BTreeSet::new(),
+            members: BTreeMap::new(),
+            refused_files: BTreeSet::new(),
+        },
+        Some(former) => Names {
+            files: former.files.clone(),
+            members: former.members.clone(),
+            refused_files: former.refused_files.clone(),
+        },
+    };
+    let is_refused = report.refusal.is_some();
+    if former.is_some_and(|former| former.state == ReportState::Refused) {
+        // What was refused under other names is so still, as far as anybody knows.
+        names.refused_files = if is_refused { BTreeSet::new() } else { names.files.clone() };
+    }
+    if let Some(file) = file {
+        names.files.insert(file.to_owned());
+        names.refused_files.remove(file);
+        note_member(&mut names.members, file, report.archive.as_ref());
+    }
+    names
+}
+
+fn note_member(
+    members: &mut BTreeMap<String, ArchiveMember>,
+    file: &str,
+    archive: Option<&FromArchive>,
+) {
+    match archive {
+        None => members.remove(file),
+        Some(FromArchive { member, skipped }) => {
+            let member = ArchiveMember { name: member.clone(), skipped: skipped.len() as u64 };
+            members.insert(file.to_owned(), member)
+        }
+    };
+}
+
+/// Whether what a report is under a new name stands in the place of what is known of it: a refusal holds
+/// for the name and the bytes. One name for which it is a report is enough, and of names for which it is
+/// none the smallest one counts.
+pub(super) fn takes_over(entry: &ReportEntry, file: &str, is_refused: bool) -> bool {
+    let is_first = entry.files.first().is_none_or(|first| file < first.as_str());
+    entry.state == ReportState::Refused && (!is_refused || is_first)
+}
+
+/// Forgets names under which a refused report is in the inbox no longer: nothing of it is kept, so that it
+/// is as if it had never had them.
+pub(super) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
+    if entry.state == ReportState::Refused && entry.archived.is_none() {
+        entry.keep_files(|file| seen.has(file, key));
+    }
+}
+
+/// Enters another name of a known report.
+pub(super) fn note_copy(
+    entry: &mut ReportEntry,
+    file: &str,
+    is_refused: bool,
+    archive: Option<&FromArchive>,
+) {
+    entry.files.insert(file.to_owned());
+    note_member(&mut entry.members, file, archive);
+    if is_refused && entry.state != ReportState::Refused {
+        entry.refused_files.insert(file.to_owned());
+    } else {
+        entry.refused_files.remove(file);
+    }
+}
+
+/// Forgets refused reports that are in the inbox no longer, where their bytes are a report under another
+/// name: they were renamed.
+pub(super) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &Seen) {
+    if !seen.has_looked() {
+        return;
+    }
+    let bytes_of = |report: &ReportEntry| (report.store.clone(), report.hash.clone());
+    let is_taken_in = |report: &&ReportEntry| report.state != ReportState::Refused;
+    let taken_in: BTreeSet<_> = reports.values().filter(is_taken_in).map(bytes_of).collect();
+    reports.retain(|key, report| {
+        report.state != ReportState::Refused
+            || report.files.is_empty()
+            || report.files.iter().any(|file| seen.has(file, key))
+            || !taken_in.contains(&bytes_of(report))
+    });
 }
 
 /// What the quarantine says of a refused report.
@@ -143,7 +253,8 @@ pub(super) fn new_report(
     name: String,
     report: &ExaminedReport,
 ) -> NewReport {
-    let (path, member) = (candidate.path.clone(), report.member.clone());
+    let path = candidate.path.clone();
+    let member = report.archive.as_ref().map(|archive| archive.member.clone());
     NewReport { path, state: file.state, name, member }
 }
 

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::archive::{NewReport, archive_name, archive_path, archive_report};
+use crate::archive::{Copied, NewReport, archive_name, archive_path, archive_report};
 use crate::durable::At as _;
 use crate::examine::{Examined, ExaminedReport};
 use crate::held::Segment;
-use crate::inbox::{Inbox, InboxFile};
+use crate::inbox::{Inbox, InboxFile, why_unreadable};
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
 use crate::nightly::early::{Early, EarlyDays};
-use crate::nightly::entering::new_report;
+use crate::nightly::entering::{drop_renamed, forget_names, new_report, note_copy, takes_over};
 use crate::nightly::seen::Seen;
 use crate::nightly::standing::settle_standing;
 use crate::nightly::{Night, NightlyError};
@@ -58,7 +58,7 @@ pub(super) struct Examination {
 /// A file to read.
 pub(super) struct Candidate<'a> {
     pub(super) path: PathBuf,
-    /// Path in the inbox.
+    /// Path in the inbox, or the name by which the report was first read.
     name: &'a str,
     store: Option<&'a str>,
     pub(super) size_bytes: u64,
@@ -74,6 +74,11 @@ impl Candidate<'_> {
             Some(_) => ReportFile::Inbox(&self.path),
             None => ReportFile::Archive(&self.path),
         }
+    }
+
+    /// What the summary calls it.
+    fn shown(&self) -> String {
+        self.file.map_or_else(|| self.path.display().to_string(), |file| file.name.clone())
     }
 }
 
@@ -106,6 +111,7 @@ impl Night<'_> {
         seen: &mut Seen,
         early: Option<Early<'_>>,
     ) -> Result<Examination, NightlyError> {
+        seen.look(inbox);
         let candidates = self.candidates(inbox, manifest, seen);
         let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
         self.note(|summary| {
@@ -113,6 +119,9 @@ impl Night<'_> {
             summary.passed_over.clone_from(&inbox.passed_over);
             summary.links.clone_from(&inbox.links);
         });
+        for (file, why) in &inbox.unreadable {
+            self.note_unreadable(file.clone(), why.clone());
+        }
         for file in &inbox.links {
             tracing::warn!(file, "a link in the inbox is refused: put the report itself there");
         }
@@ -174,26 +183,51 @@ impl Night<'_> {
                 Ok((number, examined))
             })
             .collect::<Result<_, NightlyError>>()?;
-        let early_days = early.map(Early::finish).transpose()?.unwrap_or_default();
+        let (early_days, mut not_copied) =
+            early.map(Early::finish).transpose()?.unwrap_or_default();
         // Some of those dates may be cleared away from here on.
         self.finish_keeping()?;
         let mut examination =
             Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
         for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
-            match examined {
+            match self.as_copied(examined, not_copied.remove(&candidate.path))? {
                 Examined::Growing => {
-                    let name = candidate
-                        .file
-                        .map_or_else(|| candidate.path.display().to_string(), |f| f.name.clone());
-                    self.note(|summary| summary.growing.push(name));
+                    self.note(|summary| summary.growing.push(candidate.shown()));
+                }
+                Examined::Unreadable(error) => {
+                    self.note_unreadable(candidate.shown(), why_unreadable(&error.source));
                 }
                 Examined::Report(report) => {
                     self.enter(candidate, *report, manifest, seen, &mut examination)?;
                 }
             }
         }
+        drop_renamed(&mut examination.reports, seen);
         self.settle(&mut examination.reports, &manifest.reports);
         Ok(examination)
+    }
+
+    /// A file that is not what was read any more, or is gone, before its copy was made: it is as if it had
+    /// not been read. Dates that were built of it are cleared away, since no report has them.
+    fn as_copied(
+        &self,
+        examined: Examined,
+        copied: Option<Copied>,
+    ) -> Result<Examined, NightlyError> {
+        let instead = match copied {
+            None | Some(Copied::Whole) => return Ok(examined),
+            Some(Copied::Changed) => Examined::Growing,
+            Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+        };
+        if let Examined::Report(report) = examined {
+            self.let_go(*report)?;
+        }
+        Ok(instead)
+    }
+
+    fn note_unreadable(&self, file: String, why: String) {
+        tracing::warn!(file, why, "it cannot be read: it is left for the next run");
+        self.note(|summary| summary.unreadable.push((file, why)));
     }
 
     /// Settles which reports count, and notes what is new about that.
@@ -232,12 +266,12 @@ impl Night<'_> {
                 // What was lost from the archive is put there once more.
                 Some((_, report)) if !self.is_archived(report) => None,
                 Some((_, report)) if !self.must_read_again(report) => continue,
+                // Under other settings its name may be one to read it by.
+                Some((_, report)) if report.refused_files.contains(&file.name) => None,
                 Some((_, report)) if report.archived.is_some() => continue,
                 Some((key, report)) if report.state == ReportState::Rejected => {
-                    if !read_again.insert(key.as_str()) {
-                        continue;
-                    }
-                    Some(key.as_str())
+                    // Each of its names, since another one may be that of a report.
+                    read_again.insert(key.as_str()).then_some(key.as_str())
                 }
                 Some(_) => continue,
                 None => None,
@@ -273,7 +307,7 @@ impl Night<'_> {
             let path = archive_path(self.places, name);
             let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
             let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-            Candidate { path, name: report.file(), store, size_bytes, file: None, known }
+            Candidate { path, name: report.read_as(), store, size_bytes, file: None, known }
         };
         archived.into_iter().map(candidate).collect()
     }
@@ -333,23 +367,52 @@ impl Night<'_> {
         if let Some(file) = candidate.file {
             seen.note(file, &key);
         }
+        self.note_skipped(candidate, &report);
         let is_read_again = candidate.known == Some(key.as_str());
-        if let Some(entry) = examination.reports.get_mut(&key)
-            && !is_read_again
-        {
-            self.release(report.days);
-            drop_runs(report.runs)?;
-            if let Some(file) = candidate.file {
-                let other = entry.file().to_owned();
-                if entry.files.insert(file.name.clone()) {
-                    self.note(|summary| summary.copies.push((file.name.clone(), other)));
-                }
+        let mut former = manifest.reports.get(&key).cloned();
+        if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
+            let Some(file) = candidate.file else {
+                return self.let_go(report);
+            };
+            let is_new = !entry.files.contains(&file.name);
+            forget_names(entry, seen, &key);
+            let is_refused = report.refusal.is_some();
+            let other = entry.file().to_owned();
+            if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Refused) {
+                self.note(|summary| summary.copies.push((file.name.clone(), other)));
             }
-            return Ok(());
+            if !takes_over(entry, &file.name, is_refused) {
+                note_copy(entry, &file.name, is_refused, report.archive.as_ref());
+                return self.let_go(report);
+            }
+            former = Some(entry.clone());
         }
-        let former = manifest.reports.get(&key);
-        self.enter_new(candidate, key, store, hash, report, former, examination);
+        if let (Some(former), Some(_)) = (&mut former, candidate.file) {
+            forget_names(former, seen, &key);
+        }
+        self.enter_new(candidate, key, store, hash, report, former.as_ref(), examination);
         Ok(())
+    }
+
+    fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
+        self.release(report.days);
+        Ok(drop_runs(report.runs)?)
+    }
+
+    /// Tells of the members of an archive that are not read.
+    fn note_skipped(&self, candidate: &Candidate<'_>, report: &ExaminedReport) {
+        let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
+        for member in skipped {
+            let (file, reason) = (candidate.shown(), member.reason.clone());
+            let member = member.name.clone();
+            tracing::warn!(
+                file,
+                member,
+                reason,
+                "a member of an archive is no report: it is not read"
+            );
+            self.note(|summary| summary.skipped_members.push((file, member, reason)));
+        }
     }
 
     fn release(&self, days: Days) {
@@ -364,7 +427,15 @@ impl Night<'_> {
     /// anything is published that refers to them.
     pub(super) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
         for report in &examination.to_archive {
-            archive_report(self.places, report)?;
+            match archive_report(self.places, report)? {
+                Copied::Whole => {}
+                // Its copy was made while others were read, and somebody has removed it since.
+                Copied::Changed => {
+                    let error = std::io::Error::other("it changed after it was read; run again");
+                    return Err(error).at("copy to the archive", &report.path)?;
+                }
+                Copied::Unreadable(error) => return Err(error.into()),
+            }
         }
         for (key, notes) in &examination.notes {
             let path = self.notes_path(&examination.reports[key]);

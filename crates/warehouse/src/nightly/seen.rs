@@ -1,9 +1,9 @@
 //! Which inbox files were examined, and how they looked then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::durable::{At as _, DiskError, rename, write_new};
-use crate::inbox::InboxFile;
+use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::SeenFile;
 use crate::warehouse::Places;
 
@@ -11,6 +11,8 @@ use crate::warehouse::Places;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     files: BTreeMap<String, SeenFile>,
+    /// Those that are in the inbox as they were; `None` where nobody looked.
+    present: Option<BTreeSet<String>>,
 }
 
 impl Seen {
@@ -21,7 +23,7 @@ impl Seen {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             bytes => serde_json::from_slice(&bytes.at("read", &path)?).unwrap_or_default(),
         };
-        Ok(Self { files })
+        Ok(Self { files, present: None })
     }
 
     /// Writes what is known now.
@@ -34,15 +36,32 @@ impl Seen {
         rename(&new, &path)
     }
 
+    /// Notes which of the files are in the inbox as they were.
+    pub(super) fn look(&mut self, inbox: &Inbox) {
+        let present = inbox.files.iter().filter(|file| self.report(file).is_some());
+        self.present = Some(present.map(|file| file.name.clone()).collect());
+    }
+
+    /// Whether it is known which files are in the inbox.
+    pub(super) fn has_looked(&self) -> bool {
+        self.present.is_some()
+    }
+
+    /// Whether a file is in the inbox and holds this report.
+    pub(super) fn has(&self, file: &str, report: &str) -> bool {
+        self.present.as_ref().is_some_and(|present| present.contains(file))
+            && self.files.get(file).is_some_and(|seen| seen.report == report)
+    }
+
     /// The report that a file holds, if it has not changed since it was examined.
     pub(super) fn report(&self, file: &InboxFile) -> Option<&str> {
-        let seen = self.files.get(&file.name).filter(|seen| seen.is(file.state))?;
+        let seen = self.files.get(&file.name).filter(|seen| seen.state == file.state)?;
         Some(&seen.report)
     }
 
     pub(super) fn note(&mut self, file: &InboxFile, report: &str) {
-        let (size_bytes, modified_ns) = (file.state.size_bytes, file.state.modified_ns);
-        let seen = SeenFile { size_bytes, modified_ns, report: report.to_owned() };
+        let seen = SeenFile { state: file.state, report: report.to_owned() };
         self.files.insert(file.name.clone(), seen);
+        self.present.get_or_insert_default().insert(file.name.clone());
     }
 }

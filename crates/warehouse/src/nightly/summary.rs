@@ -20,6 +20,10 @@ pub struct Summary {
     pub growing: Vec<String>,
     /// Files that are no reports by their names.
     pub passed_over: Vec<String>,
+    /// Files and folders of the inbox that cannot be read, and why: they are tried again.
+    pub unreadable: Vec<(String, String)>,
+    /// Members of archives taken in that are no reports: path of the archive, member, and why.
+    pub skipped_members: Vec<(String, String, String)>,
     /// Links in the inbox, which are not followed.
     pub links: Vec<String>,
     /// Files that were examined before and have not changed.
@@ -62,9 +66,9 @@ impl Summary {
         self.taken_in.iter().map(|(_, rows)| rows).sum()
     }
 
-    /// Whether this run refused a report or quarantined a row.
+    /// Whether this run refused a report, quarantined a row, or could not read a file.
     #[must_use]
     pub fn has_complaints(&self) -> bool {
-        !self.refused.is_empty() || !self.quarantined.is_empty()
+        !self.refused.is_empty() || !self.quarantined.is_empty() || !self.unreadable.is_empty()
     }
 }

@@ -18,6 +18,8 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
         n_unmapped: 0,
         feed: Some("sales".to_owned()),
         format: Some("a-format".to_owned()),
+        members: BTreeMap::new(),
+        refused_files: BTreeSet::new(),
         files: BTreeSet::from([file.to_owned()]),
         archived: None,
         territories: BTreeMap::new(),
