@@ -288,10 +288,10 @@ impl ReportEntry {
         self.refused_files.retain(|file| is_kept(file));
     }
 
-    /// The name by which it is read, also from the archive, where its bytes have another one.
+    /// The name by which it is read as the report that came under a path in the inbox, also from the archive, where its bytes have another one.
     #[must_use]
-    pub fn read_as(&self) -> &str {
-        self.member().map_or(self.file(), |member| member.name.as_str())
+    pub fn read_as<'a>(&'a self, file: &'a str) -> &'a str {
+        self.members.get(file).map_or(file, |member| member.name.as_str())
     }
 }
 

@@ -171,7 +171,7 @@ pub fn write_reports(
         ("unmapped_tier", count(|counts| counts.unmapped_tier)),
         ("log_time_used", count(|counts| counts.log_time_used)),
         ("repeated_headers", count(|counts| counts.repeated_headers)),
-        ("skipped_members", count(|counts| counts.skipped_members)),
+        ("skipped_members", skipped_members(reports)),
         ("source_kind", text(&|report| report.source_kind.map(SourceKind::as_str))),
         ("decision", text(&|report| report.decision.as_deref())),
         ("state", text(&|report| Some(report.state.as_str()))),
@@ -180,6 +180,15 @@ pub fn write_reports(
     ];
     let required = ["report", "hash", "file", "copies", "store", "state"];
     write_table(folder, columns, &required, &[(0, false), (4, false)], provenance)
+}
+
+/// Members of the archive that a report came in which are no reports; 0 where it came in none.
+fn skipped_members(reports: &[&ReportEntry]) -> ArrayRef {
+    let skipped = reports.iter().map(|report| {
+        report.counts?;
+        i64::try_from(report.member().map_or(0, |member| member.skipped)).ok()
+    });
+    Arc::new(skipped.collect::<Int64Array>())
 }
 
 /// Writes the table `coverage`.

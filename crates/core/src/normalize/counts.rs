@@ -26,9 +26,6 @@ pub struct Counts {
     /// Lines that repeat the header; they are no rows.
     #[serde(default)]
     pub repeated_headers: u64,
-    /// Members of the archive that are no reports.
-    #[serde(default)]
-    pub skipped_members: u64,
 }
 
 impl Counts {
@@ -43,7 +40,6 @@ impl Counts {
         self.unmapped_tier += other.unmapped_tier;
         self.log_time_used += other.log_time_used;
         self.repeated_headers += other.repeated_headers;
-        self.skipped_members += other.skipped_members;
     }
 }
 

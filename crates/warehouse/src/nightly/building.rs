@@ -287,7 +287,7 @@ impl Night<'_> {
                     archive_path(self.places, report.archived.as_deref().unwrap_or_default());
                 let examined = examiner.examine(
                     ReportFile::Archive(&path),
-                    report.read_as(),
+                    report.read_as(report.file()),
                     Some(&report.store),
                     Some(days),
                 )?;

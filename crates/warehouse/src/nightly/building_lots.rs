@@ -111,7 +111,7 @@ impl Night<'_> {
                 let path = archive_path(self.places, name);
                 let examined = examiner.examine(
                     ReportFile::Archive(&path),
-                    report.read_as(),
+                    report.read_as(report.file()),
                     Some(&report.store),
                     Some(&nothing),
                 )?;

@@ -161,7 +161,7 @@ fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedRepo
         },
     };
     let is_refused = report.refusal.is_some();
-    if former.is_some_and(|former| former.state == ReportState::Refused) {
+    if former.is_some_and(|former| former.state == ReportState::Rejected) {
         // What was refused under other names is so still, as far as anybody knows.
         names.refused_files = if is_refused { BTreeSet::new() } else { names.files.clone() };
     }
@@ -192,13 +192,13 @@ fn note_member(
 /// none the smallest one counts.
 pub(super) fn takes_over(entry: &ReportEntry, file: &str, is_refused: bool) -> bool {
     let is_first = entry.files.first().is_none_or(|first| file < first.as_str());
-    entry.state == ReportState::Refused && (!is_refused || is_first)
+    entry.state == ReportState::Rejected && (!is_refused || is_first)
 }
 
 /// Forgets names under which a refused report is in the inbox no longer: nothing of it is kept, so that it
 /// is as if it had never had them.
 pub(super) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
-    if entry.state == ReportState::Refused && entry.archived.is_none() {
+    if entry.state == ReportState::Rejected && entry.archived.is_none() {
         entry.keep_files(|file| seen.has(file, key));
     }
 }
@@ -212,7 +212,7 @@ pub(super) fn note_copy(
 ) {
     entry.files.insert(file.to_owned());
     note_member(&mut entry.members, file, archive);
-    if is_refused && entry.state != ReportState::Refused {
+    if is_refused && entry.state != ReportState::Rejected {
         entry.refused_files.insert(file.to_owned());
     } else {
         entry.refused_files.remove(file);
@@ -226,10 +226,10 @@ pub(super) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &S
         return;
     }
     let bytes_of = |report: &ReportEntry| (report.store.clone(), report.hash.clone());
-    let is_taken_in = |report: &&ReportEntry| report.state != ReportState::Refused;
+    let is_taken_in = |report: &&ReportEntry| report.state != ReportState::Rejected;
     let taken_in: BTreeSet<_> = reports.values().filter(is_taken_in).map(bytes_of).collect();
     reports.retain(|key, report| {
-        report.state != ReportState::Refused
+        report.state != ReportState::Rejected
             || report.files.is_empty()
             || report.files.iter().any(|file| seen.has(file, key))
             || !taken_in.contains(&bytes_of(report))

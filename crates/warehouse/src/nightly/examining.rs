@@ -66,6 +66,8 @@ pub(super) struct Candidate<'a> {
     pub(super) file: Option<&'a InboxFile>,
     /// The report's key, where it is a known one that is read again.
     known: Option<&'a str>,
+    /// Of a report from the archive: the path in the inbox under which it is read.
+    came_as: Option<&'a str>,
 }
 
 impl Candidate<'_> {
@@ -283,6 +285,7 @@ impl Night<'_> {
                 size_bytes: file.state.size_bytes,
                 file: Some(file),
                 known,
+                came_as: None,
             });
         }
         // A report that was taken in is read again from the archive, where its bytes cannot change.
@@ -303,13 +306,22 @@ impl Night<'_> {
             .filter_map(|(key, report)| Some((key, report, report.archived.as_ref()?)))
             .collect();
         archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
-        let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String)| {
+        let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
             let path = archive_path(self.places, name);
             let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
             let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-            Candidate { path, name: report.read_as(), store, size_bytes, file: None, known }
+            let (name, came_as) = (report.read_as(file), Some(file));
+            Candidate { path, name, store, size_bytes, file: None, known, came_as }
         };
-        archived.into_iter().map(candidate).collect()
+        let mut candidates = Vec::new();
+        for found in archived {
+            // Under other settings its names may tell it from itself: each of them is read.
+            let is_read = |file: &&String| !found.1.refused_files.contains(*file);
+            let all = found.1.files.iter().filter(is_read).map(String::as_str);
+            let n_names = if self.is_outdated(found.1) { usize::MAX } else { 1 };
+            candidates.extend(all.take(n_names).map(|file| candidate(found, file)));
+        }
+        candidates
     }
 
     /// Whether the archive has a report, as far as it should.
@@ -353,23 +365,24 @@ impl Night<'_> {
         let store = candidate.store.unwrap_or(NO_STORE);
         let hash = hex::encode(report.hash);
         let key = report.id(store).to_hex();
-        if let Some(known) =
-            candidate.known.filter(|known| candidate.file.is_none() && *known != key)
-        {
-            return Err(NightlyError::Warehouse(WarehouseError::Damaged {
-                path: candidate.path.clone(),
-                message: format!(
-                    "the archived report {known} was changed (its hash is now {hash}); put the \
-                     original back into the inbox and remove this file"
-                ),
-            }));
+        if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
+            check_archived(&manifest.reports[known], &hash, &candidate.path)?;
+            if known != key {
+                return self.enter_as_other(candidate, (known, key), hash, report, examination);
+            }
+            // Read before in this run, under another of its names.
+            if examination.notes.contains_key(&key) {
+                return self.let_go(report);
+            }
         }
         if let Some(file) = candidate.file {
             seen.note(file, &key);
         }
         self.note_skipped(candidate, &report);
         let is_read_again = candidate.known == Some(key.as_str());
-        let mut former = manifest.reports.get(&key).cloned();
+        // Some of its names may have become those of other reports.
+        let known = examination.reports.get(&key).or_else(|| manifest.reports.get(&key));
+        let mut former = known.cloned();
         if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
             let Some(file) = candidate.file else {
                 return self.let_go(report);
@@ -378,7 +391,7 @@ impl Night<'_> {
             forget_names(entry, seen, &key);
             let is_refused = report.refusal.is_some();
             let other = entry.file().to_owned();
-            if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Refused) {
+            if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Rejected) {
                 self.note(|summary| summary.copies.push((file.name.clone(), other)));
             }
             if !takes_over(entry, &file.name, is_refused) {
@@ -391,6 +404,36 @@ impl Night<'_> {
             forget_names(former, seen, &key);
         }
         self.enter_new(candidate, key, store, hash, report, former.as_ref(), examination);
+        Ok(())
+    }
+
+    /// Enters an archived report that is another one than before under one of its names, since its format
+    /// now reads other things from the name.
+    fn enter_as_other(
+        &self,
+        candidate: &Candidate<'_>,
+        (known, key): (&str, String),
+        hash: String,
+        report: ExaminedReport,
+        examination: &mut Examination,
+    ) -> Result<(), NightlyError> {
+        let (file, store) = (candidate.came_as, candidate.store.unwrap_or(NO_STORE));
+        let Some(before) = examination.reports.get_mut(known) else {
+            return self.let_go(report);
+        };
+        let mut former = before.clone();
+        former.keep_files(|name| Some(name) == file);
+        before.keep_files(|name| Some(name) != file);
+        if before.files.is_empty() {
+            examination.reports.remove(known);
+        }
+        if let Some(other) = examination.reports.get_mut(&key) {
+            other.files.append(&mut former.files);
+            other.members.append(&mut former.members);
+            other.refused_files.append(&mut former.refused_files);
+            return self.let_go(report);
+        }
+        self.enter_new(candidate, key, store, hash, report, Some(&former), examination);
         Ok(())
     }
 
@@ -462,4 +505,19 @@ impl Night<'_> {
         let name = format!("{}-{}.json", report.id, report.reading);
         self.places.internal("bad_rows").join(name)
     }
+}
+
+/// Makes sure that the archive has the bytes of a report.
+fn check_archived(report: &ReportEntry, hash: &str, path: &Path) -> Result<(), NightlyError> {
+    if report.hash == hash {
+        return Ok(());
+    }
+    Err(NightlyError::Warehouse(WarehouseError::Damaged {
+        path: path.to_owned(),
+        message: format!(
+            "the archived report {} was changed (its hash is now {hash}); put the original back into \
+             the inbox and remove this file",
+            report.hash
+        ),
+    }))
 }
