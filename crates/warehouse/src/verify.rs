@@ -128,7 +128,7 @@ fn verify_files(
                     messages.push(format!("SHA-256 is {sum}, was published as {}", file.sha256));
                 }
                 Ok(_) => {
-                    let policy = manifest.policies.hash_of_path(&shown(tables, path));
+                    let policy = manifest.settings.policy_hash_of_path(&shown(tables, path));
                     messages.extend(footer_message(path, file.rows, policy));
                 }
             }

@@ -120,13 +120,14 @@ pub struct ShortCluster {
 }
 
 impl Policy {
-    /// SHA-256 over the numbers (as JSON with the fields in the order above), hex: two files that
-    /// differ in comments only are one policy.
+    /// SHA-256 over the numbers (as JSON with the fields in the order above, without name and version),
+    /// hex: two files that differ in comments, name or version only are one policy.
     ///
     /// # Errors
     /// If the policy cannot be written as JSON, which its types rule out.
     pub fn hash(&self) -> Result<String, serde_json::Error> {
-        Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
+        let numbers = Self { name: String::new(), version: 0, ..self.clone() };
+        Ok(hex::encode(Sha256::digest(serde_json::to_vec(&numbers)?)))
     }
 
     /// What becomes of a play with this reason.
