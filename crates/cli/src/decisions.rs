@@ -122,6 +122,10 @@ pub(crate) fn proposal_in_words(summary: &Summary, command: &Nightly) -> String 
 }
 
 fn effect_in_words(changes: &Changes) -> String {
+    if changes.is_empty() {
+        let text = "They would change no published figure: the next run accepts them by itself.";
+        return text.to_owned();
+    }
     let is_change = |measure: &str| {
         changes
             .iter()

@@ -8,10 +8,9 @@ use chrono::NaiveDate;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_warehouse::config::{ConfigError, Settings};
+use streamledger_warehouse::nightly::proposal::Request;
 use streamledger_warehouse::nightly::summary::Summary;
-use streamledger_warehouse::nightly::{
-    NightlyError, NightlyOptions, Request, plan_nightly, run_nightly,
-};
+use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 

@@ -81,6 +81,15 @@ fn proposed(outcome: &Outcome) -> String {
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
+/// Accepts what a run proposes, if it does.
+#[track_caller]
+pub(crate) fn accept_if_proposed(case: &Case, outcome: &Outcome, options: &[&str]) {
+    if outcome.stdout.contains("--accept-restatement ") {
+        let hash = proposed(outcome);
+        case.nightly(&[options, &["--accept-restatement", &hash]].concat()).expect_code(0);
+    }
+}
+
 #[test]
 fn the_first_run_writes_the_first_settings_and_later_runs_none() {
     let case = own_case();

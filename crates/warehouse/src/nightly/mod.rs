@@ -47,7 +47,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::build_day::DayBuilder;
 use crate::config::Settings;
-use crate::decisions::{Author, DecisionError};
+use crate::decisions::DecisionError;
 use crate::disk_queue::DiskQueue;
 use crate::durable::{DiskError, make_folder, remove_tree};
 use crate::encode::file::TableLayout;
@@ -61,7 +61,7 @@ use crate::nightly::examining::Examination;
 use crate::nightly::file_checks::FileChecks;
 use crate::nightly::kept::Kept;
 use crate::nightly::planning::Plan;
-use crate::nightly::proposal::{Proposal, propose};
+use crate::nightly::proposal::{Proposal, Request, propose, warn_of};
 use crate::nightly::ruling::{Ruling, by_program};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
@@ -277,20 +277,6 @@ impl Night<'_> {
     }
 }
 
-/// What a run decides about the settings before it judges by them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// Nothing: it judges by what is accepted.
-    AsAccepted,
-    /// It accepts the proposal whose hash begins so.
-    Accept {
-        /// The first digits of the hash, at least eight.
-        hash: String,
-        /// Who decides, and why.
-        author: Author,
-    },
-}
-
 /// Takes in what is new, builds what it changes, publishes, and tells what settings that are edited and
 /// not accepted would change. Edits that change nothing are accepted by themselves.
 ///
@@ -308,24 +294,43 @@ pub fn run_nightly(
             Request::AsAccepted => Ok(()),
             Request::Accept { hash, author } => ruling.accept(hash, author),
         })?;
-    // Readers have the tables, and the next run may have the lock.
-    let Some(proposal) = propose(settings, options, progress)? else {
-        return Ok(summary);
-    };
-    if !proposal.changes_nothing() {
-        summary.proposal = Some(proposal);
-        return Ok(summary);
+    // Readers have the tables, and the next run may have the lock: nothing from here on is a failure.
+    match propose(settings, options, progress) {
+        Ok(Some(proposal)) if proposal.changes_nothing() => {
+            match accept_unseen(settings, options, progress, &proposal, published) {
+                Ok((more, is_accepted)) => {
+                    summary.add_run(more);
+                    summary.settled = is_accepted.then_some(proposal);
+                }
+                Err(error) => {
+                    warn_of(&error);
+                    summary.proposal = Some(proposal);
+                }
+            }
+        }
+        Ok(proposal) => summary.proposal = proposal,
+        Err(error) => warn_of(&error),
     }
-    let author = by_program("changes no published figure");
-    let (more, _) = night_once(settings, options, progress, |ruling, manifest| {
-        // Else another run was faster: it has looked at the same edits, or the next one will.
-        let is_as_compared = manifest.snapshot == published
-            && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
-        if is_as_compared { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
-    })?;
-    summary.add_run(more);
-    summary.settled = Some(proposal);
     Ok(summary)
+}
+
+/// Accepts a proposal that changes nothing of what is published as that snapshot, and runs by it. Tells
+/// whether it did: where another run was faster, that one or the next looks at the same edits.
+fn accept_unseen(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+    proposal: &Proposal,
+    published: u64,
+) -> Result<(Summary, bool), NightlyError> {
+    let author = by_program("changes no published figure");
+    let mut is_accepted = false;
+    let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
+        is_accepted = manifest.snapshot == published
+            && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
+        if is_accepted { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
+    })?;
+    Ok((summary, is_accepted))
 }
 
 /// One run under the lock: what it did, and the number of the snapshot that is published after it.

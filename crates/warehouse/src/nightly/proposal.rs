@@ -13,7 +13,7 @@ use streamledger_core::decisions::settings::{Edit, SettingsInForce};
 
 use crate::compare::{Change, Changes, Figure, MEASURES, State, compare};
 use crate::config::Settings;
-use crate::decisions::DecisionError;
+use crate::decisions::{Author, DecisionError};
 use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, write_new};
 use crate::ledger::Manifest;
 use crate::nightly::backfill::key_of;
@@ -24,6 +24,20 @@ use crate::warehouse::{MANIFEST, Places};
 
 /// Folder of the effects of proposals that were computed.
 const PROPOSALS: &str = "proposals";
+
+/// What a run decides about the settings before it judges by them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing: it judges by what is accepted.
+    AsAccepted,
+    /// It accepts the proposal whose hash begins so.
+    Accept {
+        /// The first digits of the hash, at least eight.
+        hash: String,
+        /// Who decides, and why.
+        author: Author,
+    },
+}
 
 /// Numbers that are not accepted, and what they would change.
 #[derive(Debug, Clone)]
@@ -114,6 +128,15 @@ pub(super) fn propose(
         Err(error) => Effect::Failed(in_full(&error)),
     };
     Ok(Some(proposal))
+}
+
+/// Tells of an error after publishing, which fails no run.
+pub(super) fn warn_of(error: &NightlyError) {
+    let why = in_full(error);
+    tracing::warn!(
+        why,
+        "the tables are published; the next run looks at the edited settings again"
+    );
 }
 
 /// An error with what caused it.
