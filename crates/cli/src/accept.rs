@@ -1,7 +1,7 @@
 //! `streamledger accept`: a report that is rejected until somebody has looked at it is accepted.
 
 use streamledger_core::decisions::AcceptKind;
-use streamledger_warehouse::accepting::{Acceptance, Accepted, accept_report};
+use streamledger_warehouse::accepting::{Acceptance, AcceptedReport, accept_report};
 use streamledger_warehouse::decisions::Author;
 
 use crate::arguments::{Accept, Common, Format};
@@ -24,8 +24,8 @@ pub(crate) fn run(common: &Common, command: &Accept) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-fn in_words(done: &Accepted) -> String {
-    let Accepted { report, file, what, decision, before } = done;
+fn in_words(done: &AcceptedReport) -> String {
+    let AcceptedReport { report, file, what, decision, before } = done;
     let short = report.get(..16).unwrap_or(report);
     let accepted = match before {
         None => format!("Accepted report {short} ({file}) as `{}`: {decision}.", what.as_str()),
@@ -43,10 +43,10 @@ fn in_words(done: &Accepted) -> String {
     format!("{accepted}\nThe next `streamledger nightly` {next}.\n")
 }
 
-fn sheet(done: &Accepted) -> Sheet {
+fn sheet(done: &AcceptedReport) -> Sheet {
     let columns = ["report", "file", "accepted", "decision", "accepted before"];
     let mut sheet = Sheet::new("accepted", "Accepted", &columns);
-    let Accepted { report, file, what, decision, before } = done;
+    let AcceptedReport { report, file, what, decision, before } = done;
     sheet.push(vec![
         report.clone(),
         file.clone(),

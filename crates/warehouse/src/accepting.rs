@@ -25,7 +25,7 @@ pub struct Acceptance {
 
 /// What was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AcceptedReport {
     /// The report: 64 hex digits of its id.
     pub report: String,
     /// A path in the inbox under which it came.
@@ -48,7 +48,7 @@ pub fn accept_report(
     root: &Path,
     folder: Option<&Path>,
     acceptance: &Acceptance,
-) -> Result<Accepted, NightlyError> {
+) -> Result<AcceptedReport, NightlyError> {
     let places = Places::new(root);
     places.require()?;
     let manifest = places.current_manifest()?.with_all_reports();
@@ -60,10 +60,10 @@ pub fn accept_report(
     let (report, file) = (report.to_owned(), entry.file().to_owned());
     if let Some(known) = decisions.acceptance(&report, what) {
         let before = Some(format!("{} at {}", known.by, known.when.to_rfc3339()));
-        return Ok(Accepted { report, file, what, decision: String::new(), before });
+        return Ok(AcceptedReport { report, file, what, decision: String::new(), before });
     }
     let decision = decisions.accept(&report, what, &acceptance.author)?;
-    Ok(Accepted { report, file, what, decision, before: None })
+    Ok(AcceptedReport { report, file, what, decision, before: None })
 }
 
 fn undecidable(message: String) -> DecisionError {

@@ -310,7 +310,7 @@ impl Decisions {
         let mut bytes = serde_json::to_vec_pretty(&decision).map_err(unwritable)?;
         bytes.push(b'\n');
         let name = format!("{}-{kind}-{}.json", when.format(MOMENT), hash_digits(&bytes));
-        make_folder(&self.folder)?;
+        make_lasting_folder(&self.folder)?;
         // Whole before it has its name, and never in the place of another.
         let new = self.folder.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
         write_new(&new, &bytes)?;
@@ -320,6 +320,18 @@ impl Decisions {
         self.entries.insert(name.clone(), decision);
         Ok(name)
     }
+}
+
+/// Makes a folder with its parents, so that all of them are there after a crash.
+fn make_lasting_folder(folder: &Path) -> Result<(), DiskError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    make_lasting_folder(parent)?;
+    make_folder(folder)?;
+    sync(parent)
 }
 
 /// Ending of a file that is being written.

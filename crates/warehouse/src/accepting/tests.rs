@@ -47,7 +47,7 @@ fn warehouse(root: &Path) -> PathBuf {
     places.internal("decisions")
 }
 
-fn accept(root: &Path, report: &str, what: Option<AcceptKind>) -> Result<Accepted, String> {
+fn accept(root: &Path, report: &str, what: Option<AcceptKind>) -> Result<AcceptedReport, String> {
     let author = Author { by: "anna".to_owned(), reason: "they said so".to_owned() };
     let acceptance = Acceptance { report: report.to_owned(), what, author };
     accept_report(root, None, &acceptance).map_err(|error| error.to_string())
