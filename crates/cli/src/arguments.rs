@@ -12,6 +12,7 @@ Examples:
   streamledger nightly --inbox demo/inbox --warehouse demo/warehouse
   streamledger verify --warehouse demo/warehouse
   streamledger backfill --from 2026-09 --to 2026-09 --preview
+  streamledger accept 9f86d081884c7d65 --why \"the store confirmed the smaller report\"
   streamledger status
   streamledger explain --month 2026-09 --store spotify
   streamledger inspect inbox/distrokid/statement.tsv
@@ -44,6 +45,9 @@ pub(crate) enum Command {
     /// Make named months anew from the archived reports, as they are or judged by another policy, and
     /// tell what that changes.
     Backfill(Backfill),
+    /// Accept a report that is rejected until somebody has looked at it; the next run makes its rows
+    /// count.
+    Accept(Accept),
     /// Former states of the tables: list them, compare two, go back to one, remove old ones.
     Snapshots(Snapshots),
     /// Say what is complete, what is due next and when, and what is late.
@@ -105,6 +109,7 @@ pub(crate) enum LogFormat {
 
 /// Options of `nightly`.
 #[derive(Debug, Args)]
+#[command(after_help = NIGHTLY_EXAMPLES)]
 pub(crate) struct Nightly {
     /// Pipeline file: stores, policy, what the inbox ignores.
     #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
@@ -131,7 +136,73 @@ pub(crate) struct Nightly {
     /// Say what would be done and why; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Accept the edited settings with this hash, as a run without this option prints it: they judge
+    /// all months from now on.
+    #[arg(long, value_name = "HASH", conflicts_with = "dry_run", help_heading = "Decisions")]
+    pub(crate) accept_restatement: Option<String>,
+    /// Where decisions are kept, and who decides.
+    #[command(flatten)]
+    pub(crate) decisions: DecisionOptions,
 }
+
+const NIGHTLY_EXAMPLES: &str = "\
+Examples:
+  streamledger nightly
+  streamledger nightly --as-of 2026-10-01 --dry-run
+  streamledger nightly --accept-restatement 1f2e3d4c5b6a --why \"policy of October\"
+
+Edited numbers of the policy, the stores' bounds, eligibility and the calendar judge nothing until they
+are accepted. A run judges by the accepted ones, publishes, and then prints what the edited ones would
+change and the command that accepts them.";
+
+/// Where decisions are kept, and who decides.
+#[derive(Debug, Args)]
+pub(crate) struct DecisionOptions {
+    /// Folder of the decisions; WAREHOUSE/internal/decisions if not given. Back it up.
+    #[arg(long, value_name = "DIR", env = "STREAMLEDGER_DECISIONS", help_heading = "Decisions")]
+    pub(crate) decisions: Option<PathBuf>,
+    /// Why you decide so; it stands in the decision.
+    #[arg(long, value_name = "TEXT", help_heading = "Decisions")]
+    pub(crate) why: Option<String>,
+    /// Who decides; the user's name if not given.
+    #[arg(long, value_name = "NAME", env = "STREAMLEDGER_BY", help_heading = "Decisions")]
+    pub(crate) by: Option<String>,
+}
+
+/// Options of `accept`.
+#[derive(Debug, Args)]
+#[command(after_help = ACCEPT_EXAMPLES)]
+pub(crate) struct Accept {
+    /// The report: at least 16 digits of its id, as the message of the rejection gives them.
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: String,
+    /// Why you accept it; it stands in the decision.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: String,
+    /// What you accept of it; what it is rejected for now if not given.
+    #[arg(long, value_name = "KIND", value_parser = ["shrinks", "overlaps", "two_stores", "cancels"])]
+    pub(crate) what: Option<String>,
+    /// Who decides; the user's name if not given.
+    #[arg(long, value_name = "NAME", env = "STREAMLEDGER_BY")]
+    pub(crate) by: Option<String>,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR", default_value = "warehouse")]
+    pub(crate) warehouse: PathBuf,
+    /// Folder of the decisions; WAREHOUSE/internal/decisions if not given.
+    #[arg(long, value_name = "DIR", env = "STREAMLEDGER_DECISIONS")]
+    pub(crate) decisions: Option<PathBuf>,
+}
+
+const ACCEPT_EXAMPLES: &str = "\
+Examples:
+  streamledger accept 9f86d081884c7d65 --why \"the store confirmed the smaller report\"
+  streamledger accept 9f86d081884c7d65 --what overlaps --why \"two labels\" --by anna
+
+What is accepted:
+  shrinks     a newer report with less than half of the rows, plays or money of the older one
+  overlaps    a report whose rows are in part those of another one
+  two_stores  the same bytes in the folders of two stores
+  cancels     a report without rows that takes an older one back";
 
 /// Options of `backfill`.
 #[derive(Debug, Args)]
@@ -146,8 +217,9 @@ pub(crate) struct Backfill {
     /// Only this store; all if not given.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// Judge the months by the numbers of this policy file. They stay judged by it until they are
-    /// made anew without this option, or the pipeline names the same policy.
+    /// Judge the months by the numbers of this policy file from now on: a decision, which holds for
+    /// reports of them that are still to come too. Without it each month is judged by its accepted
+    /// settings.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Compute what would change, tell it, and publish nothing.
@@ -171,13 +243,18 @@ pub(crate) struct Backfill {
     /// Memory for plays; what does not fit goes to disk. Never changes a result.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Machine")]
     pub(crate) memory_limit: ByteSize,
+    /// Where decisions are kept, and who decides.
+    #[command(flatten)]
+    pub(crate) decisions: DecisionOptions,
 }
 
 const BACKFILL_EXAMPLES: &str = "\
 Examples:
   streamledger backfill --from 2026-01 --to 2026-06
   streamledger backfill --from 2026-09 --to 2026-09 --store spotify \\
-      --policy stricter.toml --preview";
+      --policy stricter.toml --preview
+  streamledger backfill --from 2026-09 --to 2026-09 --store spotify \\
+      --policy stricter.toml --why \"loops found in September\"";
 
 fn month(text: &str) -> Result<String, String> {
     if streamledger_warehouse::nightly::backfill::is_month(text) {

@@ -12,7 +12,7 @@ use streamledger_warehouse::nightly::backfill::{
 use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
-use crate::{allocator, exit, nightly, snapshots};
+use crate::{allocator, decisions, exit, nightly, snapshots};
 
 /// Runs or plans a backfill and prints what it changed.
 pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
@@ -26,7 +26,9 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         from: from.clone(),
         to: to.clone(),
         store: command.store.clone(),
-        policy: policy.map_err(nightly::not_usable)?,
+        policy: policy.map_err(nightly::not_usable)?.map(|policy| {
+            (policy, decisions::author(&command.decisions, "backfilled under another policy"))
+        }),
         is_preview: command.preview,
         as_of: command.as_of,
     };
@@ -35,6 +37,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         inbox: std::path::PathBuf::new(),
         warehouse: command.warehouse.clone(),
         listener_key: nightly::key_source(command.listener_key_file.as_ref())?,
+        decisions: command.decisions.decisions.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_rejected: false,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),

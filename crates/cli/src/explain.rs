@@ -27,6 +27,8 @@ use crate::{exit, explain_missing, explain_plays, nightly};
 pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
     let settings = nightly::load_settings(&command.pipeline)?;
     let published = Published::open(&command.warehouse)?;
+    // What is published was judged by the accepted numbers, whatever the pipeline says by now.
+    let settings = settings.judged_by(&published.manifest.settings);
     let mut question = question(command, &published)?;
     if let Some(step) = &command.plays {
         let sheet = explain_plays::sheet(&published, &question, step)?;

@@ -1,9 +1,11 @@
 //! The command `streamledger`: reads the command line, makes a plan of it, runs it, prints what came
 //! of it. Data goes to stdout, logs and progress to stderr.
 
+mod accept;
 mod allocator;
 mod arguments;
 mod backfill;
+mod decisions;
 mod explain;
 mod explain_against;
 mod explain_missing;
@@ -61,6 +63,7 @@ fn run() -> u8 {
     let result = match &arguments.command {
         Command::Nightly(command) => nightly::run(&arguments.common, command),
         Command::Backfill(command) => backfill::run(&arguments.common, command),
+        Command::Accept(command) => accept::run(&arguments.common, command),
         Command::Snapshots(command) => snapshots::run(&arguments.common, command),
         Command::Status(command) => status::run(&arguments.common, command),
         Command::Explain(command) => explain::run(&arguments.common, command),

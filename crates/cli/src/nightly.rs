@@ -9,6 +9,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::money::Amount;
 use streamledger_warehouse::config::{ConfigError, Settings};
+use streamledger_warehouse::nightly::proposal::Request;
 use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
@@ -17,7 +18,7 @@ use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 use crate::arguments::{Common, Format, Nightly};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
-use crate::{allocator, exit};
+use crate::{allocator, decisions, exit};
 
 /// Runs or plans a night and prints what it did.
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
@@ -29,18 +30,26 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         inbox: command.inbox.clone(),
         warehouse: command.warehouse.clone(),
         listener_key: key_source(command.listener_key_file.as_ref())?,
+        decisions: command.decisions.decisions.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_rejected: command.retry_rejected,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: owner(&started),
         started,
     };
+    let request = match &command.accept_restatement {
+        Some(hash) => Request::Accept {
+            hash: hash.to_lowercase(),
+            author: decisions::author(&command.decisions, "accepted as a restatement"),
+        },
+        None => Request::AsAccepted,
+    };
     let bar = Bar::new();
     let start = Instant::now();
     let result = if command.dry_run {
         plan_nightly(&settings, &options, &bar)
     } else {
-        run_nightly(&settings, &options, &bar)
+        run_nightly(&settings, &options, &request, &bar)
     };
     bar.end();
     let summary = result?;
@@ -48,7 +57,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     for (stage, time) in &summary.stages {
         tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
     }
-    let night = Night { summary: &summary, elapsed, is_dry_run: command.dry_run };
+    let night = Night { summary: &summary, elapsed, command };
     print(&match common.format {
         Format::Table => night.to_text(),
         Format::Json => to_json(&night.sheets())?,
@@ -131,6 +140,10 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         Some(SnapshotError::Warehouse(error)) => Some(error),
         _ => None,
     };
+    // Nothing is wrong with the disk: somebody has to look at the decisions, or at what was typed.
+    if let Some(NightlyError::Decisions(_)) = error.downcast_ref() {
+        return exit::NOTHING_DONE;
+    }
     match of_night.or(of_snapshots) {
         Some(WarehouseError::Locked { .. }) => exit::LOCKED,
         _ => exit::NOTHING_DONE,
@@ -141,7 +154,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
 struct Night<'a> {
     summary: &'a Summary,
     elapsed: Duration,
-    is_dry_run: bool,
+    command: &'a Nightly,
 }
 
 /// Rows and plays by verdict and reason.
@@ -170,7 +183,7 @@ impl Night<'_> {
     /// What a person reads: a sentence, then the tables that have rows.
     fn to_text(&self) -> String {
         let summary = self.summary;
-        let sentence = match (self.is_dry_run, summary.snapshot) {
+        let sentence = match (self.command.dry_run, summary.snapshot) {
             (true, _) if summary.rebuilt.is_empty() => {
                 "Nothing to do: no report is new.".to_owned()
             }
@@ -181,7 +194,8 @@ impl Night<'_> {
         let sheets = self.sheets();
         let tables: Vec<String> =
             sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-        format!("{sentence}\n\n{}", tables.join("\n"))
+        let words = decisions::proposal_in_words(summary, self.command);
+        format!("{sentence}\n\n{}{words}", tables.join("\n"))
     }
 
     fn sheets(&self) -> Vec<Sheet> {
@@ -197,8 +211,9 @@ impl Night<'_> {
             self.left(),
         ]
         .into_iter()
+        .chain(decisions::proposal_sheets(self.summary))
         // Which partitions would be built and why: what a dry run is for.
-        .chain(self.is_dry_run.then(|| plan_sheet(self.summary)))
+        .chain(self.command.dry_run.then(|| plan_sheet(self.summary)))
         .collect()
     }
 

@@ -49,6 +49,11 @@ impl Sheet {
         Self { title: title.to_owned(), ..Self::new(name, "", columns) }
     }
 
+    /// The same under another name and title.
+    pub(crate) fn renamed(self, name: &'static str, title: &str) -> Self {
+        Self { name, title: title.to_owned(), ..self }
+    }
+
     /// Appends a row.
     pub(crate) fn push(&mut self, cells: Vec<String>) {
         self.rows.push(cells);

@@ -9,7 +9,7 @@ use streamledger_warehouse::snapshots::{
 
 use crate::arguments::{Common, Format, SnapshotAction, Snapshots};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
-use crate::{exit, nightly};
+use crate::{decisions, exit, nightly};
 
 /// Does what is asked for and prints what came of it.
 pub(crate) fn run(common: &Common, command: &Snapshots) -> anyhow::Result<u8> {
@@ -92,6 +92,7 @@ fn listed(snapshots: &[Snapshot]) -> Sheet {
         "#files",
         "#own MiB",
         "current",
+        "settings",
         "tables",
     ];
     let mut sheet = Sheet::new("snapshots", "Snapshots", &columns);
@@ -105,6 +106,7 @@ fn listed(snapshots: &[Snapshot]) -> Sheet {
             grouped(snapshot.n_files.into()),
             grouped((snapshot.own_bytes >> 20).into()),
             if snapshot.is_current { "yes" } else { "" }.to_owned(),
+            decisions::settings_in_short(&snapshot.settings),
             snapshot.tables.display().to_string(),
         ]);
     }

@@ -5,12 +5,13 @@ use serde::Serialize;
 use streamledger_core::explain::freshness::{Freshness, Lag};
 use streamledger_core::explain::period::Period;
 use streamledger_core::vocabulary::day::Day;
+use streamledger_warehouse::judging::SettingsOfMonths;
 use streamledger_warehouse::status::{Status, read_status};
 
 use crate::arguments::{Common, Format, StatusOptions};
 use crate::output::{Sheet, grouped, print, to_csv};
 use crate::words::{counted, date_in_words, period_in_words, title_of};
-use crate::{exit, nightly};
+use crate::{decisions, exit, nightly};
 
 /// Prints the status.
 pub(crate) fn run(common: &Common, command: &StatusOptions) -> anyhow::Result<u8> {
@@ -20,7 +21,7 @@ pub(crate) fn run(common: &Common, command: &StatusOptions) -> anyhow::Result<u8
     print(&match common.format {
         Format::Table => as_text(&status),
         Format::Json => serde_json::to_string_pretty(&Document::new(&status))? + "\n",
-        Format::Csv => to_csv(&[feeds(&status), late(&status), lags(&status)]),
+        Format::Csv => to_csv(&sheets(&status)),
     });
     Ok(if status.is_late() { exit::WITH_COMPLAINTS } else { exit::DONE })
 }
@@ -35,6 +36,20 @@ struct Document {
     headline: String,
     feeds: Vec<FeedObject>,
     lags: Vec<LagObject>,
+    settings: SettingsObject,
+}
+
+#[derive(Debug, Serialize)]
+struct SettingsObject {
+    all: String,
+    months: Vec<MonthObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct MonthObject {
+    store: String,
+    month: String,
+    settings: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +98,7 @@ impl Document {
             headline: headline(&all(status)),
             feeds: status.feeds.iter().map(feed_object).collect(),
             lags: status.lags.iter().map(lag_object).collect(),
+            settings: settings_object(&status.settings),
         }
     }
 }
@@ -126,6 +142,12 @@ fn lag_object(lag: &Lag) -> LagObject {
         sales_until: lag.sales_until.to_string(),
         days: lag.days,
     }
+}
+
+fn settings_object(settings: &SettingsOfMonths) -> SettingsObject {
+    let own = settings.own.iter().cloned();
+    let month = |(store, month, settings)| MonthObject { store, month, settings };
+    SettingsObject { all: settings.base.clone(), months: own.map(month).collect() }
 }
 
 /// One word for a feed.
@@ -225,7 +247,7 @@ fn as_text(status: &Status) -> String {
         status.snapshot,
         capitalised(&headline(&all(status)))
     );
-    let sheets = [feeds(status), late(status), lags(status)];
+    let sheets = sheets(status);
     let tables: Vec<String> =
         sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
     text.push_str(&tables.join("\n"));
@@ -237,6 +259,10 @@ pub(crate) fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().collect::<String>() + letters.as_str()
     })
+}
+
+fn sheets(status: &Status) -> [Sheet; 4] {
+    [feeds(status), late(status), lags(status), decisions::settings_sheet(&status.settings)]
 }
 
 fn feeds(status: &Status) -> Sheet {

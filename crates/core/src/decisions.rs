@@ -1,6 +1,8 @@
 //! What a person has decided about reports. Decisions are input, like the reports themselves: the tables
 //! are a function of both.
 
+pub mod settings;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,16 @@ pub enum AcceptKind {
 }
 
 impl AcceptKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Shrinks, Self::Overlaps, Self::TwoStores, Self::Cancels];
+
+    /// The one that a report is rejected for, by the code of the rejection; `None` for a code that
+    /// nobody can accept.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == code)
+    }
+
     /// The name as it stands in a decision file and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -22,6 +22,10 @@ pub struct State<'a> {
     pub manifest: &'a Manifest,
 }
 
+/// What figures count.
+pub const MEASURES: [&str; 9] =
+    ["rows", "plays", "units", "lines", "amount", "bad rows", "reports", "periods", "tracks"];
+
 /// What a figure is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Figure {
@@ -34,7 +38,7 @@ pub struct Figure {
     /// Verdict and reason of plays, currency of sales, step of a waterfall, reason or state of what is
     /// counted; empty for the table as a whole.
     pub what: String,
-    /// What is counted: `rows`, `plays`, `units`, `lines`, `amount`, `bad rows`, `reports` or `periods`.
+    /// What is counted: one of [`MEASURES`].
     pub measure: &'static str,
 }
 
@@ -163,6 +167,7 @@ fn figures_in(table: &str) -> Option<Figures> {
         "quarantine" => counted(&["reason"], "bad rows"),
         "reports" => counted(&["state"], "reports"),
         "coverage" => counted(&["feed", "state"], "periods"),
+        "eligibility" => counted(&["state"], "tracks"),
         _ => None,
     }
 }

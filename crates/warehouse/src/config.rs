@@ -10,7 +10,7 @@ use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{Field, TableFormat};
-use streamledger_core::normalize::store::{Clock, StoreSettings};
+use streamledger_core::normalize::store::{StoreSettings, TierTable};
 use streamledger_core::vocabulary::territory::Territories;
 
 use crate::ignored::Ignored;
@@ -72,12 +72,10 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
 }
 
 /// All that a run needs to know, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The numbers of the filter rules.
     pub policy: Policy,
-    /// Hash of the policy, hex.
-    pub policy_hash: String,
     /// Stores by name.
     pub stores: BTreeMap<String, StoreSettings>,
     /// Formats of the plain-table kind by name.
@@ -146,13 +144,9 @@ impl Settings {
             .ok();
         let ignore =
             Ignored::new(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
-        let hash = policy
-            .as_ref()
-            .and_then(|policy| policy.hash().map_err(|e| errors.push(wrong(pipeline, e))).ok());
-        match (policy, territories, ignore, hash, errors.is_empty()) {
-            (Some(policy), Some(territories), Some(ignore), Some(policy_hash), true) => Ok(Self {
+        match (policy, territories, ignore, errors.is_empty()) {
+            (Some(policy), Some(territories), Some(ignore), true) => Ok(Self {
                 policy,
-                policy_hash,
                 stores,
                 formats,
                 calendar,
@@ -185,10 +179,11 @@ impl Settings {
             .collect();
         let table = format.and_then(|format| self.formats.get(format));
         let names_shops = table.is_some_and(|table| table.fields.contains_key(&Field::Shop));
-        // What a store pays for and when its day ends does not change how its reports are read.
-        let as_read = |store: &StoreSettings| {
-            let clock = Clock { day_ends: None, ..store.clock };
-            StoreSettings { eligibility: None, clock, ..store.clone() }
+        let as_read = |store: &StoreSettings| ReadAs {
+            store: store.store.clone(),
+            shops: store.shops.clone(),
+            bad_rows_max_basis_points: store.bad_rows_max_basis_points,
+            tier: store.tier.clone(),
         };
         let stores = if names_shops {
             json(&self.stores.values().map(as_read).collect::<Vec<_>>())
@@ -201,19 +196,25 @@ impl Settings {
     }
 }
 
-/// Reads a policy file; gives its numbers and their hash.
+/// What of a store file says how its reports are read. What a play is worth, what a store pays for and
+/// when its day ends does not.
+#[derive(Serialize)]
+struct ReadAs {
+    store: String,
+    shops: Vec<String>,
+    bad_rows_max_basis_points: u32,
+    tier: TierTable,
+}
+
+/// Reads a policy file.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn load_policy(path: &Path) -> Result<(Policy, String), Vec<ConfigError>> {
+pub fn load_policy(path: &Path) -> Result<Policy, Vec<ConfigError>> {
     let policy = read::<Policy>(path).map_err(|error| vec![error])?;
     let errors: Vec<ConfigError> =
         check_policy(&policy).into_iter().map(|message| wrong(path, message)).collect();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let hash = policy.hash().map_err(|error| vec![wrong(path, error)])?;
-    Ok((policy, hash))
+    if errors.is_empty() { Ok(policy) } else { Err(errors) }
 }
 
 /// The calendar; nothing is in it if it cannot be read.

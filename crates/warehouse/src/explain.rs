@@ -243,8 +243,8 @@ impl Published {
             }
         }
         let policy = |explained: &Explained| {
-            let (policy, _) = self.manifest.policies.of(&explained.store, &question.month)?;
-            Some((explained.store.clone(), policy.clone()))
+            let numbers = self.manifest.settings.of_month(&explained.store, &question.month)?;
+            Some((explained.store.clone(), numbers.policy.clone()))
         };
         let policies = stores.iter().chain(&so_far).filter_map(policy).collect();
         let months = self.partitions("waterfall", None).filter(of_store);

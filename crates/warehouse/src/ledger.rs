@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::normalize::counts::Counts;
 
-use crate::policies::Policies;
 use crate::report_source::FileState;
 use crate::sales_columns::LotTable;
 
@@ -23,9 +23,12 @@ pub struct Manifest {
     pub snapshot: u64,
     /// Fingerprint of the listener key; plays of another key are told apart by it.
     pub listener_key: String,
-    /// By what plays are judged.
+    /// By what it was judged: what [`Manifest::decisions`] come to.
     #[serde(default)]
-    pub policies: Policies,
+    pub settings: SettingsInForce,
+    /// The decisions that it was made with, by the names of their files.
+    #[serde(default)]
+    pub decisions: BTreeSet<String>,
     /// The day for which it says what is due (`YYYY-MM-DD`), that of the last night.
     #[serde(default)]
     pub as_of: String,

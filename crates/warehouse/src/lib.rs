@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+pub mod accepting;
 pub mod archive;
 pub mod build_day;
 pub mod build_eligibility;
@@ -11,6 +12,7 @@ pub mod build_sales_monthly;
 pub mod build_waterfall;
 pub mod compare;
 pub mod config;
+pub mod decisions;
 pub mod deliveries;
 pub mod delivery_log;
 mod territory_series;
@@ -29,6 +31,7 @@ pub mod inbox;
 pub mod inspect;
 mod inspect_rows;
 pub mod isrc_slices;
+pub mod judging;
 pub mod ledger;
 pub mod merge;
 pub mod nightly;
@@ -38,7 +41,6 @@ pub mod partition;
 mod past_cache;
 pub mod plans;
 pub mod plays_behind;
-pub mod policies;
 mod preview;
 pub mod publish;
 mod read_ahead;

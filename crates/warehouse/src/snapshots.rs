@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::compare::{Changes, State, compare};
 use crate::durable::{remove_tree, rename, sync};
+use crate::judging::SettingsOfMonths;
 use crate::ledger::Manifest;
 use crate::shown::{forget, shown_at};
 use crate::warehouse::{Places, Warehouse, WarehouseError, read_manifest};
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub n_files: u64,
     /// Bytes of those of them that no older snapshot has.
     pub own_bytes: u64,
+    /// By which settings its months were judged.
+    pub settings: SettingsOfMonths,
     /// Its tables.
     pub tables: PathBuf,
     /// What is wrong with its manifest: nothing of it is known, then.
@@ -111,6 +114,7 @@ pub fn list_snapshots(root: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
             n_plays: rows_of_plays(&manifest),
             n_files,
             own_bytes,
+            settings: SettingsOfMonths::of(&manifest),
             tables: places.snapshot(number).join("tables"),
             shown: shown_at(&places, number),
             origin: manifest.origin,
@@ -246,6 +250,7 @@ mod tests {
             n_plays: 0,
             n_files: 0,
             own_bytes: 0,
+            settings: SettingsOfMonths { base: String::new(), own: Vec::new() },
             tables: PathBuf::new(),
             damage: None,
         }

@@ -9,6 +9,7 @@ use streamledger_core::explain::freshness::{Freshness, Lag, freshness, lags};
 use streamledger_core::vocabulary::day::Day;
 
 use crate::deliveries::deliveries;
+use crate::judging::SettingsOfMonths;
 use crate::ledger::Manifest;
 use crate::nightly::NightlyError;
 use crate::warehouse::{Places, WarehouseError};
@@ -26,6 +27,8 @@ pub struct Status {
     pub lags: Vec<Lag>,
     /// All periods.
     pub coverage: Vec<CoverageRow>,
+    /// By which settings the published months were judged.
+    pub settings: SettingsOfMonths,
 }
 
 impl Status {
@@ -49,9 +52,11 @@ pub fn read_status(root: &Path, calendar: &Calendar, as_of: Day) -> Result<Statu
     Ok(status_of(&manifest, calendar, as_of))
 }
 
-/// The status of a published state on a day.
+/// The status of a published state on a day, by the accepted calendar; by the given one where the state
+/// has none.
 #[must_use]
 pub fn status_of(manifest: &Manifest, calendar: &Calendar, as_of: Day) -> Status {
+    let calendar = manifest.settings.base().map_or(calendar, |accepted| &accepted.calendar);
     let coverage = coverage(calendar, &deliveries(&manifest.reports), as_of);
     Status {
         snapshot: manifest.snapshot,
@@ -59,5 +64,6 @@ pub fn status_of(manifest: &Manifest, calendar: &Calendar, as_of: Day) -> Status
         feeds: freshness(&coverage, as_of),
         lags: lags(&coverage),
         coverage,
+        settings: SettingsOfMonths::of(manifest),
     }
 }

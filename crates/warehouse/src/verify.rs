@@ -150,7 +150,7 @@ fn policy_of<'m>(manifest: &'m Manifest, file: &str) -> &'m str {
     if manifest.empty_tables.contains_key(partition) {
         return "";
     }
-    manifest.policies.hash_of_path(file)
+    manifest.settings.policy_hash_of_path(file)
 }
 
 /// Every file of a folder is one that was published.

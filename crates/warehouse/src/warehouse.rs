@@ -5,6 +5,7 @@
 //! WAREHOUSE/tables -> internal/snapshots/000042/tables     the one thing that readers look at
 //! WAREHOUSE/internal/lock                                  held by the one writer
 //! WAREHOUSE/internal/listener.key                          32 secret bytes, mode 0600
+//! WAREHOUSE/internal/decisions/                            what people have decided, append-only
 //! WAREHOUSE/internal/archive/ab/ab12....txt.gz             reports by hash
 //! WAREHOUSE/internal/bad_rows/ab12....json                 bad rows of a report
 //! WAREHOUSE/internal/snapshots/000042/manifest.json        ledger and list of files
@@ -13,6 +14,7 @@
 //! WAREHOUSE/internal/shown/000042                          when readers were moved to it
 //! WAREHOUSE/internal/staging/                              a run's unfinished work
 //! WAREHOUSE/internal/previews/                             work of runs that publish nothing
+//! WAREHOUSE/internal/proposals/                            what edited settings would change
 //! WAREHOUSE/internal/runs/                                 a record of each run
 //! ```
 //!

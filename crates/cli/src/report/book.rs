@@ -114,8 +114,8 @@ impl<'a> Book<'a> {
     }
 
     fn policy(&self, store: &str, month: Month) -> Option<&Policy> {
-        let policies = &self.published.manifest.policies;
-        policies.of(store, &month.to_string()).map(|(policy, _)| policy)
+        let settings = &self.published.manifest.settings;
+        settings.of_month(store, &month.to_string()).map(|numbers| &numbers.policy)
     }
 
     fn file<'b>(&'b self, report: &'b str) -> &'b str {

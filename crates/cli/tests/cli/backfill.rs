@@ -5,6 +5,7 @@
 use std::fs;
 
 use crate::case::{Case, Outcome, files_of, nightly_arguments, repository};
+use crate::decisions::accept_if_proposed;
 use crate::report::{Line, good_report, line, report};
 
 /// 45 and 60 plays of one track by one listener in a day.
@@ -131,7 +132,7 @@ fn a_preview_tells_what_another_policy_would_change_and_publishes_nothing() {
 }
 
 #[test]
-fn months_judged_by_another_policy_stay_so_until_they_are_made_anew_without_it() {
+fn months_judged_by_another_policy_stay_so_until_they_are_judged_by_another_one() {
     let case = three_months();
     stricter(&case);
     let before = case.published();
@@ -154,7 +155,11 @@ fn months_judged_by_another_policy_stay_so_until_they_are_made_anew_without_it()
         rows.iter().filter(|[of, reason]| of == date && reason == "repeater").count()
     };
     assert_eq!((held("2026-08-15"), held("2026-08-16"), held("2026-09-15")), (105, 105, 60));
-    backfill(&case, &month).expect_code(0);
+    // Made anew without a policy, they are judged as was decided.
+    let outcome = backfill(&case, &month).expect_code(0);
+    outcome.expect_stdout("Everything is as it was, to the byte");
+    let first = ["--policy", "pipelines/policies/default.toml"];
+    backfill(&case, &[&month[..], &first].concat()).expect_code(0);
     case.verify().expect_code(0);
     assert_eq!((held("2026-08-15"), held("2026-08-16")), (60, 60));
     let after = case.published();
@@ -174,7 +179,8 @@ fn when_the_pipeline_takes_over_the_policy_nothing_is_left_to_do_for_the_month()
     fs::copy(case.path("stricter.toml"), case.path("pipelines/policies/default.toml")).unwrap();
     fs::create_dir(case.path("inbox")).unwrap();
     let pipeline = ["--pipeline", "pipelines/nightly.toml"];
-    case.nightly(&pipeline).expect_code(0);
+    let outcome = case.nightly(&pipeline).expect_code(0);
+    accept_if_proposed(&case, &outcome, &pipeline);
     case.verify().expect_code(0);
     let by_nights = Case::new();
     by_nights.own_pipelines();
@@ -210,7 +216,7 @@ fn what_cannot_be_done_says_what_to_do() {
     refused(&["--policy", "none.toml"], 2, "none.toml");
     refused(&["--preview", "--dry-run"], 2, "cannot be used with");
     // Settings by which reports are read have changed.
-    case.replace("pipelines/stores/spotify.toml", "rounded_to_s = 900", "rounded_to_s = 60");
+    case.replace("pipelines/stores/spotify.toml", "premium = \"premium\"", "premium = \"family\"");
     refused(&["--pipeline", "pipelines/nightly.toml"], 2, "run `streamledger nightly` first");
     let empty = Case::new();
     empty.own_pipelines();
@@ -238,7 +244,7 @@ fn memory_and_threads_make_no_difference() {
     for options in [&["--memory-limit", "64KiB"][..], &["--threads", "1"], &[]] {
         backfill(&case, &[&["--policy", "stricter.toml"], options].concat()).expect_code(0);
         published.push(case.published());
-        backfill(&case, &[]).expect_code(0);
+        backfill(&case, &["--policy", "pipelines/policies/default.toml"]).expect_code(0);
     }
     assert!(published.iter().all(|tables| *tables == published[0]));
 }
@@ -303,7 +309,7 @@ fn an_interrupted_backfill_goes_on_where_it_was() {
     case.verify().expect_code(0);
     assert!(!case.path("warehouse/internal/backfill").exists());
     let resumed = case.published();
-    backfill(&case, &[]).expect_code(0);
+    backfill(&case, &["--policy", "pipelines/policies/default.toml"]).expect_code(0);
     backfill(&case, &["--policy", "stricter.toml"]).expect_code(0);
     assert_eq!(case.published(), resumed);
 }

@@ -98,7 +98,8 @@ impl Case {
         command.args(arguments).current_dir(self.folder.path());
         command
             .env_remove("STREAMLEDGER_LISTENER_KEY_FILE")
-            .env_remove("STREAMLEDGER_LISTENER_KEY");
+            .env_remove("STREAMLEDGER_LISTENER_KEY")
+            .env_remove("STREAMLEDGER_DECISIONS");
         command
     }
 

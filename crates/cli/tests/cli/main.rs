@@ -17,6 +17,7 @@ mod bad_rows;
 mod command_line;
 mod crash;
 mod damage;
+mod decisions;
 mod exit_codes;
 mod formats;
 mod gaps;

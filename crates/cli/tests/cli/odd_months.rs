@@ -4,6 +4,7 @@
 use crate::asks;
 use crate::backfill;
 use crate::case::{Case, Outcome, nightly_arguments};
+use crate::decisions::accept_if_proposed;
 use crate::html::Page;
 
 const ISRC: &str = "GBXY12600001";
@@ -211,7 +212,9 @@ fn a_policy_that_changes_inside_a_month_judges_all_of_it() {
         case.put(&format!("spotify/{day}.tsv"), backfill::loops(day));
     }
     let held = |as_of: &str| {
-        case.nightly(&["--as-of", as_of, "--pipeline", "pipelines/nightly.toml"]).expect_code(0);
+        let options = ["--as-of", as_of, "--pipeline", "pipelines/nightly.toml"];
+        let outcome = case.nightly(&options).expect_code(0);
+        accept_if_proposed(&case, &outcome, &options);
         let question = ["explain", "--month", "2026-09", "--store", "spotify"];
         let outcome = case.run(&question).expect_code(0);
         let line = outcome.stdout.lines().find(|line| line.contains("Held repeater")).unwrap();

@@ -91,7 +91,7 @@ fn many_small_reports_are_estimated_by_what_has_to_wait_of_all_of_them() {
         nightly_arguments(&["--memory-limit", "1MiB", "--pipeline", "pipelines/nightly.toml"]);
     assert_enough("another policy", needed_and_taken(&case, &night));
     // And read again.
-    case.replace("pipelines/stores/spotify.toml", "rounded_to_s = 900", "rounded_to_s = 60");
+    case.replace("pipelines/stores/spotify.toml", "premium = \"premium\"", "premium = \"family\"");
     assert_enough("another setting", needed_and_taken(&case, &night));
 }
 

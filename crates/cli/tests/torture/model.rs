@@ -228,9 +228,9 @@ impl History {
             return;
         }
         self.steps.push(format!("backfill, other policy: {by_other}"));
-        let policy: &[&str] = if by_other { &["--policy", "other.toml"] } else { &[] };
+        let policy = if by_other { "other.toml" } else { "pipelines/policies/default.toml" };
         let month = ["--from", "2026-09", "--to", "2026-09", "--listener-key-file", "key"];
-        self.run(&[&["backfill"], &month[..], policy].concat());
+        self.run(&[&["backfill"], &month[..], &["--policy", policy]].concat());
         self.policy = usize::from(by_other);
         self.check();
     }

@@ -119,13 +119,14 @@ pub struct ShortCluster {
 }
 
 impl Policy {
-    /// BLAKE3 over the numbers (as JSON with the fields in the order above), hex: two files that
-    /// differ in comments only are one policy.
+    /// BLAKE3 over the numbers (as JSON with the fields in the order above, without name and version),
+    /// hex: two files that differ in comments, name or version only are one policy.
     ///
     /// # Errors
     /// If the policy cannot be written as JSON, which its types rule out.
     pub fn hash(&self) -> Result<String, serde_json::Error> {
-        Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
+        let numbers = Self { name: String::new(), version: 0, ..self.clone() };
+        Ok(blake3::hash(&serde_json::to_vec(&numbers)?).to_hex().to_string())
     }
 
     /// What becomes of a play with this reason.

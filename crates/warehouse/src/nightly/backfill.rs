@@ -10,25 +10,29 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
+use streamledger_core::decisions::settings::{JudgingNumbers, MonthSpan, Months};
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::compare::{Changes, State, compare};
+use crate::config::Settings;
+use crate::decisions::{Author, DecisionError};
 use crate::durable::DiskError;
 use crate::file_hash::hash_cold;
+use crate::judging::Judging;
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::checking::check_manifest;
 use crate::nightly::early::{Early, EarlyDay};
 use crate::nightly::examining::Examination;
 use crate::nightly::kept::Kept;
 use crate::nightly::planning::{DAMAGED_LIST, Kind, Plan};
+use crate::nightly::ruling::Ruling;
 use crate::nightly::summary::Summary;
 use crate::nightly::{Night, NightlyError, NightlyOptions, Progress, record, with_whole_lists};
 use crate::offline_keys::offline_folder;
 use crate::preview::PreviewFolder;
 use crate::warehouse::{KeySource, Places, Warehouse, WarehouseError};
-use crate::{config::Settings, policies::Policies};
 
 /// Which months are made anew, and how.
 #[derive(Debug, Clone)]
@@ -39,8 +43,9 @@ pub struct Backfill {
     pub to: String,
     /// Only this store; `None` for all.
     pub store: Option<String>,
-    /// The policy to judge by and its hash; `None` for that of the pipeline.
-    pub policy: Option<(Policy, String)>,
+    /// The policy to judge by from now on, and who decides so; `None` for the accepted settings of
+    /// each month.
+    pub policy: Option<(Policy, Author)>,
     /// Whether what would change is only told.
     pub is_preview: bool,
     /// The day for which it says what is due; `None` for that of the last night.
@@ -84,22 +89,29 @@ impl Backfill {
             && (self.from.as_str()..=self.to.as_str()).contains(&month)
     }
 
-    /// The policies after it.
-    fn policies(&self, settings: &Settings, former: &Manifest) -> Policies {
-        let own = (&settings.policy, &settings.policy_hash);
-        let (policy, hash) = self.policy.as_ref().map_or(own, |(policy, hash)| (policy, hash));
-        let months = former.partitions.keys().filter_map(|path| {
-            let (store, month) = path.strip_prefix("plays/store=")?.split_once("/month=")?;
-            let month = month.split('/').next()?;
-            self.covers(path).then(|| (store.to_owned(), month.to_owned()))
-        });
-        former.policies.with_months(months, policy, hash)
+    /// Settles by which settings the months are judged from now on. What is left to write down: the
+    /// numbers and their months; `None` if that was decided before, or nothing is to be.
+    fn decide(
+        &self,
+        ruling: &mut Ruling,
+    ) -> Result<Option<(Months, JudgingNumbers)>, DecisionError> {
+        let base = ruling.in_force.base();
+        let Some((base, (policy, _))) = base.zip(self.policy.as_ref()) else {
+            return Ok(None);
+        };
+        let numbers = JudgingNumbers { policy: policy.clone(), ..base.clone() };
+        let [from, to] = [&self.from, &self.to].map(|month| Some(month.clone()));
+        let months =
+            ruling.judge_months(MonthSpan { store: self.store.clone(), from, to }, &numbers)?;
+        Ok(months.map(|months| (months, numbers)))
     }
 }
 
 /// A backfill and what it starts from.
 struct Task<'a> {
+    /// With the accepted numbers.
     settings: &'a Settings,
+    judging: Judging,
     options: NightlyOptions,
     backfill: &'a Backfill,
     key: ListenerKey,
@@ -120,10 +132,9 @@ struct Made<'a> {
 
 impl<'a> Task<'a> {
     fn night(&'a self) -> Result<Night<'a>, NightlyError> {
-        let policies = self.backfill.policies(self.settings, self.former);
-        let (options, places) = (&self.options, self.places);
+        let (options, places, judging) = (&self.options, self.places, self.judging.clone());
         let (key, staging) = (self.key, self.staging);
-        Night::new(self.settings, policies, options, key, places, staging, self.progress)
+        Night::new(self.settings, judging, options, key, places, staging, self.progress)
     }
 
     /// Makes the partitions in staging.
@@ -151,7 +162,7 @@ impl<'a> Task<'a> {
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             snapshot: former.snapshot + 1,
-            policies: night.policies.clone(),
+            settings: self.judging.in_force().clone(),
             as_of: self.options.as_of.to_string(),
             published: self.options.started.clone(),
             origin: "backfill".to_owned(),
@@ -188,13 +199,26 @@ pub fn run_backfill(
     let key = key_of(options, &places, &former)?;
     let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
     let (places, staging, former) = (&places, staging.as_path(), &former);
-    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    let decided = backfill.decide(&mut ruling)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    // What cannot be done is not decided.
+    task.night()?.plan_backfill(backfill, former)?;
+    if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
+        ruling.write(months, numbers, author)?;
+    }
+    let decisions = &ruling.names();
     with_whole_lists(staging, |damaged_lists| {
         let kept = Kept::new(places.internal("backfill"));
-        let Made { mut night, plan, manifest, mut done } = task.make(Some(kept), damaged_lists)?;
+        let made = task.make(Some(kept), damaged_lists)?;
+        let Made { mut night, plan, manifest, mut done } = made;
+        let manifest = Manifest { decisions: decisions.clone(), ..manifest };
         done.n_damaged = count_damaged(&plan, former, places);
         let is_same =
-            (&manifest.partitions, &manifest.policies) == (&former.partitions, &former.policies);
+            (&manifest.partitions, &manifest.settings) == (&former.partitions, &former.settings);
         if !is_same || 0 < done.n_damaged {
             let number = manifest.snapshot;
             night.note(|summary| summary.snapshot = Some(number));
@@ -226,7 +250,12 @@ fn preview_backfill(
     let key = key_of(options, places, former)?;
     let folder = PreviewFolder::open(places)?;
     let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
-    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    backfill.decide(&mut ruling)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
     with_whole_lists(staging, |damaged_lists| {
         let Made { night, mut done, .. } = task.make(None, damaged_lists)?;
         done.summary = night.finish();
@@ -235,7 +264,7 @@ fn preview_backfill(
 }
 
 /// The key that the tables were made with; a backfill makes none.
-fn key_of(
+pub(super) fn key_of(
     options: &NightlyOptions,
     places: &Places,
     former: &Manifest,
@@ -262,7 +291,12 @@ pub fn plan_backfill(
     let former = &places.current_manifest()?;
     let key = key_of(options, places, former)?;
     let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
-    let task = Task { settings, options, backfill, key, places, staging, former, progress };
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    backfill.decide(&mut ruling)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
     let night = task.night()?;
     let plan = night.plan_backfill(backfill, former)?;
     let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
@@ -348,7 +382,7 @@ impl Night<'_> {
     }
 
     /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
-    fn examine_months(
+    pub(super) fn examine_months(
         &self,
         plan: &Plan,
         former: &Manifest,

@@ -333,7 +333,7 @@ impl Night<'_> {
                 results.push((path, wanted, store.clone(), *day, early.built));
                 continue;
             }
-            let Some(store) = self.settings.stores.get(store) else {
+            let Some(store) = self.store_of(store, &day.month().to_string()) else {
                 continue;
             };
             let segments = wanted.reports.iter().filter_map(|key| {
@@ -510,7 +510,7 @@ impl Night<'_> {
     fn policy_hash(&self, kind: &Kind) -> &str {
         match kind {
             Kind::Plays { store, day } => self.policy_of(store, *day).1,
-            Kind::TrendsDaily { store, month } => self.policies.hash_of(store, month),
+            Kind::TrendsDaily { store, month } => self.judging.footer(store, month),
             Kind::Lots(..)
             | Kind::SalesMonthly { .. }
             | Kind::Quarantine
@@ -519,7 +519,7 @@ impl Night<'_> {
             | Kind::Deliveries
             | Kind::Coverage
             | Kind::Waterfall
-            | Kind::Eligibility => self.policies.base_hash(),
+            | Kind::Eligibility => self.judging.base_footer(),
         }
     }
 

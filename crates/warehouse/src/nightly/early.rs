@@ -132,9 +132,9 @@ impl Night<'_> {
         report: &mut ExaminedReport,
         mut turn: Turn<'_>,
     ) -> Result<(), NightlyError> {
-        let Some(settings) = self.settings.stores.get(store) else {
+        if !self.settings.stores.contains_key(store) {
             return Ok(());
-        };
+        }
         let hash = hex::encode(report.hash);
         let id = report.id(store);
         let key = id.to_hex();
@@ -156,6 +156,9 @@ impl Night<'_> {
         }
         for (day, segments, keys) in claimed {
             let (policy, policy_hash) = self.policy_of(store, day);
+            let Some(settings) = self.store_of(store, &day.month().to_string()) else {
+                continue;
+            };
             let days_max = policy.duplicate.offline_days_max;
             let near =
                 early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();

@@ -22,6 +22,7 @@ use crate::build_waterfall::{ByTerritory, MonthKnown, WaterfallWriter, polars_fa
 use crate::encode::file::Provenance;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
 use crate::nightly::checking::check_waterfall;
+use crate::nightly::fingerprints::{rule_text, states_text};
 use crate::nightly::month_inputs::MonthInputs;
 use crate::nightly::planning::{Kind, Plan, month_of};
 use crate::nightly::{Night, NightlyError};
@@ -89,7 +90,9 @@ impl Night<'_> {
         let settled = months.into_iter().filter(is_settled);
         settled
             .map(|(store, month)| StoreMonth {
-                rule: self.settings.stores.get(&store).and_then(|settings| settings.eligibility),
+                rule: self
+                    .store_of(&store, &month.to_string())
+                    .and_then(|settings| settings.eligibility),
                 last_over: last_over(calendar, &store, as_of),
                 store,
                 month,
@@ -137,12 +140,12 @@ impl Night<'_> {
     ) -> Result<(), NightlyError> {
         let inputs = MonthInputs::new(of, work);
         let mut month = month_known(of, known, &inputs, work);
-        let base = self.policies.hash_of(&of.store, &of.month.to_string());
-        let states = format!("{:?} {:?} {:?}", month.sources, month.trends, month.sales);
+        let base = self.judging.footer(&of.store, &of.month.to_string());
+        let states = states_text(&month);
         let prints = inputs.fingerprints(work);
         let prints: Vec<&str> = prints.iter().map(String::as_str).collect();
         let path = format!("waterfall/store={}/month={}", of.store, of.month);
-        let rule = format!("{:?}", of.rule);
+        let rule = rule_text(of.rule);
         let own = [&[base, &states, &rule], prints.as_slice()].concat();
         let window = of.rule.map(|rule| Window::new(of, rule, known, work));
         if let Some((window, rule)) = window.as_ref().zip(of.rule) {

@@ -20,6 +20,9 @@ mod building;
 mod building_lots;
 mod building_tracks;
 mod explaining;
+mod fingerprints;
+mod ruling;
+pub mod proposal;
 mod file_checks;
 mod month_inputs;
 mod checking;
@@ -38,11 +41,13 @@ use std::sync::Mutex;
 
 use chrono::NaiveDate;
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::build_day::DayBuilder;
 use crate::config::Settings;
+use crate::decisions::DecisionError;
 use crate::disk_queue::DiskQueue;
 use crate::durable::{DiskError, make_folder, remove_tree};
 use crate::encode::file::TableLayout;
@@ -50,16 +55,18 @@ use crate::encode::{plays, trends};
 use crate::examine::Examiner;
 use crate::held::Holder;
 use crate::inbox::{Inbox, require_inbox, scan_inbox};
+use crate::judging::Judging;
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::nightly::examining::Examination;
 use crate::nightly::file_checks::FileChecks;
 use crate::nightly::kept::Kept;
 use crate::nightly::planning::{DELIVERIES, Plan};
+use crate::nightly::proposal::{Proposal, Request, propose, warn_of};
+use crate::nightly::ruling::{Ruling, by_program};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::Summary;
 use crate::offline_keys::{NewList, damaged_list, list_queue};
 use crate::partition::PartitionError;
-use crate::policies::Policies;
 use crate::report_source::Pace;
 use crate::sales_runs::RunStore;
 use crate::stages::Stages;
@@ -74,6 +81,8 @@ pub struct NightlyOptions {
     pub warehouse: PathBuf,
     /// The listener key; `None` for the warehouse's own.
     pub listener_key: Option<KeySource>,
+    /// The folder of decisions; `None` for the warehouse's own.
+    pub decisions: Option<PathBuf>,
     /// Memory that the run may use for plays, in bytes.
     pub memory_limit_bytes: usize,
     /// Whether refused reports that have not changed are examined again.
@@ -93,6 +102,9 @@ pub enum NightlyError {
     /// The warehouse.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
+    /// The decisions.
+    #[error(transparent)]
+    Decisions(#[from] DecisionError),
     /// A partition.
     #[error(transparent)]
     Partition(#[from] PartitionError),
@@ -146,8 +158,9 @@ pub trait Progress: Sync {
 
 /// What all steps of a night share.
 struct Night<'a> {
+    /// With the accepted numbers, those for all months, in the place of the pipeline's.
     settings: &'a Settings,
-    policies: Policies,
+    judging: Judging,
     options: &'a NightlyOptions,
     key: ListenerKey,
     places: &'a Places,
@@ -175,7 +188,7 @@ struct Night<'a> {
 impl<'a> Night<'a> {
     fn new(
         settings: &'a Settings,
-        policies: Policies,
+        judging: Judging,
         options: &'a NightlyOptions,
         key: ListenerKey,
         places: &'a Places,
@@ -184,7 +197,7 @@ impl<'a> Night<'a> {
     ) -> Result<Self, NightlyError> {
         Ok(Self {
             settings,
-            policies,
+            judging,
             options,
             key,
             places,
@@ -238,10 +251,16 @@ impl Night<'_> {
         }
     }
 
-    /// The policy of a date and its hash.
+    /// The policy of a date, and the hash that its footers name.
     fn policy_of(&self, store: &str, day: Day) -> (&Policy, &str) {
-        let found = self.policies.of(store, &day.month().to_string());
-        found.unwrap_or((&self.settings.policy, &self.settings.policy_hash))
+        let month = day.month().to_string();
+        let policy = self.judging.policy(store, &month).unwrap_or(&self.settings.policy);
+        (policy, self.judging.footer(store, &month))
+    }
+
+    /// A store's file with the numbers that judge a month (`YYYY-MM`); `None` for a store without one.
+    fn store_of(&self, store: &str, month: &str) -> Option<&StoreSettings> {
+        self.judging.own_store(store, month).or_else(|| self.settings.stores.get(store))
     }
 
     fn note(&self, write: impl FnOnce(&mut Summary)) {
@@ -258,28 +277,85 @@ impl Night<'_> {
     }
 }
 
-/// Takes in what is new, builds what it changes, publishes.
+/// Takes in what is new, builds what it changes, publishes, and tells what settings that are edited and
+/// not accepted would change. Edits that change nothing are accepted by themselves.
 ///
 /// # Errors
 /// [`NightlyError`]; what was published before stays as it was.
 pub fn run_nightly(
     settings: &Settings,
     options: &NightlyOptions,
+    request: &Request,
     progress: &dyn Progress,
 ) -> Result<Summary, NightlyError> {
     require_inbox(&options.inbox)?;
+    let (mut summary, published) =
+        night_once(settings, options, progress, |ruling, _| match request {
+            Request::AsAccepted => Ok(()),
+            Request::Accept { hash, author } => ruling.accept(hash, author),
+        })?;
+    // Readers have the tables, and the next run may have the lock: nothing from here on is a failure.
+    match propose(settings, options, progress) {
+        Ok(Some(proposal)) if proposal.changes_nothing() => {
+            match accept_unseen(settings, options, progress, &proposal, published) {
+                Ok((more, is_accepted)) => {
+                    summary.add_run(more);
+                    summary.settled = is_accepted.then_some(proposal);
+                }
+                Err(error) => {
+                    warn_of(&error);
+                    summary.proposal = Some(proposal);
+                }
+            }
+        }
+        Ok(proposal) => summary.proposal = proposal,
+        Err(error) => warn_of(&error),
+    }
+    Ok(summary)
+}
+
+/// Accepts a proposal that changes nothing of what is published as that snapshot, and runs by it. Tells
+/// whether it did: where another run was faster, that one or the next looks at the same edits.
+fn accept_unseen(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+    proposal: &Proposal,
+    published: u64,
+) -> Result<(Summary, bool), NightlyError> {
+    let author = by_program("changes no published figure");
+    let mut is_accepted = false;
+    let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
+        is_accepted = manifest.snapshot == published
+            && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
+        if is_accepted { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
+    })?;
+    Ok((summary, is_accepted))
+}
+
+/// One run under the lock: what it did, and the number of the snapshot that is published after it.
+fn night_once(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+    decide: impl FnOnce(&mut Ruling, &Manifest) -> Result<(), DecisionError>,
+) -> Result<(Summary, u64), NightlyError> {
     let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
     warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
-    let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let places = warehouse.places.clone();
+    let mut ruling = Ruling::read(settings, options, &places, &warehouse.manifest)?;
+    decide(&mut ruling, &warehouse.manifest)?;
+    let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let staging = places.internal("staging");
-    with_whole_lists(&staging, |damaged_lists| {
-        let manifest = &warehouse.manifest;
-        let policies = manifest.policies.with_base(&settings.policy, &settings.policy_hash);
-        let mut night = Night::new(settings, policies, options, key, &places, &staging, progress)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let summary = with_whole_lists(&staging, |damaged_lists| {
+        let judging = judging.clone();
+        let mut night = Night::new(settings, judging, options, key, &places, &staging, progress)?;
         night.damaged_lists.clone_from(damaged_lists);
-        run_night(night, &mut warehouse)
-    })
+        run_night(night, &mut warehouse, &mut ruling)
+    })?;
+    Ok((summary, warehouse.manifest.snapshot))
 }
 
 /// Does the work; where a damaged list of offline plays is met, from the start once more, with the list
@@ -307,7 +383,11 @@ fn with_whole_lists<T>(
 }
 
 /// The night itself.
-fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, NightlyError> {
+fn run_night(
+    night: Night<'_>,
+    warehouse: &mut Warehouse,
+    ruling: &mut Ruling,
+) -> Result<Summary, NightlyError> {
     let (options, places) = (night.options, night.places);
     let inbox = scan_inbox(&options.inbox, &night.settings.ignore)?;
     let mut seen = Seen::read(places)?;
@@ -315,7 +395,7 @@ fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, Nig
     let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
     let mut plan = night.plan(&examination.reports, &warehouse.manifest);
-    if plan.is_empty() {
+    if plan.is_empty() && !is_judged_anew(&warehouse.manifest, ruling) {
         seen.write(places)?;
         warehouse.clear_staging()?;
         return Ok(night.finish());
@@ -326,11 +406,13 @@ fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, Nig
     }
     let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
     night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    ruling.write_pending()?;
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,
         listener_key: night.key.fingerprint(),
-        policies: night.policies.clone(),
+        settings: ruling.in_force.clone(),
+        decisions: ruling.names(),
         as_of: options.as_of.to_string(),
         published: options.started.clone(),
         origin: "nightly".to_owned(),
@@ -348,6 +430,12 @@ fn run_night(night: Night<'_>, warehouse: &mut Warehouse) -> Result<Summary, Nig
     record::write_record(places, options, &summary)?;
     warehouse.clear_staging()?;
     Ok(summary)
+}
+
+/// Whether what is published was judged by other settings: then they are published too, also where no
+/// file depends on what is other, so that what is due is told by them.
+fn is_judged_anew(published: &Manifest, ruling: &Ruling) -> bool {
+    published.snapshot != 0 && published.settings != ruling.in_force
 }
 
 fn layout(schema: &str, sorted_by: &[i32], root: &Path) -> Result<TableLayout, PartitionError> {
@@ -376,9 +464,12 @@ pub fn plan_nightly(
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
     };
-    let policies = manifest.policies.with_base(&settings.policy, &settings.policy_hash);
+    let ruling = Ruling::read(settings, options, &places, &manifest)?;
+    let judging = ruling.judging(settings);
+    let proposal = Proposal::foreseen(&ruling)?;
+    let settings = &settings.judged_by(&ruling.in_force);
     let nowhere = Path::new("");
-    let mut night = Night::new(settings, policies, options, key, &places, nowhere, progress)?;
+    let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
     // Nothing is kept, and nothing written.
     (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
@@ -386,6 +477,9 @@ pub fn plan_nightly(
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
     let mut plan: Plan = night.plan(&examination.reports, &manifest);
     night.foresee_waterfalls(&mut plan);
-    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    night.note(|summary| {
+        summary.rebuilt.clone_from(&plan.reasons);
+        summary.proposal = proposal;
+    });
     Ok(night.finish())
 }

@@ -8,10 +8,10 @@ use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::deliveries::deliveries;
-use crate::encode::file::SCHEMA_VERSION;
 use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
 use crate::nightly::Night;
 use crate::nightly::backfill::Backfill;
+use crate::nightly::fingerprints::{coverage_text, fingerprint_of};
 use crate::sales_columns::LotTable;
 
 /// Path of the one partition of `reports`.
@@ -103,7 +103,7 @@ impl Night<'_> {
         let mut plan = Plan::default();
         self.want_plays(reports, &mut plan);
         want_trends(&mut plan);
-        let policy = self.policies.base_hash();
+        let policy = self.judging.base_footer();
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
         plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
@@ -163,13 +163,10 @@ impl Night<'_> {
                 continue;
             };
             let path = plays_path(store, date);
-            // A store's judging depends on its settings beyond what its reports were read under.
             let day = Day(day.to_epoch_days());
-            let settings = self.reading(store, None);
+            let judged_by = self.judging.of_plays(store, &date[..7]);
             let inputs = inputs_as_read(&keys, reports);
-            let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-            let parts =
-                [&[self.policy_of(store, day).1, settings.as_str()], inputs.as_slice()].concat();
+            let parts: Vec<&str> = judged_by.iter().chain(&inputs).map(String::as_str).collect();
             let kind = Kind::Plays { store: store.to_owned(), day };
             plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
         }
@@ -178,8 +175,8 @@ impl Night<'_> {
 
 impl Plan {
     pub(super) fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
-        let parts = [&[SCHEMA_VERSION, path.as_str()], parts].concat();
-        let wanted = Wanted { kind, fingerprint: fingerprint(&parts), reports, is_stale: false };
+        let fingerprint = fingerprint_of(&kind, &path, parts);
+        let wanted = Wanted { kind, fingerprint, reports, is_stale: false };
         self.wanted.insert(path, wanted);
     }
 }
@@ -274,7 +271,7 @@ fn want_coverage(
     if reports.is_empty() {
         return;
     }
-    let rows = format!("{:?}", plan.coverage);
+    let rows = coverage_text(&plan.coverage);
     let keys: Vec<String> = reports.keys().cloned().collect();
     // The reports stand in the footer, also those that change no row.
     let inputs = keys.join(" ");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 
 use crate::build_day::Outcomes;
+use crate::nightly::proposal::Proposal;
 
 /// What a night did.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,10 @@ pub struct Summary {
     pub spilled_files: u64,
     /// Seconds of work by stage.
     pub stages: Vec<(&'static str, Duration)>,
+    /// Settings of the pipeline that are not accepted, and what they would change.
+    pub proposal: Option<Proposal>,
+    /// Settings that were accepted by themselves, since they change no published figure.
+    pub settled: Option<Proposal>,
 }
 
 /// A report that was refused.
@@ -60,6 +65,16 @@ pub struct RefusedReport {
 }
 
 impl Summary {
+    /// Adds what a second run of the same command did.
+    pub fn add_run(&mut self, other: Self) {
+        self.taken_in.extend(other.taken_in);
+        self.refused.extend(other.refused);
+        self.quarantined.extend(other.quarantined);
+        self.rebuilt.extend(other.rebuilt);
+        self.snapshot = other.snapshot.or(self.snapshot);
+        self.spilled_files += other.spilled_files;
+    }
+
     /// Rows of the reports taken in.
     #[must_use]
     pub fn rows_taken_in(&self) -> u64 {
