@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError, copy_new, link, make_folder, remove_tree};
+use crate::nightly::proposal::Request;
 use crate::nightly::summary::Summary;
 use crate::nightly::{NightlyError, NightlyOptions, Progress, run_nightly};
 use crate::warehouse::{KeySource, MANIFEST, Places, WarehouseError};
@@ -93,7 +94,7 @@ pub fn rebuild_from_archive(
         listener_key: options.listener_key.clone(),
         ..options.clone()
     };
-    rebuilt.summary = run_nightly(settings, &options, progress)?;
+    rebuilt.summary = run_nightly(settings, &options, &Request::AsAccepted, progress)?;
     remove_tree(&inbox)?;
     Ok(rebuilt)
 }

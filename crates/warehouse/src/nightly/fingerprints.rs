@@ -25,6 +25,8 @@ fn stage(kind: &Kind) -> (&'static str, u32) {
         Kind::SalesMonthly { .. } => ("sales_monthly", 1),
         Kind::Quarantine => ("quarantine", 1),
         Kind::Reports => ("reports", 1),
+        Kind::UnmappedValues => ("unmapped_values", 1),
+        Kind::Deliveries => ("deliveries", 1),
         Kind::Coverage => ("coverage", 1),
         Kind::Waterfall => ("waterfall", 1),
         Kind::Eligibility => ("eligibility", 1),
