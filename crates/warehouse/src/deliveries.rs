@@ -111,6 +111,8 @@ fn standing(report: &ReportEntry) -> Option<Standing> {
     match report.state {
         ReportState::Active => Some(Standing::Active),
         ReportState::Waiting => Some(Standing::Waiting),
+        // Its rows are in another report, which speaks for itself.
+        ReportState::Superseded if !report.is_restated() => None,
         ReportState::Superseded => {
             Some(Standing::Superseded(report.superseded_by.clone().unwrap_or_default()))
         }

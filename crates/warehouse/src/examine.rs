@@ -267,7 +267,8 @@ impl<'a> Reading<'a> {
     fn begin(&self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
         let Examiner { settings, key, .. } = self.examiner;
         let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
-        let wanted = self.wanted.filter(|_| !is_compared(&recognised));
+        let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
+        let wanted = self.wanted.filter(|_| !reads_all);
         let context = RowsContext { settings, key, wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }

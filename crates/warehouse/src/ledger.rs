@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::normalize::counts::Counts;
+use streamledger_core::supersede::facts::Superseding;
 use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::money::{Amount, Currency};
 
@@ -249,6 +250,16 @@ impl ReportEntry {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.state == ReportState::Active
+    }
+
+    /// Whether a newer version has taken its place, so that what it said was restated; not where another
+    /// report merely has the same rows.
+    #[must_use]
+    pub fn is_restated(&self) -> bool {
+        let is_same = |reason: &str| {
+            [Superseding::SameRows, Superseding::Contained].iter().any(|why| why.as_str() == reason)
+        };
+        self.state == ReportState::Superseded && !self.reason.as_deref().is_some_and(is_same)
     }
 
     /// The key of a report in the ledger.

@@ -35,7 +35,8 @@ pub fn supersede<E>(
         let units = units(&reports);
         let neighbours = Neighbours::new(&units);
         let standings = &mut standings;
-        let mut placing = Placing { units: &units, neighbours, accepted, standings, compare };
+        let gone = BTreeMap::new();
+        let mut placing = Placing { units: &units, neighbours, gone, accepted, standings, compare };
         (0..units.len()).try_for_each(|place| placing.place(place))?;
     }
     Ok(standings)
@@ -152,6 +153,9 @@ struct Placing<'p, 'a, E> {
     /// The oldest first.
     units: &'p [Unit<'a>],
     neighbours: Neighbours<'p>,
+    /// Of reports under several names those names under which a newer one has replaced them: the same
+    /// bytes count as long as they do under one of their names.
+    gone: BTreeMap<usize, BTreeSet<usize>>,
     accepted: &'p Accepted,
     standings: &'p mut BTreeMap<String, ReportStanding>,
     compare: &'p mut dyn FnMut(&str, &str) -> Result<u64, E>,
@@ -181,21 +185,25 @@ impl<'a, E> Placing<'_, 'a, E> {
             return Ok(());
         }
         let of_topic = self.neighbours.of_topic(unit, place);
-        let named: Vec<(&Unit<'a>, Named)> = of_topic
-            .into_iter()
-            .map(|older| (&units[older], unit.named(&units[older])))
-            .filter(|(older, named)| *named != Named::Apart && self.is_open(older))
-            .collect();
-        let newer_than =
-            named.iter().filter(|(_, named)| *named == Named::Newer).map(|(older, _)| *older);
-        let replaced: Vec<&Unit<'a>> = newer_than.collect();
+        let older = of_topic.into_iter().filter(|older| self.is_open(&units[*older]));
+        let named: Vec<(usize, Named)> =
+            older.map(|older| (older, unit.named(&units[older]))).collect();
+        let is_gone = |(older, named): &&(usize, Named)| {
+            let before =
+                self.gone.get(older).map_or(0, |names| names.difference(&named.newer_than).count());
+            !named.newer_than.is_empty()
+                && before + named.newer_than.len() == units[*older].n_names()
+        };
+        let replaced: Vec<&Unit<'a>> =
+            named.iter().filter(is_gone).map(|(older, _)| &units[*older]).collect();
         if let Some(rejected) = self.rejected_as_replacement(unit, &replaced) {
             self.set(unit, &rejected);
             return Ok(());
         }
         let contents = self.contents(unit, place, &replaced)?;
         let is_in_others = !contents.is_in.is_empty() && contents.is_in.len() == unit.files.len();
-        let open = named.iter().find(|(older, named)| *named == Named::Open && self.counts(older));
+        let open = named.iter().filter(|(_, named)| named.is_open && named.newer_than.is_empty());
+        let open = open.map(|(older, _)| &units[*older]).find(|older| self.counts(older));
         if let Some(rejected) = self.rejected_for_rows(unit, &contents, is_in_others, open) {
             self.set(unit, &rejected);
             return Ok(());
@@ -203,6 +211,9 @@ impl<'a, E> Placing<'_, 'a, E> {
         let first = unit.files[0].0;
         for older in &replaced {
             self.supersede(older.files.iter().map(|(key, _)| *key), first, Superseding::Replaced);
+        }
+        for (older, named) in named {
+            self.gone.entry(older).or_default().extend(named.newer_than);
         }
         for (key, why) in &contents.holds {
             self.supersede(std::iter::once(*key), first, *why);
@@ -256,12 +267,13 @@ impl<'a, E> Placing<'_, 'a, E> {
         unit: &Unit<'a>,
         replaced: &[&Unit<'a>],
     ) -> Option<ReportStanding> {
-        let active = || {
+        // What is rejected counts for nothing, but nothing takes it back without a word.
+        let files = || {
             let files = replaced.iter().flat_map(|older| &older.files);
-            files.filter(|(key, _)| self.is_active(key))
+            files.filter(|(key, _)| unit.is_empty() || self.is_active(key))
         };
-        let older = active().next()?.1.file();
-        let before = ReportTotals::of(active().map(|(_, facts)| &facts.totals));
+        let older = files().next()?.1.file();
+        let before = ReportTotals::of(files().map(|(_, facts)| &facts.totals));
         let after = ReportTotals::of(unit.files.iter().map(|(_, facts)| &facts.totals));
         let facts = unit.facts();
         let (what, detail) = if unit.is_empty() {
@@ -321,7 +333,7 @@ impl<'a, E> Placing<'_, 'a, E> {
         unit: &Unit<'a>,
         contents: &Contents<'a>,
         is_in_others: bool,
-        open: Option<&(&Unit<'a>, Named)>,
+        open: Option<&Unit<'a>>,
     ) -> Option<ReportStanding> {
         let what = AcceptKind::Overlaps;
         let facts = unit.facts();
@@ -340,7 +352,7 @@ impl<'a, E> Placing<'_, 'a, E> {
             let detail = messages::overlaps(facts, &overlaps, contents.is_all);
             return Some(ReportStanding::Rejected { what, detail });
         }
-        let (older, _) = open.filter(|_| contents.holds.is_empty())?;
+        let older = open.filter(|_| contents.holds.is_empty())?;
         let detail = messages::same_path(facts, older.facts());
         Some(ReportStanding::Rejected { what, detail })
     }

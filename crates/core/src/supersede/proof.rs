@@ -35,9 +35,18 @@ pub(crate) struct Unit<'a> {
     pub(crate) topics: BTreeSet<String>,
 }
 
+/// What a report and an older one say of each other.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Places of the older one's names under which the report replaces it.
+    pub(crate) newer_than: BTreeSet<usize>,
+    /// Whether they are about the same, and nothing says which is newer.
+    pub(crate) is_open: bool,
+}
+
 /// What two names of reports say of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named {
+enum NamedAs {
     /// Nothing.
     Apart,
     /// The first one is newer.
@@ -97,16 +106,23 @@ impl<'a> Unit<'a> {
         self.files.iter().all(|(_, facts)| facts.is_empty())
     }
 
+    /// Under how many names it speaks: one whose head says what it is about needs none.
+    pub(crate) fn n_names(&self) -> usize {
+        self.names.len().max(1)
+    }
+
     /// What this one and an older one say of each other.
     pub(crate) fn named(&self, older: &Self) -> Named {
         let (newer, old) = (self.facts(), older.facts());
         if newer.adds || old.adds || !self.has_territory_of(older) {
-            return Named::Apart;
+            return Named::default();
         }
         match (&newer.set, &old.set) {
-            (Some(a), Some(b)) if a == b && old.created_ms < newer.created_ms => Named::Newer,
+            (Some(a), Some(b)) if a == b && old.created_ms < newer.created_ms => {
+                Named { newer_than: BTreeSet::from([0]), is_open: false }
+            }
             (None, None) => self.named_by_files(older),
-            _ => Named::Apart,
+            _ => Named::default(),
         }
     }
 
@@ -125,42 +141,45 @@ impl<'a> Unit<'a> {
         let of_old = older.is_empty().then(|| with(older, self));
         let names = of_empty.as_ref().unwrap_or(&self.names);
         let old_names = of_old.as_ref().unwrap_or(&older.names);
-        let mut found = Named::Apart;
+        let mut found = Named::default();
         for name in names {
-            for old in old_names.iter().filter(|old| old.subject == name.subject) {
-                match self.named_as(name, older, old) {
-                    Named::Newer => return Named::Newer,
-                    Named::Open => found = Named::Open,
-                    Named::Apart => {}
+            for (place, old) in old_names.iter().enumerate() {
+                let is_same_subject = old.subject == name.subject;
+                match is_same_subject.then(|| self.named_as(name, older, old)) {
+                    Some(NamedAs::Newer) => {
+                        found.newer_than.insert(place);
+                    }
+                    Some(NamedAs::Open) => found.is_open = true,
+                    Some(NamedAs::Apart) | None => {}
                 }
             }
         }
         found
     }
 
-    fn named_as(&self, name: &NameFacts, older: &Self, old: &NameFacts) -> Named {
+    fn named_as(&self, name: &NameFacts, older: &Self, old: &NameFacts) -> NamedAs {
         let (newer_facts, old_facts) = (self.facts(), older.facts());
         let meets = days_meet(newer_facts, old_facts);
         let has_empty = self.is_empty() || older.is_empty();
         if old.marks < name.marks {
             // Nothing takes the place of something only where a person or a store says so.
-            return if has_empty || meets { Named::Newer } else { Named::Apart };
+            return if has_empty || meets { NamedAs::Newer } else { NamedAs::Apart };
         }
         let is_same_period = newer_facts.period.is_some() && newer_facts.period == old_facts.period;
         let is_of_same_days = is_same_period || (name.has_date && (older.is_empty() || meets));
         if self.is_empty() || !is_of_same_days || name.marks < old.marks {
-            return Named::Apart;
+            return NamedAs::Apart;
         }
         let order = |unit: &Self, name: &NameFacts| (unit.facts().created_ms, name.delivered);
         match order(older, old).cmp(&order(self, name)) {
-            std::cmp::Ordering::Less => Named::Newer,
-            std::cmp::Ordering::Greater => Named::Apart,
-            std::cmp::Ordering::Equal if name.path != old.path => Named::Apart,
+            std::cmp::Ordering::Less => NamedAs::Newer,
+            std::cmp::Ordering::Greater => NamedAs::Apart,
+            std::cmp::Ordering::Equal if name.path != old.path => NamedAs::Apart,
             // The file was written over, mostly while it was still being copied.
             std::cmp::Ordering::Equal if old_facts.totals.rows < newer_facts.totals.rows => {
-                Named::Newer
+                NamedAs::Newer
             }
-            std::cmp::Ordering::Equal => Named::Open,
+            std::cmp::Ordering::Equal => NamedAs::Open,
         }
     }
 }

@@ -215,7 +215,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
 
 /// Partitions of what a newer statement has replaced: what was paid before it is told by its lines.
 pub(super) fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
-    let is_replaced = report.state == ReportState::Superseded;
+    let is_replaced = report.is_restated();
     let paths = report.lines.keys().filter(move |_| is_replaced);
     paths.filter_map(|path| Some(format!("sales_replaced/{}", path.strip_prefix("sales/")?)))
 }

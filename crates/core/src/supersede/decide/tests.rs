@@ -157,6 +157,26 @@ fn a_report_that_says_it_was_made_later_replaces_one_of_the_same_name_only() {
     assert!(settled(&[first, other_rows]).iter().all(|line| line.ends_with(" active")));
 }
 
+/// The same bytes under several names count as long as they do under one of them.
+#[test]
+fn a_report_counts_as_long_as_one_of_its_names_does() {
+    let names = |made: Made, more: &str| {
+        made.with(|facts| {
+            facts.files.insert(more.to_owned());
+            facts.fingerprint = None;
+        })
+    };
+    let newer = || made("s/b_v2.tsv", &rows(20..60)).with(|facts| facts.fingerprint = None);
+    let both = names(made("s/a.tsv", &rows(0..40)), "s/b.tsv");
+    assert_eq!(settled(&[both.clone(), newer()]), ["s/a.tsv active", "s/b_v2.tsv active"]);
+    let third = made("s/a_v2.tsv", &rows(30..60)).with(|facts| facts.fingerprint = None);
+    let found = settled(&[both, newer(), third]);
+    assert!(found[0].starts_with("s/a.tsv replaced by "), "{found:?}");
+    // Taken back: the first bytes again under a newer name.
+    let back = names(made("s/b.tsv", &rows(0..40)), "s/b_v3.tsv");
+    assert_eq!(settled(&[back, newer()]), ["s/b.tsv active", "s/b_v2.tsv replaced by s/b.tsv"]);
+}
+
 #[test]
 fn a_replacement_that_loses_more_than_half_waits_for_a_person() {
     let before = made("s/a.tsv", &rows(0..41));
