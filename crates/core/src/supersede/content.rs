@@ -1,5 +1,6 @@
 //! What two reports are to each other by their rows.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::supersede::facts::{ReportFacts, Superseding};
@@ -49,12 +50,10 @@ pub(crate) fn relation<E>(
     if smaller < ROWS_MIN || have_other_accounts(newer, older) {
         return Ok(Relation::Overlap(shared));
     }
-    Ok(if n_newer == n_older {
-        Relation::OlderIsIn(Superseding::SameRows)
-    } else if n_older < n_newer {
-        Relation::OlderIsIn(Superseding::Contained)
-    } else {
-        Relation::NewerIsIn
+    Ok(match n_older.cmp(&n_newer) {
+        Ordering::Equal => Relation::OlderIsIn(Superseding::SameRows),
+        Ordering::Less => Relation::OlderIsIn(Superseding::Contained),
+        Ordering::Greater => Relation::NewerIsIn,
     })
 }
 

@@ -77,10 +77,13 @@ fn is_accepted(accepted: &Accepted, facts: &ReportFacts, what: AcceptKind) -> bo
     accepted.contains(&(facts.id.clone(), what))
 }
 
+/// What files of one report have in common: format, what the head says, days.
+type SetOfFiles<'f> = (&'f str, Option<&'f str>, Option<&'f str>);
+
 /// Reports with all their files, the oldest first.
 fn units<'a>(reports: &[(&'a str, &'a ReportFacts)]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
-    let mut sets: BTreeMap<(&str, Option<&str>, Option<&str>), Vec<Unit<'a>>> = BTreeMap::new();
+    let mut sets: BTreeMap<SetOfFiles<'_>, Vec<Unit<'a>>> = BTreeMap::new();
     for (key, facts) in reports {
         let unit = Unit::new(key, facts);
         if facts.part.is_none() {

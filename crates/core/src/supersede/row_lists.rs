@@ -99,8 +99,9 @@ mod tests {
     use super::*;
 
     fn shared(a: &[u64], b: &[u64]) -> u64 {
-        let ok = |list: &[u64]| list.to_vec().into_iter().map(Ok::<u64, Infallible>);
-        shared_rows((ListSize::of(a), ok(a)), (ListSize::of(b), ok(b))).unwrap_or_default()
+        let (a_hashes, b_hashes) = (a.iter().copied(), b.iter().copied());
+        let a = (ListSize::of(a), a_hashes.map(Ok::<u64, Infallible>));
+        shared_rows(a, (ListSize::of(b), b_hashes.map(Ok))).unwrap_or_default()
     }
 
     /// Counted one by one.
