@@ -2,7 +2,7 @@
 //! depends on the two reports and their reading alone; what is lost of it is counted again, to the same
 //! numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -59,16 +59,13 @@ impl<'c, 'n> Comparing<'c, 'n> {
         if let Some(shared) = known.get(&pair) {
             return Ok(*shared);
         }
-        let shared = match self.count(a, b) {
-            Ok(shared) => shared,
-            // A list is lost or damaged: both are made again, from the archive.
-            Err(_) => {
-                self.make_again(a)?;
-                self.make_again(b)?;
-                let list = self.night.list_path(a, &self.reports[a]);
-                self.count(a, b).at("read", &list)?
-            }
-        };
+        let shared = self.count(a, b).or_else(|error| -> Result<u64, NightlyError> {
+            tracing::warn!(%error, "a list of rows is lost or damaged: it is made again from the archive");
+            self.make_again(a)?;
+            self.make_again(b)?;
+            let list = self.night.list_path(a, &self.reports[a]);
+            Ok(self.count(a, b).at("read", &list)?)
+        })?;
         self.known.get_or_insert_default().insert(pair, shared);
         self.is_new = true;
         Ok(shared)
@@ -94,7 +91,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let rows = RowFolder::in_memory();
         let examiner =
             Examiner { holder: &holder, runs: &runs, rows: Some(&rows), ..night.examiner(1) };
-        let nothing = std::collections::BTreeSet::new();
+        let nothing = BTreeSet::new();
         let store = Some(report.store.as_str());
         let file = ReportFile::Archive(&path);
         let examined = examiner.examine(file, report.file(), store, Some(&nothing))?;
@@ -113,14 +110,13 @@ impl<'c, 'n> Comparing<'c, 'n> {
     /// The counts to keep, if there are new ones: those of reports that there still are.
     pub(super) fn finish(self) -> Option<String> {
         let known = self.known.filter(|_| self.is_new)?;
-        let names: std::collections::BTreeSet<String> =
+        let names: BTreeSet<String> =
             self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
-        let mut text = String::new();
-        for ((a, b), shared) in &known {
-            if names.contains(a) && names.contains(b) {
-                text += &format!("{a} {b} {shared}\n");
-            }
-        }
+        let is_there =
+            |((a, b), _): &(&(String, String), &u64)| names.contains(a) && names.contains(b);
+        let lines =
+            known.iter().filter(is_there).map(|((a, b), shared)| format!("{a} {b} {shared}"));
+        let text = lines.map(|line| line + "\n").collect::<String>();
         Some(format!("{}\n{text}", fingerprint(&[&text])))
     }
 }
