@@ -9,6 +9,7 @@ use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
+use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
@@ -18,11 +19,12 @@ use crate::durable::DiskError;
 use crate::held::{Holder, Segment};
 use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
-use crate::reading::{Rows, RowsContext, RowsRead};
-use crate::recognise::{judge, recognise};
+use crate::reading::{Rows, RowsContext, RowsRead, is_compared_table};
+use crate::recognise::{Recognised, judge, recognise};
 use crate::report_source::{
     End, FromArchive, MemberKind, Pace, Packing, Reader, ReportFile, read_through,
 };
+use crate::row_files::{RowCollector, RowFolder, RowList};
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
@@ -41,6 +43,8 @@ pub struct Examiner<'a> {
     /// Plays of one report that are kept in memory with their words before they are handed to the
     /// holder, in bytes.
     pub segment_bytes_max: usize,
+    /// Where lists of rows wait by which reports are compared; `None` where no report is new.
+    pub rows: Option<&'a RowFolder>,
     /// Whether a report is unpacked in a thread of its own.
     pub pace: Pace,
     /// Where the time goes.
@@ -103,6 +107,8 @@ pub struct ExaminedReport {
     pub lot_table: Option<LotTable>,
     /// Dates for whose plays it names the tracks.
     pub track_dates: BTreeSet<Day>,
+    /// Its rows, where they are compared with those of other reports.
+    pub row_list: Option<(RowSums, RowList)>,
 }
 
 impl ExaminedReport {
@@ -129,6 +135,7 @@ impl ExaminedReport {
             about: AboutReport::default(),
             lot_table: None,
             track_dates: BTreeSet::new(),
+            row_list: None,
         }
     }
 
@@ -234,6 +241,8 @@ struct Reading<'a> {
     state: State<'a>,
     days: BTreeMap<Day, Vec<Segment>>,
     runs: Runs,
+    /// Rows that are compared with those of other reports.
+    collector: RowCollector,
     error: Option<PartitionError>,
 }
 
@@ -261,6 +270,7 @@ impl<'a> Reading<'a> {
             state: State::Start,
             days: BTreeMap::new(),
             runs: Runs::new(),
+            collector: RowCollector::default(),
             error: None,
         }
     }
@@ -288,7 +298,9 @@ impl<'a> Reading<'a> {
         let Examiner { settings, key, .. } = self.examiner;
         let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
         self.name_facts = recognised.name_facts().clone();
-        let context = RowsContext { settings, key, wanted: self.wanted };
+        let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
+        let wanted = self.wanted.filter(|_| !reads_all);
+        let context = RowsContext { settings, key, wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
@@ -297,13 +309,21 @@ impl<'a> Reading<'a> {
         let State::Rows(rows) = &mut self.state else {
             return;
         };
-        for (day, piece) in rows.take_pieces() {
+        let folder = self.examiner.rows.filter(|_| rows.is_compared());
+        let (pieces, lot, table) = (rows.take_pieces(), rows.take_lot(), rows.lot_table());
+        if let Some(folder) = folder {
+            let collected = self.collector.push(&pieces, &lot, folder);
+            self.error = self.error.take().or(collected.err().map(Into::into));
+        }
+        for (day, piece) in pieces {
+            if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
+                continue;
+            }
             match self.examiner.holder.hold(piece) {
                 Ok(segment) => self.days.entry(day).or_default().push(segment),
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        let (lot, table) = (rows.take_lot(), rows.lot_table());
         if let Err(error) = self.examiner.runs.put_down(lot, table, &mut self.runs) {
             self.error = self.error.take().or(Some(error));
         }
@@ -339,6 +359,9 @@ impl<'a> Reading<'a> {
             }
             State::Refused(refusal) => report.refusal = Some(refusal),
             State::Rows(rows) => {
+                if let Some(folder) = self.examiner.rows.filter(|_| rows.is_compared()) {
+                    report.row_list = Some(self.collector.finish(folder)?);
+                }
                 let folder = self.store_folder.unwrap_or_default();
                 let store = self.examiner.settings.stores.get(folder);
                 let bad_rows_max = store.map_or(0, |store| store.bad_rows_max_basis_points);
@@ -404,6 +427,15 @@ fn release(holder: &Holder, days: BTreeMap<Day, Vec<Segment>>) {
     }
 }
 
+/// Whether all rows of a report are read whatever dates are wanted, since they are compared.
+fn is_compared(recognised: &Recognised<'_>) -> bool {
+    match recognised {
+        Recognised::SpotifyStreams(_) => false,
+        Recognised::Dsr(_) => true,
+        Recognised::Table(format, _) => is_compared_table(format),
+    }
+}
+
 /// The name of a file without the folders before it.
 pub(crate) fn without_folders(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
@@ -413,6 +445,7 @@ impl Examiner<'_> {
     /// A refused report keeps none of its rows.
     fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
         report.bad_rows.truncate(REFUSED_ROWS_KEPT);
+        report.row_list = None;
         release(self.holder, std::mem::take(&mut report.days));
         Ok(drop_runs(std::mem::take(&mut report.runs))?)
     }

@@ -44,6 +44,7 @@ pub mod plays_behind;
 mod preview;
 pub mod publish;
 mod read_ahead;
+pub mod row_files;
 mod reference_columns;
 pub mod report_source;
 pub mod reading;

@@ -33,4 +33,5 @@ mod purity;
 mod python;
 mod readme;
 mod restated;
+mod superseded;
 mod room;

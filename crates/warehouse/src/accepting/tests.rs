@@ -17,7 +17,7 @@ fn report(digits: &str, rest: char, state: &str, reason: Option<&str>) -> (Strin
     let state = if state == "active" {
         crate::ledger::ReportState::Active
     } else {
-        crate::ledger::ReportState::Refused
+        crate::ledger::ReportState::Rejected
     };
     let entry = json!({
         "store": "spotify", "hash": id, "feed": "trends", "format": null,

@@ -10,7 +10,9 @@ use streamledger_core::vocabulary::money::{Amount, Currency};
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind, Totals, lots_path};
+use crate::ledger::{
+    ArchiveMember, ReportEntry, ReportState, ReportSums, SourceKind, Totals, lots_path,
+};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::seen::Seen;
@@ -69,6 +71,8 @@ impl Night<'_> {
             source_kind: self.source_kind(report.format.as_deref()),
             decision: None,
             n_unmapped: if is_refused { 0 } else { report.unmapped.len() as u64 },
+            detail: None,
+            sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
@@ -97,6 +101,9 @@ impl Night<'_> {
         examination.notes.insert(key.clone(), notes);
         examination.fresh.insert(key.clone(), report.days);
         examination.fresh_runs.insert(key.clone(), report.runs);
+        if let Some((_, list)) = report.row_list {
+            examination.row_lists.insert(key.clone(), list);
+        }
         examination.reports.insert(key, entry);
     }
 
