@@ -3,7 +3,7 @@
 
 pub mod settings;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,5 +44,5 @@ impl AcceptKind {
     }
 }
 
-/// Reports (64 hex digits of the id) and what is accepted of each.
-pub type Accepted = BTreeSet<(String, AcceptKind)>;
+/// Reports (64 hex digits of the id) and what is accepted of each, with the name of the decision.
+pub type Accepted = BTreeMap<(String, AcceptKind), String>;

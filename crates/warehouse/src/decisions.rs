@@ -208,11 +208,15 @@ impl Decisions {
     /// What is accepted of which reports.
     #[must_use]
     pub fn accepted(&self) -> Accepted {
-        let accept = |decision: &Decision| match decision {
-            Decision::Accept(accept) => Some((accept.report.clone(), accept.what)),
-            Decision::Settings(_) => None,
-        };
-        self.entries.values().filter_map(accept).collect()
+        let mut accepted = Accepted::new();
+        for (name, decision) in &self.entries {
+            if let Decision::Accept(accept) = decision {
+                // The first decision of several that say the same is the one that counts.
+                let key = (accept.report.clone(), accept.what);
+                accepted.entry(key).or_insert_with(|| name.clone());
+            }
+        }
+        accepted
     }
 
     /// The decision to accept a report, if there is one.

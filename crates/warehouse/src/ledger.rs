@@ -112,7 +112,7 @@ impl ReportState {
     /// Whether the table `quarantine` says why it does not count.
     #[must_use]
     pub fn is_rejected(self) -> bool {
-        matches!(self, Self::Refused | Self::Unaccepted)
+        matches!(self, Self::Rejected | Self::Unaccepted)
     }
 
     /// The name as it stands in `reports`.

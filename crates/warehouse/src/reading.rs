@@ -315,7 +315,7 @@ impl RowsRead {
 /// that no listener tells apart.
 pub(crate) fn is_compared_table(format: &TableFormat) -> bool {
     match format.feed {
-        Feed::Sales | Feed::Counters | Feed::Declared => true,
+        Feed::Sales | Feed::PublicCounts | Feed::StoreRemovals => true,
         Feed::Trends => !format.fields.contains_key(&Field::Listener),
         Feed::Reference => false,
     }

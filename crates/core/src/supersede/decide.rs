@@ -74,7 +74,7 @@ fn of_two_stores(
 }
 
 fn is_accepted(accepted: &Accepted, facts: &ReportFacts, what: AcceptKind) -> bool {
-    accepted.contains(&(facts.id.clone(), what))
+    accepted.contains_key(&(facts.id.clone(), what))
 }
 
 /// What files of one report have in common: format, what the head says, days.

@@ -20,7 +20,7 @@ use crate::nightly::{Night, NightlyError};
 use crate::report_source::ReportFile;
 use crate::row_files::RowList;
 use crate::sales_runs::{Runs, drop_runs};
-use crate::small_tables::ReportNotes;
+use crate::small_tables::{Complaint, ReportNotes};
 use crate::warehouse::WarehouseError;
 
 /// Store of a file that lies in no store's folder.
@@ -481,15 +481,15 @@ impl Night<'_> {
     pub(super) fn notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
         let path = self.notes_path(report);
         let bytes = std::fs::read(&path).at("read", &path)?;
-        let mut complaints: Vec<Complaint> = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut notes: ReportNotes = serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!("does not hold the bad rows of a report: {error}");
             NightlyError::Warehouse(WarehouseError::Damaged { path, message })
         })?;
         if report.state == ReportState::Unaccepted {
-            complaints.truncate(REFUSED_ROWS_KEPT);
-            complaints.insert(0, whole_report(report));
+            notes.complaints.truncate(REFUSED_ROWS_KEPT);
+            notes.complaints.insert(0, whole_report(report));
         }
-        Ok(complaints)
+        Ok(notes)
     }
 
     fn notes_path(&self, report: &ReportEntry) -> PathBuf {

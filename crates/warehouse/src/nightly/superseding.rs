@@ -39,17 +39,17 @@ impl Night<'_> {
             .filter(is_read)
             .map(|(key, report)| (key.clone(), self.facts(key, report)))
             .collect();
-        // What people have accepted.
-        let accepted = Accepted::new();
+        let accepted = self.judging.accepted();
         let mut comparing = Comparing::new(self, reports, &mut examination.row_lists);
         let standings =
-            supersede(&facts, &accepted, &mut |a: &str, b: &str| comparing.shared_rows(a, b))?;
+            supersede(&facts, accepted, &mut |a: &str, b: &str| comparing.shared_rows(a, b))?;
         examination.comparisons = comparing.finish();
         let names: BTreeMap<String, String> =
             reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
         for (key, standing) in &standings {
             if let Some(report) = examination.reports.get_mut(key) {
                 enter_standing(report, standing, &names);
+                report.decision = decisions_of(key, report, accepted);
             }
         }
         self.note_standings(&standings, &facts, (&names, former));
@@ -138,6 +138,13 @@ fn only_territory(report: &ReportEntry) -> Option<String> {
     let is_one = !code.is_empty() && code != "*";
     let has_all = report.sums.as_ref().is_some_and(|sums| !sums.has_no_territory);
     (is_one && has_all).then(|| code.clone())
+}
+
+/// Names of the decisions by which a report counts, joined by a bar; `None` where it needs none.
+fn decisions_of(key: &str, report: &ReportEntry, accepted: &Accepted) -> Option<String> {
+    let of_report = accepted.iter().filter(|((report, _), _)| report == key);
+    let names: Vec<&str> = of_report.map(|(_, name)| name.as_str()).collect();
+    (report.is_active() && !names.is_empty()).then(|| names.join("|"))
 }
 
 fn enter_standing(

@@ -113,7 +113,7 @@ fn rows(of: std::ops::Range<u64>) -> Vec<u64> {
 }
 
 fn accept(made: &Made, what: AcceptKind) -> Accepted {
-    Accepted::from([(made.facts.id.clone(), what)])
+    Accepted::from([((made.facts.id.clone(), what), "decision".to_owned())])
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn nine_rows_or_other_accounts_prove_nothing() {
     let found = settled(&accounts);
     assert_eq!(found.iter().filter(|line| line.ends_with(" rejected overlaps")).count(), 1);
     let accepted: Accepted =
-        accounts.iter().map(|made| (made.facts.id.clone(), AcceptKind::Overlaps)).collect();
+        accounts.iter().flat_map(|made| accept(made, AcceptKind::Overlaps)).collect();
     let found = settled_with(&accounts, &accepted);
     assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
     let ten = settled(&[made("s/a.tsv", &rows(0..10)), made("s/b.tsv", &rows(0..10))]);
