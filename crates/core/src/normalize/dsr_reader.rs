@@ -173,7 +173,10 @@ impl<'a> DsrReader<'a> {
                 taken
             }
             Some(
-                record @ (RecordType::Resource | RecordType::Release | RecordType::SubRelease),
+                record @ (RecordType::Resource
+                | RecordType::Release
+                | RecordType::SubRelease
+                | RecordType::Videos),
             ) => {
                 self.enter_block(cells);
                 self.describe(cells, record)
@@ -198,17 +201,21 @@ impl<'a> DsrReader<'a> {
     }
 
     fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
-        if !self.block.has_room() {
-            self.reading.counts.rows += 1;
-            let expected = "at most 131,072 recordings and releases in a block";
-            return Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)));
+        let mut has_room = self.block.has_room();
+        if has_room {
+            match record {
+                RecordType::Resource => self.block.add_resource(cells),
+                RecordType::Release => self.block.add_release(cells),
+                RecordType::Videos => has_room = self.block.add_videos(cells),
+                _ => self.block.add_sub_release(cells),
+            }
         }
-        match record {
-            RecordType::Resource => self.block.add_resource(cells),
-            RecordType::Release => self.block.add_release(cells),
-            _ => self.block.add_sub_release(cells),
+        if has_room {
+            return Ok(());
         }
-        Ok(())
+        self.reading.counts.rows += 1;
+        let expected = "at most 131,072 recordings, releases and videos in a block";
+        Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)))
     }
 
     fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
