@@ -541,3 +541,47 @@ fn records_that_say_the_same_of_one_name_are_one() {
     let report = one_block("BasicAudioProfile", &[record, record, "SU02\tB\tS1\tT\t\t1\ttrue\t5"]);
     assert_eq!(outcome(&report).0.len(), 1);
 }
+
+/// A whole report of Basic Audio: all its numbers are stated.
+fn stated_report() -> Vec<String> {
+    lines(&[
+        vec![Track { isrc: 1, usages: vec![(0, 30, None), (1, 12, None)] }],
+        vec![Track { isrc: 2, usages: vec![(0, 5, None), (2, 7, None)] }],
+    ])
+}
+
+fn is_rejected(report: &[String]) -> bool {
+    let (_, reading) = read(&text(report, &[0]));
+    reading.controls.iter().any(|control| control.is_binding && !control.agrees)
+}
+
+#[test]
+fn every_number_that_a_report_states_is_checked() {
+    let report = stated_report();
+    assert!(!is_rejected(&report));
+    let foot = report.len() - 1;
+    // Totals of the three summary records, and the five of the footer.
+    let places = [(2, 8), (3, 8), (4, 8), (foot, 1), (foot, 2), (foot, 3), (foot, 4), (foot, 5)];
+    for (line, cell) in places {
+        for other in ["3", "0", "", "many", "99999999999999999999"] {
+            let mut cells: Vec<&str> = report[line].split('\t').collect();
+            if cells[cell] == other
+                || (other.is_empty() && (line != foot || [2, 5].contains(&cell)))
+            {
+                continue;
+            }
+            cells[cell] = other;
+            let mut changed = report.clone();
+            changed[line] = cells.join("\t");
+            assert!(is_rejected(&changed), "cell {cell} of line {line} is `{other}`");
+        }
+    }
+    for line in 1..report.len() {
+        let mut fewer = report.clone();
+        fewer.remove(line);
+        assert!(is_rejected(&fewer), "without line {line}");
+        let mut more = report.clone();
+        more.insert(line, report[line].clone());
+        assert!(is_rejected(&more), "with line {line} twice");
+    }
+}

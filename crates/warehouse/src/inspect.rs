@@ -9,7 +9,7 @@ use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::table_reader::Checked;
+use streamledger_core::normalize::table_controls::Checked;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;

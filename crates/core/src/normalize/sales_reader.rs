@@ -37,8 +37,6 @@ pub struct SalesReader<'a> {
     builder: SalesBuilder,
     /// What the last row's shop meant.
     last_shop: (String, &'a str),
-    units: i64,
-    amount: i128,
     unmapped: UnmappedCodes,
     about: About,
 }
@@ -52,8 +50,6 @@ impl<'a> SalesReader<'a> {
             context,
             builder: SalesBuilder::default(),
             last_shop: (String::new(), context.store),
-            units: 0,
-            amount: 0,
             unmapped: UnmappedCodes::default(),
             about: About::default(),
         }
@@ -82,12 +78,6 @@ impl<'a> SalesReader<'a> {
         self.builder.take()
     }
 
-    /// Sums of units and money over the rows that were taken in.
-    #[must_use]
-    pub fn sums(&self) -> (i64, Amount) {
-        (self.units, Amount(self.amount))
-    }
-
     /// Tier codes that the stores' tables do not hold.
     #[must_use]
     pub fn unmapped(&self) -> &UnmappedCodes {
@@ -103,8 +93,6 @@ impl<'a> SalesReader<'a> {
         let (store, sale) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
         self.note(&sale);
-        self.units = self.units.saturating_add(sale.units);
-        self.amount = self.amount.saturating_add(sale.amount.map_or(0, |amount| amount.0));
         self.builder.push(store, sale);
         Ok(())
     }

@@ -50,7 +50,7 @@ pub struct StreamsReader<'a> {
     context: Context<'a>,
     cutter: LineCutter,
     /// Lines of the blocks before, blank ones included.
-    lines_before: u32,
+    lines_before: u64,
     counts: Counts,
     about: About,
     played_in: PlayedIn,
@@ -68,6 +68,9 @@ pub struct StreamsReader<'a> {
 pub struct Reading {
     /// Counts over the whole report.
     pub counts: Counts,
+    /// Lines after the header; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) have no
+    /// number and are not taken in.
+    pub n_lines: u64,
     /// Bad rows in order.
     pub bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date, wanted or not.
@@ -110,7 +113,7 @@ impl<'a> StreamsReader<'a> {
                 self.refuse_line(line, text, n_cells, at_end);
             }
         });
-        self.lines_before = self.lines_before.saturating_add(n_lines);
+        self.lines_before += u64::from(n_lines);
         self.cutter = cutter;
     }
 
@@ -141,6 +144,7 @@ impl<'a> StreamsReader<'a> {
         }
         Reading {
             counts: self.counts,
+            n_lines: self.lines_before,
             bad_rows: self.bad_rows,
             day_rows: self.day_rows,
             about: self.about,
@@ -191,22 +195,30 @@ impl<'a> StreamsReader<'a> {
         }
         let cell = rows.cell(place, self.columns.customer_id);
         let listener = self.words.listener(cell);
-        let row = self.number(rows.line(place));
+        let Some(row) = self.number(rows.line(place)) else {
+            return;
+        };
         self.plays.push(day, Play { row, listener, ..fields.play });
     }
 
     /// Number of a line in the report, after the header, from 1; `line` counts in its block from 0.
-    fn number(&self, line: u32) -> u32 {
-        self.lines_before.saturating_add(line).saturating_add(1)
+    /// `None` beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX): the report is rejected for it.
+    #[inline]
+    fn number(&self, line: u32) -> Option<u32> {
+        u32::try_from(self.lines_before + u64::from(line) + 1).ok()
     }
 
     fn refuse_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
+        let Some(row) = self.number(line) else {
+            self.counts.quarantined += 1;
+            return;
+        };
         let defect =
             if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
         self.keep_bad_row(BadRow {
-            row: self.number(line),
+            row,
             column: None,
             defect,
             detail: format!("expected {n_columns} cells, found {n_cells}"),
@@ -215,9 +227,13 @@ impl<'a> StreamsReader<'a> {
     }
 
     fn refuse_row(&mut self, line: u32, row: &Row<'_>) {
+        let Some(number) = self.number(line) else {
+            self.counts.quarantined += 1;
+            return;
+        };
         let (column, defect, detail) = explain_row(&self.columns, row);
         self.keep_bad_row(BadRow {
-            row: self.number(line),
+            row: number,
             column: Some(self.columns.names[column].clone()),
             defect,
             detail,

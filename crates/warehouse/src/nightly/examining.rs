@@ -9,10 +9,11 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{NewReport, archive_name, archive_path, archive_report};
 use crate::durable::At as _;
-use crate::examine::{Examined, ExaminedReport};
+use crate::examine::{Examined, ExaminedReport, REFUSED_ROWS_KEPT};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
+use crate::nightly::bounds::{is_out_of_bounds, readmit, reject_largest};
 use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::entering::new_report;
 use crate::nightly::seen::Seen;
@@ -198,7 +199,17 @@ impl Night<'_> {
 
     /// Settles which reports count, and notes what is new about that.
     fn settle(&self, reports: &mut Reports, former: &Reports) {
-        for waiting in settle_standing(reports, &self.settings.formats) {
+        readmit(reports);
+        let mut waits = settle_standing(reports, &self.settings.formats);
+        while reject_largest(reports) {
+            waits = settle_standing(reports, &self.settings.formats);
+        }
+        for (key, report) in reports.iter().filter(|(_, report)| is_out_of_bounds(report)) {
+            if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
+                self.note(|summary| summary.reject_again(report));
+            }
+        }
+        for waiting in waits {
             let file = reports[&waiting.key].file().to_owned();
             let missing: Vec<String> = waiting.missing.iter().map(ToString::to_string).collect();
             let missing = format!("{} of {}", missing.join(", "), waiting.of);
@@ -377,14 +388,19 @@ impl Night<'_> {
         Ok(())
     }
 
-    /// What is wrong with a report, as it was kept.
+    /// What is wrong with a report, as it was kept; and why it is rejected, though it could be read.
     pub(super) fn complaints(&self, report: &ReportEntry) -> Result<Vec<Complaint>, NightlyError> {
         let path = self.complaints_path(report);
         let bytes = std::fs::read(&path).at("read", &path)?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let mut kept: Vec<Complaint> = serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!("does not hold the bad rows of a report: {error}");
             NightlyError::Warehouse(WarehouseError::Damaged { path, message })
-        })
+        })?;
+        if let Some(detail) = &report.sizes.rejected_for {
+            kept.truncate(REFUSED_ROWS_KEPT);
+            kept.insert(0, Complaint::of_report(report.reason.as_deref(), detail));
+        }
+        Ok(kept)
     }
 
     fn complaints_path(&self, report: &ReportEntry) -> PathBuf {

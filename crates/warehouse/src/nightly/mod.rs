@@ -14,6 +14,7 @@ mod turns;
 mod examining;
 mod entering;
 mod standing;
+mod bounds;
 mod planning;
 mod record;
 mod building;

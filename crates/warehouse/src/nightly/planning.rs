@@ -285,7 +285,12 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
         let path = format!("quarantine/store={}/month={month}", hive_escaped(store));
         let entries: Vec<String> = keys
             .iter()
-            .map(|key| format!("{key} {} {}", reports[*key].file(), reports[*key].reading))
+            .map(|key| {
+                let report = &reports[*key];
+                // The detail of a report that is rejected for its partition names other reports' sums.
+                let detail = report.sizes.rejected_for.as_deref().unwrap_or_default();
+                format!("{key} {} {} {detail}", report.file(), report.reading)
+            })
             .collect();
         let parts: Vec<&str> =
             std::iter::once(policy).chain(entries.iter().map(String::as_str)).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::build_day::Outcomes;
+use crate::ledger::ReportEntry;
 
 /// What a night did.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ pub struct Summary {
     pub replaced: Vec<(String, String)>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
+    /// Totals of reports taken in that could not be checked, since rejected rows could not be summed.
+    pub unchecked: Vec<UncheckedTotal>,
     /// Rows of reports taken in whose tier code no store's table holds, by store folder and code.
     pub unmapped: BTreeMap<(String, String), u64>,
     /// Rows and plays of the built dates by verdict and reason.
@@ -53,11 +56,37 @@ pub struct RefusedReport {
     pub detail: String,
 }
 
+/// A total that a report states and that does not agree with the rows that could be summed.
+#[derive(Debug, Clone)]
+pub struct UncheckedTotal {
+    /// Path in the inbox.
+    pub file: String,
+    /// Its name in the report.
+    pub label: String,
+    /// What the report states.
+    pub said: String,
+    /// What the rows that can be read add up to.
+    pub found: String,
+}
+
 impl Summary {
     /// Rows of the reports taken in.
     #[must_use]
     pub fn rows_taken_in(&self) -> u64 {
         self.taken_in.iter().map(|(_, rows)| rows).sum()
+    }
+
+    /// A report that was read is rejected all the same.
+    pub(super) fn reject_again(&mut self, report: &ReportEntry) {
+        let file = report.file();
+        self.taken_in.retain(|(taken_in, _)| taken_in != file);
+        self.quarantined.retain(|(quarantined, ..)| quarantined != file);
+        self.unchecked.retain(|unchecked| unchecked.file != file);
+        self.refused.push(RefusedReport {
+            file: file.to_owned(),
+            reason: report.reason.clone().unwrap_or_default(),
+            detail: report.sizes.rejected_for.clone().unwrap_or_default(),
+        });
     }
 
     /// Whether this run refused a report or quarantined a row.

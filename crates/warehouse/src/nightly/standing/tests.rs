@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::{AboutReport, Part};
+use crate::ledger::{AboutReport, Part, ReportSizes};
 
 fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, ReportEntry) {
     let hash = hex::encode(blake(file, created_ms));
@@ -11,6 +11,7 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
     };
     let entry = ReportEntry {
         store: "spotify".to_owned(),
+        id: hash.clone(),
         hash: hash.clone(),
         feed: Some("sales".to_owned()),
         format: Some("a-format".to_owned()),
@@ -18,6 +19,7 @@ fn report(file: &str, territory: &str, created_ms: Option<i64>) -> (String, Repo
         archived: None,
         territories: BTreeMap::new(),
         totals: BTreeMap::new(),
+        sizes: ReportSizes::default(),
         reading: String::new(),
         state: ReportState::Active,
         reason: None,
