@@ -121,11 +121,15 @@ fn fields(found: &Inspection) -> Sheet {
 }
 
 fn controls(found: &Inspection) -> Sheet {
-    let columns = ["control", "report says", "rows add up to", "agrees"];
+    let columns = ["control", "report says", "rows add up to", "agrees", "binds"];
     let mut sheet = Sheet::new("controls", "Control numbers", &columns);
     for control in &found.controls {
         let agrees = if control.agrees { "yes" } else { "no" };
-        let cells = [&control.label, &control.said, &control.found, agrees];
+        let binds = match (control.is_binding, control.why_not.as_str()) {
+            (true, _) => "yes".to_owned(),
+            (false, why_not) => format!("no: {why_not}"),
+        };
+        let cells = [&control.label, &control.said, &control.found, agrees, &binds];
         sheet.push(cells.map(ToOwned::to_owned).to_vec());
     }
     sheet

@@ -204,6 +204,7 @@ impl Night<'_> {
             outcome_sheet(self.summary),
             self.refused(),
             self.quarantined(),
+            self.unchecked(),
             self.replaced(),
             self.unmapped(),
             self.unreadable(),
@@ -257,6 +258,17 @@ impl Night<'_> {
             Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
         for (file, quarantined, rows) in &self.summary.quarantined {
             sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
+        }
+        sheet
+    }
+
+    fn unchecked(&self) -> Sheet {
+        let title = "Totals that could not be checked, since rejected rows could not be summed";
+        let columns = ["report", "control", "report says", "rows add up to"];
+        let mut sheet = Sheet::new("unchecked", title, &columns);
+        for total in &self.summary.unchecked {
+            let cells = [&total.file, &total.label, &total.said, &total.found];
+            sheet.push(cells.map(ToOwned::to_owned).to_vec());
         }
         sheet
     }

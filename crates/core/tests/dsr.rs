@@ -1,5 +1,6 @@
 //! Random DSR reports, padded or cut as spreadsheets do it, are read back as they were meant, and their
-//! control numbers hold; one unit less and they do not.
+//! control numbers hold; one unit less and they do not. References find what they name, whatever else has
+//! the same name in another name space.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
@@ -283,5 +284,304 @@ proptest! {
                 .collect();
             prop_assert_eq!(read, expected);
         }
+    }
+}
+
+/// How records of a block are named: by the kind of name and the place of the record.
+type Naming = fn(Name, usize) -> String;
+
+/// The name spaces of a block.
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    Resource,
+    Release,
+}
+
+fn apart(name: Name, place: usize) -> String {
+    match name {
+        Name::Resource => format!("A{}", place + 1),
+        Name::Release => format!("R{}", place + 1),
+    }
+}
+
+fn colliding(_: Name, place: usize) -> String {
+    (place + 1).to_string()
+}
+
+/// A block: recordings, whether there is a whole release, the recordings of each of its parts, and for
+/// each usage record the places of release and recording. Places may be those of nothing.
+#[derive(Debug, Clone)]
+struct Referring {
+    n_resources: usize,
+    has_release: bool,
+    parts: Vec<Vec<usize>>,
+    usages: Vec<(Option<usize>, Option<usize>)>,
+}
+
+fn referring() -> impl Strategy<Value = Vec<Referring>> {
+    let place = || prop::option::of(0_usize..5);
+    let block = (
+        1_usize..5,
+        any::<bool>(),
+        prop::collection::vec(prop::collection::vec(0_usize..5, 1..3), 0..4),
+        prop::collection::vec((place(), place()), 1..6),
+    );
+    let block = block.prop_map(|(n_resources, has_release, parts, usages)| Referring {
+        n_resources,
+        has_release,
+        parts,
+        usages,
+    });
+    prop::collection::vec(block, 1..4)
+}
+
+/// A report of these blocks, under these names.
+fn with_references(blocks: &[Referring], name: Naming) -> String {
+    let mut lines = vec![
+        "HEAD\tdsrf/1\tBasicAudioProfile\t1.4\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\tS\tX\tQ\tU"
+            .to_owned(),
+        "SY02\tS1\t\t\tSubscriptionModel\tStream\tDE\tX\t9\t7\tEUR\t1.5".to_owned(),
+    ];
+    for (number, block) in blocks.iter().enumerate() {
+        if block.has_release {
+            let reference = name(Name::Release, 0);
+            lines.push(format!("RE01\tB{number}\t{reference}\trel\t\t\t200000000011\tT"));
+        }
+        for place in 0..block.n_resources {
+            let reference = name(Name::Resource, place);
+            lines.push(format!("AS01\tB{number}\t{reference}\ttrk{place}\tGBXY1260000{place}\tT"));
+        }
+        for (part, used) in block.parts.iter().enumerate() {
+            let reference = name(Name::Release, part + usize::from(block.has_release));
+            let used: Vec<String> = used.iter().map(|place| name(Name::Resource, *place)).collect();
+            let used = used.join("|");
+            lines.push(format!("RE02\tB{number}\t{reference}\tpart{part}\t\t{used}"));
+        }
+        for (usage, (release, resource)) in block.usages.iter().enumerate() {
+            let release = release.map(|place| name(Name::Release, place)).unwrap_or_default();
+            let resource = resource.map(|place| name(Name::Resource, place)).unwrap_or_default();
+            lines.push(format!(
+                "SU02\tB{number}\tS1\tX\t{release}\t{resource}\ttrue\t{}",
+                usage + 1
+            ));
+        }
+    }
+    text(&lines, &[1])
+}
+
+/// Row, ISRC, UPC, id of the store, units.
+type Line5 = (u32, Option<String>, Option<String>, Option<String>, i64);
+
+/// What is taken in, and rows and codes of what is not.
+fn outcome(report: &str) -> (Vec<Line5>, Vec<(u32, String)>) {
+    let (lot, reading) = read(report);
+    let mut sales: Vec<_> = lot
+        .sales
+        .values()
+        .flatten()
+        .map(|sale| {
+            let isrc = sale.isrc.map(|isrc| String::from_utf8(isrc.to_text().to_vec()).unwrap());
+            let upc = sale.upc.map(|upc| upc.to_text());
+            let id = sale.store_track.map(|id| lot.text(id).to_owned());
+            (sale.row, isrc, upc, id, sale.units)
+        })
+        .collect();
+    sales.sort();
+    let bad = reading.bad_rows.iter().map(|bad| (bad.row, bad.defect.code().to_owned()));
+    (sales, bad.collect())
+}
+
+/// What a usage record means, by the block alone: the plain oracle. `None` where a reference is to
+/// nothing.
+fn meant(block: &Referring, usage: (Option<usize>, Option<usize>)) -> Option<Line5> {
+    let n_whole = usize::from(block.has_release);
+    let upc = || block.has_release.then(|| "200000000011".to_owned());
+    let track = |place: usize| {
+        (place < block.n_resources).then(|| (format!("GBXY1260000{place}"), format!("trk{place}")))
+    };
+    if usage.0.is_some_and(|place| n_whole + block.parts.len() <= place) {
+        return None;
+    }
+    let upc = usage.0.and_then(|_| upc());
+    let is_whole = usage.0.is_some_and(|place| place < n_whole);
+    match usage {
+        (None, None) => None,
+        (_, Some(place)) => track(place).map(|(isrc, id)| (0, Some(isrc), upc, Some(id), 0)),
+        (Some(_), None) if is_whole => Some((0, None, upc, Some("rel".to_owned()), 0)),
+        (Some(place), None) => {
+            let part = place - n_whole;
+            let tracks: Option<Vec<_>> =
+                block.parts[part].iter().map(|place| track(*place)).collect();
+            match tracks?.as_slice() {
+                [(isrc, id)] => Some((0, Some(isrc.clone()), upc, Some(id.clone()), 0)),
+                _ => Some((0, None, upc, Some(format!("part{part}")), 0)),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn names_that_collide_across_name_spaces_change_no_line(blocks in referring()) {
+        let distinct = outcome(&with_references(&blocks, apart));
+        prop_assert_eq!(&distinct, &outcome(&with_references(&blocks, colliding)));
+        let expected: Vec<Option<Line5>> = blocks
+            .iter()
+            .flat_map(|block| block.usages.iter().map(|usage| meant(block, *usage)))
+            .collect();
+        let n_bad = expected.iter().filter(|line| line.is_none()).count();
+        prop_assert_eq!(distinct.1.len(), n_bad);
+        prop_assert!(distinct.1.iter().all(|(_, code)| code == "unknown_reference"));
+        let read: Vec<Line5> =
+            distinct.0.into_iter().map(|(_, isrc, upc, id, _)| (0, isrc, upc, id, 0)).collect();
+        let expected: Vec<Line5> = expected.into_iter().flatten().collect();
+        prop_assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_recording_keeps_its_isrc_whatever_release_has_its_id(ids in prop::collection::vec(0_usize..4, 1..5)) {
+        // Licensee's ids of releases are those of recordings too.
+        let report = |release: &str, part: &str| {
+            let mut lines = vec![
+                "HEAD\tdsrf/1\tUGCProfile\t1.0\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\tS\tX\tQ\tU"
+                    .to_owned(),
+                "SY02\tS1\t\t\tSubscriptionModel\tStream\tDE\tX\t9\t7\tEUR\t1.5".to_owned(),
+                format!("RE01\tB\t1\t{release}0\t\t\t200000000011\tT"),
+            ];
+            for place in 0..4 {
+                lines.push(format!("AS01\tB\t{}\ttrk{place}\tGBXY1260000{place}\tT", place + 1));
+            }
+            lines.push(format!("RE02\tB\t2\t{part}3\t\t1"));
+            for (units, place) in ids.iter().enumerate() {
+                lines.push(format!("SU03.01\tB\tU\tS1\ttrk{place}\t{units}\t1.5"));
+            }
+            text(&lines, &[1])
+        };
+        let distinct = outcome(&report("rel", "part"));
+        prop_assert_eq!(&distinct.1, &[]);
+        for ((_, isrc, upc, ..), place) in distinct.0.iter().zip(&ids) {
+            prop_assert_eq!(isrc.clone(), Some(format!("GBXY1260000{place}")));
+            prop_assert_eq!(upc.as_deref(), Some("200000000011"));
+        }
+        prop_assert_eq!(&distinct, &outcome(&report("trk", "trk")));
+    }
+}
+
+/// The lines of one block under a head and a summary record.
+fn one_block(profile: &str, block: &[&str]) -> String {
+    let mut lines = vec![
+        format!(
+            "HEAD\tdsrf/1\t{profile}\t1.4\tM\t2026-10-02T10:00:00Z\t1\t1\t2026-09-01\t2026-09-30\tP\tS\tX\tQ\tU"
+        ),
+        "SY02\tS1\t\t\tSubscriptionModel\tStream\tDE\tX\t9\t7\tEUR\t1.5".to_owned(),
+    ];
+    lines.extend(block.iter().map(|line| (*line).to_owned()));
+    text(&lines, &[1])
+}
+
+#[test]
+fn a_release_1_and_a_recording_1_are_different_things() {
+    let report = one_block(
+        "BasicAudioProfile",
+        &[
+            "RE01\tB\t1\trel\t\t\t199999000013\tLights",
+            "AS02\tB\t1\ttrk1\tQZX9A2600001\tLights",
+            "AS02\tB\t2\ttrk2\tQZX9A2600002\tPier",
+            "SU02\tB\tS1\tT1\t1\t1\ttrue\t200",
+            "SU02\tB\tS1\tT2\t\t2\ttrue\t100",
+        ],
+    );
+    let line = |row, isrc: &str, upc: Option<&str>, id: &str, units| {
+        (row, Some(isrc.to_owned()), upc.map(ToOwned::to_owned), Some(id.to_owned()), units)
+    };
+    let expected = vec![
+        line(6, "QZX9A2600001", Some("199999000013"), "trk1", 200),
+        line(7, "QZX9A2600002", None, "trk2", 100),
+    ];
+    assert_eq!(outcome(&report), (expected, Vec::new()));
+}
+
+#[test]
+fn what_names_nothing_or_several_things_goes_to_quarantine() {
+    let as_one = "AS01\tB\t1\ttrk1\tQZX9A2600001\tT";
+    for (profile, block) in [
+        // No such release, though there is a recording of the name.
+        ("BasicAudioProfile", vec![as_one, "SU02\tB\tS1\tT\t1\t\ttrue\t5"]),
+        // A part of a recording that is not there, or of none.
+        ("BasicAudioProfile", vec![as_one, "RE02\tB\t1\tp\t\t2", "SU02\tB\tS1\tT\t1\t\ttrue\t5"]),
+        ("BasicAudioProfile", vec![as_one, "RE02\tB\t1\tp\t\t1|2", "SU02\tB\tS1\tT\t1\t\ttrue\t5"]),
+        ("BasicAudioProfile", vec![as_one, "RE02\tB\t1\tp", "SU02\tB\tS1\tT\t1\t\ttrue\t5"]),
+        // Two recordings of one name.
+        (
+            "BasicAudioProfile",
+            vec![as_one, "AS01\tB\t1\ttrk2\tQZX9A2600002\tT", "SU02\tB\tS1\tT\t\t1\ttrue\t5"],
+        ),
+        // A list, and nothing.
+        ("BasicAudioProfile", vec![as_one, "SU02\tB\tS1\tT\t\t1|2\ttrue\t5"]),
+        ("BasicAudioProfile", vec![as_one, "SU02\tB\tS1\tT\t\t\ttrue\t5"]),
+        // Of another block.
+        ("BasicAudioProfile", vec![as_one, "SU02\tC\tS1\tT\t\t1\ttrue\t5"]),
+        // An id that nothing in the block has, or an empty one.
+        ("UGCProfile", vec![as_one, "RU01\tB\tS1\tv1|v2\t3|2", "SU03.01\tB\tU\tS1\tv3\t5\t1"]),
+        ("UGCProfile", vec!["AS01\tB\t1\t\tQZX9A2600001\tT", "SU03.01\tB\tU\tS1\t\t5\t1"]),
+    ] {
+        let report = one_block(profile, &block);
+        let (lines, bad) = outcome(&report);
+        assert_eq!(lines, Vec::new(), "{report}");
+        let codes: Vec<&str> = bad.iter().map(|(_, code)| code.as_str()).collect();
+        assert_eq!(codes, ["unknown_reference"], "{report}");
+    }
+}
+
+#[test]
+fn records_that_say_the_same_of_one_name_are_one() {
+    let record = "AS01\tB\t1\ttrk1\tQZX9A2600001\tT";
+    let report = one_block("BasicAudioProfile", &[record, record, "SU02\tB\tS1\tT\t\t1\ttrue\t5"]);
+    assert_eq!(outcome(&report).0.len(), 1);
+}
+
+/// A whole report of Basic Audio: all its numbers are stated.
+fn stated_report() -> Vec<String> {
+    lines(&[
+        vec![Track { isrc: 1, usages: vec![(0, 30, None), (1, 12, None)] }],
+        vec![Track { isrc: 2, usages: vec![(0, 5, None), (2, 7, None)] }],
+    ])
+}
+
+fn is_rejected(report: &[String]) -> bool {
+    let (_, reading) = read(&text(report, &[0]));
+    reading.controls.iter().any(|control| control.is_binding && !control.agrees)
+}
+
+#[test]
+fn every_number_that_a_report_states_is_checked() {
+    let report = stated_report();
+    assert!(!is_rejected(&report));
+    let foot = report.len() - 1;
+    // Totals of the three summary records, and the five of the footer.
+    let places = [(2, 8), (3, 8), (4, 8), (foot, 1), (foot, 2), (foot, 3), (foot, 4), (foot, 5)];
+    for (line, cell) in places {
+        for other in ["3", "0", "", "many", "99999999999999999999"] {
+            let mut cells: Vec<&str> = report[line].split('\t').collect();
+            if cells[cell] == other
+                || (other.is_empty() && (line != foot || [2, 5].contains(&cell)))
+            {
+                continue;
+            }
+            cells[cell] = other;
+            let mut changed = report.clone();
+            changed[line] = cells.join("\t");
+            assert!(is_rejected(&changed), "cell {cell} of line {line} is `{other}`");
+        }
+    }
+    for line in 1..report.len() {
+        let mut fewer = report.clone();
+        fewer.remove(line);
+        assert!(is_rejected(&fewer), "without line {line}");
+        let mut more = report.clone();
+        more.insert(line, report[line].clone());
+        assert!(is_rejected(&more), "with line {line} twice");
     }
 }

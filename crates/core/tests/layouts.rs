@@ -395,8 +395,20 @@ fn write_report(
         lines.push(line(&cells, format));
     }
     for control in &format.controls {
-        assert_eq!(control.total, Total::Rows);
-        lines.push(line(&[control.label.clone(), rows.len().to_string()], format));
+        let meant = |field| rows.iter().filter_map(move |row| row.meant.get(&field));
+        let total = match control.total {
+            Total::Rows => rows.len().to_string(),
+            Total::Units => meant(Field::Units)
+                .map(|units| units.parse::<i64>().unwrap())
+                .sum::<i64>()
+                .to_string(),
+            Total::Amount => {
+                let amounts =
+                    meant(Field::Amount).map(|text| Amount::parse_sum(text).unwrap().amount.0);
+                Amount(amounts.sum()).to_string()
+            }
+        };
+        lines.push(line(&[control.label.clone(), total], format));
     }
     lines.into_iter().fold(String::new(), |text, line| text + &line + end)
 }

@@ -92,7 +92,7 @@ struct MonthSums<'a> {
     /// Sums of the recordings before it, by statement period, those without one last.
     closed: BTreeMap<(bool, String), Vec<Run>>,
     n_lines: i64,
-    units: i64,
+    units: i128,
     /// By currency, in 10^-12 of its unit.
     amounts: BTreeMap<String, i128>,
 }
@@ -144,7 +144,7 @@ impl<'a> MonthSums<'a> {
 
     fn count(&mut self, sums: &DataFrame) -> PolarsResult<()> {
         self.n_lines += sums.column("lines")?.i64()?.iter().flatten().sum::<i64>();
-        self.units += sums.column("units")?.i64()?.iter().flatten().sum::<i64>();
+        self.units += sums.column("units")?.i64()?.iter().flatten().map(i128::from).sum::<i128>();
         let amounts = sums.column("amount")?.decimal()?;
         let currencies = sums.column("currency")?.str()?;
         for (currency, amount) in currencies.iter().zip(amounts.physical().iter()) {

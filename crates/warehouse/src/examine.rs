@@ -7,7 +7,8 @@ use streamledger_core::ingest::text::{Text, TextError, is_utf16};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
-use streamledger_core::normalize::table_reader::Checked;
+use streamledger_core::normalize::sums::{LINES_MAX, PlaySums, Sums};
+use streamledger_core::normalize::table_controls::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::day::Day;
@@ -97,8 +98,10 @@ pub struct ExaminedReport {
     pub runs: Runs,
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,
-    /// Its control numbers, held against its rows.
+    /// Its control numbers, checked against its rows.
     pub controls: Vec<Checked>,
+    /// Sums of its plays, where a row may stand for several.
+    pub play_sums: Option<PlaySums>,
     /// Its place in a report of several files.
     pub part: Option<Part>,
     /// What it says of itself.
@@ -131,6 +134,7 @@ impl ExaminedReport {
             runs: Runs::new(),
             unmapped: UnmappedValues::default(),
             controls: Vec::new(),
+            play_sums: None,
             part: None,
             about: AboutReport::default(),
             lot_table: None,
@@ -157,6 +161,7 @@ impl ExaminedReport {
         self.bad_rows = read.bad_rows;
         self.unmapped = read.unmapped;
         self.controls = read.controls;
+        self.play_sums = read.play_sums;
         self.part = read.part;
         self.about = read.about;
         self.lot_table = read.lot_table;
@@ -465,18 +470,41 @@ pub(crate) fn why_refused(
     problems()
         .or_else(|| fault().map(|fault| Refusal::new(fault.defect.code(), fault.detail)))
         .or_else(|| wrong_total(&read.controls))
+        .or_else(|| beyond_bounds(read))
         .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
 }
 
 /// A control number that the rows do not add up to: part of the report is missing, or too much.
 fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
     let wrong = controls.iter().find(|control| control.is_binding && !control.agrees)?;
-    if wrong.said.is_empty() {
-        let detail = format!("{} is missing: the report was cut off", wrong.label);
-        return Some(Refusal::new("control_total", detail));
-    }
-    let detail = format!("{} says {}, the rows add up to {}", wrong.label, wrong.said, wrong.found);
+    let Checked { label, said, found, .. } = wrong;
+    let detail = if said.is_empty() {
+        format!("{label} is missing: the report was cut off")
+    } else if found.is_empty() {
+        format!("{label} says {said}, which is no number")
+    } else {
+        format!("{label} says {said}, the rows add up to {found}")
+    };
     Some(Refusal::new("control_total", detail))
+}
+
+/// Numbers so large that sums of a warehouse could not hold them.
+fn beyond_bounds(read: &RowsRead) -> Option<Refusal> {
+    let (mut lines, mut pools) = (Sums::default(), Sums::default());
+    for note in read.notes.values() {
+        lines.add_sums(&note.sums);
+        pools.add_sums(&note.pools);
+    }
+    let too_long = || {
+        let n_lines = read.n_lines.filter(|n_lines| LINES_MAX < *n_lines)?;
+        Some(format!("expected at most {LINES_MAX} lines, found {n_lines}"))
+    };
+    let units = if read.feed == Feed::Sales { "units" } else { "plays" };
+    let detail = too_long()
+        .or_else(|| lines.beyond_bounds(units))
+        .or_else(|| pools.beyond_bounds("units of pools"))
+        .or_else(|| read.play_sums.and_then(|sums| sums.beyond_bounds()))?;
+    Some(Refusal::new("out_of_bounds", detail))
 }
 
 fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {

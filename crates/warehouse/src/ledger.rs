@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::normalize::counts::Counts;
+use streamledger_core::normalize::sums::{Sum, Sums};
 use streamledger_core::supersede::facts::Superseding;
 use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::money::{Amount, Currency};
@@ -273,6 +274,9 @@ pub struct ReportEntry {
     /// Control totals of its lines of statements, by path of their partition under the tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub totals: BTreeMap<String, Totals>,
+    /// How large its numbers are.
+    #[serde(default, skip_serializing_if = "ReportSizes::is_empty")]
+    pub sizes: ReportSizes,
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
@@ -364,14 +368,68 @@ impl ReportEntry {
     }
 }
 
-/// Sums over lines of statements, to be held against each other.
+/// Sums over lines of statements, to be checked against each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// Units.
-    pub units: i64,
+    pub units: i128,
     /// Money by currency, exact decimals; nothing where no line has any.
     pub amounts: BTreeMap<String, String>,
+}
+
+impl Totals {
+    /// Sums with their signs; `None` if 128 bits do not hold one.
+    #[must_use]
+    pub fn net(sums: &Sums) -> Option<Self> {
+        let amount = |(currency, sum): (&Currency, &Sum)| {
+            Some((currency.as_str().to_owned(), Amount(sum.net()?).to_string()))
+        };
+        let amounts = sums.amounts.iter().map(amount).collect::<Option<_>>()?;
+        Some(Self { units: sums.units.net()?, amounts })
+    }
+
+    /// Sums without signs; `None` if 128 bits do not hold one.
+    #[must_use]
+    pub fn size(sums: &Sums) -> Option<Self> {
+        let size = |sum: &Sum| i128::try_from(sum.size()?).ok();
+        let amount = |(currency, sum): (&Currency, &Sum)| {
+            Some((currency.as_str().to_owned(), Amount(size(sum)?).to_string()))
+        };
+        let amounts = sums.amounts.iter().map(amount).collect::<Option<_>>()?;
+        Some(Self { units: size(&sums.units)?, amounts })
+    }
+}
+
+/// How large the numbers of a report are: sums without signs, which bound what any of its rows sum to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSizes {
+    /// Of lines, pools, counters and declared streams, by path of their partition under the tables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lots: BTreeMap<String, Totals>,
+    /// Of plays, where a row may stand for several; `None` where each row is one play.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plays: Option<PlaySizes>,
+    /// Why it is rejected, though it could be read: a partition would sum to too much with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_for: Option<String>,
+}
+
+impl ReportSizes {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How large the plays of a report are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaySizes {
+    /// Plays.
+    pub plays: i128,
+    /// Played time, milliseconds.
+    pub played_ms: i128,
 }
 
 /// The files of a partition, and what they were made of.

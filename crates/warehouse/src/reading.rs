@@ -13,8 +13,10 @@ use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::sums::PlaySums;
+use streamledger_core::normalize::table_controls::Checked;
 use streamledger_core::normalize::table_plays::PlaysContext;
-use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::normalize::table_reader::{TableContext, TableReader};
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::about::About;
 use streamledger_core::vocabulary::day::Day;
@@ -78,8 +80,12 @@ pub struct RowsRead {
     pub unmapped: UnmappedValues,
     /// Table of the lines; `None` for plays.
     pub lot_table: Option<LotTable>,
-    /// Control numbers of the report, held against its rows.
+    /// Control numbers of the report, checked against its rows.
     pub controls: Vec<Checked>,
+    /// Sums of its plays, where a row may stand for several.
+    pub play_sums: Option<PlaySums>,
+    /// Its lines, where its reader counts more than it numbers.
+    pub n_lines: Option<u64>,
     /// What is wrong with the report as a whole, beside its control numbers.
     pub problems: Vec<String>,
     /// Its place in a report of several files.
@@ -236,6 +242,7 @@ impl<'a> Rows<'a> {
                     day_rows: reading.day_rows,
                     notes: reading.notes,
                     unmapped: reading.unmapped,
+                    n_lines: Some(reading.n_lines),
                     about: AboutReport { proves_store: true, ..about(&reading.about, None) },
                     ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
@@ -254,6 +261,7 @@ impl<'a> Rows<'a> {
                     pool_rows: reading.pool_rows,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    n_lines: Some(reading.n_lines),
                     problems: reading.problems,
                     part,
                     about: AboutReport { proves_store, ..about(&reading.about, Some(set)) },
@@ -272,6 +280,7 @@ impl<'a> Rows<'a> {
                     notes: reading.notes,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    play_sums: reading.play_sums,
                     track_dates: reading.track_dates,
                     about: AboutReport {
                         proves_store: format.store != ANY_STORE,
@@ -303,6 +312,8 @@ impl RowsRead {
             unmapped: UnmappedValues::default(),
             lot_table: None,
             controls: Vec::new(),
+            play_sums: None,
+            n_lines: None,
             problems: Vec::new(),
             part: None,
             about: AboutReport::default(),

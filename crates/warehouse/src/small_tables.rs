@@ -83,6 +83,19 @@ impl UnmappedValue {
     }
 }
 
+impl Complaint {
+    /// What is wrong with a report as a whole.
+    pub(crate) fn of_report(reason: Option<&str>, detail: &str) -> Self {
+        Self {
+            row: None,
+            column: None,
+            reason: reason.unwrap_or_default().to_owned(),
+            detail: detail.to_owned(),
+            raw: None,
+        }
+    }
+}
+
 impl From<BadRow> for Complaint {
     fn from(bad: BadRow) -> Self {
         Self {

@@ -8,6 +8,7 @@ mod report;
 mod secrets;
 mod tables;
 mod tracks;
+mod totals;
 
 mod archives;
 mod asks;

@@ -1,33 +1,46 @@
 //! The block of a DSR report that is being read: its recordings and releases, by the references that
 //! the usage records of the block make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::ingest::dsr::records::{DSP_ID, ICPN, ISRC, Item, REFERENCE, USED_RESOURCES};
-use crate::ingest::dsr::{Cells, only_value, unescaped};
+use crate::ingest::dsr::records::{DSP_ID, ICPN, ISRC, Item, REFERENCE, USED_RESOURCES, VIDEO_IDS};
+use crate::ingest::dsr::{Cells, only_value, unescaped, values};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::upc::Upc;
 
 /// Most records of one block: it is kept in memory.
 const RECORDS_MAX: usize = 1 << 17;
 
-/// Recordings and releases of a block.
+/// Recordings and releases of a block. References and licensee's ids of recordings, references and
+/// licensee's ids of releases are four name spaces: a recording `1` and a release `1` are different
+/// things.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     id: Vec<u8>,
     resources: Vec<Resource>,
     releases: Vec<Release>,
-    by_reference: HashMap<Vec<u8>, Place>,
-    by_dsp_id: HashMap<Vec<u8>, Place>,
+    resource_references: Names,
+    resource_ids: Names,
+    release_references: Names,
+    release_ids: Names,
+    /// Licensee's ids of videos and playlists that use the recordings of the block.
+    videos: HashSet<Vec<u8>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    Resource(usize),
-    Release(usize),
+/// A name space of a block: which record has a name.
+#[derive(Debug, Default)]
+struct Names(HashMap<Vec<u8>, Named>);
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// The record at this place.
+    One(usize),
+    /// Records that say different things: nobody can tell which is meant.
+    Several,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Resource {
     isrc: Option<Isrc>,
     /// An ISRC that is none.
@@ -35,14 +48,14 @@ struct Resource {
     dsp_id: String,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Release {
     upc: Option<Upc>,
     /// One that is none.
     upc_text: Option<String>,
     dsp_id: String,
-    /// The only recording of a part of a release.
-    only_resource: Option<Vec<u8>>,
+    /// References to the recordings of a part of a release; `None` for a whole one.
+    used_resources: Option<Vec<u8>>,
 }
 
 /// What was used, in our words.
@@ -58,13 +71,62 @@ pub(super) struct Used {
     pub(super) bad_upc: Option<String>,
 }
 
-/// A reference that the block does not have, or a block that is too large.
+/// A reference to what the block does not have, or has more than once.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotInBlock {
-    /// Whether it is one to a release, not to a recording.
-    pub(super) is_release: bool,
+    /// The cell that refers.
+    pub(super) column: &'static str,
+    /// What it should refer to.
+    pub(super) expected: &'static str,
     /// What it refers to.
     pub(super) reference: String,
+}
+
+const RELEASE: Reference = Reference {
+    column: "TransactedRelease",
+    expected: "the reference of one release of the same block",
+};
+const RESOURCE: Reference = Reference {
+    column: "TransactedResource",
+    expected: "the reference of one recording of the same block",
+};
+const USED: Reference =
+    Reference { column: "UsedResources", expected: "references of recordings of the same block" };
+/// The cell is called so up to SU03.01, and `DspResourceId` from SU03.02 on.
+const LICENSEE_ID: Reference = Reference {
+    column: "DspReleaseId",
+    expected: "the licensee's id of one recording, release or video of the same block",
+};
+
+/// A kind of reference.
+#[derive(Debug, Clone, Copy)]
+struct Reference {
+    column: &'static str,
+    expected: &'static str,
+}
+
+impl Reference {
+    fn is_to_nothing(self, cell: &[u8]) -> NotInBlock {
+        NotInBlock { column: self.column, expected: self.expected, reference: text(cell) }
+    }
+}
+
+impl Names {
+    /// Gives a record a name; `is_same` says whether the record that has it already says the same.
+    fn insert(&mut self, name: &[u8], place: usize, is_same: impl FnOnce(usize) -> bool) {
+        if name.is_empty() {
+            return;
+        }
+        match self.0.get_mut(name) {
+            None => drop(self.0.insert(name.to_vec(), Named::One(place))),
+            Some(Named::One(known)) if is_same(*known) => {}
+            Some(named) => *named = Named::Several,
+        }
+    }
+
+    fn get(&self, name: &[u8]) -> Option<Named> {
+        self.0.get(name).copied()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -80,122 +142,177 @@ impl Block {
         self.id = id.to_vec();
         self.resources.clear();
         self.releases.clear();
-        self.by_reference.clear();
-        self.by_dsp_id.clear();
+        for names in [
+            &mut self.resource_references,
+            &mut self.resource_ids,
+            &mut self.release_references,
+            &mut self.release_ids,
+        ] {
+            names.0.clear();
+        }
+        self.videos.clear();
         true
     }
 
     /// Whether it can take another record.
     pub(super) fn has_room(&self) -> bool {
-        self.resources.len() + self.releases.len() < RECORDS_MAX
+        self.resources.len() + self.releases.len() + self.videos.len() < RECORDS_MAX
     }
 
     /// Takes a recording in.
     pub(super) fn add_resource(&mut self, cells: &Cells<'_>) {
-        let place = Place::Resource(self.resources.len());
         let resource = resource(cells.get(ISRC), cells.get(DSP_ID));
-        self.add(cells, place);
+        let is_same = |known: usize| self.resources[known] == resource;
+        let place = self.resources.len();
+        self.resource_references.insert(cells.get(REFERENCE), place, is_same);
+        self.resource_ids.insert(cells.get(DSP_ID), place, is_same);
         self.resources.push(resource);
     }
 
     /// Takes a release in.
     pub(super) fn add_release(&mut self, cells: &Cells<'_>) {
-        let place = Place::Release(self.releases.len());
         let (upc, upc_text) = upc(cells.get(ICPN));
-        self.add(cells, place);
         let dsp_id = text(cells.get(DSP_ID));
-        self.releases.push(Release { upc, upc_text, dsp_id, only_resource: None });
+        self.push_release(cells, Release { upc, upc_text, dsp_id, used_resources: None });
     }
 
     /// Takes a part of a release in.
     pub(super) fn add_sub_release(&mut self, cells: &Cells<'_>) {
-        let place = Place::Release(self.releases.len());
-        let only_resource = only_value(cells.get(USED_RESOURCES)).map(<[u8]>::to_vec);
-        self.add(cells, place);
         let dsp_id = text(cells.get(DSP_ID));
-        // The UPC is that of the release that it is a part of.
-        let whole = self.releases.iter().find(|release| release.upc.is_some());
-        let upc = whole.and_then(|release| release.upc);
-        self.releases.push(Release { upc, upc_text: None, dsp_id, only_resource });
+        let used_resources = Some(cells.get(USED_RESOURCES).to_vec());
+        self.push_release(cells, Release { upc: None, upc_text: None, dsp_id, used_resources });
     }
 
-    fn add(&mut self, cells: &Cells<'_>, place: Place) {
-        self.by_reference.insert(cells.get(REFERENCE).to_vec(), place);
-        self.by_dsp_id.insert(cells.get(DSP_ID).to_vec(), place);
+    fn push_release(&mut self, cells: &Cells<'_>, release: Release) {
+        let is_same = |known: usize| self.releases[known] == release;
+        let place = self.releases.len();
+        self.release_references.insert(cells.get(REFERENCE), place, is_same);
+        self.release_ids.insert(cells.get(DSP_ID), place, is_same);
+        self.releases.push(release);
+    }
+
+    /// Takes ids of videos in that use the recordings of the block; says whether there is room.
+    pub(super) fn add_videos(&mut self, cells: &Cells<'_>) -> bool {
+        for id in values(cells.get(VIDEO_IDS)).map(<[u8]>::trim_ascii) {
+            if !self.has_room() {
+                return false;
+            }
+            if !id.is_empty() {
+                self.videos.insert(id.to_vec());
+            }
+        }
+        true
     }
 
     /// What a usage record says was used.
     ///
     /// # Errors
-    /// [`NotInBlock`]: a reference to nothing, which nobody may guess.
+    /// [`NotInBlock`]: a reference to nothing, or to one of several, which nobody may guess.
     pub(super) fn used(&self, item: &Item, cells: &Cells<'_>) -> Result<Used, NotInBlock> {
         match item {
             Item::References { release, resource } => {
-                let release = self.release_at(*release, cells)?;
-                let resource = match self.resource_at(*resource, cells)? {
-                    Some(resource) => Some(resource),
-                    None => release.and_then(|release| self.only_resource(release)),
-                };
-                Ok(Used::of(resource, release))
-            }
-            Item::DspId(place) => {
-                let id = cells.get(*place);
-                match self.by_dsp_id.get(id) {
-                    Some(Place::Resource(resource)) => {
-                        Ok(Used::of(Some(&self.resources[*resource]), self.releases.first()))
-                    }
-                    Some(Place::Release(release)) => {
-                        let release = &self.releases[*release];
-                        Ok(Used::of(self.only_resource(release), Some(release)))
-                    }
-                    // A video or playlist of the licensee, which the block need not describe, stands
-                    // for the recordings of the block: for the one, if there is one.
-                    None => match self.resources.as_slice() {
-                        [only] => Ok(Used::of(Some(only), self.releases.first())),
-                        _ => Ok(Used {
-                            store_track: Some(text(id)).filter(|id| !id.is_empty()),
-                            ..Used::default()
-                        }),
-                    },
+                let release = self.release_at(cells.get(*release))?;
+                let resource = self.resource_at(cells.get(*resource))?;
+                match (release, resource) {
+                    (None, None) => Err(RESOURCE.is_to_nothing(b"")),
+                    (Some(release), None) => self.used_release(release),
+                    (release, resource) => Ok(self.used_resource(resource, release)),
                 }
             }
+            Item::DspId(place) => self.used_id(cells.get(*place)),
             Item::Here { isrc, icpn, dsp_resource } => {
                 let resource = resource(cells.get(*isrc), cells.get(*dsp_resource));
                 let (upc, upc_text) = upc(cells.get(*icpn));
                 let release = Release { upc, upc_text, ..Release::default() };
-                Ok(Used::of(Some(&resource), Some(&release)))
+                Ok(self.used_resource(Some(&resource), Some(&release)))
             }
         }
     }
 
-    fn release_at(&self, place: usize, cells: &Cells<'_>) -> Result<Option<&Release>, NotInBlock> {
-        let Some(reference) = only_value(cells.get(place)) else {
-            return Ok(None);
-        };
-        match self.by_reference.get(reference) {
-            Some(Place::Release(release)) => Ok(Some(&self.releases[*release])),
-            _ => Err(NotInBlock { is_release: true, reference: text(reference) }),
+    /// What a licensee's id stands for. Records of usage name recordings by it, though the cell is
+    /// called one of a release in older versions; only an id that no recording has is a release's,
+    /// and only one that neither has is a video's.
+    fn used_id(&self, id: &[u8]) -> Result<Used, NotInBlock> {
+        let unknown = || LICENSEE_ID.is_to_nothing(id);
+        match (self.resource_ids.get(id), self.release_ids.get(id)) {
+            (Some(Named::Several), _) | (None, Some(Named::Several)) => Err(unknown()),
+            (Some(Named::One(place)), _) => {
+                Ok(self.used_resource(Some(&self.resources[place]), self.whole_release()))
+            }
+            (None, Some(Named::One(place))) => self.used_release(&self.releases[place]),
+            (None, None) if self.videos.contains(id) => match self.resources.as_slice() {
+                [only] => Ok(self.used_resource(Some(only), self.whole_release())),
+                // It uses all recordings of the block: none of them is the one that was used.
+                _ => Ok(Used { store_track: Some(text(id)), ..Used::default() }),
+            },
+            (None, None) => Err(unknown()),
         }
     }
 
-    fn resource_at(
+    /// A release that was used as a whole; of one that is a part, its recording if it has only one.
+    fn used_release(&self, release: &Release) -> Result<Used, NotInBlock> {
+        let mut resources = Vec::new();
+        for reference in values(release.used_resources.as_deref().unwrap_or_default()) {
+            resources.extend(self.resource_of(reference.trim_ascii(), USED)?);
+        }
+        match resources.as_slice() {
+            [] if release.used_resources.is_some() => Err(USED.is_to_nothing(b"")),
+            [only] => Ok(self.used_resource(Some(only), Some(release))),
+            _ => Ok(self.used_resource(None, Some(release))),
+        }
+    }
+
+    fn used_resource(&self, resource: Option<&Resource>, release: Option<&Release>) -> Used {
+        // The UPC of a part is that of the release that it is a part of.
+        let whole = match release {
+            Some(Release { used_resources: Some(_), .. }) => self.whole_release(),
+            whole => whole,
+        };
+        let track = match resource {
+            Some(resource) if !resource.dsp_id.is_empty() => Some(resource.dsp_id.clone()),
+            Some(resource) => resource.isrc_text.clone(),
+            None => release.map(|release| release.dsp_id.clone()),
+        };
+        Used {
+            isrc: resource.and_then(|resource| resource.isrc),
+            upc: whole.and_then(|release| release.upc),
+            store_track: track.filter(|id| !id.is_empty()),
+            bad_isrc: resource.and_then(|resource| resource.isrc_text.clone()),
+            bad_upc: whole.and_then(|release| release.upc_text.clone()),
+        }
+    }
+
+    /// The release that the block is about; `None` if it has none, or several.
+    fn whole_release(&self) -> Option<&Release> {
+        let mut whole = self.releases.iter().filter(|release| release.used_resources.is_none());
+        let first = whole.next()?;
+        whole.all(|other| other == first).then_some(first)
+    }
+
+    /// The release of a cell; `None` if the cell is empty. A list is not one reference.
+    fn release_at(&self, cell: &[u8]) -> Result<Option<&Release>, NotInBlock> {
+        let name = only_value(cell).unwrap_or(cell);
+        match self.release_references.get(name) {
+            _ if name.is_empty() => Ok(None),
+            Some(Named::One(release)) => Ok(Some(&self.releases[release])),
+            _ => Err(RELEASE.is_to_nothing(cell)),
+        }
+    }
+
+    /// The recording of a cell; `None` if the cell is empty. A list is not one reference.
+    fn resource_at(&self, cell: &[u8]) -> Result<Option<&Resource>, NotInBlock> {
+        self.resource_of(only_value(cell).unwrap_or(cell), RESOURCE)
+    }
+
+    fn resource_of(
         &self,
-        place: usize,
-        cells: &Cells<'_>,
+        name: &[u8],
+        reference: Reference,
     ) -> Result<Option<&Resource>, NotInBlock> {
-        let Some(reference) = only_value(cells.get(place)) else {
-            return Ok(None);
-        };
-        match self.by_reference.get(reference) {
-            Some(Place::Resource(resource)) => Ok(Some(&self.resources[*resource])),
-            _ => Err(NotInBlock { is_release: false, reference: text(reference) }),
-        }
-    }
-
-    fn only_resource(&self, release: &Release) -> Option<&Resource> {
-        match self.by_reference.get(release.only_resource.as_ref()?) {
-            Some(Place::Resource(resource)) => Some(&self.resources[*resource]),
-            _ => None,
+        match self.resource_references.get(name) {
+            _ if name.is_empty() => Ok(None),
+            Some(Named::One(resource)) => Ok(Some(&self.resources[resource])),
+            _ => Err(reference.is_to_nothing(name)),
         }
     }
 }
@@ -211,22 +328,4 @@ fn resource(isrcs: &[u8], dsp_id: &[u8]) -> Resource {
 fn upc(cell: &[u8]) -> (Option<Upc>, Option<String>) {
     let upc = only_value(cell).and_then(Upc::parse);
     (upc, (upc.is_none() && !cell.is_empty()).then(|| text(cell)))
-}
-
-impl Used {
-    fn of(resource: Option<&Resource>, release: Option<&Release>) -> Self {
-        let release_id = || release.map(|release| release.dsp_id.clone());
-        let track = match resource {
-            Some(resource) if !resource.dsp_id.is_empty() => Some(resource.dsp_id.clone()),
-            Some(resource) => resource.isrc_text.clone(),
-            None => release_id(),
-        };
-        Self {
-            isrc: resource.and_then(|resource| resource.isrc),
-            upc: release.and_then(|release| release.upc),
-            store_track: track.filter(|id| !id.is_empty()),
-            bad_isrc: resource.and_then(|resource| resource.isrc_text.clone()),
-            bad_upc: release.and_then(|release| release.upc_text.clone()),
-        }
-    }
 }

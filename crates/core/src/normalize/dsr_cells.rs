@@ -115,10 +115,8 @@ pub(super) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw>
 }
 
 pub(super) fn not_in_block(missing: &NotInBlock) -> Flaw {
-    let expected = "a reference to a record of the same block";
-    let column = if missing.is_release { "TransactedRelease" } else { "TransactedResource" };
-    let reference = missing.reference.as_bytes();
-    flaw(Some(column), Defect::UnknownReference, expected, reference)
+    let NotInBlock { column, expected, reference } = missing;
+    flaw(Some(column), Defect::UnknownReference, expected, reference.as_bytes())
 }
 
 /// Whether the units bear a royalty; `None` if the record does not say.

@@ -20,12 +20,13 @@ use crate::normalize::dsr_cells::{
     amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
     snake_case, text_of, units,
 };
-use crate::normalize::dsr_summary::{Foot, Summary};
+use crate::normalize::dsr_summary::{Counted, Foot, Summary, check_foot, unreadable_total};
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::table_controls::Checked;
 use crate::normalize::table_fields::Flaw;
-use crate::normalize::table_reader::{BAD_ROWS_KEPT_MAX, Checked};
+use crate::normalize::table_reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
@@ -44,14 +45,18 @@ pub struct DsrReader<'a> {
     store: &'a StoreSettings,
     territories: &'a Territories,
     line: Line,
-    n_lines: u32,
+    n_lines: u64,
     n_heads: u64,
+    /// Number of the line that is read.
+    row: u32,
     builder: SalesBuilder,
     summaries: HashMap<String, Summary>,
     block: Block,
     n_blocks: u64,
     n_summaries: u64,
     foot: Option<Foot>,
+    /// Totals of summary records that are no numbers.
+    unreadable_totals: Vec<Checked>,
     reading: DsrReading,
 }
 
@@ -60,6 +65,8 @@ pub struct DsrReader<'a> {
 pub struct DsrReading {
     /// Counts over summary and usage records.
     pub counts: Counts,
+    /// Lines of any kind; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) were not read.
+    pub n_lines: u64,
     /// Summary records that another file of the report holds too.
     pub n_skipped: u64,
     /// What its lines were.
@@ -76,7 +83,7 @@ pub struct DsrReading {
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Commercial models that the store's table does not hold.
     pub unmapped: UnmappedValues,
-    /// Control numbers, held against the records.
+    /// Control numbers, checked against the records.
     pub controls: Vec<Checked>,
     /// What is wrong with the header.
     pub problems: Vec<String>,
@@ -97,12 +104,14 @@ impl<'a> DsrReader<'a> {
             line: Line::default(),
             n_lines: 0,
             n_heads: 0,
+            row: 0,
             builder: SalesBuilder::default(),
             summaries: HashMap::new(),
             block: Block::default(),
             n_blocks: 0,
             n_summaries: 0,
             foot: None,
+            unreadable_totals: Vec::new(),
             reading,
         }
     }
@@ -142,7 +151,12 @@ impl<'a> DsrReader<'a> {
     pub fn read_block(&mut self, block: &[u8]) {
         let mut line = std::mem::take(&mut self.line);
         for text in lines(block) {
-            self.n_lines = self.n_lines.saturating_add(1);
+            self.n_lines += 1;
+            // Rows are numbered in 32 bits: a report with more lines is rejected for it.
+            let Ok(row) = u32::try_from(self.n_lines) else {
+                continue;
+            };
+            self.row = row;
             if text.trim_ascii().is_empty() {
                 self.reading.lines.blank += 1;
             } else if is_comment(text) {
@@ -175,6 +189,7 @@ impl<'a> DsrReader<'a> {
     pub fn finish(mut self) -> DsrReading {
         let controls = self.controls();
         self.reading.controls = controls;
+        self.reading.n_lines = self.n_lines;
         let DsrReading { lines, counts, n_skipped, .. } = &mut self.reading;
         (lines.rows, lines.skipped) = (counts.rows, *n_skipped);
         self.reading
@@ -186,7 +201,7 @@ impl<'a> DsrReader<'a> {
                 self.n_heads += 1;
                 self.reading.lines.head += 1;
                 if self.n_heads == 2 {
-                    self.reading.fault = Some(ReportFault::second_header(self.n_lines));
+                    self.reading.fault = Some(ReportFault::second_header(self.row));
                 }
                 Ok(())
             }
@@ -211,7 +226,10 @@ impl<'a> DsrReader<'a> {
                 taken
             }
             Some(
-                record @ (RecordType::Resource | RecordType::Release | RecordType::SubRelease),
+                record @ (RecordType::Resource
+                | RecordType::Release
+                | RecordType::SubRelease
+                | RecordType::Videos),
             ) => {
                 self.enter_block(cells);
                 self.describe(cells, record)
@@ -236,25 +254,30 @@ impl<'a> DsrReader<'a> {
     }
 
     fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
-        if !self.block.has_room() {
-            self.reading.counts.rows += 1;
-            let expected = "at most 131,072 recordings and releases in a block";
-            return Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)));
+        let mut has_room = self.block.has_room();
+        if has_room {
+            match record {
+                RecordType::Resource => self.block.add_resource(cells),
+                RecordType::Release => self.block.add_release(cells),
+                RecordType::Videos => has_room = self.block.add_videos(cells),
+                _ => self.block.add_sub_release(cells),
+            }
         }
-        self.reading.lines.descriptions += 1;
-        match record {
-            RecordType::Resource => self.block.add_resource(cells),
-            RecordType::Release => self.block.add_release(cells),
-            _ => self.block.add_sub_release(cells),
+        if has_room {
+            self.reading.lines.descriptions += 1;
+            return Ok(());
         }
-        Ok(())
+        self.reading.counts.rows += 1;
+        let expected = "at most 131,072 recordings, releases and videos in a block";
+        Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)))
     }
 
     fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
         // Each file of a report holds all its summary records; the pools are those of the first.
         let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
         let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;
-        let usages = optional_whole("Usages", cells.get(places.usages))?;
+        let usages = optional_whole("Usages", cells.get(places.usages))
+            .inspect_err(|_| self.note_unreadable_total(&id, cells, places))?;
         let subscribers = match places.subscribers {
             Some(place) => optional_whole("Subscribers", cells.get(place))?,
             None => None,
@@ -275,13 +298,13 @@ impl<'a> DsrReader<'a> {
             usages,
             is_of_report: places.is_of_report,
             units: 0,
-            has_bad_lines: false,
+            n_lost: 0,
         };
         if let Some((from, _)) = self.head.usage.filter(|_| is_first_file) {
             let builder = &mut self.builder;
             let mut text_id = |text: Option<&str>| text.map(|text| builder.text(text));
             let pool = Pool {
-                row: self.n_lines,
+                row: self.row,
                 usage_from: from,
                 pool: text_id(Some(&id)).unwrap_or_default(),
                 territory,
@@ -301,6 +324,13 @@ impl<'a> DsrReader<'a> {
         Ok(())
     }
 
+    /// A total that nobody can read cannot be checked: the report is rejected for it.
+    fn note_unreadable_total(&mut self, id: &str, cells: &Cells<'_>, places: &SummaryCells) {
+        if places.is_of_report && self.unreadable_totals.is_empty() {
+            self.unreadable_totals.push(unreadable_total(id, cells.get(places.usages)));
+        }
+    }
+
     fn note_summary(&mut self, id: String, new: Summary) {
         if let Some(known) = self.summaries.get_mut(&id) {
             known.join(&new);
@@ -317,7 +347,7 @@ impl<'a> DsrReader<'a> {
         };
         match read {
             Ok((sale, counts)) => {
-                summary.units = summary.units.saturating_add(sale.units);
+                summary.units += i128::from(sale.units);
                 self.reading.counts.add(&counts);
                 if sale.tier == Tier::Unmapped {
                     let code = summary.tier_code.as_deref().unwrap_or_default();
@@ -328,7 +358,11 @@ impl<'a> DsrReader<'a> {
                 Ok(())
             }
             Err(flaw) => {
-                summary.has_bad_lines = true;
+                // The store has summed this line too.
+                match units(cells, places) {
+                    Ok(units) => summary.units += i128::from(units),
+                    Err(_) => summary.n_lost += 1,
+                }
                 Err(flaw)
             }
         }
@@ -373,7 +407,7 @@ impl<'a> DsrReader<'a> {
         let mut text_id =
             |text: Option<&str>| -> Option<TextId> { text.map(|text| builder.text(text)) };
         let sale = Sale {
-            row: self.n_lines,
+            row: self.row,
             usage_from,
             usage_to,
             statement_period: None,
@@ -453,41 +487,16 @@ impl<'a> DsrReader<'a> {
         (tier, tier_code(model, subscribers))
     }
 
-    fn controls(&self) -> Vec<Checked> {
-        let found = |name: &str| match name {
-            "NumberOfLinesInFile" | "NumberOfLinesInReport" => u64::from(self.n_lines),
-            "NumberOfSummaryRecords" => self.n_summaries,
-            _ => self.n_blocks,
-        };
-        let one_file = self.head.n_files.is_none_or(|n_files| n_files == 1);
-        let mut controls = match &self.foot {
-            Some(foot) => {
-                let is_of_file = |name: &str| one_file || !name.ends_with("InReport");
-                let said = foot.said.iter().filter(|(name, _)| is_of_file(name));
-                said.map(|(name, said)| Checked::number(name, said, found(name), true)).collect()
-            }
-            None => {
-                vec![Checked::number("NumberOfLinesInFile", "", self.n_lines.into(), true)]
-            }
-        };
+    fn controls(&mut self) -> Vec<Checked> {
+        let counted =
+            Counted { lines: self.n_lines, summaries: self.n_summaries, blocks: self.n_blocks };
+        let n_files = self.head.n_files.filter(|n_files| *n_files != 1);
+        let mut controls = check_foot(self.foot.as_ref(), n_files, counted);
+        controls.append(&mut self.unreadable_totals);
         let mut summaries: Vec<(&String, &Summary)> = self.summaries.iter().collect();
         summaries.sort_unstable_by_key(|(id, _)| *id);
-        for (id, summary) in summaries {
-            let Some(usages) = summary.usages.filter(|_| one_file) else {
-                continue;
-            };
-            let of = if summary.is_of_report { "" } else { " (of the whole market)" };
-            let label = format!("usages of summary record {id}{of}");
-            let (said, units) = (usages.to_string(), summary.units.to_string());
-            controls.push(Checked {
-                agrees: usages == summary.units,
-                // Lines in quarantine are missing from the sum; they are counted there.
-                is_binding: summary.is_of_report && !summary.has_bad_lines,
-                label,
-                said,
-                found: units,
-            });
-        }
+        let totals = summaries.into_iter().filter_map(|(id, summary)| summary.check(id, n_files));
+        controls.extend(totals);
         controls
     }
 
@@ -496,7 +505,7 @@ impl<'a> DsrReader<'a> {
         if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             let raw = raw_cells(cells.all(), cells.n_cells(), None, cells.n_cells(), b'\t');
             let Flaw { column, defect, detail } = flaw;
-            self.reading.bad_rows.push(BadRow { row: self.n_lines, column, defect, detail, raw });
+            self.reading.bad_rows.push(BadRow { row: self.row, column, defect, detail, raw });
         }
     }
 }

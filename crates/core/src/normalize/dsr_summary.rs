@@ -1,6 +1,7 @@
 //! What a DSR report says of all its lines: its summary records by their ids, and its footer.
 
 use crate::ingest::dsr::Cells;
+use crate::normalize::table_controls::Checked;
 use crate::vocabulary::money::Currency;
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
@@ -19,16 +20,16 @@ pub(super) struct Summary {
     pub(super) usages: Option<i64>,
     /// Whether the usages are those of this report's lines, not those of a market.
     pub(super) is_of_report: bool,
-    /// Units of this report's lines.
-    pub(super) units: i64,
-    /// Lines whose units could not be read or that were not taken in.
-    pub(super) has_bad_lines: bool,
+    /// Units of this report's lines, those in quarantine too whose units can be read.
+    pub(super) units: i128,
+    /// Lines in quarantine whose units cannot be read.
+    pub(super) n_lost: u64,
 }
 
 /// The counts of a footer.
 #[derive(Debug, Clone)]
 pub(super) struct Foot {
-    /// What each cell says, with the name of the cell.
+    /// What each cell says, with the name of the cell; empty where it must say it and does not.
     pub(super) said: Vec<(&'static str, String)>,
 }
 
@@ -50,26 +51,96 @@ impl Summary {
         }
         self.usages = None;
     }
+
+    /// The usages that it states, checked against the lines; `None` if it states none. Of a report of
+    /// several files (`n_files`) each file has the total of all.
+    pub(super) fn check(&self, id: &str, n_files: Option<u32>) -> Option<Checked> {
+        let of = if self.is_of_report { "" } else { " (of the whole market)" };
+        let label = format!("usages of summary record {id}{of}");
+        let checked = Checked::sum(&label, &self.usages?.to_string(), self.units);
+        Some(if !self.is_of_report {
+            checked.unless_readable("it is of the whole market".to_owned())
+        } else if let Some(n_files) = n_files {
+            checked.unless_readable(of_all_files(n_files))
+        } else {
+            checked.without_lost(self.n_lost)
+        })
+    }
+}
+
+fn of_all_files(n_files: u32) -> String {
+    format!("it is of all {n_files} files")
+}
+
+/// A total of a summary record that is no number.
+pub(super) fn unreadable_total(id: &str, said: &[u8]) -> Checked {
+    Checked {
+        label: format!("usages of summary record {id}"),
+        said: String::from_utf8_lossy(said).into_owned(),
+        found: String::new(),
+        agrees: false,
+        is_binding: true,
+        why_not: String::new(),
+        n_lost: 0,
+    }
+}
+
+/// What was counted in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) lines: u64,
+    pub(super) summaries: u64,
+    pub(super) blocks: u64,
+}
+
+/// The numbers of the footer, checked; a file without one was cut off. Of a report of several files, those
+/// for the whole report cannot be checked in one of them.
+pub(super) fn check_foot(
+    foot: Option<&Foot>,
+    n_files: Option<u32>,
+    counted: Counted,
+) -> Vec<Checked> {
+    let Some(foot) = foot else {
+        return vec![Checked::number("NumberOfLinesInFile", "", counted.lines)];
+    };
+    let check = |(name, said): &(&'static str, String)| {
+        let found = match *name {
+            "NumberOfLinesInFile" | "NumberOfLinesInReport" => counted.lines,
+            "NumberOfSummaryRecords" => counted.summaries,
+            _ => counted.blocks,
+        };
+        let checked = Checked::number(name, said, found);
+        match n_files.filter(|_| name.ends_with("InReport")) {
+            Some(n_files) => checked.unless_readable(of_all_files(n_files)),
+            None => checked,
+        }
+    };
+    foot.said.iter().map(check).collect()
 }
 
 impl Foot {
-    /// The cells of a footer that are filled; a short one says less.
+    /// The cells of a footer. Those for the whole of a report of several files may be empty.
     pub(super) fn read(cells: &Cells<'_>) -> Self {
-        let is_single = cells.get(0).eq_ignore_ascii_case(b"SRFO");
-        let names: &[&'static str] = if is_single {
-            &["NumberOfLinesInReport", "NumberOfSummaryRecords"]
-        } else {
-            &[
-                "NumberOfLinesInFile",
-                "NumberOfLinesInReport",
-                "NumberOfSummaryRecords",
-                "NumberOfBlocksInFile",
-                "NumberOfBlocksInReport",
-            ]
-        };
-        let said = names.iter().enumerate().map(|(place, name)| (*name, cells.get(place + 1)));
-        let filled = said.filter(|(_, said)| !said.is_empty());
-        let text = |said: &[u8]| String::from_utf8_lossy(said).into_owned();
-        Self { said: filled.map(|(name, said)| (name, text(said))).collect() }
+        let names = Self::names(cells.get(0).eq_ignore_ascii_case(b"SRFO"));
+        let said = (1..).zip(names).filter_map(|(place, (name, is_required))| {
+            let said = cells.get(place);
+            let is_there = *is_required || !said.is_empty();
+            is_there.then(|| (*name, String::from_utf8_lossy(said).into_owned()))
+        });
+        Self { said: said.collect() }
+    }
+
+    /// The cells and whether each must be filled, as the schemas of the profiles say.
+    fn names(is_single: bool) -> &'static [(&'static str, bool)] {
+        if is_single {
+            return &[("NumberOfLinesInReport", true), ("NumberOfSummaryRecords", true)];
+        }
+        &[
+            ("NumberOfLinesInFile", true),
+            ("NumberOfLinesInReport", false),
+            ("NumberOfSummaryRecords", true),
+            ("NumberOfBlocksInFile", true),
+            ("NumberOfBlocksInReport", false),
+        ]
     }
 }

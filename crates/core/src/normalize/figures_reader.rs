@@ -20,7 +20,6 @@ pub struct FiguresReader<'a> {
     fields: TableFields<'a>,
     context: SalesContext<'a>,
     builder: SalesBuilder,
-    plays: i64,
     unmapped: UnmappedValues,
     about: About,
 }
@@ -33,7 +32,6 @@ impl<'a> FiguresReader<'a> {
             fields: TableFields::new(format, bound),
             context,
             builder: SalesBuilder::default(),
-            plays: 0,
             unmapped: UnmappedValues::default(),
             about: About::default(),
         }
@@ -60,12 +58,6 @@ impl<'a> FiguresReader<'a> {
     /// Takes what was read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
         self.builder.take()
-    }
-
-    /// Sum of plays over the rows that were taken in.
-    #[must_use]
-    pub fn plays(&self) -> i64 {
-        self.plays
     }
 
     /// Tier codes that the store's table does not hold.
@@ -118,7 +110,6 @@ impl<'a> FiguresReader<'a> {
         counts.add(&noted);
         self.about.note_territory(territory.map_or(0, Territory::packed));
         self.about.note_days(date, date);
-        self.plays = self.plays.saturating_add(plays);
         self.builder.push_figure(store, figure);
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::normalize::interning::Interner;
+use crate::normalize::sums::Sums;
 use crate::vocabulary::day::Month;
-use crate::vocabulary::money::Currency;
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use crate::vocabulary::territory::Territory;
@@ -20,10 +20,10 @@ pub type MonthNotes = BTreeMap<SalesMonth, MonthNote>;
 pub struct MonthNote {
     /// Where they were.
     pub territories: BTreeSet<Territory>,
-    /// Of lines of statements: all units.
-    pub units: i64,
-    /// Of lines of statements: all money, in 10^-12 of the currency's unit.
-    pub amounts: BTreeMap<Currency, i128>,
+    /// Of lines of statements: units and money. Of counters and declared streams: their plays.
+    pub sums: Sums,
+    /// Of pools: units and money.
+    pub pools: Sums,
 }
 
 /// Lines of one report, or of a part of it.
@@ -47,11 +47,7 @@ impl SalesLot {
         for (month, sales) in &self.sales {
             let known = noted.entry(month.clone()).or_default();
             for sale in sales {
-                known.units = known.units.saturating_add(sale.units);
-                if let Some((amount, currency)) = sale.amount.zip(sale.currency) {
-                    let sum = known.amounts.entry(currency).or_default();
-                    *sum = sum.saturating_add(amount.0);
-                }
+                known.sums.add(sale.units, sale.amount.zip(sale.currency));
             }
             // Lines of a territory mostly stand together.
             let mut last = None;
@@ -61,6 +57,16 @@ impl SalesLot {
                     last = territory;
                 }
             }
+        }
+        for (month, pools) in &self.pools {
+            let known = &mut noted.entry(month.clone()).or_default().pools;
+            for pool in pools {
+                known.add(pool.units.unwrap_or_default(), pool.amount.zip(pool.currency));
+            }
+        }
+        for (month, figures) in &self.figures {
+            let known = &mut noted.entry(month.clone()).or_default().sums;
+            figures.iter().for_each(|figure| known.add(figure.plays, None));
         }
     }
 

@@ -38,8 +38,6 @@ pub struct SalesReader<'a> {
     builder: SalesBuilder,
     /// What the last row's shop meant.
     last_shop: LastShop<'a>,
-    units: i64,
-    amount: i128,
     unmapped: UnmappedValues,
     about: About,
 }
@@ -53,8 +51,6 @@ impl<'a> SalesReader<'a> {
             context,
             builder: SalesBuilder::default(),
             last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
-            units: 0,
-            amount: 0,
             unmapped: UnmappedValues::default(),
             about: About::default(),
         }
@@ -83,12 +79,6 @@ impl<'a> SalesReader<'a> {
         self.builder.take()
     }
 
-    /// Sums of units and money over the rows that were taken in.
-    #[must_use]
-    pub fn sums(&self) -> (i64, Amount) {
-        (self.units, Amount(self.amount))
-    }
-
     /// Values that no table of ours knows.
     #[must_use]
     pub fn unmapped(&self) -> &UnmappedValues {
@@ -104,8 +94,6 @@ impl<'a> SalesReader<'a> {
         let (store, sale) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
         self.note(&sale);
-        self.units = self.units.saturating_add(sale.units);
-        self.amount = self.amount.saturating_add(sale.amount.map_or(0, |amount| amount.0));
         self.builder.push(store, sale);
         Ok(())
     }

@@ -53,7 +53,7 @@ pub struct StreamsReader<'a> {
     context: Context<'a>,
     cutter: LineCutter,
     /// Lines of the blocks before, blank ones included.
-    lines_before: u32,
+    lines_before: u64,
     n_blank: u64,
     headers: HeaderNames,
     fault: Option<ReportFault>,
@@ -79,6 +79,9 @@ pub struct Reading {
     pub lines: LineCounts,
     /// Why it cannot be trusted as a whole.
     pub fault: Option<ReportFault>,
+    /// Lines after the header; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) have no
+    /// number and are not taken in.
+    pub n_lines: u64,
     /// Bad rows in order.
     pub bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date, wanted or not.
@@ -127,7 +130,7 @@ impl<'a> StreamsReader<'a> {
                 self.refuse_line(line, text, n_cells, at_end);
             }
         });
-        self.lines_before = self.lines_before.saturating_add(n_lines);
+        self.lines_before += u64::from(n_lines);
         self.n_blank += u64::from(n_blank);
         self.cutter = cutter;
     }
@@ -170,6 +173,7 @@ impl<'a> StreamsReader<'a> {
             counts,
             lines,
             fault: self.fault.or_else(in_header),
+            n_lines: self.lines_before,
             bad_rows: self.bad_rows,
             day_rows: self.day_rows,
             about: self.about,
@@ -210,8 +214,10 @@ impl<'a> StreamsReader<'a> {
                 true
             }
             HeaderLine::Other => {
-                let row = self.number(line);
-                self.fault.get_or_insert_with(|| ReportFault::second_header(row));
+                // Beyond the lines that have a number, the report is rejected for these.
+                if let Some(row) = self.number(line) {
+                    self.fault.get_or_insert_with(|| ReportFault::second_header(row));
+                }
                 false
             }
         }
@@ -242,7 +248,9 @@ impl<'a> StreamsReader<'a> {
         }
         let cell = rows.cell(place, self.columns.customer_id);
         let listener = self.words.listener(cell);
-        let row = self.number(rows.line(place));
+        let Some(row) = self.number(rows.line(place)) else {
+            return;
+        };
         self.plays.push(day, Play { row, listener, ..fields.play });
     }
 
@@ -262,8 +270,10 @@ impl<'a> StreamsReader<'a> {
     }
 
     /// Number of a line in the report, after the header, from 1; `line` counts in its block from 0.
-    fn number(&self, line: u32) -> u32 {
-        self.lines_before.saturating_add(line).saturating_add(1)
+    /// `None` beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX): the report is rejected for it.
+    #[inline]
+    fn number(&self, line: u32) -> Option<u32> {
+        u32::try_from(self.lines_before + u64::from(line) + 1).ok()
     }
 
     fn refuse_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
@@ -272,10 +282,14 @@ impl<'a> StreamsReader<'a> {
         }
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
+        let Some(row) = self.number(line) else {
+            self.counts.quarantined += 1;
+            return;
+        };
         let defect =
             if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
         self.keep_bad_row(BadRow {
-            row: self.number(line),
+            row,
             column: None,
             defect,
             detail: format!("expected {n_columns} cells, found {n_cells}"),
@@ -288,9 +302,13 @@ impl<'a> StreamsReader<'a> {
             return;
         }
         self.counts.rows += 1;
+        let Some(number) = self.number(line) else {
+            self.counts.quarantined += 1;
+            return;
+        };
         let (column, defect, detail) = explain_row(&self.columns, row);
         self.keep_bad_row(BadRow {
-            row: self.number(line),
+            row: number,
             column: Some(self.columns.names[column].clone()),
             defect,
             detail,

@@ -17,6 +17,7 @@ use crate::normalize::interning::Interner;
 use crate::normalize::played_in::PlayedIn;
 use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
+use crate::normalize::sums::PlaySums;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::times::stamp_or_epoch;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
@@ -70,6 +71,7 @@ pub struct PlaysReader<'a> {
     unmapped: UnmappedValues,
     about: About,
     played_in: PlayedIn,
+    sums: PlaySums,
 }
 
 /// When a play was heard, and whether that is exact.
@@ -116,6 +118,7 @@ impl<'a> PlaysReader<'a> {
             unmapped: UnmappedValues::default(),
             about: About::default(),
             played_in: PlayedIn::default(),
+            sums: PlaySums::default(),
         }
     }
 
@@ -153,6 +156,12 @@ impl<'a> PlaysReader<'a> {
     #[must_use]
     pub fn unmapped(&self) -> &UnmappedValues {
         &self.unmapped
+    }
+
+    /// Sums of its plays, wanted or not.
+    #[must_use]
+    pub fn play_sums(&self) -> PlaySums {
+        self.sums
     }
 
     /// Where its plays were.
@@ -200,6 +209,8 @@ impl<'a> PlaysReader<'a> {
         counts.add(&self.words.territory_words[territory as usize].1);
         let (kind, unmapped) = &self.words.kind_texts[kind as usize];
         let n_plays = i64::from(self.words.kind_words[*kind as usize].plays);
+        let known_ms = (played_ms != NONE).then(|| i64::from(played_ms));
+        self.sums.add(self.words.kind_words[*kind as usize].plays, known_ms);
         if let Some(code) = unmapped {
             counts.unmapped_tier += 1;
             self.unmapped.note(UnmappedField::Tier, code, n_plays, None);

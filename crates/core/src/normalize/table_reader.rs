@@ -4,30 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ingest::header_names::HeaderLine;
-use crate::ingest::table::format::{Control, Feed, ReferenceKind, TableFormat, Total};
-use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
+use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
+use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::defect::{BadRow, Defect, ReportDefect, ReportFault, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
-use crate::normalize::numbers::plain_decimal;
 use crate::normalize::reference_reader::ReferenceReader;
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
+use crate::normalize::sums::PlaySums;
+use crate::normalize::table_controls::{Checked, Controls};
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::table_headers::TableHeaders;
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
 use crate::normalize::unmapped::UnmappedValues;
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
-use crate::vocabulary::money::Amount;
 use crate::vocabulary::play::Piece;
 
 use crate::ingest::table::format::Field;
-
-/// Most lines of a tail that are looked at for control numbers.
-const TAIL_LINES_MAX: usize = 1000;
 
 /// Most bad rows that are kept in full, as for the wide table.
 pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
@@ -40,9 +37,9 @@ pub struct TableReader<'a> {
     n_columns: usize,
     rows: Rows<'a>,
     end_at: Vec<String>,
-    /// Lines after the rows; `None` while there are rows.
-    tail: Option<Vec<Vec<String>>>,
-    controls: Vec<(usize, String)>,
+    /// Whether the rows have ended.
+    is_in_tail: bool,
+    controls: Controls<'a>,
     counts: Counts,
     /// Rows that are no data.
     n_skipped: u64,
@@ -64,6 +61,17 @@ enum Rows<'a> {
     Sales(Box<SalesReader<'a>>),
     Figures(Box<FiguresReader<'a>>),
     Reference(Box<ReferenceReader<'a>>),
+}
+
+impl<'a> Rows<'a> {
+    fn fields(&self) -> &TableFields<'a> {
+        match self {
+            Self::Plays(reader) => reader.fields(),
+            Self::Sales(reader) => reader.fields(),
+            Self::Figures(reader) => reader.fields(),
+            Self::Reference(reader) => reader.fields(),
+        }
+    }
 }
 
 /// What rows become, with what is needed for it.
@@ -102,35 +110,12 @@ pub struct TableReading {
     pub track_dates: BTreeSet<Day>,
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,
-    /// Control numbers of the report, held against its rows.
+    /// Control numbers of the report, checked against its rows.
     pub controls: Vec<Checked>,
+    /// Sums of its plays; `None` if it has none.
+    pub play_sums: Option<PlaySums>,
     /// What the report says of itself.
     pub about: About,
-}
-
-/// A control number that was held against the rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// Its name in the report.
-    pub label: String,
-    /// What the report says.
-    pub said: String,
-    /// What the rows add up to.
-    pub found: String,
-    /// Whether the two are the same.
-    pub agrees: bool,
-    /// Whether a report with another number is refused.
-    pub is_binding: bool,
-}
-
-impl Checked {
-    /// A binding or other number of things that were counted.
-    #[must_use]
-    pub fn number(label: &str, said: &str, found: u64, is_binding: bool) -> Self {
-        let agrees = is_same_number(said, &found.to_string());
-        let (label, said, found) = (label.to_owned(), said.to_owned(), found.to_string());
-        Self { label, said, found, agrees, is_binding }
-    }
 }
 
 impl<'a> TableReader<'a> {
@@ -138,7 +123,7 @@ impl<'a> TableReader<'a> {
     #[must_use]
     pub fn new(format: &'a TableFormat, bound: Bound, context: TableContext<'a>) -> Self {
         let names = bound.names.clone();
-        let controls = bound.controls.clone();
+        let controls = Controls::new(format, bound.controls.clone());
         let headers = TableHeaders::new(format, &bound);
         let n_head = bound.header_line.map_or(0, |line| u64::from(line) + 1);
         let rows = match context {
@@ -161,7 +146,7 @@ impl<'a> TableReader<'a> {
             n_columns: names.len(),
             rows,
             end_at: format.text.end_at.iter().map(|name| normal_name(name)).collect(),
-            tail: None,
+            is_in_tail: false,
             controls,
             counts: Counts::default(),
             n_skipped: 0,
@@ -240,31 +225,15 @@ impl<'a> TableReader<'a> {
     #[must_use]
     pub fn finish(self) -> TableReading {
         let (about, lines, fault) = (self.about(), self.lines(), self.fault());
-        let mut controls = self.controls;
-        if let Some(tail) = &self.tail {
-            controls.extend(controls_of(&self.format.controls, tail));
-        }
-        let (day_rows, unmapped, sums) = match &self.rows {
-            Rows::Plays(reader) => {
-                (reader.day_rows().clone(), reader.unmapped().clone(), (0, Amount(0)))
-            }
-            Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone(), reader.sums()),
-            Rows::Figures(reader) => {
-                (BTreeMap::new(), reader.unmapped().clone(), (reader.plays(), Amount(0)))
-            }
-            Rows::Reference(_) => (BTreeMap::new(), UnmappedValues::default(), (0, Amount(0))),
+        let (day_rows, unmapped) = match &self.rows {
+            Rows::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
+            Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            Rows::Figures(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            Rows::Reference(_) => (BTreeMap::new(), UnmappedValues::default()),
         };
-        let check = |(place, said): (usize, String)| {
-            let control: &Control = &self.format.controls[place];
-            let found = match control.total {
-                Total::Rows => self.counts.rows.to_string(),
-                Total::Units => sums.0.to_string(),
-                Total::Amount => sums.1.to_string(),
-            };
-            let agrees = is_same_number(&said, &found);
-            // Rows in quarantine are missing from sums; they are counted there.
-            let is_binding = control.total == Total::Rows || self.counts.quarantined == 0;
-            Checked { label: control.label.clone(), said, found, agrees, is_binding }
+        let play_sums = match &self.rows {
+            Rows::Plays(reader) => Some(reader.play_sums()),
+            _ => None,
         };
         let track_dates = match &self.rows {
             Rows::Reference(reader) if self.format.reference == Some(ReferenceKind::Tracks) => {
@@ -279,7 +248,8 @@ impl<'a> TableReader<'a> {
         TableReading {
             about,
             track_dates,
-            controls: controls.into_iter().map(check).collect(),
+            controls: self.controls.check(self.counts.rows),
+            play_sums,
             counts: self.counts,
             n_skipped: self.n_skipped,
             lines,
@@ -334,12 +304,7 @@ impl<'a> TableReader<'a> {
     }
 
     fn fields(&self) -> &TableFields<'a> {
-        match &self.rows {
-            Rows::Plays(reader) => reader.fields(),
-            Rows::Sales(reader) => reader.fields(),
-            Rows::Figures(reader) => reader.fields(),
-            Rows::Reference(reader) => reader.fields(),
-        }
+        self.rows.fields()
     }
 
     fn take(&mut self, cut: Cut<'_>) {
@@ -367,7 +332,20 @@ impl<'a> TableReader<'a> {
             }
             self.refuse(&record, flaw);
         }
+        self.add_to_controls(&record);
         self.counts.rows += 1;
+    }
+
+    /// Adds a row, rejected or not, to what the control numbers are checked against.
+    fn add_to_controls(&mut self, record: &Record<'_>) {
+        if self.format.controls.is_empty() {
+            return;
+        }
+        if record.n_cells() == self.n_columns || self.format.text.ragged {
+            self.controls.add(self.rows.fields(), record);
+        } else {
+            self.controls.add_unreadable();
+        }
     }
 
     fn read_row(&mut self, record: &Record<'_>) -> Result<(), Flaw> {
@@ -418,11 +396,12 @@ impl<'a> TableReader<'a> {
         } else if self.headers.is_broken_header(text) {
             self.fault.get_or_insert_with(|| ReportFault::second_header(row));
         }
-        if self.tail.is_some() {
+        if self.is_in_tail {
             self.n_tail += 1;
             return;
         }
         self.counts.rows += 1;
+        self.controls.add_unreadable();
         // Nobody can say where in a broken line the listener stands.
         let has_listener = self.fields().column(Field::Listener).is_some();
         let text = if has_listener { String::new() } else { shown(text) };
@@ -438,15 +417,13 @@ impl<'a> TableReader<'a> {
         if self.fault.is_none() {
             self.fault = self.headers.fault_of_tail(&cells, record.row);
         }
-        let tail = self.tail.get_or_insert_default();
-        if tail.len() < TAIL_LINES_MAX {
-            tail.push(cells);
-        }
+        self.is_in_tail = true;
+        self.controls.take_line(&cells);
     }
 
     /// Whether the rows have ended with this line or before.
     fn is_tail(&self, record: &Record<'_>) -> bool {
-        self.tail.is_some()
+        self.is_in_tail
             || (!self.end_at.is_empty() && {
                 let first = normal_name(&String::from_utf8_lossy(record.cell(0)));
                 self.end_at.contains(&first)
@@ -467,13 +444,4 @@ impl<'a> TableReader<'a> {
             self.bad_rows.push(bad_row);
         }
     }
-}
-
-/// Whether two texts are the same number: `12`, `12.0` and `1,200` against `1200`.
-fn is_same_number(said: &str, found: &str) -> bool {
-    let exact = |text: &str| {
-        let plain = plain_decimal(text, crate::ingest::table::format::NumberStyle::Point)?;
-        Amount::parse(&plain).map(|read| read.amount)
-    };
-    exact(said).is_some() && exact(said) == exact(found)
 }

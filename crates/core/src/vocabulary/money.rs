@@ -13,7 +13,7 @@ use iso_currency::Currency as IsoCurrency;
 /// Decimals of an amount.
 pub const SCALE: u32 = 12;
 
-/// Amounts are below this in size, so that no sum of a warehouse can overflow: 10^20 units.
+/// Amounts of a row are below this in size: 10^20 units.
 const UNITS_MAX: i128 = 10_i128.pow(20);
 
 /// Longest text that is read as a number, in bytes: a number of any use is shorter.
@@ -40,6 +40,14 @@ impl Amount {
     /// below 10^20 in size.
     #[must_use]
     pub fn parse(text: &str) -> Option<ReadAmount> {
+        let read = Self::parse_sum(text)?;
+        let is_sane = read.amount.0.unsigned_abs() < UNITS_MAX.unsigned_abs() * 10_u128.pow(SCALE);
+        is_sane.then_some(read)
+    }
+
+    /// The same for a sum, which may be as large as 128 bits hold.
+    #[must_use]
+    pub fn parse_sum(text: &str) -> Option<ReadAmount> {
         if TEXT_BYTES_MAX < text.len() || !is_decimal(text) {
             return None;
         }
@@ -48,8 +56,7 @@ impl Amount {
         let is_exact = rounded == number;
         let (digits, _) = rounded.into_bigint_and_exponent();
         let amount = i128::try_from(digits).ok()?;
-        let is_sane = amount.unsigned_abs() < UNITS_MAX.unsigned_abs() * 10_u128.pow(SCALE);
-        is_sane.then_some(ReadAmount { amount: Self(amount), is_exact })
+        Some(ReadAmount { amount: Self(amount), is_exact })
     }
 }
 
@@ -171,6 +178,12 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(number in -10_i128.pow(31)..10_i128.pow(31)) {
             prop_assert_eq!(read(&Amount(number).to_string()), Some((number, true)));
+        }
+
+        #[test]
+        fn any_sum_that_is_written_is_read_back(number: i128) {
+            let read = Amount::parse_sum(&Amount(number).to_string()).map(|read| read.amount.0);
+            prop_assert_eq!(read, Some(number));
         }
     }
 }

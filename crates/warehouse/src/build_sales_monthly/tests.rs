@@ -80,7 +80,7 @@ proptest! {
         let groups: std::collections::BTreeSet<&Line> = lines.iter().collect();
         prop_assert_eq!(files.len(), 1);
         prop_assert_eq!(files[0].rows, groups.len() as u64);
-        prop_assert_eq!(totals.units, (1..).zip(&lines).map(|(row, _)| row).sum::<i64>());
+        prop_assert_eq!(totals.units, (1..).zip(&lines).map(|(row, _)| row).sum::<i128>());
         prop_assert_eq!(summed(&lines, n_lines_max, memory_bytes_max), (files, totals));
     }
 }

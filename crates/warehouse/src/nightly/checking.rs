@@ -93,13 +93,15 @@ fn check_totals(manifest: &Manifest) -> Result<(), NightlyError> {
 type Sums = (i128, BTreeMap<String, i128>);
 
 fn add_totals(sums: &mut Sums, totals: &Totals) -> Result<(), NightlyError> {
-    sums.0 += i128::from(totals.units);
+    let inconsistent = |message: String| NightlyError::Inconsistent { message };
+    let too_large = || inconsistent("the ledger has sums that 128 bits do not hold".to_owned());
+    sums.0 = sums.0.checked_add(totals.units).ok_or_else(too_large)?;
     for (currency, text) in &totals.amounts {
-        let Some(read) = Amount::parse(text) else {
-            let message = format!("the ledger has `{text}` {currency}, which is no amount");
-            return Err(NightlyError::Inconsistent { message });
-        };
-        *sums.1.entry(currency.clone()).or_default() += read.amount.0;
+        let read = Amount::parse_sum(text).ok_or_else(|| {
+            inconsistent(format!("the ledger has `{text}` {currency}, which is no amount"))
+        })?;
+        let sum = sums.1.entry(currency.clone()).or_default();
+        *sum = sum.checked_add(read.amount.0).ok_or_else(too_large)?;
     }
     Ok(())
 }

@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
+use streamledger_core::normalize::sums::{PlaySums, Sum};
 use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::money::{Amount, Currency};
 
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
 use crate::ledger::{
-    ArchiveMember, ReportEntry, ReportState, ReportSums, SourceKind, Totals, lots_path,
+    ArchiveMember, PlaySizes, ReportEntry, ReportSizes, ReportState, ReportSums, SourceKind,
+    Totals, lots_path,
 };
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::seen::Seen;
-use crate::nightly::summary::RefusedReport;
+use crate::nightly::summary::{RefusedReport, UncheckedTotal};
 use crate::report_source::FromArchive;
 use crate::sales_columns::{LotTable, ascii};
 use crate::small_tables::{Complaint, ReportNotes, UnmappedValue};
@@ -78,6 +79,7 @@ impl Night<'_> {
             lines: paths(lines_table, &report.lot_rows),
             territories: territories(&report),
             totals: totals(&report),
+            sizes: sizes(&report),
             pools: paths(LotTable::RevenuePools, &report.pool_rows),
             track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
@@ -133,6 +135,16 @@ impl Night<'_> {
                 let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
                 summary.copies.extend(copies);
                 summary.taken_in.push((file.clone(), counts.rows));
+                for control in &report.controls {
+                    if !control.agrees && control.n_lost != 0 {
+                        summary.unchecked.push(UncheckedTotal {
+                            file: file.clone(),
+                            label: control.label.clone(),
+                            said: control.said.clone(),
+                            found: control.found.clone(),
+                        });
+                    }
+                }
                 if counts.quarantined != 0 {
                     summary.quarantined.push((file, counts.quarantined, counts.rows));
                 }
@@ -286,15 +298,34 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
 
 /// Control totals of the lines by path of their partition.
 fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
-    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
-        let amount = |(currency, sum): (&Currency, &i128)| {
-            (currency.as_str().to_owned(), Amount(*sum).to_string())
-        };
-        let amounts = note.amounts.iter().map(amount).collect();
-        let path = lots_path(LotTable::Sales, store, &month.to_string());
-        (path, Totals { units: note.units, amounts })
-    };
     let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
-    notes.map(of_path).collect()
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        // Sums that 128 bits do not hold are those of a rejected report.
+        Some((path, Totals::net(&note.sums)?))
+    };
+    notes.filter_map(of_path).collect()
+}
+
+/// How large the numbers of a report are that is not rejected.
+fn sizes(report: &ExaminedReport) -> ReportSizes {
+    if report.refusal.is_some() {
+        return ReportSizes::default();
+    }
+    let mut lots = BTreeMap::new();
+    for ((store, month), note) in &report.notes {
+        for (table, sums) in
+            [(report.lot_table, &note.sums), (Some(LotTable::RevenuePools), &note.pools)]
+        {
+            let path = table.map(|table| lots_path(table, store, &month.to_string()));
+            let size = Totals::size(sums).filter(|size| *size != Totals::default());
+            lots.extend(path.zip(size));
+        }
+    }
+    let of_plays = |sums: PlaySums| {
+        let size = |sum: Sum| i128::try_from(sum.size()?).ok();
+        Some(PlaySizes { plays: size(sums.plays)?, played_ms: size(sums.played_ms)? })
+    };
+    ReportSizes { lots, plays: report.play_sums.and_then(of_plays), rejected_for: None }
 }

@@ -487,7 +487,14 @@ impl Night<'_> {
         })?;
         if report.state == ReportState::Unaccepted {
             notes.complaints.truncate(REFUSED_ROWS_KEPT);
-            notes.complaints.insert(0, whole_report(report));
+            let detail = report.detail.as_deref().unwrap_or_default();
+            let whole = Complaint::of_report(report.reason.as_deref(), detail);
+            notes.complaints.insert(0, whole);
+        }
+        if let Some(detail) = &report.sizes.rejected_for {
+            notes.complaints.truncate(REFUSED_ROWS_KEPT);
+            let whole = Complaint::of_report(report.reason.as_deref(), detail);
+            notes.complaints.insert(0, whole);
         }
         Ok(notes)
     }
@@ -511,15 +518,4 @@ fn check_archived(report: &ReportEntry, hash: &str, path: &Path) -> Result<(), N
             report.hash
         ),
     }))
-}
-
-/// What the quarantine says of a report that is refused until it is accepted.
-fn whole_report(report: &ReportEntry) -> Complaint {
-    Complaint {
-        row: None,
-        column: None,
-        reason: report.reason.clone().unwrap_or_default(),
-        detail: report.detail.clone().unwrap_or_default(),
-        raw: None,
-    }
 }

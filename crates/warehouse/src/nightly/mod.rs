@@ -13,6 +13,7 @@ mod examining;
 mod entering;
 mod superseding;
 mod comparing;
+mod bounds;
 mod planning;
 mod record;
 mod building;

@@ -295,9 +295,11 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
         let entries: Vec<String> = keys
             .iter()
             .map(|key| {
-                let (report, unaccepted) = (&reports[*key], reports[*key].detail.as_deref());
-                let detail = unaccepted.map_or(String::new(), |detail| format!(" {detail}"));
-                format!("{key} {} {}{detail}", report.file(), report.reading)
+                let report = &reports[*key];
+                // What a report is rejected for names other reports.
+                let unaccepted = report.detail.as_deref().unwrap_or_default();
+                let detail = report.sizes.rejected_for.as_deref().unwrap_or(unaccepted);
+                format!("{key} {} {} {detail}", report.file(), report.reading)
             })
             .collect();
         let parts: Vec<&str> =

@@ -7,6 +7,7 @@ use serde::Serialize;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 
 use crate::build_day::Outcomes;
+use crate::ledger::ReportEntry;
 use crate::nightly::proposal::Proposal;
 
 /// What a night did.
@@ -36,6 +37,8 @@ pub struct Summary {
     pub replaced: Vec<ReplacedReport>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
+    /// Totals of ingested reports that could not be checked, since rejected rows could not be summed.
+    pub unchecked: Vec<UncheckedTotal>,
     /// Values of ingested reports that no table of ours knows, by store folder.
     pub unmapped: BTreeMap<(String, UnmappedKey), UnmappedSums>,
     /// Rows and plays of the built dates by verdict and reason.
@@ -91,6 +94,19 @@ pub struct RefusedReport {
     pub detail: String,
 }
 
+/// A total that a report states and that does not agree with the rows that could be summed.
+#[derive(Debug, Clone)]
+pub struct UncheckedTotal {
+    /// Path in the inbox.
+    pub file: String,
+    /// Its name in the report.
+    pub label: String,
+    /// What the report states.
+    pub said: String,
+    /// What the rows that can be read add up to.
+    pub found: String,
+}
+
 impl Summary {
     /// Adds what a second run of the same command did.
     pub fn add_run(&mut self, other: Self) {
@@ -106,6 +122,19 @@ impl Summary {
     #[must_use]
     pub fn rows_taken_in(&self) -> u64 {
         self.taken_in.iter().map(|(_, rows)| rows).sum()
+    }
+
+    /// A report that was read is rejected all the same.
+    pub(super) fn reject_again(&mut self, report: &ReportEntry) {
+        let file = report.file();
+        self.taken_in.retain(|(taken_in, _)| taken_in != file);
+        self.quarantined.retain(|(quarantined, ..)| quarantined != file);
+        self.unchecked.retain(|unchecked| unchecked.file != file);
+        self.refused.push(RefusedReport {
+            file: file.to_owned(),
+            reason: report.reason.clone().unwrap_or_default(),
+            detail: report.sizes.rejected_for.clone().unwrap_or_default(),
+        });
     }
 
     /// Whether this run refused a report, quarantined a row, or could not read a file.

@@ -14,6 +14,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::money::Amount;
 
 use crate::ledger::{ReportEntry, ReportState};
+use crate::nightly::bounds::{is_out_of_bounds, readmit, reject_largest};
 use crate::nightly::comparing::Comparing;
 use crate::nightly::examining::Examination;
 use crate::nightly::summary::{Figures, RefusedReport, ReplacedReport};
@@ -25,13 +26,39 @@ pub(crate) const MISSING_PARTS: &str = "missing_parts";
 /// Reports by key.
 type Reports = BTreeMap<String, ReportEntry>;
 
+/// Which reports count, with what that was decided by.
+struct Settled {
+    standings: BTreeMap<String, ReportStanding>,
+    facts: BTreeMap<String, ReportFacts>,
+    /// Names of the reports in the tables.
+    names: BTreeMap<String, String>,
+}
+
 impl Night<'_> {
-    /// Settles which reports count, and notes what is new about that.
+    /// Settles which reports count, and notes what is new about that. Of a partition that would sum to
+    /// more than its columns hold, the largest report does not: what hangs on it is settled anew.
     pub(super) fn settle(
         &self,
         examination: &mut Examination,
         former: &Reports,
     ) -> Result<(), NightlyError> {
+        readmit(&mut examination.reports);
+        let mut settled = self.settle_once(examination)?;
+        while reject_largest(&mut examination.reports) {
+            settled = self.settle_once(examination)?;
+        }
+        let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
+        for (key, report) in beyond {
+            if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
+                self.note(|summary| summary.reject_again(report));
+            }
+        }
+        let Settled { standings, facts, names } = settled;
+        self.note_standings(&standings, &facts, (&names, former));
+        Ok(())
+    }
+
+    fn settle_once(&self, examination: &mut Examination) -> Result<Settled, NightlyError> {
         let reports = &examination.reports;
         let is_read = |(_, report): &(&String, &ReportEntry)| report.state != ReportState::Rejected;
         let facts: BTreeMap<String, ReportFacts> = reports
@@ -52,8 +79,7 @@ impl Night<'_> {
                 report.decision = decisions_of(key, report, accepted);
             }
         }
-        self.note_standings(&standings, &facts, (&names, former));
-        Ok(())
+        Ok(Settled { standings, facts, names })
     }
 
     /// What the ledger knows of a report, as far as it decides whether it counts.

@@ -19,7 +19,9 @@ pub enum RecordType {
     SubRelease,
     /// Units that were used or sold.
     Usage(&'static UsageCells),
-    /// Works, rights shares and lists of releases: nothing that a line of a statement holds.
+    /// Videos and playlists of the licensee that use the recordings of a block.
+    Videos,
+    /// Works, rights shares and deductions: nothing that a line of a statement holds.
     Aside,
 }
 
@@ -105,6 +107,8 @@ pub const DSP_ID: usize = 3;
 pub const ISRC: usize = 4;
 /// Place of the UPC in records of releases.
 pub const ICPN: usize = 6;
+/// Place of the licensee's ids in records of videos and playlists.
+pub const VIDEO_IDS: usize = 3;
 /// Place of the recordings in records of parts of releases.
 pub const USED_RESOURCES: usize = 5;
 
@@ -258,7 +262,8 @@ impl RecordType {
             b"SR01" => Self::Usage(&SR01),
             b"SR02" => Self::Usage(&SR02),
             b"SR08" => Self::Usage(&SR08),
-            b"MW01" | b"LI01" | b"RU01" | b"RU02" | b"DE01" => Self::Aside,
+            b"RU01" | b"RU02" => Self::Videos,
+            b"MW01" | b"LI01" | b"DE01" => Self::Aside,
             _ => return None,
         })
     }

@@ -147,6 +147,19 @@ impl TableFormat {
         if !self.fields.values().any(|source| source.needed) {
             wrong.push("a field must be `needed`: else every report is of the format".to_owned());
         }
+        if self
+            .controls
+            .iter()
+            .any(|control| control.per_currency && control.total != Total::Amount)
+        {
+            wrong.push("`per_currency` is for a control with `total = \"amount\"`".to_owned());
+        }
+        let has_tail = !self.text.end_at.is_empty() || 1 < self.text.header_within;
+        if !self.controls.is_empty() && !has_tail {
+            wrong.push(
+                "a control needs lines that are no rows: `text.end_at` or a preamble".to_owned(),
+            );
+        }
         if self.text.header_within == 0 {
             wrong.push("`text.header_within` must be at least 1".to_owned());
         }
@@ -450,10 +463,19 @@ pub struct SkippedRows {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
-    /// The first cell of its line, in the preamble or tail; the number is in the next cell.
+    /// The first cell of its line, in the preamble or tail; the number is in the next cell that is
+    /// filled. In a preamble of columns: the name above the number.
     pub label: String,
     /// What it is the number of.
     pub total: Total,
+    /// Of money: there is a line for each currency, with the code behind the label or in a cell of its
+    /// own; each currency of the rows must then have its line.
+    #[serde(default)]
+    pub per_currency: bool,
+    /// Whether every whole report has the line: one without it was cut off and is rejected. Only for
+    /// what the source of the layout says.
+    #[serde(default)]
+    pub required: bool,
 }
 
 /// What a control number is the number of.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::ingest::table::format::{Control, Field, FieldSource, Preamble, TableFormat};
 use crate::ingest::table::records::split_line;
 use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::money::Currency;
 use crate::vocabulary::report_id::NameFacts;
 
 /// A report of a format, as its head says.
@@ -24,8 +25,8 @@ pub struct Bound {
     pub preamble: BTreeMap<Field, String>,
     /// What was read from the name of the file.
     pub name_facts: NameFacts,
-    /// Control numbers of the preamble, by place in the format's list.
-    pub controls: Vec<(usize, String)>,
+    /// Control numbers of the preamble.
+    pub controls: Vec<Stated>,
     /// Columns that tell rows that are no data, by place in the format's list.
     pub skip: Vec<Option<usize>>,
 }
@@ -200,7 +201,7 @@ fn match_names(
         columns,
         preamble,
         name_facts,
-        controls: controls_of(&format.controls, before),
+        controls: stated_before(format, before),
         skip: format.skip.iter().map(|skipped| place_of(&skipped.header)).collect(),
     }))
 }
@@ -253,15 +254,61 @@ fn preamble_value(format: &TableFormat, label: &str, before: &[Vec<String>]) -> 
     None
 }
 
-/// The numbers of control lines among these lines, by place in the list.
-#[must_use]
-pub fn controls_of(controls: &[Control], lines: &[Vec<String>]) -> Vec<(usize, String)> {
+/// A control number as a report states it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stated {
+    /// Place of the control in the format's list.
+    pub control: usize,
+    /// Currency of the number, of a control that has a line for each.
+    pub currency: Option<String>,
+    /// The number as it is written; empty where the line has none.
+    pub said: String,
+}
+
+/// The control numbers of the lines before the header.
+fn stated_before(format: &TableFormat, before: &[Vec<String>]) -> Vec<Stated> {
+    if format.text.preamble != Some(Preamble::Columns) {
+        return before.iter().flat_map(|line| stated_in(&format.controls, line)).collect();
+    }
     let mut found = Vec::new();
-    for (place, control) in controls.iter().enumerate() {
-        let label = normal_name(&control.label);
-        let line = lines.iter().find(|line| line.first().is_some_and(|c| normal_name(c) == label));
-        let value = line.and_then(|line| line[1..].iter().find(|cell| !cell.trim().is_empty()));
-        found.extend(value.map(|value| (place, value.trim().to_owned())));
+    for (line, below) in before.iter().zip(before.iter().skip(1)) {
+        for (place, name) in line.iter().enumerate() {
+            let value = below.get(place).map_or("", |value| value.trim());
+            found.extend(stated_in(&format.controls, &[name.clone(), value.to_owned()]));
+        }
+    }
+    found
+}
+
+/// The control numbers that a line states.
+#[must_use]
+pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
+    let Some((first, rest)) = line.split_first() else {
+        return Vec::new();
+    };
+    let first = normal_name(first);
+    let filled: Vec<&str> =
+        rest.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    let mut found = Vec::new();
+    for (control, Control { label, per_currency, .. }) in controls.iter().enumerate() {
+        let Some(behind) = first.strip_prefix(&normal_name(label)) else {
+            continue;
+        };
+        let is_apart = |c: char| !c.is_alphanumeric();
+        let code = Currency::parse(behind.trim_matches(is_apart));
+        let code_cell = filled.iter().find_map(|cell| Currency::parse(cell));
+        let currency = match (per_currency, behind, code) {
+            (true, "", _) => code_cell,
+            (true, behind, Some(code)) if behind.starts_with(is_apart) => Some(code),
+            (false, "", _) => None,
+            _ => continue,
+        };
+        let is_number = |cell: &&&str| !per_currency || Currency::parse(cell).is_none();
+        found.push(Stated {
+            control,
+            currency: currency.map(|currency| currency.as_str().to_owned()),
+            said: filled.iter().find(is_number).map(|cell| (*cell).to_owned()).unwrap_or_default(),
+        });
     }
     found
 }

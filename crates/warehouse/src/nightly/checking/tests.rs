@@ -9,7 +9,7 @@ fn manifest() -> Manifest {
     let file = |rows: u64| serde_json::json!([{ "name": "a.parquet", "rows": rows, "size_bytes": 1, "blake3": "" }]);
     let totals = serde_json::json!({ "units": 9, "amounts": { "EUR": "1.25" } });
     serde_json::from_value(serde_json::json!({
-        "manifest_version": 2, "snapshot": 1, "listener_key": "", "reports": { "deezer/aa": {
+        "manifest_version": 3, "snapshot": 1, "listener_key": "", "reports": { "deezer/aa": {
             "store": "deezer", "id": "b".repeat(64), "hash": "a".repeat(64), "feed": "sales", "format": "x",
             "files": ["deezer/statement.tsv"], "archived": null, "reading": "", "state": "active",
             "reason": null, "days": {}, "first_date": null, "last_date": null,
@@ -106,4 +106,22 @@ fn a_date_of_trends_holds_the_plays_that_were_judged() {
     assert!(check_day("plays/x", 3, 3).is_ok());
     let found = check_day("plays/x", 3, 4).unwrap_err().to_string();
     assert!(found.ends_with("plays/x has 3 plays, trends_daily has 4 of them"), "{found}");
+}
+
+#[test]
+fn sums_beyond_64_bits_and_amounts_beyond_10_20_are_read_back() {
+    let (units, amount) = (i128::from(i64::MAX) * 4, "100000000000000000000.5");
+    let both = |units: i128, amount: &str| {
+        complaint(|manifest| {
+            let amounts = [("EUR".to_owned(), amount.to_owned())].into();
+            let totals = Totals { units, amounts };
+            monthly(manifest).totals = Some(totals.clone());
+            let report = manifest.reports.get_mut("deezer/aa").unwrap();
+            report.totals.insert("sales/store=deezer/month=2026-09".to_owned(), totals);
+            let text = serde_json::to_string(&manifest).unwrap();
+            *manifest = serde_json::from_str(&text).unwrap();
+        })
+    };
+    assert_eq!(both(units, amount), "");
+    assert_eq!(both(i128::MAX, &format!("-{amount}")), "");
 }
