@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::case::{Case, files_of};
 
 /// Verdict and reason by report and row.
-pub(crate) fn read_plays(case: &Case) -> BTreeMap<(String, u32), String> {
+pub(crate) fn read_plays(case: &Case) -> BTreeMap<(String, i64), String> {
     let mut rows = BTreeMap::new();
     for (_, path) in files_of(&case.tables().join("plays")) {
         let file = std::fs::File::open(path).unwrap();
