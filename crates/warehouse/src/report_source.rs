@@ -12,10 +12,9 @@ use std::time::Instant;
 
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
-use streamledger_core::ingest::text::{
-    LINE_BYTES_MAX, TextError, after_first_line_end, after_last_line_end, is_utf16,
-};
+use streamledger_core::ingest::text::{LINE_BYTES_MAX, TextError, after_last_line_end, is_utf16};
 
+use self::blocks::{in_blocks, is_bomb};
 pub use self::file_state::FileState;
 pub use self::packing::Packing;
 use self::zip_layout::read_layout;
@@ -27,6 +26,7 @@ use crate::file_hash::hash_as_is;
 use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::stages::Stages;
 
+mod blocks;
 mod file_state;
 mod packing;
 mod zip_fields;
@@ -39,11 +39,6 @@ pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 /// A block, and before it what matches of a packed report may be copied from.
 const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
 
-/// A file may unpack to so much whatever its size.
-const SURE_BYTES: u64 = 64 << 20;
-
-/// Above that, to at most so many times its size.
-const RATIO_MAX: u64 = 1000;
 
 /// How reading a report ended.
 #[derive(Debug)]
@@ -456,23 +451,6 @@ impl Unpacking<'_> {
             buffer.resize(if is_long { larger } else { BUFFER_BYTES }, 0);
         }
     }
-}
-
-/// Whether what comes out of a file cannot be a report: no text of rows packs so well.
-fn is_bomb(unpacked_bytes: u64, packed_bytes: u64) -> bool {
-    SURE_BYTES < unpacked_bytes && RATIO_MAX < unpacked_bytes / packed_bytes.max(1)
-}
-
-/// Hands on whole lines in blocks of the usual size, also where a long line made the buffer larger.
-fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    while BLOCK_BYTES < lines.len() {
-        let before = after_last_line_end(&lines[..BLOCK_BYTES]);
-        let end = before.or_else(|| after_first_line_end(lines)).unwrap_or(lines.len());
-        let (block, rest) = lines.split_at(end);
-        take(block)?;
-        lines = rest;
-    }
-    if lines.is_empty() { Ok(()) } else { take(lines) }
 }
 
 #[cfg(test)]

@@ -80,9 +80,12 @@ impl Text {
         if let Some(error) = self.error {
             return Err(error);
         }
+        if block.is_empty() {
+            return Ok(());
+        }
         self.n_bytes += block.len() as u64;
         let mut block = block;
-        if !self.is_begun && !block.is_empty() {
+        if !self.is_begun {
             self.is_begun = true;
             self.utf16 = Utf16::of(block).map(Box::new);
             block = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
@@ -90,7 +93,6 @@ impl Text {
         let lines = &mut self.lines;
         let taken = match &mut self.utf16 {
             Some(utf16) => utf16.decode(block, |text| take(lines.take(text))),
-            None if block.is_empty() => Ok(()),
             None => {
                 take(lines.take(block));
                 Ok(())
@@ -134,7 +136,7 @@ impl LineEnds {
     /// Takes a block that ends with a line end, or with the report.
     fn take<'a>(&'a mut self, block: &'a [u8]) -> &'a [u8] {
         self.n_line_ends += memchr::memchr_iter(b'\n', block).count() as u64;
-        self.is_in_line = !matches!(block.last(), Some(b'\n' | b'\r'));
+        self.is_in_line = !matches!(block.last(), None | Some(b'\n' | b'\r'));
         let is_alone = |place: &usize| block.get(place + 1) != Some(&b'\n');
         let mut alone = memchr::memchr_iter(b'\r', block).filter(is_alone);
         let Some(first) = alone.next() else {

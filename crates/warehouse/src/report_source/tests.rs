@@ -129,6 +129,8 @@ fn read_text(bytes: &[u8], pace: Pace) -> (TextReader, End) {
     let mut reader = TextReader::default();
     let file = ReportFile::Inbox(&path);
     let end = read_through(file, pace, &Stages::default(), &mut reader).unwrap();
+    let TextReader { text, n_lines, .. } = &mut reader;
+    text.finish(|lines| *n_lines += memchr::memchr_iter(b'\n', lines).count());
     (reader, end)
 }
 
