@@ -1,10 +1,11 @@
 //! Decisions as they are printed: who decides, what edited settings would change, and the command that
 //! accepts them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use streamledger_core::decisions::settings::Edit;
-use streamledger_warehouse::compare::Changes;
+use streamledger_warehouse::compare::{Change, Changes, Figure};
 use streamledger_warehouse::decisions::Author;
 use streamledger_warehouse::judging::SettingsOfMonths;
 use streamledger_warehouse::nightly::proposal::{Effect, Proposal};
@@ -80,11 +81,24 @@ pub(crate) fn proposal_sheets(summary: &Summary) -> Vec<Sheet> {
     sheet.push(vec![proposal.hash.clone(), proposal.accepted.clone(), state]);
     let mut sheets = vec![sheet, edits(&proposal.edits)];
     if let (true, Effect::Computed(changes)) = (is_open, &proposal.effect) {
-        let [changed, summed] = snapshots::change_sheets(changes);
+        let [changed, summed] = snapshots::change_sheets(&told(changes));
         sheets.push(changed.renamed("proposed_changes", "What they would change"));
         sheets.push(summed.renamed("proposed_totals", "Totals of what they would change"));
     }
     sheets
+}
+
+/// The changes without rows that are as many as before, where a figure of the same month says more.
+fn told(changes: &Changes) -> Changes {
+    let is_other = |change: &Change| change.before != change.after;
+    let months: BTreeSet<(&String, &String)> = changes
+        .iter()
+        .filter(|(_, change)| is_other(change))
+        .map(|(figure, _)| (&figure.store, &figure.month))
+        .collect();
+    let says_more = |figure: &Figure| months.contains(&(&figure.store, &figure.month));
+    let told = changes.iter().filter(|(figure, change)| is_other(change) || !says_more(figure));
+    told.map(|(figure, change)| (figure.clone(), *change)).collect()
 }
 
 fn edits(edits: &[Edit]) -> Sheet {

@@ -22,18 +22,19 @@ const EDITS: [(&str, &str, &str, bool); 8] = [
     (POLICY, "\"hold\"", "\"exclude\"", true),
     (POLICY, "plays_max = 2_880", "plays_max = 2_881", false),
     (SPOTIFY, "played_ms = 30_000", "played_ms = 45_000", true),
-    (SPOTIFY, "rounded_to_s = 900", "rounded_to_s = 60", false),
+    (SPOTIFY, "rounded_to_s = 900", "rounded_to_s = 60", true),
     (SPOTIFY, "plays_min = 1_000", "plays_min = 20", true),
     (CALENDAR, "due_after = { days = 60 }", "due_after = { days = 70 }", true),
     (CALENDAR, "due_after = { months = 4 }", "due_after = { months = 5 }", false),
 ];
 
-/// Reports of two months that are over, with loops, short plays and two that look the same.
+/// Reports of two months that are over. Of August 45 plays of a loop count and 60 are held, 40 others
+/// count, and of three that look the same two: so many fit a step of the store's clock.
 fn two_months(case: &Case) {
     case.put("spotify/2026-07.tsv", good_report("2026-07-15", 0..20));
     case.put("spotify/2026-08.tsv", loops("2026-08-15"));
     let mut rows = lines("2026-08-16", 0..40);
-    rows.extend((0..3).map(|_| line("2026-08-16", 50).with("stream_length", "400")));
+    rows.extend((0..3).map(|_| line("2026-08-16", 50).with("stream_length", "450")));
     rows.push(line("2026-08-16", 51).with("stream_length", "12"));
     case.put("spotify/2026-08-16.tsv", report(&rows));
 }
@@ -177,9 +178,9 @@ fn what_a_proposal_would_change_is_told_by_month_and_computed_once() {
     let json = ["--format", "json"];
     let first = told(&night(&case, &json).expect_code(0));
     for line in [
-        "trends_daily|2026-08|counted|plays|88|43",
+        "trends_daily|2026-08|counted|plays|87|42",
         "trends_daily|2026-08|held repeater|plays|60|105",
-        "waterfall|2026-08|held_repeater|plays|60|105",
+        "waterfall|2026-08|held_repeater|plays|-60|-105",
     ] {
         assert!(first.iter().any(|found| found == line), "no {line} in {first:#?}");
     }
@@ -212,7 +213,7 @@ fn a_proposal_whose_effect_cannot_be_computed_stops_nothing() {
     case.put("spotify/2026-09.tsv", good_report("2026-09-15", 0..20));
     case.replace(POLICY, "plays_min = 50\n", "plays_min = 40\n");
     let outcome = night(&case, &[]).expect_code(0).expect_stdout("Published snapshot 2.");
-    let outcome = outcome.expect_stdout("could not be computed: cannot open");
+    let outcome = outcome.expect_stdout("could not be computed: cannot look at");
     proposed(&outcome);
     case.verify();
 }
@@ -398,7 +399,7 @@ fn what_cannot_be_accepted_is_named() {
 fn a_history_of_decisions_ends_where_a_fresh_warehouse_begins() {
     for seed in 1..=4_u64 {
         let case = own_case();
-        let mut state = seed * 0x9e37_79b9_7f4a_7c15;
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut chance = |n: u64| {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)

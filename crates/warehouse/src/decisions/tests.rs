@@ -71,7 +71,7 @@ fn what_is_no_decision_is_named_with_what_to_do() {
     let found = wrong(folder);
     assert!(found.contains(&name) && found.contains("was changed after it was written"), "{found}");
     fs::remove_file(&path).unwrap();
-    let mut put = |text: &str| {
+    let put = |text: &str| {
         let name = format!("20261129T000000.000000Z-accept-{}.json", hash_digits(text.as_bytes()));
         fs::write(folder.join(&name), text).unwrap();
         let found = wrong(folder);

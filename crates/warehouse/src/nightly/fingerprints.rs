@@ -102,8 +102,8 @@ mod tests {
         let plays = Kind::Plays { store: "spotify".to_owned(), day: Day(20_000) };
         let path = "plays/store=spotify/month=2024-10/date=2024-10-04";
         let of = |parts: &[&str]| fingerprint_of(&plays, path, parts);
-        insta::assert_snapshot!(of(&["policy", "numbers", "report"]), @"");
-        insta::assert_snapshot!(fingerprint_of(&Kind::Coverage, "coverage", &["[]"]), @"");
+        insta::assert_snapshot!(of(&["policy", "numbers", "report"]), @"2108d328856e268727cb8da9d5c307ac");
+        insta::assert_snapshot!(fingerprint_of(&Kind::Coverage, "coverage", &["[]"]), @"b31870223b2400e911b838e8f2ec1f84");
         // Where one part ends and the next begins is told apart.
         assert_ne!(of(&["a", "b"]), of(&["a\nb"]));
         assert_ne!(of(&["a"]), fingerprint_of(&Kind::Reports, path, &["a"]));
@@ -128,7 +128,7 @@ mod tests {
                 elsewhere: State::Complete,
             }),
         };
-        insta::assert_snapshot!(coverage_text(&[row]), @"");
+        insta::assert_snapshot!(coverage_text(&[row]), @r#"[{"due_date":"2024-10-04","feed":"trends","late_from":null,"n_reports":2,"period":"2026-09-30","restated_by":null,"sender":"fuga","split":[{"US":"late"},"complete"],"state":"partial","store":"spotify","territory":null}]"#);
         let month = MonthKnown {
             sources: Sources {
                 counters: Some(State::Complete),
@@ -146,7 +146,7 @@ mod tests {
             without_plays: Eligibility::Unknown,
             reports: Vec::new(),
         };
-        insta::assert_snapshot!(states_text(&month), @"");
+        insta::assert_snapshot!(states_text(&month), @r#"{"counters":"complete","declared":null,"next":"not_due","sales":[{},null,null],"trends":[{"US":"late"},null,"restated"]}"#);
         let rule = Some(EligibilityRule { plays_min: 1_000, months: 12 });
         insta::assert_snapshot!(rule_text(rule), @"[1000,12]");
         insta::assert_snapshot!(rule_text(None), @"null");
