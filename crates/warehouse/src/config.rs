@@ -41,8 +41,7 @@ pub struct PipelineFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InboxFile {
-    /// Patterns of names that are not reports (yet), whatever the case: without `/` those of a file or
-    /// folder anywhere in the inbox, with `/` those of whole paths in it.
+    /// Patterns of names, of files or folders, that are not reports (yet); with `/`, of whole paths.
     pub ignore: Vec<String>,
 }
 

@@ -13,15 +13,12 @@ fn bytes_of(shown: &str) -> Vec<u8> {
     let mut rest = shown.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let escaped = rest.strip_prefix(b"\\x").and_then(|digits| digits.first_chunk::<2>());
-        match escaped.and_then(|digits| hex::decode(digits).ok()) {
-            Some(byte) => {
-                bytes.extend(byte);
-                rest = &rest[4..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = escaped.and_then(|digits| hex::decode(digits).ok()) {
+            bytes.extend(byte);
+            rest = &rest[4..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     bytes
