@@ -129,6 +129,13 @@ pub enum DecisionError {
         /// The inbox.
         inbox: PathBuf,
     },
+    /// Settings cannot be written as JSON, which their types rule out.
+    #[error("the settings cannot be written as JSON")]
+    Unwritable {
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// What was asked for cannot be decided.
     #[error("{message}")]
     Undecidable {
@@ -365,9 +372,8 @@ fn moment_of(name: &str) -> Option<DateTime<Utc>> {
     Some(NaiveDateTime::parse_from_str(moment, MOMENT).ok()?.and_utc())
 }
 
-fn unwritable(error: serde_json::Error) -> DecisionError {
-    let message = format!("the settings cannot be written as JSON: {error}");
-    DecisionError::Undecidable { message }
+pub(crate) fn unwritable(source: serde_json::Error) -> DecisionError {
+    DecisionError::Unwritable { source }
 }
 
 /// Reads a file and checks it against its name.

@@ -13,7 +13,7 @@ use streamledger_core::decisions::settings::{Edit, SettingsInForce};
 
 use crate::compare::{Change, Changes, Figure, MEASURES, State, compare};
 use crate::config::Settings;
-use crate::decisions::{Author, DecisionError};
+use crate::decisions::{Author, DecisionError, unwritable};
 use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, write_new};
 use crate::ledger::Manifest;
 use crate::nightly::backfill::key_of;
@@ -69,9 +69,7 @@ impl Proposal {
         let (Some((numbers, hash)), Some(base)) = (&ruling.proposed, ruling.in_force.base()) else {
             return Ok(None);
         };
-        let edits = base.edits(numbers).map_err(|error| DecisionError::Undecidable {
-            message: format!("the settings cannot be compared: {error}"),
-        })?;
+        let edits = base.edits(numbers).map_err(unwritable)?;
         Ok(Some(Self {
             hash: hash.clone(),
             accepted: ruling.in_force.base_hash().to_owned(),
@@ -166,8 +164,7 @@ impl Comparison<'_> {
         };
         let places = self.places;
         let former = &self.published.with_all_reports();
-        let proposed = SettingsInForce::for_all(numbers).map_err(std::io::Error::other);
-        let proposed = proposed.at("write the settings of", places.root())?;
+        let proposed = SettingsInForce::for_all(numbers).map_err(unwritable)?;
         let judging = self.ruling.judging(self.settings).with_numbers_of(self.settings, proposed);
         let settings = &self.settings.judged_by(judging.in_force());
         let key = key_of(self.options, places, former)?;

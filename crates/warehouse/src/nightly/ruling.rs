@@ -9,7 +9,7 @@ use std::path::Path;
 use streamledger_core::decisions::settings::{JudgingNumbers, MonthSpan, Months, SettingsInForce};
 
 use crate::config::Settings;
-use crate::decisions::{Author, BY_PROGRAM, DecisionError, Decisions};
+use crate::decisions::{Author, BY_PROGRAM, DecisionError, Decisions, unwritable};
 use crate::judging::Judging;
 use crate::ledger::Manifest;
 use crate::nightly::NightlyOptions;
@@ -165,8 +165,4 @@ pub(super) fn by_program(why: &str) -> Author {
 /// A hash as it is printed.
 pub(super) fn short(hash: &str) -> &str {
     hash.get(..SHORT).unwrap_or(hash)
-}
-
-fn unwritable(error: serde_json::Error) -> DecisionError {
-    DecisionError::Undecidable { message: format!("the settings cannot be written: {error}") }
 }
