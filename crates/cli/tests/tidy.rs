@@ -12,6 +12,100 @@ const SOURCE_LINES_MAX: usize = 500;
 /// Hidden folders that belong to the project; all others belong to tools.
 const HIDDEN_FOLDERS: [&str; 3] = [".ci", ".config", ".github"];
 
+/// Numbers that saturate or get a default where they cannot be told, by file. Counts, lengths, ids and money
+/// must not: a checked operation rejects the row or the report, or is an error. These are from before that
+/// rule. None may be added; who replaces some lowers the number, and deletes the line at 0.
+const DEFAULTED: &[(&str, usize)] = &[
+    ("crates/core/src/aggregate/gathered.rs", 1),
+    ("crates/core/src/aggregate/track_order.rs", 2),
+    ("crates/core/src/aggregate/trends_daily.rs", 2),
+    ("crates/core/src/aggregate/trends_daily/rows.rs", 1),
+    ("crates/core/src/explain/calendar.rs", 1),
+    ("crates/core/src/explain/coverage.rs", 2),
+    ("crates/core/src/explain/figures.rs", 1),
+    ("crates/core/src/explain/known.rs", 1),
+    ("crates/core/src/explain/period.rs", 3),
+    ("crates/core/src/explain/series.rs", 3),
+    ("crates/core/src/explain/step.rs", 1),
+    ("crates/core/src/explain/waterfall.rs", 4),
+    ("crates/core/src/filter/duplicate.rs", 1),
+    ("crates/core/src/filter/impossible_time.rs", 1),
+    ("crates/core/src/filter/order.rs", 1),
+    ("crates/core/src/ingest/dsr/mod.rs", 1),
+    ("crates/core/src/ingest/inflate/bits.rs", 1),
+    ("crates/core/src/ingest/inflate/mod.rs", 2),
+    ("crates/core/src/ingest/lines.rs", 3),
+    ("crates/core/src/ingest/spotify_streams.rs", 1),
+    ("crates/core/src/ingest/table/records.rs", 8),
+    ("crates/core/src/normalize/cells.rs", 2),
+    ("crates/core/src/normalize/defect.rs", 1),
+    ("crates/core/src/normalize/dsr_cells.rs", 1),
+    ("crates/core/src/normalize/interning.rs", 5),
+    ("crates/core/src/normalize/join.rs", 1),
+    ("crates/core/src/normalize/listeners.rs", 3),
+    ("crates/core/src/vocabulary/day.rs", 3),
+    ("crates/core/src/vocabulary/isrc.rs", 1),
+    ("crates/core/src/vocabulary/territory_set.rs", 1),
+    ("crates/core/src/vocabulary/upc.rs", 2),
+    ("crates/warehouse/src/build_eligibility.rs", 2),
+    ("crates/warehouse/src/build_waterfall.rs", 2),
+    ("crates/warehouse/src/deliveries.rs", 1),
+    ("crates/warehouse/src/durable.rs", 3),
+    ("crates/warehouse/src/encode/chunk.rs", 6),
+    ("crates/warehouse/src/encode/codes.rs", 3),
+    ("crates/warehouse/src/encode/delta.rs", 2),
+    ("crates/warehouse/src/encode/page.rs", 3),
+    ("crates/warehouse/src/encode/plays.rs", 1),
+    ("crates/warehouse/src/encode/trends.rs", 2),
+    ("crates/warehouse/src/explain.rs", 2),
+    ("crates/warehouse/src/figures.rs", 6),
+    ("crates/warehouse/src/inspect.rs", 1),
+    ("crates/warehouse/src/merge.rs", 2),
+    ("crates/warehouse/src/nightly/bounds.rs", 1),
+    ("crates/warehouse/src/nightly/building.rs", 1),
+    ("crates/warehouse/src/nightly/checking.rs", 2),
+    ("crates/warehouse/src/nightly/explaining.rs", 2),
+    ("crates/warehouse/src/nightly/month_inputs.rs", 4),
+    ("crates/warehouse/src/nightly/room.rs", 1),
+    ("crates/warehouse/src/offline_keys.rs", 2),
+    ("crates/warehouse/src/partition.rs", 1),
+    ("crates/warehouse/src/plays_behind.rs", 1),
+    ("crates/warehouse/src/recordings.rs", 1),
+    ("crates/warehouse/src/report_source.rs", 1),
+    ("crates/warehouse/src/sales_columns.rs", 2),
+    ("crates/warehouse/src/sales_merge.rs", 1),
+    ("crates/warehouse/src/snapshots.rs", 1),
+    ("crates/warehouse/src/spill.rs", 2),
+    ("crates/warehouse/src/stages.rs", 2),
+    ("crates/warehouse/src/stored_trends.rs", 1),
+    ("crates/warehouse/src/verify.rs", 1),
+    ("crates/warehouse/src/verify_sales.rs", 1),
+    ("crates/warehouse/src/verify_waterfall.rs", 3),
+];
+
+/// Folders of made-up inboxes and of what only tests use: none of their numbers is anybody's money.
+const MADE_UP: [&str; 2] = ["crates/core/src/generate/", "crates/core/src/testing.rs"];
+
+#[test]
+fn no_number_saturates_or_gets_a_default() {
+    let mut problems = Vec::new();
+    for file in files() {
+        let is_ours = ["crates/core/src/", "crates/warehouse/src/"]
+            .iter()
+            .any(|folder| file.name.starts_with(folder));
+        let is_made_up = MADE_UP.iter().any(|made_up| file.name.starts_with(made_up));
+        if !is_ours || is_made_up || !is_rust(&file.name) || file.is_tests() {
+            continue;
+        }
+        let found = count_defaults(file.source());
+        let known = DEFAULTED.iter().find(|(name, _)| *name == file.name).map_or(0, |(_, n)| *n);
+        if found != known {
+            problems.push(format!("{} has {found}, {known} are known", file.name));
+        }
+    }
+    assert!(problems.is_empty(), "`saturating_*`, or `unwrap_or` of a number: {problems:#?}");
+}
+
 #[test]
 fn every_source_file_opens_with_what_it_settles() {
     let silent = sources(|file| !file.is_tests() && !file.text.starts_with("//! "));
@@ -143,6 +237,9 @@ fn the_checks_find_what_they_look_for() {
     assert_eq!(code_spans("a `b.rs` and `c d`").collect::<Vec<_>>(), ["b.rs", "c d"]);
     assert_eq!(quoted_after("f(\n  \"one\", 2) f(x) f(\"two\")", "f("), ["one", "two"]);
     assert_eq!(camel_case("offline_expired"), "OfflineExpired");
+    assert_eq!(count_defaults("a.saturating_add(1).unwrap_or(0)"), 2);
+    assert_eq!(count_defaults("n.unwrap_or(-1) n.unwrap_or(u32::MAX) n.unwrap_or(1_000)"), 3);
+    assert_eq!(count_defaults("n.unwrap_or(first) n.unwrap_or(\"0\") n.checked_add(0)"), 0);
 }
 
 /// A file of the repository that is text.
@@ -158,10 +255,14 @@ impl TextFile {
         self.name.ends_with("/tests.rs") || self.name.contains("/tests/")
     }
 
+    /// What stands before the tests of the same file.
+    fn source(&self) -> &str {
+        self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+    }
+
     /// Lines before the tests that stand in the same file.
     fn source_lines(&self) -> usize {
-        let source = self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        source.lines().count()
+        self.source().lines().count()
     }
 }
 
@@ -281,6 +382,17 @@ fn fenced_blocks(text: &str, language: &str) -> Vec<String> {
 /// What stands between backticks on one line.
 fn code_spans(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Calls that saturate, and those that put a number in the place of one that is not there.
+fn count_defaults(text: &str) -> usize {
+    let is_number = |given: &&str| {
+        let digits = given.trim_start_matches('-');
+        let is_literal = digits.starts_with(|c: char| c.is_ascii_digit());
+        is_literal || given.ends_with("::MAX") || given.ends_with("::MIN")
+    };
+    let given = text.split(".unwrap_or(").skip(1).filter_map(|rest| rest.split(')').next());
+    text.matches(".saturating_").count() + given.filter(is_number).count()
 }
 
 /// Texts in quotes that follow a marker, with nothing but space between.

@@ -395,22 +395,26 @@ fn write_report(
         lines.push(line(&cells, format));
     }
     for control in &format.controls {
-        let meant = |field| rows.iter().filter_map(move |row| row.meant.get(&field));
-        let total = match control.total {
-            Total::Rows => rows.len().to_string(),
-            Total::Units => meant(Field::Units)
-                .map(|units| units.parse::<i64>().unwrap())
-                .sum::<i64>()
-                .to_string(),
-            Total::Amount => {
-                let amounts =
-                    meant(Field::Amount).map(|text| Amount::parse_sum(text).unwrap().amount.0);
-                Amount(amounts.sum()).to_string()
-            }
-        };
-        lines.push(line(&[control.label.clone(), total], format));
+        lines.push(line(&[control.label.clone(), total_of(control.total, rows)], format));
     }
     lines.into_iter().fold(String::new(), |text, line| text + &line + end)
+}
+
+/// What the rows add up to.
+fn total_of(total: Total, rows: &[Written]) -> String {
+    let meant = |field| rows.iter().filter_map(move |row| row.meant.get(&field));
+    match total {
+        Total::Rows => rows.len().to_string(),
+        Total::Units => {
+            let units = meant(Field::Units).map(|units| units.parse::<i64>().unwrap());
+            units.sum::<i64>().to_string()
+        }
+        Total::Amount => {
+            let amounts = meant(Field::Amount);
+            let amounts = amounts.map(|text| Amount::parse_sum(text).unwrap().amount.0);
+            Amount(amounts.sum()).to_string()
+        }
+    }
 }
 
 /// What was read of a row, in the words of [`Meant`].

@@ -70,7 +70,7 @@ pub fn build_sales_monthly(
     for path in sales {
         let n_of_file = rows_of(path).map_err(PartitionError::parquet(path))?;
         for start in (0..n_of_file).step_by(n_lines_max) {
-            sums.add(scan(path).map(|lines| some_of(lines, start, n_lines_max)))?;
+            sums.add(scan(path).and_then(|lines| some_of(lines, start, n_lines_max)))?;
         }
         n_rows += n_of_file;
     }
@@ -231,9 +231,14 @@ impl RowGroup<'_> {
     }
 }
 
-fn some_of(lines: LazyFrame, start: usize, n_lines: usize) -> LazyFrame {
-    let start = i64::try_from(start).unwrap_or(i64::MAX);
-    lines.slice(start, u32::try_from(n_lines).unwrap_or(u32::MAX))
+fn some_of(lines: LazyFrame, start: usize, n_lines: usize) -> PolarsResult<LazyFrame> {
+    Ok(lines.slice(number(start)?, number(n_lines)?))
+}
+
+/// A number of rows as the engine counts them.
+fn number<T: TryFrom<usize>>(n_rows: usize) -> PolarsResult<T> {
+    let wrong = || PolarsError::OutOfBounds(format!("{n_rows} rows").into());
+    T::try_from(n_rows).map_err(|_| wrong())
 }
 
 /// Sums lines and what is open of those before them; parts with those of the last recording, which may go
@@ -262,16 +267,16 @@ fn by_period(sums: &DataFrame) -> PolarsResult<Vec<(Option<String>, DataFrame)>>
     }
     let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([sums.height()]);
     let of = |((start, period), end): (&(usize, Option<&str>), usize)| {
-        let offset = i64::try_from(*start).unwrap_or(i64::MAX);
-        (period.map(ToOwned::to_owned), sums.slice(offset, end - start))
+        Ok((period.map(ToOwned::to_owned), sums.slice(number(*start)?, end - start)))
     };
-    Ok(starts.iter().zip(ends).map(of).collect())
+    starts.iter().zip(ends).map(of).collect()
 }
 
 fn rows_of(path: &Path) -> Result<usize, ParquetError> {
     let reader = SerializedFileReader::new(File::open(path)?)?;
     let n_rows = reader.metadata().file_metadata().num_rows();
-    Ok(usize::try_from(n_rows).unwrap_or(0))
+    let wrong = |_| ParquetError::General(format!("the footer has {n_rows} rows"));
+    usize::try_from(n_rows).map_err(wrong)
 }
 
 fn to_batch(sums: &DataFrame) -> PolarsResult<RecordBatch> {

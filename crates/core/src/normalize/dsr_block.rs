@@ -235,7 +235,6 @@ impl Block {
     fn used_id(&self, id: &[u8]) -> Result<Used, NotInBlock> {
         let unknown = || LICENSEE_ID.is_to_nothing(id);
         match (self.resource_ids.get(id), self.release_ids.get(id)) {
-            (Some(Named::Several), _) | (None, Some(Named::Several)) => Err(unknown()),
             (Some(Named::One(place)), _) => {
                 Ok(self.used_resource(Some(&self.resources[place]), self.whole_release()))
             }
@@ -245,7 +244,7 @@ impl Block {
                 // It uses all recordings of the block: none of them is the one that was used.
                 _ => Ok(Used { store_track: Some(text(id)), ..Used::default() }),
             },
-            (None, None) => Err(unknown()),
+            (Some(Named::Several) | None, _) => Err(unknown()),
         }
     }
 
