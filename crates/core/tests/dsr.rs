@@ -11,6 +11,7 @@ use streamledger_core::normalize::dsr_reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::territory::Territories;
+use streamledger_core::vocabulary::upc::Upc;
 
 const STORE: &str = include_str!("../../../pipelines/stores/spotify.toml");
 
@@ -381,7 +382,7 @@ fn outcome(report: &str) -> (Vec<Line5>, Vec<(u32, String)>) {
         .flatten()
         .map(|sale| {
             let isrc = sale.isrc.map(|isrc| String::from_utf8(isrc.to_text().to_vec()).unwrap());
-            let upc = sale.upc.map(|upc| upc.to_text());
+            let upc = sale.upc.map(Upc::to_text);
             let id = sale.store_track.map(|id| lot.text(id).to_owned());
             (sale.row, isrc, upc, id, sale.units)
         })
