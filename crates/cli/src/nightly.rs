@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_warehouse::config::{ConfigError, Settings};
-use streamledger_warehouse::nightly::summary::Summary;
+use streamledger_warehouse::nightly::summary::{Figures, ReplacedReport, Summary};
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
@@ -241,10 +241,38 @@ impl Night<'_> {
     }
 
     fn replaced(&self) -> Sheet {
-        let title = "Restated: reports whose place a newer one has taken";
-        let mut sheet = Sheet::new("replaced", title, &["file", "newer"]);
-        for (file, newer) in &self.summary.replaced {
-            sheet.push(vec![file.clone(), newer.clone()]);
+        let title = "Restated: reports whose place another one has taken";
+        let columns = [
+            "file",
+            "counts instead",
+            "why",
+            "#rows before",
+            "#rows after",
+            "#plays before",
+            "#plays after",
+            "money before",
+            "money after",
+        ];
+        let mut sheet = Sheet::new("replaced", title, &columns);
+        let plays = |figures: &Figures| figures.plays.map_or("?".to_owned(), |n| grouped(n.into()));
+        let money = |figures: &Figures| -> String {
+            let one =
+                |(currency, amount): (&String, &String)| format!("{} {currency}", short(amount));
+            figures.money.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        for report in &self.summary.replaced {
+            let ReplacedReport { file, newer, why, before, after } = report;
+            sheet.push(vec![
+                file.clone(),
+                newer.clone(),
+                (*why).to_owned(),
+                grouped(before.rows.into()),
+                grouped(after.rows.into()),
+                plays(before),
+                plays(after),
+                money(before),
+                money(after),
+            ]);
         }
         sheet
     }
@@ -283,4 +311,9 @@ impl Night<'_> {
         }
         sheet
     }
+}
+
+/// An exact amount without zeros at its end.
+fn short(amount: &str) -> &str {
+    if amount.contains('.') { amount.trim_end_matches('0').trim_end_matches('.') } else { amount }
 }

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod aggregate;
 pub mod decisions;
 pub mod explain;
+pub mod supersede;
 pub mod generate;
 #[cfg(test)]
 mod testing;

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
 use streamledger_core::explain::coverage::{AboutDays, Delivery, Standing};
-use streamledger_core::explain::period::{Period, PeriodLength, month_after};
+use streamledger_core::explain::period::{Period, month_after};
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::supersede::names::dates_of_name;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::ledger::{ReportEntry, ReportState};
-use crate::nightly::dates_of_name;
 use crate::territory_series::{TerritorySeries, series_name};
 
 /// A month with fewer lines than this part of a statement's largest one has late lines only.
@@ -112,10 +111,12 @@ fn standing(report: &ReportEntry) -> Option<Standing> {
     match report.state {
         ReportState::Active => Some(Standing::Active),
         ReportState::Waiting => Some(Standing::Waiting),
+        // Its rows are in another report, which speaks for itself.
+        ReportState::Superseded if !report.is_restated() => None,
         ReportState::Superseded => {
             Some(Standing::Superseded(report.superseded_by.clone().unwrap_or_default()))
         }
-        ReportState::Refused => None,
+        ReportState::Refused | ReportState::Unaccepted => None,
     }
 }
 
@@ -188,18 +189,6 @@ fn statements_of(report: &ReportEntry) -> Option<(Month, Month)> {
     let text = report.about.period.as_deref()?.strip_prefix("statement ")?;
     let (from, to) = span_of(text)?;
     Some((from.month(), to.month()))
-}
-
-/// The day or month of a date in a name, as first and last day.
-pub(crate) fn days_of_text(text: &str) -> Option<(Day, Day)> {
-    let day = |text: &str| NaiveDate::parse_from_str(text, "%Y%m%d").ok();
-    if text.len() == 8 {
-        let day = Day(day(text)?.to_epoch_days());
-        return Some((day, day));
-    }
-    let first = Day(day(&format!("{text}01")).filter(|_| text.len() == 6)?.to_epoch_days());
-    let month = PeriodLength::Month.holding(first);
-    Some((month.first(), month.last()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
+use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
@@ -14,9 +15,10 @@ use crate::config::Settings;
 use crate::held::{Holder, Segment};
 use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
-use crate::reading::{Rows, RowsContext, RowsRead, Text};
-use crate::recognise::recognise;
+use crate::reading::{Rows, RowsContext, RowsRead, Text, is_compared_table};
+use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
+use crate::row_files::{RowCollector, RowFolder, RowList};
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
@@ -35,6 +37,8 @@ pub struct Examiner<'a> {
     /// Plays of one report that are kept in memory with their words before they are handed to the
     /// holder, in bytes.
     pub segment_bytes_max: usize,
+    /// Where lists of rows wait by which reports are compared; `None` where no report is new.
+    pub rows: Option<&'a RowFolder>,
     /// Whether a report is unpacked in a thread of its own.
     pub pace: Pace,
     /// Where the time goes.
@@ -93,6 +97,8 @@ pub struct ExaminedReport {
     pub lot_table: Option<LotTable>,
     /// Dates for whose plays it names the tracks.
     pub track_dates: BTreeSet<Day>,
+    /// Its rows, where they are compared with those of other reports.
+    pub row_list: Option<(RowSums, RowList)>,
 }
 
 impl ExaminedReport {
@@ -118,6 +124,7 @@ impl ExaminedReport {
             about: AboutReport::default(),
             lot_table: None,
             track_dates: BTreeSet::new(),
+            row_list: None,
         }
     }
 
@@ -206,6 +213,8 @@ struct Reading<'a> {
     state: State<'a>,
     days: BTreeMap<Day, Vec<Segment>>,
     runs: Runs,
+    /// Rows that are compared with those of other reports.
+    collector: RowCollector,
     error: Option<PartitionError>,
 }
 
@@ -231,6 +240,7 @@ impl<'a> Reading<'a> {
             state: State::Start,
             days: BTreeMap::new(),
             runs: Runs::new(),
+            collector: RowCollector::default(),
             error: None,
         }
     }
@@ -257,7 +267,9 @@ impl<'a> Reading<'a> {
     fn begin(&self, head: &[u8]) -> Result<(Rows<'a>, usize), Refusal> {
         let Examiner { settings, key, .. } = self.examiner;
         let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
-        let context = RowsContext { settings, key, wanted: self.wanted };
+        let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
+        let wanted = self.wanted.filter(|_| !reads_all);
+        let context = RowsContext { settings, key, wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
@@ -266,13 +278,21 @@ impl<'a> Reading<'a> {
         let State::Rows(rows) = &mut self.state else {
             return;
         };
-        for (day, piece) in rows.take_pieces() {
+        let folder = self.examiner.rows.filter(|_| rows.is_compared());
+        let (pieces, lot, table) = (rows.take_pieces(), rows.take_lot(), rows.lot_table());
+        if let Some(folder) = folder {
+            let collected = self.collector.push(&pieces, &lot, folder);
+            self.error = self.error.take().or(collected.err().map(Into::into));
+        }
+        for (day, piece) in pieces {
+            if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
+                continue;
+            }
             match self.examiner.holder.hold(piece) {
                 Ok(segment) => self.days.entry(day).or_default().push(segment),
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        let (lot, table) = (rows.take_lot(), rows.lot_table());
         if let Err(error) = self.examiner.runs.put_down(lot, table, &mut self.runs) {
             self.error = self.error.take().or(Some(error));
         }
@@ -300,6 +320,9 @@ impl<'a> Reading<'a> {
             }
             State::Refused(refusal) => report.refusal = Some(refusal),
             State::Rows(rows) => {
+                if let Some(folder) = self.examiner.rows.filter(|_| rows.is_compared()) {
+                    report.row_list = Some(self.collector.finish(folder)?);
+                }
                 let folder = self.store_folder.unwrap_or_default();
                 let store = self.examiner.settings.stores.get(folder);
                 let bad_rows_max = store.map_or(0, |store| store.bad_rows_max_basis_points);
@@ -343,6 +366,15 @@ pub(crate) fn is_report(
     is_one
 }
 
+/// Whether all rows of a report are read whatever dates are wanted, since they are compared.
+fn is_compared(recognised: &Recognised<'_>) -> bool {
+    match recognised {
+        Recognised::SpotifyStreams(_) => false,
+        Recognised::Dsr(_) => true,
+        Recognised::Table(format, _) => is_compared_table(format),
+    }
+}
+
 /// The name of a file without the folders before it.
 pub(crate) fn without_folders(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
@@ -352,6 +384,7 @@ impl Examiner<'_> {
     /// A refused report keeps none of its rows.
     fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
         report.bad_rows.truncate(REFUSED_ROWS_KEPT);
+        report.row_list = None;
         for segment in std::mem::take(&mut report.days).into_values().flatten() {
             if let Segment::Memory(piece) = &segment {
                 self.holder.release(piece);

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use streamledger_core::normalize::counts::Counts;
+use streamledger_core::supersede::facts::Superseding;
+use streamledger_core::supersede::row_hash::RowSums;
+use streamledger_core::vocabulary::money::{Amount, Currency};
 
 use crate::policies::Policies;
 use crate::report_source::FileState;
@@ -90,9 +93,18 @@ pub enum ReportState {
     Superseded,
     /// It was refused as a whole.
     Refused,
+    /// It was read, and is refused until a person accepts it: its rows are known and archived, so that
+    /// this is decided anew in each run.
+    Unaccepted,
 }
 
 impl ReportState {
+    /// Whether the table `quarantine` says why it does not count.
+    #[must_use]
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::Refused | Self::Unaccepted)
+    }
+
     /// The name as it stands in `reports`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -100,7 +112,7 @@ impl ReportState {
             Self::Active => "active",
             Self::Waiting => "waiting",
             Self::Superseded => "superseded",
-            Self::Refused => "refused",
+            Self::Refused | Self::Unaccepted => "refused",
         }
     }
 }
@@ -129,6 +141,44 @@ pub struct AboutReport {
     pub created_ms: Option<i64>,
     /// Sender, service and what else it says of itself; `None` where only the name tells such things.
     pub set: Option<String>,
+    /// Whether its content proves that it is of the store in whose folder it lies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proves_store: bool,
+}
+
+/// What the rows of a report come to, where they are compared with those of other reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSums {
+    /// Rows that were compared: lines, pools, figures, or plays in sums.
+    pub rows: u64,
+    /// 32 hex digits: the same for the same rows in any order.
+    pub fingerprint: String,
+    /// Units or plays, a whole number; `None` where they are beyond 128 bits.
+    pub plays: Option<String>,
+    /// Money by currency, exact decimals.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub money: BTreeMap<String, String>,
+    /// Whether a row has no territory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_no_territory: bool,
+}
+
+impl ReportSums {
+    /// As the ledger has them.
+    #[must_use]
+    pub fn of(sums: &RowSums) -> Self {
+        let money = |(currency, amount): (&Currency, &i128)| {
+            (currency.as_str().to_owned(), Amount(*amount).to_string())
+        };
+        Self {
+            rows: sums.rows,
+            fingerprint: format!("{:032x}", sums.fingerprint),
+            plays: (!sums.is_beyond).then(|| sums.plays.to_string()),
+            money: sums.money.iter().map(money).collect(),
+            has_no_territory: sums.has_no_territory,
+        }
+    }
 }
 
 /// A report.
@@ -151,8 +201,11 @@ pub struct ReportEntry {
     pub reading: String,
     /// Whether it counts.
     pub state: ReportState,
-    /// Why it is refused.
+    /// Code of why it is refused, superseded, or waits.
     pub reason: Option<String>,
+    /// What was found of a report that is refused until it is accepted, and how to accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Counts; `None` if nothing could be counted.
     pub counts: Option<Counts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
@@ -171,6 +224,9 @@ pub struct ReportEntry {
     /// Pools taken in, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
+    /// What its rows come to; `None` where they are not compared with those of other reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<ReportSums>,
     /// Dates (`YYYY-MM-DD`) for whose plays it names the tracks.
     #[serde(default)]
     pub track_dates: BTreeSet<String>,
@@ -194,6 +250,16 @@ impl ReportEntry {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.state == ReportState::Active
+    }
+
+    /// Whether a newer version has taken its place, so that what it said was restated; not where another
+    /// report merely has the same rows.
+    #[must_use]
+    pub fn is_restated(&self) -> bool {
+        let is_same = |reason: &str| {
+            [Superseding::SameRows, Superseding::Contained].iter().any(|why| why.as_str() == reason)
+        };
+        self.state == ReportState::Superseded && !self.reason.as_deref().is_some_and(is_same)
     }
 
     /// The key of a report in the ledger.

@@ -38,6 +38,7 @@ pub mod policies;
 mod preview;
 pub mod publish;
 mod read_ahead;
+pub mod row_files;
 mod reference_columns;
 pub mod report_source;
 pub mod reading;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{Feed, TableFormat};
+use streamledger_core::ingest::table::format::{Feed, Field, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
@@ -24,7 +24,7 @@ use streamledger_core::vocabulary::play::Piece;
 use crate::config::Settings;
 use crate::examine::Refusal;
 use crate::ledger::{AboutReport, Part};
-use crate::recognise::Recognised;
+use crate::recognise::{ANY_STORE, Recognised};
 use crate::sales_columns::LotTable;
 use crate::unicode::Utf16;
 
@@ -183,6 +183,16 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Whether its rows are compared with those of other reports.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        match self {
+            Self::Streams(_) => false,
+            Self::Dsr(_) => true,
+            Self::Table(format, _) => is_compared_table(format),
+        }
+    }
+
     /// Reads a block of whole lines.
     pub fn read_block(&mut self, block: &[u8]) {
         match self {
@@ -250,13 +260,13 @@ impl<'a> Rows<'a> {
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     notes: reading.notes,
-                    about: about(&reading.about, None),
+                    about: AboutReport { proves_store: true, ..about(&reading.about, None) },
                     ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
                 }
             }
             Self::Dsr(reader) => {
                 let (format, part) = (reader.profile().format(), part_of(reader.head()));
-                let set = reader.head().set.clone();
+                let (set, proves_store) = (reader.head().set.clone(), reader.proves_store());
                 let reading = reader.finish();
                 RowsRead {
                     n_skipped: reading.n_skipped,
@@ -268,7 +278,7 @@ impl<'a> Rows<'a> {
                     controls: reading.controls,
                     problems: reading.problems,
                     part,
-                    about: about(&reading.about, Some(set)),
+                    about: AboutReport { proves_store, ..about(&reading.about, Some(set)) },
                     ..RowsRead::new(format, Feed::Sales, reading.counts)
                 }
             }
@@ -283,7 +293,10 @@ impl<'a> Rows<'a> {
                     unmapped: reading.unmapped,
                     controls: reading.controls,
                     track_dates: reading.track_dates,
-                    about: about(&reading.about, None),
+                    about: AboutReport {
+                        proves_store: format.store != ANY_STORE,
+                        ..about(&reading.about, None)
+                    },
                     ..RowsRead::new(&format.format, format.feed, reading.counts)
                 }
             }
@@ -316,12 +329,23 @@ impl RowsRead {
     }
 }
 
+/// Whether rows of a format are compared with those of other reports: figures that are added up, and plays
+/// that no listener tells apart.
+pub(crate) fn is_compared_table(format: &TableFormat) -> bool {
+    match format.feed {
+        Feed::Sales | Feed::Counters | Feed::Declared => true,
+        Feed::Trends => !format.fields.contains_key(&Field::Listener),
+        Feed::Reference => false,
+    }
+}
+
 fn about(about: &About, set: Option<String>) -> AboutReport {
     AboutReport {
         period: about.period(),
         territory: about.territory(),
         created_ms: about.created_ms,
         set,
+        proves_store: false,
     }
 }
 

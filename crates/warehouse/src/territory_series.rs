@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::supersede::names::series;
 
-use crate::ledger::{ReportEntry, ReportState};
-use crate::nightly::series;
+use crate::ledger::ReportEntry;
+use crate::nightly::known_days;
 
 /// Territory of a report with rows of several.
 const SEVERAL: &str = "*";
@@ -30,7 +31,7 @@ impl<'a> TerritorySeries<'a> {
     pub(crate) fn new(reports: &'a BTreeMap<String, ReportEntry>) -> Self {
         let mut territories: BTreeMap<SeriesKey<'a>, BTreeSet<&str>> = BTreeMap::new();
         let mut days: BTreeMap<_, BTreeMap<&str, BTreeSet<SeriesKey<'a>>>> = BTreeMap::new();
-        for report in reports.values().filter(|report| report.state != ReportState::Refused) {
+        for report in reports.values().filter(|report| !report.state.is_refused()) {
             let code = report.about.territory.as_str();
             let key = key_of(report);
             let codes = territories.entry(key.clone()).or_default();
@@ -70,7 +71,7 @@ fn key_of(report: &ReportEntry) -> SeriesKey<'_> {
 
 /// What a report has in common with those like it.
 pub(crate) fn series_name(report: &ReportEntry) -> String {
-    report.about.set.clone().unwrap_or_else(|| series(report.file()))
+    report.about.set.clone().unwrap_or_else(|| series(report.file(), &known_days(report)))
 }
 
 /// Whether a territory stands in the report's own name.

@@ -222,7 +222,9 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
             ReportState::Active | ReportState::Waiting => n_bad,
             ReportState::Superseded => 0,
             // One entry for the report, one for each of its first bad rows.
-            ReportState::Refused => 1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64),
+            ReportState::Refused | ReportState::Unaccepted => {
+                1 + n_bad.min(crate::examine::REFUSED_ROWS_KEPT as u64)
+            }
         };
         if rows != 0 {
             *expected.entry(quarantine_path(report)).or_default() += rows;

@@ -7,6 +7,8 @@
 //! WAREHOUSE/internal/listener.key                          32 secret bytes, mode 0600
 //! WAREHOUSE/internal/archive/ab/ab12....txt.gz             reports by hash
 //! WAREHOUSE/internal/bad_rows/ab12....json                 bad rows of a report
+//! WAREHOUSE/internal/rows/ab12....rows                     hashes of its rows, to compare reports by;
+//!                                                          made again from the archive when lost
 //! WAREHOUSE/internal/snapshots/000042/manifest.json        ledger and list of files
 //! WAREHOUSE/internal/snapshots/000042/tables/...           immutable files, hard-linked from
 //!                                                          snapshot to snapshot
@@ -293,7 +295,7 @@ impl Warehouse {
 /// Makes the folders, takes the lock, and clears away what a run left unfinished.
 fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     let places = Places::new(root);
-    for name in ["archive", "bad_rows", "snapshots", "shown", "runs"] {
+    for name in ["archive", "bad_rows", "rows", "snapshots", "shown", "runs"] {
         make_folder(&places.internal(name))?;
     }
     // Reports hold the stores' own listener ids.

@@ -112,6 +112,19 @@ impl<'a> DsrReader<'a> {
         &self.head
     }
 
+    /// Whether the header names the store of the folder as the sender, or its service.
+    #[must_use]
+    pub fn proves_store(&self) -> bool {
+        let words = |name: &str| -> Vec<String> {
+            let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            words.map(str::to_lowercase).collect()
+        };
+        let sender = self.head.sender.each_ref().map(|name| words(name));
+        let names = std::iter::once(&self.store.store).chain(&self.store.shops);
+        let mut names = names.map(|name| words(name)).filter(|name| !name.is_empty());
+        names.any(|name| sender.iter().any(|sender| sender.starts_with(&name)))
+    }
+
     /// Memory of what was read, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

@@ -10,7 +10,7 @@ use streamledger_core::vocabulary::money::{Amount, Currency};
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{ReportEntry, ReportState, Totals, lots_path};
+use crate::ledger::{ReportEntry, ReportState, ReportSums, Totals, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::summary::RefusedReport;
@@ -61,6 +61,8 @@ impl Night<'_> {
             reading: self.reading(store, report.format.as_deref()),
             state: if is_refused { ReportState::Refused } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
+            detail: None,
+            sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
             counts: report.counts,
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
@@ -84,6 +86,9 @@ impl Night<'_> {
         examination.complaints.insert(key.clone(), complaints.collect());
         examination.fresh.insert(key.clone(), report.days);
         examination.fresh_runs.insert(key.clone(), report.runs);
+        if let Some((_, list)) = report.row_list {
+            examination.row_lists.insert(key.clone(), list);
+        }
         examination.reports.insert(key, entry);
     }
 

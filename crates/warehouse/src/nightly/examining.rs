@@ -9,16 +9,16 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::archive::{NewReport, archive_name, archive_path, archive_report};
 use crate::durable::At as _;
-use crate::examine::{Examined, ExaminedReport};
+use crate::examine::{Examined, ExaminedReport, Examiner, REFUSED_ROWS_KEPT};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile};
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
 use crate::nightly::early::{Early, EarlyDays};
 use crate::nightly::entering::new_report;
 use crate::nightly::seen::Seen;
-use crate::nightly::standing::settle_standing;
 use crate::nightly::{Night, NightlyError};
 use crate::report_source::ReportFile;
+use crate::row_files::RowList;
 use crate::sales_runs::{Runs, drop_runs};
 use crate::small_tables::Complaint;
 use crate::warehouse::WarehouseError;
@@ -51,6 +51,10 @@ pub(super) struct Examination {
     pub(super) early_days: EarlyDays,
     /// Files to put into the archive under a name.
     pub(super) to_archive: Vec<NewReport>,
+    /// Lists of rows of the reports that were read in this run.
+    pub(super) row_lists: BTreeMap<String, RowList>,
+    /// How many rows pairs of reports have in common, to be kept; `None` where nothing is new.
+    pub(super) comparisons: Option<String>,
     /// What is wrong with the reports that were read in this run.
     pub(super) complaints: BTreeMap<String, Vec<Complaint>>,
 }
@@ -146,7 +150,7 @@ impl Night<'_> {
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examination, NightlyError> {
         self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
-        let examiner = self.examiner(candidates.len());
+        let examiner = Examiner { rows: Some(&self.rows), ..self.examiner(candidates.len()) };
         let examined: BTreeMap<usize, Examined> = candidates
             .iter()
             .enumerate()
@@ -192,27 +196,8 @@ impl Night<'_> {
                 }
             }
         }
-        self.settle(&mut examination.reports, &manifest.reports);
+        self.settle(&mut examination, &manifest.reports)?;
         Ok(examination)
-    }
-
-    /// Settles which reports count, and notes what is new about that.
-    fn settle(&self, reports: &mut Reports, former: &Reports) {
-        for waiting in settle_standing(reports, &self.settings.formats) {
-            let file = reports[&waiting.key].file().to_owned();
-            let missing: Vec<String> = waiting.missing.iter().map(ToString::to_string).collect();
-            let missing = format!("{} of {}", missing.join(", "), waiting.of);
-            self.note(|summary| summary.waiting.push((file, missing)));
-        }
-        for (key, report) in &*reports {
-            let before = former.get(key).and_then(|report| report.superseded_by.as_ref());
-            let Some(by) = report.superseded_by.as_ref().filter(|by| before != Some(*by)) else {
-                continue;
-            };
-            let newer = reports.values().find(|newer| newer.name() == by);
-            let newer = newer.map_or_else(|| by.clone(), |newer| newer.file().to_owned());
-            self.note(|summary| summary.replaced.push((report.file().to_owned(), newer)));
-        }
     }
 
     /// Files that are new or changed, and known reports that must be read again.
@@ -366,6 +351,7 @@ impl Night<'_> {
         for report in &examination.to_archive {
             archive_report(self.places, report)?;
         }
+        self.keep_rows(examination)?;
         for (key, complaints) in &examination.complaints {
             let path = self.complaints_path(&examination.reports[key]);
             let new = self.places.internal("staging/complaints");
@@ -377,18 +363,34 @@ impl Night<'_> {
         Ok(())
     }
 
-    /// What is wrong with a report, as it was kept.
+    /// What is wrong with a report, as it was kept, and why it does not count.
     pub(super) fn complaints(&self, report: &ReportEntry) -> Result<Vec<Complaint>, NightlyError> {
         let path = self.complaints_path(report);
         let bytes = std::fs::read(&path).at("read", &path)?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let mut complaints: Vec<Complaint> = serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!("does not hold the bad rows of a report: {error}");
             NightlyError::Warehouse(WarehouseError::Damaged { path, message })
-        })
+        })?;
+        if report.state == ReportState::Unaccepted {
+            complaints.truncate(REFUSED_ROWS_KEPT);
+            complaints.insert(0, whole_report(report));
+        }
+        Ok(complaints)
     }
 
     fn complaints_path(&self, report: &ReportEntry) -> PathBuf {
         let name = format!("{}-{}-{}.json", report.hash, report.store_token(), report.reading);
         self.places.internal("bad_rows").join(name)
+    }
+}
+
+/// What the quarantine says of a report that is refused until it is accepted.
+fn whole_report(report: &ReportEntry) -> Complaint {
+    Complaint {
+        row: None,
+        column: None,
+        reason: report.reason.clone().unwrap_or_default(),
+        detail: report.detail.clone().unwrap_or_default(),
+        raw: None,
     }
 }

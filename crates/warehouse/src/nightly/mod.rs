@@ -7,13 +7,12 @@ pub mod summary;
 pub mod backfill;
 mod early;
 mod kept;
-mod names;
-mod periods;
 mod offline;
 mod turns;
 mod examining;
 mod entering;
-mod standing;
+mod superseding;
+mod comparing;
 mod planning;
 mod record;
 mod building;
@@ -29,8 +28,8 @@ mod seen;
 pub(crate) use backfill::month_of_any;
 pub(crate) use checking::check_manifest;
 pub(crate) use explaining::settled_from;
-pub(crate) use names::{dates_of_name, series};
 pub(crate) use planning::{hive_escaped, month_of};
+pub(crate) use superseding::known_days;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -61,6 +60,7 @@ use crate::offline_keys::{NewList, damaged_list, list_queue};
 use crate::partition::PartitionError;
 use crate::policies::Policies;
 use crate::report_source::Pace;
+use crate::row_files::RowFolder;
 use crate::sales_runs::RunStore;
 use crate::stages::Stages;
 use crate::warehouse::{KeySource, Places, Warehouse, WarehouseError, read_key, read_manifest};
@@ -155,6 +155,8 @@ struct Night<'a> {
     staging: PathBuf,
     holder: Holder,
     runs: RunStore,
+    /// Lists of rows of reports that are read in this run.
+    rows: RowFolder,
     /// Dates (partitions of `plays`) whose lists of offline plays turned out to be damaged.
     damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
@@ -191,6 +193,7 @@ impl<'a> Night<'a> {
             staging: staging.to_owned(),
             holder: Holder::new(options.memory_limit_bytes / 4, staging.to_owned()),
             runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
+            rows: RowFolder::new(staging.join("rows"), options.memory_limit_bytes / 32),
             damaged_lists: BTreeSet::new(),
             kept: None,
             checks: FileChecks::default(),
@@ -220,6 +223,7 @@ impl Night<'_> {
             key: &self.key,
             holder: &self.holder,
             runs: &self.runs,
+            rows: None,
             segment_bytes_max: self.segment_bytes_max(),
             pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
             stages: &self.stages,
@@ -377,6 +381,7 @@ pub fn plan_nightly(
     let mut night = Night::new(settings, policies, options, key, &places, nowhere, progress)?;
     // Nothing is kept, and nothing written.
     (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
+    night.rows = RowFolder::in_memory();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;

@@ -215,7 +215,7 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
 
 /// Partitions of what a newer statement has replaced: what was paid before it is told by its lines.
 pub(super) fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = String> + '_ {
-    let is_replaced = report.state == ReportState::Superseded;
+    let is_replaced = report.is_restated();
     let paths = report.lines.keys().filter(move |_| is_replaced);
     paths.filter_map(|path| Some(format!("sales_replaced/{}", path.strip_prefix("sales/")?)))
 }
@@ -277,7 +277,7 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
         if report.state == ReportState::Superseded {
             continue;
         }
-        if report.state == ReportState::Refused || n_bad != 0 {
+        if report.state.is_refused() || n_bad != 0 {
             months.entry((&report.store, report.first_month())).or_default().push(key);
         }
     }
@@ -285,7 +285,11 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
         let path = format!("quarantine/store={}/month={month}", hive_escaped(store));
         let entries: Vec<String> = keys
             .iter()
-            .map(|key| format!("{key} {} {}", reports[*key].file(), reports[*key].reading))
+            .map(|key| {
+                let (report, unaccepted) = (&reports[*key], reports[*key].detail.as_deref());
+                let detail = unaccepted.map_or(String::new(), |detail| format!(" {detail}"));
+                format!("{key} {} {}{detail}", report.file(), report.reading)
+            })
             .collect();
         let parts: Vec<&str> =
             std::iter::once(policy).chain(entries.iter().map(String::as_str)).collect();

@@ -6,7 +6,7 @@ use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::durable::{At as _, DiskError, rename, write_new};
 use crate::nightly::NightlyOptions;
-use crate::nightly::summary::Summary;
+use crate::nightly::summary::{ReplacedReport, Summary};
 use crate::warehouse::Places;
 
 #[derive(Serialize)]
@@ -17,7 +17,7 @@ struct Record<'a> {
     taken_in: &'a [(String, u64)],
     refused: Vec<(&'a str, &'a str, &'a str)>,
     copies: &'a [(String, String)],
-    replaced: &'a [(String, String)],
+    replaced: &'a [ReplacedReport],
     left_growing: &'a [String],
     quarantined: &'a [(String, u64, u64)],
     outcomes: Vec<Outcome>,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::build_day::Outcomes;
 
 /// What a night did.
@@ -24,8 +26,8 @@ pub struct Summary {
     pub n_known: usize,
     /// Files of reports of several files that wait for the others: path, and which are missing.
     pub waiting: Vec<(String, String)>,
-    /// Reports whose place a newer one about the same has taken in this run: path, and the newer one.
-    pub replaced: Vec<(String, String)>,
+    /// Reports in whose place another one counts since this run.
+    pub replaced: Vec<ReplacedReport>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
     /// Rows of reports taken in whose tier code no store's table holds, by store folder and code.
@@ -40,6 +42,32 @@ pub struct Summary {
     pub spilled_files: u64,
     /// Seconds of work by stage.
     pub stages: Vec<(&'static str, Duration)>,
+}
+
+/// A report in whose place another one counts.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplacedReport {
+    /// Path in the inbox.
+    pub file: String,
+    /// Path of the other one.
+    pub newer: String,
+    /// Why: `replaced`, `same_rows` or `contained`.
+    pub why: &'static str,
+    /// What its rows come to.
+    pub before: Figures,
+    /// What those of the other one come to.
+    pub after: Figures,
+}
+
+/// What the rows of a report come to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// Ingested rows.
+    pub rows: u64,
+    /// Units or plays; `None` where they are not known.
+    pub plays: Option<i64>,
+    /// Money by currency, exact decimals.
+    pub money: BTreeMap<String, String>,
 }
 
 /// A report that was refused.

@@ -71,6 +71,8 @@ pub struct Head {
     pub n_files: Option<u32>,
     /// First and last day of use.
     pub usage: Option<(Day, Day)>,
+    /// Names of the sender and of its service, as written.
+    pub sender: [String; 2],
     /// What files of one report have in common.
     pub set: String,
     /// What is wrong with it, or does not agree with the name of the file.
@@ -96,6 +98,7 @@ const N_FILES: usize = 7;
 const USAGE_START: usize = 8;
 const USAGE_END: usize = 9;
 const SENDER: usize = 10;
+const SENDER_NAME: usize = 11;
 const SERVICE: usize = 12;
 const RECIPIENT: usize = 13;
 
@@ -151,6 +154,7 @@ pub fn match_head(head: &[u8], file_name: &str) -> Match {
         file_number,
         n_files,
         usage,
+        sender: [SENDER_NAME, SERVICE].map(text),
         set: parties.join("\t"),
         problems,
     };

@@ -111,6 +111,11 @@ pub struct TableFormat {
     /// What a newer report about the same does to the older one.
     #[serde(default)]
     pub restates: Restates,
+    /// Whether a newer version without rows takes the older one back. Only for formats whose reports say
+    /// that they have no rows: a file that was cut off behind its header looks the same. Else it waits for
+    /// somebody to accept it.
+    #[serde(default)]
+    pub empty_cancels: bool,
     /// Reports that repeat what others say: they are refused, since their rows would count twice.
     #[serde(default)]
     pub repeats: Option<Repeats>,

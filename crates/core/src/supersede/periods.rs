@@ -1,9 +1,7 @@
-//! Which days a report speaks of, by what it says or by its name, and whether those of two reports meet.
+//! Which days a report speaks of, by what it says and whether those of two reports meet.
 
-use streamledger_core::explain::period::Period;
-use streamledger_core::vocabulary::day::Day;
-
-use crate::nightly::names::dates_of_name;
+use crate::explain::period::Period;
+use crate::vocabulary::day::Day;
 
 /// What stands before a period that is settled, not used.
 const STATEMENT: &str = "statement ";
@@ -11,7 +9,7 @@ const STATEMENT: &str = "statement ";
 /// First and last day of use, or first and last day of the months that are settled; nothing where that
 /// cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Days {
+pub enum Days {
     /// Of use.
     Used(Day, Day),
     /// Settled.
@@ -22,7 +20,8 @@ pub(super) enum Days {
 
 impl Days {
     /// Those of a period as the ledger has it: `2026-09-01..2026-09-07`, `statement 2026-09..2026-09`.
-    pub(super) fn of_period(text: &str) -> Self {
+    #[must_use]
+    pub fn of_period(text: &str) -> Self {
         let (text, is_settled) =
             text.strip_prefix(STATEMENT).map_or((text, false), |text| (text, true));
         let span = text.split_once("..").and_then(|(from, to)| {
@@ -35,13 +34,9 @@ impl Days {
         }
     }
 
-    /// Those of the only date in a name.
-    pub(super) fn of_name(file: &str) -> Option<Self> {
-        dates_of_name(file).map(|(first, last)| Self::Used(first, last))
-    }
-
     /// Whether a day is in both.
-    pub(super) fn meet(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Used(a, b), Self::Used(c, d)) | (Self::Settled(a, b), Self::Settled(c, d)) => {
                 a <= d && c <= b
@@ -50,11 +45,12 @@ impl Days {
         }
     }
 
-    /// Whether all days of the other are in this one.
-    pub(super) fn hold(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Used(a, b), Self::Used(c, d)) => a <= c && d <= b,
-            _ => false,
+    /// First and last day; `None` where they are not known.
+    #[must_use]
+    pub fn span(&self) -> Option<(Day, Day)> {
+        match self {
+            Self::Used(first, last) | Self::Settled(first, last) => Some((*first, *last)),
+            Self::Unknown => None,
         }
     }
 }
@@ -75,13 +71,5 @@ mod tests {
         assert!(meet("statement 2026-09..2026-09", "statement 2026-08..2026-10"));
         assert!(!meet("statement 2026-09..2026-09", "2026-09-01..2026-09-30"));
         assert!(!meet("unreadable", "unreadable"));
-    }
-
-    #[test]
-    fn a_month_holds_its_days_and_no_others() {
-        let month = Days::of_name("a/streams_202609.tsv").unwrap();
-        assert!(month.hold(&Days::of_period("2026-09-01..2026-09-30")));
-        assert!(!month.hold(&Days::of_period("2026-09-01..2026-10-01")));
-        assert!(!month.hold(&Days::of_period("statement 2026-09..2026-09")));
     }
 }

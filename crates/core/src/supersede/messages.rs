@@ -1,0 +1,97 @@
+//! What a person is told of a report that does not count until it is accepted: what was found, against
+//! which report, and what to do.
+
+use crate::supersede::facts::{ReportFacts, ReportTotals};
+use crate::vocabulary::money::Amount;
+
+/// Digits of a report's name in the tables, which the command takes.
+const NAME_DIGITS: usize = 16;
+
+/// How to accept it.
+fn accept(facts: &ReportFacts) -> String {
+    let name = facts.id.get(..NAME_DIGITS).unwrap_or(&facts.id);
+    format!("streamledger accept {name} --why \"...\"")
+}
+
+pub(crate) fn shrinks(
+    facts: &ReportFacts,
+    older: &str,
+    (before, after): (&ReportTotals, &ReportTotals),
+) -> String {
+    format!(
+        "it replaces {older} and has less than half of it: {}; a file that was cut off looks like this; \
+         fetch it again, or if it is right: {}",
+        changes(before, after),
+        accept(facts)
+    )
+}
+
+pub(crate) fn cancels(facts: &ReportFacts, older: &str, before: &ReportTotals) -> String {
+    format!(
+        "it has no rows and would take {older} back: {}; if that is right: {}",
+        changes(before, &ReportTotals { plays: Some(0), ..ReportTotals::default() }),
+        accept(facts)
+    )
+}
+
+pub(crate) fn overlaps(
+    facts: &ReportFacts,
+    others: &[(&ReportFacts, u64)],
+    is_all: bool,
+) -> String {
+    const SHOWN_MAX: usize = 3;
+    let shown = others.iter().take(SHOWN_MAX).map(|(other, shared)| {
+        format!("{shared} of its {} rows are in {}", facts.totals.rows, other.file())
+    });
+    let shown: Vec<String> = shown.collect();
+    let more = others.len().saturating_sub(SHOWN_MAX);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more reports") };
+    let why =
+        if is_all { "too few rows, or other accounts, to take one for the other; " } else { "" };
+    format!(
+        "{}{more}, which counts already; {why}if it corrects that one, put it beside it under the same name \
+         with `_corrected`; if both count: {}",
+        shown.join(", "),
+        accept(facts)
+    )
+}
+
+pub(crate) fn same_path(facts: &ReportFacts, older: &ReportFacts) -> String {
+    format!(
+        "it has other bytes than the report {} of the same name and days, and nothing says which of the \
+         two is newer; put the right one under a name of its own with `_corrected`, or if both count: {}",
+        older.id.get(..NAME_DIGITS).unwrap_or(&older.id),
+        accept(facts)
+    )
+}
+
+pub(crate) fn two_stores(facts: &ReportFacts, other: &str) -> String {
+    format!(
+        "the same bytes lie in the folder of another store, {other}, and nothing in them says of which \
+         store they are; remove the wrong one, or if they are of {}: {}",
+        facts.store,
+        accept(facts)
+    )
+}
+
+pub(crate) fn of_other_store(facts: &ReportFacts, other: &str) -> String {
+    format!(
+        "the same bytes lie in {other}, and they say that they are of that store; if they are of {} too: {}",
+        facts.store,
+        accept(facts)
+    )
+}
+
+/// Rows, plays and money before and after.
+fn changes(before: &ReportTotals, after: &ReportTotals) -> String {
+    let plays = |totals: &ReportTotals| totals.plays.map_or("?".to_owned(), |n| n.to_string());
+    let mut parts = vec![
+        format!("{} rows, now {}", before.rows, after.rows),
+        format!("{} plays or units, now {}", plays(before), plays(after)),
+    ];
+    for (currency, amount) in &before.money {
+        let now = after.money.get(currency).copied().unwrap_or_default();
+        parts.push(format!("{} {currency}, now {}", Amount(*amount), Amount(now)));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,293 @@
+//! The hash of a row by the fields in which two reports are compared: day or range of use, recording,
+//! release, territory, tier code, kind of use, units, money, shop and store.
+//!
+//! A hash of our own with fixed constants: it is stored beside the archive, so it must be the same on
+//! every machine and in every version, and it is taken of every line of a statement, so it must be
+//! cheap. It guards against chance, not against an enemy: who can write a store's reports can count
+//! plays twice in easier ways.
+
+use std::collections::BTreeMap;
+
+use crate::normalize::sales_lot::SalesLot;
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::play::{NONE, Piece, Play, Words};
+use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
+use crate::vocabulary::territory::Territory;
+
+/// Version of the hash: lists of another one are made again.
+pub const ROW_HASH_VERSION: u8 = 1;
+
+/// What a listening time is where the report gives none of its own.
+const NO_TIME: u64 = u64::MAX;
+
+/// Sums over the rows of a report, and the fingerprint of all of them in any order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowSums {
+    /// Rows that were hashed.
+    pub rows: u64,
+    /// Sum of the rows' hashes modulo 2^128: the same for the same rows in any order.
+    pub fingerprint: u128,
+    /// Units or plays.
+    pub plays: i128,
+    /// Money by currency, in 10^-12 of its unit.
+    pub money: BTreeMap<Currency, i128>,
+    /// Whether a row has no territory.
+    pub has_no_territory: bool,
+    /// Whether a sum was beyond 128 bits: it is unknown then.
+    pub is_beyond: bool,
+}
+
+impl RowSums {
+    /// Adds a row and gives the half of its hash that lists of rows keep.
+    fn add(&mut self, mixer: Mixer, plays: i64, territory: u16) -> u64 {
+        let hash = mixer.finish();
+        self.rows += 1;
+        self.fingerprint = self.fingerprint.wrapping_add(hash);
+        self.add_plays(plays.into());
+        self.has_no_territory |= territory == 0;
+        // The upper half alone: lists take half the room, and chance has 2^64 against it.
+        u64::try_from(hash >> 64).unwrap_or_default()
+    }
+
+    fn add_plays(&mut self, plays: i128) {
+        match self.plays.checked_add(plays) {
+            Some(sum) => self.plays = sum,
+            None => self.is_beyond = true,
+        }
+    }
+
+    fn add_money(&mut self, money: Option<(Amount, Currency)>) {
+        let Some((amount, currency)) = money else {
+            return;
+        };
+        let known = self.money.entry(currency).or_default();
+        match known.checked_add(amount.0) {
+            Some(sum) => *known = sum,
+            None => self.is_beyond = true,
+        }
+    }
+
+    /// Adds sums of another part of the same report.
+    pub fn join(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+        self.add_plays(other.plays);
+        for (currency, amount) in &other.money {
+            self.add_money(Some((Amount(*amount), *currency)));
+        }
+        self.has_no_territory |= other.has_no_territory;
+        self.is_beyond |= other.is_beyond;
+    }
+}
+
+/// Hashes the lines, pools and figures of a lot and hands each hash on, in no order that matters.
+pub fn hash_lot(lot: &SalesLot, sums: &mut RowSums, mut push: impl FnMut(u64)) {
+    let texts: Vec<u64> = lot.texts.iter().map(|text| text_hash(text.as_bytes())).collect();
+    let text = |id: Option<TextId>| {
+        id.and_then(|id| texts.get(usize::try_from(id).ok()?).copied()).unwrap_or_default()
+    };
+    for ((store, _), sales) in &lot.sales {
+        let store = text_hash(store.as_bytes());
+        for sale in sales {
+            push(sums.add(sale_row(sale, store, text), sale.units, packed(sale.territory)));
+            sums.add_money(sale.amount.zip(sale.currency));
+        }
+    }
+    for ((store, _), pools) in &lot.pools {
+        let store = text_hash(store.as_bytes());
+        for pool in pools {
+            // Units of a pool are those of its lines, or of a whole market.
+            push(sums.add(pool_row(pool, store, text), 0, packed(pool.territory)));
+            sums.add_money(pool.amount.zip(pool.currency));
+        }
+    }
+    for ((store, _), figures) in &lot.figures {
+        let store = text_hash(store.as_bytes());
+        for figure in figures {
+            push(sums.add(figure_row(figure, store, text), figure.plays, packed(figure.territory)));
+        }
+    }
+}
+
+/// Hashes the plays of a date, of a report without listeners, and hands each hash on.
+pub fn hash_plays(day: i32, piece: &Piece, sums: &mut RowSums, mut push: impl FnMut(u64)) {
+    let words = &*piece.words;
+    let tracks: Vec<Mixer> = words.tracks.iter().map(track_of_plays).collect();
+    let kinds: Vec<(u64, u32)> =
+        words.kinds.iter().map(|kind| (kind_hash(kind.product, words), kind.plays)).collect();
+    for play in piece.rows.iter().flatten() {
+        let Some(((kind, plays), track)) =
+            at(&kinds, play.kind).copied().zip(at(&tracks, play.track).copied())
+        else {
+            continue;
+        };
+        let row = track.word(signed(day.into())).word(kind).word(plays.into());
+        let row =
+            row.word(play.territory.into()).word(listened(play, day)).word(play.played_ms.into());
+        push(sums.add(row, plays.into(), play.territory));
+    }
+}
+
+fn at<T>(list: &[T], id: u32) -> Option<&T> {
+    list.get(usize::try_from(id).ok()?)
+}
+
+/// When a play was heard, where the report says more than its date.
+fn listened(play: &Play, day: i32) -> u64 {
+    let midnight = i64::from(day) * crate::vocabulary::day::MS_PER_DAY;
+    if play.listened_at_ms == midnight { NO_TIME } else { signed(play.listened_at_ms) }
+}
+
+fn track_of_plays(track: &crate::vocabulary::play::Track) -> Mixer {
+    let isrc = track.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let store_track = track.store_track.as_deref().filter(|_| isrc == 0);
+    let store_track = store_track.map_or(0, |text| text_hash(text.as_bytes()));
+    let upc = track.upc.map_or(0, crate::vocabulary::upc::Upc::packed);
+    Mixer::new(4).word(isrc).word(store_track).word(upc)
+}
+
+fn kind_hash(product: u32, words: &Words) -> u64 {
+    let Some(product) = at(&words.products, product).filter(|_| product != NONE) else {
+        return 0;
+    };
+    let code = product.tier_code.as_deref().map_or(0, |code| text_hash(code.as_bytes()));
+    let mixed = Mixer::new(5).word(code).word(text_hash(product.use_type.as_bytes()));
+    mixed.a
+}
+
+/// A line of a statement. Its row, titles and period of settlement are no part of it.
+fn sale_row(sale: &Sale, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
+    let isrc = sale.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let store_track = text(sale.store_track.filter(|_| isrc == 0));
+    Mixer::new(1)
+        .word(two(sale.usage_from.0, sale.usage_to.0))
+        .word(isrc ^ store_track.rotate_left(7))
+        .word(sale.upc.map_or(0, crate::vocabulary::upc::Upc::packed))
+        .word(u64::from(packed(sale.territory)) | currency(sale.currency) << 16)
+        .word(text(sale.tier_code))
+        .word(text(Some(sale.use_type)))
+        .word(signed(sale.units))
+        .money(sale.amount)
+        .word(text(sale.shop))
+        .word(store)
+}
+
+fn pool_row(pool: &Pool, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
+    let number = |number: Option<i64>| number.map_or(NO_TIME, signed);
+    Mixer::new(2)
+        .word(signed(pool.usage_from.0.into()))
+        .word(u64::from(packed(pool.territory)) | currency(pool.currency) << 16)
+        .word(text(pool.model))
+        .word(text(pool.use_type))
+        .word(number(pool.units))
+        .word(number(pool.subscribers))
+        .money(pool.amount)
+        .word(store)
+}
+
+fn figure_row(figure: &Figure, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
+    let isrc = figure.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let store_track = text(figure.store_track.filter(|_| isrc == 0));
+    Mixer::new(3)
+        .word(signed(figure.date.0.into()))
+        .word(isrc ^ store_track.rotate_left(7))
+        .word(figure.upc.map_or(0, crate::vocabulary::upc::Upc::packed))
+        .word(packed(figure.territory).into())
+        .word(text(figure.tier_code))
+        .word(signed(figure.plays))
+        .word(store)
+}
+
+fn packed(territory: Option<Territory>) -> u16 {
+    territory.map_or(0, Territory::packed)
+}
+
+/// The letters of a currency; 0 for none.
+fn currency(currency: Option<Currency>) -> u64 {
+    let add = |code: u64, letter: u8| code << 8 | u64::from(letter);
+    currency.map_or(0, |currency| currency.as_str().bytes().fold(0, add))
+}
+
+fn signed(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+fn two(a: i32, b: i32) -> u64 {
+    u64::from(a.cast_unsigned()) << 32 | u64::from(b.cast_unsigned())
+}
+
+/// The hash of a text; never 0, which stands for none.
+fn text_hash(text: &[u8]) -> u64 {
+    let mut mixer = Mixer::new(6).word(text.len() as u64);
+    let (words, rest) = text.as_chunks::<8>();
+    for word in words {
+        mixer = mixer.word(u64::from_le_bytes(*word));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mixer.word(u64::from_le_bytes(last)).a | 1
+}
+
+/// Two lanes of a multiplication folded onto itself: 128 bits of state, a word at a time.
+#[derive(Debug, Clone, Copy)]
+struct Mixer {
+    a: u64,
+    b: u64,
+}
+
+/// A sum by which a damaged piece of a list is known.
+#[must_use]
+pub fn checksum(hashes: &[u64]) -> u64 {
+    let start = Mixer::new(7).word(hashes.len() as u64);
+    hashes.iter().fold(start, |mixer, hash| mixer.word(*hash)).a
+}
+
+/// Odd numbers without a pattern: the first hex digits of the square roots of 2, 3, 5 and 7 after
+/// their points.
+const LANE_A: u64 = 0x6a09_e667_f3bc_c909;
+const LANE_B: u64 = 0xbb67_ae85_84ca_a73b;
+const START_A: u64 = 0x3c6e_f372_fe94_f82b;
+const START_B: u64 = 0xa54f_f53a_5f1d_36f1;
+
+fn folded(number: u64, by: u64) -> u64 {
+    let product = u128::from(number) * u128::from(by);
+    let mask = u128::from(u64::MAX);
+    // Both halves fit 64 bits.
+    let half = |half: u128| u64::try_from(half).unwrap_or_default();
+    half(product >> 64) ^ half(product & mask)
+}
+
+impl Mixer {
+    /// A mixer for one kind of row.
+    fn new(kind: u64) -> Self {
+        Self { a: START_A ^ kind, b: START_B.wrapping_add(kind) }
+    }
+
+    #[inline]
+    fn word(self, word: u64) -> Self {
+        Self {
+            a: folded(self.a ^ word, LANE_A),
+            b: folded(self.b.rotate_left(29).wrapping_add(word), LANE_B),
+        }
+    }
+
+    /// Money; none is another thing than zero.
+    #[inline]
+    fn money(self, amount: Option<Amount>) -> Self {
+        let Some(Amount(amount)) = amount else {
+            return self.word(NO_TIME).word(NO_TIME);
+        };
+        let bits = amount.cast_unsigned();
+        let half = |half: u128| u64::try_from(half).unwrap_or_default();
+        self.word(half(bits >> 64)).word(half(bits & u128::from(u64::MAX)))
+    }
+
+    fn finish(self) -> u128 {
+        let last = self.word(START_B);
+        u128::from(last.a ^ last.b.rotate_left(32)) << 64
+            | u128::from(folded(last.b ^ last.a, LANE_A))
+    }
+}
+
+#[cfg(test)]
+mod tests;

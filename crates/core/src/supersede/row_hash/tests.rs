@@ -1,0 +1,127 @@
+use super::*;
+use crate::vocabulary::day::{Day, Month};
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::sale::LineType;
+use crate::vocabulary::tier::Tier;
+
+fn sale() -> Sale {
+    Sale {
+        row: 1,
+        usage_from: Day(20_000),
+        usage_to: Day(20_029),
+        statement_period: None,
+        reported: None,
+        isrc: Isrc::parse(b"ZZSL12600001"),
+        upc: None,
+        store_track: Some(1),
+        territory: Territory::from_packed(u16::from_be_bytes(*b"SE")),
+        tier: Tier::Unknown,
+        tier_code: Some(2),
+        use_type: 0,
+        offline: None,
+        units: 5,
+        amount: Some(Amount(1_500_000_000_000)),
+        amount_text: None,
+        currency: Currency::parse("EUR"),
+        royalty_bearing: None,
+        line_type: LineType::Sale,
+        pool: None,
+        shop: Some(3),
+        grid: None,
+        id_text: None,
+    }
+}
+
+fn sums(sales: &[Sale], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
+    let month = ("distrokid".to_owned(), Month { year: 2026, month: 7 });
+    let lot = SalesLot {
+        sales: BTreeMap::from([(month, sales.to_vec())]),
+        texts: texts.map(str::to_owned).to_vec(),
+        ..SalesLot::default()
+    };
+    let (mut sums, mut hashes) = (RowSums::default(), Vec::new());
+    hash_lot(&lot, &mut sums, |hash| hashes.push(hash));
+    (sums, hashes)
+}
+
+const TEXTS: [&str; 4] = ["stream", "track:1", "PREMIUM", "Spotify"];
+
+fn fingerprint(sale: Sale) -> u128 {
+    sums(&[sale], TEXTS).0.fingerprint
+}
+
+/// Lists lie beside the archive: another number here needs another [`ROW_HASH_VERSION`].
+#[test]
+fn the_hash_is_the_same_everywhere_and_for_ever() {
+    assert_eq!(format!("{:032x}", fingerprint(sale())), "cf0733ca864c34413220bd50029a39e2");
+    assert_eq!(format!("{:016x}", text_hash("Spotify Premium".as_bytes())), "b4afa456e3d09a09");
+}
+
+#[test]
+fn each_compared_field_changes_the_hash_and_no_other_does() {
+    let plain = fingerprint(sale());
+    let same = [
+        Sale { row: 9, ..sale() },
+        // Where there is an ISRC the store's own id says nothing more.
+        Sale { store_track: None, ..sale() },
+        Sale { statement_period: Some(Month { year: 2026, month: 9 }), ..sale() },
+        Sale { reported: Some(Day(20_100)), ..sale() },
+        Sale { royalty_bearing: Some(true), ..sale() },
+        Sale { pool: Some(1), ..sale() },
+    ];
+    same.into_iter().for_each(|other| assert_eq!(fingerprint(other), plain, "{other:?}"));
+    let different = [
+        Sale { usage_from: Day(20_001), ..sale() },
+        Sale { usage_to: Day(20_028), ..sale() },
+        Sale { isrc: Isrc::parse(b"ZZSL12600002"), ..sale() },
+        Sale { isrc: None, ..sale() },
+        Sale { upc: crate::vocabulary::upc::Upc::parse(b"5901234123457"), ..sale() },
+        Sale { territory: None, ..sale() },
+        Sale { tier_code: None, ..sale() },
+        Sale { use_type: 2, ..sale() },
+        Sale { units: 6, ..sale() },
+        Sale { units: -5, ..sale() },
+        Sale { amount: Some(Amount(1_500_000_000_001)), ..sale() },
+        Sale { amount: None, currency: None, ..sale() },
+        Sale { amount: Some(Amount(0)), ..sale() },
+        Sale { currency: Currency::parse("USD"), ..sale() },
+        Sale { shop: None, ..sale() },
+    ];
+    let mut all: Vec<u128> = different.into_iter().map(fingerprint).collect();
+    all.push(plain);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), different.len() + 1);
+}
+
+#[test]
+fn ids_of_texts_and_the_order_of_rows_say_nothing() {
+    let other_ids =
+        Sale { use_type: 3, store_track: Some(0), tier_code: Some(1), shop: Some(2), ..sale() };
+    let texts = ["track:1", "PREMIUM", "Spotify", "stream"];
+    assert_eq!(sums(&[other_ids], texts).0, sums(&[sale()], TEXTS).0);
+    let second = Sale { units: 7, ..sale() };
+    let (ab, ba) = (sums(&[sale(), second], TEXTS), sums(&[second, sale()], TEXTS));
+    assert_eq!(ab.0, ba.0);
+    assert_eq!(
+        (ab.0.rows, ab.0.plays, ab.0.money.values().sum::<i128>()),
+        (2, 12, 3_000_000_000_000)
+    );
+    // A row twice is not the row once.
+    assert_ne!(sums(&[sale(), sale()], TEXTS).0.fingerprint, sums(&[sale()], TEXTS).0.fingerprint);
+}
+
+#[test]
+fn sums_of_parts_are_those_of_the_whole() {
+    let (first, second) = (sale(), Sale { units: 7, currency: Currency::parse("USD"), ..sale() });
+    let mut joined = sums(&[first], TEXTS).0;
+    joined.join(&sums(&[second], TEXTS).0);
+    assert_eq!(joined, sums(&[first, second], TEXTS).0);
+}
+
+#[test]
+fn a_sum_beyond_128_bits_is_unknown_not_wrong() {
+    let large = Sale { amount: Some(Amount(i128::MAX)), ..sale() };
+    assert!(sums(&[large, large], TEXTS).0.is_beyond);
+    assert!(!sums(&[large], TEXTS).0.is_beyond);
+}

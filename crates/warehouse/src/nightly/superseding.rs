@@ -1,0 +1,207 @@
+//! Which reports count: what the ledger knows of them is handed to the decision, and what comes out is
+//! entered. It is decided anew in each run over all reports, those too that were superseded or refused
+//! until somebody accepts them, so that a report that comes or a decision changes what hangs on it.
+
+use std::collections::BTreeMap;
+
+use streamledger_core::decisions::Accepted;
+use streamledger_core::ingest::table::format::{Feed, Restates};
+use streamledger_core::supersede::decide::supersede;
+use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
+use streamledger_core::supersede::names::KnownDays;
+use streamledger_core::supersede::periods::Days;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::money::Amount;
+
+use crate::ledger::{ReportEntry, ReportState};
+use crate::nightly::comparing::Comparing;
+use crate::nightly::examining::Examination;
+use crate::nightly::summary::{Figures, RefusedReport, ReplacedReport};
+use crate::nightly::{Night, NightlyError};
+
+/// Reason of a report that waits for its other files.
+pub(crate) const MISSING_PARTS: &str = "missing_parts";
+
+/// Reports by key.
+type Reports = BTreeMap<String, ReportEntry>;
+
+impl Night<'_> {
+    /// Settles which reports count, and notes what is new about that.
+    pub(super) fn settle(
+        &self,
+        examination: &mut Examination,
+        former: &Reports,
+    ) -> Result<(), NightlyError> {
+        let reports = &examination.reports;
+        let is_read = |(_, report): &(&String, &ReportEntry)| report.state != ReportState::Refused;
+        let facts: BTreeMap<String, ReportFacts> = reports
+            .iter()
+            .filter(is_read)
+            .map(|(key, report)| (key.clone(), self.facts(key, report)))
+            .collect();
+        // What people have accepted.
+        let accepted = Accepted::new();
+        let mut comparing = Comparing::new(self, reports, &mut examination.row_lists);
+        let standings =
+            supersede(&facts, &accepted, &mut |a: &str, b: &str| comparing.shared_rows(a, b))?;
+        examination.comparisons = comparing.finish();
+        let names: BTreeMap<String, String> =
+            reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
+        for (key, standing) in &standings {
+            if let Some(report) = examination.reports.get_mut(key) {
+                enter_standing(report, standing, &names);
+            }
+        }
+        self.note_standings(&standings, &facts, (&names, former));
+        Ok(())
+    }
+
+    /// What the ledger knows of a report, as far as it decides whether it counts.
+    fn facts(&self, key: &str, report: &ReportEntry) -> ReportFacts {
+        let format = report.format.as_deref().and_then(|name| self.settings.formats.get(name));
+        let is_dsr = format.is_none() && report.about.set.is_some();
+        let feed = report.feed.clone().unwrap_or_default();
+        let months = report.days.keys().chain(report.lines.keys()).chain(report.pools.keys());
+        let sums = report.sums.as_ref();
+        let fingerprint = |text: &String| u128::from_str_radix(text, 16).ok();
+        ReportFacts {
+            id: key.rsplit('/').next().unwrap_or(key).to_owned(),
+            hash: report.hash.clone(),
+            store: report.store.clone(),
+            format: report.format.clone().unwrap_or_default(),
+            files: report.files.clone(),
+            set: report.about.set.clone(),
+            part: report.part.as_ref().map(|part| FilePart { number: part.number, of: part.of }),
+            period: report.about.period.clone(),
+            territory: report.about.territory.clone(),
+            only_territory: only_territory(report),
+            created_ms: report.about.created_ms,
+            known_days: known_days(report),
+            months: months.cloned().collect(),
+            totals: totals(report),
+            fingerprint: sums.and_then(|sums| fingerprint(&sums.fingerprint)),
+            adds: format.is_some_and(|format| format.restates == Restates::Add),
+            // The tail of a DDEX report says that it has no lines: one that was cut off has none.
+            empty_cancels: format.map_or(is_dsr, |format| format.empty_cancels),
+            proves_store: report.about.proves_store,
+            is_figures: feed != Feed::Reference.as_str(),
+            feed,
+        }
+    }
+
+    fn note_standings(
+        &self,
+        standings: &BTreeMap<String, ReportStanding>,
+        facts: &BTreeMap<String, ReportFacts>,
+        (names, former): (&BTreeMap<String, String>, &Reports),
+    ) {
+        for (key, standing) in standings {
+            let (report, before) = (&facts[key], former.get(key));
+            match standing {
+                ReportStanding::Active => {}
+                ReportStanding::Waiting { missing, of } => {
+                    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                    let missing = format!("{} of {of}", missing.join(", "));
+                    let file = report.file().to_owned();
+                    self.note(|summary| summary.waiting.push((file, missing)));
+                }
+                ReportStanding::Superseded { by, why } => {
+                    let (newer, name) = (&facts[by], names.get(by));
+                    if before.is_some_and(|before| before.superseded_by.as_ref() == name) {
+                        continue;
+                    }
+                    let replaced = ReplacedReport {
+                        file: report.file().to_owned(),
+                        newer: newer.file().to_owned(),
+                        why: why.as_str(),
+                        before: figures(&report.totals),
+                        after: figures(&newer.totals),
+                    };
+                    self.note(|summary| summary.replaced.push(replaced));
+                }
+                ReportStanding::Rejected { what, detail } => {
+                    if before.is_some_and(|before| before.detail.as_ref() == Some(detail)) {
+                        continue;
+                    }
+                    let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
+                    let refused = RefusedReport { file, reason, detail: detail.clone() };
+                    self.note(|summary| summary.refused.push(refused));
+                }
+            }
+        }
+    }
+}
+
+/// The one territory of all rows of a report; `None` for several, or where a row has none.
+fn only_territory(report: &ReportEntry) -> Option<String> {
+    let code = &report.about.territory;
+    let is_one = !code.is_empty() && code != "*";
+    let has_all = report.sums.as_ref().is_some_and(|sums| !sums.has_no_territory);
+    (is_one && has_all).then(|| code.clone())
+}
+
+fn enter_standing(
+    report: &mut ReportEntry,
+    standing: &ReportStanding,
+    names: &BTreeMap<String, String>,
+) {
+    (report.reason, report.detail, report.superseded_by) = (None, None, None);
+    report.state = match standing {
+        ReportStanding::Active => ReportState::Active,
+        ReportStanding::Waiting { .. } => {
+            report.reason = Some(MISSING_PARTS.to_owned());
+            ReportState::Waiting
+        }
+        ReportStanding::Superseded { by, why } => {
+            report.superseded_by = names.get(by).cloned();
+            report.reason = Some(why.as_str().to_owned());
+            ReportState::Superseded
+        }
+        ReportStanding::Rejected { what, detail } => {
+            report.reason = Some(what.as_str().to_owned());
+            report.detail = Some(detail.clone());
+            ReportState::Unaccepted
+        }
+    };
+}
+
+/// The days of which a report speaks in any way: of its rows, the periods that it settles, and when it
+/// was made.
+pub(crate) fn known_days(report: &ReportEntry) -> KnownDays {
+    let day = |text: &String| Some(Day(text.parse::<chrono::NaiveDate>().ok()?.to_epoch_days()));
+    let period = report.about.period.as_deref().map(Days::of_period);
+    let rows =
+        report.first_date.as_ref().and_then(day).zip(report.last_date.as_ref().and_then(day));
+    let made = report.about.created_ms.map(|ms| (Day::of_ms(ms), Day::of_ms(ms)));
+    KnownDays {
+        spans: period.and_then(|days| days.span()).into_iter().chain(rows).chain(made).collect(),
+    }
+}
+
+/// What the rows of a report come to. Where they are not compared, each row is a play.
+fn totals(report: &ReportEntry) -> ReportTotals {
+    let counts = report.counts.unwrap_or_default();
+    let Some(sums) = &report.sums else {
+        let rows = counts.rows - counts.quarantined.min(counts.rows);
+        return ReportTotals { rows, plays: Some(rows.into()), money: BTreeMap::new() };
+    };
+    let money = sums
+        .money
+        .iter()
+        .filter_map(|(currency, text)| Some((currency.clone(), Amount::parse(text)?.amount.0)));
+    ReportTotals {
+        rows: sums.rows,
+        plays: sums.plays.as_ref().and_then(|plays| plays.parse().ok()),
+        money: money.collect(),
+    }
+}
+
+fn figures(totals: &ReportTotals) -> Figures {
+    let money =
+        |(currency, amount): (&String, &i128)| (currency.clone(), Amount(*amount).to_string());
+    Figures {
+        rows: totals.rows,
+        plays: totals.plays.and_then(|plays| i64::try_from(plays).ok()),
+        money: totals.money.iter().map(money).collect(),
+    }
+}
