@@ -31,4 +31,5 @@ mod purity;
 mod python;
 mod readme;
 mod restated;
+mod superseded;
 mod room;

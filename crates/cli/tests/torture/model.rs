@@ -71,21 +71,70 @@ impl Delivery {
         format!("spotify/streams_{series}{date}_v{version}.tsv")
     }
 
-    /// Whether it takes another one's place: a newer version, of days that meet; a version without rows
-    /// cancels.
-    fn replaces(&self, older: &Self) -> bool {
-        let days = |delivery: &Self| {
-            let days = delivery.rows.iter().map(|row| row.date);
-            days.clone().min().zip(days.max())
-        };
-        let meet = match (days(self), days(older)) {
-            (Some((a, b)), Some((c, d))) => a <= d && c <= b,
-            _ => true,
-        };
+    fn days(&self) -> Option<(u32, u32)> {
+        let days = self.rows.iter().map(|row| row.date);
+        days.clone().min().zip(days.max())
+    }
+
+    /// Whether it is a newer version of another one: of the same name, and of days that meet.
+    fn is_newer_version_of(&self, older: &Self) -> bool {
+        let meet = self.days().zip(older.days()).is_none_or(|((a, b), (c, d))| a <= d && c <= b);
         (self.date, self.series) == (older.date, older.series)
             && older.version < self.version
             && meet
     }
+}
+
+/// The same bytes under one name or several.
+type Copies<'a> = Vec<&'a Delivery>;
+
+/// Reports that count, in order of hashes. Those without rows take nothing back until somebody accepts
+/// them, and say nothing else.
+fn active(delivered: &[Delivery]) -> Vec<&Delivery> {
+    let mut reports: BTreeMap<[u8; 32], Copies<'_>> = BTreeMap::new();
+    for delivery in delivered.iter().filter(|delivery| !delivery.rows.is_empty()) {
+        reports.entry(delivery.hash).or_default().push(delivery);
+    }
+    let mut reports: Vec<Copies<'_>> = reports.into_values().collect();
+    reports.sort_by_key(|copies| {
+        let version = copies.iter().map(|copy| copy.version).max();
+        (version, copies[0].days(), copies[0].rows.len(), copies[0].hash)
+    });
+    let mut states = vec![State::Rejected; reports.len()];
+    let mut gone: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); reports.len()];
+    for (place, newer) in reports.iter().enumerate() {
+        let mut names = gone.clone();
+        for (older, copies) in reports[..place].iter().enumerate() {
+            let is_gone = |copy: &&Delivery| newer.iter().any(|n| n.is_newer_version_of(copy));
+            names[older].extend((0..copies.len()).filter(|copy| is_gone(&copies[*copy])));
+        }
+        let replaced: Vec<usize> = (0..place)
+            .filter(|older| {
+                let is_new = gone[*older].len() < names[*older].len();
+                is_new && names[*older].len() == reports[*older].len()
+            })
+            .collect();
+        let counts = |older: &&usize| states[**older] == State::Active;
+        let before: usize = replaced.iter().filter(counts).map(|o| reports[*o][0].rows.len()).sum();
+        if before / 2 < before.saturating_sub(newer[0].rows.len()) {
+            continue;
+        }
+        replaced.into_iter().for_each(|older| states[older] = State::Superseded);
+        gone = names;
+        states[place] = State::Active;
+    }
+    let states = states.into_iter().zip(reports);
+    let mut active: Vec<&Delivery> =
+        states.filter(|(state, _)| *state == State::Active).map(|(_, copies)| copies[0]).collect();
+    active.sort_by_key(|delivery| delivery.hash);
+    active
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Active,
+    Superseded,
+    Rejected,
 }
 
 fn random_date(chance: &mut Chance) -> u32 {
@@ -114,11 +163,7 @@ type Verdicts = BTreeMap<(String, u32), String>;
 fn expected(delivered: &[Delivery], policy: usize) -> Verdicts {
     let mut verdicts = Verdicts::new();
     let mut offline_before: BTreeSet<u32> = BTreeSet::new();
-    // Identical reports are one, which counts as long as one of its names does; in order of hashes.
-    let stands = |delivery: &&Delivery| !delivered.iter().any(|newer| newer.replaces(delivery));
-    let mut active: Vec<&Delivery> = delivered.iter().filter(stands).collect();
-    active.sort_by_key(|delivery| delivery.hash);
-    active.dedup_by_key(|delivery| delivery.hash);
+    let active = active(delivered);
     for date in DATES {
         for report in &active {
             for (number, row) in (1..).zip(&report.rows).filter(|(_, row)| row.date == date) {
