@@ -39,7 +39,6 @@ pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 /// A block, and before it what matches of a packed report may be copied from.
 const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
 
-
 /// How reading a report ended.
 #[derive(Debug)]
 pub enum End {

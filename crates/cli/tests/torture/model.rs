@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
+
 use crate::case::{Case, nightly_arguments};
 use crate::report::{Line, line, report};
 use crate::sample::{Chance, figure, is_full};
@@ -59,7 +61,7 @@ impl Delivery {
         let rows: Vec<Row> = (0..n_rows).map(|_| row(chance)).collect();
         let lines: Vec<Line> = rows.iter().map(Row::line).collect();
         let bytes = report(&lines);
-        let hash = blake3::hash(&bytes).into();
+        let hash = ReportId::new(blake3::hash(&bytes).as_bytes(), "spotify", &NameFacts::new()).0;
         Self { date, series, version, rows, bytes, hash }
     }
 
@@ -155,7 +157,7 @@ impl Row {
 }
 
 /// Verdict and reason by report and row.
-type Verdicts = BTreeMap<(String, u32), String>;
+type Verdicts = BTreeMap<(String, i64), String>;
 
 /// What the tables must say of these reports, by the policy (a place in [`DAYS_MAX`]).
 fn expected(delivered: &[Delivery], policy: usize) -> Verdicts {
@@ -166,7 +168,7 @@ fn expected(delivered: &[Delivery], policy: usize) -> Verdicts {
         for report in &active {
             for (number, row) in (1..).zip(&report.rows).filter(|(_, row)| row.date == date) {
                 let verdict = verdict(*row, number, report, &active, &offline_before, policy);
-                verdicts.insert((hex::encode(&report.hash[..8]), number), verdict);
+                verdicts.insert((hex::encode(&report.hash[..8]), i64::from(number)), verdict);
             }
         }
         let rows = active.iter().flat_map(|report| &report.rows).filter(|row| row.date == date);
