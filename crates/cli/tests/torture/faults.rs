@@ -1,5 +1,4 @@
 //! Every step on the disk fails, or the program is killed before or after it.
-#![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::path::Path;
 
