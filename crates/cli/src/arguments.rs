@@ -257,7 +257,7 @@ Examples:
       --policy stricter.toml --why \"loops found in September\"";
 
 fn month(text: &str) -> Result<String, String> {
-    if streamledger_warehouse::nightly::backfill::is_month(text) {
+    if streamledger_warehouse::month_paths::is_month(text) {
         Ok(text.to_owned())
     } else {
         Err("expected a month such as 2026-09".to_owned())

@@ -1,6 +1,6 @@
 //! `streamledger verify`: everything that is published is read again.
 
-use streamledger_warehouse::nightly::backfill::month_of_any;
+use streamledger_warehouse::month_paths::month_of_any;
 use streamledger_warehouse::verify::{Difference, NOT_PUBLISHED, Verification, verify_warehouse};
 
 use crate::arguments::{Common, Format, Verify};

@@ -23,9 +23,10 @@ use streamledger_core::vocabulary::money::Amount;
 
 use crate::build_waterfall::polars_failed;
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
-use crate::ledger::{FileEntry, Totals};
+use crate::ledger::FileEntry;
 use crate::partition::PartitionError;
 use crate::plans::sales_monthly::{GRAIN, add_sums, sum_sales};
+use crate::report_sums::Totals;
 use crate::sales_columns::{amount_type, amounts};
 use crate::sales_merge::each_batch;
 use crate::sales_runs::{Run, RunStore};

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::ingest::text::{Text, TextError, is_utf16};
 use streamledger_core::normalize::counts::Counts;
-use streamledger_core::normalize::defect::{BadRow, ReportFault};
+use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
-use streamledger_core::normalize::sums::{LINES_MAX, PlaySums, Sums};
+use streamledger_core::normalize::sums::PlaySums;
 use streamledger_core::normalize::table_controls::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::supersede::row_hash::RowSums;
@@ -29,6 +29,7 @@ use crate::row_files::{RowCollector, RowFolder, RowList};
 use crate::sales_columns::LotTable;
 use crate::sales_runs::{RunStore, Runs, drop_runs};
 use crate::stages::Stages;
+use crate::why_rejected::why_refused;
 
 /// What examining needs to know beside the file.
 #[derive(Clone, Copy)]
@@ -454,67 +455,4 @@ impl Examiner<'_> {
         release(self.holder, std::mem::take(&mut report.days));
         Ok(drop_runs(std::mem::take(&mut report.runs))?)
     }
-}
-
-/// Why a report is refused after all its rows were read; its text has `n_lines`.
-pub(crate) fn why_refused(
-    read: &RowsRead,
-    n_lines: u64,
-    bad_rows_max_basis_points: u32,
-) -> Option<Refusal> {
-    let problems = || {
-        let detail = read.problems.join("; ");
-        (!read.problems.is_empty()).then(|| Refusal::new("bad_head", detail))
-    };
-    let fault = || read.fault.clone().or_else(|| ReportFault::of_lines(&read.lines, n_lines));
-    problems()
-        .or_else(|| fault().map(|fault| Refusal::new(fault.defect.code(), fault.detail)))
-        .or_else(|| wrong_total(&read.controls))
-        .or_else(|| beyond_bounds(read))
-        .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
-}
-
-/// A control number that the rows do not add up to: part of the report is missing, or too much.
-fn wrong_total(controls: &[Checked]) -> Option<Refusal> {
-    let wrong = controls.iter().find(|control| control.is_binding && !control.agrees)?;
-    let Checked { label, said, found, .. } = wrong;
-    let detail = if said.is_empty() {
-        format!("{label} is missing: the report was cut off")
-    } else if found.is_empty() {
-        format!("{label} says {said}, which is no number")
-    } else {
-        format!("{label} says {said}, the rows add up to {found}")
-    };
-    Some(Refusal::new("control_total", detail))
-}
-
-/// Numbers so large that sums of a warehouse could not hold them.
-fn beyond_bounds(read: &RowsRead) -> Option<Refusal> {
-    let (mut lines, mut pools) = (Sums::default(), Sums::default());
-    for note in read.notes.values() {
-        lines.add_sums(&note.sums);
-        pools.add_sums(&note.pools);
-    }
-    let too_long = || {
-        let n_lines = read.n_lines.filter(|n_lines| LINES_MAX < *n_lines)?;
-        Some(format!("expected at most {LINES_MAX} lines, found {n_lines}"))
-    };
-    let units = if read.feed == Feed::Sales { "units" } else { "plays" };
-    let detail = too_long()
-        .or_else(|| lines.beyond_bounds(units))
-        .or_else(|| pools.beyond_bounds("units of pools"))
-        .or_else(|| read.play_sums.and_then(|sums| sums.beyond_bounds()))?;
-    Some(Refusal::new("out_of_bounds", detail))
-}
-
-fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
-    let too_many = u64::from(max_basis_points) * counts.rows < counts.quarantined * 10_000;
-    too_many.then(|| {
-        let percent = f64::from(max_basis_points) / 100.0;
-        let detail = format!(
-            "expected at most {percent} % bad rows, found {} of {}",
-            counts.quarantined, counts.rows
-        );
-        Refusal::new("too_many_bad_rows", detail)
-    })
 }

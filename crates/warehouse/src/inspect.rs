@@ -16,7 +16,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError};
-use crate::examine::{Refusal, judge_member, why_refused, without_folders};
+use crate::examine::{Refusal, judge_member, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext};
 use crate::recognise::{Recognised, recognise};
@@ -24,6 +24,7 @@ use crate::report_source::{
     End, MemberKind, Pace, Packing, Reader, ReportFile, SkippedMember, read_through,
 };
 use crate::stages::Stages;
+use crate::why_rejected::why_refused;
 
 /// What was found.
 #[derive(Debug, Default)]

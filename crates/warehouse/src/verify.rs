@@ -83,7 +83,8 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
         }
         Err(error) => return Err(error.into()),
     };
-    let months = manifest.partitions.keys().filter_map(|path| crate::nightly::month_of_any(path));
+    let months =
+        manifest.partitions.keys().filter_map(|path| crate::month_paths::month_of_any(path));
     found.newest_month = months.max().map(str::to_owned);
     // A flip may come in between: all is read from the one snapshot, its manifest as well.
     let tables = places.snapshot(snapshot).join("tables");

@@ -65,6 +65,7 @@ fn a_difference_is_told_by_table_store_month_and_verdict_with_totals() {
         "coverage||||rows|33|33|0",
         "coverage|||trends complete|periods|1|0|-1",
         "coverage|||trends restated|periods|0|1|1",
+        "deliveries||||rows|1|2|1",
         "plays|spotify|2026-09||rows|10|11|1",
         "reports||||rows|1|2|1",
         "reports|||superseded|reports|0|1|1",

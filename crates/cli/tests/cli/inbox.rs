@@ -114,7 +114,8 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
     assert_eq!(case.n_rows("plays"), 10);
     let expected =
         [["deezer", "deezer/a.tsv", "rejected", "1"], ["spotify", "spotify/a.tsv", "active", "1"]];
-    let found = case.cells("reports", ["store", "file", "state", "copies"]);
+    let mut found = case.cells("reports", ["store", "file", "state", "copies"]);
+    found.sort();
     assert_eq!(found, expected.map(|row| row.map(String::from)));
     assert_eq!(case.cells("quarantine", ["store"]), [["deezer".to_owned()]]);
 }
@@ -262,7 +263,8 @@ fn other_bytes_of_the_same_size_and_time_are_seen() {
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         drop(file);
-        case.nightly_verified(0);
+        // Nothing says which of the two is the newer one, so that a person must look.
+        case.nightly_verified(i32::from(length == "200"));
         lengths.push(fs::metadata(&path).unwrap().len());
     }
     assert_eq!(lengths[0], lengths[1]);

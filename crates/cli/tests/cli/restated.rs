@@ -189,7 +189,7 @@ fn a_newer_version_without_rows_takes_nothing_back_by_itself() {
     night.expect_stdout("cancels").expect_stdout("streamledger accept ");
     assert_eq!(case.n_rows("plays"), 15);
     let standing_before = standing(&case);
-    assert_eq!(standing_before["spotify/streams_2026-09-01_v2.tsv"].0, "refused");
+    assert_eq!(standing_before["spotify/streams_2026-09-01_v2.tsv"].0, "rejected");
     // And is replaced when there is something after all.
     case.put("spotify/week_v3.tsv", good_report("2026-09-02", 0..3));
     case.nightly(&[]);

@@ -176,7 +176,7 @@ fn days_and_their_week_count_once() {
         let states = reports(&case);
         if n_tracks < 10 {
             // Too few rows to take one for the other: somebody must look.
-            assert!(states.contains(&format!("{name} refused overlaps")), "{states:?}");
+            assert!(states.contains(&format!("{name} rejected overlaps")), "{states:?}");
         } else {
             let n_days =
                 states.iter().filter(|line| line.ends_with(" superseded contained")).count();
@@ -193,7 +193,7 @@ fn two_lines_under_windows_line_ends_are_named() {
     let stdout = night(&case);
     assert_eq!(units(&case), 1005 + 1006);
     let rejected =
-        reports(&case).into_iter().find(|line| line.ends_with("refused overlaps")).unwrap();
+        reports(&case).into_iter().find(|line| line.ends_with("rejected overlaps")).unwrap();
     let file = rejected.split(' ').next().unwrap();
     let name = case.report_row(file)["report"].clone();
     let command = format!("streamledger accept {name} --why");
@@ -225,7 +225,7 @@ fn account_numbers_that_look_like_dates_tell_two_accounts() {
     let case = published_in_any_order(&files);
     assert_eq!(units(&case), (1001..=1040).sum::<i64>());
     let states = reports(&case);
-    assert_eq!(states.iter().filter(|line| line.ends_with("refused overlaps")).count(), 1);
+    assert_eq!(states.iter().filter(|line| line.ends_with("rejected overlaps")).count(), 1);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_replacement_of_one_row_waits_for_a_person() {
     let files = [(old, distrokid(1..201).into_bytes()), (new, distrokid(1..2).into_bytes())];
     let case = published_in_any_order(&files);
     assert_eq!(case.n_rows("sales"), 200);
-    assert_eq!(reports(&case), [format!("{old} active"), format!("{new} refused shrinks")]);
+    assert_eq!(reports(&case), [format!("{old} active"), format!("{new} rejected shrinks")]);
     let detail = case.cells("quarantine", ["detail"])[0][0].clone();
     for text in
         [old, "200 rows, now 1", "220100 plays or units, now 1001", "USD, now 3.0001", "accept"]
@@ -291,7 +291,7 @@ fn bytes_in_two_store_folders_are_of_the_store_that_they_name_or_of_none() {
         let case = published_in_any_order(&[(&spotify, bytes.clone()), (&tidal, bytes)]);
         (units(&case), reports(&case))
     };
-    let rejected = |file: &str| format!("{file} refused two_stores");
+    let rejected = |file: &str| format!("{file} rejected two_stores");
     assert_eq!(at("Store"), (0, vec![rejected(&spotify), rejected(&tidal)]));
     assert_eq!(at("Tidal Music AS"), (5, vec![rejected(&spotify), format!("{tidal} active")]));
     // One folder alone is right, whatever its name.
@@ -309,7 +309,7 @@ fn lists_of_rows_that_are_lost_or_damaged_are_made_again() {
     sound.put(first.0, &first.1);
     sound.put(second.0, &second.1);
     night(&sound);
-    assert_eq!(reports(&sound)[1], "distrokid/b.tsv refused overlaps");
+    assert_eq!(reports(&sound)[1], "distrokid/b.tsv rejected overlaps");
     for damage in ["lost", "flipped", "cut"] {
         let case = Case::new();
         case.put(first.0, &first.1);
@@ -349,5 +349,5 @@ fn a_dry_run_says_what_would_be_rejected_and_replaced() {
         let cells = case.cells("reports", ["file", "state"]);
         cells.into_iter().map(|[file, state]| (file, state)).collect()
     };
-    assert_eq!(states.values().filter(|state| *state == "refused").count(), 1, "{states:?}");
+    assert_eq!(states.values().filter(|state| *state == "rejected").count(), 1, "{states:?}");
 }

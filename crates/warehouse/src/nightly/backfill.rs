@@ -159,6 +159,8 @@ impl<'a> Task<'a> {
         let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
         night.finish_keeping()?;
         night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+        let (empty_tables, n_damaged) = night.empty_tables(&partitions, former, &staged)?;
+        done.n_damaged = n_damaged;
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             snapshot: former.snapshot + 1,
@@ -166,7 +168,7 @@ impl<'a> Task<'a> {
             as_of: self.options.as_of.to_string(),
             published: self.options.started.clone(),
             origin: "backfill".to_owned(),
-            empty_tables: night.empty_tables(&partitions, former, &staged)?,
+            empty_tables,
             partitions,
             ..former.clone()
         };
@@ -216,7 +218,7 @@ pub fn run_backfill(
         let made = task.make(Some(kept), damaged_lists)?;
         let Made { mut night, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
-        done.n_damaged = count_damaged(&plan, former, places);
+        done.n_damaged += count_damaged(&plan, former, places);
         let is_same =
             (&manifest.partitions, &manifest.settings) == (&former.partitions, &former.settings);
         if !is_same || 0 < done.n_damaged {
@@ -492,17 +494,4 @@ fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
     files.all(|(folder, file)| {
         hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
     })
-}
-
-/// The month in the path of a partition, or of a file in it.
-#[must_use]
-pub fn month_of_any(path: &str) -> Option<&str> {
-    let month = path.split('/').find_map(|part| part.strip_prefix("month="));
-    month.filter(|month| is_month(month))
-}
-
-/// Whether a text is a month as `YYYY-MM`.
-#[must_use]
-pub fn is_month(text: &str) -> bool {
-    chrono::NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").is_ok() && text.len() == 7
 }

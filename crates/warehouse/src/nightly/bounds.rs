@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::normalize::cells::PLAYED_MS_MAX;
 use streamledger_core::vocabulary::money::Amount;
 
-use crate::ledger::{PlaySizes, ReportEntry, ReportState, plays_path};
+use crate::ledger::{ReportEntry, ReportState, plays_path};
+use crate::report_sums::PlaySizes;
 
 /// Code of a report that is rejected for what its partition would sum to.
 pub(crate) const PARTITION_OUT_OF_BOUNDS: &str = "partition_out_of_bounds";

@@ -13,15 +13,10 @@ use streamledger_core::vocabulary::report_id::ReportId;
 use crate::archive::archive_path;
 use crate::build_day::{BuiltDay, DayTask};
 use crate::build_month::{KeptTrends, build_month};
-use crate::delivery_log::{DeliveryLog, FoundBy};
 use crate::durable::{DiskError, remove_tree};
-use crate::empty_tables::{tables_without, write_empty_table};
-use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, SCHEMA_VERSION};
+use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
 use crate::examine::Examined;
-use crate::history_tables::{write_deliveries, write_unmapped_values};
-use crate::ledger::{
-    FileEntry, Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash, plays_path,
-};
+use crate::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path};
 use crate::nightly::building_lots::LotInputs;
 use crate::nightly::building_tracks::TrackLists;
 use crate::nightly::checking::check_day;
@@ -31,10 +26,9 @@ use crate::nightly::explaining::Explaining;
 use crate::nightly::kept::DayToKeep;
 use crate::nightly::offline::{OfflineDate, OfflineDates};
 use crate::nightly::planning::{Kind, Plan, Wanted};
-use crate::nightly::{Night, NightlyError, record};
+use crate::nightly::{Night, NightlyError};
 use crate::partition::PartitionError;
 use crate::report_source::ReportFile;
-use crate::small_tables::{write_coverage, write_quarantine, write_reports};
 use crate::stored_trends::{StoredTrends, TrendsFile};
 use crate::warehouse::WarehouseError;
 
@@ -147,109 +141,6 @@ impl Night<'_> {
             inputs.tracks = tracks(plan)?;
         }
         Ok(offline)
-    }
-
-    /// The files of the tables of which there is no partition; those that were published stay.
-    pub(super) fn empty_tables(
-        &self,
-        partitions: &Partitions,
-        former: &Manifest,
-        staged: &Path,
-    ) -> Result<Partitions, NightlyError> {
-        let layouts = [&self.plays_layout, &self.trends_layout];
-        let provenance = Provenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
-        let mut empty = Partitions::new();
-        for table in tables_without(partitions.keys()) {
-            let path = table.empty_path();
-            let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
-            let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
-            let partition = match known {
-                Some(known) => known.clone(),
-                None => {
-                    let folder = staged.join(&path);
-                    let files = write_empty_table(table, layouts, &folder, &provenance)?;
-                    PartitionEntry::new(fingerprint, files)
-                }
-            };
-            empty.insert(path, partition);
-        }
-        Ok(empty)
-    }
-
-    fn build_small(
-        &self,
-        plan: &Plan,
-        former: &Manifest,
-        reports: &Reports,
-        staged: &Path,
-    ) -> Result<Partitions, NightlyError> {
-        let mut partitions = Partitions::new();
-        for (path, wanted) in stale(plan) {
-            let provenance = self.provenance(wanted, reports);
-            let folder = staged.join(path);
-            let files = match &wanted.kind {
-                Kind::Quarantine => {
-                    let mut complaints = Vec::new();
-                    for key in &wanted.reports {
-                        complaints.push((&reports[key], self.notes(&reports[key])?.complaints));
-                    }
-                    write_quarantine(&folder, &complaints, &provenance)?
-                }
-                Kind::Reports => {
-                    let mut entries: Vec<&ReportEntry> = reports.values().collect();
-                    entries.sort_by_key(|report| (report.name(), &report.store));
-                    write_reports(&folder, &entries, &provenance)?
-                }
-                Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
-                Kind::UnmappedValues => {
-                    let mut values = Vec::new();
-                    for key in &wanted.reports {
-                        values.push((&reports[key], self.notes(&reports[key])?.unmapped));
-                    }
-                    write_unmapped_values(&folder, &values, &provenance)?
-                }
-                Kind::Deliveries => {
-                    let log = self.log_deliveries(reports, former)?;
-                    write_deliveries(&folder, reports.values(), &log, &provenance)?
-                }
-                Kind::Plays { .. }
-                | Kind::TrendsDaily { .. }
-                | Kind::Lots(..)
-                | Kind::SalesMonthly { .. }
-                | Kind::Waterfall
-                | Kind::Eligibility => continue,
-            };
-            partitions.insert(path.clone(), entry(wanted, files));
-        }
-        Ok(partitions)
-    }
-
-    /// The log of deliveries with those that this run has found.
-    fn log_deliveries(
-        &self,
-        reports: &Reports,
-        former: &Manifest,
-    ) -> Result<DeliveryLog, NightlyError> {
-        let mut log = DeliveryLog::read(self.places)?;
-        let run = record::name(self.options);
-        let snapshot = former.snapshot + 1;
-        let found_by = FoundBy {
-            started: &self.options.started,
-            run: &run,
-            snapshot: i64::try_from(snapshot).unwrap_or(i64::MAX),
-        };
-        log.add_new(reports.values(), found_by);
-        Ok(log)
-    }
-
-    /// Notes when the reports that this run has found came, before anything is published that shows it.
-    pub(super) fn keep_deliveries(
-        &self,
-        reports: &Reports,
-        former: &Manifest,
-    ) -> Result<(), NightlyError> {
-        let log = self.log_deliveries(reports, former)?;
-        Ok(log.write(self.places)?)
     }
 
     /// Reads reports that feed a stale date and were not read in this run from the archive.
@@ -560,11 +451,11 @@ fn drop_early(staged: &Path, path: &str, why: &str) -> Result<(), DiskError> {
     remove_tree(&staged.join(path))
 }
 
-fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
+pub(super) fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
     plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale)
 }
 
-fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
+pub(super) fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
     PartitionEntry::new(wanted.fingerprint.clone(), files)
 }
 

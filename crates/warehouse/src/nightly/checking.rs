@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use streamledger_core::vocabulary::money::Amount;
 
 use crate::build_waterfall::WaterfallSums;
-use crate::ledger::{Manifest, Totals, plays_path};
+use crate::ledger::{Manifest, plays_path};
 use crate::nightly::NightlyError;
 use crate::nightly::planning::replaced_paths;
+use crate::report_sums::Totals;
 use crate::sales_columns::LotTable;
 
 /// Holds what is about to be published against the ledger: every row that was taken in is in `plays`

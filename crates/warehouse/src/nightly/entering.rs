@@ -10,15 +10,13 @@ use streamledger_core::vocabulary::day::Day;
 use crate::archive::{NewReport, archive_name};
 use crate::examine::{ExaminedReport, Refusal};
 use crate::inbox::InboxFile;
-use crate::ledger::{
-    ArchiveMember, PlaySizes, ReportEntry, ReportSizes, ReportState, ReportSums, SourceKind,
-    Totals, lots_path,
-};
+use crate::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind, lots_path};
 use crate::nightly::Night;
 use crate::nightly::examining::{Candidate, Examination};
 use crate::nightly::seen::Seen;
 use crate::nightly::summary::{RefusedReport, UncheckedTotal};
 use crate::report_source::FromArchive;
+use crate::report_sums::{PlaySizes, ReportSizes, ReportSums, Totals};
 use crate::sales_columns::{LotTable, ascii};
 use crate::small_tables::{Complaint, ReportNotes, UnmappedValue};
 

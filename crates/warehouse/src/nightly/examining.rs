@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::archive::{Copied, NewReport, archive_name, archive_path, archive_report};
-use crate::durable::At as _;
-use crate::examine::{Examined, ExaminedReport, Examiner, REFUSED_ROWS_KEPT};
+use crate::archive::{Copied, NewReport, archive_name, archive_path};
+use crate::examine::{Examined, ExaminedReport, Examiner};
 use crate::held::Segment;
 use crate::inbox::{Inbox, InboxFile, why_unreadable};
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState};
@@ -20,7 +19,7 @@ use crate::nightly::{Night, NightlyError};
 use crate::report_source::ReportFile;
 use crate::row_files::RowList;
 use crate::sales_runs::{Runs, drop_runs};
-use crate::small_tables::{Complaint, ReportNotes};
+use crate::small_tables::ReportNotes;
 use crate::warehouse::WarehouseError;
 
 /// Store of a file that lies in no store's folder.
@@ -449,59 +448,6 @@ impl Night<'_> {
                 self.holder.release(piece);
             }
         }
-    }
-
-    /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
-    /// anything is published that refers to them.
-    pub(super) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
-        for report in &examination.to_archive {
-            match archive_report(self.places, report)? {
-                Copied::Whole => {}
-                // Its copy was made while others were read, and somebody has removed it since.
-                Copied::Changed => {
-                    let error = std::io::Error::other("it changed after it was read; run again");
-                    return Err(error).at("copy to the archive", &report.path)?;
-                }
-                Copied::Unreadable(error) => return Err(error.into()),
-            }
-        }
-        self.keep_rows(examination)?;
-        for (key, notes) in &examination.notes {
-            let path = self.notes_path(&examination.reports[key]);
-            let new = self.places.internal("staging/notes");
-            let bytes =
-                serde_json::to_vec(notes).map_err(std::io::Error::other).at("write", &new)?;
-            crate::durable::write_new(&new, &bytes)?;
-            crate::durable::rename(&new, &path)?;
-        }
-        Ok(())
-    }
-
-    /// What is kept of a report beside the ledger.
-    pub(super) fn notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
-        let path = self.notes_path(report);
-        let bytes = std::fs::read(&path).at("read", &path)?;
-        let mut notes: ReportNotes = serde_json::from_slice(&bytes).map_err(|error| {
-            let message = format!("does not hold the bad rows of a report: {error}");
-            NightlyError::Warehouse(WarehouseError::Damaged { path, message })
-        })?;
-        if report.state == ReportState::Unaccepted {
-            notes.complaints.truncate(REFUSED_ROWS_KEPT);
-            let detail = report.detail.as_deref().unwrap_or_default();
-            let whole = Complaint::of_report(report.reason.as_deref(), detail);
-            notes.complaints.insert(0, whole);
-        }
-        if let Some(detail) = &report.sizes.rejected_for {
-            notes.complaints.truncate(REFUSED_ROWS_KEPT);
-            let whole = Complaint::of_report(report.reason.as_deref(), detail);
-            notes.complaints.insert(0, whole);
-        }
-        Ok(notes)
-    }
-
-    fn notes_path(&self, report: &ReportEntry) -> PathBuf {
-        let name = format!("{}-{}.json", report.id, report.reading);
-        self.places.internal("bad_rows").join(name)
     }
 }
 

@@ -10,6 +10,7 @@ mod kept;
 mod offline;
 mod turns;
 mod examining;
+mod keeping_reports;
 mod entering;
 mod superseding;
 mod comparing;
@@ -17,6 +18,7 @@ mod bounds;
 mod planning;
 mod record;
 mod building;
+mod building_small;
 mod building_lots;
 mod building_tracks;
 mod explaining;
@@ -29,7 +31,6 @@ mod checking;
 mod room;
 mod seen;
 
-pub(crate) use backfill::month_of_any;
 pub(crate) use checking::check_manifest;
 pub(crate) use explaining::settled_from;
 pub(crate) use planning::{hive_escaped, month_of};
@@ -423,7 +424,7 @@ fn run_night(
         origin: "nightly".to_owned(),
         set_aside: BTreeMap::new(),
         reports: examination.reports,
-        empty_tables: night.empty_tables(&partitions, &warehouse.manifest, &staged)?,
+        empty_tables: night.empty_tables(&partitions, &warehouse.manifest, &staged)?.0,
         partitions,
     };
     check_manifest(&manifest)?;

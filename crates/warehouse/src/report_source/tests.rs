@@ -100,8 +100,8 @@ struct TextReader {
 }
 
 impl Reader for TextReader {
-    fn is_report(&self, _: &str, _: &[u8]) -> bool {
-        false
+    fn judge(&self, _: &str, _: &[u8]) -> MemberKind {
+        MemberKind::Report
     }
 
     fn begin_member(&mut self, _: &str) {}

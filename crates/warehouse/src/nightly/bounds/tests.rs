@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::Totals;
+use crate::report_sums::Totals;
 
 const PATH: &str = "sales/store=deezer/month=2026-09";
 
