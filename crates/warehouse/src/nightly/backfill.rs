@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
-use streamledger_core::decisions::settings::{JudgingNumbers, MonthSpan, Months};
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::compare::{Changes, State, compare};
 use crate::config::Settings;
-use crate::decisions::{Author, DecisionError};
+use crate::decisions::Author;
 use crate::durable::DiskError;
 use crate::file_hash::hash_cold;
 use crate::judging::Judging;
@@ -87,23 +86,6 @@ impl Backfill {
         };
         self.store.as_deref().is_none_or(|wanted| wanted == store)
             && (self.from.as_str()..=self.to.as_str()).contains(&month)
-    }
-
-    /// Settles by which settings the months are judged from now on. What is left to write down: the
-    /// numbers and their months; `None` if that was decided before, or nothing is to be.
-    fn decide(
-        &self,
-        ruling: &mut Ruling,
-    ) -> Result<Option<(Months, JudgingNumbers)>, DecisionError> {
-        let base = ruling.in_force.base();
-        let Some((base, (policy, _))) = base.zip(self.policy.as_ref()) else {
-            return Ok(None);
-        };
-        let numbers = JudgingNumbers { policy: policy.clone(), ..base.clone() };
-        let [from, to] = [&self.from, &self.to].map(|month| Some(month.clone()));
-        let months =
-            ruling.judge_months(MonthSpan { store: self.store.clone(), from, to }, &numbers)?;
-        Ok(months.map(|months| (months, numbers)))
     }
 }
 
@@ -202,7 +184,7 @@ pub fn run_backfill(
     let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
     let (places, staging, former) = (&places, staging.as_path(), &former);
     let mut ruling = Ruling::read(settings, &options, places, former)?;
-    let decided = backfill.decide(&mut ruling)?;
+    let decided = ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
     let task =
@@ -253,7 +235,7 @@ fn preview_backfill(
     let folder = PreviewFolder::open(places)?;
     let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
     let mut ruling = Ruling::read(settings, &options, places, former)?;
-    backfill.decide(&mut ruling)?;
+    ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
     let task =
@@ -294,7 +276,7 @@ pub fn plan_backfill(
     let key = key_of(options, places, former)?;
     let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
     let mut ruling = Ruling::read(settings, &options, places, former)?;
-    backfill.decide(&mut ruling)?;
+    ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
     let task =

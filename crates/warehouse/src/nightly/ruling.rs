@@ -13,6 +13,7 @@ use crate::decisions::{Author, BY_PROGRAM, DecisionError, Decisions, unwritable}
 use crate::judging::Judging;
 use crate::ledger::Manifest;
 use crate::nightly::NightlyOptions;
+use crate::nightly::backfill::Backfill;
 use crate::warehouse::Places;
 
 /// Digits of a hash in a command that is printed.
@@ -128,20 +129,26 @@ impl Ruling {
         DecisionError::Undecidable { message }
     }
 
-    /// Judges some months by other numbers from now on.
+    /// Judges the months of a backfill by its policy from now on. What is left to write down: the
+    /// numbers and their months; `None` if that was decided before, or nothing is to be.
     pub(super) fn judge_months(
         &mut self,
-        span: MonthSpan,
-        numbers: &JudgingNumbers,
-    ) -> Result<Option<Months>, DecisionError> {
-        let hash = numbers.hash().map_err(unwritable)?;
-        if self.in_force.have(&span, &hash) {
+        backfill: &Backfill,
+    ) -> Result<Option<(Months, JudgingNumbers)>, DecisionError> {
+        let base = self.in_force.base();
+        let Some((base, (policy, _))) = base.zip(backfill.policy.as_ref()) else {
+            return Ok(None);
+        };
+        let numbers = JudgingNumbers { policy: policy.clone(), ..base.clone() };
+        let [from, to] = [&backfill.from, &backfill.to].map(|month| Some(month.clone()));
+        let span = MonthSpan { store: backfill.store.clone(), from, to };
+        if self.in_force.have(&span, &numbers.hash().map_err(unwritable)?) {
             return Ok(None);
         }
         let months = Months::Spans(vec![span]);
         let in_force = std::mem::take(&mut self.in_force);
-        self.in_force = in_force.with(&months, numbers).map_err(unwritable)?;
-        Ok(Some(months))
+        self.in_force = in_force.with(&months, &numbers).map_err(unwritable)?;
+        Ok(Some((months, numbers)))
     }
 
     /// Writes down settings for some months.
