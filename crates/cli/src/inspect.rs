@@ -1,5 +1,6 @@
 //! `streamledger inspect`: what a person looks at who has a report that is new or was refused.
 
+use streamledger_core::normalize::counts::LineCounts;
 use streamledger_warehouse::inspect::{Inspection, inspect_report};
 
 use crate::arguments::{Common, Format, Inspect};
@@ -11,7 +12,14 @@ use crate::output::{Sheet, grouped, print, to_csv, to_json};
 pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
     let settings = load_settings(&command.pipeline)?;
     let found = inspect_report(&settings, &command.file, command.store.as_deref(), command.rows)?;
-    let sheets = [report(&found), fields(&found), controls(&found), rows(&found), bad_rows(&found)];
+    let sheets = [
+        report(&found),
+        lines(&found),
+        fields(&found),
+        controls(&found),
+        rows(&found),
+        bad_rows(&found),
+    ];
     print(&match common.format {
         Format::Table => {
             let tables: Vec<String> =
@@ -64,6 +72,39 @@ fn report(found: &Inspection) -> Sheet {
     if let Some(refusal) = &found.refusal {
         push("refused", Some(format!("{}: {}", refusal.code, refusal.detail)));
     }
+    sheet
+}
+
+/// What each line of the report is; all together are its lines.
+fn lines(found: &Inspection) -> Sheet {
+    let mut sheet = Sheet::new("lines", "Lines", &["what", "#lines"]);
+    if found.lines == LineCounts::default() {
+        return sheet;
+    }
+    let LineCounts { head, rows, skipped, repeated_headers, .. } = found.lines;
+    let LineCounts { descriptions, continued, blank, tail, .. } = found.lines;
+    let ingested = rows.checked_sub(found.counts.quarantined);
+    let parts = [
+        ("header and preamble", Some(head)),
+        ("rows that can be ingested", ingested),
+        ("rejected rows", Some(found.counts.quarantined)),
+        ("rows that are no data", Some(skipped)),
+        ("repeated headers", Some(repeated_headers)),
+        ("records that describe others", Some(descriptions)),
+        ("further lines of rows", Some(continued)),
+        ("blank lines", Some(blank)),
+        ("tail", Some(tail)),
+    ];
+    // Kinds that only some formats have are shown where there are some.
+    let is_usual =
+        |what: &str| !matches!(what, "records that describe others" | "further lines of rows");
+    for (what, n_lines) in parts {
+        if let Some(n_lines) = n_lines.filter(|n_lines| *n_lines != 0 || is_usual(what)) {
+            sheet.push(vec![what.to_owned(), grouped(n_lines.into())]);
+        }
+    }
+    sheet.push(vec!["all lines".to_owned(), grouped(found.lines.total().into())]);
+    sheet.push(vec!["lines of the file".to_owned(), grouped(found.n_lines.into())]);
     sheet
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::ingest::text::{Text, TextError, is_utf16};
 use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
-use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::day::Day;
@@ -14,7 +15,7 @@ use crate::config::Settings;
 use crate::held::{Holder, Segment};
 use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
-use crate::reading::{Rows, RowsContext, RowsRead, Text};
+use crate::reading::{Rows, RowsContext, RowsRead};
 use crate::recognise::recognise;
 use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
 use crate::sales_columns::LotTable;
@@ -121,8 +122,8 @@ impl ExaminedReport {
         }
     }
 
-    fn take(&mut self, read: RowsRead, bad_rows_max_basis_points: u32) {
-        self.refusal = why_refused(&read, bad_rows_max_basis_points);
+    fn take(&mut self, read: RowsRead, n_lines: u64, bad_rows_max_basis_points: u32) {
+        self.refusal = why_refused(&read, n_lines, bad_rows_max_basis_points);
         self.format = Some(read.format);
         self.feed = Some(read.feed);
         self.counts = Some(read.counts);
@@ -203,6 +204,8 @@ struct Reading<'a> {
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
     text: Text,
+    /// Why the bytes are no text of lines.
+    text_error: Option<TextError>,
     state: State<'a>,
     days: BTreeMap<Day, Vec<Segment>>,
     runs: Runs,
@@ -228,6 +231,7 @@ impl<'a> Reading<'a> {
             store_folder,
             wanted,
             text: Text::default(),
+            text_error: None,
             state: State::Start,
             days: BTreeMap::new(),
             runs: Runs::new(),
@@ -285,6 +289,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Box<ExaminedReport>, PartitionError> {
         let mut text = std::mem::take(&mut self.text);
         text.finish(|lines| self.take_text(lines));
+        let n_lines = text.n_lines();
         if let State::Rows(rows) = &mut self.state {
             rows.end();
         }
@@ -303,7 +308,7 @@ impl<'a> Reading<'a> {
                 let folder = self.store_folder.unwrap_or_default();
                 let store = self.examiner.settings.stores.get(folder);
                 let bad_rows_max = store.map_or(0, |store| store.bad_rows_max_basis_points);
-                report.take(rows.finish(), bad_rows_max);
+                report.take(rows.finish(), n_lines, bad_rows_max);
             }
         }
         if report.refusal.is_some() {
@@ -324,8 +329,13 @@ impl Reader for Reading<'_> {
 
     fn take(&mut self, block: &[u8]) {
         let mut text = std::mem::take(&mut self.text);
-        text.take(block, |lines| self.take_text(lines));
+        let taken = text.take(block, |lines| self.take_text(lines));
+        self.text_error = taken.err();
         self.text = text;
+    }
+
+    fn stopped(&self) -> Option<TextError> {
+        self.text_error
     }
 }
 
@@ -336,11 +346,16 @@ pub(crate) fn is_report(
     member: &str,
     head: &[u8],
 ) -> bool {
-    let mut is_one = false;
-    Text::default().take(head, |lines| {
-        is_one |= recognise(settings, store_folder, member, lines).is_ok();
-    });
-    is_one
+    // What follows the first lines is rows; a head of one line may lack its end, or half of it.
+    let head = if is_utf16(head) { &head[..head.len() / 2 * 2] } else { head };
+    let (mut text, mut is_one) = (Text::default(), None);
+    let mut take = |lines: &[u8]| {
+        is_one.get_or_insert_with(|| recognise(settings, store_folder, member, lines).is_ok());
+    };
+    if text.take(head, &mut take).is_ok() {
+        text.finish(take);
+    }
+    is_one.unwrap_or(false)
 }
 
 /// The name of a file without the folders before it.
@@ -361,13 +376,19 @@ impl Examiner<'_> {
     }
 }
 
-/// Why a report is refused after all its rows were read.
-pub(crate) fn why_refused(read: &RowsRead, bad_rows_max_basis_points: u32) -> Option<Refusal> {
+/// Why a report is refused after all its rows were read; its text has `n_lines`.
+pub(crate) fn why_refused(
+    read: &RowsRead,
+    n_lines: u64,
+    bad_rows_max_basis_points: u32,
+) -> Option<Refusal> {
     let problems = || {
         let detail = read.problems.join("; ");
         (!read.problems.is_empty()).then(|| Refusal::new("bad_head", detail))
     };
+    let fault = || read.fault.clone().or_else(|| ReportFault::of_lines(&read.lines, n_lines));
     problems()
+        .or_else(|| fault().map(|fault| Refusal::new(fault.defect.code(), fault.detail)))
         .or_else(|| wrong_total(&read.controls))
         .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
 }

@@ -7,7 +7,8 @@ use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
+use streamledger_core::ingest::text::{Text, TextError};
+use streamledger_core::normalize::counts::{Counts, LineCounts, UnmappedCodes};
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::table_reader::Checked;
 use streamledger_core::vocabulary::listener::ListenerKey;
@@ -16,7 +17,7 @@ use crate::config::Settings;
 use crate::durable::{At as _, DiskError};
 use crate::examine::{Refusal, is_report, why_refused, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
-use crate::reading::{Rows, RowsContext, Text};
+use crate::reading::{Rows, RowsContext};
 use crate::recognise::{Recognised, recognise};
 use crate::report_source::{End, Pace, Packing, Reader, ReportFile, read_through};
 use crate::stages::Stages;
@@ -46,6 +47,10 @@ pub struct Inspection {
     pub counts: Counts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Lines of its text, counted by themselves.
+    pub n_lines: u64,
     /// Tier codes that no table holds.
     pub unmapped: UnmappedCodes,
     /// Control numbers.
@@ -78,6 +83,7 @@ pub fn inspect_report(
         file_name: path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
         n_rows_max,
         text: Text::default(),
+        text_error: None,
         rows: None,
         found: Inspection::default(),
     };
@@ -95,6 +101,7 @@ struct Inspector<'a> {
     file_name: String,
     n_rows_max: usize,
     text: Text,
+    text_error: Option<TextError>,
     rows: Option<Rows<'a>>,
     found: Inspection,
 }
@@ -244,6 +251,7 @@ impl<'a> Inspector<'a> {
     fn finish(mut self, end: End) -> Inspection {
         let mut text = std::mem::take(&mut self.text);
         text.finish(|lines| self.take_text(lines));
+        self.found.n_lines = text.n_lines();
         if let Some(rows) = &mut self.rows {
             rows.end();
         }
@@ -253,7 +261,8 @@ impl<'a> Inspector<'a> {
         match (self.rows, store) {
             (Some(rows), Some(store)) => {
                 let read = rows.finish();
-                found.refusal = why_refused(&read, store.bad_rows_max_basis_points);
+                found.refusal = why_refused(&read, found.n_lines, store.bad_rows_max_basis_points);
+                found.lines = read.lines;
                 (found.counts, found.n_skipped) = (read.counts, read.n_skipped);
                 (found.bad_rows, found.unmapped) = (read.bad_rows, read.unmapped);
                 found.controls = read.controls;
@@ -297,8 +306,13 @@ impl Reader for Inspector<'_> {
 
     fn take(&mut self, block: &[u8]) {
         let mut text = std::mem::take(&mut self.text);
-        text.take(block, |lines| self.take_text(lines));
+        let taken = text.take(block, |lines| self.take_text(lines));
+        self.text_error = taken.err();
         self.text = text;
+    }
+
+    fn stopped(&self) -> Option<TextError> {
+        self.text_error
     }
 }
 

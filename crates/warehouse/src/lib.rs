@@ -56,7 +56,6 @@ pub mod status;
 pub mod stored_trends;
 pub mod table_writer;
 pub mod tables;
-pub mod unicode;
 pub mod verify;
 mod verify_sales;
 mod verify_waterfall;

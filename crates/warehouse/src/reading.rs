@@ -1,5 +1,4 @@
-//! The rows of one report, whatever its format: the text that its bytes hold, and one reader over all
-//! kinds of formats.
+//! The rows of one report, whatever its format: one reader over all kinds of formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +6,8 @@ use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::normalize::counts::{Counts, UnmappedCodes};
-use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::counts::{Counts, LineCounts, UnmappedCodes};
+use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::dsr_reader::DsrReader;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use streamledger_core::normalize::sales_reader::SalesContext;
@@ -26,37 +25,6 @@ use crate::examine::Refusal;
 use crate::ledger::{AboutReport, Part};
 use crate::recognise::Recognised;
 use crate::sales_columns::LotTable;
-use crate::unicode::Utf16;
-
-/// The text of a report as its bytes come in: UTF-16 becomes UTF-8, a byte order mark is dropped.
-#[derive(Debug, Default)]
-pub struct Text {
-    utf16: Option<Utf16>,
-    is_begun: bool,
-}
-
-impl Text {
-    /// Takes a block of whole lines and hands it on as text.
-    pub fn take(&mut self, block: &[u8], mut take: impl FnMut(&[u8])) {
-        if !self.is_begun {
-            self.utf16 = Utf16::of(block);
-        }
-        let is_first = !self.is_begun;
-        self.is_begun = true;
-        match &mut self.utf16 {
-            Some(utf16) => utf16.decode(block, take),
-            None if is_first => take(block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block)),
-            None => take(block),
-        }
-    }
-
-    /// Hands on what is left.
-    pub fn finish(&mut self, take: impl FnMut(&[u8])) {
-        if let Some(utf16) = &mut self.utf16 {
-            utf16.finish(take);
-        }
-    }
-}
 
 /// What reading rows needs to know beside the report.
 #[derive(Clone, Copy)]
@@ -91,6 +59,10 @@ pub struct RowsRead {
     pub counts: Counts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole, beside its control numbers.
+    pub fault: Option<ReportFault>,
     /// Bad rows in order.
     pub bad_rows: Vec<BadRow>,
     /// Plays taken in by counted date.
@@ -247,6 +219,8 @@ impl<'a> Rows<'a> {
             Self::Streams(reader) => {
                 let reading = reader.finish();
                 RowsRead {
+                    lines: reading.lines,
+                    fault: reading.fault,
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     notes: reading.notes,
@@ -260,6 +234,8 @@ impl<'a> Rows<'a> {
                 let reading = reader.finish();
                 RowsRead {
                     n_skipped: reading.n_skipped,
+                    lines: reading.lines,
+                    fault: reading.fault,
                     bad_rows: reading.bad_rows,
                     lot_rows: reading.lot_rows,
                     notes: reading.notes,
@@ -276,6 +252,8 @@ impl<'a> Rows<'a> {
                 let reading = reader.finish();
                 RowsRead {
                     n_skipped: reading.n_skipped,
+                    lines: reading.lines,
+                    fault: reading.fault,
                     bad_rows: reading.bad_rows,
                     day_rows: reading.day_rows,
                     lot_rows: reading.lot_rows,
@@ -300,6 +278,8 @@ impl RowsRead {
             feed,
             counts,
             n_skipped: 0,
+            lines: LineCounts::default(),
+            fault: None,
             bad_rows: Vec::new(),
             day_rows: BTreeMap::new(),
             lot_rows: BTreeMap::new(),

@@ -13,13 +13,16 @@ use std::time::{Instant, SystemTime};
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::report_hash::ReportHash;
+use streamledger_core::ingest::text::{LINE_BYTES_MAX, TextError, after_last_line_end, is_utf16};
 
+use self::blocks::{in_blocks, is_bomb};
 use self::zip_members::{ZipError, choose};
 use crate::durable::{At as _, DiskError, is_no_file, open_file, read_full};
 use crate::file_hash::hash_as_is;
 use crate::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::stages::Stages;
 
+mod blocks;
 mod zip_members;
 
 /// Bytes of a block; a longer line makes its block longer.
@@ -27,15 +30,6 @@ pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
 /// A block, and before it what matches of a packed report may be copied from.
 const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
-
-/// Longest line that is read, so that a file without line ends cannot fill the memory.
-const LINE_BYTES_MAX: usize = 16 << 20;
-
-/// A file may unpack to so much whatever its size.
-const SURE_BYTES: u64 = 64 << 20;
-
-/// Above that, to at most so many times its size.
-const RATIO_MAX: u64 = 1000;
 
 /// How a report is packed. The names are file endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +150,14 @@ pub trait Reader {
     /// Which member of the archive is read, before its first block.
     fn begin_member(&mut self, member: &str);
 
-    /// Takes a block of whole lines; the last one may lack its line end.
+    /// Takes a block of whole lines; the last one may lack its line end. Of UTF-16, whose lines are
+    /// known only when it is decoded, a block ends anywhere.
     fn take(&mut self, block: &[u8]);
+
+    /// Why no more blocks are taken; asked after each.
+    fn stopped(&self) -> Option<TextError> {
+        None
+    }
 }
 
 /// Whoever only wants the bytes of what is no archive.
@@ -234,9 +234,12 @@ pub fn read_through(
         Ok((hash, member)) => Ok(End::Whole { hash, packing, member }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
         Err(error) => {
-            let archive = error.get_ref().and_then(|inner| inner.downcast_ref::<ZipError>());
+            let inner = error.get_ref();
+            let archive = inner.and_then(|inner| inner.downcast_ref::<ZipError>());
+            let no_text = inner.and_then(|inner| inner.downcast_ref::<TextError>());
             let (code, detail) = match archive.and_then(ZipError::code) {
                 Some(code) => (code, error.to_string()),
+                None if no_text.is_some() => ("corrupt", error.to_string()),
                 None => ("corrupt", format!("cannot be unpacked: {error}")),
             };
             Ok(End::Corrupt { hash: hash_as_is(path)?, code, detail })
@@ -304,9 +307,12 @@ impl Unpacking<'_> {
         match self.pace {
             Pace::Alone => {
                 let stages = self.stages;
-                self.unpack(source, packing, |block| stages.parse.time(|| reader.take(block)))
+                self.unpack(source, packing, |block| {
+                    stages.parse.time(|| reader.take(block));
+                    reader.stopped().map_or(Ok(()), |error| Err(io::Error::other(error)))
+                })
             }
-            Pace::Beside => self.unpack_beside(source, packing, |block| reader.take(block)),
+            Pace::Beside => self.unpack_beside(source, packing, reader),
         }
     }
 
@@ -326,12 +332,12 @@ impl Unpacking<'_> {
         Ok((hash, Some(member.name)))
     }
 
-    /// Unpacks in a thread of its own; `take` runs in this one.
+    /// Unpacks in a thread of its own; the reader runs in this one.
     fn unpack_beside(
         self,
         source: impl BufRead + Send,
         packing: Packing,
-        mut take: impl FnMut(&[u8]),
+        reader: &mut impl Reader,
     ) -> io::Result<[u8; 32]> {
         let (full, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS_WAITING);
         let (empty, used) = std::sync::mpsc::channel::<Vec<u8>>();
@@ -341,15 +347,22 @@ impl Unpacking<'_> {
                     let mut copy = used.try_recv().unwrap_or_default();
                     copy.clear();
                     copy.extend_from_slice(block);
-                    // Fails only where the reading side has panicked, which ends both.
-                    drop(full.send(copy));
+                    // Fails only where the reading side has stopped, which ends both.
+                    full.send(copy).map_err(|_| io::Error::other("nobody reads any more"))
                 })
             });
+            let mut stopped = None;
             for block in blocks {
-                self.stages.parse.time(|| take(&block));
+                self.stages.parse.time(|| reader.take(&block));
+                stopped = reader.stopped();
+                if stopped.is_some() {
+                    break;
+                }
                 drop(empty.send(block));
             }
-            unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let unpacked =
+                unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            stopped.map_or(unpacked, |error| Err(io::Error::other(error)))
         })
     }
 
@@ -357,7 +370,7 @@ impl Unpacking<'_> {
         self,
         source: impl BufRead,
         packing: Packing,
-        mut take: impl FnMut(&[u8]),
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<[u8; 32]> {
         match packing {
             Packing::Plain => self.pump(Unpacked(source), &mut take),
@@ -416,7 +429,7 @@ impl Unpacking<'_> {
     fn pump(
         self,
         mut source: impl Source,
-        mut take: &mut impl FnMut(&[u8]),
+        mut take: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<[u8; 32]> {
         let stages = self.stages;
         let mut n_bytes = 0_u64;
@@ -424,6 +437,7 @@ impl Unpacking<'_> {
         let mut buffer = vec![0; BUFFER_BYTES];
         // Where the line starts that was not handed on yet, and where the bytes end.
         let (mut start, mut end) = (0, 0);
+        let mut is_decoded_later = false;
         loop {
             let before = end;
             let begun = Instant::now();
@@ -436,19 +450,26 @@ impl Unpacking<'_> {
                 return Err(io::Error::other("it unpacks to more than 1,000 times its size"));
             }
             stages.hash.add(begun.elapsed());
-            if let Some(feed) = memchr::memrchr(b'\n', &buffer[before..end]) {
-                let next = before + feed + 1;
-                in_blocks(&buffer[start..next], &mut take);
-                start = next;
+            if before == 0 {
+                is_decoded_later = is_utf16(&buffer[..end]);
+            }
+            if is_decoded_later {
+                take(&buffer[start..end])?;
+                start = end;
+            } else if let Some(length) = after_last_line_end(&buffer[start..end]) {
+                in_blocks(&buffer[start..start + length], &mut take)?;
+                start += length;
             }
             if end < buffer.len() {
                 if start < end {
-                    take(&buffer[start..end]);
+                    take(&buffer[start..end])?;
                 }
                 return Ok(hash.finish(&buffer[..end]));
             }
             if LINE_BYTES_MAX <= end - start {
-                return Err(io::Error::other("a line is longer than 16 MiB"));
+                return Err(io::Error::other(TextError::LongLine {
+                    starts_at: n_bytes - (end - start) as u64,
+                }));
             }
             // What was begun of a line, and what matches may still be copied from, moves to the front.
             let keep = start.min(end - WINDOW_BYTES);
@@ -460,25 +481,6 @@ impl Unpacking<'_> {
             let larger = (2 * end).min(WINDOW_BYTES + LINE_BYTES_MAX);
             buffer.resize(if is_long { larger } else { BUFFER_BYTES }, 0);
         }
-    }
-}
-
-/// Whether what comes out of a file cannot be a report: no text of rows packs so well.
-fn is_bomb(unpacked_bytes: u64, packed_bytes: u64) -> bool {
-    SURE_BYTES < unpacked_bytes && RATIO_MAX < unpacked_bytes / packed_bytes.max(1)
-}
-
-/// Hands on whole lines in blocks of the usual size, also where a long line made the buffer larger.
-fn in_blocks(mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
-    while BLOCK_BYTES < lines.len() {
-        let before = memchr::memrchr(b'\n', &lines[..BLOCK_BYTES]);
-        let feed = before.or_else(|| memchr::memchr(b'\n', lines)).unwrap_or(lines.len() - 1);
-        let (block, rest) = lines.split_at(feed + 1);
-        take(block);
-        lines = rest;
-    }
-    if !lines.is_empty() {
-        take(lines);
     }
 }
 

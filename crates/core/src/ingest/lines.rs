@@ -157,13 +157,14 @@ impl LineCutter {
         Self { n_columns, starts: Vec::new(), n_starts: 0, lines: Vec::new(), rows }
     }
 
-    /// Calls `take` with the lines of the block, in order, and returns how many there are. The block
+    /// Calls `take` with the lines of the block, in order, and returns how many there are, and how many
+    /// of them are blank. The block
     /// is under 4 GiB; its last line may lack its line feed. CRLF and LF end a line.
-    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Lines<'_>)) -> u32 {
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Lines<'_>)) -> (u32, u32) {
         self.find_starts(block);
         let Self { n_columns, starts, n_starts, lines, rows } = self;
         let starts = &starts[..*n_starts];
-        let mut number = 0;
+        let (mut number, mut n_blank) = (0, 0);
         rows.clear();
         for bounds in lines.windows(2) {
             let (first, next) = (bounds[0], bounds[1]);
@@ -183,11 +184,12 @@ impl LineCutter {
                 }
             }
             number += 1;
+            n_blank += u32::from(is_blank);
         }
         if !rows.is_empty() {
             take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, places: rows }));
         }
-        number
+        (number, n_blank)
     }
 
     fn find_starts(&mut self, block: &[u8]) {
@@ -332,7 +334,7 @@ mod tests {
     /// A line as owned text: `Ok` with its cells, `Err` with its number of cells, 0 if blank.
     fn cut(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
         let mut lines = Vec::new();
-        let n_lines = LineCutter::new(n_columns).cut(block, |cut| match cut {
+        let (n_lines, n_blank) = LineCutter::new(n_columns).cut(block, |cut| match cut {
             Lines::Rows(rows) => {
                 for place in 0..rows.len() {
                     lines.resize(rows.line(place) as usize, Err(0));
@@ -349,6 +351,7 @@ mod tests {
             }
         });
         lines.resize(n_lines as usize, Err(0));
+        assert_eq!(lines.iter().filter(|line| **line == Err(0)).count(), n_blank as usize);
         lines
     }
 

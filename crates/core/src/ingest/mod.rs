@@ -2,11 +2,13 @@
 
 pub mod builtin;
 pub mod dsr;
+pub mod header_names;
 pub mod inflate;
 pub mod lines;
 pub mod report_hash;
 pub mod spotify_streams;
 pub mod table;
+pub mod text;
 
 use std::sync::LazyLock;
 

@@ -22,6 +22,9 @@ pub struct Counts {
     pub aliased_territory: u64,
     /// Rows whose tier code the store's table does not hold.
     pub unmapped_tier: u64,
+    /// Lines among the rows that repeat the header; they are no rows.
+    #[serde(default)]
+    pub repeated_headers: u64,
 }
 
 impl Counts {
@@ -34,6 +37,39 @@ impl Counts {
         self.bad_territory += other.bad_territory;
         self.aliased_territory += other.aliased_territory;
         self.unmapped_tier += other.unmapped_tier;
+        self.repeated_headers += other.repeated_headers;
+    }
+}
+
+/// What the lines of a report turned out to be: each is one of these, and all together are the lines of
+/// its text. Readers count what they see; how many lines there are is counted where the text is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// The header and what stands before it; of DDEX reports also comments.
+    pub head: u64,
+    /// Data rows, rejected ones included.
+    pub rows: u64,
+    /// Rows that are no data by the format's rules.
+    pub skipped: u64,
+    /// Headers among the rows that repeat the first one.
+    pub repeated_headers: u64,
+    /// Records of DDEX reports that say what usage records are about.
+    pub descriptions: u64,
+    /// Further lines of rows whose cells span lines.
+    pub continued: u64,
+    /// Lines with nothing in them.
+    pub blank: u64,
+    /// Lines behind the rows.
+    pub tail: u64,
+}
+
+impl LineCounts {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { head, rows, skipped, repeated_headers, .. } = self;
+        let Self { descriptions, continued, blank, tail, .. } = self;
+        head + rows + skipped + repeated_headers + descriptions + continued + blank + tail
     }
 }
 

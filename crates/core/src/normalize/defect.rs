@@ -1,6 +1,9 @@
 //! Defect: why a row or a report is not taken in. Data errors are data: each has a code, the column
 //! it was found in, and what was expected and found.
 
+use crate::ingest::header_names::data_in_header;
+use crate::normalize::counts::LineCounts;
+
 /// What is wrong with a cell or a row. The codes stand in `quarantine.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,6 +64,93 @@ impl Defect {
             Self::InvalidUtf8 => "invalid_utf8",
             Self::NoTrack => "no_track",
         }
+    }
+}
+
+/// What makes a report as a whole one that cannot be trusted, beside its control numbers. The codes
+/// stand in `quarantine.reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReportDefect {
+    /// It ends inside a quoted cell.
+    CutReport,
+    /// Its cells may span lines, and a quote stands where none may be.
+    BadQuotes,
+    /// There is another header among its rows.
+    SecondHeader,
+    /// There is data in the line of its header.
+    DataInHeader,
+    /// There are rows behind the lines with which its rows end.
+    RowsInTail,
+    /// The lines that were read are not those of its text: a fault of the program.
+    LinesDoNotAddUp,
+}
+
+impl ReportDefect {
+    /// The code in `quarantine.reason`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CutReport => "cut_report",
+            Self::BadQuotes => "bad_quotes",
+            Self::SecondHeader => "second_header",
+            Self::DataInHeader => "data_in_header",
+            Self::RowsInTail => "rows_in_tail",
+            Self::LinesDoNotAddUp => "lines_do_not_add_up",
+        }
+    }
+}
+
+/// Why a report as a whole cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFault {
+    /// What is wrong.
+    pub defect: ReportDefect,
+    /// Where and how, for a person.
+    pub detail: String,
+}
+
+impl ReportFault {
+    /// A fault.
+    #[must_use]
+    pub fn new(defect: ReportDefect, detail: impl Into<String>) -> Self {
+        Self { defect, detail: detail.into() }
+    }
+
+    /// Whether the lines that were read are those of the report's text.
+    #[must_use]
+    pub fn of_lines(lines: &LineCounts, n_lines: u64) -> Option<Self> {
+        let n_read = lines.total();
+        (n_read != n_lines).then(|| {
+            let detail = format!(
+                "the report has {n_lines} lines, of which {n_read} were read: a fault of the program; \
+                 please report it, with the report if you can ({lines:?})"
+            );
+            Self::new(ReportDefect::LinesDoNotAddUp, detail)
+        })
+    }
+
+    /// Data in the header's line, whose names these are.
+    #[must_use]
+    pub fn of_header(names: &[String], n_rows: u64) -> Option<Self> {
+        let column = data_in_header(names, n_rows == 0)?;
+        // What stands there may be a listener.
+        let detail = format!(
+            "column {} of the header holds data and no name: the lines of the report do not end with LF, \
+             CR LF or CR, or rows were joined to the header; fetch it again",
+            column + 1
+        );
+        Some(Self::new(ReportDefect::DataInHeader, detail))
+    }
+
+    /// Another header in this row.
+    #[must_use]
+    pub fn second_header(row: u32) -> Self {
+        let detail = format!(
+            "row {row} is a header with other columns than the first one, or in another order: the \
+             report was put together from several; split it there"
+        );
+        Self::new(ReportDefect::SecondHeader, detail)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::ingest::dsr::records::{
 };
 use crate::ingest::dsr::{Cells, Line, is_comment, lines, only_value};
 use crate::ingest::table::format::DateStyle;
-use crate::normalize::counts::{Counts, UnmappedCodes};
+use crate::normalize::counts::{Counts, LineCounts, UnmappedCodes};
 use crate::normalize::dates::read_date;
-use crate::normalize::defect::{BadRow, Defect, raw_cells};
+use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
 use crate::normalize::dsr_block::Block;
 use crate::normalize::dsr_cells::{
     amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
@@ -44,6 +44,7 @@ pub struct DsrReader<'a> {
     territories: &'a Territories,
     line: Line,
     n_lines: u32,
+    n_heads: u64,
     builder: SalesBuilder,
     summaries: HashMap<String, Summary>,
     block: Block,
@@ -60,6 +61,10 @@ pub struct DsrReading {
     pub counts: Counts,
     /// Summary records that another file of the report holds too.
     pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole.
+    pub fault: Option<ReportFault>,
     /// Bad records in order.
     pub bad_rows: Vec<BadRow>,
     /// Lines taken in by store and month.
@@ -90,6 +95,7 @@ impl<'a> DsrReader<'a> {
             territories,
             line: Line::default(),
             n_lines: 0,
+            n_heads: 0,
             builder: SalesBuilder::default(),
             summaries: HashMap::new(),
             block: Block::default(),
@@ -123,7 +129,11 @@ impl<'a> DsrReader<'a> {
         let mut line = std::mem::take(&mut self.line);
         for text in lines(block) {
             self.n_lines = self.n_lines.saturating_add(1);
-            if !is_comment(text) {
+            if text.trim_ascii().is_empty() {
+                self.reading.lines.blank += 1;
+            } else if is_comment(text) {
+                self.reading.lines.head += 1;
+            } else {
                 let cells = line.cut(text);
                 if let Err(flaw) = self.take(&cells) {
                     self.refuse(&cells, flaw);
@@ -151,13 +161,27 @@ impl<'a> DsrReader<'a> {
     pub fn finish(mut self) -> DsrReading {
         let controls = self.controls();
         self.reading.controls = controls;
+        let DsrReading { lines, counts, n_skipped, .. } = &mut self.reading;
+        (lines.rows, lines.skipped) = (counts.rows, *n_skipped);
         self.reading
     }
 
     fn take(&mut self, cells: &Cells<'_>) -> Result<(), Flaw> {
         match RecordType::of(cells.get(0)) {
-            Some(RecordType::Head | RecordType::Aside) => Ok(()),
+            Some(RecordType::Head) => {
+                self.n_heads += 1;
+                self.reading.lines.head += 1;
+                if self.n_heads == 2 {
+                    self.reading.fault = Some(ReportFault::second_header(self.n_lines));
+                }
+                Ok(())
+            }
+            Some(RecordType::Aside) => {
+                self.reading.lines.descriptions += 1;
+                Ok(())
+            }
             Some(RecordType::Foot) => {
+                self.reading.lines.tail += 1;
                 self.foot = Some(Foot::read(cells));
                 Ok(())
             }
@@ -203,6 +227,7 @@ impl<'a> DsrReader<'a> {
             let expected = "at most 131,072 recordings and releases in a block";
             return Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)));
         }
+        self.reading.lines.descriptions += 1;
         match record {
             RecordType::Resource => self.block.add_resource(cells),
             RecordType::Release => self.block.add_release(cells),

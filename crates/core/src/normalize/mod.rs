@@ -16,6 +16,7 @@ mod spotify_defects;
 pub mod sales_lot;
 mod played_in;
 pub mod table_fields;
+pub mod table_headers;
 pub mod sales_reader;
 pub mod figures_reader;
 pub mod reference_reader;

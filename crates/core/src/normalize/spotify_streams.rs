@@ -9,11 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::ingest::header_names::{HeaderLine, HeaderNames};
 use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::day_plays::DayPlays;
-use crate::normalize::defect::{BadRow, Defect, raw_text};
+use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_text};
 use crate::normalize::played_in::PlayedIn;
 use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::spotify_defects::explain_row;
@@ -51,6 +52,9 @@ pub struct StreamsReader<'a> {
     cutter: LineCutter,
     /// Lines of the blocks before, blank ones included.
     lines_before: u32,
+    n_blank: u64,
+    headers: HeaderNames,
+    fault: Option<ReportFault>,
     counts: Counts,
     about: About,
     played_in: PlayedIn,
@@ -68,6 +72,10 @@ pub struct StreamsReader<'a> {
 pub struct Reading {
     /// Counts over the whole report.
     pub counts: Counts,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole.
+    pub fault: Option<ReportFault>,
     /// Bad rows in order.
     pub bad_rows: Vec<BadRow>,
     /// Rows taken in by counted date, wanted or not.
@@ -85,9 +93,12 @@ impl<'a> StreamsReader<'a> {
         Self {
             cutter: LineCutter::new(columns.n_columns),
             words: WordsBuilder::new(&columns, *context.key),
+            headers: HeaderNames::new(&columns.names, []),
             columns,
             context,
             lines_before: 0,
+            n_blank: 0,
+            fault: None,
             reader: RowReader::default(),
             counts: Counts::default(),
             about: About::default(),
@@ -103,7 +114,7 @@ impl<'a> StreamsReader<'a> {
     pub fn read_block(&mut self, block: &[u8]) {
         let mut cutter = std::mem::replace(&mut self.cutter, LineCutter::new(1));
         let ends_in_line = !block.ends_with(b"\n");
-        let n_lines = cutter.cut(block, |lines| match lines {
+        let (n_lines, n_blank) = cutter.cut(block, |lines| match lines {
             Lines::Rows(rows) => self.read_rows(&rows),
             Lines::Uneven { text, n_cells, line } => {
                 let at_end = ends_in_line && text.as_ptr_range().end == block.as_ptr_range().end;
@@ -111,6 +122,7 @@ impl<'a> StreamsReader<'a> {
             }
         });
         self.lines_before = self.lines_before.saturating_add(n_lines);
+        self.n_blank += u64::from(n_blank);
         self.cutter = cutter;
     }
 
@@ -139,8 +151,19 @@ impl<'a> StreamsReader<'a> {
         for day in self.day_rows.keys() {
             self.about.note_days(*day, *day);
         }
+        let counts = self.counts;
+        let lines = LineCounts {
+            head: 1,
+            rows: counts.rows,
+            repeated_headers: counts.repeated_headers,
+            blank: self.n_blank,
+            ..LineCounts::default()
+        };
+        let in_header = || ReportFault::of_header(&self.columns.names, counts.rows);
         Reading {
-            counts: self.counts,
+            counts,
+            lines,
+            fault: self.fault.or_else(in_header),
             bad_rows: self.bad_rows,
             day_rows: self.day_rows,
             about: self.about,
@@ -159,7 +182,6 @@ impl<'a> StreamsReader<'a> {
         let mut reader = std::mem::take(&mut self.reader);
         let settings = (self.context.store, self.context.territories);
         let all = reader.read(rows, &self.columns, &mut self.words, settings);
-        self.counts.rows += all.len() as u64;
         for (place, fields) in all.iter().enumerate() {
             if fields.is_bad {
                 self.refuse_row(rows.line(place), &rows.row(place));
@@ -170,9 +192,28 @@ impl<'a> StreamsReader<'a> {
         self.reader = reader;
     }
 
+    /// Whether a line that cannot be read repeats the header. Another header breaks the report.
+    fn is_repeated_header(&mut self, line: u32, text: &[u8]) -> bool {
+        let cells = text.split(|byte| *byte == b'\t');
+        let cells = cells.map(|cell| String::from_utf8_lossy(cell).into_owned());
+        match self.headers.look_at(cells) {
+            HeaderLine::No => false,
+            HeaderLine::Same => {
+                self.counts.repeated_headers += 1;
+                true
+            }
+            HeaderLine::Other => {
+                let row = self.number(line);
+                self.fault.get_or_insert_with(|| ReportFault::second_header(row));
+                false
+            }
+        }
+    }
+
     #[inline]
     fn take_in(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
         let counts = &mut self.counts;
+        counts.rows += 1;
         counts.bad_isrc += u64::from(fields.track_flaws.bad_isrc);
         counts.bad_upc += u64::from(fields.track_flaws.bad_upc);
         counts.unmapped_tier += u64::from(fields.unmapped_tier);
@@ -201,6 +242,9 @@ impl<'a> StreamsReader<'a> {
     }
 
     fn refuse_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
+        if self.is_repeated_header(line, text) {
+            return;
+        }
         self.counts.rows += 1;
         let n_columns = self.columns.n_columns;
         let defect =
@@ -215,6 +259,10 @@ impl<'a> StreamsReader<'a> {
     }
 
     fn refuse_row(&mut self, line: u32, row: &Row<'_>) {
+        if self.is_repeated_header(line, row.line()) {
+            return;
+        }
+        self.counts.rows += 1;
         let (column, defect, detail) = explain_row(&self.columns, row);
         self.keep_bad_row(BadRow {
             row: self.number(line),

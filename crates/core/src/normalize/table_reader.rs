@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ingest::header_names::HeaderLine;
 use crate::ingest::table::format::{Control, Feed, ReferenceKind, TableFormat, Total};
 use crate::ingest::table::head::{Bound, cell_text, controls_of, normal_name};
+use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
-use crate::normalize::counts::{Counts, UnmappedCodes};
-use crate::normalize::defect::{BadRow, Defect, raw_cells, shown};
+use crate::normalize::counts::{Counts, LineCounts, UnmappedCodes};
+use crate::normalize::defect::{BadRow, Defect, ReportDefect, ReportFault, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::plain_decimal;
 use crate::normalize::reference_reader::ReferenceReader;
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::table_fields::{Flaw, TableFields};
+use crate::normalize::table_headers::TableHeaders;
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
@@ -42,6 +45,12 @@ pub struct TableReader<'a> {
     counts: Counts,
     /// Rows that are no data.
     n_skipped: u64,
+    headers: TableHeaders,
+    n_head: u64,
+    n_tail: u64,
+    /// The row that ends inside a quote, if no other line came after it.
+    open_quote: Option<u32>,
+    fault: Option<ReportFault>,
     bad_rows: Vec<BadRow>,
     lot_rows: BTreeMap<SalesMonth, u64>,
     notes: MonthNotes,
@@ -76,6 +85,10 @@ pub struct TableReading {
     pub counts: Counts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole.
+    pub fault: Option<ReportFault>,
     /// Bad rows in order.
     pub bad_rows: Vec<BadRow>,
     /// Plays taken in by counted date.
@@ -125,6 +138,8 @@ impl<'a> TableReader<'a> {
     pub fn new(format: &'a TableFormat, bound: Bound, context: TableContext<'a>) -> Self {
         let names = bound.names.clone();
         let controls = bound.controls.clone();
+        let headers = TableHeaders::new(format, &bound);
+        let n_head = bound.header_line.map_or(0, |line| u64::from(line) + 1);
         let rows = match context {
             TableContext::Plays(context) => {
                 Rows::Plays(Box::new(PlaysReader::new(format, bound, context)))
@@ -141,7 +156,7 @@ impl<'a> TableReader<'a> {
         };
         Self {
             format,
-            cutter: RecordCutter::new(format.text.delimiter, format.text.quoted, &names),
+            cutter: RecordCutter::new(&format.text, &names),
             n_columns: names.len(),
             rows,
             end_at: format.text.end_at.iter().map(|name| normal_name(name)).collect(),
@@ -149,6 +164,11 @@ impl<'a> TableReader<'a> {
             controls,
             counts: Counts::default(),
             n_skipped: 0,
+            headers,
+            n_head,
+            n_tail: 0,
+            open_quote: None,
+            fault: None,
             bad_rows: Vec::new(),
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
@@ -163,12 +183,8 @@ impl<'a> TableReader<'a> {
 
     /// Reads a block of whole lines; the last block of a report may end without a line end.
     pub fn read_block(&mut self, block: &[u8]) {
-        let mut cutter = std::mem::replace(
-            &mut self.cutter,
-            RecordCutter::new(self.format.text.delimiter, false, &[]),
-        );
-        let end = (!block.ends_with(b"\n")).then_some(block.as_ptr_range().end);
-        cutter.cut(block, |cut| self.take(cut, end));
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.cut(block, |cut| self.take(cut));
         self.cutter = cutter;
     }
 
@@ -214,18 +230,15 @@ impl<'a> TableReader<'a> {
 
     /// Ends the rows; what was read is still to be taken out.
     pub fn end(&mut self) {
-        let mut cutter = std::mem::replace(
-            &mut self.cutter,
-            RecordCutter::new(self.format.text.delimiter, false, &[]),
-        );
-        cutter.finish(|cut| self.take(cut, None));
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.finish(|cut| self.take(cut));
         self.cutter = cutter;
     }
 
     /// What is known of the whole report, after all was taken out.
     #[must_use]
     pub fn finish(self) -> TableReading {
-        let about = self.about();
+        let (about, lines, fault) = (self.about(), self.lines(), self.fault());
         let mut controls = self.controls;
         if let Some(tail) = &self.tail {
             controls.extend(controls_of(&self.format.controls, tail));
@@ -268,12 +281,42 @@ impl<'a> TableReader<'a> {
             controls: controls.into_iter().map(check).collect(),
             counts: self.counts,
             n_skipped: self.n_skipped,
+            lines,
+            fault,
             bad_rows: self.bad_rows,
             day_rows,
             lot_rows: self.lot_rows,
             notes,
             unmapped,
         }
+    }
+
+    fn lines(&self) -> LineCounts {
+        LineCounts {
+            head: self.n_head,
+            rows: self.counts.rows,
+            skipped: self.n_skipped,
+            repeated_headers: self.counts.repeated_headers,
+            descriptions: 0,
+            continued: self.cutter.n_continued(),
+            blank: self.cutter.n_blank(),
+            tail: self.n_tail,
+        }
+    }
+
+    fn fault(&self) -> Option<ReportFault> {
+        let cut = || {
+            let detail = format!(
+                "the last line (row {}) ends inside a quoted cell: the report was cut off; fetch it again",
+                self.open_quote?
+            );
+            Some(ReportFault::new(ReportDefect::CutReport, detail))
+        };
+        let in_header = || {
+            let names = self.headers.names()?;
+            ReportFault::of_header(names, self.counts.rows + self.n_skipped)
+        };
+        self.fault.clone().or_else(cut).or_else(in_header)
     }
 
     fn about(&self) -> About {
@@ -298,53 +341,105 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn take(&mut self, cut: Cut<'_>, end: Option<*const u8>) {
+    fn take(&mut self, cut: Cut<'_>) {
         let record = match cut {
             Cut::Row(record) => record,
-            Cut::Broken { text, row, what } => {
-                if self.tail.is_none() {
-                    self.counts.rows += 1;
-                    let detail = format!("expected {what}, found {}", shown(text));
-                    let listener = self.fields().column(Field::Listener);
-                    // Nobody can say where in a broken line the listener stands.
-                    let raw = if listener.is_some() { String::new() } else { shown(text) };
-                    self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw });
-                }
-                return;
-            }
+            Cut::Broken { text, row, fault } => return self.take_broken(text, row, fault),
         };
+        self.open_quote = None;
         if self.is_tail(&record) {
-            let cells = record.all().map(|cell| cell_text(cell, self.format)).collect();
-            let tail = self.tail.get_or_insert_default();
-            if tail.len() < TAIL_LINES_MAX {
-                tail.push(cells);
-            }
-            return;
+            return self.take_tail(&record);
         }
         if self.fields().is_skipped(&record) {
-            self.n_skipped += 1;
+            if !self.is_repeated_header(&record) {
+                self.n_skipped += 1;
+            }
             return;
         }
+        if self.headers.must_look_at(&record) && self.is_repeated_header(&record) {
+            return;
+        }
+        if let Err(flaw) = self.read_row(&record) {
+            // No header can be read as a row, so that only what cannot be read is looked at.
+            if self.is_repeated_header(&record) {
+                return;
+            }
+            self.refuse(&record, flaw);
+        }
         self.counts.rows += 1;
+    }
+
+    fn read_row(&mut self, record: &Record<'_>) -> Result<(), Flaw> {
         let n_cells = record.n_cells();
         if n_cells != self.n_columns && !self.format.text.ragged {
-            let is_last = end.is_some_and(|end| record.ends_at(end));
-            let is_cut = is_last && n_cells < self.n_columns;
-            let flaw = Flaw {
+            let is_cut = !record.has_line_end && n_cells < self.n_columns;
+            return Err(Flaw {
                 column: None,
                 defect: if is_cut { Defect::CutLine } else { Defect::ColumnCount },
                 detail: format!("expected {} cells, found {n_cells}", self.n_columns),
-            };
-            return self.refuse(&record, flaw);
+            });
         }
-        let result = match &mut self.rows {
-            Rows::Plays(reader) => reader.read(&record, &mut self.counts),
-            Rows::Sales(reader) => reader.read(&record, &mut self.counts),
-            Rows::Figures(reader) => reader.read(&record, &mut self.counts),
-            Rows::Reference(reader) => reader.read(&record, &mut self.counts),
-        };
-        if let Err(flaw) = result {
-            self.refuse(&record, flaw);
+        match &mut self.rows {
+            Rows::Plays(reader) => reader.read(record, &mut self.counts),
+            Rows::Sales(reader) => reader.read(record, &mut self.counts),
+            Rows::Figures(reader) => reader.read(record, &mut self.counts),
+            Rows::Reference(reader) => reader.read(record, &mut self.counts),
+        }
+    }
+
+    /// Whether a line repeats the header and is to be passed over. Another header breaks the report.
+    fn is_repeated_header(&mut self, record: &Record<'_>) -> bool {
+        let cells = record.all().map(|cell| cell_text(cell, self.format));
+        match self.headers.look_at(cells) {
+            HeaderLine::No => false,
+            HeaderLine::Same => {
+                self.counts.repeated_headers += 1;
+                true
+            }
+            HeaderLine::Other => {
+                self.fault.get_or_insert_with(|| ReportFault::second_header(record.row));
+                false
+            }
+        }
+    }
+
+    /// A line that is not cut into cells.
+    fn take_broken(&mut self, text: &[u8], row: u32, fault: LineFault) {
+        self.open_quote = (fault == LineFault::OpenQuote).then_some(row);
+        if self.format.text.multiline {
+            let defect = match fault {
+                LineFault::OpenQuote => ReportDefect::CutReport,
+                _ => ReportDefect::BadQuotes,
+            };
+            let expected = fault.expected();
+            let detail = format!("row {row}: expected {expected}; no row behind it can be trusted");
+            self.fault.get_or_insert_with(|| ReportFault::new(defect, detail));
+        } else if self.headers.is_broken_header(text) {
+            self.fault.get_or_insert_with(|| ReportFault::second_header(row));
+        }
+        if self.tail.is_some() {
+            self.n_tail += 1;
+            return;
+        }
+        self.counts.rows += 1;
+        // Nobody can say where in a broken line the listener stands.
+        let has_listener = self.fields().column(Field::Listener).is_some();
+        let text = if has_listener { String::new() } else { shown(text) };
+        let found = if has_listener { String::new() } else { format!(", found {text}") };
+        let detail = format!("expected {}{found}", fault.expected());
+        self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw: text });
+    }
+
+    /// A line behind the rows.
+    fn take_tail(&mut self, record: &Record<'_>) {
+        self.n_tail += 1;
+        let cells: Vec<String> = record.all().map(|cell| cell_text(cell, self.format)).collect();
+        if self.fault.is_none() {
+            self.fault = self.headers.fault_of_tail(&cells, record.row);
+        }
+        let tail = self.tail.get_or_insert_default();
+        if tail.len() < TAIL_LINES_MAX {
+            tail.push(cells);
         }
     }
 

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
+use streamledger_core::ingest::text::Text;
 
 use super::*;
 use crate::file_hash::hash_cold;
@@ -51,20 +52,26 @@ proptest! {
     #[test]
     fn blocks_are_whole_lines_and_together_the_report(
         lengths in line_lengths(), ends_in_line in any::<bool>(), is_packed in any::<bool>(),
+        ends in prop::collection::vec(prop::sample::select(vec!["\n", "\r\n", "\r"]), 12),
     ) {
         let mut text = Vec::new();
+        let mut ends = ends.iter().map(|end| end.as_bytes());
         for (byte, length) in (b'a'..).zip(&lengths) {
             // Not all alike, so that something is left to copy from far away.
             text.extend((0..*length).map(|n| if n % 1_000 == 0 { byte } else { b"abcdefg"[n % 7] }));
-            text.push(b'\n');
+            text.extend(ends.next().unwrap());
         }
         if ends_in_line {
-            text.pop();
+            while text.pop_if(|byte| matches!(byte, b'\r' | b'\n')).is_some() {}
         }
         let (blocks, end) = blocks(&if is_packed { gzip(&text) } else { text.clone() });
         prop_assert_eq!(blocks.concat(), text.clone());
         for block in blocks.iter().rev().skip(1) {
-            prop_assert_eq!(block.last(), Some(&b'\n'));
+            prop_assert!(matches!(block.last(), Some(b'\n' | b'\r')));
+        }
+        // The two bytes of a line end are in one block.
+        for two in blocks.windows(2) {
+            prop_assert!(!(two[0].ends_with(b"\r") && two[1].starts_with(b"\n")));
         }
         let End::Whole { hash, .. } = end else { panic!("{end:?}") };
         prop_assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(&text)));
@@ -82,6 +89,88 @@ fn a_line_of_16_mib_is_too_long() {
         let (_, end) = blocks(&pack(&line(LINE_BYTES_MAX + WINDOW_BYTES)));
         assert!(matches!(end, End::Corrupt { .. }), "{end:?}");
     }
+}
+
+/// A reader of text, which counts what it was given.
+#[derive(Default)]
+struct TextReader {
+    text: Text,
+    error: Option<TextError>,
+    n_bytes: usize,
+    n_lines: usize,
+}
+
+impl Reader for TextReader {
+    fn is_report(&self, _: &str, _: &[u8]) -> bool {
+        false
+    }
+
+    fn begin_member(&mut self, _: &str) {}
+
+    fn take(&mut self, block: &[u8]) {
+        self.n_bytes += block.len();
+        let n_lines = &mut self.n_lines;
+        let mut take = |lines: &[u8]| *n_lines += memchr::memchr_iter(b'\n', lines).count();
+        self.error = self.text.take(block, &mut take).err();
+    }
+
+    fn stopped(&self) -> Option<TextError> {
+        self.error
+    }
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+}
+
+fn read_text(bytes: &[u8], pace: Pace) -> (TextReader, End) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    std::fs::write(&path, bytes).unwrap();
+    let mut reader = TextReader::default();
+    let file = ReportFile::Inbox(&path);
+    let end = read_through(file, pace, &Stages::default(), &mut reader).unwrap();
+    let TextReader { text, n_lines, .. } = &mut reader;
+    text.finish(|lines| *n_lines += memchr::memchr_iter(b'\n', lines).count());
+    (reader, end)
+}
+
+#[test]
+fn utf16_without_line_ends_is_given_up_soon_and_said_to_be_so() {
+    // U+0A05 holds the byte of a line feed.
+    let bytes = gzip(&utf16(&format!("day\rone\n{}", "\u{a05}".repeat(30 << 20))));
+    for pace in [Pace::Alone, Pace::Beside] {
+        let (reader, end) = read_text(&bytes, pace);
+        let End::Corrupt { code, detail, .. } = end else { panic!("{end:?}") };
+        assert_eq!(code, "corrupt");
+        assert!(
+            detail.starts_with("the line that starts at byte 18 is longer than 16 MiB"),
+            "{detail}"
+        );
+        // In UTF-8 the letter has three bytes.
+        assert!(reader.n_bytes < LINE_BYTES_MAX, "{}", reader.n_bytes);
+        assert_eq!(reader.n_lines, 2);
+    }
+}
+
+#[test]
+fn utf16_with_any_line_ends_is_read_however_long_it_is() {
+    for end in ["\r", "\n", "\r\n"] {
+        let line = format!("{}{end}", "\u{a05}\u{d0a}x".repeat(1000));
+        let bytes = utf16(&line.repeat(3000));
+        assert!(LINE_BYTES_MAX < bytes.len());
+        let (reader, read) = read_text(&bytes, Pace::Alone);
+        assert!(matches!(read, End::Whole { .. }), "{read:?}");
+        assert_eq!((reader.n_lines, reader.n_bytes), (3000, bytes.len()));
+    }
+}
+
+#[test]
+fn a_file_with_carriage_returns_only_is_read_however_long_it_is() {
+    let text = format!("{}\r", "x".repeat(99)).repeat(200_000);
+    let (reader, end) = read_text(text.as_bytes(), Pace::Alone);
+    assert!(matches!(end, End::Whole { .. }), "{end:?}");
+    assert_eq!((reader.n_lines, reader.text.n_lines()), (200_000, 200_000));
 }
 
 #[test]

@@ -145,6 +145,10 @@ impl TableFormat {
         if self.text.header_within == 0 {
             wrong.push("`text.header_within` must be at least 1".to_owned());
         }
+        if self.text.multiline && !self.text.quoted {
+            wrong
+                .push("`text.multiline` is for cells in quotes: it needs `text.quoted`".to_owned());
+        }
         for (field, source) in &self.fields {
             let is_nowhere = source.header.is_empty() && source.preamble.is_empty();
             if is_nowhere && source.file_digits.is_none() && !source.file_isrc {
@@ -162,9 +166,13 @@ impl TableFormat {
 pub struct TextLayout {
     /// What is between two cells.
     pub delimiter: Delimiter,
-    /// Whether cells may stand in double quotes, in which delimiters and line ends are text.
+    /// Whether cells may stand in double quotes, in which delimiters are text.
     #[serde(default)]
     pub quoted: bool,
+    /// Whether line ends in quoted cells are text, too. Only where the store documents it: every quote
+    /// must then be right, since one too many moves the ends of all rows behind it.
+    #[serde(default)]
+    pub multiline: bool,
     /// How bytes are read that are not UTF-8. UTF-16 is told by its byte order mark, always.
     #[serde(default)]
     pub fallback: Option<Fallback>,

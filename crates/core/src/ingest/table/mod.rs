@@ -3,4 +3,5 @@
 
 pub mod format;
 pub mod head;
+pub mod quotes;
 pub mod records;

@@ -1,12 +1,8 @@
 //! Cuts the rows of a plain table into cells: lines without quoting by their delimiters, quoted text by
 //! the rules of RFC 4180, JSON lines by their keys.
 
-use csv_core::ReadRecordResult;
-
-use crate::ingest::table::format::Delimiter;
-
-/// Longest row whose cells are kept, in bytes: an open quote must not take in the rest of a report.
-const ROW_BYTES_MAX: usize = 1 << 20;
+use crate::ingest::table::format::TextLayout;
+use crate::ingest::table::quotes::{CutText, LineFault, LongRow, Quotes, cut_plain};
 
 /// One row, cut into cells.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +12,8 @@ pub struct Record<'a> {
     cells: &'a [(u32, u32)],
     /// Line of the report on which it ends, from 1 for the first after the header.
     pub row: u32,
+    /// Whether a line end follows, which only the last line of a report may lack.
+    pub has_line_end: bool,
 }
 
 impl<'a> Record<'a> {
@@ -32,12 +30,6 @@ impl<'a> Record<'a> {
         self.cells.get(place).map_or(b"", |(start, end)| &self.text[*start as usize..*end as usize])
     }
 
-    /// Whether the row's text ends here.
-    #[must_use]
-    pub fn ends_at(&self, end: *const u8) -> bool {
-        self.text.as_ptr_range().end == end
-    }
-
     /// All cells in order.
     pub fn all(&self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.n_cells()).map(|place| self.cell(place))
@@ -49,14 +41,14 @@ impl<'a> Record<'a> {
 pub enum Cut<'a> {
     /// A row.
     Row(Record<'a>),
-    /// A line that cannot be cut: the JSON is none, or the row is too long.
+    /// A line that cannot be cut into cells.
     Broken {
         /// The text, or its start.
         text: &'a [u8],
         /// Line of the report, from 1 for the first after the header.
         row: u32,
         /// What is wrong.
-        what: &'static str,
+        fault: LineFault,
     },
 }
 
@@ -67,200 +59,158 @@ pub struct RecordCutter {
     cells: Vec<(u32, u32)>,
     /// Lines that were cut.
     n_lines: u32,
+    /// Lines with nothing in them.
+    n_blank: u64,
+    /// Lines that go on with a row.
+    n_continued: u64,
 }
 
 #[derive(Debug)]
 enum Kind {
     Plain(u8),
-    Quoted(Box<Quoted>),
+    Quoted { delimiter: u8, quotes: Quotes },
+    Multiline { delimiter: u8, quotes: Quotes, row: LongRow },
     Json { names: Vec<String>, text: Vec<u8> },
 }
 
-#[derive(Debug)]
-struct Quoted {
-    reader: csv_core::Reader,
-    text: Vec<u8>,
-    n_text: usize,
-    ends: Vec<usize>,
-    n_ends: usize,
-    /// The row is longer than is kept.
-    is_lost: bool,
+impl Default for RecordCutter {
+    /// A cutter that stands in for another one.
+    fn default() -> Self {
+        let kind = Kind::Plain(b'\t');
+        Self { kind, cells: Vec::new(), n_lines: 0, n_blank: 0, n_continued: 0 }
+    }
 }
 
 impl RecordCutter {
-    /// A cutter for rows with this delimiter; `names` are the keys of JSON rows.
+    /// A cutter for rows of this layout; `names` are the keys of JSON rows.
     #[must_use]
-    pub fn new(delimiter: Delimiter, quoted: bool, names: &[String]) -> Self {
-        let kind = match delimiter.byte() {
+    pub fn new(layout: &TextLayout, names: &[String]) -> Self {
+        let kind = match layout.delimiter.byte() {
             None => Kind::Json { names: names.to_vec(), text: Vec::new() },
-            Some(byte) if quoted => Kind::Quoted(Box::new(Quoted {
-                reader: csv_core::ReaderBuilder::new().delimiter(byte).build(),
-                text: vec![0; 1 << 10],
-                n_text: 0,
-                ends: vec![0; 64],
-                n_ends: 0,
-                is_lost: false,
-            })),
-            Some(byte) => Kind::Plain(byte),
+            Some(delimiter) if layout.quoted && layout.multiline => {
+                let (quotes, row) = (Quotes::default(), LongRow::default());
+                Kind::Multiline { delimiter, quotes, row }
+            }
+            Some(delimiter) if layout.quoted => {
+                Kind::Quoted { delimiter, quotes: Quotes::default() }
+            }
+            Some(delimiter) => Kind::Plain(delimiter),
         };
-        Self { kind, cells: Vec::new(), n_lines: 0 }
+        Self { kind, ..Self::default() }
+    }
+
+    /// Lines with nothing in them, so far.
+    #[must_use]
+    pub fn n_blank(&self) -> u64 {
+        self.n_blank
+    }
+
+    /// Lines that go on with the row of a line before, so far.
+    #[must_use]
+    pub fn n_continued(&self) -> u64 {
+        self.n_continued
     }
 
     /// Calls `take` with each row of the block. Blank lines are counted and are no rows.
     pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Cut<'_>)) {
-        let Self { kind, cells, n_lines } = self;
-        match kind {
-            Kind::Plain(delimiter) => {
-                for line in lines(block) {
-                    *n_lines = n_lines.saturating_add(1);
-                    if line.trim_ascii().is_empty() && !line.contains(delimiter) {
+        let Self { kind, cells, n_lines, n_blank, n_continued } = self;
+        let mut start = 0;
+        while start < block.len() {
+            let rest = &block[start..];
+            let whole = &rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1)];
+            start += whole.len();
+            *n_lines = n_lines.saturating_add(1);
+            let (line, row) = (without_end(whole), *n_lines);
+            let has_line_end = line.len() != whole.len();
+            let is_blank = |delimiter: u8| is_blank(line, delimiter);
+            match kind {
+                Kind::Multiline { delimiter, quotes, row: long } => {
+                    if !long.is_begun && is_blank(*delimiter) {
+                        *n_blank += 1;
                         continue;
                     }
-                    cut_plain(line, *delimiter, cells);
-                    take(Cut::Row(Record { text: line, cells, row: *n_lines }));
+                    *n_continued += u64::from(long.is_begun);
+                    if long.add(line) {
+                        let cut = long.cut(*delimiter, quotes, cells);
+                        take(result_of(cut, cells, (row, has_line_end)));
+                        long.clear();
+                    }
                 }
-            }
-            Kind::Quoted(quoted) => quoted.cut(block, cells, n_lines, &mut take),
-            Kind::Json { names, text } => {
-                for line in lines(block) {
-                    *n_lines = n_lines.saturating_add(1);
-                    if line.trim_ascii().is_empty() {
-                        continue;
-                    }
-                    let row = *n_lines;
-                    match cut_json(line, names, text, cells) {
-                        Ok(()) => take(Cut::Row(Record { text, cells, row })),
-                        Err(what) => take(Cut::Broken { text: line, row, what }),
-                    }
+                Kind::Plain(delimiter) | Kind::Quoted { delimiter, .. } if is_blank(*delimiter) => {
+                    *n_blank += 1;
+                }
+                Kind::Plain(delimiter) => {
+                    cut_plain(line, *delimiter, cells);
+                    take(result_of(Ok(line), cells, (row, has_line_end)));
+                }
+                Kind::Quoted { delimiter, quotes } => {
+                    let cut = quotes.cut(line, *delimiter, false, cells);
+                    let cut = cut.map_err(|fault| (line, fault));
+                    take(result_of(cut, cells, (row, has_line_end)));
+                }
+                Kind::Json { .. } if line.trim_ascii().is_empty() => *n_blank += 1,
+                Kind::Json { names, text } => {
+                    let cut = cut_json(line, names, text, cells);
+                    let cut = cut.map(|()| text.as_slice()).map_err(|fault| (line, fault));
+                    take(result_of(cut, cells, (row, has_line_end)));
                 }
             }
         }
     }
 
-    /// Ends the report: a quoted row may be waiting for its end.
+    /// Ends the report: a row of several lines may be waiting for its end, which is broken then.
     pub fn finish(&mut self, mut take: impl FnMut(Cut<'_>)) {
-        let Self { kind, cells, n_lines } = self;
-        if let Kind::Quoted(quoted) = kind {
-            quoted.cut(b"", cells, n_lines, &mut take);
+        if let Kind::Multiline { row: long, .. } = &mut self.kind
+            && long.is_begun
+        {
+            let fault = if long.is_lost { LineFault::LongRow } else { LineFault::OpenQuote };
+            take(Cut::Broken { text: &long.text, row: self.n_lines, fault });
+            long.clear();
         }
     }
 }
 
-/// The lines of a block, without their ends.
-fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    block.split_inclusive(|byte| *byte == b'\n').map(without_end)
+fn result_of<'a>(
+    cut: CutText<'a>,
+    cells: &'a [(u32, u32)],
+    (row, has_line_end): (u32, bool),
+) -> Cut<'a> {
+    match cut {
+        Ok(text) => Cut::Row(Record { text, cells, row, has_line_end }),
+        Err((text, fault)) => Cut::Broken { text, row, fault },
+    }
+}
+
+fn is_blank(line: &[u8], delimiter: u8) -> bool {
+    line.trim_ascii().is_empty() && !line.contains(&delimiter)
 }
 
 fn without_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-fn cut_plain(line: &[u8], delimiter: u8, cells: &mut Vec<(u32, u32)>) {
-    cells.clear();
-    let place = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-    let mut start = 0;
-    for end in memchr::memchr_iter(delimiter, line) {
-        cells.push((place(start), place(end)));
-        start = end + 1;
+    match line {
+        [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
+        _ => line,
     }
-    cells.push((place(start), place(line.len())));
 }
 
-/// The cells of one line, for a header or a preamble.
+/// The cells of one line, for a header or a preamble. A line whose quotes do not fit is cut at each
+/// delimiter.
 #[must_use]
 pub fn split_line(line: &[u8], delimiter: u8, quoted: bool) -> Vec<Vec<u8>> {
     let line = without_end(line);
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let form = match delimiter {
-        b'\t' => Delimiter::Tab,
-        b';' => Delimiter::Semicolon,
-        _ => Delimiter::Comma,
-    };
-    let mut cutter = RecordCutter::new(form, quoted, &[]);
-    let mut found = Vec::new();
-    let mut keep = |cut: Cut<'_>| {
-        if let Cut::Row(record) = cut {
-            found = record.all().map(<[u8]>::to_vec).collect();
-        }
-    };
-    cutter.cut(line, &mut keep);
-    cutter.finish(&mut keep);
-    found
-}
-
-impl Quoted {
-    fn cut(
-        &mut self,
-        mut block: &[u8],
-        cells: &mut Vec<(u32, u32)>,
-        n_lines: &mut u32,
-        take: &mut impl FnMut(Cut<'_>),
-    ) {
-        // An empty input says that the report ends; a block is never empty.
-        let is_end = block.is_empty();
-        loop {
-            let (result, n_read, n_text, n_ends) = self.reader.read_record(
-                block,
-                &mut self.text[self.n_text..],
-                &mut self.ends[self.n_ends..],
-            );
-            block = &block[n_read..];
-            self.n_text += n_text;
-            self.n_ends += n_ends;
-            match result {
-                ReadRecordResult::InputEmpty if is_end => return,
-                ReadRecordResult::InputEmpty => {
-                    if block.is_empty() {
-                        return;
-                    }
-                }
-                ReadRecordResult::OutputFull if ROW_BYTES_MAX <= self.text.len() => {
-                    self.is_lost = true;
-                    self.n_text = 0;
-                }
-                ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
-                ReadRecordResult::OutputEndsFull if ROW_BYTES_MAX / 8 <= self.ends.len() => {
-                    self.is_lost = true;
-                    self.n_ends = 0;
-                }
-                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                ReadRecordResult::Record => {
-                    self.end_row(cells, n_lines, take);
-                    if block.is_empty() && !is_end {
-                        return;
-                    }
-                }
-                ReadRecordResult::End => return,
-            }
-        }
+    if is_blank(line, delimiter) {
+        return Vec::new();
     }
-
-    fn end_row(
-        &mut self,
-        cells: &mut Vec<(u32, u32)>,
-        n_lines: &mut u32,
-        take: &mut impl FnMut(Cut<'_>),
-    ) {
-        // The reader counts line feeds from 1; at the end of a row its own is counted.
-        let row = u32::try_from(self.reader.line().saturating_sub(1)).unwrap_or(u32::MAX);
-        let row = row.max(n_lines.saturating_add(1));
-        *n_lines = row;
-        if self.is_lost {
-            let what = "a row of at most 1 MiB (is a quote not closed?)";
-            take(Cut::Broken { text: &self.text[..64], row, what });
-        } else {
-            cells.clear();
-            let mut start = 0;
-            for end in &self.ends[..self.n_ends] {
-                let place = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-                cells.push((place(start), place(*end)));
-                start = *end;
-            }
-            take(Cut::Row(Record { text: &self.text[..self.n_text], cells, row }));
+    let (mut quotes, mut cells) = (Quotes::default(), Vec::new());
+    let cut = if quoted { quotes.cut(line, delimiter, false, &mut cells) } else { Ok(line) };
+    let text = match cut {
+        Ok(text) if quoted => text,
+        _ => {
+            cut_plain(line, delimiter, &mut cells);
+            line
         }
-        (self.n_text, self.n_ends, self.is_lost) = (0, 0, false);
-    }
+    };
+    cells.iter().map(|(start, end)| text[*start as usize..*end as usize].to_vec()).collect()
 }
 
 /// Texts, numbers and truth values of an object, by the names of the columns; `null` is empty.
@@ -269,7 +219,7 @@ fn cut_json(
     names: &[String],
     text: &mut Vec<u8>,
     cells: &mut Vec<(u32, u32)>,
-) -> Result<(), &'static str> {
+) -> Result<(), LineFault> {
     text.clear();
     cells.clear();
     cells.resize(names.len(), (0, 0));
@@ -277,7 +227,7 @@ fn cut_json(
     let object = json::Object { names, text, cells };
     serde::Deserializer::deserialize_map(&mut deserializer, object)
         .and_then(|()| deserializer.end())
-        .map_err(|_| "one JSON object of texts and numbers")
+        .map_err(|_| LineFault::Json)
 }
 
 mod json {
@@ -371,6 +321,100 @@ mod json {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::table::format::Delimiter;
+
+    /// Rows with their number, or what is wrong; blank and continued lines.
+    type Read = (Vec<(u32, Result<Vec<String>, LineFault>)>, u64, u64);
+
+    fn read(text: &str, multiline: bool, size: usize) -> Read {
+        let layout = TextLayout {
+            delimiter: Delimiter::Comma,
+            quoted: true,
+            multiline,
+            fallback: None,
+            header_within: 1,
+            preamble: None,
+            end_at: Vec::new(),
+            ragged: false,
+        };
+        let mut cutter = RecordCutter::new(&layout, &[]);
+        let mut rows = Vec::new();
+        let mut take = |cut: Cut<'_>| match cut {
+            Cut::Row(record) => {
+                let cells = record.all().map(|cell| String::from_utf8(cell.to_vec()).unwrap());
+                rows.push((record.row, Ok(cells.collect())));
+            }
+            Cut::Broken { row, fault, .. } => rows.push((row, Err(fault))),
+        };
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        lines.chunks(size).for_each(|block| cutter.cut(block.concat().as_bytes(), &mut take));
+        cutter.finish(&mut take);
+        (rows, cutter.n_blank(), cutter.n_continued())
+    }
+
+    fn cells(texts: &[&str]) -> Result<Vec<String>, LineFault> {
+        Ok(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_cell_spans_lines_only_where_the_format_says_so() {
+        let text = "a,\"b\n\nc\"\r\n\nd,e\n\"f\ng";
+        let (rows, n_blank, n_continued) = read(text, true, 2);
+        assert_eq!(
+            rows,
+            [(3, cells(&["a", "b\n\nc"])), (5, cells(&["d", "e"])), (7, Err(LineFault::OpenQuote))]
+        );
+        assert_eq!((n_blank, n_continued), (1, 3));
+        let (rows, n_blank, n_continued) = read(text, false, 2);
+        assert_eq!(
+            rows,
+            [
+                (1, Err(LineFault::OpenQuote)),
+                (3, cells(&["c\""])),
+                (5, cells(&["d", "e"])),
+                (6, Err(LineFault::OpenQuote)),
+                (7, cells(&["g"]))
+            ]
+        );
+        assert_eq!((n_blank, n_continued), (2, 0));
+    }
+
+    #[test]
+    fn an_open_quote_keeps_no_more_than_a_row_may_be_long() {
+        let text = format!("\"{}\n\",1\nb,2\n", "x\n".repeat(1 << 20));
+        let (rows, _, n_continued) = read(&text, true, 1 << 16);
+        assert_eq!(rows[0], ((1 << 20) + 2, Err(LineFault::LongRow)));
+        assert_eq!((rows.len(), n_continued), (2, (1 << 20) + 1));
+    }
+
+    proptest! {
+        #[test]
+        fn one_quote_too_many_is_found_where_cells_span_lines(
+            rows in prop::collection::vec(prop::collection::vec("[ab,\n\"]{0,3}", 2), 1..6),
+            place in any::<prop::sample::Index>(), size in 1_usize..4,
+        ) {
+            let cell = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+            let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",") + "\n";
+            let mut text: String = rows.iter().map(line).collect();
+            let (read_rows, n_blank, n_continued) = read(&text, true, size);
+            let read_cells: Vec<_> = read_rows.iter().filter_map(|(_, row)| row.clone().ok()).collect();
+            prop_assert_eq!(&read_cells, &rows);
+            let n_lines = text.matches('\n').count() as u64;
+            prop_assert_eq!(rows.len() as u64 + n_blank + n_continued, n_lines);
+            text.insert(place.index(text.len() + 1), '"');
+            let (broken, n_blank, n_continued) = read(&text, true, size);
+            prop_assert!(broken.iter().any(|(_, row)| row.is_err()), "{}", text);
+            let n_lines = text.split_inclusive('\n').count() as u64;
+            prop_assert_eq!(broken.len() as u64 + n_blank + n_continued, n_lines);
         }
     }
 }

@@ -218,6 +218,7 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
             bad_territory: 2,
             aliased_territory: 3,
             unmapped_tier: 3,
+            repeated_headers: 0,
         }
     );
 }

@@ -217,6 +217,7 @@ fn plain_counts(readings: &[(&Cells, Reading)]) -> Counts {
         bad_territory: n_rows(&|cells, _| cells["country_code"].1 == Wrong),
         aliased_territory: n_rows(&|cells, _| matches!(cells["country_code"].1, Alias(_))),
         unmapped_tier: n_rows(&|_, fields| fields["tier"] == "unmapped"),
+        repeated_headers: 0,
     }
 }
 
