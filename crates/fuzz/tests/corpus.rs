@@ -22,7 +22,9 @@ impl Numbers {
 }
 
 /// Texts that parsers trip over.
-const TRAPS: [&[u8]; 16] = [
+const TRAPS: [&[u8]; 18] = [
+    b"\r",
+    b"\x0b",
     b"\t",
     b"\n",
     b"\r\n",

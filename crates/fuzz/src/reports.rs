@@ -1,0 +1,344 @@
+//! Reads a report of any format to what can be compared: its rows as text, and what was counted.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
+use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::ingest::table::format::{Delimiter, Feed, TableFormat};
+use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::ingest::text::{Text, after_first_line_end, is_utf16};
+use streamledger_core::normalize::counts::{Counts, LineCounts};
+use streamledger_core::normalize::defect::{BadRow, Defect, ReportFault};
+use streamledger_core::normalize::dsr_reader::DsrReader;
+use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::normalize::sales_reader::SalesContext;
+use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::table_plays::PlaysContext;
+use streamledger_core::normalize::table_reader::{Checked, TableContext, TableReader};
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::play::Piece;
+use streamledger_core::vocabulary::territory::Territories;
+
+/// What the readers need beside a report: the project's own settings.
+struct World {
+    formats: Vec<TableFormat>,
+    stores: BTreeMap<String, StoreSettings>,
+    territories: Territories,
+    key: ListenerKey,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
+    let texts = |folder: &str| -> Vec<String> {
+        let mut paths: Vec<_> = std::fs::read_dir(pipelines.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        paths.sort();
+        paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect()
+    };
+    let formats: Vec<TableFormat> =
+        texts("formats").iter().filter_map(|text| toml::from_str(text).ok()).collect();
+    let stores = texts("stores")
+        .iter()
+        .filter_map(|text| toml::from_str::<StoreSettings>(text).ok())
+        .map(|store| (store.store.clone(), store))
+        .collect();
+    let aliases = BTreeMap::from([("UK".to_owned(), "GB".to_owned())]);
+    let territories = Territories::new(&aliases);
+    assert!(!formats.is_empty() && territories.is_ok(), "no pipelines in {}", pipelines.display());
+    World {
+        formats,
+        stores,
+        territories: territories.unwrap_or_else(|_| unreachable!()),
+        key: ListenerKey::new([7; 32]),
+    }
+});
+
+/// The plain tables of the project.
+#[must_use]
+pub fn formats() -> &'static [TableFormat] {
+    &WORLD.formats
+}
+
+/// Which readers are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Spotify's wide table of raw streams.
+    Streams,
+    /// DDEX DSR flat files.
+    Dsr,
+    /// The first plain table that claims the report.
+    Table,
+    /// The first table of JSON lines that claims it.
+    JsonTable,
+}
+
+/// What was read of a report.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReportRead {
+    /// The format.
+    pub format: String,
+    /// Line of the report that is its header, from 0; `None` where it has none.
+    pub header_line: Option<u32>,
+    /// What was counted.
+    pub counts: Counts,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Lines of its text.
+    pub n_lines: u64,
+    /// Rows that were ingested, by number, as text.
+    pub rows: BTreeMap<u32, String>,
+    /// Rows that were not.
+    pub bad_rows: BTreeMap<u32, Defect>,
+    /// Why the report is rejected, other than for its bad rows.
+    pub rejected: Option<String>,
+}
+
+/// Reads a report; `is_cut` hands it to its reader in many blocks. `None` if no format claims it.
+#[must_use]
+pub fn read_report(bytes: &[u8], kind: Kind, file_name: &str, is_cut: bool) -> Option<ReportRead> {
+    let (text, n_lines) = text_of(bytes, is_cut);
+    match kind {
+        Kind::Streams => streams(&text, n_lines, is_cut),
+        Kind::Dsr => dsr(&text, n_lines, is_cut),
+        Kind::Table => table(&text, n_lines, file_name, (false, is_cut)),
+        Kind::JsonTable => table(&text, n_lines, file_name, (true, is_cut)),
+    }
+}
+
+fn text_of(bytes: &[u8], is_cut: bool) -> (Vec<u8>, u64) {
+    let (mut text, mut whole) = (Text::default(), Vec::new());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = if !is_cut {
+            rest.len()
+        } else if is_utf16(bytes) {
+            // The mark is in one block.
+            rest.len().min(7)
+        } else {
+            after_first_line_end(rest).unwrap_or(rest.len())
+        };
+        // A line may be too long; no fuzzer gets so far.
+        let _taken = text.take(&rest[..end], |lines| whole.extend_from_slice(lines));
+        rest = &rest[end..];
+    }
+    text.finish(|lines| whole.extend_from_slice(lines));
+    (whole, text.n_lines())
+}
+
+/// Blocks of whole lines: the text as one, or cut behind some of its line ends.
+fn blocks(text: &[u8], is_cut: bool) -> Vec<&[u8]> {
+    if !is_cut {
+        return vec![text];
+    }
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    for (place, byte) in text.iter().enumerate() {
+        if *byte == b'\n' && place % 3 != 1 {
+            blocks.push(&text[start..=place]);
+            start = place + 1;
+        }
+    }
+    if start < text.len() {
+        blocks.push(&text[start..]);
+    }
+    blocks
+}
+
+fn bad_rows(bad_rows: &[BadRow]) -> BTreeMap<u32, Defect> {
+    bad_rows.iter().map(|bad| (bad.row, bad.defect)).collect()
+}
+
+fn rejected(fault: Option<ReportFault>, controls: &[Checked]) -> Option<String> {
+    let wrong = controls.iter().find(|control| control.is_binding && !control.agrees);
+    fault
+        .map(|fault| fault.defect.code().to_owned())
+        .or_else(|| wrong.map(|wrong| format!("control_total {}", wrong.label)))
+}
+
+fn streams(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    let header = text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]);
+    let columns = Columns::recognise(header).ok()?;
+    let world = &*WORLD;
+    let context = Context {
+        store: &world.stores["spotify"],
+        territories: &world.territories,
+        key: &world.key,
+        wanted: None,
+    };
+    let mut reader = StreamsReader::new(columns, context);
+    let rows = text.get(end + 1..).unwrap_or_default();
+    blocks(rows, is_cut).into_iter().for_each(|block| reader.read_block(block));
+    let rows = rows_of_pieces(&reader.take_pieces([0; 32]));
+    let reading = reader.finish();
+    Some(ReportRead {
+        format: "spotify-streams".to_owned(),
+        header_line: Some(0),
+        counts: reading.counts,
+        lines: reading.lines,
+        n_lines,
+        rows,
+        bad_rows: bad_rows(&reading.bad_rows),
+        rejected: rejected(reading.fault, &[]),
+    })
+}
+
+fn table(
+    text: &[u8],
+    n_lines: u64,
+    file_name: &str,
+    (is_json, is_cut): (bool, bool),
+) -> Option<ReportRead> {
+    let of_kind = |format: &&TableFormat| (format.text.delimiter == Delimiter::Ndjson) == is_json;
+    let mut formats = WORLD.formats.iter().filter(of_kind);
+    let (format, bound) = formats.find_map(|format| match match_head(format, text, file_name) {
+        Match::Yes(bound) => Some((format, bound)),
+        _ => None,
+    })?;
+    let (rows, header_line) = (&text[bound.rows_start..], bound.header_line);
+    let mut reader = TableReader::new(format, *bound, context_of(format));
+    blocks(rows, is_cut).into_iter().for_each(|block| reader.read_block(block));
+    reader.end();
+    let mut rows = rows_of_pieces(&reader.take_pieces());
+    rows.extend(rows_of_lot(&reader.take_lot()));
+    let reading = reader.finish();
+    Some(ReportRead {
+        format: format.format.clone(),
+        header_line,
+        counts: reading.counts,
+        lines: reading.lines,
+        n_lines,
+        rows,
+        bad_rows: bad_rows(&reading.bad_rows),
+        rejected: rejected(reading.fault, &reading.controls),
+    })
+}
+
+fn context_of(format: &TableFormat) -> TableContext<'static> {
+    let world = &*WORLD;
+    let store = world.stores.get(&format.store).unwrap_or(&world.stores["spotify"]);
+    let (stores, territories) = (&world.stores, &world.territories);
+    let sales = SalesContext { store: &store.store, stores, territories };
+    match format.feed {
+        Feed::Trends => {
+            TableContext::Plays(PlaysContext { store, territories, key: &world.key, wanted: None })
+        }
+        Feed::Counters | Feed::Declared => TableContext::Figures(sales),
+        Feed::Sales => TableContext::Sales(sales),
+        Feed::Reference => TableContext::Reference(sales),
+    }
+}
+
+fn dsr(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
+    let name = "DSR_Us_Store_Premium_2026-09_DE_1of1_20261002T100000.tsv";
+    let DsrMatch::Yes(head) = match_dsr(text, name) else {
+        return None;
+    };
+    let (world, format) = (&*WORLD, head.profile.format().to_owned());
+    let mut reader = DsrReader::new(*head, &world.stores["spotify"], &world.territories);
+    blocks(text, is_cut).into_iter().for_each(|block| reader.read_block(block));
+    let rows = rows_of_lot(&reader.take_lot());
+    let reading = reader.finish();
+    Some(ReportRead {
+        format,
+        header_line: None,
+        counts: reading.counts,
+        lines: reading.lines,
+        n_lines,
+        rows,
+        bad_rows: bad_rows(&reading.bad_rows),
+        rejected: rejected(reading.fault, &reading.controls),
+    })
+}
+
+/// Plays by row, with what their ids mean in place of them.
+fn rows_of_pieces(pieces: &BTreeMap<Day, Piece>) -> BTreeMap<u32, String> {
+    let mut rows = BTreeMap::new();
+    for (day, piece) in pieces {
+        let words = &piece.words;
+        for play in piece.rows.iter().flatten() {
+            let kind = words.kinds[play.kind as usize];
+            let text = format!(
+                "{day} {:?} {:?} {:?} {:?} {:?} {} {} {} {} {} {}",
+                words.tracks[play.track as usize],
+                words.listeners.get(play.listener as usize),
+                words.products[kind.product as usize],
+                words.sources.get(kind.source as usize),
+                words.devices.get(kind.device as usize),
+                kind.plays,
+                play.listened_at_ms,
+                play.played_ms,
+                play.territory,
+                play.offline,
+                play.exact,
+            );
+            assert!(rows.insert(play.row, text).is_none(), "row {} is there twice", play.row);
+        }
+    }
+    rows
+}
+
+/// Lines, pools, figures and reference data by row, with texts in place of their ids.
+fn rows_of_lot(lot: &SalesLot) -> BTreeMap<u32, String> {
+    let mut rows = BTreeMap::new();
+    let text = |id: Option<u32>| id.map(|id| lot.text(id));
+    let mut put = |row: u32, what: String, texts: &[Option<&str>]| {
+        let earlier = rows.insert(row, format!("{what} {texts:?}"));
+        assert!(earlier.is_none(), "row {row} is there twice");
+    };
+    for (month, sale) in entries(&lot.sales) {
+        let mut plain = *sale;
+        let texts = [
+            plain.store_track.take(),
+            plain.tier_code.take(),
+            plain.amount_text.take(),
+            plain.pool.take(),
+            plain.shop.take(),
+            plain.grid.take(),
+            plain.id_text.take(),
+            Some(std::mem::take(&mut plain.use_type)),
+        ];
+        plain.row = 0;
+        put(sale.row, format!("{month:?} {plain:?}"), &texts.map(text));
+    }
+    for (month, pool) in entries(&lot.pools) {
+        let mut plain = *pool;
+        let texts =
+            [Some(std::mem::take(&mut plain.pool)), plain.model.take(), plain.use_type.take()];
+        plain.row = 0;
+        put(pool.row, format!("{month:?} {plain:?}"), &texts.map(text));
+    }
+    for (month, figure) in entries(&lot.figures) {
+        let mut plain = *figure;
+        let texts = [plain.store_track.take(), plain.tier_code.take()];
+        plain.row = 0;
+        put(figure.row, format!("{month:?} {plain:?}"), &texts.map(text));
+    }
+    for (month, reference) in entries(&lot.references) {
+        let mut plain = *reference;
+        let texts = [
+            plain.store_track.take(),
+            plain.title.take(),
+            plain.artist.take(),
+            plain.release.take(),
+            plain.label.take(),
+            plain.owner.take(),
+            plain.rate_source.take(),
+        ];
+        plain.row = 0;
+        put(reference.row, format!("{month:?} {plain:?}"), &texts.map(text));
+    }
+    rows
+}
+
+fn entries<K, T>(by_month: &BTreeMap<K, Vec<T>>) -> impl Iterator<Item = (&K, &T)> {
+    by_month.iter().flat_map(|(month, all)| all.iter().map(move |one| (month, one)))
+}
