@@ -28,10 +28,10 @@ impl Fixture {
         }
         read
     }
+}
 
-    fn format(&self, read: &ReportRead) -> Option<&'static TableFormat> {
-        formats().iter().find(|format| format.format == read.format)
-    }
+fn format_of(read: &ReportRead) -> Option<&'static TableFormat> {
+    formats().iter().find(|format| format.format == read.format)
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -92,7 +92,7 @@ fn a_quote_too_many_costs_its_own_row_or_the_report() {
             let Some(after) = fixture.read(&changed) else {
                 continue;
             };
-            let line = bytes[..place].iter().filter(|byte| **byte == b'\n').count();
+            let line = bytes[..place].split(|byte| *byte == b'\n').count() - 1;
             let Some(touched) = u32::try_from(line + 1).unwrap().checked_sub(header_line) else {
                 continue;
             };
@@ -120,7 +120,7 @@ fn line_ends_of_all_kinds_and_mixtures_are_the_same() {
     for (fixture, before) in fixtures() {
         let lines: Vec<&str> = fixture.text.lines().collect();
         let written = |end: &dyn Fn(usize) -> &'static str| -> String {
-            (0..).zip(&lines).map(|(n, line)| format!("{line}{}", end(n))).collect()
+            (0..).zip(&lines).flat_map(|(n, line)| [*line, end(n)]).collect()
         };
         let mixtures = [
             written(&|_| "\r"),
@@ -183,7 +183,7 @@ fn what_is_no_line_end_makes_no_report_of_a_header_alone() {
 fn a_report_that_ends_inside_a_quote_is_rejected_as_cut_off() {
     let mut n_cut = 0;
     for (fixture, before) in fixtures() {
-        let Some(format) = fixture.format(&before).filter(|format| format.text.quoted) else {
+        let Some(format) = format_of(&before).filter(|format| format.text.quoted) else {
             continue;
         };
         assert!(!format.text.multiline);
@@ -287,9 +287,9 @@ fn reordered(
         let cells = split_line(line.as_bytes(), delimiter, format.text.quoted);
         let cells: Vec<String> = (0..cells.len())
             .map(|place| String::from_utf8(cells[order(place, cells.len())].clone()).unwrap())
-            .map(|cell| match format.text.quoted {
-                true => format!("\"{}\"", cell.replace('"', "\"\"")),
-                false => cell,
+            .map(|cell| {
+                let quoted = format!("\"{}\"", cell.replace('"', "\"\""));
+                if format.text.quoted { quoted } else { cell }
             })
             .collect();
         text += &cells.join(&char::from(delimiter).to_string());
@@ -303,7 +303,7 @@ fn tables_that_are_put_together_are_read_rightly_or_rejected() {
     let all = fixtures();
     let mut n_same = 0;
     for (first, before) in &all {
-        let (Some(format), Some(first_header)) = (first.format(before), before.header_line) else {
+        let (Some(format), Some(first_header)) = (format_of(before), before.header_line) else {
             continue;
         };
         assert_ne!(format.text.delimiter, Delimiter::Ndjson);

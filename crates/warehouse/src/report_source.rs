@@ -190,10 +190,10 @@ fn read_to_end(
         Err(error) => {
             let inner = error.get_ref();
             let archive = inner.and_then(|inner| inner.downcast_ref::<ZipError>());
-            let is_no_text = inner.is_some_and(|inner| inner.is::<TextError>());
+            let no_text = inner.and_then(|inner| inner.downcast_ref::<TextError>());
             let (code, detail) = match archive.and_then(ZipError::code) {
                 Some(code) => (code, error.to_string()),
-                None if is_no_text => ("corrupt", error.to_string()),
+                None if no_text.is_some() => ("corrupt", error.to_string()),
                 None => ("corrupt", format!("cannot be unpacked: {error}")),
             };
             Ok(End::Corrupt { hash: hash_as_is(path)?, code, detail })

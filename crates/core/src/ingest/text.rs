@@ -91,12 +91,11 @@ impl Text {
             block = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
         }
         let lines = &mut self.lines;
-        let taken = match &mut self.utf16 {
-            Some(utf16) => utf16.decode(block, |text| take(lines.take(text))),
-            None => {
-                take(lines.take(block));
-                Ok(())
-            }
+        let taken = if let Some(utf16) = &mut self.utf16 {
+            utf16.decode(block, |text| take(lines.take(text)))
+        } else {
+            take(lines.take(block));
+            Ok(())
         };
         if let Err(n_bytes_of_line) = taken {
             let starts_at = self.n_bytes.abs_diff(n_bytes_of_line);
@@ -118,14 +117,14 @@ impl Text {
     /// Lines of the text so far; the last one may lack its end.
     #[must_use]
     pub fn n_lines(&self) -> u64 {
-        self.lines.n_line_ends + u64::from(self.lines.is_in_line)
+        self.lines.n_ended + u64::from(self.lines.is_in_line)
     }
 }
 
 /// Counts line ends, and makes line feeds of carriage returns that are alone.
 #[derive(Debug, Default)]
 struct LineEnds {
-    n_line_ends: u64,
+    n_ended: u64,
     /// The text so far does not end with a line end.
     is_in_line: bool,
     /// The block with other line ends; keeps its memory.
@@ -135,7 +134,7 @@ struct LineEnds {
 impl LineEnds {
     /// Takes a block that ends with a line end, or with the report.
     fn take<'a>(&'a mut self, block: &'a [u8]) -> &'a [u8] {
-        self.n_line_ends += memchr::memchr_iter(b'\n', block).count() as u64;
+        self.n_ended += memchr::memchr_iter(b'\n', block).count() as u64;
         self.is_in_line = !matches!(block.last(), None | Some(b'\n' | b'\r'));
         let is_alone = |place: &usize| block.get(place + 1) != Some(&b'\n');
         let mut alone = memchr::memchr_iter(b'\r', block).filter(is_alone);
@@ -146,7 +145,7 @@ impl LineEnds {
         self.rewritten.extend_from_slice(block);
         for place in std::iter::once(first).chain(alone) {
             self.rewritten[place] = b'\n';
-            self.n_line_ends += 1;
+            self.n_ended += 1;
         }
         &self.rewritten
     }

@@ -1,7 +1,7 @@
 //! Cells of DSR records: texts, numbers, amounts, and what is wrong with them.
 
 use crate::ingest::dsr::records::{SummaryCells, UsageCells};
-use crate::ingest::dsr::{Cells, unescaped};
+use crate::ingest::dsr::{Cells, only_value, unescaped};
 use crate::normalize::cells::truth;
 use crate::normalize::defect::{Defect, shown};
 use crate::normalize::dsr_block::NotInBlock;
@@ -9,6 +9,7 @@ use crate::normalize::numbers::whole_number;
 use crate::normalize::table_fields::Flaw;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 
 /// A value as text, without escapes; `None` if the cell is empty.
 pub(super) fn text_of(cell: &[u8]) -> Option<String> {
@@ -129,6 +130,25 @@ pub(super) fn royalty_bearing(
     };
     truth(cells.get(place))
         .map_err(|defect| flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place)))
+}
+
+/// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country
+/// is no single territory.
+pub(super) fn territory_of(territories: &Territories, cell: &[u8]) -> (Option<Territory>, bool) {
+    let Some(code) = only_value(cell) else {
+        return (None, false);
+    };
+    match territories.look_up(code) {
+        TerritoryCell::Known(territory) | TerritoryCell::Aliased(territory) => {
+            (Some(territory), false)
+        }
+        TerritoryCell::Empty => (None, false),
+        TerritoryCell::Wrong if code.eq_ignore_ascii_case(b"worldwide") => (None, false),
+        TerritoryCell::Wrong => {
+            let territory = territories.look_up_tis(code);
+            (territory, territory.is_none())
+        }
+    }
 }
 
 #[cfg(test)]

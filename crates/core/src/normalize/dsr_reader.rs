@@ -10,7 +10,7 @@ use crate::ingest::dsr::head::{Head, Profile};
 use crate::ingest::dsr::records::{
     BLOCK_ID, Item, RecordType, SUMMARY_ID, SummaryCells, UsageCells,
 };
-use crate::ingest::dsr::{Cells, Line, is_comment, lines, only_value};
+use crate::ingest::dsr::{Cells, Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::dates::read_date;
@@ -18,7 +18,7 @@ use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
 use crate::normalize::dsr_block::Block;
 use crate::normalize::dsr_cells::{
     amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
-    snake_case, text_of, units,
+    snake_case, territory_of, text_of, units,
 };
 use crate::normalize::dsr_summary::{Counted, Foot, Summary, check_foot, unreadable_total};
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
@@ -32,7 +32,7 @@ use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::sale::{LineType, Pool, Sale, TextId};
-use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
+use crate::vocabulary::territory::{Territories, Territory};
 use crate::vocabulary::tier::Tier;
 
 /// Most different summary records of a report: they are kept in memory.
@@ -131,14 +131,7 @@ impl<'a> DsrReader<'a> {
     /// Whether the header names the store of the folder as the sender, or its service.
     #[must_use]
     pub fn proves_store(&self) -> bool {
-        let words = |name: &str| -> Vec<String> {
-            let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-            words.map(str::to_lowercase).collect()
-        };
-        let sender = self.head.sender.each_ref().map(|name| words(name));
-        let names = std::iter::once(&self.store.store).chain(&self.store.shops);
-        let mut names = names.map(|name| words(name)).filter(|name| !name.is_empty());
-        names.any(|name| sender.iter().any(|sender| sender.starts_with(&name)))
+        self.head.names_sender(std::iter::once(&self.store.store).chain(&self.store.shops))
     }
 
     /// Memory of what was read, in bytes.
@@ -283,7 +276,8 @@ impl<'a> DsrReader<'a> {
             None => None,
         };
         let (amount, currency) = pool_money(cells, places)?;
-        let (territory, is_bad_territory) = self.territory(cells.get(places.territory));
+        let (territory, is_bad_territory) =
+            territory_of(self.territories, cells.get(places.territory));
         let model = text_of(cells.get(places.model));
         let subscriber_type = places.subscriber_type.and_then(|place| text_of(cells.get(place)));
         let use_type = text_of(cells.get(places.use_type)).map(|text| snake_case(&text));
@@ -461,25 +455,6 @@ impl<'a> DsrReader<'a> {
             return Err(flaw(name, Defect::OutOfRange, &expected, found.as_bytes()));
         }
         Ok((first, last))
-    }
-
-    /// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country
-    /// is no single territory.
-    fn territory(&self, cell: &[u8]) -> (Option<Territory>, bool) {
-        let Some(code) = only_value(cell) else {
-            return (None, false);
-        };
-        match self.territories.look_up(code) {
-            TerritoryCell::Known(territory) | TerritoryCell::Aliased(territory) => {
-                (Some(territory), false)
-            }
-            TerritoryCell::Empty => (None, false),
-            TerritoryCell::Wrong if code.eq_ignore_ascii_case(b"worldwide") => (None, false),
-            TerritoryCell::Wrong => {
-                let territory = self.territories.look_up_tis(code);
-                (territory, territory.is_none())
-            }
-        }
     }
 
     fn tier(&self, model: Option<&str>, subscribers: Option<&str>) -> (Tier, Option<String>) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::ingest::table::format::{DateStyle, Field, FieldSource, TableFormat};
-use crate::ingest::table::head::{Bound, normal_name};
+use crate::ingest::table::head::{Bound, encoding_of, normal_name};
 use crate::ingest::table::records::Record;
 use crate::normalize::cells::{trimmed, truth};
 use crate::normalize::counts::Counts;
@@ -152,7 +152,7 @@ impl<'a> TableFields<'a> {
             (Ok(text), _) => Cow::Borrowed(text),
             (Err(_), None) => return flaw(Defect::InvalidUtf8, "valid UTF-8"),
             (Err(_), Some(fallback)) => {
-                let encoding = fallback.encoding();
+                let encoding = encoding_of(fallback);
                 match encoding.decode_without_bom_handling_and_without_replacement(cell) {
                     Some(text) => text,
                     None => return flaw(Defect::InvalidUtf8, encoding.name()),

@@ -44,7 +44,8 @@ pub(crate) fn relation<E>(
     let is_same = fingerprints.0 == fingerprints.1 && n_newer == n_older;
     let shared = if is_same { smaller } else { compare(newer_key, older_key)? };
     if shared < smaller {
-        let is_much = ROWS_MIN <= shared && smaller <= shared.saturating_mul(OVERLAP_PART);
+        let is_much = ROWS_MIN <= shared
+            && shared.checked_mul(OVERLAP_PART).is_none_or(|part| smaller <= part);
         return Ok(if is_much { Relation::Overlap(shared) } else { Relation::Apart });
     }
     if smaller < ROWS_MIN || have_other_accounts(newer, older) {

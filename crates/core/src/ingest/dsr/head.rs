@@ -82,6 +82,19 @@ pub struct Head {
     pub problems: Vec<String>,
 }
 
+impl Head {
+    /// Whether the sender, or its service, is named by one of these names: its first words are theirs.
+    pub fn names_sender<'n>(&self, names: impl Iterator<Item = &'n String>) -> bool {
+        let words = |name: &str| -> Vec<String> {
+            let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            words.map(str::to_lowercase).collect()
+        };
+        let sender = self.sender.each_ref().map(|name| words(name));
+        let mut names = names.map(|name| words(name)).filter(|name| !name.is_empty());
+        names.any(|name| sender.iter().any(|sender| sender.starts_with(&name)))
+    }
+}
+
 /// What a head of lines is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {

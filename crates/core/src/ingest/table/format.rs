@@ -250,17 +250,6 @@ pub enum Fallback {
     Cp932,
 }
 
-impl Fallback {
-    /// The encoding.
-    #[must_use]
-    pub fn encoding(self) -> &'static encoding_rs::Encoding {
-        match self {
-            Self::Cp1252 => encoding_rs::WINDOWS_1252,
-            Self::Cp932 => encoding_rs::SHIFT_JIS,
-        }
-    }
-}
-
 /// How lines before the header name values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{Control, Field, FieldSource, Preamble, TableFormat};
+use crate::ingest::table::format::{Control, Fallback, Field, FieldSource, Preamble, TableFormat};
 use crate::ingest::table::records::split_line;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::money::Currency;
@@ -107,13 +107,22 @@ pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
     best
 }
 
+/// The encoding of bytes that are not UTF-8.
+#[must_use]
+pub fn encoding_of(fallback: Fallback) -> &'static encoding_rs::Encoding {
+    match fallback {
+        Fallback::Cp1252 => encoding_rs::WINDOWS_1252,
+        Fallback::Cp932 => encoding_rs::SHIFT_JIS,
+    }
+}
+
 /// A cell as text; what is not UTF-8 is read by the format's other encoding.
 #[must_use]
 pub fn cell_text(cell: &[u8], format: &TableFormat) -> String {
     match (std::str::from_utf8(cell), format.text.fallback) {
         (Ok(text), _) => text.to_owned(),
         (Err(_), Some(fallback)) => {
-            fallback.encoding().decode_without_bom_handling(cell).0.into_owned()
+            encoding_of(fallback).decode_without_bom_handling(cell).0.into_owned()
         }
         (Err(_), None) => String::from_utf8_lossy(cell).into_owned(),
     }

@@ -324,3 +324,97 @@ mod json {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::table::format::Delimiter;
+
+    /// Rows with their number, or what is wrong; blank and continued lines.
+    type Read = (Vec<(u32, Result<Vec<String>, LineFault>)>, u64, u64);
+
+    fn read(text: &str, multiline: bool, size: usize) -> Read {
+        let layout = TextLayout {
+            delimiter: Delimiter::Comma,
+            quoted: true,
+            multiline,
+            fallback: None,
+            header_within: 1,
+            preamble: None,
+            end_at: Vec::new(),
+            ragged: false,
+        };
+        let mut cutter = RecordCutter::new(&layout, &[]);
+        let mut rows = Vec::new();
+        let mut take = |cut: Cut<'_>| match cut {
+            Cut::Row(record) => {
+                let cells = record.all().map(|cell| String::from_utf8(cell.to_vec()).unwrap());
+                rows.push((record.row, Ok(cells.collect())));
+            }
+            Cut::Broken { row, fault, .. } => rows.push((row, Err(fault))),
+        };
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        lines.chunks(size).for_each(|block| cutter.cut(block.concat().as_bytes(), &mut take));
+        cutter.finish(&mut take);
+        (rows, cutter.n_blank(), cutter.n_continued())
+    }
+
+    fn cells(texts: &[&str]) -> Result<Vec<String>, LineFault> {
+        Ok(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_cell_spans_lines_only_where_the_format_says_so() {
+        let text = "a,\"b\n\nc\"\r\n\nd,e\n\"f\ng";
+        let (rows, n_blank, n_continued) = read(text, true, 2);
+        assert_eq!(
+            rows,
+            [(3, cells(&["a", "b\n\nc"])), (5, cells(&["d", "e"])), (7, Err(LineFault::OpenQuote))]
+        );
+        assert_eq!((n_blank, n_continued), (1, 3));
+        let (rows, n_blank, n_continued) = read(text, false, 2);
+        assert_eq!(
+            rows,
+            [
+                (1, Err(LineFault::OpenQuote)),
+                (3, cells(&["c\""])),
+                (5, cells(&["d", "e"])),
+                (6, Err(LineFault::OpenQuote)),
+                (7, cells(&["g"]))
+            ]
+        );
+        assert_eq!((n_blank, n_continued), (2, 0));
+    }
+
+    #[test]
+    fn an_open_quote_keeps_no_more_than_a_row_may_be_long() {
+        let text = format!("\"{}\n\",1\nb,2\n", "x\n".repeat(1 << 20));
+        let (rows, _, n_continued) = read(&text, true, 1 << 16);
+        assert_eq!(rows[0], ((1 << 20) + 2, Err(LineFault::LongRow)));
+        assert_eq!((rows.len(), n_continued), (2, (1 << 20) + 1));
+    }
+
+    proptest! {
+        #[test]
+        fn one_quote_too_many_is_found_where_cells_span_lines(
+            rows in prop::collection::vec(prop::collection::vec("[ab,\n\"]{0,3}", 2), 1..6),
+            place in any::<prop::sample::Index>(), size in 1_usize..4,
+        ) {
+            let cell = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+            let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",") + "\n";
+            let mut text: String = rows.iter().map(line).collect();
+            let (read_rows, n_blank, n_continued) = read(&text, true, size);
+            let read_cells: Vec<_> = read_rows.iter().filter_map(|(_, row)| row.clone().ok()).collect();
+            prop_assert_eq!(&read_cells, &rows);
+            let n_lines = text.matches('\n').count() as u64;
+            prop_assert_eq!(rows.len() as u64 + n_blank + n_continued, n_lines);
+            text.insert(place.index(text.len() + 1), '"');
+            let (broken, n_blank, n_continued) = read(&text, true, size);
+            prop_assert!(broken.iter().any(|(_, row)| row.is_err()), "{}", text);
+            let n_lines = text.split_inclusive('\n').count() as u64;
+            prop_assert_eq!(broken.len() as u64 + n_blank + n_continued, n_lines);
+        }
+    }
+}
