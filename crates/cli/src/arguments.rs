@@ -209,11 +209,16 @@ What is accepted:
 #[command(after_help = BACKFILL_EXAMPLES)]
 pub(crate) struct Backfill {
     /// First month: of the counted date, of statements the month of use.
-    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
-    pub(crate) from: String,
+    #[arg(long, value_name = "YYYY-MM", value_parser = month, required_unless_present = "from_archive")]
+    pub(crate) from: Option<String>,
     /// Last month.
-    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
-    pub(crate) to: String,
+    #[arg(long, value_name = "YYYY-MM", value_parser = month, required_unless_present = "from_archive")]
+    pub(crate) to: Option<String>,
+    /// Make the new warehouse from the archived reports of this one, all months; also where this one is of
+    /// an earlier version. It is only read.
+    #[arg(long, value_name = "WAREHOUSE",
+          conflicts_with_all = ["from", "to", "store", "policy", "preview", "dry_run"])]
+    pub(crate) from_archive: Option<PathBuf>,
     /// Only this store; all if not given.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
@@ -254,7 +259,8 @@ Examples:
   streamledger backfill --from 2026-09 --to 2026-09 --store spotify \\
       --policy stricter.toml --preview
   streamledger backfill --from 2026-09 --to 2026-09 --store spotify \\
-      --policy stricter.toml --why \"loops found in September\"";
+      --policy stricter.toml --why \"loops found in September\"
+  streamledger backfill --from-archive warehouse --warehouse warehouse-2";
 
 fn month(text: &str) -> Result<String, String> {
     if streamledger_warehouse::month_paths::is_month(text) {

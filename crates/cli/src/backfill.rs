@@ -1,8 +1,9 @@
 //! `streamledger backfill`: named months made anew, and what that changes.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use streamledger_warehouse::config::load_policy;
 use streamledger_warehouse::nightly::NightlyOptions;
 use streamledger_warehouse::nightly::backfill::{
@@ -12,11 +13,16 @@ use streamledger_warehouse::nightly::backfill::{
 use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json};
 use crate::progress::Bar;
-use crate::{allocator, decisions, exit, nightly, snapshots};
+use crate::{allocator, decisions, exit, nightly, rebuild, snapshots};
 
 /// Runs or plans a backfill and prints what it changed.
 pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
-    let Backfill { from, to, .. } = command;
+    if let Some(other) = &command.from_archive {
+        return rebuild::run(common, command, other);
+    }
+    let (Some(from), Some(to)) = (&command.from, &command.to) else {
+        bail!("--from and --to are missing: the first and the last month, such as 2026-09");
+    };
     ensure!(from <= to, "--from {from} is after --to {to}: the first month comes first");
     allocator::keep_little_under(command.memory_limit);
     nightly::start_threads(common)?;
@@ -32,18 +38,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         is_preview: command.preview,
         as_of: command.as_of,
     };
-    let started = nightly::now();
-    let options = NightlyOptions {
-        inbox: std::path::PathBuf::new(),
-        warehouse: command.warehouse.clone(),
-        listener_key: nightly::key_source(command.listener_key_file.as_ref())?,
-        decisions: command.decisions.decisions.clone(),
-        memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
-        retry_rejected: false,
-        as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
-        owner: nightly::owner(&started),
-        started,
-    };
+    let options = options(command)?;
     let bar = Bar::new();
     let start = Instant::now();
     let result = if command.dry_run {
@@ -68,6 +63,22 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         Format::Csv => to_csv(&sheets),
     });
     Ok(exit::DONE)
+}
+
+/// What the run needs to know of the machine and the day.
+pub(crate) fn options(command: &Backfill) -> anyhow::Result<NightlyOptions> {
+    let started = nightly::now();
+    Ok(NightlyOptions {
+        inbox: PathBuf::new(),
+        warehouse: command.warehouse.clone(),
+        listener_key: nightly::key_source(command.listener_key_file.as_ref())?,
+        decisions: command.decisions.decisions.clone(),
+        memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
+        retry_rejected: false,
+        as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
+        owner: nightly::owner(&started),
+        started,
+    })
 }
 
 fn sentence(command: &Backfill, done: &Backfilled) -> String {

@@ -17,6 +17,7 @@ mod logging;
 mod nightly;
 mod output;
 mod progress;
+mod rebuild;
 mod report;
 mod snapshots;
 mod status;

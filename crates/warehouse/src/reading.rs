@@ -269,7 +269,7 @@ impl<'a> Rows<'a> {
                 }
             }
             Self::Table(format, reader) => {
-                let reading = reader.finish();
+                let (proves_store, reading) = (format.store != ANY_STORE, reader.finish());
                 RowsRead {
                     n_skipped: reading.n_skipped,
                     lines: reading.lines,
@@ -282,10 +282,7 @@ impl<'a> Rows<'a> {
                     controls: reading.controls,
                     play_sums: reading.play_sums,
                     track_dates: reading.track_dates,
-                    about: AboutReport {
-                        proves_store: format.store != ANY_STORE,
-                        ..about(&reading.about, None)
-                    },
+                    about: AboutReport { proves_store, ..about(&reading.about, None) },
                     ..RowsRead::new(&format.format, format.feed, reading.counts)
                 }
             }

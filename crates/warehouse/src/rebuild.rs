@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::archive::archive_path;
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError, copy_new, link, make_folder, remove_tree};
 use crate::nightly::proposal::Request;
@@ -19,6 +20,9 @@ use crate::warehouse::{KeySource, MANIFEST, Places, WarehouseError};
 
 /// Folder of the laid out inbox in the new warehouse.
 const INBOX: &str = "from-archive";
+
+/// The key of a warehouse that makes its own.
+const LISTENER_KEY: &str = "listener.key";
 
 /// What every version of a manifest says of its reports.
 #[derive(Debug, Deserialize)]
@@ -41,13 +45,17 @@ struct OtherReport {
 /// What a rebuild did.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
-    /// As of a nightly run.
-    pub summary: Summary,
+    /// As of nightly runs: one, and one more for each time that a report was overwritten by another one of
+    /// the same name.
+    pub summaries: Vec<Summary>,
     /// Reports that were read from the archive.
     pub n_reports: u64,
     /// Files of reports that were rejected and so are in no archive: they must come from an inbox.
     pub not_archived: Vec<String>,
 }
+
+/// Paths in the inbox with the archived file that was there, for one run.
+type Round = BTreeMap<String, PathBuf>;
 
 /// Makes a warehouse from the archive of another one. `options.inbox` is not looked at; the listener key
 /// is the given one, else that of the other warehouse.
@@ -70,38 +78,48 @@ pub fn rebuild_from_archive(
         return Err(NightlyError::NotNow { message });
     }
     let manifest = newest_manifest(&from)?;
-    let inbox = to.internal(INBOX);
-    // What a rebuild that was stopped has left.
-    remove_tree(&inbox)?;
-    make_folder(&inbox)?;
+    if options.listener_key.is_none() {
+        keep_key(&from.internal(LISTENER_KEY), &to)?;
+    }
     let mut rebuilt = Rebuilt::default();
+    let mut rounds: Vec<Round> = Vec::new();
     for report in manifest.reports.into_values().chain(manifest.set_aside.into_values()) {
-        match &report.archived {
-            None => rebuilt.not_archived.extend(report.files),
-            Some(name) => {
-                rebuilt.n_reports += 1;
-                let archived = from.internal("archive").join(name);
-                lay_out(&archived, &report.files, &inbox)?;
-            }
-        }
+        let Some(name) = &report.archived else {
+            rebuilt.not_archived.extend(report.files);
+            continue;
+        };
+        rebuilt.n_reports += 1;
+        let archived = archive_path(&from, name);
+        report.files.iter().for_each(|file| enter(&mut rounds, file, &archived));
     }
     rebuilt.not_archived.sort();
-    let own_key = || KeySource::File(from.internal("listener.key"));
-    let listener_key = options.listener_key.clone().unwrap_or_else(own_key);
-    keep_key(&listener_key, &to)?;
-    let options = NightlyOptions {
-        inbox: inbox.clone(),
-        listener_key: options.listener_key.clone(),
-        ..options.clone()
-    };
-    rebuilt.summary = run_nightly(settings, &options, &Request::AsAccepted, progress)?;
+    let inbox = to.internal(INBOX);
+    let options = NightlyOptions { inbox: inbox.clone(), ..options.clone() };
+    for round in &rounds {
+        // The last round's, or what a rebuild that was stopped has left.
+        remove_tree(&inbox)?;
+        lay_out(round, &inbox)?;
+        let summary = run_nightly(settings, &options, &Request::AsAccepted, progress)?;
+        rebuilt.summaries.push(summary);
+    }
     remove_tree(&inbox)?;
     Ok(rebuilt)
 }
 
-/// Gives an archived report the names under which it came.
-fn lay_out(archived: &Path, files: &[String], inbox: &Path) -> Result<(), DiskError> {
-    for file in files {
+/// Enters a file into the first round in which its path is free.
+fn enter(rounds: &mut Vec<Round>, file: &str, archived: &Path) {
+    match rounds.iter_mut().find(|round| !round.contains_key(file)) {
+        Some(round) => {
+            round.insert(file.to_owned(), archived.to_owned());
+        }
+        None => rounds.push(Round::from([(file.to_owned(), archived.to_owned())])),
+    }
+}
+
+/// Gives archived reports the names under which they came.
+fn lay_out(round: &Round, inbox: &Path) -> Result<(), DiskError> {
+    make_folder(inbox)?;
+    for (file, archived) in round {
         let to = inbox.join(file);
         make_folder(to.parent().unwrap_or(inbox))?;
         // Across file systems there are no links.
@@ -110,16 +128,21 @@ fn lay_out(archived: &Path, files: &[String], inbox: &Path) -> Result<(), DiskEr
     Ok(())
 }
 
-/// Puts the key of the other warehouse into the new one: listeners keep their hashes' key.
-fn keep_key(key: &KeySource, to: &Places) -> Result<(), NightlyError> {
-    let own = to.internal("listener.key");
-    if let KeySource::File(path) = key
-        && *path != own
-        && path.file_name() == own.file_name()
-        && !own.exists()
-    {
-        key.key()?;
-        copy_new(path, &own)?;
+/// Puts the listener key of the other warehouse into the new one.
+fn keep_key(others: &Path, to: &Places) -> Result<(), NightlyError> {
+    if !others.exists() {
+        let message = format!(
+            "the other warehouse has no listener key of its own ({} is missing); give the file of its \
+             key as --listener-key-file",
+            others.display()
+        );
+        return Err(NightlyError::NotNow { message });
+    }
+    KeySource::File(others.to_owned()).key()?;
+    let own = to.internal(LISTENER_KEY);
+    if !own.exists() {
+        make_folder(&to.internal(""))?;
+        copy_new(others, &own)?;
     }
     Ok(())
 }

@@ -389,9 +389,9 @@ fn the_status_says_what_is_there_due_and_late() {
             "apple_music sales - late 2026-08 2026-10 2026-11-02",
             "apple_music trends - in_time 2026-09-30 2026-10-01 2026-10-06",
             "spotify public_counts - no_calendar 2026-09 - -",
-            "spotify store_removals - no_calendar 2026-09 - -",
             "spotify sales US in_time 2026-08 2026-09 2026-10-21",
             "spotify sales - in_time 2026-09 2026-10 2026-11-07",
+            "spotify store_removals - no_calendar 2026-09 - -",
             "spotify trends - in_time 2026-09-30 2026-10-01 2026-10-06",
         ]
     );

@@ -33,6 +33,7 @@ mod pages;
 mod purity;
 mod python;
 mod readme;
+mod rebuilt;
 mod restated;
 mod superseded;
 mod room;

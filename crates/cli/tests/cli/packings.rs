@@ -107,7 +107,7 @@ fn the_month_of_a_member_is_that_of_its_own_name_for_good() {
         assert_eq!(case.cells("store_removals", ["date"]), [["2026-06-01".to_owned()]]);
         case.replace("pipelines/nightly.toml", "EL = \"GR\"", "EL = \"GR\"\nZQ = \"DE\"");
         case.nightly(&pipeline).expect_code(0);
-        case.nightly(&[pipeline.as_slice(), &["--retry-refused"]].concat()).expect_code(0);
+        case.nightly(&[pipeline.as_slice(), &["--retry-rejected"]].concat()).expect_code(0);
         assert_eq!(case.published(), before, "{archive}");
         case.run(&[
             "backfill",

@@ -95,11 +95,7 @@ fn the_same_rows_under_other_bytes_and_names_count_once() {
     let (head, rows) = text.split_once('\n').unwrap();
     let mut sorted: Vec<&str> = rows.lines().collect();
     sorted.reverse();
-    let more: String = text
-        .lines()
-        .enumerate()
-        .map(|(n, line)| format!("{line},{}\n", if n == 0 { "favourites" } else { "7" }))
-        .collect();
+    let more = format!("{head},favourites\n{}", rows.replace('\n', ",7\n"));
     let others: [(&str, Vec<u8>); 6] = [
         (
             "audiomack/Export 2026-09-02 0915 (1).csv",

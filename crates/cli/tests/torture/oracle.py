@@ -51,7 +51,7 @@ SELECT reports.report, reports.rows, reports.quarantined, coalesce(found.n, 0) A
 FROM {scan("reports")} AS reports LEFT JOIN found USING (report)
 WHERE coalesce(found.n, 0) != CASE reports.state WHEN 'active' THEN rows - quarantined ELSE 0 END"""
 
-# Of a refused report some of the bad rows are kept, of others all.
+# Of a rejected report some of the bad rows are kept, of others all.
 QUARANTINED = f"""
 WITH found AS (
     SELECT report, count(row) AS n, count(*) FILTER (row IS NULL) AS whole
@@ -59,7 +59,7 @@ WITH found AS (
 SELECT reports.report, reports.state, reports.quarantined, found.n, found.whole
 FROM {scan("reports")} AS reports LEFT JOIN found USING (report)
 WHERE (coalesce(found.n, 0), coalesce(found.whole, 0)) != CASE reports.state
-    WHEN 'refused' THEN (least(coalesce(quarantined, 0), 100), 1)
+    WHEN 'rejected' THEN (least(coalesce(quarantined, 0), 100), 1)
     WHEN 'superseded' THEN (0, 0)
     ELSE (quarantined, 0) END"""
 

@@ -116,10 +116,7 @@ impl<'a> SalesReader<'a> {
         let units = fields.whole(Field::Units, record)?;
         let units = units.ok_or_else(|| fields.missing(Field::Units))?;
         let (amount, amount_text) = self.amount(record)?;
-        let currency = self.currency(record)?;
-        if amount.is_some() && currency.is_none() {
-            return Err(fields.missing(Field::Currency));
-        }
+        let currency = self.currency(record, amount)?;
         let line_type = self.line_type(record)?;
         let statement = fields.date(Field::StatementPeriod, record)?;
         let reported = fields.date(Field::ReportedDate, record)?;
@@ -127,28 +124,23 @@ impl<'a> SalesReader<'a> {
         let royalty_bearing = fields.truth(Field::RoyaltyBearing, record)?;
         let territory = fields.territory(record, self.context.territories, counts)?;
         let track = fields.track(record, counts)?;
-        let grid_text = fields.text(Field::Grid, record)?;
-        let grid = grid_text.as_deref().and_then(Grid::parse);
-        let bad_grid = grid_text.as_deref().filter(|_| grid.is_none());
-        let id_text = wrong_ids(track.bad_isrc.as_deref(), track.bad_upc.as_deref(), bad_grid);
+        let (grid, bad_grid) = self.grid(record)?;
+        let (bad_isrc, bad_upc) = (track.bad_isrc.as_deref(), track.bad_upc.as_deref());
+        let id_text = wrong_ids(bad_isrc, bad_upc, bad_grid.as_deref());
         let use_type = fields.text(Field::UseType, record)?;
         let pool = fields.text(Field::Pool, record)?;
         let shop = fields.text(Field::Shop, record)?;
         let store = self.context.store_of(shop.as_deref(), &mut self.last_shop);
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
-        if tier == Tier::Unmapped {
-            counts.unmapped_tier += 1;
-        }
-        let written = fields.text(Field::Territory, record)?;
+        let unmapped_code = tier_code.as_deref().filter(|_| tier == Tier::Unmapped);
+        counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
+        let country = fields.text(Field::Territory, record)?;
         let unknown = [
-            (UnmappedField::Tier, tier_code.as_deref().filter(|_| tier == Tier::Unmapped)),
+            (UnmappedField::Tier, unmapped_code),
             (UnmappedField::Shop, shop.as_deref().filter(|_| !self.last_shop.is_known)),
-            (UnmappedField::Territory, written.as_deref().filter(|_| counts.bad_territory != 0)),
+            (UnmappedField::Territory, country.as_deref().filter(|_| counts.bad_territory != 0)),
         ];
-        let money = amount.zip(currency).map(|(amount, currency)| (currency, amount.0));
-        for (field, value) in unknown {
-            value.into_iter().for_each(|value| self.unmapped.note(field, value, units, money));
-        }
+        self.unmapped.note_all(unknown, units, currency.zip(amount));
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
         let sale = Sale {
@@ -209,9 +201,26 @@ impl<'a> SalesReader<'a> {
         }
     }
 
-    fn currency(&self, record: &Record<'_>) -> Result<Option<Currency>, Flaw> {
+    /// The `GRid`, or the text that is none.
+    fn grid(&self, record: &Record<'_>) -> Result<(Option<Grid>, Option<String>), Flaw> {
+        let text = self.fields.text(Field::Grid, record)?;
+        let grid = text.as_deref().and_then(Grid::parse);
+        let bad_text = text.filter(|_| grid.is_none());
+        Ok((grid, bad_text.map(|text| text.to_string())))
+    }
+
+    /// The currency, without which there is no amount.
+    fn currency(
+        &self,
+        record: &Record<'_>,
+        amount: Option<Amount>,
+    ) -> Result<Option<Currency>, Flaw> {
         let Some(text) = self.fields.text(Field::Currency, record)? else {
-            return Ok(None);
+            return if amount.is_none() {
+                Ok(None)
+            } else {
+                Err(self.fields.missing(Field::Currency))
+            };
         };
         let currency = Currency::parse(&text);
         currency.map(Some).ok_or_else(|| {

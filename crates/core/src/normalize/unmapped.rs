@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::vocabulary::money::Currency;
+use crate::vocabulary::money::{Amount, Currency};
 
 /// What kind of value is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ impl UnmappedField {
 pub struct UnmappedKey {
     /// What kind.
     pub field: UnmappedField,
-    /// As the report writes it.
+    /// As the report writes it, or [`OTHER_VALUES`].
     pub value: String,
     /// Currency of the rows; `None` where they have no money.
     pub currency: Option<Currency>,
@@ -59,8 +59,11 @@ impl UnmappedSums {
     }
 }
 
-/// Most different unknown values that are listed of a report; those beyond are counted in `reports`.
+/// Most different unknown values of a report that are listed one by one.
 const VALUES_MAX: usize = 1000;
+
+/// Stands for all values beyond [`VALUES_MAX`], so that the sums are those of all rows.
+pub const OTHER_VALUES: &str = "*";
 
 /// The unknown values of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,14 +79,27 @@ impl UnmappedValues {
         money: Option<(Currency, i128)>,
     ) {
         let (currency, amount) = money.unzip();
-        let key = UnmappedKey { field, value: value.to_owned(), currency };
-        if self.0.len() == VALUES_MAX && !self.0.contains_key(&key) {
-            return;
+        let mut key = UnmappedKey { field, value: value.to_owned(), currency };
+        if VALUES_MAX <= self.0.len() && !self.0.contains_key(&key) {
+            OTHER_VALUES.clone_into(&mut key.value);
         }
         let sums = self.0.entry(key).or_default();
         sums.rows += 1;
         sums.units += i128::from(units);
         sums.amount += amount.unwrap_or_default();
+    }
+
+    /// Counts a row under each of its values that is unknown.
+    pub fn note_all(
+        &mut self,
+        values: [(UnmappedField, Option<&str>); 3],
+        units: i64,
+        money: Option<(Currency, Amount)>,
+    ) {
+        let money = money.map(|(currency, amount)| (currency, amount.0));
+        for (field, value) in values {
+            value.into_iter().for_each(|value| self.note(field, value, units, money));
+        }
     }
 
     /// The values in order.
@@ -130,14 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn a_report_lists_so_many_values_and_no_more() {
+    fn values_beyond_those_that_are_listed_are_summed() {
         let mut values = UnmappedValues::default();
         for number in 0..2 * VALUES_MAX {
             values.note(UnmappedField::Tier, &number.to_string(), 1, None);
             values.note(UnmappedField::Tier, "0", 1, None);
         }
-        assert_eq!(values.len(), VALUES_MAX);
-        let rows: u64 = values.iter().map(|(_, sums)| sums.rows).sum();
-        assert_eq!(rows, (VALUES_MAX + 2 * VALUES_MAX) as u64);
+        assert_eq!(values.len(), VALUES_MAX + 1);
+        let sums: Vec<_> = values.iter().map(|(key, sums)| (key.value.as_str(), sums)).collect();
+        assert_eq!(sums.iter().map(|(_, sums)| sums.rows).sum::<u64>(), 4 * VALUES_MAX as u64);
+        let other = sums.iter().find(|(value, _)| *value == OTHER_VALUES).unwrap();
+        assert_eq!(other.1.units, VALUES_MAX as i128);
     }
 }

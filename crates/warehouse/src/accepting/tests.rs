@@ -19,7 +19,7 @@ fn report(digits: &str, rest: char, state: &str, reason: Option<&str>) -> (Strin
         crate::ledger::ReportState::Rejected
     };
     let entry = json!({
-        "store": "spotify", "hash": id, "feed": "trends", "format": null,
+        "store": "spotify", "id": id, "hash": id, "feed": "trends", "format": null,
         "files": [format!("spotify/{digits}.tsv")], "archived": null, "reading": "",
         "state": state, "reason": reason, "counts": null, "days": {},
         "first_date": null, "last_date": null,
@@ -31,10 +31,10 @@ fn warehouse(root: &Path) -> PathBuf {
     let manifest = Manifest {
         snapshot: 1,
         reports: [
-            report(SHRINKS, 'a', "refused", Some("shrinks")),
+            report(SHRINKS, 'a', "rejected", Some("shrinks")),
             report(ACTIVE, 'a', "active", None),
-            report(BROKEN, 'a', "refused", Some("unknown_format")),
-            report(BROKEN, 'b', "refused", Some("overlaps")),
+            report(BROKEN, 'a', "rejected", Some("unknown_format")),
+            report(BROKEN, 'b', "rejected", Some("overlaps")),
         ]
         .into(),
         ..Manifest::default()

@@ -35,14 +35,12 @@ impl Night<'_> {
             let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
             let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
             let is_whole = |known: &&PartitionEntry| self.is_whole(&path, known, former);
-            let partition = match known.filter(is_whole) {
-                Some(known) => known.clone(),
-                None => {
-                    n_damaged += u64::from(known.is_some());
-                    let folder = staged.join(&path);
-                    let files = write_empty_table(table, layouts, &folder, &provenance)?;
-                    PartitionEntry::new(fingerprint, files)
-                }
+            let partition = if let Some(known) = known.filter(is_whole) {
+                known.clone()
+            } else {
+                n_damaged += u64::from(known.is_some());
+                let files = write_empty_table(table, layouts, &staged.join(&path), &provenance)?;
+                PartitionEntry::new(fingerprint, files)
             };
             empty.insert(path, partition);
         }

@@ -52,7 +52,7 @@ impl Night<'_> {
         let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
         let entry = ReportEntry {
             store: store.to_owned(),
-            id: key.clone(),
+            id: key,
             hash,
             feed: report.feed.map(|feed| feed.as_str().to_owned()),
             format: report.format.clone(),
@@ -93,18 +93,7 @@ impl Night<'_> {
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
             examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
         }
-        let whole = report.refusal.map(complaint);
-        let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
-        let unmapped = report.unmapped.iter().map(|(key, sums)| UnmappedValue::new(key, sums));
-        let unmapped = if is_refused { Vec::new() } else { unmapped.collect() };
-        let notes = ReportNotes { complaints: complaints.collect(), unmapped };
-        examination.notes.insert(key.clone(), notes);
-        examination.fresh.insert(key.clone(), report.days);
-        examination.fresh_runs.insert(key.clone(), report.runs);
-        if let Some((_, list)) = report.row_list {
-            examination.row_lists.insert(key.clone(), list);
-        }
-        examination.reports.insert(key, entry);
+        keep(entry, report, examination);
     }
 
     /// What reports of a format are made of; `None` if it was not recognised.
@@ -154,6 +143,23 @@ impl Night<'_> {
             }
         });
     }
+}
+
+/// Keeps a report and what was read of it for the rest of the night.
+fn keep(entry: ReportEntry, report: ExaminedReport, examination: &mut Examination) {
+    let key = entry.id.clone();
+    let whole = report.refusal.map(complaint);
+    let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
+    let unmapped = report.unmapped.iter().map(|(key, sums)| UnmappedValue::new(key, sums));
+    let unmapped = if entry.state.is_rejected() { Vec::new() } else { unmapped.collect() };
+    let notes = ReportNotes { complaints: complaints.collect(), unmapped };
+    examination.notes.insert(key.clone(), notes);
+    examination.fresh.insert(key.clone(), report.days);
+    examination.fresh_runs.insert(key.clone(), report.runs);
+    if let Some((_, list)) = report.row_list {
+        examination.row_lists.insert(key.clone(), list);
+    }
+    examination.reports.insert(key, entry);
 }
 
 /// The names under which a report came.

@@ -361,8 +361,8 @@ mod tests {
         (rows, cutter.n_blank(), cutter.n_continued())
     }
 
-    fn cells(texts: &[&str]) -> Result<Vec<String>, LineFault> {
-        Ok(texts.iter().map(|text| (*text).to_owned()).collect())
+    fn cells(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]
@@ -371,7 +371,11 @@ mod tests {
         let (rows, n_blank, n_continued) = read(text, true, 2);
         assert_eq!(
             rows,
-            [(3, cells(&["a", "b\n\nc"])), (5, cells(&["d", "e"])), (7, Err(LineFault::OpenQuote))]
+            [
+                (3, Ok(cells(&["a", "b\n\nc"]))),
+                (5, Ok(cells(&["d", "e"]))),
+                (7, Err(LineFault::OpenQuote))
+            ]
         );
         assert_eq!((n_blank, n_continued), (1, 3));
         let (rows, n_blank, n_continued) = read(text, false, 2);
@@ -379,10 +383,10 @@ mod tests {
             rows,
             [
                 (1, Err(LineFault::OpenQuote)),
-                (3, cells(&["c\""])),
-                (5, cells(&["d", "e"])),
+                (3, Ok(cells(&["c\""]))),
+                (5, Ok(cells(&["d", "e"]))),
                 (6, Err(LineFault::OpenQuote)),
-                (7, cells(&["g"]))
+                (7, Ok(cells(&["g"])))
             ]
         );
         assert_eq!((n_blank, n_continued), (2, 0));
