@@ -8,6 +8,7 @@ mod report;
 mod secrets;
 mod tables;
 mod tracks;
+mod unmapped;
 mod totals;
 
 mod archives;

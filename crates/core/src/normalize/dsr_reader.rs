@@ -284,7 +284,7 @@ impl<'a> DsrReader<'a> {
         let (tier, tier_code) = self.tier(model.as_deref(), subscriber_type.as_deref());
         let summary = Summary {
             territory,
-            is_bad_territory,
+            unknown_territory: text_of(cells.get(places.territory)).filter(|_| is_bad_territory),
             tier,
             tier_code,
             use_type: use_type.clone(),
@@ -343,11 +343,13 @@ impl<'a> DsrReader<'a> {
             Ok((sale, counts)) => {
                 summary.units += i128::from(sale.units);
                 self.reading.counts.add(&counts);
-                if sale.tier == Tier::Unmapped {
-                    let code = summary.tier_code.as_deref().unwrap_or_default();
-                    let money = sale.amount.zip(sale.currency).map(|(a, c)| (c, a.0));
-                    self.reading.unmapped.note(UnmappedField::Tier, code, sale.units, money);
-                }
+                let code = summary.tier_code.as_deref();
+                let unknown = [
+                    (UnmappedField::Tier, code.filter(|_| sale.tier == Tier::Unmapped)),
+                    (UnmappedField::Territory, summary.unknown_territory.as_deref()),
+                ];
+                let money = sale.currency.zip(sale.amount);
+                self.reading.unmapped.note_all(unknown, sale.units, money);
                 self.builder.push(&self.store.store, sale);
                 Ok(())
             }
@@ -393,7 +395,7 @@ impl<'a> DsrReader<'a> {
         let counts = Counts {
             bad_isrc: used.bad_isrc.is_some().into(),
             bad_upc: used.bad_upc.is_some().into(),
-            bad_territory: summary.is_bad_territory.into(),
+            bad_territory: summary.unknown_territory.is_some().into(),
             unmapped_tier: (summary.tier == Tier::Unmapped).into(),
             ..Counts::default()
         };

@@ -10,8 +10,8 @@ use crate::vocabulary::tier::Tier;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) territory: Option<Territory>,
-    /// Whether a territory was named that is none.
-    pub(super) is_bad_territory: bool,
+    /// What was named as a territory and is none.
+    pub(super) unknown_territory: Option<String>,
     pub(super) tier: Tier,
     pub(super) tier_code: Option<String>,
     pub(super) use_type: Option<String>,
@@ -39,7 +39,9 @@ impl Summary {
         if self.territory != other.territory {
             self.territory = None;
         }
-        self.is_bad_territory |= other.is_bad_territory;
+        if self.unknown_territory.is_none() {
+            self.unknown_territory.clone_from(&other.unknown_territory);
+        }
         if (self.tier, &self.tier_code) != (other.tier, &other.tier_code) {
             (self.tier, self.tier_code) = (Tier::Unknown, None);
         }

@@ -90,9 +90,9 @@ impl UnmappedValues {
     }
 
     /// Counts a row under each of its values that is unknown.
-    pub fn note_all(
+    pub fn note_all<const N: usize>(
         &mut self,
-        values: [(UnmappedField, Option<&str>); 3],
+        values: [(UnmappedField, Option<&str>); N],
         units: i64,
         money: Option<(Currency, Amount)>,
     ) {
