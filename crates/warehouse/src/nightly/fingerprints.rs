@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use streamledger_core::decisions::settings::canonical;
 use streamledger_core::explain::coverage::{CoverageRow, State};
 use streamledger_core::explain::eligibility::EligibilityRule;
@@ -40,28 +40,35 @@ pub(super) fn fingerprint_of(kind: &Kind, path: &str, parts: &[&str]) -> String 
     blake3::hash(canonical(&inputs).as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// All that the rows of `coverage` say.
-pub(super) fn coverage_text(rows: &[CoverageRow]) -> String {
-    let row = |row: &CoverageRow| {
-        let split = row.split.as_ref().map(|split| {
-            let states = split.states.iter().map(|(code, state)| (code.clone(), state.as_str()));
-            json!([states.collect::<BTreeMap<_, _>>(), split.elsewhere.as_str()])
-        });
-        json!({
-            "store": row.store,
-            "feed": row.feed.as_str(),
-            "territory": row.territory,
-            "period": row.period.to_string(),
-            "state": row.state.as_str(),
-            "due_date": row.due_date.map(|day| day.to_string()),
-            "late_from": row.late_from.map(|day| day.to_string()),
-            "sender": row.sender,
-            "n_reports": row.n_reports,
-            "restated_by": row.restated_by,
-            "split": split,
-        })
-    };
-    canonical(&Value::Array(rows.iter().map(row).collect()))
+/// Hash of all that the rows of `coverage` say, 64 hex digits. A stray date of a report makes millions of
+/// rows, so that their text is never there as a whole.
+pub(super) fn coverage_hash(rows: &[CoverageRow]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for row in rows {
+        hasher.update(coverage_text(row).as_bytes()).update(b"\n");
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// All that a row of `coverage` says.
+fn coverage_text(row: &CoverageRow) -> String {
+    let split = row.split.as_ref().map(|split| {
+        let states = split.states.iter().map(|(code, state)| (code.clone(), state.as_str()));
+        json!([states.collect::<BTreeMap<_, _>>(), split.elsewhere.as_str()])
+    });
+    canonical(&json!({
+        "store": row.store,
+        "feed": row.feed.as_str(),
+        "territory": row.territory,
+        "period": row.period.to_string(),
+        "state": row.state.as_str(),
+        "due_date": row.due_date.map(|day| day.to_string()),
+        "late_from": row.late_from.map(|day| day.to_string()),
+        "sender": row.sender,
+        "n_reports": row.n_reports,
+        "restated_by": row.restated_by,
+        "split": split,
+    }))
 }
 
 /// How it stands with the feeds that a waterfall rests on.
@@ -128,7 +135,12 @@ mod tests {
                 elsewhere: State::Complete,
             }),
         };
-        insta::assert_snapshot!(coverage_text(&[row]), @r#"[{"due_date":"2024-10-04","feed":"trends","late_from":null,"n_reports":2,"period":"2026-09-30","restated_by":null,"sender":"fuga","split":[{"US":"late"},"complete"],"state":"partial","store":"spotify","territory":null}]"#);
+        let text = coverage_text(&row);
+        insta::assert_snapshot!(text, @r#"{"due_date":"2024-10-04","feed":"trends","late_from":null,"n_reports":2,"period":"2026-09-30","restated_by":null,"sender":"fuga","split":[{"US":"late"},"complete"],"state":"partial","store":"spotify","territory":null}"#);
+        let hash = coverage_hash(&[row.clone(), row.clone()]);
+        let text = text + "\n";
+        assert_eq!(hash, blake3::hash(text.repeat(2).as_bytes()).to_hex().to_string());
+        assert_ne!(hash, coverage_hash(&[row]));
         let month = MonthKnown {
             sources: Sources {
                 counters: Some(State::Complete),

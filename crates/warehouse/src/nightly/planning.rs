@@ -11,7 +11,7 @@ use crate::deliveries::deliveries;
 use crate::ledger::{Manifest, ReportEntry, ReportState, fingerprint, plays_path};
 use crate::nightly::Night;
 use crate::nightly::backfill::Backfill;
-use crate::nightly::fingerprints::{coverage_text, fingerprint_of};
+use crate::nightly::fingerprints::{coverage_hash, fingerprint_of};
 use crate::sales_columns::LotTable;
 
 /// Path of the one partition of `reports`.
@@ -271,7 +271,7 @@ fn want_coverage(
     if reports.is_empty() {
         return;
     }
-    let rows = coverage_text(&plan.coverage);
+    let rows = coverage_hash(&plan.coverage);
     let keys: Vec<String> = reports.keys().cloned().collect();
     // The reports stand in the footer, also those that change no row.
     let inputs = keys.join(" ");
