@@ -21,6 +21,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
+from blake3 import blake3
+
 import vocabulary as v
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +55,10 @@ def main() -> None:
 
 
 def content_id(path: Path) -> str:
+    """The id of a report of which nothing but the rows says anything: of its bytes and its store."""
     with gzip.open(path, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+        content_hash = blake3(content.read()).hexdigest()
+    return blake3(f"{content_hash}\n{v.STORE}\n".encode()).hexdigest()[:16]
 
 
 # Normalisation ------------------------------------------------------------------------------------
