@@ -11,7 +11,7 @@ use streamledger_warehouse::nightly::backfill::{
 };
 
 use crate::arguments::{Backfill, Common, Format};
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
 use crate::{allocator, decisions, exit, nightly, rebuild, snapshots};
 
@@ -55,9 +55,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
     let sheets = sheets(command, &done, elapsed);
     print(&match common.format {
         Format::Table => {
-            let tables: Vec<String> =
-                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-            format!("{}\n\n{}", sentence(command, &done), tables.join("\n"))
+            format!("{}\n\n{}", sentence(command, &done), to_text(&sheets))
         }
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),

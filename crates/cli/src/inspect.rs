@@ -6,7 +6,7 @@ use streamledger_warehouse::inspect::{Inspection, inspect_report};
 use crate::arguments::{Common, Format, Inspect};
 use crate::exit;
 use crate::nightly::load_settings;
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 
 /// Reads one report and prints what it is.
 pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
@@ -21,11 +21,7 @@ pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
         bad_rows(&found),
     ];
     print(&match common.format {
-        Format::Table => {
-            let tables: Vec<String> =
-                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-            tables.join("\n")
-        }
+        Format::Table => to_text(&sheets),
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
     });

@@ -10,13 +10,13 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::money::Amount;
 use streamledger_warehouse::config::{ConfigError, Settings};
 use streamledger_warehouse::nightly::proposal::Request;
-use streamledger_warehouse::nightly::summary::{Figures, ReplacedReport, Summary};
+use streamledger_warehouse::nightly::summary::{Figures, RefusedReport, ReplacedReport, Summary};
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 
 use crate::arguments::{Common, Format, Nightly};
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
 use crate::{allocator, decisions, exit};
 
@@ -170,6 +170,15 @@ pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
     sheet
 }
 
+/// Reports that were rejected, and why.
+pub(crate) fn refused_sheet<'r>(reports: impl IntoIterator<Item = &'r RefusedReport>) -> Sheet {
+    let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
+    for report in reports {
+        sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
+    }
+    sheet
+}
+
 /// Partitions and why they are built.
 pub(crate) fn plan_sheet(summary: &Summary) -> Sheet {
     let mut sheet = Sheet::new("partitions", "Partitions", &["partition", "why"]);
@@ -192,17 +201,15 @@ impl Night<'_> {
             (false, None) => "Nothing new, nothing published.".to_owned(),
         };
         let sheets = self.sheets();
-        let tables: Vec<String> =
-            sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
         let words = decisions::proposal_in_words(summary, self.command);
-        format!("{sentence}\n\n{}{words}", tables.join("\n"))
+        format!("{sentence}\n\n{}{words}", to_text(&sheets))
     }
 
     fn sheets(&self) -> Vec<Sheet> {
         [
             self.totals(),
             outcome_sheet(self.summary),
-            self.refused(),
+            refused_sheet(&self.summary.refused),
             self.quarantined(),
             self.unchecked(),
             self.replaced(),
@@ -241,14 +248,6 @@ impl Night<'_> {
         let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
         sheet.push(vec!["rows per second".to_owned(), grouped(per_second.into())]);
-        sheet
-    }
-
-    fn refused(&self) -> Sheet {
-        let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
-        for report in &self.summary.refused {
-            sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
-        }
         sheet
     }
 

@@ -113,6 +113,12 @@ fn json_cell(cell: &str, kind: Kind) -> serde_json::Value {
     }
 }
 
+/// The tables that have rows, one below the other.
+pub(crate) fn to_text(sheets: &[Sheet]) -> String {
+    let tables = sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text);
+    tables.collect::<Vec<_>>().join("\n")
+}
+
 /// Tables as CSV: the name of the table, then its cells; a header before each table that has rows.
 pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
     use std::fmt::Write as _;

@@ -7,7 +7,7 @@ use streamledger_warehouse::nightly::summary::Summary;
 use streamledger_warehouse::rebuild::{Rebuilt, rebuild_from_archive};
 
 use crate::arguments::{Backfill, Common, Format};
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
 use crate::{allocator, backfill, exit, nightly};
 
@@ -23,12 +23,11 @@ pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::
     bar.end();
     let rebuilt = result?;
     tracing::info!(ms = start.elapsed().as_millis(), "the warehouse is made");
-    let sheets = [totals(&rebuilt), refused(&rebuilt), not_archived(&rebuilt)];
+    let refused = rebuilt.summaries.iter().flat_map(|summary| &summary.refused);
+    let sheets = [totals(&rebuilt), nightly::refused_sheet(refused), not_archived(&rebuilt)];
     print(&match common.format {
         Format::Table => {
-            let tables: Vec<String> =
-                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-            format!("{}\n\n{}", sentence(&rebuilt, other), tables.join("\n"))
+            format!("{}\n\n{}", sentence(&rebuilt, other), to_text(&sheets))
         }
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
@@ -55,16 +54,6 @@ fn totals(rebuilt: &Rebuilt) -> Sheet {
     ];
     for (what, number) in rows {
         sheet.push(vec![what.to_owned(), grouped(number.into())]);
-    }
-    sheet
-}
-
-/// Reports that are rejected now, and why.
-fn refused(rebuilt: &Rebuilt) -> Sheet {
-    let columns = ["file", "reason", "detail"];
-    let mut sheet = Sheet::new("refused", "Refused reports", &columns);
-    for report in rebuilt.summaries.iter().flat_map(|summary| &summary.refused) {
-        sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
     }
     sheet
 }

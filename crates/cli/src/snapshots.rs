@@ -8,7 +8,7 @@ use streamledger_warehouse::snapshots::{
 };
 
 use crate::arguments::{Common, Format, SnapshotAction, Snapshots};
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::{decisions, exit, nightly};
 
 /// Does what is asked for and prints what came of it.
@@ -71,10 +71,9 @@ pub(crate) fn run(common: &Common, command: &Snapshots) -> anyhow::Result<u8> {
 fn show(common: &Common, sentence: &str, sheets: &[Sheet]) -> anyhow::Result<()> {
     print(&match common.format {
         Format::Table => {
-            let tables: Vec<String> =
-                sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
+            let tables = to_text(sheets);
             let gap = if tables.is_empty() { "" } else { "\n" };
-            format!("{sentence}\n{gap}{}", tables.join("\n"))
+            format!("{sentence}\n{gap}{tables}")
         }
         Format::Json => to_json(sheets)?,
         Format::Csv => to_csv(sheets),

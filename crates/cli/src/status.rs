@@ -9,7 +9,7 @@ use streamledger_warehouse::judging::SettingsOfMonths;
 use streamledger_warehouse::status::{Status, read_status};
 
 use crate::arguments::{Common, Format, StatusOptions};
-use crate::output::{Sheet, grouped, print, to_csv};
+use crate::output::{Sheet, grouped, print, to_csv, to_text};
 use crate::words::{counted, date_in_words, period_in_words, title_of};
 use crate::{decisions, exit, nightly};
 
@@ -248,9 +248,7 @@ fn as_text(status: &Status) -> String {
         capitalised(&headline(&all(status)))
     );
     let sheets = sheets(status);
-    let tables: Vec<String> =
-        sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-    text.push_str(&tables.join("\n"));
+    text.push_str(&to_text(&sheets));
     text
 }
 

@@ -4,7 +4,7 @@ use streamledger_warehouse::month_paths::month_of_any;
 use streamledger_warehouse::verify::{Difference, NOT_PUBLISHED, Verification, verify_warehouse};
 
 use crate::arguments::{Common, Format, Verify};
-use crate::output::{Sheet, grouped, print, to_csv, to_json};
+use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::{exit, nightly};
 
 /// Reads everything again and prints what differs.
@@ -27,9 +27,7 @@ fn as_text(found: &Verification, sheets: &[Sheet]) -> String {
         let advice = advice(found).join("\n");
         format!("Snapshot {} is NOT as it was published.\n{advice}", found.snapshot)
     };
-    let tables: Vec<String> =
-        sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text).collect();
-    format!("{sentence}\n\n{}", tables.join("\n"))
+    format!("{sentence}\n\n{}", to_text(sheets))
 }
 
 /// What puts it right, a line for each kind of damage.

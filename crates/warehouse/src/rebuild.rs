@@ -21,9 +21,6 @@ use crate::warehouse::{KeySource, MANIFEST, Places, WarehouseError};
 /// Folder of the laid out inbox in the new warehouse.
 const INBOX: &str = "from-archive";
 
-/// The key of a warehouse that makes its own.
-const LISTENER_KEY: &str = "listener.key";
-
 /// What every version of a manifest says of its reports.
 #[derive(Debug, Deserialize)]
 struct OtherManifest {
@@ -79,7 +76,7 @@ pub fn rebuild_from_archive(
     }
     let manifest = newest_manifest(&from)?;
     if options.listener_key.is_none() {
-        keep_key(&from.internal(LISTENER_KEY), &to)?;
+        keep_key(&from.own_key(), &to)?;
     }
     let mut rebuilt = Rebuilt::default();
     let mut rounds: Vec<Round> = Vec::new();
@@ -139,7 +136,7 @@ fn keep_key(others: &Path, to: &Places) -> Result<(), NightlyError> {
         return Err(NightlyError::NotNow { message });
     }
     KeySource::File(others.to_owned()).key()?;
-    let own = to.internal(LISTENER_KEY);
+    let own = to.own_key();
     if !own.exists() {
         make_folder(&to.internal(""))?;
         copy_new(others, &own)?;

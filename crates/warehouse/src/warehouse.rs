@@ -114,6 +114,12 @@ impl Places {
         self.root.join("internal").join(name)
     }
 
+    /// The file of the key that a warehouse makes for itself.
+    #[must_use]
+    pub fn own_key(&self) -> PathBuf {
+        self.internal("listener.key")
+    }
+
     /// A snapshot's folder.
     #[must_use]
     pub fn snapshot(&self, number: u64) -> PathBuf {
@@ -282,7 +288,7 @@ impl Warehouse {
         if let Some(given) = given {
             return given.key();
         }
-        let path = self.places.internal("listener.key");
+        let path = self.places.own_key();
         if !path.exists() {
             let mut key = [0_u8; 32];
             let random = Path::new("/dev/urandom");

@@ -134,11 +134,12 @@ impl<'a> SalesReader<'a> {
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
         let unmapped_code = tier_code.as_deref().filter(|_| tier == Tier::Unmapped);
         counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
-        let country = fields.text(Field::Territory, record)?;
+        let is_unknown = counts.bad_territory != 0;
+        let country = if is_unknown { fields.text(Field::Territory, record)? } else { None };
         let unknown = [
             (UnmappedField::Tier, unmapped_code),
             (UnmappedField::Shop, shop.as_deref().filter(|_| !self.last_shop.is_known)),
-            (UnmappedField::Territory, country.as_deref().filter(|_| counts.bad_territory != 0)),
+            (UnmappedField::Territory, country.as_deref()),
         ];
         self.unmapped.note_all(unknown, units, currency.zip(amount));
         let builder = &mut self.builder;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ingest::header_names::{HeaderLine, HeaderNames};
+use crate::ingest::header_names::HeaderNames;
 use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::text;
@@ -22,6 +22,7 @@ use crate::normalize::spotify_defects::explain_row;
 use crate::normalize::spotify_rows::{RowFields, RowReader, TerritoryKind};
 use crate::normalize::spotify_words::WordsBuilder;
 use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::table_headers::is_repeated;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
@@ -207,20 +208,8 @@ impl<'a> StreamsReader<'a> {
     fn is_repeated_header(&mut self, line: u32, text: &[u8]) -> bool {
         let cells = text.split(|byte| *byte == b'\t');
         let cells = cells.map(|cell| String::from_utf8_lossy(cell).into_owned());
-        match self.headers.look_at(cells) {
-            HeaderLine::No => false,
-            HeaderLine::Same => {
-                self.counts.repeated_headers += 1;
-                true
-            }
-            HeaderLine::Other => {
-                // Beyond the lines that have a number, the report is rejected for these.
-                if let Some(row) = self.number(line) {
-                    self.fault.get_or_insert_with(|| ReportFault::second_header(row));
-                }
-                false
-            }
-        }
+        let (found, row) = (self.headers.look_at(cells), self.number(line));
+        is_repeated(found, row, &mut self.counts, &mut self.fault)
     }
 
     #[inline]

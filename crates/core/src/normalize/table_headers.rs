@@ -6,12 +6,31 @@ use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::quotes::without_quotes;
 use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
 use crate::normalize::defect::{ReportDefect, ReportFault};
 
 /// Fields in whose columns a name of a column is never read as a value: a header in the place of a row
 /// is no row.
 const TELLING: [Field; 5] =
     [Field::Date, Field::UsageFrom, Field::Units, Field::Plays, Field::Rate];
+
+/// Whether a line is passed over since it repeats the header. Another header breaks the report; `row` is
+/// `None` beyond the lines that have a number, for which the report is rejected anyway.
+pub(super) fn is_repeated(
+    line: HeaderLine,
+    row: Option<u32>,
+    counts: &mut Counts,
+    fault: &mut Option<ReportFault>,
+) -> bool {
+    match (line, row) {
+        (HeaderLine::Same, _) => counts.repeated_headers += 1,
+        (HeaderLine::Other, Some(row)) if fault.is_none() => {
+            *fault = Some(ReportFault::second_header(row));
+        }
+        (HeaderLine::No | HeaderLine::Other, _) => {}
+    }
+    line == HeaderLine::Same
+}
 
 /// The header of a report, known again.
 #[derive(Debug)]

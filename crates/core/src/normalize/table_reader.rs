@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::header_names::HeaderLine;
 use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
@@ -17,7 +16,7 @@ use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::sums::PlaySums;
 use crate::normalize::table_controls::{Checked, Controls};
 use crate::normalize::table_fields::{Flaw, TableFields};
-use crate::normalize::table_headers::TableHeaders;
+use crate::normalize::table_headers::{TableHeaders, is_repeated};
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
 use crate::normalize::unmapped::UnmappedValues;
 use crate::vocabulary::about::About;
@@ -369,17 +368,8 @@ impl<'a> TableReader<'a> {
     /// Whether a line repeats the header and is to be passed over. Another header breaks the report.
     fn is_repeated_header(&mut self, record: &Record<'_>) -> bool {
         let cells = record.all().map(|cell| cell_text(cell, self.format));
-        match self.headers.look_at(cells) {
-            HeaderLine::No => false,
-            HeaderLine::Same => {
-                self.counts.repeated_headers += 1;
-                true
-            }
-            HeaderLine::Other => {
-                self.fault.get_or_insert_with(|| ReportFault::second_header(record.row));
-                false
-            }
-        }
+        let line = self.headers.look_at(cells);
+        is_repeated(line, Some(record.row), &mut self.counts, &mut self.fault)
     }
 
     /// A line that is not cut into cells.

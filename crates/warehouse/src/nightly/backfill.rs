@@ -256,7 +256,7 @@ pub(super) fn key_of(
     if former.snapshot == 0 {
         return Err(WarehouseError::Empty { path: places.root().to_owned() }.into());
     }
-    let own_key = KeySource::File(places.internal("listener.key"));
+    let own_key = KeySource::File(places.own_key());
     Ok(options.listener_key.as_ref().unwrap_or(&own_key).key()?)
 }
 

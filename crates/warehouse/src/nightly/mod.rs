@@ -463,7 +463,7 @@ pub fn plan_nightly(
         Some(number) => read_manifest(&places.snapshot(number))?.with_all_reports(),
         None => Manifest::default(),
     };
-    let own_key = places.internal("listener.key");
+    let own_key = places.own_key();
     let key = match &options.listener_key {
         Some(given) => given.key()?,
         None if own_key.exists() => read_key(&own_key)?,
