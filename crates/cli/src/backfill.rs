@@ -14,6 +14,7 @@ use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
 use crate::{allocator, decisions, exit, nightly, rebuild, snapshots};
+use streamledger_core::numbers::exact;
 
 /// Runs or plans a backfill and prints what it changed.
 pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
@@ -117,8 +118,8 @@ fn totals(done: &Backfilled, elapsed: Duration) -> Sheet {
     let seconds = elapsed.as_secs_f64();
     sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
     let plays: u64 = done.summary.outcomes.values().map(|(rows, _)| rows).sum();
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    let per_second = plays.saturating_mul(1000) / millis;
-    sheet.push(vec!["rows of plays per second".to_owned(), grouped(per_second.into())]);
+    let millis = exact::<u64>(elapsed.as_millis()).max(1);
+    let per_second = i128::from(plays) * 1000 / i128::from(millis);
+    sheet.push(vec!["rows of plays per second".to_owned(), grouped(per_second)]);
     sheet
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, ensure};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_warehouse::explain::Question;
 
@@ -29,11 +30,11 @@ pub(crate) fn copied(file: &Path, question: &mut Question) -> anyhow::Result<Cop
     ensure!(!asked.is_empty(), "{name} has no number of the recordings that were asked for");
     let shown = asked.values().sum();
     let n_others = question.isrcs.as_ref().map(|isrcs| isrcs.len() - asked.len());
-    let of_file = counted(i128::try_from(asked.len()).unwrap_or(0), "recording");
+    let of_file = counted(exact::<i128>(asked.len()), "recording");
     let note = match n_others {
         Some(0) => None,
         Some(n) => {
-            let n = grouped(i128::try_from(n).unwrap_or(0));
+            let n = grouped(exact::<i128>(n));
             Some(format!("Only the {of_file} of {name}; {n} more have no number in it."))
         }
         None => Some(format!("Only the {of_file} of {name}.")),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use chrono::NaiveDate;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::money::Amount;
@@ -245,9 +246,9 @@ impl Night<'_> {
         }
         let seconds = self.elapsed.as_secs_f64();
         sheet.push(vec!["seconds".to_owned(), format!("{seconds:.2}")]);
-        let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let per_second = summary.rows_taken_in().saturating_mul(1000) / millis;
-        sheet.push(vec!["rows per second".to_owned(), grouped(per_second.into())]);
+        let millis = exact::<u64>(self.elapsed.as_millis()).max(1);
+        let per_second = i128::from(summary.rows_taken_in()) * 1000 / i128::from(millis);
+        sheet.push(vec!["rows per second".to_owned(), grouped(per_second)]);
         sheet
     }
 
@@ -273,7 +274,7 @@ impl Night<'_> {
     }
 
     fn replaced(&self) -> Sheet {
-        let title = "Restated: reports whose place another one has taken";
+        let title = "Restated: reports that no longer count";
         let columns = [
             "file",
             "counts instead",

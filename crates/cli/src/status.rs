@@ -4,6 +4,7 @@
 use serde::Serialize;
 use streamledger_core::explain::freshness::{Freshness, Lag};
 use streamledger_core::explain::period::Period;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_warehouse::judging::SettingsOfMonths;
 use streamledger_warehouse::status::{Status, read_status};
@@ -193,8 +194,7 @@ fn late_in_words(feed: &Freshness) -> String {
                 Period::Day(_) => "day",
                 Period::Month(_) => "month",
             };
-            let (n, first) =
-                (counted(i128::try_from(n).unwrap_or(0), unit), period_in_words(*first));
+            let (n, first) = (counted(exact::<i128>(n), unit), period_in_words(*first));
             let last = period_in_words(*last);
             format!("{name}: {n} from {first} to {last} are missing, the first is {days} late")
         }

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod vocabulary;
+pub mod numbers;
 pub mod ingest;
 pub mod normalize;
 pub mod filter;

@@ -16,7 +16,7 @@ use crate::ledger::FileEntry;
 use crate::partition::PartitionError;
 use crate::plans::waterfall::COUNTED;
 use crate::small_tables::write_table;
-use crate::tables::{collect, scan};
+use crate::tables::{collect, numbers_of, scan};
 
 /// A track in a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +74,13 @@ fn judge(
             let columns = ["isrc", "plays", "pays_since"].map(col);
             let rows = collect(scan(file)?.select(columns))?;
             let since = rows.column("pays_since")?.str()?.iter();
-            let (isrcs, numbers) = (rows.column("isrc")?.str()?, rows.column("plays")?.i64()?);
-            for ((isrc, number), since) in isrcs.iter().zip(numbers.iter()).zip(since) {
+            let (isrcs, numbers) = (rows.column("isrc")?.str()?, numbers_of(&rows, "plays")?);
+            for ((isrc, number), since) in isrcs.iter().zip(numbers).zip(since) {
                 let Some(isrc) = isrc.filter(|isrc| slice.holds(isrc)) else {
                     continue;
                 };
                 let known = plays.entry(isrc.to_owned()).or_default();
-                known.1 += number.unwrap_or(0);
+                known.1 += number;
                 if let Some(since) = since.filter(|_| is_before) {
                     paying.insert(isrc.to_owned(), since.to_owned());
                 }
@@ -105,10 +105,9 @@ fn plays_of(facts: &DataFrame) -> PolarsResult<BTreeMap<String, (i64, i64)>> {
     let mut last: Option<(&str, i64)> = None;
     // Rows of a track lie together: one look-up each.
     for ((isrc, kind), number) in facts.column("isrc")?.str()?.iter().zip(kinds).zip(numbers) {
-        let (Some(isrc), Some(COUNTED)) = (isrc, kind) else {
+        let (Some(isrc), Some(COUNTED), Some(number)) = (isrc, kind, number) else {
             continue;
         };
-        let number = number.unwrap_or(0);
         match &mut last {
             Some((of, sum)) if *of == isrc => *sum += number,
             _ => {

@@ -14,6 +14,7 @@ use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::explain::waterfall::{
     Facts, Group, Line, Lines, SoldUnits, Source, Sources, waterfall,
 };
+use streamledger_core::numbers::exact;
 
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MIN};
 use crate::ledger::FileEntry;
@@ -270,7 +271,7 @@ impl MonthKnown {
             LISTENED_EARLIER => facts.listened_earlier = plays,
             COUNTED_LATER => facts.counted_later = plays,
             SOLD.. => {
-                let report = u32::try_from((kind - SOLD) / KINDS_OF_REPORT).unwrap_or(u32::MAX);
+                let report = exact::<u32>((kind - SOLD) / KINDS_OF_REPORT);
                 let statement = self.reports.get(report as usize);
                 let is_correction =
                     statement.is_some_and(|statement| statement.is_correction(territory));

@@ -333,8 +333,13 @@ fn check_store(store: &StoreSettings) -> Option<&'static str> {
     None
 }
 
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+/// A value of our own as JSON, for a fingerprint.
+///
+/// # Panics
+/// If its type has a map whose keys are no texts: another text in its place would name everything alike.
+#[expect(clippy::panic, reason = "a fault of a type, whatever its values are")]
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| panic!("not to be had as JSON: {error}"))
 }
 
 fn wrong(path: &Path, message: impl std::fmt::Display) -> ConfigError {

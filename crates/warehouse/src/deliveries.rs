@@ -148,7 +148,7 @@ fn own_months(report: &ReportEntry, store: &str, months: &Months) -> BTreeSet<Mo
     if !settled.is_empty() {
         return settled;
     }
-    let most = months.values().map(|(n_lines, _)| *n_lines).max().unwrap_or(0);
+    let most = months.values().map(|(n_lines, _)| *n_lines).max().unwrap_or_default();
     let has_many = |(_, (n_lines, _)): &(&Month, &(u64, _))| most <= n_lines * OWN_PART;
     months.iter().filter(has_many).map(|(month, _)| *month).collect()
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::past_cache::DiskBuffer;
+use streamledger_core::numbers::exact;
 
 /// A step on the disk failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +56,7 @@ pub fn free_bytes(folder: &Path) -> Result<u64, DiskError> {
 /// If it cannot be opened or is none; see [`is_no_file`].
 pub fn open_file(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let flags = exact::<i32>(flags.bits());
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() {
         return Ok(file);
@@ -98,7 +99,7 @@ pub(crate) const COPY_BYTES: usize = 1 << 20;
 /// # Errors
 /// [`DiskError`], also if there is a file already.
 pub fn copy_new(from: &Path, to: &Path) -> Result<(), DiskError> {
-    let direct = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).unwrap_or(0);
+    let direct = exact::<i32>(rustix::fs::OFlags::DIRECT.bits());
     match copy_with(from, to, direct) {
         // The file system does not know such writes.
         Err(error) if error.source.kind() == io::ErrorKind::InvalidInput => {

@@ -13,6 +13,7 @@ use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::supersede::row_hash::RowSums;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::vocabulary::play::Piece;
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::config::Settings;
@@ -47,11 +48,16 @@ pub struct Examiner<'a> {
     pub segment_bytes_max: usize,
     /// Where lists of rows wait by which reports are compared; `None` where no report is new.
     pub rows: Option<&'a RowFolder>,
+    /// Sees all plays of a report before they are kept or let go; `None` where nobody needs to.
+    pub onlooker: Option<Onlooker<'a>>,
     /// Whether a report is unpacked in a thread of its own.
     pub pace: Pace,
     /// Where the time goes.
     pub stages: &'a Stages,
 }
+
+/// Is shown plays by date.
+pub type Onlooker<'a> = &'a (dyn Fn(&BTreeMap<Day, Piece>) + Sync);
 
 /// What was found.
 #[derive(Debug)]
@@ -305,7 +311,7 @@ impl<'a> Reading<'a> {
         let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
         self.name_facts = recognised.name_facts().clone();
         let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
-        let wanted = self.wanted.filter(|_| !reads_all);
+        let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
         let context = RowsContext { settings, key, wanted };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
@@ -320,6 +326,9 @@ impl<'a> Reading<'a> {
         if let Some(folder) = folder {
             let collected = self.collector.push(&pieces, &lot, folder);
             self.error = self.error.take().or(collected.err().map(Into::into));
+        }
+        if let Some(look) = self.examiner.onlooker {
+            look(&pieces);
         }
         for (day, piece) in pieces {
             if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {

@@ -18,7 +18,7 @@ use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::ledger::{Manifest, ReportEntry};
 use crate::nightly::NightlyError;
-use crate::tables::{collect, scan};
+use crate::tables::{collect, numbers_of, scan};
 use crate::warehouse::{Places, WarehouseError};
 
 /// What is to be explained. Nothing given means all of it.
@@ -318,14 +318,14 @@ fn sum_verdicts(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>>
     let sums = collect(asked_for(rows, question)?.group_by(by).agg([col("plays").sum()]))?;
     let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
     let (verdicts, reasons) = (text("verdict")?, text("reason")?);
-    let plays = sums.column("plays")?.i64()?.clone();
+    let plays = numbers_of(&sums, "plays")?;
     let mut lines = Lines::default();
     let mut add = |step, plays| {
         let states = States::default();
         lines.add(&Line { step, plays: Some(plays), states, reports: None });
     };
     for row in 0..sums.height() {
-        let plays = plays.get(row).unwrap_or(0);
+        let plays = plays[row];
         add(Step::Reported, plays);
         match reasons.get(row) {
             None => add(Step::Counted, plays),

@@ -9,8 +9,8 @@ use std::path::Path;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
-    DataFrame, DataType, Expr, IntoLazy as _, JoinArgs, JoinType, JoinValidation, LazyFrame,
-    PolarsError, PolarsResult, StringChunked, col, df, lit,
+    DataFrame, Expr, IntoLazy as _, JoinArgs, JoinType, JoinValidation, LazyFrame, PolarsError,
+    PolarsResult, StringChunked, col, df, lit,
 };
 use streamledger_core::explain::figures::{
     Figures, Line, Paid, PaidFor, Plays, StoreNumber, TerritoryCode, There,
@@ -18,12 +18,13 @@ use streamledger_core::explain::figures::{
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_core::vocabulary::verdict::Verdict;
 
 use crate::explain::{Published, unknown};
 use crate::recordings::{FIGURES, Recording, Span};
-use crate::tables::{collect, scan};
+use crate::tables::{collect, numbers_of, scan};
 
 /// Rows that are summed at a time: what the engine holds of them stays under 100 MB.
 const ROWS_AT_A_TIME: usize = 1 << 18;
@@ -59,9 +60,8 @@ impl Published {
                 PolarsError::ComputeError(format!("{}: {error}", file.display()).into())
             })?;
             for start in (0..n_rows).step_by(ROWS_AT_A_TIME) {
-                let start = i64::try_from(start).unwrap_or(i64::MAX);
-                let length = u32::try_from(ROWS_AT_A_TIME).unwrap_or(u32::MAX);
-                parts.push(scan(&file)?.slice(start, length));
+                let start = exact::<i64>(start);
+                parts.push(scan(&file)?.slice(start, exact(ROWS_AT_A_TIME)));
             }
         }
         Ok(parts)
@@ -71,7 +71,7 @@ impl Published {
 fn rows_of(path: &Path) -> Result<usize, ParquetError> {
     let reader = SerializedFileReader::new(File::open(path)?)?;
     let n_rows = reader.metadata().file_metadata().num_rows();
-    Ok(usize::try_from(n_rows).unwrap_or(0))
+    usize::try_from(n_rows).map_err(|_| ParquetError::General(format!("a file of {n_rows} rows")))
 }
 
 /// Rows of the wanted recordings, with their number; those of others fall away on purpose.
@@ -93,7 +93,7 @@ impl Sums {
         let group: Vec<Expr> = ["track"].iter().chain(by).map(|name| col(*name)).collect();
         let frame = collect(rows.clone().group_by(group).agg(sums))?;
         let tracks = frame.column("track")?.u32()?.iter().flatten();
-        let tracks = tracks.map(|track| usize::try_from(track).unwrap_or(usize::MAX)).collect();
+        let tracks = tracks.map(|track| exact::<usize>(track)).collect();
         Ok(Self { frame, tracks })
     }
 
@@ -102,8 +102,7 @@ impl Sums {
     }
 
     fn numbers(&self, name: &str) -> PolarsResult<Vec<i64>> {
-        let column = self.frame.column(name)?.cast(&DataType::Int64)?;
-        Ok(column.i64()?.iter().map(|number| number.unwrap_or(0)).collect())
+        numbers_of(&self.frame, name)
     }
 
     /// Plays by their verdict, of sums that are grouped by it.
@@ -195,7 +194,7 @@ impl Reading {
         let plays = sums.plays()?;
         for ((track, day), plays) in sums.tracks.iter().zip(days).zip(plays) {
             let figures = &mut self.figures[*track];
-            figures.add_day(self.first, Day(i32::try_from(day).unwrap_or(i32::MAX)), plays);
+            figures.add_day(self.first, Day(exact::<i32>(day)), plays);
             figures.months.entry(of).or_default().add(plays);
         }
         Ok(())

@@ -315,19 +315,15 @@ impl Reader for Inspector<'_> {
         // Of many stores only the one that is meant says something that helps.
         let is_of_another =
             |kind: &MemberKind| matches!(kind, MemberKind::Nearly { code: "store_mismatch", .. });
-        let best = kinds
-            .iter()
-            .position(|kind| *kind == MemberKind::Report)
-            .or_else(|| {
-                kinds.iter().position(|kind| {
-                    matches!(kind, MemberKind::Nearly { .. }) && !is_of_another(kind)
-                })
-            })
-            .unwrap_or(0);
+        let best = kinds.iter().position(|kind| *kind == MemberKind::Report).or_else(|| {
+            kinds
+                .iter()
+                .position(|kind| matches!(kind, MemberKind::Nearly { .. }) && !is_of_another(kind))
+        });
         if kinds.is_empty() {
             return MemberKind::Other { reason: "the pipeline has no stores".to_owned() };
         }
-        kinds.swap_remove(best)
+        kinds.swap_remove(best.unwrap_or_default())
     }
 
     fn begin_member(&mut self, member: &str) {

@@ -8,6 +8,7 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use streamledger_core::normalize::join::{JoinedWords, Translation};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::play::{Mark, Play, Plays, Track, Words};
 
 use crate::durable::{At as _, DiskError};
@@ -71,7 +72,7 @@ impl MarkBook {
         let Some(mark) = mark else { return 0 };
         *self.ids.entry(*mark).or_insert_with(|| {
             self.marks.push(*mark);
-            u32::try_from(self.marks.len()).unwrap_or(u32::MAX)
+            exact::<u32>(self.marks.len())
         })
     }
 }
@@ -265,5 +266,5 @@ fn place_of_report(reports: &mut Vec<[u8; 32]>, hash: [u8; 32]) -> u32 {
         reports.push(hash);
         reports.len() - 1
     });
-    u32::try_from(place).unwrap_or(u32::MAX)
+    exact::<u32>(place)
 }

@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::disk_queue::DiskQueue;
@@ -480,8 +481,7 @@ impl OfflineBook {
 /// The dates that a date's late plays are looked for in: so many days back.
 #[must_use]
 pub fn before(store: &str, day: Day, days_max: u32) -> std::ops::Range<(String, Day)> {
-    let days_max = i32::try_from(days_max).unwrap_or(i32::MAX);
-    let first = Day(day.0.saturating_sub(days_max));
+    let first = Day(exact(i64::from(day.0) - i64::from(days_max)));
     (store.to_owned(), first)..(store.to_owned(), day)
 }
 

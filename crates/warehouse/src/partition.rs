@@ -12,6 +12,7 @@ use crate::hashing::Hashing;
 use crate::ledger::FileEntry;
 use crate::stages::Stages;
 use crate::stored_trends::StoredGroup;
+use streamledger_core::numbers::exact;
 
 /// A partition cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,7 @@ impl<'a> PartitionWriter<'a> {
     /// [`PartitionError`].
     pub fn copy(&mut self, group: &StoredGroup<'_>) -> Result<(), PartitionError> {
         let n_rows = group.metadata.row_group(group.group).num_rows();
-        self.append(u64::try_from(n_rows).unwrap_or(0), |file| file.copy(group))
+        self.append(exact::<u64>(n_rows), |file| file.copy(group))
     }
 
     fn append(

@@ -5,7 +5,7 @@ use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
 use streamledger_core::explain::step::Step;
 
 use crate::explain::{Published, Question, of_recordings, store_of};
-use crate::tables::collect;
+use crate::tables::{collect, numbers_of};
 
 /// A play, as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,9 +125,8 @@ fn read_rows(
     let (report, isrc, territory) = (text("report")?, text("isrc")?, text("territory")?);
     let (verdict, reason) = (text("verdict")?, text("reason")?);
     let (listened, played) = (number("listened_at")?, number("played_ms")?);
-    let (plays, measured, threshold) =
-        (number("plays")?, number("measured")?, number("threshold")?);
-    let line = number("row")?;
+    let (measured, threshold) = (number("measured")?, number("threshold")?);
+    let (plays, line) = (numbers_of(rows, "plays")?, numbers_of(rows, "row")?);
     let owned = |value: Option<&str>| value.map(ToOwned::to_owned);
     let moment = |us: i64| {
         DateTime::from_timestamp_micros(us).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
@@ -137,12 +136,12 @@ fn read_rows(
             store: store.to_owned(),
             date: date.to_owned(),
             report: owned(report.get(place)).unwrap_or_default(),
-            row: line.get(place).unwrap_or_default(),
+            row: line[place],
             listened_at: listened.get(place).and_then(moment),
             isrc: owned(isrc.get(place)),
             territory: owned(territory.get(place)),
             played_ms: played.get(place),
-            plays: plays.get(place).unwrap_or(0),
+            plays: plays[place],
             verdict: owned(verdict.get(place)).unwrap_or_default(),
             reason: owned(reason.get(place)),
             measured: measured.get(place),

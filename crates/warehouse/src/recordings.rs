@@ -105,7 +105,7 @@ impl Published {
         &self,
         recordings: &mut BTreeMap<Option<String>, Recording>,
     ) -> PolarsResult<()> {
-        let mut valid: BTreeMap<String, i32> = BTreeMap::new();
+        let mut valid: BTreeMap<String, Option<i32>> = BTreeMap::new();
         for path in self.partitions("catalogue", None) {
             let columns = ["isrc", "title", "artist", "release", "upc"];
             let from = col("valid_from").to_physical().alias("from");
@@ -119,7 +119,8 @@ impl Published {
             for row in 0..rows.height() {
                 let cell = |place: usize| texts[place].get(row).map(ToOwned::to_owned);
                 let Some(isrc) = cell(0) else { continue };
-                let day = from.get(row).unwrap_or(i32::MIN);
+                // One that names no day is older than all that do.
+                let day = from.get(row);
                 let is_older = valid.get(&isrc).is_some_and(|last| day < *last);
                 let Some(known) = recordings.get_mut(&Some(isrc.clone())).filter(|_| !is_older)
                 else {

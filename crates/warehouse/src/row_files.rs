@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::supersede::across_formats::{RowsSay, hash_each_play};
 use streamledger_core::supersede::row_hash::{
     ROW_HASH_VERSION, RowSums, checksum, hash_lot, hash_plays,
 };
@@ -101,6 +102,23 @@ impl RowCollector {
             hash_plays(day.0, piece, sums, |hash| buffer.push(hash));
         }
         hash_lot(lot, sums, |hash| buffer.push(hash));
+        self.spill(folder)
+    }
+
+    /// Takes plays one by one, as another format may tell them.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn push_each(
+        &mut self,
+        pieces: &BTreeMap<Day, Piece>,
+        say: RowsSay,
+        folder: &RowFolder,
+    ) -> Result<(), DiskError> {
+        let Self { sums, buffer, .. } = self;
+        for (day, piece) in pieces {
+            hash_each_play((day.0, piece), say, sums, |hash| buffer.push(hash));
+        }
         self.spill(folder)
     }
 

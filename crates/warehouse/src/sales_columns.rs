@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use streamledger_core::ingest::table::format::{Feed, ReferenceKind};
 use streamledger_core::normalize::sales_lot::SalesLot;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::money::SCALE;
 use streamledger_core::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use streamledger_core::vocabulary::territory::Territory;
@@ -22,7 +23,7 @@ use crate::reference_columns::reference_schema;
 const PRECISION: u8 = 38;
 
 pub(crate) fn amount_type() -> DataType {
-    DataType::Decimal128(PRECISION, i8::try_from(SCALE).unwrap_or(12))
+    DataType::Decimal128(PRECISION, exact::<i8>(SCALE))
 }
 
 /// The columns of `sales`, after `report`.
@@ -311,6 +312,6 @@ pub(crate) fn ascii<const N: usize>(text: [u8; N]) -> String {
 /// If one has more than 38 digits.
 pub fn amounts(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, ArrowError> {
     let array: Decimal128Array = values.collect();
-    let scale = i8::try_from(SCALE).unwrap_or(12);
+    let scale = exact::<i8>(SCALE);
     Ok(Arc::new(array.with_precision_and_scale(PRECISION, scale)?))
 }

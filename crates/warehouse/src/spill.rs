@@ -96,9 +96,9 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
         source.read_exact(&mut report).map(|()| report)
     })?;
     let marks = read_list(source, |source| {
-        let code = u8::try_from(read_number(source)?).unwrap_or(0);
+        let code = u8::try_from(read_number(source)?).ok();
         Ok(Mark {
-            reason: Reason::from_code(code).ok_or_else(torn)?,
+            reason: code.and_then(Reason::from_code).ok_or_else(torn)?,
             measured: read_optional(source)?,
             threshold: read_optional(source)?,
         })
@@ -123,7 +123,8 @@ fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
 
 fn write_optional(number: Option<i64>, out: &mut impl Write) -> io::Result<()> {
     out.write_all(&[u8::from(number.is_some())])?;
-    write_number(number.unwrap_or(0).cast_unsigned(), out)
+    // Eight bytes in either case; those of a missing number are not looked at.
+    write_number(number.map_or(0, i64::cast_unsigned), out)
 }
 
 /// A text as its length plus one and its bytes; 0 for none.

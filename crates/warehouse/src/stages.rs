@@ -1,7 +1,9 @@
 //! Where the time of a run goes: seconds of work by stage, summed over threads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
 use std::time::Duration;
+use streamledger_core::numbers::exact;
 
 /// A clock that many threads add to.
 #[derive(Debug, Default)]
@@ -10,7 +12,7 @@ pub struct Stopwatch(AtomicU64);
 impl Stopwatch {
     /// Adds what was measured.
     pub fn add(&self, elapsed: Duration) {
-        self.0.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.fetch_add(exact::<u64>(elapsed.as_nanos()), Ordering::Relaxed);
     }
 
     /// Runs and measures.

@@ -24,6 +24,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 use streamledger_core::aggregate::trends_daily::{DayTrends, Trend};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -300,7 +301,7 @@ impl Read for SourceReader {
         let n_read = match &self.source {
             Source::Disk(file, _) => file.read_at(buffer, self.place)?,
             Source::Memory(bytes) => {
-                let start = usize::try_from(self.place).unwrap_or(usize::MAX).min(bytes.len());
+                let start = exact::<usize>(self.place).min(bytes.len());
                 (&bytes[start..]).read(buffer)?
             }
         };

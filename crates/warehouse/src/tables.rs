@@ -9,7 +9,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use polars::prelude::{
-    DataFrame, Engine, LazyFrame, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet,
+    DataFrame, DataType, Engine, LazyFrame, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet,
 };
 
 /// A file of a table.
@@ -54,4 +54,15 @@ pub(crate) fn each_batch(
 )]
 pub fn collect(plan: LazyFrame) -> PolarsResult<DataFrame> {
     plan.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())
+}
+
+/// The whole numbers of a column that has one in each row.
+///
+/// # Errors
+/// If there is no such column, or a row without a number.
+pub fn numbers_of(rows: &DataFrame, name: &str) -> PolarsResult<Vec<i64>> {
+    let column = rows.column(name)?.cast(&DataType::Int64)?;
+    let missing =
+        || PolarsError::ComputeError(format!("column {name} has a row without a number").into());
+    column.i64()?.iter().map(|number| number.ok_or_else(missing)).collect()
 }

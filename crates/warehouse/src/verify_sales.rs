@@ -98,7 +98,7 @@ fn add(
         let sum = sums.entry(group).or_insert((0, None, 0));
         sum.0 += i128::from(units.value(row));
         if amounts.is_valid(row) {
-            sum.1 = Some(sum.1.unwrap_or(0) + amounts.value(row));
+            *sum.1.get_or_insert(0) += amounts.value(row);
         }
         sum.2 += lines.map_or(1, |lines| i128::from(lines.value(row)));
     }

@@ -85,10 +85,10 @@ fn sums_of_trends(trends: LazyFrame) -> PolarsResult<(i64, i64)> {
     let sums = collect(trends.group_by([col("verdict")]).agg([col("plays").sum()]))?;
     let (mut reported, mut counted) = (0, 0);
     let verdicts = sums.column("verdict")?.str()?.iter();
-    for (verdict, plays) in verdicts.zip(sums.column("plays")?.i64()?.iter()) {
-        reported += plays.unwrap_or(0);
+    for (verdict, plays) in verdicts.zip(sums.column("plays")?.i64()?.into_no_null_iter()) {
+        reported += plays;
         if verdict == Some(Verdict::Counted.as_str()) {
-            counted += plays.unwrap_or(0);
+            counted += plays;
         }
     }
     Ok((reported, counted))

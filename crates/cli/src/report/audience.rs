@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use celes::{Country, LookupTable as _};
 use streamledger_core::explain::figures::{Figures, Paid, PaidFor, Plays, TerritoryCode, There};
+use streamledger_core::numbers::exact;
 
 use crate::explain::share;
 use crate::report::cells::{Cell, Reach, number};
@@ -100,7 +101,7 @@ pub(crate) fn territory_rows(figures: &Figures, reach: &Reach) -> Vec<TerritoryR
     all.sort_by_key(|(code, there)| {
         (Reverse((there.plays.counted, there.paid, there.plays.reported())), **code)
     });
-    let largest = all.iter().map(|(_, there)| there.plays.counted).max().unwrap_or(0).max(1);
+    let largest = all.iter().map(|(_, there)| there.plays.counted).fold(1, i64::max);
     let row = |name: String, there: &There| TerritoryRow {
         name,
         numbers: [there.plays.reported(), there.plays.counted].map(|n| reach.short_cell(n)),
@@ -109,7 +110,7 @@ pub(crate) fn territory_rows(figures: &Figures, reach: &Reach) -> Vec<TerritoryR
             Some(paid) if there.is_paid_in_part => Cell::in_part(paid, ""),
             Some(paid) => Cell::known(paid),
         },
-        bar: (there.plays.counted.max(0).saturating_mul(1000) / largest).min(1000),
+        bar: exact(i128::from(there.plays.counted.max(0)) * 1000 / i128::from(largest)),
     };
     let (shown, rest) = all.split_at(all.len().min(TERRITORIES_MAX));
     let mut rows: Vec<TerritoryRow> =

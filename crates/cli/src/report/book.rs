@@ -12,6 +12,7 @@ use streamledger_core::explain::step::Step;
 use streamledger_core::explain::waterfall::why;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_warehouse::config::Settings;
 use streamledger_warehouse::explain::Published;
@@ -196,7 +197,7 @@ impl<'a> Book<'a> {
     /// plays are none. A store has begun on the first day that it has reported.
     pub(crate) fn days_known_of(&self, stores: &BTreeSet<StoreNumber>) -> Vec<bool> {
         let of_stores = || stores.iter().filter_map(|n| self.known_days.get(self.store_key(*n)));
-        let n_days = of_stores().map(Vec::len).max().unwrap_or(0);
+        let n_days = of_stores().map(Vec::len).max().unwrap_or_default();
         let is_known = |place: usize| {
             let begun = || {
                 of_stores().filter(|days| {
@@ -229,7 +230,7 @@ impl<'a> Book<'a> {
         if files.len() <= FILES_MAX {
             return files.into_iter().collect::<Vec<_>>().join(", ");
         }
-        counted(i128::try_from(files.len()).unwrap_or(0), "report")
+        counted(exact::<i128>(files.len()), "report")
     }
 
     /// How it stands with the feeds of some stores, and with those of who sends their figures.

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use streamledger_core::numbers::exact;
+
 use svg::Document;
 use svg::node::element::{Line, Polyline, Rectangle};
 
@@ -33,7 +35,7 @@ pub(crate) fn waterfall(bars: &[Bar]) -> Option<String> {
     }
     let x = |plays: i64| {
         let share = i128::from(plays - least) * i128::from(WIDTH) / i128::from(most - least);
-        i64::try_from(share).unwrap_or(0)
+        exact::<i64>(share)
     };
     let height = ROW * i64::try_from(bars.len()).ok()?;
     let mut drawing = drawing(WIDTH, height).add(
@@ -45,7 +47,7 @@ pub(crate) fn waterfall(bars: &[Bar]) -> Option<String> {
             .set("y2", height),
     );
     // From the middle of a row to that of the next, under the bars.
-    let last = i64::try_from(spans.len()).unwrap_or(0) - 1;
+    let last = exact::<i64>(spans.len()) - 1;
     for (row, (_, to, _)) in (0_i64..last).zip(&spans) {
         let (middle, end) = (row * ROW + ROW / 2, x(*to));
         let line = Line::new().set("class", "step").set("x1", end).set("x2", end);
@@ -113,7 +115,7 @@ pub(crate) fn days(points: &[DayPoint], most: i64) -> Option<String> {
     let mut drawing = drawing(n_days * 10, HEIGHT);
     let mut from = 0;
     for days in points.chunk_by(|a, b| a.settled == b.settled) {
-        let width = i64::try_from(days.len()).unwrap_or(0) * 10;
+        let width = exact::<i64>(days.len()) * 10;
         let class = match days.first().map(|day| day.settled) {
             Some(Settled::Whole) => Some("paid"),
             Some(Settled::InPart) => Some("paid part"),

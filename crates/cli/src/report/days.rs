@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::figures::{Figures, Plays, StoreNumber};
 use streamledger_core::explain::step::Step;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::numbers::exact;
+use streamledger_core::vocabulary::day::Month;
 
 use crate::report::book::Book;
 use crate::report::cells::{Cell, Reach, is_all_paid, number};
@@ -89,7 +90,7 @@ pub(crate) fn days(
 ) -> Option<Days> {
     let paid = paid_months(figures);
     let first = book.span.first_day();
-    let day = |place: usize| Day(first.0.saturating_add(i32::try_from(place).unwrap_or(i32::MAX)));
+    let day = |place: usize| first.after(exact(place));
     let plays = |place: usize| figures.days.get(place).copied().unwrap_or_default();
     let point = |(place, is_known): (usize, &bool)| DayPoint {
         plays: [plays(place).reported(), plays(place).counted, plays(place).held],

@@ -21,6 +21,7 @@ use askama::Template as _;
 use rayon::prelude::*;
 use streamledger_core::explain::figures::Figures;
 use streamledger_core::explain::period::{Period, month_before};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Month;
 use streamledger_warehouse::explain::Published;
 use streamledger_warehouse::nightly::Progress as _;
@@ -89,18 +90,18 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
         all: Figures::default(),
     };
     let recordings = published.recordings_with_figures(&span)?;
-    bar.begin("pages", u64::try_from(recordings.len()).unwrap_or(0));
+    bar.begin("pages", exact::<u64>(recordings.len()));
     for chunk in chunks(&recordings) {
         let figures = published.figures(&span, chunk)?;
         making.add(chunk, &figures)?;
-        bar.advance(u64::try_from(chunk.len()).unwrap_or(0));
+        bar.advance(exact::<u64>(chunk.len()));
     }
     bar.end();
     let (n_recordings, n_artists) = (making.recordings.len(), making.artists.len());
     making.finish()?;
     let mut sheet = Sheet::new("pages", "Pages", &["what", "#number"]);
     for (what, n) in [("recordings", n_recordings), ("artists", n_artists)] {
-        sheet.push(vec![what.to_owned(), grouped(i128::try_from(n).unwrap_or(0))]);
+        sheet.push(vec![what.to_owned(), grouped(exact::<i128>(n))]);
     }
     let index = command.out.join("index.html");
     print(&match common.format {
@@ -252,7 +253,7 @@ impl Making<'_> {
         let mut recordings = rows.to_vec();
         recordings.sort_by_key(|row| std::cmp::Reverse(row.n_counted));
         recordings.truncate(RECORDINGS_OF_ARTIST_MAX);
-        let n_recordings = grouped(i128::try_from(rows.len()).unwrap_or(0));
+        let n_recordings = grouped(exact::<i128>(rows.len()));
         let page = ArtistPage {
             frame: self.frame.of(name, "../", "artist"),
             title: name,
@@ -322,7 +323,7 @@ impl Making<'_> {
         let months = overview::grid_months(self.book);
         let stores: Vec<String> =
             self.book.span.stores.iter().map(|store| title_of(store)).collect();
-        let count = |n: usize| grouped(i128::try_from(n).unwrap_or(0));
+        let count = |n: usize| grouped(exact::<i128>(n));
         let page = OverviewPage {
             frame: self.frame.of("Overview", "", "overview"),
             months: overview::months_in_words(&self.book.span.months),

@@ -1,6 +1,7 @@
 //! Money for people: rounded half to even to cents where it is told, never before it is summed.
 
 use crate::output::grouped;
+use streamledger_core::numbers::exact;
 
 /// What amounts are counted in: 10^-12 of the currency's unit.
 const SCALE: u32 = 12;
@@ -15,7 +16,7 @@ pub(crate) fn amount(amount: i128, currency: &str) -> String {
     let sign = if cents < 0 { "\u{2212}" } else { "" };
     let (whole, part) =
         (cents.unsigned_abs() / per.unsigned_abs(), cents.unsigned_abs() % per.unsigned_abs());
-    let whole = grouped(i128::try_from(whole).unwrap_or(i128::MAX));
+    let whole = grouped(exact::<i128>(whole));
     format!("{sign}{whole}.{part:02} {currency}").trim_end().to_owned()
 }
 

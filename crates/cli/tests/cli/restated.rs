@@ -64,7 +64,7 @@ fn a_night_says_what_was_restated() {
     case.nightly_verified(0);
     case.put(SECOND, good_report("2026-09-01", 0..8));
     let plan = case.nightly(&["--dry-run"]).expect_code(0);
-    let plan = plan.expect_stdout("Restated: reports whose place another one has taken");
+    let plan = plan.expect_stdout("Restated: reports that no longer count");
     plan.expect_stdout("plays/store=spotify/month=2026-09/date=2026-09-01");
     case.nightly(&[]).expect_code(0).expect_stdout(FIRST).expect_stdout(SECOND);
     // It is said once.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::case::Case;
+use crate::report::{LISTENER, good_report};
 
 const AUDIOMACK: &str = "date,subscriber_status,country,music_id,isrc,upc,play30s\n";
 
@@ -179,6 +180,84 @@ fn days_and_their_week_count_once() {
             assert_eq!(n_days, 7, "{states:?}");
         }
     }
+}
+
+/// A day's plays in the interface's JSON: as [`report`] has them, with an exact time and fewer columns.
+fn as_json(day: &str, numbers: std::ops::Range<usize>) -> String {
+    let row = |n: usize| {
+        format!(
+            "{{\"timestamp\": \"{day}T{:02}:{:02}:{:02}Z\", \"customer_id\": \"{LISTENER}{n:023x}\", \"track_id\": \
+             \"track{:04}\", \"country\": \"{}\", \"stream_length\": {}.5, \"access\": \"premium\"}}\n",
+            n / 4 % 24,
+            n % 4 * 15 + n % 15,
+            n % 60,
+            n % 50,
+            ["SE", "DE", "BR"][n % 3],
+            40 + n % 300
+        )
+    };
+    numbers.map(row).collect()
+}
+
+#[test]
+fn a_day_in_two_formats_counts_once() {
+    let day = "2026-09-01";
+    let (table, json) = ("spotify/streams_2026-09-01.tsv", "spotify/streams_20260901.json");
+    let state_of = |whole: usize, in_json: std::ops::Range<usize>| {
+        let files =
+            [(table, good_report(day, 0..whole)), (json, as_json(day, in_json).into_bytes())];
+        let case = published_in_any_order(&files);
+        (case, reports)
+    };
+    // All plays, a part of them, plays of which most are others', and others'.
+    for (in_json, expected) in [
+        (0..60, (60, "superseded same_rows")),
+        (10..40, (60, "superseded contained")),
+        (0..90, (90, "superseded contained")),
+        (40..80, (40, "rejected overlaps")),
+        (60..90, (90, "active")),
+    ] {
+        let (case, reports) = state_of(60, in_json.clone());
+        let states = reports(&case);
+        assert_eq!(plays(&case), expected.0, "{in_json:?} {states:?}");
+        let is_one = states.iter().any(|state| state.ends_with(expected.1));
+        assert!(is_one, "{in_json:?} {states:?}");
+    }
+}
+
+#[test]
+fn sums_and_single_plays_of_a_day_do_not_both_count() {
+    const SUMS: &str = "Datestamp\tIngest Datestamp\tApple Identifier\tStorefront Name\tTime Bucket\t\
+        Subscription Type\tSubscription Mode\tChannel Partner\tDevice Type\tSource of Stream\tContainer Type\t\
+        Container Sub-Type\tContainer ID\tContainer Name\tEnd Reason Type\tOffline\tAudio Format\tStreams\n";
+    const PLAYS: &str = "anonymized_person_id\tingest_datestamp\tstream_timestamp\tutc_offset\tapple_identifier\t\
+        isrc\tstorefront_name\tstream_start_position\tstream_duration\tsource_of_stream\tcontainer_type\toffline\t\
+        action_type\tend_reason_type\tmedia_duration\titem_type\tmedia_type\n";
+    let day = "2026-10-01";
+    // Three plays each of twelve tracks, and one that is too short to be in the sums.
+    let sum = |n: u32| {
+        format!("{day}\t{day}\t14400000{n:02}\tDE\t1\tFamily\tPaid\t\t2\t1\t1\t0\t\t\t1\t0\t0\t3\n")
+    };
+    let play = |n: u32, listener: u32, ms: u32| {
+        format!(
+            "p{listener}\t{day}\t{day}T1{listener}:{n:02}:05.250Z\t2\t14400000{n:02}\tGBXY126000{n:02}\tDE\t0\t{ms}\t\
+             1\t1\t0\t1\t1\t181500\t1\t1\n"
+        )
+    };
+    let sums: String = (0..12).map(sum).collect();
+    let plays_of_track = |n: u32| (0..3).map(move |listener| play(n, listener, 180_000));
+    let single: String = (0..12).flat_map(plays_of_track).collect();
+    let short = play(11, 4, 12_000);
+    let files = [
+        ("apple_music/AppleMusic_amStreams_20261001.txt", format!("{SUMS}{sums}").into_bytes()),
+        ("apple_music/amStreams_detail_20261001.tsv", format!("{PLAYS}{single}{short}").into()),
+    ];
+    let case = published_in_any_order(&files);
+    let states = reports(&case);
+    assert!([36, 37].contains(&plays(&case)), "{states:?}");
+    assert_eq!(states.iter().filter(|state| state.ends_with("rejected overlaps")).count(), 1);
+    let detail = case.cells("quarantine", ["detail"])[0][0].clone();
+    assert!(detail.contains("36 of its 3") && detail.contains("another format"), "{detail}");
 }
 
 #[test]

@@ -10,10 +10,14 @@
 mod case;
 #[path = "../cli/python.rs"]
 mod python;
+#[path = "../cli/tables.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
+mod rows;
 #[path = "../cli/report.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
 mod report;
 
+mod copies;
 mod damaged;
 mod discipline;
 mod faults;

@@ -22,7 +22,8 @@ impl Gathered {
     pub fn gather(&mut self, plays: &Plays, places: &[u32]) {
         self.rows.clear();
         self.rows.extend(places.iter().map(|place| plays.rows[*place as usize]));
-        let marked = |place: &u32| plays.marked.get(*place as usize).copied().unwrap_or(0);
+        // Plays that nobody judged have no list of marks.
+        let marked = |place: &u32| plays.marked.get(*place as usize).map_or(0, |mark| *mark);
         self.marked.clear();
         self.marked.extend(places.iter().map(marked));
         let reason = |marked: &u32| plays.mark_of(*marked).map_or(0, |mark| mark.reason as u8);

@@ -5,14 +5,16 @@
 
 use bytemuck::{Zeroable, zeroed_vec};
 
-use crate::vocabulary::play::{NONE, Plays, Track};
+use crate::numbers::exact;
+use crate::vocabulary::play::{Plays, Track};
 
 /// Places of the rows in the order of the table.
 #[must_use]
 pub fn order_by_track(plays: &Plays) -> Vec<u32> {
     let times = || plays.rows.iter().map(|play| play.listened_at_ms);
-    let earliest = times().min().unwrap_or(0);
-    let latest = times().max().unwrap_or(0);
+    let (Some(earliest), Some(latest)) = (times().min(), times().max()) else {
+        return Vec::new();
+    };
     if u32::try_from(latest.abs_diff(earliest)).is_ok() {
         // Within seven weeks, as nearly always, a number holds both the time and the place.
         let since = |ms: i64| ms.abs_diff(earliest);
@@ -48,7 +50,7 @@ fn in_order<E: Copy + Ord + Zeroable>(
     for bounds in starts.windows(2) {
         entries[bounds[0] as usize..bounds[1] as usize].sort_unstable();
     }
-    let place = |entry: &E| u32::try_from(number(entry) & u64::from(u32::MAX)).unwrap_or(NONE);
+    let place = |entry: &E| exact::<u32>(number(entry) & u64::from(u32::MAX));
     entries.iter().map(place).collect()
 }
 

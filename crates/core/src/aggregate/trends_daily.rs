@@ -15,6 +15,7 @@ pub use self::rows::{DayTrends, Group, MonthTrends, Release, Sum, Trend};
 
 use crate::aggregate::gathered::Gathered;
 use crate::filter::policy::Policy;
+use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::play::{Kind, NONE, Play, Plays, Words};
@@ -146,7 +147,7 @@ impl<'a> TrendSums<'a> {
         let store_track = match (isrc, &self.words.tracks[track].store_track) {
             (None, Some(store_track)) => {
                 self.store_tracks.push(store_track.clone());
-                u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
+                exact::<u32>(self.store_tracks.len() - 1)
             }
             _ => NONE,
         };
@@ -225,14 +226,11 @@ impl<'a> TrendSums<'a> {
 }
 
 fn month_number(month: Month) -> u32 {
-    u32::try_from(month.year).unwrap_or(0) * 12 + u32::from(month.month) - 1
+    exact::<u32>(month.year) * 12 + u32::from(month.month) - 1
 }
 
 fn month_of(number: u32) -> Month {
-    Month {
-        year: i16::try_from(number / 12).unwrap_or_default(),
-        month: u8::try_from(number % 12 + 1).unwrap_or(1),
-    }
+    Month { year: exact(number / 12), month: exact::<u8>(number % 12 + 1) }
 }
 
 /// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.

@@ -38,19 +38,24 @@ pub struct Expected {
     /// How long after the last day of the period the report is due.
     pub due_after: Delay,
     /// For so many days after that it is `due`; then it is `late`.
+    #[schemars(range(max = 3_660))]
     pub grace_days: u32,
     /// Who says so.
     pub source: String,
 }
+
+/// Longest delay: ten years. No report comes later.
+const DAYS_MAX: u32 = 3_660;
+const MONTHS_MAX: u32 = 120;
 
 /// A delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delay {
     /// Days.
-    Days(u32),
+    Days(#[schemars(range(max = 3_660))] u32),
     /// Calendar months.
-    Months(u32),
+    Months(#[schemars(range(max = 120))] u32),
 }
 
 /// Reports that are not sent.
@@ -70,7 +75,7 @@ impl Expected {
     #[must_use]
     pub fn due_date(&self, period: Period) -> Day {
         match self.due_after {
-            Delay::Days(days) => Day(period.last().0.saturating_add_unsigned(days)),
+            Delay::Days(days) => period.last().after(days),
             Delay::Months(months) => months_after(period.last(), months),
         }
     }
@@ -125,6 +130,15 @@ impl Calendar {
             if self.is_not_sent(&entry.store, entry.feed) {
                 wrong.push(format!("{name} is both expected and not sent"));
             }
+            let is_long = match entry.due_after {
+                Delay::Days(days) => DAYS_MAX < days,
+                Delay::Months(months) => MONTHS_MAX < months,
+            };
+            if is_long || DAYS_MAX < entry.grace_days {
+                wrong.push(format!(
+                    "{name}: a delay is at most {DAYS_MAX} days or {MONTHS_MAX} months"
+                ));
+            }
             if entry.feed == Feed::Reference {
                 wrong.push(format!("{name}: reference data has no period"));
             }
@@ -177,10 +191,14 @@ mod tests {
         usa.period = PeriodLength::Day;
         let not_sent =
             NotSent { store: "spotify".to_owned(), feed: Feed::Sales, source: String::new() };
-        let calendar = Calendar { expected: vec![us.clone(), us, usa], not_sent: vec![not_sent] };
+        let mut long = us.clone();
+        long.grace_days = u32::MAX;
+        let calendar =
+            Calendar { expected: vec![us.clone(), us, usa, long], not_sent: vec![not_sent] };
         let wrong = calendar.check().join("; ");
-        for part in ["twice", "without a territory", "two lengths", "both expected", "two capital"]
-        {
+        let parts =
+            ["twice", "without a territory", "two lengths", "both expected", "two capital", "3660"];
+        for part in parts {
             assert!(wrong.contains(part), "{part}: {wrong}");
         }
         let good = Calendar {

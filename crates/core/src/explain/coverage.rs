@@ -11,6 +11,7 @@ use crate::explain::calendar::{Calendar, Expected};
 use crate::explain::period::{Period, PeriodLength};
 use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
+use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
 
 /// How it stands with a period.
@@ -318,9 +319,8 @@ impl<'a> FeedOfStore<'a> {
     ) -> CoverageRow {
         let entry = self.entries.iter().find(|entry| entry.territory.as_deref() == territory);
         let due_date = entry.map(|entry| entry.due_date(period));
-        let late_from = entry
-            .zip(due_date)
-            .map(|(entry, due)| Day(due.0.saturating_add_unsigned(entry.grace_days) + 1));
+        let late_from =
+            entry.zip(due_date).map(|(entry, due)| due.after(entry.grace_days).after(1));
         let nothing = if not_sent {
             State::NotSent
         } else if late_from.is_some_and(|day| day <= as_of) {
@@ -346,7 +346,7 @@ impl<'a> FeedOfStore<'a> {
             due_date,
             late_from,
             sender: self.sender.clone(),
-            n_reports: u32::try_from(there.iter().filter(is_active).count()).unwrap_or(u32::MAX),
+            n_reports: exact::<u32>(there.iter().filter(is_active).count()),
             restated_by: restated_by(there),
             split: split.filter(|_| territory.is_none()),
         }

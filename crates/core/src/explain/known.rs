@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::explain::coverage::{CoverageRow, Split, State};
 use crate::explain::period::Period;
 use crate::ingest::table::format::Feed;
+use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
 
 /// What is known of a month.
@@ -108,7 +109,7 @@ fn fold(periods: impl Iterator<Item = PeriodState>, month: Month) -> MonthState 
     let days = match periods.first() {
         Some((_, _, Period::Day(_))) => {
             let month = Period::Month(month);
-            usize::try_from(month.last().0 - month.first().0 + 1).unwrap_or(0)
+            exact::<usize>(month.last().0 - month.first().0 + 1)
         }
         _ => 1,
     };

@@ -4,6 +4,7 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
 
 /// How long the periods of a feed are.
@@ -118,8 +119,8 @@ pub fn month_before(month: Month, n_months: u32) -> Month {
 
 fn month_of_number(months: i32) -> Month {
     Month {
-        year: i16::try_from(months.div_euclid(12)).unwrap_or(i16::MAX),
-        month: u8::try_from(months.rem_euclid(12)).unwrap_or(0) + 1,
+        year: exact::<i16>(months.div_euclid(12)),
+        month: exact::<u8>(months.rem_euclid(12)) + 1,
     }
 }
 

@@ -68,7 +68,7 @@ impl<'a> SeriesOfFeed<'a> {
     /// about all.
     pub(crate) fn missing(&self, period: Period) -> BTreeSet<Option<&'a str>> {
         let there = |only: Option<&str>| {
-            self.numbers.get(&only).and_then(|n| n.get(&period)).copied().unwrap_or(0)
+            self.numbers.get(&only).and_then(|n| n.get(&period)).map_or(0, |n| *n)
         };
         let mut expected: BTreeMap<Option<&str>, usize> = BTreeMap::new();
         for (only, series) in &self.regular {
@@ -78,10 +78,10 @@ impl<'a> SeriesOfFeed<'a> {
             // One that another has followed under a new name is no second one.
             let before = self.numbers.get(only).into_iter().flat_map(|n| n.range(..period).rev());
             let recent = before.take_while(|(before, _)| !is_silent(**before, period));
-            *regular = (*regular).min(recent.map(|(_, n)| *n).max().unwrap_or(0));
+            *regular = (*regular).min(recent.map(|(_, n)| *n).max().unwrap_or_default());
         }
         // Who begins to report of all at once has done with single territories.
-        let is_put_together = expected.get(&None).copied().unwrap_or(0) < there(None);
+        let is_put_together = expected.get(&None).map_or(0, |n| *n) < there(None);
         expected
             .into_iter()
             .filter(|(only, regular)| {

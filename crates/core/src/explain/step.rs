@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::numbers::exact;
 use crate::vocabulary::verdict::{Reason, Verdict};
 
 /// A line of the waterfall.
@@ -124,8 +125,8 @@ impl Step {
     #[must_use]
     pub fn position(self) -> i32 {
         let place = |reasons: &[Reason], reason: Reason| {
-            let place = reasons.iter().position(|known| *known == reason);
-            place.and_then(|place| i32::try_from(place).ok()).unwrap_or(0)
+            let before = reasons.iter().take_while(|known| **known != reason);
+            exact::<i32>(before.count())
         };
         match self {
             Self::StoreShows => 1,

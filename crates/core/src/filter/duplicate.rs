@@ -9,6 +9,7 @@
 
 use crate::filter::heard::Heard;
 use crate::normalize::store::Clock;
+use crate::numbers::exact;
 use crate::vocabulary::play::{Mark, NONE};
 use crate::vocabulary::verdict::Reason;
 
@@ -56,6 +57,6 @@ fn rows_that_fit(heard: &Heard, clock: Clock) -> usize {
     match heard.played_ms {
         0 | NONE => 1,
         _ if heard.exact == 1 => 1,
-        played_ms => usize::try_from(step_ms / u64::from(played_ms)).unwrap_or(usize::MAX).max(1),
+        played_ms => exact::<usize>(step_ms / u64::from(played_ms)).max(1),
     }
 }

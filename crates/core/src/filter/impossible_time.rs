@@ -11,7 +11,8 @@ use crate::vocabulary::verdict::Reason;
 #[must_use]
 pub fn judge_day(day: &[Heard], policy: &ImpossibleTime) -> Option<Mark> {
     let played_ms = sum_played_ms(day);
-    let played_ms_max = i64::try_from(policy.played_ms_max).unwrap_or(i64::MAX);
+    // No sum reaches a limit beyond 64 bits.
+    let played_ms_max = i64::try_from(policy.played_ms_max).ok()?;
     (played_ms_max < played_ms).then_some(Mark {
         reason: Reason::ImpossibleTime,
         measured: Some(played_ms),

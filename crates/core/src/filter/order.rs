@@ -15,6 +15,7 @@ use crate::filter::{
     repeater, short_cluster, too_short,
 };
 use crate::normalize::store::StoreSettings;
+use crate::numbers::exact;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::play::{Kind, Mark, NONE, Play, Plays};
 
@@ -84,10 +85,10 @@ const BATCH_ROWS: usize = 512;
 
 /// Below this many plays in a day none of rules 4 and 6 to 8 can apply.
 fn plays_min(policy: &Policy) -> i64 {
-    let volume_min = policy.impossible_volume.plays_max.saturating_add(1);
+    let volume_min = i64::from(policy.impossible_volume.plays_max) + 1;
     let others =
         [policy.low_variety.plays_min, policy.repeater.plays_min, policy.short_cluster.plays_min];
-    i64::from(others.into_iter().fold(volume_min, u32::min))
+    others.into_iter().map(i64::from).fold(volume_min, i64::min)
 }
 
 /// Where what the rules need to know of a play is found.
@@ -160,7 +161,7 @@ impl Marks<'_> {
         if self.marks.last() != Some(&mark) {
             self.marks.push(mark);
         }
-        self.marked[place as usize] = u32::try_from(self.marks.len()).unwrap_or(NONE);
+        self.marked[place as usize] = exact::<u32>(self.marks.len());
     }
 
     fn is_marked(&self, place: u32) -> bool {

@@ -14,6 +14,7 @@ use fearless_simd::{Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
 use fearless_simd::{SimdFrom as _, u32x16};
 
 use crate::ingest::LEVEL;
+use crate::numbers::exact;
 
 /// One line, cut into cells.
 #[derive(Debug, Clone, Copy)]
@@ -199,10 +200,10 @@ impl LineCutter {
         lines.clear();
         lines.push(0);
         self.n_starts = find_starts_here(block, starts, lines);
-        let end = u32::try_from(block.len()).unwrap_or(u32::MAX);
+        let end = exact::<u32>(block.len());
         let last_line = self.lines.last().map_or(0, |first| self.starts[*first as usize]);
         if last_line < end {
-            self.lines.push(u32::try_from(self.n_starts).unwrap_or(u32::MAX));
+            self.lines.push(exact::<u32>(self.n_starts));
             self.starts[self.n_starts] = end + 1;
             self.n_starts += 1;
         }
@@ -311,7 +312,7 @@ fn find_starts<S: Simd, P: Places>(
         while feeds != 0 {
             let below = (feeds & feeds.wrapping_neg()) - 1;
             let first = n_starts + (both & below).count_ones() as usize;
-            lines.push(u32::try_from(first).unwrap_or(u32::MAX));
+            lines.push(exact::<u32>(first));
             feeds &= feeds - 1;
         }
         let mut next = n_starts;

@@ -168,11 +168,13 @@ impl Search<'_> {
 
     fn needed(&mut self, wanted: &'static str) -> usize {
         let place = self.optional(wanted);
-        match place {
-            Some(_) => self.n_found += 1,
-            None => self.missing.push(wanted),
+        if let Some(place) = place {
+            self.n_found += 1;
+            return place;
         }
-        place.unwrap_or(0)
+        // No row is read of a report that lacks a column.
+        self.missing.push(wanted);
+        usize::MAX
     }
 }
 

@@ -109,10 +109,10 @@ pub(super) fn grid_of(cells: &Cells<'_>, places: &UsageCells) -> (Option<Grid>, 
 pub(super) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
     let used = whole("Usages", cells.get(places.units))?;
     let returned = match places.returns {
-        Some(place) => optional_whole("Returns", cells.get(place))?.unwrap_or(0),
-        None => 0,
+        Some(place) => optional_whole("Returns", cells.get(place))?,
+        None => None,
     };
-    Ok(used - returned)
+    Ok(returned.map_or(used, |returned| used - returned))
 }
 
 pub(super) fn not_in_block(missing: &NotInBlock) -> Flaw {

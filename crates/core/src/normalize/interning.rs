@@ -5,6 +5,8 @@
 //! the slot and the bytes. Which id a text gets depends on the order of rows; ids never leave a run.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+
+use crate::numbers::exact;
 use std::hint::black_box;
 
 use foldhash::fast::FixedState;
@@ -107,9 +109,9 @@ impl Interner {
 
     /// Gives new bytes the next id; `hash` is what [`Self::find`] returned for them.
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> u32 {
-        let id = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let id = exact::<u32>(self.slots.len());
+        let offset = exact::<u32>(self.bytes.len());
+        self.bytes.extend_from_slice(&exact::<u32>(key.len()).to_le_bytes());
         self.bytes.extend_from_slice(key);
         self.slots.insert_unique(spread(hash), Slot { hash, offset, id }, |slot| spread(slot.hash));
         id
@@ -212,7 +214,7 @@ fn cell_words(cells: &Cells<'_>) -> Option<(CellWords, u32)> {
             return None;
         }
         [words[2 * n], words[2 * n + 1]] = cell_word(cell);
-        lengths = lengths << 8 | u32::try_from(cell.len()).unwrap_or(u32::MAX);
+        lengths = lengths << 8 | exact::<u32>(cell.len());
     }
     Some((words, lengths))
 }
@@ -223,7 +225,7 @@ fn cell_place(words: &CellWords) -> usize {
         .iter()
         .zip(&SPREADS)
         .fold(0_u64, |sum, (word, spread)| sum.wrapping_add(word.wrapping_mul(*spread)));
-    usize::try_from(sum >> (u64::BITS - CELL_ENTRIES_BITS)).unwrap_or(0)
+    exact::<usize>(sum >> (u64::BITS - CELL_ENTRIES_BITS))
 }
 
 /// Up to 16 bytes as two numbers; cells of one length have the same only if they are equal.

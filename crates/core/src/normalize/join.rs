@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::normalize::listeners::{Settled, settle_listeners};
+use crate::numbers::exact;
 use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 
 /// The plays of all pieces: rows in order of report and row.
@@ -114,7 +115,7 @@ impl Translation {
     /// For plays with these words; `report` says which report of the whole one of theirs is.
     #[must_use]
     pub fn new(words: &Words, report: impl Fn(u32) -> u32) -> Self {
-        let n_reports = words.kinds.iter().map(|kind| kind.report + 1).max().unwrap_or(0);
+        let n_reports = words.kinds.iter().map(|kind| kind.report + 1).max().unwrap_or_default();
         Self {
             tracks: vec![NONE; words.tracks.len()],
             kinds: vec![NONE; words.kinds.len()],
@@ -205,7 +206,7 @@ fn place<T: Clone + Eq + Hash>(word: T, places: &mut Places<T>, all: &mut Vec<T>
 
 /// A date has fewer rows, and so fewer words, than a `u32` counts.
 fn last_id<T>(all: &[T]) -> u32 {
-    u32::try_from(all.len() - 1).unwrap_or(NONE)
+    exact::<u32>(all.len() - 1)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use bytemuck::{Zeroable, zeroed_vec};
 
+use crate::numbers::exact;
 use crate::vocabulary::listener::Listener;
-use crate::vocabulary::play::{NONE, Play};
+use crate::vocabulary::play::Play;
 
 /// Rows of a hand, about: its entries stay in the first-level cache.
 const HAND_ROWS: usize = 512;
@@ -55,7 +56,7 @@ pub fn settle_listeners(rows: &mut [Play], known: Vec<Listener>) -> Settled {
             if settled.listeners.last() != Some(&entry.listener) {
                 settled.listeners.push(entry.listener);
             }
-            let id = u32::try_from(settled.listeners.len() - 1).unwrap_or(NONE);
+            let id = exact::<u32>(settled.listeners.len() - 1);
             rows[entry.place as usize].listener = id;
             settled.by_listener.push(entry.place);
         }
@@ -76,17 +77,17 @@ fn first_half(listener: Listener) -> u64 {
 
 /// Entries of all rows that have a listener, hand by hand, each in order of place; and where hands end.
 fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<usize>) {
-    let hand = |listener: Listener| usize::try_from(first_half(listener) >> (64 - bits));
+    let hand = |listener: Listener| exact::<usize>(first_half(listener) >> (64 - bits));
     let listener = |play: &Play| known.get(play.listener as usize).copied();
     let mut ends = vec![0_usize; 1 << bits];
     for listener in rows.iter().filter_map(listener) {
-        ends[hand(listener).unwrap_or(0)] += 1;
+        ends[hand(listener)] += 1;
     }
     let n_entries = counts_to_starts(&mut ends);
     let mut entries: Vec<Entry> = zeroed_vec(n_entries);
     for (place, play) in (0_u32..).zip(rows) {
         if let Some(listener) = listener(play) {
-            let next = &mut ends[hand(listener).unwrap_or(0)];
+            let next = &mut ends[hand(listener)];
             entries[*next] = Entry { listener, place };
             *next += 1;
         }
@@ -112,9 +113,7 @@ impl Cards {
     fn sort(&mut self, hand: &mut [Entry]) {
         let mask = (1_u64 << CARD_BITS) - 1;
         let shift = self.shift;
-        let card = |entry: &Entry| {
-            usize::try_from(first_half(entry.listener) >> shift & mask).unwrap_or(0)
-        };
+        let card = |entry: &Entry| exact::<usize>(first_half(entry.listener) >> shift & mask);
         self.starts.clear();
         self.starts.resize(1 << CARD_BITS, 0);
         hand.iter().for_each(|entry| self.starts[card(entry)] += 1);
@@ -143,6 +142,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
+
+    use crate::vocabulary::play::NONE;
 
     use super::*;
     use crate::testing;

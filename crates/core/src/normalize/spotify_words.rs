@@ -10,6 +10,7 @@ use crate::normalize::defect::Defect;
 use crate::normalize::interning::{Candidate, CellMemory, Cells, Interner};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::times::date;
+use crate::numbers::exact;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::{Listener, ListenerKey};
@@ -200,7 +201,7 @@ impl WordsBuilder {
             self.listeners.reserve_exact(LISTENERS.max(place));
         }
         self.listeners.push(self.listener_key.hash(STORE, id));
-        u32::try_from(place).unwrap_or(NONE)
+        exact::<u32>(place)
     }
 
     /// The kind, and whether its tier code is unmapped.
@@ -240,7 +241,7 @@ impl WordsBuilder {
         let id = *self.kinds.entry(kind).or_insert_with(|| {
             let tier = self.product_words[kind.product as usize].tier;
             self.kind_words.push((kind, tier == Tier::Unmapped));
-            u32::try_from(self.kind_words.len() - 1).unwrap_or(NONE)
+            exact::<u32>(self.kind_words.len() - 1)
         });
         self.kind_memory.remember(&cells, id);
         Ok(id)

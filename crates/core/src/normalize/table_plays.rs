@@ -21,6 +21,7 @@ use crate::normalize::sums::PlaySums;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::times::stamp_or_epoch;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::numbers::exact;
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 use crate::vocabulary::listener::{Listener, ListenerKey};
@@ -229,7 +230,7 @@ impl<'a> PlaysReader<'a> {
             Some(id) => {
                 let store = &self.context.store.store;
                 self.words.listeners.push(self.context.key.hash(store, id.as_bytes()));
-                u32::try_from(self.words.listeners.len() - 1).unwrap_or(NONE)
+                crate::numbers::exact::<u32>(self.words.listeners.len() - 1)
             }
         };
         let play = Play {
@@ -348,7 +349,7 @@ impl<'a> PlaysReader<'a> {
         };
         let id = *words.kind_ids.entry(kind).or_insert_with(|| {
             words.kind_words.push(kind);
-            u32::try_from(words.kind_words.len() - 1).unwrap_or(NONE)
+            exact::<u32>(words.kind_words.len() - 1)
         });
         let unmapped = (tier == Tier::Unmapped).then(|| tier_code.unwrap_or_default());
         words.kind_texts.push((id, unmapped));
@@ -441,7 +442,7 @@ impl TableWords {
         if let Some(id) = self.products.get(&product) {
             return *id;
         }
-        let id = u32::try_from(self.product_words.len()).unwrap_or(NONE);
+        let id = exact::<u32>(self.product_words.len());
         self.product_words.push(product.clone());
         self.products.insert(product, id);
         id
@@ -454,7 +455,7 @@ impl TableWords {
         let names = if is_source { &mut self.sources } else { &mut self.devices };
         *self.names.entry((is_source, text.into())).or_insert_with(|| {
             names.push(text.into());
-            u32::try_from(names.len() - 1).unwrap_or(NONE)
+            exact::<u32>(names.len() - 1)
         })
     }
 }

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::supersede::facts::{ReportFacts, Superseding};
+use crate::ingest::table::format::Feed;
+use crate::supersede::facts::{ReportFacts, SEVERAL, Shared, Superseding};
 
 /// Fewer rows in common prove nothing: a handful of lines can be equal by chance.
-const ROWS_MIN: u64 = 10;
+pub(crate) const ROWS_MIN: u64 = 10;
 
 /// One in so many rows of the smaller report in common is too much.
 const OVERLAP_PART: u64 = 5;
@@ -20,20 +21,21 @@ pub(crate) enum Relation {
     OlderIsIn(Superseding),
     /// The newer one counts through the older.
     NewerIsIn,
-    /// So many rows are in both, and nobody can say which of them count.
-    Overlap(u64),
+    /// So much is in both, and nobody can say which of them counts.
+    Overlap(Shared),
 }
 
-/// What two reports are to each other; `compare` counts the rows that are in both.
+/// What two reports are to each other; `compare` counts what is in both.
 pub(crate) fn relation<E>(
     newer: (&str, &ReportFacts),
     older: (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str) -> Result<u64, E>,
+    compare: &mut dyn FnMut(&str, &str) -> Result<Shared, E>,
 ) -> Result<Relation, E> {
     let ((newer_key, newer), (older_key, older)) = (newer, older);
-    let Some(fingerprints) = newer.fingerprint.zip(older.fingerprint) else {
+    let fingerprints = newer.fingerprint.zip(older.fingerprint);
+    if fingerprints.is_none() && !are_plays_in_two_formats(newer, older) {
         return Ok(Relation::Apart);
-    };
+    }
     let (n_newer, n_older) = (newer.totals.rows, older.totals.rows);
     let smaller = n_newer.min(n_older);
     let territories = newer.only_territory.as_ref().zip(older.only_territory.as_ref());
@@ -41,21 +43,78 @@ pub(crate) fn relation<E>(
     if smaller == 0 || is_elsewhere || newer.months.is_disjoint(&older.months) {
         return Ok(Relation::Apart);
     }
-    let is_same = fingerprints.0 == fingerprints.1 && n_newer == n_older;
-    let shared = if is_same { smaller } else { compare(newer_key, older_key)? };
-    if shared < smaller {
-        let is_much = ROWS_MIN <= shared
-            && shared.checked_mul(OVERLAP_PART).is_none_or(|part| smaller <= part);
-        return Ok(if is_much { Relation::Overlap(shared) } else { Relation::Apart });
-    }
-    if smaller < ROWS_MIN || have_other_accounts(newer, older) {
-        return Ok(Relation::Overlap(shared));
-    }
-    Ok(match n_older.cmp(&n_newer) {
+    let is_same = fingerprints.is_some_and(|(a, b)| a == b) && n_newer == n_older;
+    let shared = if is_same { Shared::Rows(smaller) } else { compare(newer_key, older_key)? };
+    Ok(match shared {
+        Shared::Unknown => Relation::Apart,
+        Shared::Rows(rows) if rows == smaller => {
+            if smaller < ROWS_MIN || have_other_accounts(newer, older) {
+                Relation::Overlap(shared)
+            } else {
+                by_size(n_older.cmp(&n_newer))
+            }
+        }
+        Shared::Rows(rows) => overlap_of(shared, rows, smaller.into()),
+        Shared::Plays(plays) => {
+            let of = |facts: &ReportFacts| facts.totals.plays;
+            // Sums of tracks can be equal by chance only where there are few of them.
+            let (all_newer, all_older) = (of(newer), of(older));
+            let is_same = all_newer == all_older && all_newer == Some(plays.into());
+            if is_same && ROWS_MIN <= smaller && !have_other_accounts(newer, older) {
+                return Ok(Relation::OlderIsIn(Superseding::SameRows));
+            }
+            let smaller = all_newer.zip(all_older).map(|(a, b)| a.min(b));
+            // Sums beyond 128 bits were rejected when the report was read.
+            smaller.map_or(Relation::Overlap(shared), |smaller| overlap_of(shared, plays, smaller))
+        }
+    })
+}
+
+fn by_size(older_to_newer: Ordering) -> Relation {
+    match older_to_newer {
         Ordering::Equal => Relation::OlderIsIn(Superseding::SameRows),
         Ordering::Less => Relation::OlderIsIn(Superseding::Contained),
         Ordering::Greater => Relation::NewerIsIn,
-    })
+    }
+}
+
+/// Whether so much of the smaller report is too much to be chance.
+fn overlap_of(shared: Shared, number: u64, smaller: i128) -> Relation {
+    let is_much = ROWS_MIN <= number && smaller <= i128::from(number) * i128::from(OVERLAP_PART);
+    if is_much { Relation::Overlap(shared) } else { Relation::Apart }
+}
+
+/// Whether two reports of plays come in different formats: what each says of a play is other than what
+/// rows of one format are compared by.
+pub(crate) fn are_plays_in_two_formats(a: &ReportFacts, b: &ReportFacts) -> bool {
+    let is_plays = |facts: &ReportFacts| facts.feed == Feed::Trends.as_str();
+    is_plays(a) && is_plays(b) && a.format != b.format
+}
+
+/// Whether all rows of a report are in another one; `compare` counts what is in both.
+pub(crate) fn is_within<E>(
+    (inner_key, inner): (&str, &ReportFacts),
+    (outer_key, outer): (&str, &ReportFacts),
+    compare: &mut dyn FnMut(&str, &str) -> Result<Shared, E>,
+) -> Result<bool, E> {
+    let (n_inner, n_outer) = (inner.totals.rows, outer.totals.rows);
+    let fingerprints = inner.fingerprint.zip(outer.fingerprint);
+    let are_plays = inner.feed == Feed::Trends.as_str() && inner.feed == outer.feed;
+    let is_about = inner.territory == outer.territory || outer.territory == SEVERAL;
+    if n_inner == 0
+        || n_outer < n_inner
+        || inner.adds
+        || !is_about
+        || (fingerprints.is_none() && !are_plays)
+        || !inner.months.is_subset(&outer.months)
+        || have_other_accounts(inner, outer)
+    {
+        return Ok(false);
+    }
+    if fingerprints.is_some_and(|(a, b)| a == b) && n_inner == n_outer {
+        return Ok(true);
+    }
+    Ok(compare(inner_key, outer_key)? == Shared::Rows(n_inner))
 }
 
 /// Whether two reports name accounts, and not the same: by their heads, or by long numbers in their

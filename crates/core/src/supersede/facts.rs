@@ -7,6 +7,9 @@ use crate::supersede::names::{KnownDays, NameFacts};
 use crate::supersede::periods::Days;
 use crate::vocabulary::day::Day;
 
+/// Territory of a report with several.
+pub(crate) const SEVERAL: &str = "*";
+
 /// What the rows of a report come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportTotals {
@@ -20,7 +23,7 @@ pub struct ReportTotals {
 
 impl ReportTotals {
     /// The totals of several reports together.
-    pub(crate) fn of<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+    pub fn of<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
         let mut sum = Self { plays: Some(0), ..Self::default() };
         for totals in all {
             sum.rows += totals.rows;
@@ -114,6 +117,17 @@ impl ReportFacts {
     pub(crate) fn span(&self) -> Option<(Day, Day)> {
         self.days().as_ref().and_then(Days::span)
     }
+}
+
+/// What two reports have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// So many rows.
+    Rows(u64),
+    /// So many plays: one of them has sums and the other may have single plays.
+    Plays(u64),
+    /// Nothing tells: they name tracks differently.
+    Unknown,
 }
 
 /// Why another report counts in place of one.

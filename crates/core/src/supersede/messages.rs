@@ -1,7 +1,7 @@
 //! What a person is told of a report that does not count until it is accepted: what was found, against
 //! which report, and what to do.
 
-use crate::supersede::facts::{ReportFacts, ReportTotals};
+use crate::supersede::facts::{ReportFacts, ReportTotals, Shared};
 use crate::vocabulary::money::Amount;
 
 /// Digits of a report's name in the tables, which the command takes.
@@ -34,17 +34,34 @@ pub(crate) fn cancels(facts: &ReportFacts, older: &str, before: &ReportTotals) -
     )
 }
 
+/// The file of another report, with its id where both came under one name.
+fn named(other: &ReportFacts, facts: &ReportFacts) -> String {
+    if other.file() != facts.file() {
+        return other.file().to_owned();
+    }
+    let id = other.id.get(..NAME_DIGITS).unwrap_or(&other.id);
+    format!("the report {id} that came under the same name")
+}
+
 pub(crate) fn overlaps(
     facts: &ReportFacts,
-    others: &[(&ReportFacts, u64)],
+    others: &[(&ReportFacts, Shared)],
     is_all: bool,
 ) -> String {
     const SHOWN_MAX: usize = 3;
-    let shown = others.iter().take(SHOWN_MAX).map(|(other, shared)| {
-        format!("{shared} of its {} rows are in {}", facts.totals.rows, other.file())
-    });
+    let shown =
+        others.iter().take(SHOWN_MAX).map(|(other, shared)| match (shared, facts.totals.plays) {
+            (Shared::Plays(plays), Some(all)) => {
+                let other = named(other, facts);
+                format!("{plays} of its {all} plays may be in {other}, another format of the same days")
+            }
+            (Shared::Rows(rows) | Shared::Plays(rows), _) => {
+                format!("{rows} of its {} rows are in {}", facts.totals.rows, named(other, facts))
+            }
+            (Shared::Unknown, _) => format!("nothing tells it from {}", named(other, facts)),
+        });
     let shown: Vec<String> = shown.collect();
-    let more = others.len().saturating_sub(SHOWN_MAX);
+    let more = others.iter().skip(SHOWN_MAX).count();
     let more = if more == 0 { String::new() } else { format!(" and {more} more reports") };
     let why =
         if is_all { "too few rows, or other accounts, to take one for the other; " } else { "" };

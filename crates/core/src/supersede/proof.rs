@@ -4,13 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::supersede::facts::ReportFacts;
+use crate::supersede::content::ROWS_MIN;
+use crate::supersede::facts::{ReportFacts, SEVERAL};
 use crate::supersede::names::{KnownDays, NameFacts, NamePart};
 use crate::supersede::periods::Days;
 use crate::vocabulary::day::Day;
-
-/// Territory of a report with several.
-const SEVERAL: &str = "*";
 
 /// By which of two reports is the newer one: the mark of a version in its name, when it was made, the
 /// date of the folder in which it was delivered, its days, its rows, its id. Never when it arrived.
@@ -111,6 +109,20 @@ impl<'a> Unit<'a> {
         self.names.len().max(1)
     }
 
+    /// Whether its other names are those of copies, so that what replaces it under these replaces all of it:
+    /// as many rows are equal by chance only where there are few, and nothing names another account.
+    pub(crate) fn is_one_under(&self, replaced: &BTreeSet<usize>) -> bool {
+        let accounts = |is_replaced: bool| -> BTreeSet<&String> {
+            let places = (0..).zip(&self.names);
+            let names = places.filter(|(place, _)| replaced.contains(place) == is_replaced);
+            names.flat_map(|(_, name)| &name.accounts).collect()
+        };
+        let (gone, left) = (accounts(true), accounts(false));
+        let are_others = !gone.is_empty() && !left.is_empty() && gone.is_disjoint(&left);
+        let n_rows: u64 = self.files.iter().map(|(_, facts)| facts.totals.rows).sum();
+        ROWS_MIN <= n_rows && !are_others
+    }
+
     /// What this one and an older one say of each other.
     pub(crate) fn named(&self, older: &Self) -> Named {
         let (newer, old) = (self.facts(), older.facts());
@@ -175,10 +187,7 @@ impl<'a> Unit<'a> {
             std::cmp::Ordering::Less => NamedAs::Newer,
             std::cmp::Ordering::Greater => NamedAs::Apart,
             std::cmp::Ordering::Equal if name.path != old.path => NamedAs::Apart,
-            // The file was written over, mostly while it was still being copied.
-            std::cmp::Ordering::Equal if old_facts.totals.rows < newer_facts.totals.rows => {
-                NamedAs::Newer
-            }
+            // The file was written over: their rows must tell.
             std::cmp::Ordering::Equal => NamedAs::Open,
         }
     }

@@ -39,14 +39,13 @@ pub struct RowSums {
 
 impl RowSums {
     /// Adds a row and gives the half of its hash that lists of rows keep.
-    fn add(&mut self, mixer: Mixer, plays: i64, territory: u16) -> u64 {
+    pub(super) fn add(&mut self, mixer: Mixer, plays: i64, territory: u16) -> u64 {
         let hash = mixer.finish();
         self.rows += 1;
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.add_plays(plays.into());
         self.has_no_territory |= territory == 0;
-        // The upper half alone: lists take half the room, and chance has 2^64 against it.
-        u64::try_from(hash >> 64).unwrap_or_default()
+        upper_half(hash)
     }
 
     fn add_plays(&mut self, plays: i128) {
@@ -128,7 +127,7 @@ pub fn hash_plays(day: i32, piece: &Piece, sums: &mut RowSums, mut push: impl Fn
     }
 }
 
-fn at<T>(list: &[T], id: u32) -> Option<&T> {
+pub(super) fn at<T>(list: &[T], id: u32) -> Option<&T> {
     list.get(usize::try_from(id).ok()?)
 }
 
@@ -217,7 +216,7 @@ fn two(a: i32, b: i32) -> u64 {
 }
 
 /// The hash of a text; never 0, which stands for none.
-fn text_hash(text: &[u8]) -> u64 {
+pub(super) fn text_hash(text: &[u8]) -> u64 {
     let mut mixer = Mixer::new(6).word(text.len() as u64);
     let (words, rest) = text.as_chunks::<8>();
     for word in words {
@@ -230,7 +229,7 @@ fn text_hash(text: &[u8]) -> u64 {
 
 /// Two lanes of a multiplication folded onto itself: 128 bits of state, a word at a time.
 #[derive(Debug, Clone, Copy)]
-struct Mixer {
+pub(super) struct Mixer {
     a: u64,
     b: u64,
 }
@@ -249,6 +248,11 @@ const LANE_B: u64 = 0xbb67_ae85_84ca_a73b;
 const START_A: u64 = 0x3c6e_f372_fe94_f82b;
 const START_B: u64 = 0xa54f_f53a_5f1d_36f1;
 
+/// The upper half alone: lists take half the room, and chance has 2^64 against it.
+fn upper_half(hash: u128) -> u64 {
+    u64::try_from(hash >> 64).unwrap_or_default()
+}
+
 fn folded(number: u64, by: u64) -> u64 {
     let product = u128::from(number) * u128::from(by);
     let mask = u128::from(u64::MAX);
@@ -259,12 +263,12 @@ fn folded(number: u64, by: u64) -> u64 {
 
 impl Mixer {
     /// A mixer for one kind of row.
-    fn new(kind: u64) -> Self {
+    pub(super) fn new(kind: u64) -> Self {
         Self { a: START_A ^ kind, b: START_B.wrapping_add(kind) }
     }
 
     #[inline]
-    fn word(self, word: u64) -> Self {
+    pub(super) fn word(self, word: u64) -> Self {
         Self {
             a: folded(self.a ^ word, LANE_A),
             b: folded(self.b.rotate_left(29).wrapping_add(word), LANE_B),
@@ -280,6 +284,11 @@ impl Mixer {
         let bits = amount.cast_unsigned();
         let half = |half: u128| u64::try_from(half).unwrap_or_default();
         self.word(half(bits >> 64)).word(half(bits & u128::from(u64::MAX)))
+    }
+
+    /// The half of the hash that lists of rows keep.
+    pub(super) fn short(self) -> u64 {
+        upper_half(self.finish())
     }
 
     fn finish(self) -> u128 {

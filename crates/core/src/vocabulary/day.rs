@@ -5,6 +5,8 @@
 
 use chrono::{Datelike as _, NaiveDate};
 
+use crate::numbers::exact;
+
 /// Milliseconds of a day. There are no leap seconds in UTC stamps of stores.
 pub const MS_PER_DAY: i64 = 86_400_000;
 
@@ -22,13 +24,22 @@ impl Day {
     /// The day on which a moment lies (floor, also before 1970).
     #[must_use]
     pub fn of_ms(ms: i64) -> Self {
-        Self(i32::try_from(ms.div_euclid(MS_PER_DAY)).unwrap_or(i32::MAX))
+        Self(exact::<i32>(ms.div_euclid(MS_PER_DAY)))
     }
 
     /// Its first moment, milliseconds since 1970.
     #[must_use]
     pub fn start_ms(self) -> i64 {
         i64::from(self.0) * MS_PER_DAY
+    }
+
+    /// The day so many days later.
+    ///
+    /// # Panics
+    /// Beyond five million years; settings allow a hundred.
+    #[must_use]
+    pub fn after(self, n_days: u32) -> Self {
+        Self(exact(i64::from(self.0) + i64::from(n_days)))
     }
 
     /// The calendar date. Days are only made from dates and from stamps in years of four digits.
@@ -41,10 +52,7 @@ impl Day {
     #[must_use]
     pub fn month(self) -> Month {
         let date = self.date();
-        Month {
-            year: i16::try_from(date.year()).unwrap_or(i16::MAX),
-            month: u8::try_from(date.month()).unwrap_or(1),
-        }
+        Month { year: exact::<i16>(date.year()), month: exact::<u8>(date.month()) }
     }
 }
 

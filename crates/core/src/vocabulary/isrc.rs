@@ -6,6 +6,8 @@
 
 use std::num::NonZeroU64;
 
+use crate::numbers::exact;
+
 const LENGTH: usize = 12;
 const BASE: u64 = 36;
 
@@ -53,7 +55,7 @@ impl Isrc {
         let mut text = [0_u8; LENGTH];
         let mut number = self.0.get();
         for place in text.iter_mut().rev() {
-            let digit = u8::try_from(number % BASE).unwrap_or(0);
+            let digit = exact::<u8>(number % BASE);
             *place = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
             number /= BASE;
         }

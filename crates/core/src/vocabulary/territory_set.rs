@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::numbers::exact;
 use crate::vocabulary::territory::Territory;
 
 /// Letters of the alphabet.
@@ -35,7 +36,7 @@ impl TerritorySet {
     /// The territories.
     #[must_use]
     pub fn territories(&self) -> BTreeSet<Territory> {
-        let letter = |place: u16| b'A' + u8::try_from(place).unwrap_or(0);
+        let letter = |place: u16| b'A' + exact::<u8>(place);
         let codes = (0..LETTERS).flat_map(|first| (1..=LETTERS).map(move |second| (first, second)));
         codes
             .filter(|(first, second)| {

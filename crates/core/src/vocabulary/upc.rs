@@ -6,6 +6,8 @@
 
 use std::num::NonZeroU64;
 
+use crate::numbers::exact;
+
 const LENGTH_MAX: usize = 14;
 
 /// A UPC, EAN or GTIN with a right check digit. Orders as its text.
@@ -44,9 +46,9 @@ impl Upc {
         let mut number = self.0.get();
         let mut n_missing = 0;
         for place in digits.iter_mut().rev() {
-            let digit = u8::try_from(number % 11).unwrap_or(0);
+            let digit = exact::<u8>(number % 11);
             n_missing += usize::from(digit == 0);
-            *place = b'0' + digit.saturating_sub(1);
+            *place = if digit == 0 { b'0' } else { b'0' + digit - 1 };
             number /= 11;
         }
         Digits { digits, length: LENGTH_MAX - n_missing }

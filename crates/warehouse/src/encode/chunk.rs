@@ -14,6 +14,7 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::listener::Listener;
 
 use crate::encode::codes::TextList;
@@ -43,9 +44,7 @@ impl Values<'_> {
             Self::Numbers(numbers) => numbers.len(),
             Self::Plain => 0,
         };
-        crate::encode::hybrid::width_for(
-            u32::try_from(n_values.saturating_sub(1)).unwrap_or(u32::MAX),
-        )
+        crate::encode::hybrid::width_for(exact::<u32>(n_values.saturating_sub(1)))
     }
 
     /// How hard to look for what can be made smaller.
@@ -55,16 +54,10 @@ impl Values<'_> {
 
     /// A page's bound as a value: of the texts by code, of numbers as `INT32` or `INT64`.
     fn bytes_of(&self, bound: i64, physical: Type) -> Vec<u8> {
-        let place = usize::try_from(bound).unwrap_or(usize::MAX);
         let number = match self {
-            Self::Texts(texts) => return texts.get(place).unwrap_or_default().to_vec(),
-            Self::Listeners(listeners) => {
-                return listeners
-                    .get(place)
-                    .map(|listener| listener.0.to_vec())
-                    .unwrap_or_default();
-            }
-            Self::Numbers(numbers) => numbers.get(place).copied().unwrap_or_default(),
+            Self::Texts(texts) => return texts.get(exact(bound)).unwrap_or_default().to_vec(),
+            Self::Listeners(listeners) => return listeners[exact::<usize>(bound)].0.to_vec(),
+            Self::Numbers(numbers) => numbers[exact::<usize>(bound)],
             Self::Plain => bound,
         };
         let le = number.to_le_bytes();
@@ -92,7 +85,7 @@ impl Values<'_> {
             Self::Texts(texts) => {
                 bytes.reserve_exact(texts.plain_bytes());
                 for text in texts.iter() {
-                    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                    let length = exact::<u32>(text.len());
                     bytes.extend_from_slice(&length.to_le_bytes());
                     bytes.extend_from_slice(text);
                 }
@@ -237,9 +230,9 @@ impl Index {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
         let (min, max) =
             page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
-        let n_nulls = i64::try_from(page.n_nulls).unwrap_or(i64::MAX);
+        let n_nulls = exact::<i64>(page.n_nulls);
         self.columns.append(page.bounds.is_none(), min, max, n_nulls, None);
-        self.offsets.append_row_count(i64::try_from(page.n_rows).unwrap_or(i64::MAX));
+        self.offsets.append_row_count(exact::<i64>(page.n_rows));
         self.n_rows += page.n_rows as u64;
         self.n_nulls += page.n_nulls as u64;
         if let Some((min, max)) = page.bounds {

@@ -1,5 +1,6 @@
 //! Codes: which values a row group uses, and the code of each in a sorted dictionary.
 
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::listener::Listener;
 use streamledger_core::vocabulary::play::NONE;
 
@@ -16,7 +17,7 @@ impl TextList {
     /// Appends a text.
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends.push(exact::<u32>(self.bytes.len()));
     }
 
     /// The text at a place.
@@ -94,7 +95,7 @@ impl WordCodes {
             if last != Some(word.as_ref()) {
                 texts.push(word.as_ref());
             }
-            codes[id as usize] = u32::try_from(texts.len() - 1).unwrap_or(NONE);
+            codes[id as usize] = exact::<u32>(texts.len() - 1);
         }
         Self::with_texts(codes, used, texts)
     }
@@ -167,7 +168,7 @@ impl<'a> ListenerCodes<'a> {
             let places = listeners.iter().enumerate();
             places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
         });
-        let n_listeners = u32::try_from(listeners.len()).unwrap_or(NONE);
+        let n_listeners = exact::<u32>(listeners.len());
         Self { codes, n_listeners, width: values.width(), values }
     }
 
@@ -226,13 +227,13 @@ impl NumberSet {
         let small = ones(0, &self.bits);
         if self.others.is_empty() {
             let n_skipped = self.bits.iter().take_while(|bits| **bits == 0).count();
-            let start = i64::try_from(n_skipped * 64).unwrap_or(i64::MAX);
+            let start = exact::<i64>(n_skipped * 64);
             return Some((start, self.bits[n_skipped..].to_vec()));
         }
         let numbers = || small.clone().chain(self.others.iter().copied());
         let (smallest, largest) =
             numbers().fold((i64::MAX, i64::MIN), |(min, max), n| (min.min(n), max.max(n)));
-        let place = |number: i64| usize::try_from(number.abs_diff(smallest)).unwrap_or(usize::MAX);
+        let place = |number: i64| exact::<usize>(number.abs_diff(smallest));
         if RANGE_MAX < largest.abs_diff(smallest) {
             return None;
         }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use fearless_simd::dispatch;
 use parquet::basic::Encoding;
 use streamledger_core::ingest::LEVEL;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::play::NONE;
 
 use crate::encode::bits::push_packed;
@@ -280,7 +281,7 @@ fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {
 fn push_equal_levels(level: u32, n_rows: usize, out: &mut Vec<u8>) {
     let mut run = Vec::with_capacity(8);
     push_run(level, n_rows, 1, &mut run);
-    out.extend_from_slice(&u32::try_from(run.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(&exact::<u32>(run.len()).to_le_bytes());
     out.extend_from_slice(&run);
 }
 
@@ -289,7 +290,7 @@ fn push_levels(levels: &[u32], out: &mut Vec<u8>) {
     let length_at = out.len();
     out.extend_from_slice(&[0; 4]);
     push_hybrid(levels, 1, out);
-    let length = u32::try_from(out.len() - length_at - 4).unwrap_or(u32::MAX);
+    let length = exact::<u32>(out.len() - length_at - 4);
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }
 

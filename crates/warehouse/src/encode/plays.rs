@@ -5,6 +5,7 @@ use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
 use streamledger_core::aggregate::gathered::Gathered;
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::{
     Kind, Mark, NONE, OFFLINE, ONLINE, Play, Plays, Track, Words,
@@ -200,7 +201,7 @@ impl<'a> Codes<'a> {
             NumberCodes::new(used.found(plays).filter_map(number).collect())
         };
         let (measured, threshold) = (number(|mark| mark.measured), number(|mark| mark.threshold));
-        let verdict = |id: usize| policy.verdict(Reason::from_code(u8::try_from(id).unwrap_or(0)));
+        let verdict = |id: usize| policy.verdict(Reason::from_code(exact::<u8>(id)));
         let track_ms = |track: &Track| track.track_ms.map(i64::from);
         let n_plays = |kind: &Kind| Some(i64::from(kind.plays));
         let used_tracks = tracks.iter().zip(&used.tracks).filter(|(_, used)| **used);

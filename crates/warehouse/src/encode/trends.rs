@@ -8,6 +8,7 @@ use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
 use streamledger_core::aggregate::trends_daily::{DayTrends, Group, MonthTrends, Release};
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::play::NONE;
@@ -329,8 +330,7 @@ impl PageMaker {
         self.clear();
         rows.iter().for_each(|rows| self.take(rows, codes));
         let encoder = &mut self.encoder;
-        let width =
-            |n_values: usize| width_for(u32::try_from(n_values.saturating_sub(1)).unwrap_or(NONE));
+        let width = |n_values: usize| width_for(exact::<u32>(n_values.saturating_sub(1)));
         let code_page = |encoder: &mut PageEncoder, page: &[u32], width, nulls| {
             encoder.of_codes(page.iter().copied(), width, nulls)
         };

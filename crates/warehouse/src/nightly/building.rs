@@ -252,7 +252,7 @@ impl Night<'_> {
             self.progress.advance(1);
             Ok(built)
         };
-        let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or(0);
+        let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or_default();
         let limit_bytes = self.options.memory_limit_bytes;
         let n_at_once = dates_at_once(limit_bytes, n_rows_max, rayon::current_num_threads());
         let mut built: Vec<BuiltDay> = Vec::new();

@@ -13,6 +13,7 @@ use crate::nightly::building::{entry, stale};
 use crate::nightly::planning::{Kind, Plan};
 use crate::nightly::{Night, NightlyError, record};
 use crate::small_tables::{write_coverage, write_quarantine, write_reports};
+use streamledger_core::numbers::exact;
 
 type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;
@@ -112,11 +113,8 @@ impl Night<'_> {
         let mut log = DeliveryLog::read(self.places)?;
         let run = record::name(self.options);
         let snapshot = former.snapshot + 1;
-        let found_by = FoundBy {
-            started: &self.options.started,
-            run: &run,
-            snapshot: i64::try_from(snapshot).unwrap_or(i64::MAX),
-        };
+        let found_by =
+            FoundBy { started: &self.options.started, run: &run, snapshot: exact::<i64>(snapshot) };
         log.add_new(reports.values(), found_by);
         Ok(log)
     }

@@ -114,7 +114,9 @@ fn difference(found: &Sums, expected: &Sums) -> Option<String> {
     }
     let currencies = found.1.keys().chain(expected.1.keys());
     let amount = |sums: &Sums, currency: &String| sums.1.get(currency).copied();
-    let shown = |amount: Option<i128>| Amount(amount.unwrap_or(0)).to_string();
+    let shown = |amount: Option<i128>| {
+        amount.map_or_else(|| "no".to_owned(), |amount| Amount(amount).to_string())
+    };
     let differs = |currency: &&String| amount(found, currency) != amount(expected, currency);
     currencies.into_iter().find(differs).map(|currency| {
         let (found, expected) = (amount(found, currency), amount(expected, currency));

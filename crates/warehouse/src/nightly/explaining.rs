@@ -127,9 +127,7 @@ impl Night<'_> {
     }
 
     pub(super) fn as_of(&self) -> Day {
-        use chrono::Datelike as _;
-        let date = self.options.as_of;
-        Day::from_calendar(date.year(), date.month(), date.day()).unwrap_or(Day(i32::MAX))
+        Day(self.options.as_of.to_epoch_days())
     }
 
     fn explain_month(
@@ -328,7 +326,7 @@ pub(crate) fn settled_from(calendar: &Calendar, store: &str, month: Month) -> Da
     let last = Period::Day(Period::Month(month).last());
     let trends = calendar.of(store, Feed::Trends);
     let due = trends.first().map_or(last.first(), |entry| entry.due_date(last));
-    Day(due.0.saturating_add(1))
+    due.after(1)
 }
 
 /// The last month that is over for a store on a day.

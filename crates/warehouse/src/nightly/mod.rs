@@ -239,6 +239,7 @@ impl Night<'_> {
             holder: &self.holder,
             runs: &self.runs,
             rows: None,
+            onlooker: None,
             segment_bytes_max: self.segment_bytes_max(),
             pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
             stages: &self.stages,

@@ -11,6 +11,7 @@ use parquet::errors::ParquetError;
 use polars::prelude::{IntoLazy as _, LazyFrame, PolarsResult, col, df};
 use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
+use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::build_waterfall::{Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report};
@@ -92,8 +93,8 @@ impl MonthInputs {
         let slice = &part.slice;
         let rows_of = |file: &PathBuf| match part.rows.get(file) {
             Some(rows) => {
-                let start = i64::try_from(rows.start).unwrap_or(i64::MAX);
-                Ok(scan(file)?.slice(start, u32::try_from(rows.len()).unwrap_or(u32::MAX)))
+                let start = exact::<i64>(rows.start);
+                Ok(scan(file)?.slice(start, exact::<u32>(rows.len())))
             }
             None => Ok(slice.of(scan(file)?)),
         };
@@ -222,10 +223,10 @@ fn add_verdicts(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetErro
     each_batch(file, &["verdict", "plays"], |batch| {
         let verdicts = column(batch, "verdict")?.as_string::<i32>();
         let plays = column(batch, "plays")?.as_primitive::<Int64Type>();
-        for (verdict, plays) in verdicts.iter().zip(plays.iter()) {
-            sums.reported += plays.unwrap_or(0);
+        for (verdict, plays) in verdicts.iter().zip(plays.values()) {
+            sums.reported += plays;
             if verdict == Some(Verdict::Counted.as_str()) {
-                sums.counted += plays.unwrap_or(0);
+                sums.counted += plays;
             }
         }
         Ok(())

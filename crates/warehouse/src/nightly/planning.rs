@@ -109,7 +109,7 @@ impl Night<'_> {
         plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
         let over = self.months_over(plan.wanted.keys());
         want_coverage(reports, policy, &over, &mut plan);
-        let all = serde_json::to_string(reports).unwrap_or_default();
+        let all = crate::config::json(reports);
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
             want_unmapped_values(reports, policy, &mut plan);

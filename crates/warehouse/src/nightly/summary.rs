@@ -64,7 +64,7 @@ pub struct ReplacedReport {
     pub file: String,
     /// Path of the other one.
     pub newer: String,
-    /// Why: `replaced`, `same_rows` or `contained`.
+    /// Why: `replaced`, `same_rows` or `contained`; or what keeps it from counting any longer.
     pub why: &'static str,
     /// What its rows come to.
     pub before: Figures,

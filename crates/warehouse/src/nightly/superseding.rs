@@ -67,9 +67,10 @@ impl Night<'_> {
             .map(|(key, report)| (key.clone(), self.facts(key, report)))
             .collect();
         let accepted = self.judging.accepted();
-        let mut comparing = Comparing::new(self, reports, &mut examination.row_lists);
+        let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
+        let mut comparing = Comparing::new(self, reports, lists, new);
         let standings =
-            supersede(&facts, accepted, &mut |a: &str, b: &str| comparing.shared_rows(a, b))?;
+            supersede(&facts, accepted, &mut |a: &str, b: &str| comparing.shared(a, b))?;
         examination.comparisons = comparing.finish();
         let names: BTreeMap<String, String> =
             reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
@@ -149,6 +150,17 @@ impl Night<'_> {
                     if before.is_some_and(|before| before.detail.as_ref() == Some(detail)) {
                         continue;
                     }
+                    if before.is_some_and(ReportEntry::is_active) {
+                        let instead = counts_instead(report, standings, (facts, former));
+                        let replaced = ReplacedReport {
+                            file: report.file().to_owned(),
+                            newer: instead.0,
+                            why: what.as_str(),
+                            before: figures(&report.totals),
+                            after: figures(&instead.1),
+                        };
+                        self.note(|summary| summary.replaced.push(replaced));
+                    }
                     let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
                     let refused = RefusedReport { file, reason, detail: detail.clone() };
                     self.note(|summary| summary.refused.push(refused));
@@ -156,6 +168,28 @@ impl Night<'_> {
             }
         }
     }
+}
+
+/// Files of the reports about the same days that begin to count when one no longer does, and what their
+/// rows come to.
+fn counts_instead(
+    report: &ReportFacts,
+    standings: &BTreeMap<String, ReportStanding>,
+    (facts, former): (&BTreeMap<String, ReportFacts>, &Reports),
+) -> (String, ReportTotals) {
+    let is_new = |key: &str| former.get(key).is_none_or(|former| !former.is_active());
+    let begins = |(key, standing): &(&String, &ReportStanding)| {
+        let other = &facts[*key];
+        **standing == ReportStanding::Active
+            && is_new(key)
+            && (&other.store, &other.feed) == (&report.store, &report.feed)
+            && !other.months.is_disjoint(&report.months)
+    };
+    let others: Vec<&ReportFacts> =
+        standings.iter().filter(begins).map(|(key, _)| &facts[key]).collect();
+    let files: Vec<&str> = others.iter().map(|other| other.file()).collect();
+    let totals = ReportTotals::of(others.iter().map(|other| &other.totals));
+    (if files.is_empty() { "nothing".to_owned() } else { files.join(", ") }, totals)
 }
 
 /// The one territory of all rows of a report; `None` for several, or where a row has none.

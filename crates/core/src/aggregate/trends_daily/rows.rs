@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::numbers::exact;
 use crate::vocabulary::day::Month;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::play::NONE;
@@ -236,7 +237,7 @@ impl DayTrends {
             if self.store_tracks.last().is_none_or(|last| **last != *name) {
                 self.store_tracks.push(name.into());
             }
-            u32::try_from(self.store_tracks.len() - 1).unwrap_or(NONE)
+            exact::<u32>(self.store_tracks.len() - 1)
         });
         match self.months.last_mut() {
             Some(month) if month.listened_month == row.listened_month => month.push(row, id),

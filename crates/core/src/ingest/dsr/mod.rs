@@ -9,6 +9,8 @@ pub mod records;
 
 use std::borrow::Cow;
 
+use crate::numbers::exact;
+
 /// A line, cut into cells. The cells are cut once and found by their place.
 #[derive(Debug, Default)]
 pub struct Line {
@@ -26,7 +28,7 @@ pub struct Cells<'a> {
 impl Line {
     /// Cuts a line, without its end, into cells.
     pub fn cut<'a>(&'a mut self, text: &'a [u8]) -> Cells<'a> {
-        let place = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let place = |place: usize| exact::<u32>(place);
         self.ends.clear();
         self.ends.extend(memchr::memchr_iter(b'\t', text).map(place));
         self.ends.push(place(text.len()));

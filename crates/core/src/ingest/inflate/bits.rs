@@ -72,7 +72,10 @@ impl<'a> BitReader<'a> {
 
     /// Gives whole bytes back to the slice, as far as they came from it.
     pub(super) fn give_back(&mut self) {
-        let n_bytes = (self.n_bits / 8).min(u32::try_from(self.at).unwrap_or(u32::MAX));
+        let n_whole = self.n_bits / 8;
+        // Fewer than eight bytes are in the bits, and of those only what came from this slice goes back.
+        let n_bytes =
+            if self.at < n_whole as usize { crate::numbers::exact(self.at) } else { n_whole };
         self.at -= n_bytes as usize;
         self.n_bits -= 8 * n_bytes;
         self.bits &= ones(self.n_bits);

@@ -5,6 +5,8 @@
 //! cells may span lines one quote moves the ends of all rows behind it: there a quote must stand where
 //! RFC 4180 allows it, which an odd number of them never does.
 
+use crate::numbers::exact;
+
 /// Longest row of several lines, in bytes: an open quote must not take in the rest of a report.
 const ROW_BYTES_MAX: usize = 1 << 20;
 
@@ -41,7 +43,7 @@ impl LineFault {
 }
 
 fn place(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
+    exact::<u32>(place)
 }
 
 /// The cells of a line between its delimiters, whatever quotes are in it.

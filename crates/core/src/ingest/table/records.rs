@@ -119,7 +119,7 @@ impl RecordCutter {
             let rest = &block[start..];
             let whole = &rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1)];
             start += whole.len();
-            *n_lines = n_lines.saturating_add(1);
+            *n_lines += 1;
             let (line, row) = (without_end(whole), *n_lines);
             let has_line_end = line.len() != whole.len();
             let is_blank = |delimiter: u8| is_blank(line, delimiter);
@@ -257,7 +257,7 @@ mod json {
                     Some(place) => {
                         let start = self.text.len();
                         map.next_value_seed(Cell(self.text))?;
-                        let place_of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                        let place_of = |n: usize| crate::numbers::exact::<u32>(n);
                         self.cells[place] = (place_of(start), place_of(self.text.len()));
                     }
                 }
