@@ -159,11 +159,12 @@ fn two_summaries(ids: [&str; 2], usages: [u32; 2], units: &str) -> String {
 }
 
 #[test]
-fn summary_records_of_one_id_say_what_they_agree_on() {
-    let (lot, reading) = read(&two_summaries(["S1", "S1"], [5, 5], "5"));
-    let sale = lot.sales.values().flatten().next().unwrap();
-    assert_eq!(sale.territory, None);
-    assert_eq!(lot.text(sale.tier_code.unwrap()), "SubscriptionModel");
+fn a_line_of_two_summary_records_of_other_territories_is_rejected() {
+    let report = two_summaries(["S1", "S1"], [5, 5], "5");
+    let (sales, bad) = outcome(&report);
+    assert_eq!(sales, Vec::new());
+    assert_eq!(bad[0].1, "unknown_reference");
+    let (_, reading) = read(&report);
     assert!(reading.controls.iter().all(|control| control.agrees));
 }
 
@@ -554,6 +555,27 @@ fn stated_report() -> Vec<String> {
 fn is_rejected(report: &[String]) -> bool {
     let (_, reading) = read(&text(report, &[0]));
     reading.controls.iter().any(|control| control.is_binding && !control.agrees)
+}
+
+#[test]
+fn summary_records_of_one_id_that_disagree_settle_nothing() {
+    let report = stated_report();
+    let again = |from: &str, to: &str| {
+        let mut more = report.clone();
+        let record = more[2].clone();
+        assert!(record.contains(from), "{record}");
+        more.insert(3, record.replacen(from, to, 1));
+        more
+    };
+    let cells: Vec<&str> = report[2].split('\t').collect();
+    let (territory, usages) = (format!("\t{}\t", cells[6]), format!("\t{}\t", cells[8]));
+    // Where the lines were used nobody knows.
+    let elsewhere = again(&territory, "\tJP\t");
+    let (sales, bad) = outcome(&text(&elsewhere, &[0]));
+    let codes: Vec<&str> = bad.iter().map(|(_, code)| code.as_str()).collect();
+    assert!(codes.contains(&"unknown_reference"), "{sales:?} {codes:?}");
+    // Two totals cannot both be right.
+    assert!(is_rejected(&again(&usages, "\t999\t")));
 }
 
 #[test]

@@ -188,6 +188,15 @@ fn write_field(
         Field::Rate | Field::Share => {
             same(Amount(1 + i128::from(numbers.below(200_000_000_000_000))).to_string())
         }
+        // One total over several currencies is none.
+        Field::Currency
+            if format
+                .controls
+                .iter()
+                .any(|control| control.total == Total::Amount && !control.per_currency) =>
+        {
+            same("EUR".to_owned())
+        }
         Field::Currency => same((*numbers.pick(&["EUR", "USD", "JPY"])).to_owned()),
         Field::Offline | Field::RoyaltyBearing => {
             let (cell, meant) =

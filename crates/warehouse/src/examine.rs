@@ -324,7 +324,8 @@ impl<'a> Reading<'a> {
         let folder = self.examiner.rows.filter(|_| rows.is_compared());
         let (pieces, lot, table) = (rows.take_pieces(), rows.take_lot(), rows.lot_table());
         if let Some(folder) = folder {
-            let collected = self.collector.push(&pieces, &lot, folder);
+            let store = self.store_folder.unwrap_or_default();
+            let collected = self.collector.push(&pieces, &lot, (folder, store));
             self.error = self.error.take().or(collected.err().map(Into::into));
         }
         if let Some(look) = self.examiner.onlooker {

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::supersede::across_formats::{RowsSay, hash_each_play};
+use streamledger_core::supersede::facts::ComparedBy;
 use streamledger_core::supersede::row_hash::{
-    ROW_HASH_VERSION, RowSums, checksum, hash_lot, hash_plays,
+    HashedAs, ROW_HASH_VERSION, RowSums, checksum, hash_lot, hash_plays,
 };
 use streamledger_core::supersede::row_lists::ListSize;
 use streamledger_core::vocabulary::day::Day;
@@ -39,6 +40,7 @@ pub struct RowFolder {
     folder: Option<PathBuf>,
     n_files: AtomicU64,
     buffer_rows_max: usize,
+    by: ComparedBy,
 }
 
 impl RowFolder {
@@ -48,13 +50,20 @@ impl RowFolder {
     pub fn new(folder: PathBuf, buffer_bytes: usize) -> Self {
         let (least, most) = BUFFER_ROWS;
         let buffer_rows_max = (buffer_bytes / size_of::<u64>()).clamp(least, most);
-        Self { folder: Some(folder), n_files: AtomicU64::new(0), buffer_rows_max }
+        let by = ComparedBy::Rows;
+        Self { folder: Some(folder), n_files: AtomicU64::new(0), buffer_rows_max, by }
     }
 
     /// All lists wait in memory.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { folder: None, n_files: AtomicU64::new(0), buffer_rows_max: usize::MAX }
+        Self::in_memory_by(ComparedBy::Rows)
+    }
+
+    /// The same, of what rows are hashed by.
+    #[must_use]
+    pub fn in_memory_by(by: ComparedBy) -> Self {
+        Self { folder: None, n_files: AtomicU64::new(0), buffer_rows_max: usize::MAX, by }
     }
 
     /// A name for a new file.
@@ -95,13 +104,14 @@ impl RowCollector {
         &mut self,
         pieces: &BTreeMap<Day, Piece>,
         lot: &SalesLot,
-        folder: &RowFolder,
+        (folder, store): (&RowFolder, &str),
     ) -> Result<(), DiskError> {
         let Self { sums, buffer, .. } = self;
+        let how = HashedAs { store, by: folder.by };
         for (day, piece) in pieces {
-            hash_plays(day.0, piece, sums, |hash| buffer.push(hash));
+            hash_plays((day.0, piece), how, sums, |hash| buffer.push(hash));
         }
-        hash_lot(lot, sums, |hash| buffer.push(hash));
+        hash_lot(lot, how, sums, |hash| buffer.push(hash));
         self.spill(folder)
     }
 

@@ -119,6 +119,45 @@ fn a_header_with_a_mapped_column_twice_is_refused() {
 }
 
 #[test]
+fn a_preamble_that_says_two_things_is_rejected() {
+    let path = "fixtures/formats/apple-music-s1/in/apple_music/S1_80000001_1126_ZZ.txt";
+    let bytes = std::fs::read(crate::case::repository().join(path)).unwrap();
+    let units: Vec<u16> =
+        bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    let text = String::from_utf16(&units).unwrap().trim_start_matches('\u{feff}').to_owned();
+    let first = text.lines().next().unwrap();
+    assert!(first.starts_with("Start Date"), "{first}");
+    let name = "apple_music/S1_80000001_1126_ZZ.txt";
+    let twice = format!("Start Date\t08/27/2026\n{text}");
+    let (case, _) = night_with_refused(name, twice.as_bytes(), "ambiguous_column");
+    assert_eq!(case.quarantined(name)[0].2, "Start Date");
+    // The same value twice says one thing.
+    let case = Case::new();
+    case.put(name, format!("{first}\n{text}"));
+    case.nightly(&[]);
+    assert_eq!(case.report_row(name)["state"], "active");
+}
+
+#[test]
+fn a_key_that_comes_twice_in_a_json_row_rejects_the_row() {
+    let row = |n: u32, more: &str| {
+        format!(
+            "{{\"timestamp\": \"2026-09-01T10:15:00Z\", \"track_id\": \"t{n}\", \"isrc\": \"GBXY126{n:05}\", {more}\"country\": \
+             \"GB\", \"customer_id\": \"u{n}\", \"stream_length\": 187}}\n"
+        )
+    };
+    let rows: String = (0..300)
+        .map(|n| row(n, if n == 7 { "\"isrc\": \"GBXY12699999\", " } else { "" }))
+        .collect();
+    let case = Case::new();
+    case.put("spotify/streams_2026-09-01.json", rows);
+    case.nightly(&[]);
+    let found = case.quarantined("spotify/streams_2026-09-01.json");
+    assert_eq!(found, [("bad_line".to_owned(), "8".to_owned(), String::new())]);
+    assert_eq!(case.n_rows("plays"), 299);
+}
+
+#[test]
 fn what_no_format_fits_is_refused_as_unknown() {
     let without_header =
         report(&lines("2026-09-02", 0..10)).split_off(COLUMNS.join("\t").len() + 1);

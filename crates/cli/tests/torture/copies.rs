@@ -142,7 +142,7 @@ impl Original {
         let (store, _) = self.name.split_once('/').unwrap();
         let letter = char::from(b'a' + u8::try_from(copy % 26).unwrap());
         match form {
-            Form::AsItIs if copy % 3 != 0 => self.name.clone(),
+            Form::AsItIs if !copy.is_multiple_of(3) => self.name.clone(),
             Form::Correction => format!("{stem}_corrected.{ending}"),
             Form::Packed => format!("{store}/copy {letter} of {}.{ending}.gz", self.lines.len()),
             Form::InArchive => format!("{store}/copy {letter} of {}.zip", self.lines.len()),
@@ -342,13 +342,13 @@ impl History {
         for (place, form, name) in &self.came {
             other.put(name, self.originals[*place].bytes(*form));
         }
-        copy_tree(&self.decisions(&self.case), &self.decisions(&other));
+        copy_tree(&Self::decisions(&self.case), &Self::decisions(&other));
         let outcome = other.run(&nightly_arguments(&[]));
         assert!(matches!(outcome.code, 0 | 1), "{:#?}\n{outcome:?}", self.steps);
         other
     }
 
-    fn decisions(&self, case: &Case) -> std::path::PathBuf {
+    fn decisions(case: &Case) -> std::path::PathBuf {
         case.path("warehouse/internal/decisions")
     }
 }
@@ -373,7 +373,7 @@ fn live_through(number: u64) -> usize {
 
 #[test]
 fn copies_parts_and_corrections_in_any_order_count_once() {
-    let n_histories = if is_full() { 150 } else { 16 };
+    let n_histories = if is_full() { 2_000 } else { 16 };
     let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicU64::new(0);
     let live = || {

@@ -20,7 +20,9 @@ use crate::normalize::dsr_cells::{
     amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
     snake_case, territory_of, text_of, units,
 };
-use crate::normalize::dsr_summary::{Counted, Foot, Summary, check_foot, unreadable_total};
+use crate::normalize::dsr_summary::{
+    Counted, Foot, Summary, check_foot, summary_of, unreadable_total,
+};
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
@@ -289,7 +291,8 @@ impl<'a> DsrReader<'a> {
             tier_code,
             use_type: use_type.clone(),
             currency,
-            usages,
+            usages: usages.into_iter().collect(),
+            is_ambiguous: false,
             is_of_report: places.is_of_report,
             units: 0,
             n_lost: 0,
@@ -370,11 +373,7 @@ impl<'a> DsrReader<'a> {
         places: &UsageCells,
         id: &str,
     ) -> Result<(Sale, Counts), Flaw> {
-        let Some(summary) = self.summaries.get(id) else {
-            let expected = "the id of a summary record of this report";
-            let cell = cells.get(places.summary);
-            return Err(flaw(Some("SummaryRecordId"), Defect::UnknownReference, expected, cell));
-        };
+        let summary = summary_of(&self.summaries, id, cells.get(places.summary))?;
         let units = units(cells, places)?;
         let amount = match places.amount {
             Some(place) => amount_of("NetRevenue", cells.get(place))?,

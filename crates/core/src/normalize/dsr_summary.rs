@@ -1,7 +1,12 @@
 //! What a DSR report says of all its lines: its summary records by their ids, and its footer.
 
+use std::collections::HashMap;
+
 use crate::ingest::dsr::Cells;
+use crate::normalize::defect::Defect;
+use crate::normalize::dsr_cells::flaw;
 use crate::normalize::table_controls::Checked;
+use crate::normalize::table_fields::Flaw;
 use crate::vocabulary::money::Currency;
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
@@ -16,8 +21,11 @@ pub(super) struct Summary {
     pub(super) tier_code: Option<String>,
     pub(super) use_type: Option<String>,
     pub(super) currency: Option<Currency>,
-    /// Usages of the pool.
-    pub(super) usages: Option<i64>,
+    /// Usages of the pool, each number that is stated once.
+    pub(super) usages: Vec<i64>,
+    /// Whether records of this id name different territories, so that of none of its lines it is known
+    /// where it was used.
+    pub(super) is_ambiguous: bool,
     /// Whether the usages are those of this report's lines, not those of a market.
     pub(super) is_of_report: bool,
     /// Units of this report's lines, those in quarantine too whose units can be read.
@@ -36,9 +44,7 @@ pub(super) struct Foot {
 impl Summary {
     /// Takes another record of the same id in: what both say holds.
     pub(super) fn join(&mut self, other: &Self) {
-        if self.territory != other.territory {
-            self.territory = None;
-        }
+        self.is_ambiguous |= self.territory != other.territory;
         if self.unknown_territory.is_none() {
             self.unknown_territory.clone_from(&other.unknown_territory);
         }
@@ -51,7 +57,9 @@ impl Summary {
         if self.currency != other.currency {
             self.currency = None;
         }
-        self.usages = None;
+        let new = other.usages.iter().filter(|usages| !self.usages.contains(usages));
+        let new: Vec<i64> = new.copied().collect();
+        self.usages.extend(new);
     }
 
     /// The usages that it states, checked against the lines; `None` if it states none. Of a report of
@@ -59,7 +67,13 @@ impl Summary {
     pub(super) fn check(&self, id: &str, n_files: Option<u32>) -> Option<Checked> {
         let of = if self.is_of_report { "" } else { " (of the whole market)" };
         let label = format!("usages of summary record {id}{of}");
-        let checked = Checked::sum(&label, &self.usages?.to_string(), self.units);
+        let said = match self.usages[..] {
+            [] => return None,
+            // Two pools of a market under one id have two numbers.
+            [_, _, ..] if !self.is_of_report => return None,
+            ref stated => stated.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+        };
+        let checked = Checked::sum(&label, &said, self.units);
         Some(if !self.is_of_report {
             checked.unless_readable("it is of the whole market".to_owned())
         } else if let Some(n_files) = n_files {
@@ -67,6 +81,22 @@ impl Summary {
         } else {
             checked.without_lost(self.n_lost)
         })
+    }
+}
+
+/// The summary record of a line; `cell` is its id as it stands there.
+pub(super) fn summary_of<'s>(
+    summaries: &'s HashMap<String, Summary>,
+    id: &str,
+    cell: &[u8],
+) -> Result<&'s Summary, Flaw> {
+    let wrong = |expected| flaw(Some("SummaryRecordId"), Defect::UnknownReference, expected, cell);
+    match summaries.get(id) {
+        None => Err(wrong("the id of a summary record of this report")),
+        Some(summary) if summary.is_ambiguous => {
+            Err(wrong("the id of one summary record: several of this id name other territories"))
+        }
+        Some(summary) => Ok(summary),
     }
 }
 

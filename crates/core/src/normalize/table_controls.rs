@@ -213,16 +213,31 @@ impl<'a> Controls<'a> {
             Total::Amount => {
                 let style = self.style(Field::Amount);
                 let none = Sum::default();
-                let sum = if control.per_currency {
-                    let code = stated.currency.as_deref().and_then(Currency::parse);
-                    code.and_then(|code| self.sums.amounts.get(&code)).unwrap_or(&none)
-                } else {
-                    &self.amount
+                let code = stated.currency.as_deref().and_then(Currency::parse);
+                let sum = match code {
+                    Some(code) => self.sums.amounts.get(&code).unwrap_or(&none),
+                    None if control.per_currency => &none,
+                    None => &self.amount,
                 };
-                Self::of_sum(control, stated, sum, 1, self.n_inexact, style)
+                let checked = Self::of_sum(control, stated, sum, 1, self.n_inexact, style);
+                if code.is_none() && 1 < self.sums.amounts.len() {
+                    self.of_several_currencies(checked)
+                } else {
+                    checked
+                }
             }
         };
         checked.without_lost(n_lost)
+    }
+
+    /// One total over amounts in several currencies says nothing: they do not add up.
+    fn of_several_currencies(&self, checked: Checked) -> Checked {
+        let of = |(currency, sum): (&Currency, &Sum)| {
+            let net = sum.net().map_or_else(|| "?".to_owned(), |net| Amount(net).to_string());
+            format!("{net} {}", currency.as_str())
+        };
+        let found: Vec<String> = self.sums.amounts.iter().map(of).collect();
+        Checked { found: found.join(" and "), agrees: false, ..checked }
     }
 
     /// A sum of numbers of this size in 10^-12, each of which may be off by half of that where so many

@@ -4,13 +4,67 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::ingest::table::format::Feed;
-use crate::supersede::facts::{ReportFacts, SEVERAL, Shared, Superseding};
+use crate::supersede::facts::{ComparedBy, ReportFacts, SEVERAL, Shared, Superseding};
 
 /// Fewer rows in common prove nothing: a handful of lines can be equal by chance.
 pub(crate) const ROWS_MIN: u64 = 10;
 
 /// One in so many rows of the smaller report in common is too much.
 const OVERLAP_PART: u64 = 5;
+
+/// Of a report with few rows so many percent in common are too much.
+const FEW_PERCENT: u64 = 80;
+
+/// What the rows of an older report say of a newer one that came later under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// They are of other things.
+    Apart,
+    /// The newer one is another version of it.
+    Replaces,
+    /// They may be.
+    Open,
+}
+
+/// Whether the rows of two reports of one name prove that the newer one is another version of the older:
+/// it has rows of it, or it is about the same recordings, territories and days. Statements speak of the
+/// same recordings and months again and again, so of them that proves nothing.
+pub(crate) fn evidence<E>(
+    (newer_key, newer): (&str, &ReportFacts),
+    (older_key, older): (&str, &ReportFacts),
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
+) -> Result<Evidence, E> {
+    let are_compared = newer.fingerprint.is_some() && older.fingerprint.is_some();
+    if older.is_empty()
+        || !newer.is_figures
+        || newer.fingerprint == older.fingerprint && are_compared
+    {
+        return Ok(Evidence::Replaces);
+    }
+    let smaller = newer.totals.rows.min(older.totals.rows);
+    let shared = match compare(newer_key, older_key, ComparedBy::Rows)? {
+        Shared::Rows(rows) => rows,
+        Shared::Plays(_) | Shared::Keys(..) | Shared::Unknown => 0,
+    };
+    if i128::from(smaller) <= i128::from(shared) * i128::from(OVERLAP_PART) {
+        return Ok(Evidence::Replaces);
+    }
+    let Shared::Keys(keys, of) = compare(newer_key, older_key, ComparedBy::Keys)? else {
+        return Ok(Evidence::Open);
+    };
+    let is_most = of < 2 * keys;
+    Ok(if newer.feed == Feed::Sales.as_str() {
+        let is_open = is_most && newer.months == older.months;
+        if is_open { Evidence::Open } else { Evidence::Apart }
+    } else if keys == 0 || (!are_compared && shared == 0) {
+        // Plays that a listener tells apart are known again one by one.
+        Evidence::Apart
+    } else if is_most && are_compared {
+        Evidence::Replaces
+    } else {
+        Evidence::Open
+    })
+}
 
 /// What an older report is to a newer one by its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +83,7 @@ pub(crate) enum Relation {
 pub(crate) fn relation<E>(
     newer: (&str, &ReportFacts),
     older: (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str) -> Result<Shared, E>,
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
 ) -> Result<Relation, E> {
     let ((newer_key, newer), (older_key, older)) = (newer, older);
     let fingerprints = newer.fingerprint.zip(older.fingerprint);
@@ -44,9 +98,13 @@ pub(crate) fn relation<E>(
         return Ok(Relation::Apart);
     }
     let is_same = fingerprints.is_some_and(|(a, b)| a == b) && n_newer == n_older;
-    let shared = if is_same { Shared::Rows(smaller) } else { compare(newer_key, older_key)? };
+    let shared = if is_same {
+        Shared::Rows(smaller)
+    } else {
+        compare(newer_key, older_key, ComparedBy::Rows)?
+    };
     Ok(match shared {
-        Shared::Unknown => Relation::Apart,
+        Shared::Unknown | Shared::Keys(..) => Relation::Apart,
         Shared::Rows(rows) if rows == smaller => {
             if smaller < ROWS_MIN || have_other_accounts(newer, older) {
                 Relation::Overlap(shared)
@@ -80,7 +138,11 @@ fn by_size(older_to_newer: Ordering) -> Relation {
 
 /// Whether so much of the smaller report is too much to be chance.
 fn overlap_of(shared: Shared, number: u64, smaller: i128) -> Relation {
-    let is_much = ROWS_MIN <= number && smaller <= i128::from(number) * i128::from(OVERLAP_PART);
+    let number = i128::from(number);
+    let is_part = i128::from(ROWS_MIN) <= number && smaller <= number * i128::from(OVERLAP_PART);
+    // Of sums a few plays say nothing: every recording has some.
+    let are_rows = matches!(shared, Shared::Rows(_));
+    let is_much = is_part || are_rows && smaller * i128::from(FEW_PERCENT) <= number * 100;
     if is_much { Relation::Overlap(shared) } else { Relation::Apart }
 }
 
@@ -95,7 +157,7 @@ pub(crate) fn are_plays_in_two_formats(a: &ReportFacts, b: &ReportFacts) -> bool
 pub(crate) fn is_within<E>(
     (inner_key, inner): (&str, &ReportFacts),
     (outer_key, outer): (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str) -> Result<Shared, E>,
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
 ) -> Result<bool, E> {
     let (n_inner, n_outer) = (inner.totals.rows, outer.totals.rows);
     let fingerprints = inner.fingerprint.zip(outer.fingerprint);
@@ -114,7 +176,7 @@ pub(crate) fn is_within<E>(
     if fingerprints.is_some_and(|(a, b)| a == b) && n_inner == n_outer {
         return Ok(true);
     }
-    Ok(compare(inner_key, outer_key)? == Shared::Rows(n_inner))
+    Ok(compare(inner_key, outer_key, ComparedBy::Rows)? == Shared::Rows(n_inner))
 }
 
 /// Whether two reports name accounts, and not the same: by their heads, or by long numbers in their
@@ -135,6 +197,7 @@ pub(crate) fn have_other_accounts(a: &ReportFacts, b: &ReportFacts) -> bool {
 /// name of the file.
 const PARTY_CELLS: usize = 6;
 
-fn parties(set: &str) -> Vec<&str> {
+/// The cells of a head that say by whom, for whom, of which days and in which profile a report is.
+pub(crate) fn parties(set: &str) -> Vec<&str> {
     set.split('\t').take(PARTY_CELLS).collect()
 }

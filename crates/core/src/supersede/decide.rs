@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 
 use crate::decisions::{AcceptKind, Accepted};
-use crate::supersede::facts::{ReportFacts, ReportStanding, Shared};
+use crate::ingest::table::format::Feed;
+use crate::supersede::content::ROWS_MIN;
+use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared};
 use crate::supersede::messages;
 use crate::supersede::placing::Placing;
 use crate::supersede::proof::Unit;
@@ -23,7 +25,7 @@ use crate::supersede::proof::Unit;
 pub fn supersede<E>(
     reports: &BTreeMap<String, ReportFacts>,
     accepted: &Accepted,
-    compare: &mut dyn FnMut(&str, &str) -> Result<Shared, E>,
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
 ) -> Result<BTreeMap<String, ReportStanding>, E> {
     let mut standings = of_two_stores(reports, accepted);
     let mut feeds: BTreeMap<(&str, &str), Vec<(&str, &ReportFacts)>> = BTreeMap::new();
@@ -45,11 +47,17 @@ fn of_two_stores(
     accepted: &Accepted,
 ) -> BTreeMap<String, ReportStanding> {
     let mut by_hash: BTreeMap<&str, Vec<(&String, &ReportFacts)>> = BTreeMap::new();
+    let mut by_rows: BTreeMap<(u128, u64), Vec<(&String, &ReportFacts)>> = BTreeMap::new();
     for (key, facts) in reports.iter().filter(|(_, facts)| facts.is_figures && !facts.is_empty()) {
         by_hash.entry(&facts.hash).or_default().push((key, facts));
+        // Other bytes, the same lines of a statement. Equal sums of two stores may be chance.
+        let is_statement = facts.feed == Feed::Sales.as_str() && ROWS_MIN <= facts.totals.rows;
+        if let Some(fingerprint) = facts.fingerprint.filter(|_| is_statement) {
+            by_rows.entry((fingerprint, facts.totals.rows)).or_default().push((key, facts));
+        }
     }
     let mut rejected = BTreeMap::new();
-    for same in by_hash.into_values() {
+    for same in by_hash.into_values().chain(by_rows.into_values()) {
         for (key, facts) in &same {
             let others = || same.iter().filter(|(_, other)| other.store != facts.store);
             let proven = others().find(|(_, other)| other.proves_store);

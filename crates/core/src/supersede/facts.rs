@@ -119,6 +119,15 @@ impl ReportFacts {
     }
 }
 
+/// By what two reports are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComparedBy {
+    /// All that a row says.
+    Rows,
+    /// What a row is about, without its units, plays and money.
+    Keys,
+}
+
 /// What two reports have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
@@ -126,6 +135,9 @@ pub enum Shared {
     Rows(u64),
     /// So many plays: one of them has sums and the other may have single plays.
     Plays(u64),
+    /// So many of what rows are about, and how many the one with fewer has: a recording in a territory on
+    /// a day, for instance, whatever number it has.
+    Keys(u64, u64),
     /// Nothing tells: they name tracks differently.
     Unknown,
 }

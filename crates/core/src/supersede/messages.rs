@@ -53,21 +53,30 @@ pub(crate) fn overlaps(
         others.iter().take(SHOWN_MAX).map(|(other, shared)| match (shared, facts.totals.plays) {
             (Shared::Plays(plays), Some(all)) => {
                 let other = named(other, facts);
-                format!("{plays} of its {all} plays may be in {other}, another format of the same days")
+                format!(
+                    "{plays} of its {all} plays may be in {other}, another format of the same days"
+                )
             }
             (Shared::Rows(rows) | Shared::Plays(rows), _) => {
                 format!("{rows} of its {} rows are in {}", facts.totals.rows, named(other, facts))
             }
-            (Shared::Unknown, _) => format!("nothing tells it from {}", named(other, facts)),
+            (Shared::Unknown | Shared::Keys(..), _) => {
+                format!("nothing tells it from {}", named(other, facts))
+            }
         });
     let shown: Vec<String> = shown.collect();
     let more = others.iter().skip(SHOWN_MAX).count();
     let more = if more == 0 { String::new() } else { format!(" and {more} more reports") };
     let why =
         if is_all { "too few rows, or other accounts, to take one for the other; " } else { "" };
+    // A format of which newer reports add to older ones has no corrections.
+    let correct = if facts.adds {
+        ""
+    } else {
+        "if it corrects that one, put it beside it under the same name with `_corrected`; "
+    };
     format!(
-        "{}{more}, which counts already; {why}if it corrects that one, put it beside it under the same name \
-         with `_corrected`; if both count: {}",
+        "{}{more}, which counts already; {why}{correct}if both count: {}",
         shown.join(", "),
         accept(facts)
     )
@@ -84,7 +93,7 @@ pub(crate) fn same_path(facts: &ReportFacts, older: &ReportFacts) -> String {
 
 pub(crate) fn two_stores(facts: &ReportFacts, other: &str) -> String {
     format!(
-        "the same bytes lie in the folder of another store, {other}, and nothing in them says of which \
+        "the same lines lie in the folder of another store, {other}, and nothing in them says of which \
          store they are; remove the wrong one, or if they are of {}: {}",
         facts.store,
         accept(facts)

@@ -108,6 +108,9 @@ pub struct NameFacts {
     pub subject: String,
     /// What marks a newer version, those of its own name first; empty for none.
     pub marks: Vec<NamePart>,
+    /// Those of them that a store or a person writes for a newer version. `copy` and `(1)` come from
+    /// programs that met two files of one name.
+    pub versions: Vec<NamePart>,
     /// First day of the only date in its folders; `None` for none or several.
     pub delivered: Option<Day>,
     /// Whether a date stands in its own name.
@@ -126,6 +129,7 @@ impl NameFacts {
             path: file.to_owned(),
             subject: String::new(),
             marks: Vec::new(),
+            versions: Vec::new(),
             delivered: None,
             has_date: false,
             accounts: BTreeSet::new(),
@@ -164,6 +168,9 @@ impl NameFacts {
             }
             if is_mark(&texts, place) {
                 self.marks.extend(runs(text.text));
+                if !is_mark_of_copy(&texts, place) {
+                    self.versions.extend(runs(text.text));
+                }
             } else {
                 words.push(text.text.to_owned());
                 let is_number = text.text.bytes().all(|byte| byte.is_ascii_digit());
@@ -324,6 +331,13 @@ fn is_mark(texts: &[Text<'_>], place: usize) -> bool {
         && before.is_some_and(|before| NEWER_WORDS.contains(&before));
     let is_copy_of = text.text == "of" && before == Some("copy");
     text.in_parentheses || is_version(text.text) || is_after_version || is_copy_of
+}
+
+/// Whether a mark comes from a program that met two files of one name.
+fn is_mark_of_copy(texts: &[Text<'_>], place: usize) -> bool {
+    let is_copy = |place: usize| texts[place].text == "copy";
+    let is_after_copy = place.checked_sub(1).is_some_and(is_copy);
+    texts[place].in_parentheses || is_copy(place) || is_after_copy
 }
 
 /// A word that marks a newer report, or a version such as `v2`.

@@ -1,17 +1,22 @@
 //! Placing a report: what it is to the older ones of its store and feed, and whether it counts beside them.
 
+mod replaced;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decisions::{AcceptKind, Accepted};
-use crate::supersede::content::{ROWS_MIN, Relation, is_within, relation};
+use crate::supersede::content::{Evidence, ROWS_MIN, Relation, evidence, relation};
 use crate::supersede::decide::is_accepted;
-use crate::supersede::facts::{ReportFacts, ReportStanding, ReportTotals, Shared, Superseding};
+use crate::supersede::facts::{
+    ComparedBy, ReportFacts, ReportStanding, ReportTotals, Shared, Superseding,
+};
 use crate::supersede::messages;
 use crate::supersede::neighbours::Neighbours;
+use crate::supersede::placing::replaced::Replaced;
 use crate::supersede::proof::{Named, Unit};
 
 /// What two reports have in common.
-pub(super) type Compare<'p, E> = &'p mut dyn FnMut(&str, &str) -> Result<Shared, E>;
+pub(super) type Compare<'p, E> = &'p mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>;
 
 /// What placing needs and changes.
 pub(super) struct Placing<'p, 'a, E> {
@@ -37,16 +42,17 @@ struct Contents<'a> {
     is_in: Vec<(&'a str, String, Superseding)>,
     /// Reports with which it has rows in common, and how much.
     overlaps: Vec<(&'a ReportFacts, Shared)>,
+    /// Reports with few rows that are all in it, while it has others: they prove nothing.
+    few: Vec<(&'a str, &'a ReportFacts, Shared)>,
     /// Whether one of those would count through the other, were there more rows or the same account.
     is_all: bool,
 }
 
-/// Reports that go where a newer version of some comes.
-#[derive(Default)]
-struct Replaced<'a> {
-    places: BTreeSet<usize>,
-    /// Larger reports that hold rows of them, and how many.
-    within: Vec<(&'a ReportFacts, Shared)>,
+impl Contents<'_> {
+    /// Whether all files of the unit are in other reports.
+    fn is_in_others(&self, unit: &Unit<'_>) -> bool {
+        !self.is_in.is_empty() && self.is_in.len() == unit.files.len()
+    }
 }
 
 impl<'p, 'a, E> Placing<'p, 'a, E> {
@@ -69,9 +75,32 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
             self.set(unit, &ReportStanding::Waiting { missing, of: unit.of });
             return Ok(());
         }
-        let of_topic = self.neighbours.of_topic(unit, place).into_iter();
-        let named: Vec<(usize, Named)> =
-            of_topic.map(|older| (older, unit.named(&units[older]))).collect();
+        let named = self.named(unit, place)?;
+        let gone = self.gone(unit, &named)?;
+        let Replaced { places: replaced, within } = self.replaced(&gone, place)?;
+        let replaced: Vec<&Unit<'a>> = replaced.into_iter().map(|older| &units[older]).collect();
+        if let Some(rejected) = self.rejected_as_replacement(unit, &replaced) {
+            self.set(unit, &rejected);
+            return Ok(());
+        }
+        let mut contents = self.contents(unit, place, (&replaced, &named))?;
+        contents.overlaps.extend(within);
+        let open = self.open(unit, &named, &gone);
+        if let Some(rejected) = self.rejected_for_rows(unit, &contents, open) {
+            self.set(unit, &rejected);
+            return Ok(());
+        }
+        self.set(unit, &ReportStanding::Active);
+        self.displace(unit, &gone, &replaced, contents);
+        for (older, named) in named {
+            self.gone.entry(older).or_default().extend(named.newer_than);
+        }
+        Ok(())
+    }
+
+    /// Older reports about the same of which the unit is a newer version.
+    fn gone(&mut self, unit: &Unit<'a>, named: &[(usize, Named)]) -> Result<Vec<usize>, E> {
+        let units = self.units;
         let is_gone = |(older, named): &&(usize, Named)| {
             let before =
                 self.gone.get(older).map_or(0, |names| names.difference(&named.newer_than).count());
@@ -80,53 +109,70 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
                 && (is_each || units[*older].is_one_under(&named.newer_than))
         };
         let mut gone: Vec<usize> = named.iter().filter(is_gone).map(|(older, _)| *older).collect();
-        for older in self.written_over(unit, &named)? {
+        for older in self.written_over(unit, named)? {
             gone.push(older);
         }
-        let Replaced { places: replaced, within } = self.replaced(&gone, place)?;
-        let replaced: Vec<&Unit<'a>> = replaced.into_iter().map(|older| &units[older]).collect();
-        if let Some(rejected) = self.rejected_as_replacement(unit, &replaced) {
-            self.set(unit, &rejected);
-            return Ok(());
-        }
-        let mut contents = self.contents(unit, place, &replaced)?;
-        contents.overlaps.extend(within);
-        let is_in_others = !contents.is_in.is_empty() && contents.is_in.len() == unit.files.len();
-        let is_open = |(older, named): &&(usize, Named)| {
-            named.is_open && named.newer_than.is_empty() && !gone.contains(older)
+        Ok(gone)
+    }
+
+    /// An older report that counts and is about the same, where nothing says which of the two is right.
+    fn open(
+        &self,
+        unit: &Unit<'a>,
+        named: &[(usize, Named)],
+        gone: &[usize],
+    ) -> Option<&'p Unit<'a>> {
+        let units = self.units;
+        let months = |unit: &Unit<'a>| -> BTreeSet<&'a String> {
+            unit.files.iter().flat_map(|(_, facts)| &facts.months).collect()
         };
-        let open = named
+        let is_open = |(older, named): &&(usize, Named)| {
+            let is_open = named.is_open && named.newer_than.is_empty() && !gone.contains(older);
+            is_open && !months(unit).is_disjoint(&months(&units[*older]))
+        };
+        named
             .iter()
             .filter(is_open)
             .map(|(older, _)| &units[*older])
-            .find(|older| self.counts(older));
-        if let Some(rejected) = self.rejected_for_rows(unit, &contents, is_in_others, open) {
-            self.set(unit, &rejected);
-            return Ok(());
-        }
+            .find(|older| self.counts(older))
+    }
+
+    /// Takes the place of what a report replaces or holds; where all of its rows are in others, those take
+    /// its place.
+    fn displace(
+        &mut self,
+        unit: &Unit<'a>,
+        gone: &[usize],
+        replaced: &[&Unit<'a>],
+        contents: Contents<'a>,
+    ) {
+        let units = self.units;
         let first = unit.files[0].0;
-        for older in &gone {
+        for older in gone {
             let months = units[*older].files.iter().flat_map(|(_, facts)| &facts.months);
             months.for_each(|month| {
                 self.replaced_in.entry(month.as_str()).or_default().insert(*older);
             });
         }
-        for older in &replaced {
+        for older in replaced {
             self.supersede(older.files.iter().map(|(key, _)| *key), first, Superseding::Replaced);
-        }
-        for (older, named) in named {
-            self.gone.entry(older).or_default().extend(named.newer_than);
         }
         for (key, why) in &contents.holds {
             self.supersede(std::iter::once(*key), first, *why);
         }
-        self.set(unit, &ReportStanding::Active);
-        if is_in_others {
+        for (key, facts, shared) in &contents.few {
+            let what = AcceptKind::Overlaps;
+            if !is_accepted(self.accepted, facts, what) {
+                let detail = messages::overlaps(facts, &[(unit.facts(), *shared)], true);
+                let standing = ReportStanding::Rejected { what, detail };
+                self.standings.insert((*key).to_owned(), standing);
+            }
+        }
+        if contents.is_in_others(unit) {
             for (key, by, why) in contents.is_in {
                 self.supersede(std::iter::once(key), &by, why);
             }
         }
-        Ok(())
     }
 
     /// Sets all files of a unit.
@@ -196,7 +242,7 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         &mut self,
         unit: &Unit<'a>,
         place: usize,
-        replaced: &[&Unit<'a>],
+        (replaced, named): (&[&Unit<'a>], &[(usize, Named)]),
     ) -> Result<Contents<'a>, E> {
         let mut found = Contents::default();
         let is_replaced = |older: &Unit<'a>| replaced.iter().any(|other| other.age == older.age);
@@ -219,6 +265,13 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
                             let by = (*older_key).to_owned();
                             found.is_in.push((key, by, Superseding::Contained));
                         }
+                        Relation::Overlap(shared)
+                            if is_active
+                                && shared == Shared::Rows(old.totals.rows)
+                                && old.totals.rows < facts.totals.rows.min(ROWS_MIN) =>
+                        {
+                            found.few.push((older_key, old, shared));
+                        }
                         Relation::Overlap(shared) if is_active => {
                             let smaller = facts.totals.rows.min(old.totals.rows);
                             found.is_all |= shared == Shared::Rows(smaller);
@@ -229,132 +282,43 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
                 }
             }
         }
+        // Where few rows of each make up all of it, nothing is lost without it.
+        let n_few: u64 = found.few.iter().map(|(_, old, _)| old.totals.rows).sum();
+        if unit.files.iter().map(|(_, facts)| facts.totals.rows).sum::<u64>() <= n_few {
+            found.is_all |= !found.few.is_empty();
+            let few = std::mem::take(&mut found.few).into_iter();
+            found.overlaps.extend(few.map(|(_, old, shared)| (old, shared)));
+        }
         if replaced.is_empty() {
             found.is_in.extend(self.rows_that_were_replaced(unit)?);
+            found.is_in.extend(self.rows_under_the_same_name(unit, named)?);
         }
         found.is_in.sort_by_key(|(key, ..)| *key);
         found.is_in.dedup_by_key(|(key, ..)| *key);
         Ok(found)
     }
 
-    /// Older reports under the same name that the unit was written over with all of their rows: mostly they
-    /// were still being copied.
-    fn written_over(&mut self, unit: &Unit<'a>, named: &[(usize, Named)]) -> Result<Vec<usize>, E> {
+    /// What a report and older ones about the same say of each other; where only their rows can tell, what
+    /// those say.
+    fn named(&mut self, unit: &Unit<'a>, place: usize) -> Result<Vec<(usize, Named)>, E> {
         let units = self.units;
         let mut found = Vec::new();
-        for (older, _) in named.iter().filter(|(_, named)| named.is_open) {
-            let is_empty = units[*older].is_empty();
-            let is_open = self.is_open(&units[*older]);
-            if is_open && (is_empty || self.is_unit_within(&units[*older], unit, 1)?) {
-                found.push(*older);
-            }
-        }
-        Ok(found)
-    }
-
-    /// What goes with reports of which a newer version comes: reports with the same rows or a part of
-    /// them. Where one of them counts through a larger report, that has rows of which there is a newer
-    /// version, and nobody can say which of them count.
-    fn replaced(&mut self, gone: &[usize], place: usize) -> Result<Replaced<'a>, E> {
-        let units = self.units;
-        let mut found = Replaced::default();
-        for older in gone.iter().map(|older| &units[*older]) {
-            for (key, facts) in &older.files {
-                let Some((taker, is_same)) = self.taker(key) else {
-                    continue;
-                };
-                if is_same {
-                    found.places.insert(self.neighbours.by_key[taker]);
-                } else {
-                    let (_, larger) = &units[self.neighbours.by_key[taker]].files[0];
-                    found.within.push((*larger, Shared::Rows(facts.totals.rows)));
-                }
-            }
-        }
-        found.places.extend(gone.iter().filter(|older| self.is_open(&units[**older])));
-        for older in gone.iter().map(|older| &units[*older]) {
-            for other in self.neighbours.all_of_months(older, place) {
-                let is_known = found.places.contains(&other) || !self.counts(&units[other]);
-                if !is_known && self.is_unit_within(&units[other], older, ROWS_MIN)? {
-                    found.places.insert(other);
-                }
-            }
-        }
-        let is_replaced = |larger: &&ReportFacts| {
-            found.places.iter().any(|place| units[*place].facts().id == larger.id)
-        };
-        found.within.retain(|(larger, _)| !is_replaced(larger));
-        Ok(found)
-    }
-
-    /// The report that counts in place of a superseded one, and whether it has the same rows; `None` if
-    /// there is none.
-    fn taker(&self, key: &str) -> Option<(&'a str, bool)> {
-        let mut is_same = true;
-        let mut at = key;
-        loop {
-            match self.standings.get(at)? {
-                ReportStanding::Superseded { by, why } => {
-                    is_same &= *why == Superseding::SameRows;
-                    if *why == Superseding::Replaced {
-                        return None;
-                    }
-                    at = by;
-                }
-                ReportStanding::Active if at != key => {
-                    let place = *self.neighbours.by_key.get(at)?;
-                    let (taker, _) = self.units[place].files.iter().find(|(key, _)| *key == at)?;
-                    return Some((taker, is_same));
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    /// Whether all files of a unit are in files of another one.
-    fn is_unit_within(
-        &mut self,
-        inner: &Unit<'a>,
-        outer: &Unit<'a>,
-        rows_min: u64,
-    ) -> Result<bool, E> {
-        for (key, facts) in &inner.files {
-            let mut is_in = false;
-            for (outer_key, outer) in &outer.files {
-                is_in |= rows_min <= facts.totals.rows
-                    && is_within((key, facts), (outer_key, outer), self.compare)?;
-            }
-            if !is_in {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Files of a report whose rows are all in one that a newer version has replaced, with the newer one.
-    fn rows_that_were_replaced(
-        &mut self,
-        unit: &Unit<'a>,
-    ) -> Result<Vec<(&'a str, String, Superseding)>, E> {
-        let units = self.units;
-        let months = unit.files.iter().flat_map(|(_, facts)| &facts.months);
-        let older: BTreeSet<usize> = months
-            .filter_map(|month| self.replaced_in.get(month.as_str()))
-            .flatten()
-            .copied()
-            .collect();
-        let mut found = Vec::new();
-        for (older_key, old) in older.into_iter().flat_map(|older| &units[older].files) {
-            let standing = self.standings.get(*older_key);
-            let Some(ReportStanding::Superseded { by, .. }) = standing.cloned() else {
-                continue;
+        for older in self.neighbours.of_topic(unit, place) {
+            let mut named = unit.named(&units[older]);
+            let is_replaced = |(key, _): &(&str, &ReportFacts)| {
+                let standing = self.standings.get(*key);
+                let why = Superseding::Replaced;
+                matches!(standing, Some(ReportStanding::Superseded { why: known, .. }) if *known == why)
             };
-            for (key, facts) in &unit.files {
-                let is_much = ROWS_MIN <= facts.totals.rows;
-                if is_much && is_within((key, facts), (older_key, old), self.compare)? {
-                    found.push((*key, by.clone(), Superseding::Replaced));
+            if !named.later_than.is_empty() && !units[older].files.iter().all(is_replaced) {
+                let (newer, old) = (unit.files[0], units[older].files[0]);
+                match evidence(newer, old, self.compare)? {
+                    Evidence::Apart => {}
+                    Evidence::Replaces => named.newer_than.extend(&named.later_than),
+                    Evidence::Open => named.is_open = true,
                 }
             }
+            found.push((older, named));
         }
         Ok(found)
     }
@@ -364,12 +328,11 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         &self,
         unit: &Unit<'a>,
         contents: &Contents<'a>,
-        is_in_others: bool,
         open: Option<&Unit<'a>>,
     ) -> Option<ReportStanding> {
         let what = AcceptKind::Overlaps;
         let facts = unit.facts();
-        if is_in_others || is_accepted(self.accepted, facts, what) {
+        if contents.is_in_others(unit) || is_accepted(self.accepted, facts, what) {
             return None;
         }
         let of_parts = || {

@@ -2,17 +2,20 @@
 //! version in its name, together with the same subject and the same days. Digits in a name that look
 //! like dates prove nothing.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use crate::supersede::content::ROWS_MIN;
+use crate::supersede::content::{ROWS_MIN, parties};
 use crate::supersede::facts::{ReportFacts, SEVERAL};
 use crate::supersede::names::{KnownDays, NameFacts, NamePart};
 use crate::supersede::periods::Days;
 use crate::vocabulary::day::Day;
 
 /// By which of two reports is the newer one: the mark of a version in its name, when it was made, the
-/// date of the folder in which it was delivered, its days, its rows, its id. Never when it arrived.
-pub(crate) type Age = (Vec<NamePart>, Option<i64>, Option<Day>, Option<(Day, Day)>, u64, String);
+/// date of the folder in which it was delivered, its days, its rows, its id. Never when it arrived. Of two
+/// about the same days the smaller one is the newer, so that it is the one that nobody can place.
+pub(crate) type Age =
+    (Vec<NamePart>, Option<i64>, Option<Day>, Option<(Day, Reverse<Day>)>, Reverse<u64>, String);
 
 /// One report, or all files of one, with what is worked out once.
 #[derive(Debug)]
@@ -38,6 +41,9 @@ pub(crate) struct Unit<'a> {
 pub(crate) struct Named {
     /// Places of the older one's names under which the report replaces it.
     pub(crate) newer_than: BTreeSet<usize>,
+    /// Places of those under which it came later, or beside the older one: their rows must tell whether it
+    /// replaces that.
+    pub(crate) later_than: BTreeSet<usize>,
     /// Whether they are about the same, and nothing says which is newer.
     pub(crate) is_open: bool,
 }
@@ -49,6 +55,8 @@ enum NamedAs {
     Apart,
     /// The first one is newer.
     Newer,
+    /// The first one came later, or beside the other one.
+    Later,
     /// They are about the same, and nothing says which is newer.
     Open,
 }
@@ -61,7 +69,7 @@ impl<'a> Unit<'a> {
         let of_any_days =
             || facts.names(&KnownDays::default()).into_iter().map(|name| name.subject);
         let topics = match &facts.set {
-            Some(set) => BTreeSet::from([set.clone()]),
+            Some(set) => BTreeSet::from([parties(set).join("\t")]),
             None => of_any_days().collect(),
         };
         let part = facts.part.as_ref();
@@ -130,8 +138,13 @@ impl<'a> Unit<'a> {
             return Named::default();
         }
         match (&newer.set, &old.set) {
-            (Some(a), Some(b)) if a == b && old.created_ms < newer.created_ms => {
-                Named { newer_than: BTreeSet::from([0]), is_open: false }
+            (Some(_), Some(_)) if !are_of_one_set(newer, old) => Named::default(),
+            (Some(_), Some(_)) if old.created_ms < newer.created_ms => {
+                Named { newer_than: BTreeSet::from([0]), ..Named::default() }
+            }
+            // Two contents of one message: nothing says which of them is right.
+            (Some(_), Some(_)) if old.created_ms == newer.created_ms => {
+                Named { is_open: true, ..Named::default() }
             }
             (None, None) => self.named_by_files(older),
             _ => Named::default(),
@@ -161,6 +174,9 @@ impl<'a> Unit<'a> {
                     Some(NamedAs::Newer) => {
                         found.newer_than.insert(place);
                     }
+                    Some(NamedAs::Later) => {
+                        found.later_than.insert(place);
+                    }
                     Some(NamedAs::Open) => found.is_open = true,
                     Some(NamedAs::Apart) | None => {}
                 }
@@ -175,7 +191,12 @@ impl<'a> Unit<'a> {
         let has_empty = self.is_empty() || older.is_empty();
         if old.marks < name.marks {
             // Nothing takes the place of something only where a person or a store says so.
-            return if has_empty || meets { NamedAs::Newer } else { NamedAs::Apart };
+            return match old.versions < name.versions {
+                _ if !has_empty && !meets => NamedAs::Apart,
+                true => NamedAs::Newer,
+                false if has_empty => NamedAs::Newer,
+                false => NamedAs::Later,
+            };
         }
         let is_same_period = newer_facts.period.is_some() && newer_facts.period == old_facts.period;
         let is_of_same_days = is_same_period || (name.has_date && (older.is_empty() || meets));
@@ -184,13 +205,26 @@ impl<'a> Unit<'a> {
         }
         let order = |unit: &Self, name: &NameFacts| (unit.facts().created_ms, name.delivered);
         match order(older, old).cmp(&order(self, name)) {
-            std::cmp::Ordering::Less => NamedAs::Newer,
+            std::cmp::Ordering::Less => NamedAs::Later,
             std::cmp::Ordering::Greater => NamedAs::Apart,
             std::cmp::Ordering::Equal if name.path != old.path => NamedAs::Apart,
             // The file was written over: their rows must tell.
             std::cmp::Ordering::Equal => NamedAs::Open,
         }
     }
+}
+
+/// Whether the heads of two reports say that they are about the same. The territory stands in the name of
+/// the file alone: where a name has none, the territories of the rows must be the same.
+fn are_of_one_set(a: &ReportFacts, b: &ReportFacts) -> bool {
+    let (Some(set), Some(other)) = (&a.set, &b.set) else {
+        return false;
+    };
+    let lacks_territory = |set: &str| parties(set).len() == set.split('\t').count();
+    let is_alike = (lacks_territory(set) || lacks_territory(other))
+        && parties(set) == parties(other)
+        && a.territory == b.territory;
+    set == other || is_alike
 }
 
 fn days_meet(a: &ReportFacts, b: &ReportFacts) -> bool {
@@ -201,6 +235,8 @@ fn days_meet(a: &ReportFacts, b: &ReportFacts) -> bool {
 fn age_of(facts: &ReportFacts, names: &[NameFacts]) -> Age {
     let marks = names.iter().map(|name| name.marks.clone()).max().unwrap_or_default();
     let delivered = names.iter().filter_map(|name| name.delivered).max();
-    let rows = facts.totals.rows;
-    (marks, facts.created_ms, delivered, facts.span(), rows, facts.id.clone())
+    let rows = Reverse(facts.totals.rows);
+    // A week is newer than its days.
+    let span = facts.span().map(|(from, to)| (to, Reverse(from)));
+    (marks, facts.created_ms, delivered, span, rows, facts.id.clone())
 }

@@ -9,13 +9,14 @@
 use std::collections::BTreeMap;
 
 use crate::normalize::sales_lot::SalesLot;
+use crate::supersede::facts::ComparedBy;
 use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::play::{NONE, Piece, Play, Words};
+use crate::vocabulary::play::{Kind, Piece, Play, Words};
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use crate::vocabulary::territory::Territory;
 
 /// Version of the hash: lists of another one are made again.
-pub const ROW_HASH_VERSION: u8 = 1;
+pub const ROW_HASH_VERSION: u8 = 2;
 
 /// What a listening time is where the report gives none of its own.
 const NO_TIME: u64 = u64::MAX;
@@ -79,50 +80,85 @@ impl RowSums {
     }
 }
 
+/// How rows are hashed.
+#[derive(Debug, Clone, Copy)]
+pub struct HashedAs<'a> {
+    /// The store in whose folder the report lies: its own name tells no two of its rows apart, and the same
+    /// report in another folder has the same hashes.
+    pub store: &'a str,
+    /// Whether numbers are left out.
+    pub by: ComparedBy,
+}
+
+impl HashedAs<'_> {
+    fn store_hash(self, store: &str) -> u64 {
+        if store == self.store { 0 } else { text_hash(store.as_bytes()) }
+    }
+
+    fn number(self, number: i64) -> u64 {
+        if self.by == ComparedBy::Keys { NO_TIME } else { signed(number) }
+    }
+
+    fn money(self, amount: Option<Amount>) -> Option<Amount> {
+        amount.filter(|_| self.by == ComparedBy::Rows)
+    }
+}
+
 /// Hashes the lines, pools and figures of a lot and hands each hash on, in no order that matters.
-pub fn hash_lot(lot: &SalesLot, sums: &mut RowSums, mut push: impl FnMut(u64)) {
+pub fn hash_lot(lot: &SalesLot, how: HashedAs<'_>, sums: &mut RowSums, mut push: impl FnMut(u64)) {
     let texts: Vec<u64> = lot.texts.iter().map(|text| text_hash(text.as_bytes())).collect();
     let text = |id: Option<TextId>| {
         id.and_then(|id| texts.get(usize::try_from(id).ok()?).copied()).unwrap_or_default()
     };
     for ((store, _), sales) in &lot.sales {
-        let store = text_hash(store.as_bytes());
+        let store = how.store_hash(store);
         for sale in sales {
-            push(sums.add(sale_row(sale, store, text), sale.units, packed(sale.territory)));
+            push(sums.add(sale_row(sale, store, how, text), sale.units, packed(sale.territory)));
             sums.add_money(sale.amount.zip(sale.currency));
         }
     }
     for ((store, _), pools) in &lot.pools {
-        let store = text_hash(store.as_bytes());
+        let store = how.store_hash(store);
         for pool in pools {
             // Units of a pool are those of its lines, or of a whole market.
-            push(sums.add(pool_row(pool, store, text), 0, packed(pool.territory)));
+            push(sums.add(pool_row(pool, store, how, text), 0, packed(pool.territory)));
             sums.add_money(pool.amount.zip(pool.currency));
         }
     }
     for ((store, _), figures) in &lot.figures {
-        let store = text_hash(store.as_bytes());
+        let store = how.store_hash(store);
         for figure in figures {
-            push(sums.add(figure_row(figure, store, text), figure.plays, packed(figure.territory)));
+            push(sums.add(
+                figure_row(figure, store, how, text),
+                figure.plays,
+                packed(figure.territory),
+            ));
         }
     }
 }
 
 /// Hashes the plays of a date, of a report without listeners, and hands each hash on.
-pub fn hash_plays(day: i32, piece: &Piece, sums: &mut RowSums, mut push: impl FnMut(u64)) {
+pub fn hash_plays(
+    (day, piece): (i32, &Piece),
+    how: HashedAs<'_>,
+    sums: &mut RowSums,
+    mut push: impl FnMut(u64),
+) {
     let words = &*piece.words;
     let tracks: Vec<Mixer> = words.tracks.iter().map(track_of_plays).collect();
     let kinds: Vec<(u64, u32)> =
-        words.kinds.iter().map(|kind| (kind_hash(kind.product, words), kind.plays)).collect();
+        words.kinds.iter().map(|kind| (kind_hash(kind, words), kind.plays)).collect();
     for play in piece.rows.iter().flatten() {
         let Some(((kind, plays), track)) =
             at(&kinds, play.kind).copied().zip(at(&tracks, play.track).copied())
         else {
             continue;
         };
-        let row = track.word(signed(day.into())).word(kind).word(plays.into());
-        let row =
-            row.word(play.territory.into()).word(listened(play, day)).word(play.played_ms.into());
+        let row = track.word(signed(day.into())).word(kind).word(how.number(plays.into()));
+        let row = row
+            .word(play.territory.into())
+            .word(listened(play, day))
+            .word(how.number(play.played_ms.into()));
         push(sums.add(row, plays.into(), play.territory));
     }
 }
@@ -145,17 +181,26 @@ fn track_of_plays(track: &crate::vocabulary::play::Track) -> Mixer {
     Mixer::new(4).word(isrc).word(store_track).word(upc)
 }
 
-fn kind_hash(product: u32, words: &Words) -> u64 {
-    let Some(product) = at(&words.products, product).filter(|_| product != NONE) else {
-        return 0;
+/// What a store says of all plays of a product, source and device.
+fn kind_hash(kind: &Kind, words: &Words) -> u64 {
+    let name =
+        |names: &[Box<str>], id: u32| at(names, id).map_or(0, |name| text_hash(name.as_bytes()));
+    let mixed = Mixer::new(5).word(name(&words.sources, kind.source));
+    let mixed = mixed.word(name(&words.devices, kind.device));
+    let Some(product) = at(&words.products, kind.product) else {
+        return mixed.a;
     };
     let code = product.tier_code.as_deref().map_or(0, |code| text_hash(code.as_bytes()));
-    let mixed = Mixer::new(5).word(code).word(text_hash(product.use_type.as_bytes()));
-    mixed.a
+    mixed.word(code).word(text_hash(product.use_type.as_bytes())).a
 }
 
 /// A line of a statement. Its row, titles and period of settlement are no part of it.
-fn sale_row(sale: &Sale, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
+fn sale_row(
+    sale: &Sale,
+    store: u64,
+    how: HashedAs<'_>,
+    text: impl Fn(Option<TextId>) -> u64,
+) -> Mixer {
     let isrc = sale.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
     let store_track = text(sale.store_track.filter(|_| isrc == 0));
     Mixer::new(1)
@@ -165,14 +210,19 @@ fn sale_row(sale: &Sale, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mi
         .word(u64::from(packed(sale.territory)) | currency(sale.currency) << 16)
         .word(text(sale.tier_code))
         .word(text(Some(sale.use_type)))
-        .word(signed(sale.units))
-        .money(sale.amount)
+        .word(how.number(sale.units))
+        .money(how.money(sale.amount))
         .word(text(sale.shop))
         .word(store)
 }
 
-fn pool_row(pool: &Pool, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
-    let number = |number: Option<i64>| number.map_or(NO_TIME, signed);
+fn pool_row(
+    pool: &Pool,
+    store: u64,
+    how: HashedAs<'_>,
+    text: impl Fn(Option<TextId>) -> u64,
+) -> Mixer {
+    let number = |number: Option<i64>| number.map_or(NO_TIME, |number| how.number(number));
     Mixer::new(2)
         .word(signed(pool.usage_from.0.into()))
         .word(u64::from(packed(pool.territory)) | currency(pool.currency) << 16)
@@ -180,11 +230,16 @@ fn pool_row(pool: &Pool, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mi
         .word(text(pool.use_type))
         .word(number(pool.units))
         .word(number(pool.subscribers))
-        .money(pool.amount)
+        .money(how.money(pool.amount))
         .word(store)
 }
 
-fn figure_row(figure: &Figure, store: u64, text: impl Fn(Option<TextId>) -> u64) -> Mixer {
+fn figure_row(
+    figure: &Figure,
+    store: u64,
+    how: HashedAs<'_>,
+    text: impl Fn(Option<TextId>) -> u64,
+) -> Mixer {
     let isrc = figure.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
     let store_track = text(figure.store_track.filter(|_| isrc == 0));
     Mixer::new(3)
@@ -193,7 +248,7 @@ fn figure_row(figure: &Figure, store: u64, text: impl Fn(Option<TextId>) -> u64)
         .word(figure.upc.map_or(0, crate::vocabulary::upc::Upc::packed))
         .word(packed(figure.territory).into())
         .word(text(figure.tier_code))
-        .word(signed(figure.plays))
+        .word(how.number(figure.plays))
         .word(store)
 }
 

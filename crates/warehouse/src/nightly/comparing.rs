@@ -11,7 +11,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::supersede::across_formats::{
     Comparison, PlaySums, RowsSay, shared_plays, sum_plays,
 };
-use streamledger_core::supersede::facts::Shared;
+use streamledger_core::supersede::facts::{ComparedBy, Shared};
 use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
 use streamledger_core::supersede::row_lists::shared_rows;
 use streamledger_core::vocabulary::day::Day;
@@ -62,8 +62,14 @@ impl<'c, 'n> Comparing<'c, 'n> {
     }
 
     /// What two reports have in common.
-    pub(super) fn shared(&mut self, a: &str, b: &str) -> Result<Shared, NightlyError> {
-        let names = [a, b].map(|key| list_name(key, &self.reports[key]));
+    pub(super) fn shared(
+        &mut self,
+        a: &str,
+        b: &str,
+        by: ComparedBy,
+    ) -> Result<Shared, NightlyError> {
+        let kind = if by == ComparedBy::Keys { ".keys" } else { "" };
+        let names = [a, b].map(|key| list_name(key, &self.reports[key]) + kind);
         let [first, second] = names;
         let pair = if first <= second { (first, second) } else { (second, first) };
         let known = self.known.get_or_insert_with(|| self.night.known_counts());
@@ -74,7 +80,9 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let has_lists = one.sums.is_some() && other.sums.is_some();
         let is_one_format = one.format == other.format;
         let are_plays = one.feed.as_deref() == Some(Feed::Trends.as_str());
-        let shared = if are_plays && !is_one_format {
+        let shared = if by == ComparedBy::Keys {
+            self.shared_keys(a, b)?
+        } else if are_plays && !is_one_format {
             self.across_formats(a, b)?
         } else if are_plays && !has_lists {
             Shared::Rows(self.plays_of_one_format(a, b)?)
@@ -162,6 +170,24 @@ impl<'c, 'n> Comparing<'c, 'n> {
         })
     }
 
+    /// What the rows of both are about, each once.
+    fn shared_keys(&self, a: &str, b: &str) -> Result<Shared, NightlyError> {
+        let (first, second) = (self.keys(a)?, self.keys(b)?);
+        let shared = first.intersection(&second).count() as u64;
+        Ok(Shared::Keys(shared, first.len().min(second.len()) as u64))
+    }
+
+    fn keys(&self, key: &str) -> Result<BTreeSet<u64>, NightlyError> {
+        let rows = RowFolder::in_memory_by(ComparedBy::Keys);
+        let read = self.read_again(key, Some(&rows), None)?;
+        let Some((_, list)) = read.row_list else {
+            return Ok(self.play_sums(key, RowsSay::default())?.into_keys().collect());
+        };
+        let path = self.night.places.internal(ROWS);
+        let hashes = list.read().and_then(|(_, hashes)| hashes.collect::<io::Result<_>>());
+        Ok(hashes.at("read", &path)?)
+    }
+
     fn plays_of_one_format(&self, a: &str, b: &str) -> Result<u64, NightlyError> {
         self.shared_plays(a, b, RowsSay::all_of_one_format())
     }
@@ -212,8 +238,10 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let known = self.known.filter(|_| self.is_new)?;
         let names: BTreeSet<String> =
             self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
-        let is_there =
-            |((a, b), _): &(&(String, String), &Shared)| names.contains(a) && names.contains(b);
+        let is_there = |((a, b), _): &(&(String, String), &Shared)| {
+            let is_there = |name: &String| names.contains(name.trim_end_matches(".keys"));
+            is_there(a) && is_there(b)
+        };
         let lines = known
             .iter()
             .filter(is_there)
@@ -242,6 +270,7 @@ fn counts_of(text: &str) -> Counts {
         let shared = match words.next()?.as_str() {
             "rows" => Shared::Rows(shared.parse().ok()?),
             "plays" => Shared::Plays(shared.parse().ok()?),
+            "keys" => Shared::Keys(shared.parse().ok()?, words.next()?.parse().ok()?),
             _ => Shared::Unknown,
         };
         Some(((a, b), shared))
@@ -253,6 +282,7 @@ fn words_of(shared: Shared) -> String {
     match shared {
         Shared::Rows(rows) => format!("{rows} rows"),
         Shared::Plays(plays) => format!("{plays} plays"),
+        Shared::Keys(keys, of) => format!("{keys} keys {of}"),
         Shared::Unknown => "0 unknown".to_owned(),
     }
 }

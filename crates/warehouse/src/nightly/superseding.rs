@@ -70,7 +70,7 @@ impl Night<'_> {
         let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
         let mut comparing = Comparing::new(self, reports, lists, new);
         let standings =
-            supersede(&facts, accepted, &mut |a: &str, b: &str| comparing.shared(a, b))?;
+            supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
         examination.comparisons = comparing.finish();
         let names: BTreeMap<String, String> =
             reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();

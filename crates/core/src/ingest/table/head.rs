@@ -174,16 +174,19 @@ fn match_names(
             }
             places.extend(found.first().copied().filter(|place| !places.contains(place)));
         }
-        let said = source.preamble.iter().find_map(|label| preamble_value(format, label, before));
-        let said = said.or_else(|| {
+        let stated = preamble_of(source, format, before);
+        if let Some((label, _)) = stated.iter().find(|(_, value)| *value != stated[0].1) {
+            twice.get_or_insert_with(|| (*label).clone());
+        }
+        let said = stated.into_iter().next().map(|(_, value)| value).or_else(|| {
             let named = name_value(source, file_name)?;
             name_facts.insert(field.name(), named.clone());
             Some(named)
         });
         if source.needed {
             if places.is_empty() && said.is_none() {
-                let label = source.header.first().or(source.preamble.first());
-                missing.push(label.cloned().unwrap_or_default());
+                let label = source.header.first().or(source.preamble.first()).cloned();
+                missing.push(label.unwrap_or_else(|| in_name(source)));
             } else {
                 n_found += 1;
             }
@@ -244,23 +247,45 @@ fn isrc_of(file_name: &str) -> Option<String> {
     words.find(|word| word.len() == 12 && Isrc::parse(word.as_bytes()).is_some()).map(str::to_owned)
 }
 
-/// The value that the lines before the header give under a name.
-fn preamble_value(format: &TableFormat, label: &str, before: &[Vec<String>]) -> Option<String> {
+/// What a field is called that stands in the name of the file alone.
+fn in_name(source: &FieldSource) -> String {
+    match source.file_digits {
+        Some(n_digits) => format!("a date of {n_digits} digits in the name of the file"),
+        None => "an ISRC in the name of the file".to_owned(),
+    }
+}
+
+/// What the lines before the header say of a field, each value with its name.
+fn preamble_of<'s>(
+    source: &'s FieldSource,
+    format: &TableFormat,
+    before: &[Vec<String>],
+) -> Vec<(&'s String, String)> {
+    let values = |label: &'s String| {
+        preamble_values(format, label, before).into_iter().map(move |value| (label, value))
+    };
+    source.preamble.iter().flat_map(values).collect()
+}
+
+/// The values that the lines before the header give under a name.
+fn preamble_values(format: &TableFormat, label: &str, before: &[Vec<String>]) -> Vec<String> {
     let label = normal_name(label);
+    let mut found = Vec::new();
     for (number, line) in before.iter().enumerate() {
-        let Some(place) = line.iter().position(|cell| normal_name(cell) == label) else {
-            continue;
-        };
-        let value = match format.text.preamble? {
-            Preamble::Pairs => line.get(place + 1),
-            Preamble::Columns => before.get(number + 1).and_then(|below| below.get(place)),
-        };
-        let value = value.map(|value| value.trim()).filter(|value| !value.is_empty());
-        if let Some(value) = value {
-            return Some(value.to_owned());
+        let places = (0..line.len()).filter(|place| normal_name(&line[*place]) == label);
+        for place in places {
+            let value = match format.text.preamble {
+                Some(Preamble::Pairs) => line.get(place + 1),
+                Some(Preamble::Columns) => {
+                    before.get(number + 1).and_then(|below| below.get(place))
+                }
+                None => None,
+            };
+            let value = value.map(|value| value.trim()).filter(|value| !value.is_empty());
+            found.extend(value.map(str::to_owned));
         }
     }
-    None
+    found
 }
 
 /// A control number as a report states it.
@@ -268,7 +293,7 @@ fn preamble_value(format: &TableFormat, label: &str, before: &[Vec<String>]) -> 
 pub struct Stated {
     /// Place of the control in the format's list.
     pub control: usize,
-    /// Currency of the number, of a control that has a line for each.
+    /// Currency of the number, where the line names one.
     pub currency: Option<String>,
     /// The number as it is written; empty where the line has none.
     pub said: String,
@@ -307,12 +332,11 @@ pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
         let code = Currency::parse(behind.trim_matches(is_apart));
         let code_cell = filled.iter().find_map(|cell| Currency::parse(cell));
         let currency = match (per_currency, behind, code) {
-            (true, "", _) => code_cell,
+            (_, "", _) => code_cell,
             (true, behind, Some(code)) if behind.starts_with(is_apart) => Some(code),
-            (false, "", _) => None,
             _ => continue,
         };
-        let is_number = |cell: &&&str| !per_currency || Currency::parse(cell).is_none();
+        let is_number = |cell: &&&str| Currency::parse(cell).is_none();
         found.push(Stated {
             control,
             currency: currency.map(|currency| currency.as_str().to_owned()),

@@ -251,10 +251,17 @@ mod json {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut seen = 0_u128;
             while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                 match self.names.iter().position(|name| **name == *key) {
                     None => drop(map.next_value::<IgnoredAny>()?),
                     Some(place) => {
+                        // Which of two values is meant nobody can say.
+                        let bit = 1_u128.checked_shl(crate::numbers::exact(place));
+                        if bit.is_none_or(|bit| seen & bit != 0) {
+                            return Err(serde::de::Error::custom("a key that is there twice"));
+                        }
+                        seen |= bit.map_or(0, |bit| bit);
                         let start = self.text.len();
                         map.next_value_seed(Cell(self.text))?;
                         let place_of = |n: usize| crate::numbers::exact::<u32>(n);

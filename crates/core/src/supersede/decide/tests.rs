@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
-use crate::supersede::facts::{FilePart, ReportTotals, Superseding};
+use crate::supersede::facts::{ComparedBy, FilePart, ReportTotals, Superseding};
 use crate::supersede::names::KnownDays;
 use crate::supersede::periods::Days;
 
@@ -72,7 +72,15 @@ fn standings(reports: &[Made], accepted: &Accepted) -> BTreeMap<String, ReportSt
         reports.iter().map(|made| (made.facts.id.clone(), made.facts.clone())).collect();
     let rows: BTreeMap<&str, &Vec<u64>> =
         reports.iter().map(|made| (made.facts.id.as_str(), &made.rows)).collect();
-    let mut compare = |a: &str, b: &str| {
+    let mut compare = |a: &str, b: &str, by: ComparedBy| {
+        if by == ComparedBy::Keys {
+            // A row's number in its day is what it is about.
+            let keys =
+                |key: &str| -> BTreeSet<u64> { rows[key].iter().map(|row| row % 100).collect() };
+            let (a, b) = (keys(a), keys(b));
+            let n_smaller = a.len().min(b.len()) as u64;
+            return Ok(Shared::Keys(a.intersection(&b).count() as u64, n_smaller));
+        }
         let mut left = rows[a].clone();
         let shared = rows[b].iter().filter(|row| {
             let place = left.iter().position(|other| other == *row);
@@ -412,6 +420,105 @@ fn reports_of_a_format_that_adds_are_added_but_their_rows_count_once() {
     assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
     let found = settled(&[adds("s/a.csv", 0..40), adds("s/a_corrected.csv", 0..40)]);
     assert_eq!(found[0], "s/a.csv same_rows by s/a_corrected.csv");
+}
+
+/// A name that comes again in a later folder, or beside the first as programs name it, proves nothing by
+/// itself: statements of two months may have one name.
+#[test]
+fn a_name_that_comes_again_replaces_only_what_its_rows_are_of() {
+    let statement = |file: &str, of_rows: std::ops::Range<u64>| made(file, &rows(of_rows));
+    let is_replaced = |found: &[String]| found.iter().any(|line| line.contains(" replaced by "));
+    for (older, newer) in [
+        ("s/2026-09/a.tsv", "s/2026-10/a.tsv"),
+        ("s/a.tsv", "s/a (1).tsv"),
+        ("s/a.tsv", "s/copy of a.tsv"),
+    ] {
+        let later = |of_rows| [statement(older, 0..30), statement(newer, of_rows)];
+        assert!(is_replaced(&settled(&later(20..60))), "{newer}");
+        let found = settled(&later(40..70));
+        assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
+        // Plays of the same recordings on the same days are those days again.
+        let trends = later(0..30).map(|made| {
+            made.with(|facts| {
+                "trends".clone_into(&mut facts.feed);
+                facts.fingerprint = Some(if facts.file() == newer { 7 } else { 8 });
+            })
+        });
+        assert!(is_replaced(&settled(&trends)), "{newer}");
+    }
+    // A word that a person writes is proof.
+    let found = settled(&[statement("s/a.tsv", 0..30), statement("s/a_corrected.tsv", 40..70)]);
+    assert!(is_replaced(&found), "{found:?}");
+}
+
+#[test]
+fn a_few_rows_of_a_report_do_not_keep_it_from_counting() {
+    for extract in [0..1, 39..40, 3..7] {
+        let reports =
+            [made("s/extract.tsv", &rows(extract.clone())), made("s/whole.tsv", &rows(0..40))];
+        let found = settled(&reports);
+        assert_eq!(found, ["s/extract.tsv rejected overlaps", "s/whole.tsv active"], "{extract:?}");
+        let accepted = accept(&reports[0], AcceptKind::Overlaps);
+        let found = settled_with(&reports, &accepted);
+        assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
+    }
+    // Where the few make up all of it, nothing is lost without it.
+    let days = [made("s/d1.tsv", &rows(0..5)), made("s/d2.tsv", &rows(100..105))];
+    let both: Vec<u64> = (0..5).chain(100..105).collect();
+    let found = settled(&[&days[..], &[made("s/both.tsv", &both)]].concat());
+    assert_eq!(found[0], "s/both.tsv rejected overlaps", "{found:?}");
+}
+
+#[test]
+fn most_of_a_few_rows_are_too_much() {
+    let pair = |shared: u64| {
+        let other: Vec<u64> = (0..shared).chain(50..60 - shared).collect();
+        let found = settled(&[made("s/a.tsv", &rows(0..10)), made("s/b.tsv", &other)]);
+        found.iter().any(|line| line.ends_with(" rejected overlaps"))
+    };
+    assert!(pair(8) && !pair(7));
+}
+
+#[test]
+fn the_same_lines_in_two_store_folders_are_found_under_other_bytes() {
+    let with_hash = |made: Made, hash: &str| made.with(|facts| hash.clone_into(&mut facts.hash));
+    let pair = |n_rows: u64| {
+        let a = with_hash(made("s/a.tsv", &rows(0..n_rows)), "1");
+        settled(&[a, with_hash(made("t/a.tsv", &rows(0..n_rows)), "2")])
+    };
+    assert_eq!(pair(10), ["s/a.tsv rejected two_stores", "t/a.tsv rejected two_stores"]);
+    assert_eq!(pair(9), ["s/a.tsv active", "t/a.tsv active"]);
+}
+
+#[test]
+fn a_head_tells_what_a_report_is_about_whatever_its_file_is_called() {
+    let message = |file: &str, set: &str, created_ms, of_rows: std::ops::Range<u64>| {
+        made(file, &rows(of_rows)).with(|facts| {
+            facts.set = Some(set.to_owned());
+            facts.created_ms = Some(created_ms);
+            "DE".clone_into(&mut facts.territory);
+        })
+    };
+    let (parties, named) = ("a\tb\tc\td\te\tf", "a\tb\tc\td\te\tf\tDE");
+    let found = settled(&[
+        message("s/DSR_DE.tsv", named, 1, 0..30),
+        message("s/report.tsv", parties, 2, 50..80),
+    ]);
+    assert_eq!(found[0], "s/DSR_DE.tsv replaced by s/report.tsv");
+    let elsewhere = message("s/report.tsv", parties, 2, 50..80)
+        .with(|facts| "FR".clone_into(&mut facts.territory));
+    let found = settled(&[message("s/DSR_DE.tsv", named, 1, 0..30), elsewhere]);
+    assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
+    // One message with two contents.
+    let found = settled(&[
+        message("s/DSR_DE.tsv", named, 1, 0..30),
+        message("s/x/DSR_DE.tsv", named, 1, 50..80),
+    ]);
+    assert_eq!(
+        found.iter().filter(|line| line.ends_with(" rejected overlaps")).count(),
+        1,
+        "{found:?}"
+    );
 }
 
 /// Originals of days, copies, halves, weeks and corrections under names that say so or not.

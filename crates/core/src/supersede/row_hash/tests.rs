@@ -40,7 +40,8 @@ fn sums(sales: &[Sale], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
         ..SalesLot::default()
     };
     let (mut sums, mut hashes) = (RowSums::default(), Vec::new());
-    hash_lot(&lot, &mut sums, |hash| hashes.push(hash));
+    let how = HashedAs { store: "believe", by: ComparedBy::Rows };
+    hash_lot(&lot, how, &mut sums, |hash| hashes.push(hash));
     (sums, hashes)
 }
 
@@ -124,4 +125,26 @@ fn a_sum_beyond_128_bits_is_unknown_not_wrong() {
     let large = Sale { amount: Some(Amount(i128::MAX)), ..sale() };
     assert!(sums(&[large, large], TEXTS).0.is_beyond);
     assert!(!sums(&[large], TEXTS).0.is_beyond);
+}
+
+#[test]
+fn a_key_says_what_a_row_is_about_and_a_report_is_the_same_in_every_folder() {
+    let hashes = |sale: Sale, of: &str, store: &str, by: ComparedBy| {
+        let month = (of.to_owned(), Month { year: 2026, month: 7 });
+        let lot = SalesLot {
+            sales: BTreeMap::from([(month, vec![sale])]),
+            texts: TEXTS.map(str::to_owned).to_vec(),
+            ..SalesLot::default()
+        };
+        let mut hashes = Vec::new();
+        hash_lot(&lot, HashedAs { store, by }, &mut RowSums::default(), |hash| hashes.push(hash));
+        hashes
+    };
+    let other = Sale { units: 9, amount: None, ..sale() };
+    let keys = |sale: Sale| hashes(sale, "tidal", "tidal", ComparedBy::Keys);
+    assert_eq!(keys(sale()), keys(other));
+    assert_ne!(keys(sale()), keys(Sale { territory: None, ..sale() }));
+    let rows = |of: &str, store: &str| hashes(sale(), of, store, ComparedBy::Rows);
+    assert_eq!(rows("tidal", "tidal"), rows("spotify", "spotify"));
+    assert_ne!(rows("tidal", "distrokid"), rows("spotify", "distrokid"));
 }
