@@ -20,7 +20,7 @@ pub(crate) fn run(common: &Common, command: &Accept) -> anyhow::Result<u8> {
         Format::Table => in_words(&done),
         Format::Json => to_json(&[sheet(&done)])?,
         Format::Csv => to_csv(&[sheet(&done)]),
-    });
+    })?;
     Ok(exit::DONE)
 }
 

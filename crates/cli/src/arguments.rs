@@ -18,11 +18,12 @@ Examples:
   streamledger inspect inbox/distrokid/statement.tsv
 
 Exit codes:
-  0  done
-  1  done, but this run refused reports or quarantined rows, `verify` found
-     differences, or (`status`) something is late: they are listed
-  2  nothing was done: usage, configuration or I/O error
-  3  another run holds the warehouse";
+  0  published, or nothing to do, also where rows or reports were rejected
+  1  failed, nothing was published; `verify`: something differs; `status`: something
+     is late; `inspect`: the report, or rows of it, would be rejected
+  2  usage or configuration: nothing was tried
+  3  another run holds the warehouse
+  4  with --fail-on rejects: published, and something was rejected";
 
 /// Turns the reports of streaming stores into tables in which every play has a verdict and a reason.
 #[derive(Debug, Parser)]
@@ -130,9 +131,12 @@ pub(crate) struct Nightly {
     /// Memory for plays; what does not fit goes to disk. Never changes a result.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = "Machine")]
     pub(crate) memory_limit: ByteSize,
-    /// Examine refused reports again that have not changed.
+    /// Examine rejected reports again that have not changed.
     #[arg(long)]
     pub(crate) retry_rejected: bool,
+    /// Exit with code 4 if this was so; all that is right is published all the same.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
     /// Say what would be done and why; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -145,9 +149,17 @@ pub(crate) struct Nightly {
     pub(crate) decisions: DecisionOptions,
 }
 
+/// What makes a run that published fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    /// A row, a report or a file was rejected, or could not be read.
+    Rejects,
+}
+
 const NIGHTLY_EXAMPLES: &str = "\
 Examples:
   streamledger nightly
+  streamledger nightly --fail-on rejects
   streamledger nightly --as-of 2026-10-01 --dry-run
   streamledger nightly --accept-restatement 1f2e3d4c5b6a --why \"policy of October\"
 
@@ -219,6 +231,9 @@ pub(crate) struct Backfill {
     #[arg(long, value_name = "WAREHOUSE",
           conflicts_with_all = ["from", "to", "store", "policy", "preview", "dry_run"])]
     pub(crate) from_archive: Option<PathBuf>,
+    /// Exit with code 4 if this was so; all that is right is published all the same.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
     /// Only this store; all if not given.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,

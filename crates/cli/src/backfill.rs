@@ -13,7 +13,7 @@ use streamledger_warehouse::nightly::backfill::{
 use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
-use crate::{allocator, decisions, exit, nightly, rebuild, snapshots};
+use crate::{allocator, decisions, nightly, rebuild, snapshots};
 use streamledger_core::numbers::exact;
 
 /// Runs or plans a backfill and prints what it changed.
@@ -60,8 +60,9 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         }
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
-    });
-    Ok(exit::DONE)
+    })?;
+    let has_rejects = done.summary.has_complaints() && !command.dry_run && !command.preview;
+    Ok(nightly::code_of(has_rejects, command.fail_on))
 }
 
 /// What the run needs to know of the machine and the day.

@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
             Format::Table => sheet.to_text(),
             Format::Json => crate::output::to_json(&[sheet])?,
             Format::Csv => to_csv(&[sheet]),
-        });
+        })?;
         return Ok(exit::DONE);
     }
     let against = command.against.as_ref().map(|file| copied(file, &mut question)).transpose()?;
@@ -70,7 +70,7 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
         Format::Table => told.as_text(&published, &question)?,
         Format::Json => serde_json::to_string_pretty(&told.document())? + "\n",
         Format::Csv => to_csv(&[told.all_lines()]),
-    });
+    })?;
     Ok(exit::DONE)
 }
 

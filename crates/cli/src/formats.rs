@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, command: &Formats) -> anyhow::Result<u8> {
         Format::Table => sheet.to_text(),
         Format::Json => to_json(&[sheet])?,
         Format::Csv => to_csv(&[sheet]),
-    });
+    })?;
     Ok(exit::DONE)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
         rows.len(),
         command.out.join("inbox").display(),
         truth.display(),
-    ));
+    ))?;
     Ok(exit::DONE)
 }
 

@@ -24,9 +24,9 @@ pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
         Format::Table => to_text(&sheets),
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
-    });
+    })?;
     let is_clean = found.refusal.is_none() && found.counts.quarantined == 0;
-    Ok(if is_clean { exit::DONE } else { exit::WITH_COMPLAINTS })
+    Ok(if is_clean { exit::DONE } else { exit::FAILED })
 }
 
 fn report(found: &Inspection) -> Sheet {

@@ -41,12 +41,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod exit {
     /// Done.
     pub(crate) const DONE: u8 = 0;
-    /// Done, but reports were refused, rows quarantined, or differences found: they are listed.
-    pub(crate) const WITH_COMPLAINTS: u8 = 1;
-    /// Nothing was done: usage, configuration or I/O error.
-    pub(crate) const NOTHING_DONE: u8 = 2;
+    /// Failed, nothing was published. Of `verify`: something differs; of `status`: something is late; of
+    /// `inspect`: the report would be rejected, or rows of it.
+    pub(crate) const FAILED: u8 = 1;
+    /// Nothing was tried: the arguments, the settings, or the folders that they name.
+    pub(crate) const USAGE: u8 = 2;
     /// Another run holds the warehouse.
     pub(crate) const LOCKED: u8 = 3;
+    /// Published, and something was rejected; only with `--fail-on rejects`.
+    pub(crate) const REJECTED: u8 = 4;
 }
 
 fn main() -> ExitCode {

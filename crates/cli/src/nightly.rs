@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::NaiveDate;
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_core::vocabulary::money::Amount;
 use streamledger_warehouse::config::{ConfigError, Settings};
+use streamledger_warehouse::decisions::DecisionError;
 use streamledger_warehouse::nightly::proposal::Request;
 use streamledger_warehouse::nightly::summary::{Figures, RefusedReport, ReplacedReport, Summary};
 use streamledger_warehouse::nightly::{NightlyError, NightlyOptions, plan_nightly, run_nightly};
 use streamledger_warehouse::snapshots::SnapshotError;
 use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 
-use crate::arguments::{Common, Format, Nightly};
+use crate::arguments::{Common, FailOn, Format, Nightly};
 use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
 use crate::{allocator, decisions, exit};
@@ -26,6 +27,10 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     allocator::keep_little_under(command.memory_limit);
     start_threads(common)?;
     let settings = load_settings(&command.pipeline)?;
+    let inbox = &command.inbox;
+    if let Err(error) = std::fs::read_dir(inbox) {
+        bail!("cannot read the inbox {}: {error}; name its folder with --inbox", inbox.display());
+    }
     let started = now();
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
@@ -63,12 +68,16 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         Format::Table => night.to_text(),
         Format::Json => to_json(&night.sheets())?,
         Format::Csv => to_csv(&night.sheets()),
-    });
-    Ok(if summary.has_complaints() && !command.dry_run {
-        exit::WITH_COMPLAINTS
-    } else {
-        exit::DONE
-    })
+    })?;
+    Ok(code_of(summary.has_complaints() && !command.dry_run, command.fail_on))
+}
+
+/// The code of a run that published.
+pub(crate) fn code_of(has_rejects: bool, fail_on: Option<FailOn>) -> u8 {
+    match fail_on {
+        Some(FailOn::Rejects) if has_rejects => exit::REJECTED,
+        _ => exit::DONE,
+    }
 }
 
 /// Holds the listener key itself, for machines without a place for secret files.
@@ -133,22 +142,42 @@ pub(crate) fn owner(started: &str) -> String {
 
 /// The exit code of an error.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    let of_night = match error.downcast_ref::<NightlyError>() {
-        Some(NightlyError::Warehouse(error)) => Some(error),
-        _ => None,
+    let of_decisions = |error: &DecisionError| match error {
+        DecisionError::Disk(_) => exit::FAILED,
+        _ => exit::USAGE,
     };
-    let of_snapshots = match error.downcast_ref::<SnapshotError>() {
-        Some(SnapshotError::Warehouse(error)) => Some(error),
-        _ => None,
+    if let Some(error) = error.downcast_ref::<DecisionError>() {
+        return of_decisions(error);
+    }
+    let of_warehouse = |error: &WarehouseError| match error {
+        WarehouseError::Locked { .. } => exit::LOCKED,
+        WarehouseError::NotThere { .. }
+        | WarehouseError::Empty { .. }
+        | WarehouseError::WrongKey { .. }
+        | WarehouseError::OtherVersion { .. } => exit::USAGE,
+        _ => exit::FAILED,
     };
-    // Nothing is wrong with the disk: somebody has to look at the decisions, or at what was typed.
-    if let Some(NightlyError::Decisions(_)) = error.downcast_ref() {
-        return exit::NOTHING_DONE;
+    if let Some(error) = error.downcast_ref::<NightlyError>() {
+        return match error {
+            NightlyError::Warehouse(error) => of_warehouse(error),
+            NightlyError::Decisions(error) => of_decisions(error),
+            NightlyError::NotNow { .. } => exit::USAGE,
+            _ => exit::FAILED,
+        };
     }
-    match of_night.or(of_snapshots) {
-        Some(WarehouseError::Locked { .. }) => exit::LOCKED,
-        _ => exit::NOTHING_DONE,
+    if let Some(error) = error.downcast_ref::<SnapshotError>() {
+        return match error {
+            SnapshotError::Warehouse(error) => of_warehouse(error),
+            SnapshotError::Unknown { .. } | SnapshotError::IsCurrent { .. } => exit::USAGE,
+            _ => exit::FAILED,
+        };
     }
+    if let Some(error) = error.downcast_ref::<WarehouseError>() {
+        return of_warehouse(error);
+    }
+    // What is said in words alone is said of what was asked for.
+    let is_message = error.is::<String>() || error.is::<&'static str>();
+    if is_message && error.chain().count() == 1 { exit::USAGE } else { exit::FAILED }
 }
 
 /// A night as it is printed.

@@ -1,7 +1,9 @@
 //! What is printed: tables for people, JSON and CSV for programs.
 
-use std::io::Write as _;
+use std::borrow::Cow;
+use std::io::{ErrorKind, Write as _};
 
+use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table};
 
 /// What the cells of a column are.
@@ -70,7 +72,7 @@ impl Sheet {
         table.load_style(comfy_table::presets::NOTHING);
         table.set_header(self.header.clone());
         for row in &self.rows {
-            table.add_row(row.clone());
+            table.add_row(row.iter().map(|cell| harmless(cell)));
         }
         for (column, kind) in table.column_iter_mut().zip(&self.kinds) {
             column.set_padding((0, 2));
@@ -146,15 +148,44 @@ fn csv_cell(cell: &str) -> String {
     }
 }
 
-/// Prints a text to stdout; a reader that went away is no error of ours.
-pub(crate) fn print(text: &str) {
-    let _reader_gone = std::io::stdout().lock().write_all(text.as_bytes());
+/// Prints a text to stdout. A reader that went away (`| head`) is no error of ours.
+///
+/// # Errors
+/// If it cannot be written: a full disk, for instance.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write the result to stdout")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A text without characters that a terminal would obey: they are written as Rust writes them, `\u{1b}`.
+/// Names of files and cells of reports are anybody's.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    // Beside the control characters those that change the direction of what follows.
+    let is_obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| {
+        let escaped: String = if is_obeyed(c) { c.escape_default().collect() } else { c.into() };
+        escaped
+    };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Prints an error with what caused it, to stderr.
 pub(crate) fn error(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let _reader_gone = writeln!(std::io::stderr().lock(), "error: {}", causes.join(": "));
+    let text = causes.join(": ");
+    let lines: Vec<Cow<'_, str>> = text.split('\n').map(harmless).collect();
+    let _reader_gone = writeln!(std::io::stderr().lock(), "error: {}", lines.join("\n"));
 }
 
 /// A number with its thousands apart.

@@ -9,7 +9,7 @@ use streamledger_warehouse::rebuild::{Rebuilt, rebuild_from_archive};
 use crate::arguments::{Backfill, Common, Format};
 use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
-use crate::{allocator, backfill, exit, nightly};
+use crate::{allocator, backfill, nightly};
 
 /// Makes the warehouse and prints what came of each archived report.
 pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::Result<u8> {
@@ -31,9 +31,9 @@ pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::
         }
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
-    });
-    let has_complaints = rebuilt.summaries.iter().any(Summary::has_complaints);
-    Ok(if has_complaints { exit::WITH_COMPLAINTS } else { exit::DONE })
+    })?;
+    let has_rejects = rebuilt.summaries.iter().any(Summary::has_complaints);
+    Ok(nightly::code_of(has_rejects, command.fail_on))
 }
 
 fn sentence(rebuilt: &Rebuilt, other: &Path) -> String {

@@ -77,7 +77,7 @@ fn show(common: &Common, sentence: &str, sheets: &[Sheet]) -> anyhow::Result<()>
         }
         Format::Json => to_json(sheets)?,
         Format::Csv => to_csv(sheets),
-    });
+    })?;
     Ok(())
 }
 

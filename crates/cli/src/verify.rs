@@ -16,8 +16,8 @@ pub(crate) fn run(common: &Common, command: &Verify) -> anyhow::Result<u8> {
         Format::Table => as_text(&found, &sheets),
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
-    });
-    Ok(if found.differences.is_empty() { exit::DONE } else { exit::WITH_COMPLAINTS })
+    })?;
+    Ok(if found.differences.is_empty() { exit::DONE } else { exit::FAILED })
 }
 
 fn as_text(found: &Verification, sheets: &[Sheet]) -> String {

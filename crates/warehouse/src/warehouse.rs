@@ -65,6 +65,12 @@ pub enum WarehouseError {
         /// The warehouse.
         path: PathBuf,
     },
+    /// What was given as the listener key is none.
+    #[error("{message}")]
+    WrongKey {
+        /// Which file, and what is wrong with it.
+        message: String,
+    },
     /// The warehouse was written by another version of the program.
     #[error("{} {message}", .path.display())]
     OtherVersion {
@@ -351,7 +357,11 @@ impl KeySource {
     /// [`WarehouseError`] if a key file does not hold 32 bytes.
     pub fn key(&self) -> Result<ListenerKey, WarehouseError> {
         match self {
-            Self::File(path) => read_key(path),
+            Self::File(path) => read_key(path).map_err(|error| {
+                let cause = std::error::Error::source(&error);
+                let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+                WarehouseError::WrongKey { message: format!("{error}{cause}") }
+            }),
             Self::Key(key) => Ok(*key),
         }
     }

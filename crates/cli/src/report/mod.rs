@@ -110,7 +110,7 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
         }
         crate::arguments::Format::Json => crate::output::to_json(&[sheet])?,
         crate::arguments::Format::Csv => crate::output::to_csv(&[sheet]),
-    });
+    })?;
     Ok(exit::DONE)
 }
 

@@ -70,7 +70,7 @@ fn an_archive_of_several_reports_or_with_a_name_that_leads_out_of_it_is_refused(
     let two: [(&str, &[u8]); 2] = [("a.csv", ROYALTIES.as_bytes()), ("b.csv", other.as_bytes())];
     case.put("fuga/two.zip", zip(&two));
     case.put("fuga/out.zip", zip(&[("../../royalty_extended.csv", ROYALTIES.as_bytes())]));
-    case.nightly_verified(1)
+    case.nightly_verified(4)
         .expect_stdout("ambiguous_archive")
         .expect_stdout("unsafe_archive")
         .expect_stdout("several members of the zip archive are reports: a.csv, b.csv")
@@ -83,7 +83,7 @@ fn an_archive_without_a_report_is_of_no_format_and_a_broken_one_is_corrupt() {
     let case = Case::new();
     case.put("fuga/sums.zip", zip(&[("artists.csv", b"Artist,Reported Royalty\na,0.01\n")]));
     case.put("fuga/broken.zip", b"PK\x03\x04 a zip");
-    case.nightly_verified(1)
+    case.nightly_verified(4)
         .expect_stdout(
             "none of the members of the zip archive is a report that is read: artists.csv",
         )
@@ -133,7 +133,7 @@ fn an_archive_with_a_member_that_is_nearly_a_report_or_with_hidden_bytes_is_refu
     for (name, bytes, ..) in &archives {
         case.put(&format!("fuga/{name}.zip"), bytes);
     }
-    let outcome = case.nightly_verified(1);
+    let outcome = case.nightly_verified(4);
     for (name, _, code, detail) in &archives {
         let line = outcome.stdout.lines().find(|line| line.contains(&format!("fuga/{name}.zip")));
         let line = line.unwrap_or_else(|| panic!("{name}: {}", outcome.stdout));
@@ -200,7 +200,7 @@ fn both_files_in_one_night_give_the_same_tables_as_one_after_the_other() {
 fn a_header_that_says_another_file_than_the_name_is_refused() {
     let case = Case::new();
     case.put(&part_name(2), part(1, "GBXY12600001", 20));
-    case.nightly_verified(1)
+    case.nightly_verified(4)
         .expect_stdout("bad_head")
         .expect_stdout("HEAD says file 1 of 2, the file's name says 2 of 2");
 }
@@ -210,7 +210,7 @@ fn a_total_that_the_lines_do_not_make_up_refuses_the_report() {
     let case = Case::new();
     let one_file = part(1, "GBXY12600001", 29).replace("\t1\t2\t2026-09-01", "\t1\t1\t2026-09-01");
     case.put(&part_name(1).replace("1of2", "1of1"), one_file);
-    case.nightly_verified(1)
+    case.nightly_verified(4)
         .expect_stdout("control_total")
         .expect_stdout("usages of summary record S1 says 30, the rows add up to 29");
     assert_eq!(case.n_rows("sales"), 0);

@@ -231,7 +231,7 @@ fn a_report_that_is_gone_from_the_archive_stops_it_and_is_named() {
     for (_, path) in &archived {
         fs::remove_file(path).unwrap();
     }
-    let outcome = backfill(&case, &[]).expect_code(2);
+    let outcome = backfill(&case, &[]).expect_code(1);
     outcome.expect_stderr("warehouse/internal/archive/");
     assert_eq!(case.published(), before);
 }

@@ -12,7 +12,7 @@ fn night_with_refused(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
     let case = Case::new();
     case.put(GOOD, good_report("2026-09-01", 0..30));
     case.put(name, bytes);
-    let outcome = case.nightly_verified(1).expect_stdout(name).expect_stdout(code);
+    let outcome = case.nightly_verified(4).expect_stdout(name).expect_stdout(code);
     assert_eq!(outcome.stderr, "");
     assert_eq!(case.n_rows("plays"), 30);
     let row = case.report_row(name);
@@ -209,7 +209,7 @@ fn one_bad_row_in_a_hundred_is_accepted_and_one_in_ninety_nine_is_not() {
         let mut rows = lines("2026-09-02", 1..n_rows);
         rows.push(bad(0));
         case.put("spotify/a.tsv", report(&rows));
-        case.nightly_verified(1);
+        case.nightly_verified(4);
         assert_eq!(case.report_row("spotify/a.tsv")["state"], state);
     }
 }

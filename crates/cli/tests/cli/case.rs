@@ -172,8 +172,12 @@ const PIPELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/nig
 
 /// The arguments of a night: the usual ones that are not among these, and these.
 pub(crate) fn nightly_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let usual =
-        [["--pipeline", PIPELINE], ["--listener-key-file", "key"], ["--as-of", "2026-10-01"]];
+    let usual = [
+        ["--pipeline", PIPELINE],
+        ["--listener-key-file", "key"],
+        ["--as-of", "2026-10-01"],
+        ["--fail-on", "rejects"],
+    ];
     let not_given = usual.iter().filter(|[option, _]| !more.contains(option)).flatten().copied();
     ["nightly"].into_iter().chain(not_given).chain(more.iter().copied()).collect()
 }

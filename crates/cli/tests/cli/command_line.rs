@@ -91,7 +91,7 @@ fn the_summary_of_a_night_is_one_json_document_or_csv() {
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..10));
     case.put("spotify/b.tsv.gz", gzip(&good_report("2026-09-02", 0..10)));
     case.put("spotify/bad, \"quoted\".tsv", b"not a report\n");
-    let night = case.nightly(&["--format", "json"]).expect_code(1);
+    let night = case.nightly(&["--format", "json"]).expect_code(4);
     let document: serde_json::Value = serde_json::from_str(&night.stdout).unwrap();
     assert_eq!(document["refused"][0]["reason"], "unknown_format");
     assert_eq!(document["refused"][0]["file"], "spotify/bad, \"quoted\".tsv");
@@ -105,7 +105,7 @@ fn the_summary_of_a_night_is_one_json_document_or_csv() {
     assert!(csv.starts_with("table,what,number\nnight,taken in,0\n"), "{csv}");
     let other = Case::new();
     other.put("spotify/bad, \"quoted\".tsv", b"not a report\n");
-    let csv = other.nightly(&["--format", "csv"]).expect_code(1).stdout;
+    let csv = other.nightly(&["--format", "csv"]).expect_code(4).stdout;
     assert!(csv.contains("\nrefused,\"spotify/bad, \"\"quoted\"\".tsv\",unknown_format,"), "{csv}");
 }
 

@@ -105,7 +105,7 @@ impl Undisturbed {
         let outcome = case.nightly(&[]);
         // The shortest, so that a busy moment of the machine does not make all kills come too late.
         self.usual[night] = self.usual[night].min(start.elapsed());
-        assert!(matches!(outcome.code, 0 | 1), "{outcome:?}");
+        assert!(matches!(outcome.code, 0 | 4), "{outcome:?}");
         case.verify().expect_code(0);
     }
 
@@ -166,7 +166,7 @@ fn a_run_that_is_killed_right_after_a_step_leaves_no_tables_or_the_new_ones() {
     reports.put("spotify/a.tsv", good_report("2026-09-02", 0..3000));
     reports.put("spotify/b.tsv", good_report("2026-10-01", 0..3000));
     reports.put("spotify/bad.tsv", b"not a report\n");
-    reports.nightly_verified(1);
+    reports.nightly_verified(4);
     let expected = reports.published();
     for step in STEPS.iter().flat_map(|step| [step; 3]) {
         let case = Case::new();
@@ -182,7 +182,7 @@ fn a_run_that_is_killed_right_after_a_step_leaves_no_tables_or_the_new_ones() {
         let found = published_whole(&case);
         assert!(found.is_empty() || found == expected, "{step}: {:?}", found.keys());
         let outcome = case.nightly(&[]);
-        assert!(matches!(outcome.code, 0 | 1), "{step}: {outcome:?}");
+        assert!(matches!(outcome.code, 0 | 4), "{step}: {outcome:?}");
         case.verify().expect_code(0);
         assert_eq!(case.published(), expected, "{step}");
         assert_nothing_staged(&case);

@@ -376,7 +376,7 @@ fn the_accepted_calendar_says_what_is_due() {
 fn what_cannot_be_accepted_is_named() {
     let case = own_case();
     case.put("spotify/none.tsv", "not a report\n");
-    night(&case, &[]).expect_code(1);
+    night(&case, &[]).expect_code(4);
     let rejected = |report: &str, text: &str| {
         let arguments = ["accept", report, "--why", "because"];
         case.run(&arguments).expect_code(2).expect_stderr(text);

@@ -1,4 +1,5 @@
-//! Exit codes: 0 done, 1 done with complaints, 2 nothing done, 3 another run holds the warehouse.
+//! Exit codes: 0 published or nothing to do, 1 failed, 2 usage or configuration, 3 another run holds the
+//! warehouse, 4 published and something was rejected, where that was asked for.
 
 use std::fs;
 
@@ -32,7 +33,7 @@ fn sums_that_do_not_agree_stop_the_publishing() {
     let known = fs::read_to_string(snapshot.join("manifest.blake3")).unwrap();
     fs::write(snapshot.join("manifest.blake3"), known.replace(&known.trim()[..64], &hash)).unwrap();
     statement("2026-02");
-    case.nightly(&[]).expect_code(2).expect_stderr(
+    case.nightly(&[]).expect_code(1).expect_stderr(
         "nothing was published, since the sums do not agree: \
          sales_monthly/store=deezer/month=2026-01 has 6 units, its reports have 7",
     );
@@ -64,7 +65,7 @@ fn an_inbox_that_is_a_file_exits_2_and_is_named() {
 }
 
 #[test]
-fn reports_that_the_disk_has_no_room_for_exit_2_before_anything_is_read() {
+fn reports_that_the_disk_has_no_room_for_exit_1_before_anything_is_read() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.nightly(&[]).expect_code(0);
@@ -73,7 +74,7 @@ fn reports_that_the_disk_has_no_room_for_exit_2_before_anything_is_read() {
     let disk = rustix::fs::statvfs(case.path("inbox")).unwrap();
     let file = fs::File::create(case.path("inbox/spotify/large.tsv")).unwrap();
     file.set_len(disk.f_bavail * disk.f_frsize / 2 + (8 << 30)).unwrap();
-    let outcome = case.nightly(&[]).expect_code(2);
+    let outcome = case.nightly(&[]).expect_code(1);
     assert_eq!(outcome.stdout, "");
     outcome.expect_stderr("not enough room on the disk of").expect_stderr("1 reports need");
     assert_eq!(case.published(), before);
@@ -157,7 +158,7 @@ fn while_another_run_holds_the_lock_a_night_exits_3_and_names_it() {
 fn a_refused_report_that_has_not_changed_is_not_examined_again() {
     let case = Case::new();
     case.put("spotify/bad.tsv", b"not a report\n");
-    case.nightly(&[]).expect_code(1).expect_stdout("unknown_format");
+    case.nightly(&[]).expect_code(4).expect_stdout("unknown_format");
     let again = case.nightly(&["--format", "json"]).expect_code(0);
     assert_eq!((again.number("known, not changed"), again.number("refused")), (1, 0));
     let retried = case.nightly(&["--format", "json", "--retry-rejected"]);
@@ -170,19 +171,19 @@ fn a_refused_report_that_has_not_changed_is_not_examined_again() {
 fn a_refused_report_that_was_replaced_by_a_good_one_is_taken_in() {
     let case = Case::new();
     case.put("spotify/a.tsv", b"not a report\n");
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.nightly_verified(0);
     assert_eq!(case.n_rows("plays"), 10);
 }
 
 #[test]
-fn a_quarantined_row_exits_1_once() {
+fn a_quarantined_row_is_told_once() {
     let case = Case::new();
     let mut rows = lines(DAY, 0..150);
     rows.push(line(DAY, 1).with("stream_length", "3:34"));
     case.put("spotify/a.tsv", report(&rows));
-    case.nightly_verified(1).expect_stdout("Quarantined rows");
+    case.nightly_verified(4).expect_stdout("Quarantined rows");
     case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
 }
 
@@ -201,7 +202,7 @@ fn a_night_that_forgot_what_it_saw_finds_by_the_hashes_that_nothing_is_new() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.put("spotify/bad.tsv", b"not a report\n");
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     let before = case.published();
     for seen in [None, Some("{}"), Some("no JSON")] {
         let path = case.path("warehouse/internal/seen.json");
@@ -223,7 +224,7 @@ fn a_dry_run_writes_nothing_and_exits_0() {
     assert_eq!(hashes(case.path("").as_path()), before);
     assert!(!case.path("warehouse").exists());
 
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..10));
     let before = hashes(case.path("").as_path());
     let outcome = case.nightly(&["--dry-run"]).expect_code(0).expect_stdout("date=2026-09-03");
@@ -245,4 +246,48 @@ fn generate_into_a_folder_that_holds_an_inbox_exits_2() {
     let outcome =
         case.run(&["generate", "--plays", "10", "--days", "1", "--out", "."]).expect_code(2);
     outcome.expect_stderr("already holds an inbox");
+}
+
+#[test]
+fn a_run_with_rejects_exits_0_unless_it_is_to_fail_on_them() {
+    let case = Case::new();
+    case.own_pipelines();
+    case.put("spotify/a.tsv", good_report(DAY, 0..10));
+    case.put("spotify/bad.tsv", "a,b\n1,2\n");
+    let usual = ["nightly", "--listener-key-file", "key"];
+    case.run(&usual).expect_code(0).expect_stdout("spotify/bad.tsv");
+    // What was rejected and has not changed is nothing new.
+    let failing = [&usual[..], &["--fail-on", "rejects"]].concat();
+    case.run(&failing).expect_code(0);
+    let again = [&failing[..], &["--retry-rejected"]].concat();
+    case.run(&again).expect_code(4).expect_stdout("spotify/bad.tsv");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_left_is_none() {
+    let case = Case::new();
+    case.own_pipelines();
+    case.put("spotify/a.tsv", good_report(DAY, 0..10));
+    case.nightly(&[]).expect_code(0);
+    for arguments in [&["verify"][..], &["snapshots", "list"], &["formats"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = case.command(arguments).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?} {stderr}");
+        assert!(stderr.contains("cannot write the result to stdout: No space left"), "{stderr}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = case.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_terminal_obeys_nothing_that_a_name_says() {
+    let case = Case::new();
+    case.put("spotify/\u{1b}[31mred\u{202e}.tsv", "a,b\n1,2\n");
+    let outcome = case.nightly(&[]).expect_code(4);
+    assert!(!outcome.stdout.contains(['\u{1b}', '\u{202e}']), "{}", outcome.stdout);
+    assert!(!outcome.stderr.contains(['\u{1b}', '\u{202e}']), "{}", outcome.stderr);
+    outcome.expect_stdout("\\u{1b}[31mred\\u{202e}.tsv");
 }

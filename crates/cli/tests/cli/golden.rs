@@ -11,7 +11,7 @@ use crate::tables::Row;
 pub(crate) fn first_night() -> Case {
     let case = Case::new();
     copy_tree(&repository().join("fixtures/first-night/in"), &case.path("inbox"));
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     case
 }
 

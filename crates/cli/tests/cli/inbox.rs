@@ -47,7 +47,7 @@ fn a_copy_that_comes_a_night_later_is_counted_as_a_copy_only() {
 fn a_new_copy_of_a_refused_report_is_no_new_refusal() {
     let case = Case::new();
     case.put("spotify/b.tsv", b"not a report\n");
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     case.put("spotify/a.tsv.gz", gzip(b"not a report\n"));
     case.nightly_verified(0);
     assert_eq!(
@@ -110,7 +110,7 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
     let case = Case::new();
     case.put("deezer/a.tsv", &bytes);
     case.put("spotify/a.tsv", &bytes);
-    case.nightly_verified(1).expect_stdout("deezer/a.tsv").expect_stdout("store_mismatch");
+    case.nightly_verified(4).expect_stdout("deezer/a.tsv").expect_stdout("store_mismatch");
     assert_eq!(case.n_rows("plays"), 10);
     let expected =
         [["deezer", "deezer/a.tsv", "rejected", "1"], ["spotify", "spotify/a.tsv", "active", "1"]];
@@ -124,7 +124,7 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
 fn a_file_in_no_stores_folder_is_refused() {
     let case = Case::new();
     case.put("a.tsv", good_report(DAY, 0..10));
-    case.nightly_verified(1).expect_stdout("a.tsv").expect_stdout("store_mismatch");
+    case.nightly_verified(4).expect_stdout("a.tsv").expect_stdout("store_mismatch");
     assert_eq!(case.quarantined("a.tsv").len(), 1);
     assert_eq!(case.n_rows("plays"), 0);
 }
@@ -138,7 +138,7 @@ fn odd_names_of_folders_and_files_are_refused_or_taken_in_but_never_stop_the_nig
         case.put(&format!("{folder}/a.tsv"), &good);
     }
     // A folder that begins with a dot is a hidden one.
-    case.nightly_verified(1).expect_stdout("..x/");
+    case.nightly_verified(4).expect_stdout("..x/");
     assert_eq!(case.n_rows("plays"), 10);
     assert_eq!(case.n_rows("quarantine"), 6);
 }
@@ -161,7 +161,7 @@ fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.put(&format!("{}/a.tsv", "f".repeat(255)), good_report(DAY, 0..10));
-    case.nightly_verified(1).expect_stdout("store_mismatch");
+    case.nightly_verified(4).expect_stdout("store_mismatch");
     assert_eq!(case.n_rows("plays"), 10);
 }
 
@@ -264,7 +264,7 @@ fn other_bytes_of_the_same_size_and_time_are_seen() {
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         drop(file);
         // Nothing says which of the two is the newer one, so that a person must look.
-        case.nightly_verified(i32::from(length == "200"));
+        case.nightly_verified(4 * i32::from(length == "200"));
         lengths.push(fs::metadata(&path).unwrap().len());
     }
     assert_eq!(lengths[0], lengths[1]);

@@ -98,7 +98,7 @@ fn what_a_superseded_report_had_in_quarantine_goes_with_it() {
     let mut rows = lines("2026-09-01", 0..200);
     rows.push(lines("2026-09-01", 200..201).remove(0).with("stream_length", "3:34"));
     case.put(FIRST, report(&rows));
-    case.nightly_verified(1);
+    case.nightly_verified(4);
     assert_eq!(case.quarantined(FIRST).len(), 1);
     case.put(SECOND, good_report("2026-09-01", 0..201));
     case.nightly_verified(0);

@@ -136,7 +136,7 @@ fn nothing_is_relied_on_before_it_is_on_the_disk() {
     for scene in Scene::all() {
         let case = scene.copy();
         let run = run_with(&case, &scene.arguments, Fault::Tell, STEPS);
-        assert!(matches!(run.outcome.code, 0 | 1), "{:?}", run.outcome);
+        assert!(matches!(run.outcome.code, 0 | 4), "{:?}", run.outcome);
         let n_steps = assert_in_order(scene.name, &run.steps);
         let what =
             format!("{}: {n_steps} steps, nothing relied on before it is synced", scene.name);
@@ -153,7 +153,7 @@ fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
     let mut arguments = scene.arguments.clone();
     drop(arguments.drain(given..given + 2));
     let run = run_with(&case, &arguments, Fault::Tell, STEPS);
-    assert!(matches!(run.outcome.code, 0 | 1), "{:?}", run.outcome);
+    assert!(matches!(run.outcome.code, 0 | 4), "{:?}", run.outcome);
     assert!(
         run.steps.iter().any(|[_, step, _, to]| step == "rename" && to.ends_with("/listener.key"))
     );

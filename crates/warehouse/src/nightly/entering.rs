@@ -86,9 +86,9 @@ impl Night<'_> {
             first_date: dates.first().cloned(),
             last_date: dates.last().cloned(),
         };
-        // Whoever has renamed a refused report is told what came of it.
-        let is_news =
-            former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
+        // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
+        let is_news = self.options.retry_rejected
+            || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
         self.summarise(&entry, &report, is_news);
         if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
             examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
