@@ -1,8 +1,8 @@
 //! Random deliveries against what was sold and played: statements, sums and single plays, with copies of
-//! them under other names, line ends, encodings and packings, in another order, with another column, or
-//! only in part, and corrections; in any order and batches, with decisions of a person in between. Each
-//! line counts once, or a report of it is rejected and says so; the tables are those of one night over all
-//! files with the same decisions, to the byte.
+//! them under other names, line ends, encodings and packings, in another order, with another column, only
+//! in part or among those of a week, and corrections; in any order and batches, with decisions of a person
+//! in between. Each line counts once, or a report of it is rejected and says so; the tables are those of one
+//! night over all files with the same decisions, to the byte.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,8 @@ struct Original {
     lines: Vec<String>,
     /// The lines that a correction has in their place.
     corrected: Vec<String>,
+    /// The same with those of other days.
+    week: Vec<String>,
 }
 
 /// How an original comes.
@@ -58,6 +60,8 @@ enum Form {
     Beginning(usize),
     /// The last lines.
     End(usize),
+    /// Among those of other days.
+    Week,
     Correction,
 }
 
@@ -80,12 +84,15 @@ impl Original {
         let n_changed = if chance.within(0..2) == 0 { 3 } else { lines.len() - 3 };
         let mut corrected = with(7);
         corrected[n_changed..].clone_from_slice(&lines[n_changed..]);
+        let others = number * 100 + 70..number * 100 + 82;
+        let others = others.map(|recording| line_of(kind, day + 3, recording, recording));
+        let week = lines.iter().cloned().chain(others).collect();
         let (header, name) = match kind {
             Kind::Statement => (DISTROKID.to_owned(), format!("distrokid/Statement {day}.tsv")),
             Kind::Sums => (AUDIOMACK.to_owned(), format!("audiomack/Plays {day}.csv")),
             Kind::Plays => (first_line(&report(&[])), format!("spotify/Streams {day}.tsv")),
         };
-        Self { kind, name, header, lines, corrected }
+        Self { kind, name, header, lines, corrected, week }
     }
 
     fn text(&self, lines: &[String]) -> String {
@@ -100,6 +107,7 @@ impl Original {
             Form::Beginning(n) => &self.lines[..n],
             Form::End(n) => &self.lines[self.lines.len() - n..],
             Form::Correction => &self.corrected,
+            Form::Week => &self.week,
             _ => &self.lines,
         }
     }
@@ -179,7 +187,7 @@ fn line_of(kind: Kind, day: u64, recording: u64, number: u64) -> String {
 
 fn random_form(chance: &mut Chance, original: &Original) -> Form {
     let n = original.lines.len();
-    match chance.within(0..13) {
+    match chance.within(0..14) {
         0 => Form::WindowsLineEnds,
         1 => Form::OldMacLineEnds,
         2 => Form::ByteOrderMark,
@@ -193,6 +201,7 @@ fn random_form(chance: &mut Chance, original: &Original) -> Form {
         9 => Form::Beginning(n - 6),
         10 => Form::End(n - n / 2),
         11 => Form::Correction,
+        12 => Form::Week,
         _ => Form::AsItIs,
     }
 }
