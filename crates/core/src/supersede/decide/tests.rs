@@ -208,6 +208,18 @@ fn copies_and_parts_go_with_the_report_that_a_newer_version_replaces() {
         assert_eq!(n_active, 1, "{of_rows:?} {found:?}");
         assert_eq!(found[1], "s/a_corrected.tsv active");
     }
+    // Plays with listeners count beside each other, as long as none of them is replaced.
+    let plays = |made: Made| {
+        made.with(|facts| {
+            facts.fingerprint = None;
+            "trends".clone_into(&mut facts.feed);
+        })
+    };
+    let copy = || plays(made("s/copy.tsv", &rows(0..30)));
+    let found = settled(&[plays(older()), copy()]);
+    assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
+    let found = settled(&[plays(older()), copy(), plays(newer())]);
+    assert_eq!(found[2], "s/copy.tsv replaced by s/a_corrected.tsv");
     // One that comes later, by its folder, is old all the same.
     let copy = made("s/2026-12-01/copy.tsv", &rows(0..30));
     let found = settled(&[older(), copy, newer()]);
