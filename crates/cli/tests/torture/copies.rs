@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::case::{Case, copy_tree, gzip, nightly_arguments};
 use crate::report::{Line, line, report};
-use crate::sample::{Chance, figure, is_full};
+use crate::sample::{Chance, figure, n_histories};
 
 /// Fewer lines prove nothing of two reports: a person decides.
 const LINES: Range<u64> = 36..60;
@@ -382,7 +382,7 @@ fn live_through(number: u64) -> usize {
 
 #[test]
 fn copies_parts_and_corrections_in_any_order_count_once() {
-    let n_histories = if is_full() { 2_000 } else { 16 };
+    let n_histories = n_histories(16, 5_000);
     let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicU64::new(0);
     let live = || {

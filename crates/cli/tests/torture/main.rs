@@ -3,7 +3,8 @@
 //! byte; the next run comes to the state after; running again changes nothing.
 //!
 //! The usual run is a sample; `STREAMLEDGER_TORTURE=full` tries everything and takes an hour or so.
-//! `STREAMLEDGER_TORTURE_SEED` sets the sample. Figures are printed as lines that begin with `figure`.
+//! `STREAMLEDGER_TORTURE_SEED` sets the sample, `STREAMLEDGER_HISTORIES` how many random histories are lived
+//! through. Figures are printed as lines that begin with `figure`.
 
 #[path = "../cli/case.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]

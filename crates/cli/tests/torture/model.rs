@@ -11,7 +11,7 @@ use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::case::{Case, nightly_arguments};
 use crate::report::{Line, line, report};
-use crate::sample::{Chance, figure, is_full};
+use crate::sample::{Chance, figure, n_histories};
 use crate::scene::Published;
 use crate::tables::read_plays;
 
@@ -348,7 +348,7 @@ const HISTORIES_AT_A_TIME: u64 = 1_000;
 
 #[test]
 fn any_history_ends_in_the_tables_of_one_night() {
-    let n_histories = if is_full() { 10_000 } else { 25 };
+    let n_histories = n_histories(25, 10_000);
     let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut n_steps = 0;
     for start in (0..n_histories).step_by(usize::try_from(HISTORIES_AT_A_TIME).unwrap()) {

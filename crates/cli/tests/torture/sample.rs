@@ -14,6 +14,13 @@ pub(crate) fn is_full() -> bool {
     std::env::var("STREAMLEDGER_TORTURE").is_ok_and(|value| value == "full")
 }
 
+/// How many random histories are tried: what `STREAMLEDGER_HISTORIES` says, else so many of a sample or of
+/// the full run.
+pub(crate) fn n_histories(sample: u64, full: u64) -> u64 {
+    let usual = if is_full() { full } else { sample };
+    number_from("STREAMLEDGER_HISTORIES").map_or(usual, |n| n)
+}
+
 /// What decides the sample: printed before it is used for the first time, so that a failure, a hang or a
 /// crash of the machine can be tried again. Written past the harness, which keeps what tests print.
 pub(crate) fn seed() -> u64 {
