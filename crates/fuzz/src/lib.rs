@@ -69,6 +69,7 @@ fn gunzip(bytes: &[u8]) {
 /// Cells of all kinds: what is read is sane, and what is written is read back.
 fn cells(bytes: &[u8]) {
     use streamledger_core::ingest::table::format::DateStyle;
+    use streamledger_core::ingest::table::format::DecimalMark;
     use streamledger_core::ingest::table::format::NumberStyle::{Comma, Either, Point};
     let _stamp = stamp_or_epoch(bytes);
     if let Some(isrc) = Isrc::parse(bytes) {
@@ -97,7 +98,7 @@ fn cells(bytes: &[u8]) {
         }
     }
     for style in [Point, Comma, Either] {
-        if let Some(plain) = plain_decimal(text, style) {
+        if let Some(plain) = plain_decimal(text, style, DecimalMark::Point) {
             let _whole = whole_number(&plain);
             if let Some(read) = Amount::parse(&plain) {
                 let again = Amount::parse(&read.amount.to_string());

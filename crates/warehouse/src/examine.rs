@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::ingest::table::format::{DecimalMark, Feed};
 use streamledger_core::ingest::text::{Text, TextError, is_utf16};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
@@ -56,8 +56,9 @@ pub struct Examiner<'a> {
     pub stages: &'a Stages,
 }
 
-/// Is shown plays by date.
-pub type Onlooker<'a> = &'a (dyn Fn(&BTreeMap<Day, Piece>) + Sync);
+/// Is shown plays by date; `None` where the report is read from its beginning, perhaps not for the first
+/// time.
+pub type Onlooker<'a> = &'a (dyn Fn(Option<&BTreeMap<Day, Piece>>) + Sync);
 
 /// What was found.
 #[derive(Debug)]
@@ -210,31 +211,17 @@ impl Examiner<'_> {
         store_folder: Option<&str>,
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examined, PartitionError> {
-        let mut reading = Reading::new(*self, name, store_folder, wanted);
-        let end = read_through(file, self.pace, self.stages, &mut reading)?;
-        if let Some(error) = reading.error.take() {
-            return Err(error);
-        }
-        match end {
-            End::Growing => {
-                reading.abandon()?;
-                Ok(Examined::Growing)
+        let mut mark = DecimalMark::Point;
+        loop {
+            let mut reading = Reading::new(*self, name, store_folder, (wanted, mark));
+            let end = read_through(file, self.pace, self.stages, &mut reading)?;
+            reading.end();
+            // What other numbers of the report tell of some is known at its end only.
+            match reading.mark_of_report().filter(|_| matches!(end, End::Whole { .. })) {
+                Some(other) => mark = other,
+                None => return reading.ended(end),
             }
-            End::Unreadable(error) => {
-                reading.abandon()?;
-                Ok(Examined::Unreadable(error))
-            }
-            End::Corrupt { hash, code, detail } => {
-                reading.abandon()?;
-                let mut report = ExaminedReport::new(hash, Packing::Plain);
-                report.refusal = Some(Refusal::new(code, detail));
-                Ok(Examined::Report(Box::new(report)))
-            }
-            End::Whole { hash, packing, archive } => {
-                let mut report = reading.finish(hash, packing)?;
-                report.archive = archive;
-                Ok(Examined::Report(report))
-            }
+            reading.abandon()?;
         }
     }
 }
@@ -255,6 +242,9 @@ struct Reading<'a> {
     runs: Runs,
     /// Rows that are compared with those of other reports.
     collector: RowCollector,
+    /// The decimal mark by which numbers are read that prove none.
+    mark: DecimalMark,
+    n_lines: u64,
     error: Option<PartitionError>,
 }
 
@@ -269,8 +259,11 @@ impl<'a> Reading<'a> {
         examiner: Examiner<'a>,
         name: &'a str,
         store_folder: Option<&'a str>,
-        wanted: Option<&'a BTreeSet<Day>>,
+        (wanted, mark): (Option<&'a BTreeSet<Day>>, DecimalMark),
     ) -> Self {
+        if let Some(look) = examiner.onlooker {
+            look(None);
+        }
         Self {
             examiner,
             file_name: without_folders(name).to_owned(),
@@ -283,6 +276,8 @@ impl<'a> Reading<'a> {
             days: BTreeMap::new(),
             runs: Runs::new(),
             collector: RowCollector::default(),
+            mark,
+            n_lines: 0,
             error: None,
         }
     }
@@ -312,7 +307,7 @@ impl<'a> Reading<'a> {
         self.name_facts = recognised.name_facts().clone();
         let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
         let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
-        let context = RowsContext { settings, key, wanted };
+        let context = RowsContext { settings, key, wanted, decimal_mark: self.mark };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
@@ -329,7 +324,7 @@ impl<'a> Reading<'a> {
             self.error = self.error.take().or(collected.err().map(Into::into));
         }
         if let Some(look) = self.examiner.onlooker {
-            look(&pieces);
+            look(Some(&pieces));
         }
         for (day, piece) in pieces {
             if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
@@ -345,6 +340,53 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Reads what is left of the text.
+    fn end(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        text.finish(|lines| self.take_text(lines));
+        self.n_lines = text.n_lines();
+        if let State::Rows(rows) = &mut self.state {
+            rows.end();
+        }
+    }
+
+    /// The decimal mark of the report, if numbers that prove none were read by the other one.
+    fn mark_of_report(&self) -> Option<DecimalMark> {
+        let State::Rows(rows) = &self.state else {
+            return None;
+        };
+        let marks = rows.marks();
+        marks.was_misread(self.mark).then(|| marks.decided().ok().flatten()).flatten()
+    }
+
+    /// What came of the file.
+    fn ended(mut self, end: End) -> Result<Examined, PartitionError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        match end {
+            End::Growing => {
+                self.abandon()?;
+                Ok(Examined::Growing)
+            }
+            End::Unreadable(error) => {
+                self.abandon()?;
+                Ok(Examined::Unreadable(error))
+            }
+            End::Corrupt { hash, code, detail } => {
+                self.abandon()?;
+                let mut report = ExaminedReport::new(hash, Packing::Plain);
+                report.refusal = Some(Refusal::new(code, detail));
+                Ok(Examined::Report(Box::new(report)))
+            }
+            End::Whole { hash, packing, archive } => {
+                let mut report = self.finish(hash, packing)?;
+                report.archive = archive;
+                Ok(Examined::Report(report))
+            }
+        }
+    }
+
     /// Lets go of what was read of a report that is not kept.
     fn abandon(self) -> Result<(), PartitionError> {
         release(self.examiner.holder, self.days);
@@ -356,12 +398,6 @@ impl<'a> Reading<'a> {
         hash: [u8; 32],
         packing: Packing,
     ) -> Result<Box<ExaminedReport>, PartitionError> {
-        let mut text = std::mem::take(&mut self.text);
-        text.finish(|lines| self.take_text(lines));
-        let n_lines = text.n_lines();
-        if let State::Rows(rows) = &mut self.state {
-            rows.end();
-        }
         self.seal();
         if let Some(error) = self.error {
             return Err(error);
@@ -381,7 +417,7 @@ impl<'a> Reading<'a> {
                 let folder = self.store_folder.unwrap_or_default();
                 let store = self.examiner.settings.stores.get(folder);
                 let bad_rows_max = store.map_or(0, |store| store.bad_rows_max_basis_points);
-                report.take(rows.finish(), n_lines, bad_rows_max);
+                report.take(rows.finish(), self.n_lines, bad_rows_max);
             }
         }
         if report.refusal.is_some() {

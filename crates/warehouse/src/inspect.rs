@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{Feed, TableFormat};
+use streamledger_core::ingest::table::format::{DecimalMark, Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::ingest::text::{Text, TextError};
 use streamledger_core::normalize::counts::{Counts, LineCounts};
@@ -82,24 +82,35 @@ pub fn inspect_report(
     n_rows_max: usize,
 ) -> Result<Inspection, DiskError> {
     let key = ListenerKey::new([0; 32]);
-    let mut inspector = Inspector {
-        settings,
-        key: &key,
-        store: store.map(ToOwned::to_owned),
-        file_name: path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        n_rows_max,
-        text: Text::default(),
-        text_error: None,
-        rows: None,
-        found: Inspection::default(),
-    };
     // A person may name a link.
-    let path: PathBuf = path.canonicalize().at("open", path)?;
-    let end =
-        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut inspector)?;
-    match end {
-        End::Unreadable(error) => Err(error),
-        end => Ok(inspector.finish(end)),
+    let canonical: PathBuf = path.canonicalize().at("open", path)?;
+    let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut mark = DecimalMark::Point;
+    loop {
+        let mut inspector = Inspector {
+            settings,
+            key: &key,
+            store: store.map(ToOwned::to_owned),
+            file_name: file_name.clone(),
+            n_rows_max,
+            mark,
+            text: Text::default(),
+            text_error: None,
+            rows: None,
+            found: Inspection::default(),
+        };
+        let file = ReportFile::Inbox(&canonical);
+        let end = read_through(file, Pace::Alone, &Stages::default(), &mut inspector)?;
+        if let End::Unreadable(error) = end {
+            return Err(error);
+        }
+        inspector.end();
+        // What other numbers of the report tell of some is known at its end only.
+        let marks = inspector.rows.as_ref().map(Rows::marks).unwrap_or_default();
+        match marks.decided().ok().flatten().filter(|_| marks.was_misread(mark)) {
+            Some(other) => mark = other,
+            None => return Ok(inspector.finish(end)),
+        }
     }
 }
 
@@ -109,6 +120,8 @@ struct Inspector<'a> {
     store: Option<String>,
     file_name: String,
     n_rows_max: usize,
+    /// The decimal mark by which numbers are read that prove none.
+    mark: DecimalMark,
     text: Text,
     text_error: Option<TextError>,
     rows: Option<Rows<'a>>,
@@ -174,7 +187,8 @@ impl<'a> Inspector<'a> {
             Recognised::Dsr(head) => self.describe_dsr(head),
             Recognised::Table(format, bound) => self.describe(format, bound),
         }
-        let context = RowsContext { settings, key: self.key, wanted: None };
+        let context =
+            RowsContext { settings, key: self.key, wanted: None, decimal_mark: self.mark };
         let (rows, rows_start) = Rows::open(context, &store.store, recognised, head)?;
         self.found.feed = Some(rows.feed());
         self.found.columns = columns_of(rows.lot_table());
@@ -257,13 +271,17 @@ impl<'a> Inspector<'a> {
         self.found.rows.extend(shown.into_iter().take(room).map(|(_, cells)| cells));
     }
 
-    fn finish(mut self, end: End) -> Inspection {
+    /// Reads what is left of the text.
+    fn end(&mut self) {
         let mut text = std::mem::take(&mut self.text);
         text.finish(|lines| self.take_text(lines));
         self.found.n_lines = text.n_lines();
         if let Some(rows) = &mut self.rows {
             rows.end();
         }
+    }
+
+    fn finish(mut self, end: End) -> Inspection {
         self.show_rows();
         let mut found = self.found;
         let store = found.store.as_ref().and_then(|store| self.settings.stores.get(store));

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{Feed, Field, TableFormat};
+use streamledger_core::ingest::table::format::{DecimalMark, Feed, Field, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
 use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::dsr_reader::DsrReader;
+use streamledger_core::normalize::numbers::MarksSeen;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::spotify_streams::{Context, StreamsReader};
@@ -38,6 +39,8 @@ pub struct RowsContext<'a> {
     pub key: &'a ListenerKey,
     /// Counted dates to keep plays of; `None` for all.
     pub wanted: Option<&'a BTreeSet<Day>>,
+    /// The decimal mark of the report's numbers, where they may have either and prove none.
+    pub decimal_mark: DecimalMark,
 }
 
 /// The rows of a report of any format.
@@ -82,6 +85,8 @@ pub struct RowsRead {
     pub lot_table: Option<LotTable>,
     /// Control numbers of the report, checked against its rows.
     pub controls: Vec<Checked>,
+    /// What its numbers say of its decimal mark, where they may have either.
+    pub marks: MarksSeen,
     /// Sums of its plays, where a row may stand for several.
     pub play_sums: Option<PlaySums>,
     /// Its lines, where its reader counts more than it numbers.
@@ -123,13 +128,14 @@ impl<'a> Rows<'a> {
             }
             Recognised::Table(format, bound) => {
                 let rows_start = bound.rows_start;
-                Ok((Self::table(context, store, format, *bound), rows_start))
+                let bound = Bound { decimal_mark: context.decimal_mark, ..*bound };
+                Ok((Self::table(context, store, format, bound), rows_start))
             }
         }
     }
 
     fn streams(context: RowsContext<'a>, store: &'a StoreSettings, columns: Columns) -> Self {
-        let RowsContext { settings, key, wanted } = context;
+        let RowsContext { settings, key, wanted, .. } = context;
         let context = Context { store, territories: &settings.territories, key, wanted };
         Self::Streams(Box::new(StreamsReader::new(columns, context)))
     }
@@ -140,7 +146,7 @@ impl<'a> Rows<'a> {
         format: &'a TableFormat,
         bound: Bound,
     ) -> Self {
-        let RowsContext { settings, key, wanted } = context;
+        let RowsContext { settings, key, wanted, .. } = context;
         let territories = &settings.territories;
         let sales = SalesContext { store: &store.store, stores: &settings.stores, territories };
         let context = match format.feed {
@@ -220,6 +226,15 @@ impl<'a> Rows<'a> {
         LotTable::of_feed(self.feed(), reference)
     }
 
+    /// What the numbers that were read say of the decimal mark of the report.
+    #[must_use]
+    pub fn marks(&self) -> MarksSeen {
+        match self {
+            Self::Streams(_) | Self::Dsr(_) => MarksSeen::default(),
+            Self::Table(_, reader) => reader.marks(),
+        }
+    }
+
     /// Ends the rows; what was read is still to be taken out.
     pub fn end(&mut self) {
         match self {
@@ -280,6 +295,7 @@ impl<'a> Rows<'a> {
                     notes: reading.notes,
                     unmapped: reading.unmapped,
                     controls: reading.controls,
+                    marks: reading.marks,
                     play_sums: reading.play_sums,
                     track_dates: reading.track_dates,
                     about: AboutReport { proves_store, ..about(&reading.about, None) },
@@ -309,6 +325,7 @@ impl RowsRead {
             unmapped: UnmappedValues::default(),
             lot_table: None,
             controls: Vec::new(),
+            marks: MarksSeen::default(),
             play_sums: None,
             n_lines: None,
             problems: Vec::new(),

@@ -3,6 +3,7 @@
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::ReportFault;
+use streamledger_core::normalize::numbers::{MarkDoubt, MarksSeen};
 use streamledger_core::normalize::sums::{LINES_MAX, Sums};
 use streamledger_core::normalize::table_controls::Checked;
 
@@ -22,9 +23,26 @@ pub(crate) fn why_refused(
     let fault = || read.fault.clone().or_else(|| ReportFault::of_lines(&read.lines, n_lines));
     problems()
         .or_else(|| fault().map(|fault| Refusal::new(fault.defect.code(), fault.detail)))
+        .or_else(|| ambiguous_numbers(read.marks))
         .or_else(|| wrong_total(&read.controls))
         .or_else(|| beyond_bounds(read))
         .or_else(|| too_many_bad_rows(&read.counts, bad_rows_max_basis_points))
+}
+
+/// Numbers of which nobody can say whether a comma is before thousands or decimals.
+fn ambiguous_numbers(marks: MarksSeen) -> Option<Refusal> {
+    let detail = match marks.decided().err()? {
+        MarkDoubt::Both => {
+            "some numbers have a decimal point (`0.5`), others a decimal comma (`0,5`); expected one of the \
+             two in the whole report"
+        }
+        MarkDoubt::Open => {
+            "each number with a comma or a point may be thousands (`1,234` or `1.234`), and no other one \
+             tells; expected one that leaves no doubt, such as `0.5`; if the format has one mark, say so in \
+             its file (`number = \"point\"` or `\"comma\"`)"
+        }
+    };
+    Some(Refusal::new("ambiguous_numbers", detail))
 }
 
 /// A control number that the rows do not add up to: part of the report is missing, or too much.

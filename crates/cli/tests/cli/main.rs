@@ -19,6 +19,7 @@ mod bad_rows;
 mod command_line;
 mod crash;
 mod damage;
+mod decimals;
 mod decisions;
 mod exit_codes;
 mod formats;

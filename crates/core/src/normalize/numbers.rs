@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::table::format::NumberStyle;
+use crate::ingest::table::format::{DecimalMark, NumberStyle};
 
 /// A cell as people wrote it, without what a spreadsheet adds: `="0085"`, `'0085`, spaces, quotes.
 #[must_use]
@@ -15,22 +15,103 @@ pub fn unwrapped(cell: &str) -> &str {
     cell.strip_prefix('\'').unwrap_or(cell)
 }
 
+/// What the numbers of a report say of its decimal mark, in columns that may be written with either. One
+/// report is written with one: `1,234` alone is a thousand and something or one and something, beside
+/// `0,50` it is the latter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MarksSeen {
+    point: bool,
+    comma: bool,
+    open: bool,
+}
+
+/// Why nobody can say how the numbers of a report are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkDoubt {
+    /// Some are written with a decimal point, others with a decimal comma.
+    Both,
+    /// Some may be meant either way, and no other number tells.
+    Open,
+}
+
+impl MarksSeen {
+    /// Takes note of what a cell says.
+    pub fn look(&mut self, cell: &str) {
+        match mark_of(cell) {
+            Some(Ok(DecimalMark::Point)) => self.point = true,
+            Some(Ok(DecimalMark::Comma)) => self.comma = true,
+            Some(Err(())) => self.open = true,
+            None => {}
+        }
+    }
+
+    /// The mark of the report; `None` where no number has any.
+    ///
+    /// # Errors
+    /// [`MarkDoubt`].
+    pub fn decided(self) -> Result<Option<DecimalMark>, MarkDoubt> {
+        match (self.point, self.comma) {
+            (true, true) => Err(MarkDoubt::Both),
+            (true, false) => Ok(Some(DecimalMark::Point)),
+            (false, true) => Ok(Some(DecimalMark::Comma)),
+            (false, false) if self.open => Err(MarkDoubt::Open),
+            (false, false) => Ok(None),
+        }
+    }
+
+    /// Whether numbers that may be meant either way were read by another mark than the report's.
+    #[must_use]
+    pub fn was_misread(self, by: DecimalMark) -> bool {
+        self.open && self.decided().is_ok_and(|mark| mark.is_some_and(|mark| mark != by))
+    }
+}
+
+/// The decimal mark that a number proves, `Err` where it may be either, `None` where it has no mark.
+fn mark_of(cell: &str) -> Option<Result<DecimalMark, ()>> {
+    let cell = bare(cell);
+    let cell = cell.trim_start_matches(['-', '+', '$', '\u{20ac}', '\u{a3}']);
+    let (n_points, n_commas) = (cell.matches('.').count(), cell.matches(',').count());
+    let last = cell.rfind(['.', ','])?;
+    let is_comma = cell[last..].starts_with(',');
+    let this = if is_comma { DecimalMark::Comma } else { DecimalMark::Point };
+    let other = if is_comma { DecimalMark::Point } else { DecimalMark::Comma };
+    let n_this = if is_comma { n_commas } else { n_points };
+    if 1 < n_this {
+        // Between thousands it may come again, before decimals never.
+        return Some(Ok(other));
+    }
+    if n_points != 0 && n_commas != 0 {
+        return Some(Ok(this));
+    }
+    let (whole, fraction) = (&cell[..last], &cell[last + 1..]);
+    let is_group = fraction.len() == 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let may_be_thousands = is_group && (1..=3).contains(&whole.len()) && !whole.starts_with('0');
+    Some(if may_be_thousands { Err(()) } else { Ok(this) })
+}
+
+/// A number without currency signs and spaces around it.
+fn bare(cell: &str) -> &str {
+    unwrapped(cell).trim_matches(['$', '\u{20ac}', '\u{a3}', '\u{a0}', ' '])
+}
+
 /// A number with a decimal point and nothing between thousands; `None` if separators do not stand
-/// where they stand in a number, since `1,5` read as 15 would be a guess.
+/// where they stand in a number, since `1,5` read as 15 would be a guess. `by` is the mark of the report for
+/// numbers of [`NumberStyle::Either`] that prove none.
 #[must_use]
-pub fn plain_decimal(cell: &str, style: NumberStyle) -> Option<Cow<'_, str>> {
-    let cell = unwrapped(cell).trim_matches(['$', '\u{20ac}', '\u{a3}', '\u{a0}', ' ']);
+pub fn plain_decimal(cell: &str, style: NumberStyle, by: DecimalMark) -> Option<Cow<'_, str>> {
+    let cell = bare(cell);
+    let mark = match style {
+        NumberStyle::Point => DecimalMark::Point,
+        NumberStyle::Comma => DecimalMark::Comma,
+        NumberStyle::Either => mark_of(cell).and_then(Result::ok).unwrap_or(by),
+    };
     let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    if style != NumberStyle::Comma && cell.bytes().all(is_plain) {
+    if mark == DecimalMark::Point && cell.bytes().all(is_plain) {
         return Some(Cow::Borrowed(cell));
     }
-    let (decimal, thousands) = match style {
-        NumberStyle::Point => ('.', ','),
-        NumberStyle::Comma => (',', '.'),
-        NumberStyle::Either => match cell.rfind([',', '.']) {
-            Some(place) if cell[place..].starts_with(',') => (',', '.'),
-            _ => ('.', ','),
-        },
+    let (decimal, thousands) = match mark {
+        DecimalMark::Point => ('.', ','),
+        DecimalMark::Comma => (',', '.'),
     };
     // `-$1.50`: the sign of the number may stand before that of the currency.
     let (sign, digits) = match cell.strip_prefix('-') {
@@ -91,8 +172,51 @@ mod tests {
             ("4.27E-7", NumberStyle::Point, Some("4.27E-7")),
             (".021330", NumberStyle::Point, Some(".021330")),
         ] {
-            assert_eq!(plain_decimal(cell, style).as_deref(), expected, "{cell}");
+            let by = DecimalMark::Point;
+            assert_eq!(plain_decimal(cell, style, by).as_deref(), expected, "{cell}");
         }
+    }
+
+    #[test]
+    fn a_number_proves_its_mark_or_is_read_by_that_of_its_report() {
+        use DecimalMark::{Comma, Point};
+        for (cell, mark) in [
+            ("12", None),
+            ("0,50", Some(Ok(Comma))),
+            ("-1.5", Some(Ok(Point))),
+            ("1.234.567", Some(Ok(Comma))),
+            ("1,234,567", Some(Ok(Point))),
+            ("1.234,5", Some(Ok(Comma))),
+            ("1,234.567", Some(Ok(Point))),
+            ("0,123", Some(Ok(Comma))),
+            (".123", Some(Ok(Point))),
+            ("1234,567", Some(Ok(Comma))),
+            ("\u{20ac} 1,234", Some(Err(()))),
+            ("-999.999", Some(Err(()))),
+            ("4.27E-7", Some(Ok(Point))),
+        ] {
+            assert_eq!(mark_of(cell), mark, "{cell}");
+        }
+        let read = |cell, by| plain_decimal(cell, NumberStyle::Either, by).unwrap().into_owned();
+        assert_eq!((read("1.234", Point), read("1.234", Comma)), ("1.234".into(), "1234".into()));
+        assert_eq!((read("1,234", Point), read("1,234", Comma)), ("1234".into(), "1.234".into()));
+        assert_eq!(read("0,5", Point), "0.5");
+    }
+
+    #[test]
+    fn all_numbers_of_a_report_together_settle_its_mark() {
+        let seen = |cells: &[&str]| {
+            let mut seen = MarksSeen::default();
+            cells.iter().for_each(|cell| seen.look(cell));
+            seen
+        };
+        assert_eq!(seen(&["7", ""]).decided(), Ok(None));
+        assert_eq!(seen(&["1.234", "0,5"]).decided(), Ok(Some(DecimalMark::Comma)));
+        assert!(seen(&["1.234", "0,5"]).was_misread(DecimalMark::Point));
+        assert!(!seen(&["1.234", "0.5"]).was_misread(DecimalMark::Point));
+        assert!(!seen(&["0,5"]).was_misread(DecimalMark::Point));
+        assert_eq!(seen(&["1.234"]).decided(), Err(MarkDoubt::Open));
+        assert_eq!(seen(&["1.234", "0,5", "0.5"]).decided(), Err(MarkDoubt::Both));
     }
 
     #[test]

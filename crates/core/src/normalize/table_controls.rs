@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::ingest::table::format::{Control, Feed, Field, NumberStyle, TableFormat, Total};
+use crate::ingest::table::format::{
+    Control, DecimalMark, Feed, Field, NumberStyle, TableFormat, Total,
+};
 use crate::ingest::table::head::{Stated, stated_in};
 use crate::ingest::table::records::Record;
 use crate::normalize::numbers::plain_decimal;
@@ -86,7 +88,7 @@ const ONE: i128 = 10_i128.pow(crate::vocabulary::money::SCALE);
 
 /// A number as a report states it (`12`, `12.0`, `1,200`), in 10^-12; `None` if it is none.
 fn read_number(said: &str, style: NumberStyle) -> Option<i128> {
-    Amount::parse_sum(&plain_decimal(said, style)?).map(|read| read.amount.0)
+    Amount::parse_sum(&plain_decimal(said, style, DecimalMark::Point)?).map(|read| read.amount.0)
 }
 
 /// What a report states, and what its rows sum to.
@@ -171,13 +173,15 @@ impl<'a> Controls<'a> {
         if self.format.feed == Feed::Sales { Field::Units } else { Field::Plays }
     }
 
-    /// All control numbers, checked; `n_rows` are all data rows, rejected ones included.
-    pub(super) fn check(&self, n_rows: u64) -> Vec<Checked> {
+    /// All control numbers, checked; `n_rows` are all data rows, rejected ones included, `mark` is the decimal
+    /// mark of the report where it may have either.
+    pub(super) fn check(&self, n_rows: u64, mark: DecimalMark) -> Vec<Checked> {
         let mut checked = Vec::new();
         for (place, control) in self.format.controls.iter().enumerate() {
             let stated: Vec<&Stated> =
                 self.stated.iter().filter(|stated| stated.control == place).collect();
-            checked.extend(stated.iter().map(|stated| self.checked(control, n_rows, stated)));
+            checked
+                .extend(stated.iter().map(|stated| self.checked(control, (n_rows, mark), stated)));
             let missing: Vec<Option<String>> = if control.per_currency {
                 let is_stated = |code: &str| {
                     stated.iter().any(|stated| stated.currency.as_deref() == Some(code))
@@ -192,13 +196,18 @@ impl<'a> Controls<'a> {
             };
             checked.extend(missing.into_iter().map(|currency| {
                 let stated = Stated { control: place, currency, said: String::new() };
-                self.checked(control, n_rows, &stated)
+                self.checked(control, (n_rows, mark), &stated)
             }));
         }
         checked
     }
 
-    fn checked(&self, control: &Control, n_rows: u64, stated: &Stated) -> Checked {
+    fn checked(
+        &self,
+        control: &Control,
+        (n_rows, mark): (u64, DecimalMark),
+        stated: &Stated,
+    ) -> Checked {
         let n_lost = match control.total {
             Total::Rows => 0,
             Total::Units => self.n_lost[0],
@@ -207,11 +216,11 @@ impl<'a> Controls<'a> {
         let checked = match control.total {
             Total::Rows => Checked::number(&control.label, &stated.said, n_rows),
             Total::Units => {
-                let style = self.style(self.units_field());
+                let style = self.style(self.units_field(), mark);
                 Self::of_sum(control, stated, &self.sums.units, ONE, 0, style)
             }
             Total::Amount => {
-                let style = self.style(Field::Amount);
+                let style = self.style(Field::Amount, mark);
                 let none = Sum::default();
                 let code = stated.currency.as_deref().and_then(Currency::parse);
                 let sum = match code {
@@ -270,7 +279,12 @@ impl<'a> Controls<'a> {
         }
     }
 
-    fn style(&self, field: Field) -> NumberStyle {
-        self.format.fields.get(&field).map(|source| source.number).unwrap_or_default()
+    fn style(&self, field: Field, mark: DecimalMark) -> NumberStyle {
+        let style = self.format.fields.get(&field).map(|source| source.number);
+        match style.unwrap_or_default() {
+            NumberStyle::Either if mark == DecimalMark::Comma => NumberStyle::Comma,
+            NumberStyle::Either => NumberStyle::Point,
+            style => style,
+        }
     }
 }

@@ -2,16 +2,17 @@
 //! have in common; what a row becomes is said in `sales_reader.rs` and `table_plays.rs`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{DateStyle, Field, FieldSource, TableFormat};
+use crate::ingest::table::format::{DateStyle, Field, FieldSource, NumberStyle, TableFormat};
 use crate::ingest::table::head::{Bound, encoding_of, normal_name};
 use crate::ingest::table::records::Record;
 use crate::normalize::cells::{trimmed, truth};
 use crate::normalize::counts::Counts;
 use crate::normalize::dates::{Span, read_date};
 use crate::normalize::defect::{Defect, shown};
-use crate::normalize::numbers::{plain_decimal, unwrapped, whole_number};
+use crate::normalize::numbers::{MarksSeen, plain_decimal, unwrapped, whole_number};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
@@ -43,6 +44,8 @@ pub struct TableFields<'a> {
     /// Where the report has what.
     pub bound: Bound,
     fields: Vec<Option<BoundField<'a>>>,
+    /// What its numbers say of the decimal mark, so far.
+    marks: Cell<MarksSeen>,
 }
 
 #[derive(Debug)]
@@ -81,7 +84,7 @@ impl<'a> TableFields<'a> {
                 codes: BTreeMap::new(),
             });
         }
-        Self { format, bound, fields }
+        Self { format, bound, fields, marks: Cell::default() }
     }
 
     /// Whether the report, or the format for it, says anything of a field.
@@ -235,10 +238,21 @@ impl<'a> TableFields<'a> {
         };
         let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
         let style = source.map(|source| source.number).unwrap_or_default();
-        match plain_decimal(&text, style) {
+        if style == NumberStyle::Either {
+            let mut marks = self.marks.get();
+            marks.look(&text);
+            self.marks.set(marks);
+        }
+        match plain_decimal(&text, style, self.bound.decimal_mark) {
             Some(number) => Ok(Some(number.into_owned())),
             None => Err(self.flaw(field, Defect::BadNumber, "a number", &text)),
         }
+    }
+
+    /// What the numbers that were read say of the decimal mark of the report.
+    #[must_use]
+    pub fn marks(&self) -> MarksSeen {
+        self.marks.get()
     }
 
     /// A whole number.

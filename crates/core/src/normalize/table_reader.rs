@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
+use crate::ingest::table::format::{DecimalMark, Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::defect::{BadRow, Defect, ReportDefect, ReportFault, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
+use crate::normalize::numbers::MarksSeen;
 use crate::normalize::reference_reader::ReferenceReader;
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
@@ -111,6 +112,8 @@ pub struct TableReading {
     pub unmapped: UnmappedValues,
     /// Control numbers of the report, checked against its rows.
     pub controls: Vec<Checked>,
+    /// What its numbers say of its decimal mark, where they may have either.
+    pub marks: MarksSeen,
     /// Sums of its plays; `None` if it has none.
     pub play_sums: Option<PlaySums>,
     /// What the report says of itself.
@@ -224,6 +227,7 @@ impl<'a> TableReader<'a> {
     #[must_use]
     pub fn finish(self) -> TableReading {
         let (about, lines, fault) = (self.about(), self.lines(), self.fault());
+        let (marks, mark) = (self.marks(), self.marks_read());
         let (day_rows, unmapped) = match &self.rows {
             Rows::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
             Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
@@ -247,7 +251,8 @@ impl<'a> TableReader<'a> {
         TableReading {
             about,
             track_dates,
-            controls: self.controls.check(self.counts.rows),
+            controls: self.controls.check(self.counts.rows, mark),
+            marks,
             play_sums,
             counts: self.counts,
             n_skipped: self.n_skipped,
@@ -259,6 +264,18 @@ impl<'a> TableReader<'a> {
             notes,
             unmapped,
         }
+    }
+
+    /// What the numbers say so far of the decimal mark of the report.
+    #[must_use]
+    pub fn marks(&self) -> MarksSeen {
+        self.rows.fields().marks()
+    }
+
+    /// The mark by which its stated numbers are read.
+    fn marks_read(&self) -> DecimalMark {
+        let decided = self.marks().decided().ok().flatten();
+        decided.unwrap_or(self.rows.fields().bound.decimal_mark)
     }
 
     fn lines(&self) -> LineCounts {

@@ -201,9 +201,12 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     fn what_rows_say(&self, key: &str) -> Result<RowsSay, NightlyError> {
         let say = Mutex::new(RowsSay::default());
-        let look = |pieces: &BTreeMap<Day, Piece>| {
+        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
             let mut say = say.lock().unwrap_or_else(PoisonError::into_inner);
-            pieces.values().for_each(|piece| say.look(piece));
+            match pieces {
+                Some(pieces) => pieces.values().for_each(|piece| say.look(piece)),
+                None => *say = RowsSay::default(),
+            }
         };
         self.read_again(key, None, Some(&look))?;
         Ok(*say.lock().unwrap_or_else(PoisonError::into_inner))
@@ -212,8 +215,12 @@ impl<'c, 'n> Comparing<'c, 'n> {
     fn play_list(&self, key: &str, say: RowsSay) -> Result<RowList, NightlyError> {
         let folder = &self.night.rows;
         let collected = Mutex::new((RowCollector::default(), None));
-        let look = |pieces: &BTreeMap<Day, Piece>| {
+        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
             let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(pieces) = pieces else {
+                *collected = (RowCollector::default(), None);
+                return;
+            };
             let failed = collected.0.push_each(pieces, say, folder).err();
             collected.1 = collected.1.take().or(failed);
         };
@@ -225,8 +232,12 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
         let sums = Mutex::new(PlaySums::new());
-        let look = |pieces: &BTreeMap<Day, Piece>| {
+        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(pieces) = pieces else {
+                sums.clear();
+                return;
+            };
             pieces.iter().for_each(|(day, piece)| sum_plays((day.0, piece), say, &mut sums));
         };
         self.read_again(key, None, Some(&look))?;

@@ -423,9 +423,18 @@ pub enum NumberStyle {
     Point,
     /// A decimal comma; points between thousands are passed over.
     Comma,
-    /// Either: the last of the two that stands in the number separates its decimals. For formats that
-    /// are written both ways and have no thousands.
+    /// Either, but one of them in all numbers of a report: those that leave no doubt (`0,50`, `1.234,5`)
+    /// tell how the others (`1,234`) are meant.
     Either,
+}
+
+/// The mark before the decimals of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecimalMark {
+    /// `0.5`.
+    Point,
+    /// `0,5`.
+    Comma,
 }
 
 /// What a time is counted in.

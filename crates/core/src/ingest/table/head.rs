@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{Control, Fallback, Field, FieldSource, Preamble, TableFormat};
+use crate::ingest::table::format::{
+    Control, DecimalMark, Fallback, Field, FieldSource, Preamble, TableFormat,
+};
 use crate::ingest::table::records::split_line;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::money::Currency;
@@ -25,6 +27,9 @@ pub struct Bound {
     pub preamble: BTreeMap<Field, String>,
     /// What was read from the name of the file.
     pub name_facts: NameFacts,
+    /// How numbers are read that may be written with a decimal point or comma and prove neither: as the
+    /// others of the report are, which only its end tells.
+    pub decimal_mark: DecimalMark,
     /// Control numbers of the preamble.
     pub controls: Vec<Stated>,
     /// Columns that tell rows that are no data, by place in the format's list.
@@ -213,6 +218,7 @@ fn match_names(
         columns,
         preamble,
         name_facts,
+        decimal_mark: DecimalMark::Point,
         controls: stated_before(format, before),
         skip: format.skip.iter().map(|skipped| place_of(&skipped.header)).collect(),
     }))
