@@ -224,10 +224,15 @@ fn cut_json(
     cells.clear();
     cells.resize(names.len(), (0, 0));
     let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let object = json::Object { names, text, cells };
+    let mut has_floats = false;
+    let object = json::Object { names, text, cells, has_floats: &mut has_floats };
     serde::Deserializer::deserialize_map(&mut deserializer, object)
         .and_then(|()| deserializer.end())
-        .map_err(|_| LineFault::Json)
+        .map_err(|_| LineFault::Json)?;
+    if has_floats {
+        json::take_numbers(line, names, text, cells);
+    }
+    Ok(())
 }
 
 mod json {
@@ -241,6 +246,71 @@ mod json {
         pub(super) names: &'a [String],
         pub(super) text: &'a mut Vec<u8>,
         pub(super) cells: &'a mut Vec<(u32, u32)>,
+        /// Set where a number was read that is no whole one of 64 bits: not as it is written.
+        pub(super) has_floats: &'a mut bool,
+    }
+
+    /// Takes the numbers of an object as they are written: `1e2` is no `100`, and no digit is lost. The line
+    /// is an object, as it was read before.
+    pub(super) fn take_numbers(
+        line: &[u8],
+        names: &[String],
+        text: &mut Vec<u8>,
+        cells: &mut [(u32, u32)],
+    ) {
+        let mut at = skip(line, 0, b" \t\r\n{");
+        while line.get(at) == Some(&b'"') {
+            let key = at..end_of_value(line, at);
+            let value_at = skip(line, key.end, b" \t\r\n:");
+            let value = value_at..end_of_value(line, value_at);
+            let first = line.get(value_at).copied().unwrap_or_default();
+            if first == b'-' || first.is_ascii_digit() {
+                let key: Option<Cow<'_, str>> = serde_json::from_slice(&line[key]).ok();
+                let is_key = |name: &&String| Some(name.as_str()) == key.as_deref();
+                if let Some(place) = names.iter().position(|name| is_key(&name)) {
+                    let start = text.len();
+                    text.extend_from_slice(&line[value.clone()]);
+                    let place_of = |n: usize| crate::numbers::exact::<u32>(n);
+                    cells[place] = (place_of(start), place_of(text.len()));
+                }
+            }
+            at = skip(line, value.end, b" \t\r\n,");
+        }
+    }
+
+    /// The first place from here on where none of these bytes stands.
+    fn skip(line: &[u8], from: usize, bytes: &[u8]) -> usize {
+        let rest = line.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|byte| bytes.contains(byte)).count()
+    }
+
+    /// Where the value that begins here ends.
+    fn end_of_value(line: &[u8], from: usize) -> usize {
+        let (mut depth, mut in_text, mut is_escaped) = (0_u32, false, false);
+        for (at, byte) in line.iter().enumerate().skip(from) {
+            if in_text {
+                match byte {
+                    _ if is_escaped => is_escaped = false,
+                    b'\\' => is_escaped = true,
+                    b'"' => in_text = false,
+                    _ => {}
+                }
+                if !in_text && depth == 0 {
+                    return at + 1;
+                }
+                continue;
+            }
+            match byte {
+                b'"' => in_text = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth == 0 => return at,
+                b'}' | b']' if depth == 1 => return at + 1,
+                b'}' | b']' => depth -= 1,
+                b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
+                _ => {}
+            }
+        }
+        line.len()
     }
 
     impl<'de> Visitor<'de> for Object<'_> {
@@ -263,7 +333,7 @@ mod json {
                         }
                         seen |= bit.map_or(0, |bit| bit);
                         let start = self.text.len();
-                        map.next_value_seed(Cell(self.text))?;
+                        map.next_value_seed(Cell(self.text, self.has_floats))?;
                         let place_of = |n: usize| crate::numbers::exact::<u32>(n);
                         self.cells[place] = (place_of(start), place_of(self.text.len()));
                     }
@@ -274,7 +344,7 @@ mod json {
     }
 
     /// Appends a plain value; lists and objects are no cells and stay empty.
-    struct Cell<'a>(&'a mut Vec<u8>);
+    struct Cell<'a>(&'a mut Vec<u8>, &'a mut bool);
 
     impl<'de> DeserializeSeed<'de> for Cell<'_> {
         type Value = ();
@@ -311,8 +381,9 @@ mod json {
             Ok(())
         }
 
-        fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-            self.0.extend_from_slice(value.to_string().as_bytes());
+        /// What it is as a float is not what is written.
+        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+            *self.1 = true;
             Ok(())
         }
 
@@ -338,6 +409,45 @@ mod tests {
 
     use super::*;
     use crate::ingest::table::format::Delimiter;
+
+    /// The cells of one JSON line; `None` if it is none.
+    fn json_cells(line: &str, names: &[&str]) -> Option<Vec<String>> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let (mut text, mut cells) = (Vec::new(), Vec::new());
+        cut_json(line.as_bytes(), &names, &mut text, &mut cells).ok()?;
+        let cell = |(start, end): &(u32, u32)| {
+            String::from_utf8(text[*start as usize..*end as usize].to_vec()).unwrap()
+        };
+        Some(cells.iter().map(cell).collect())
+    }
+
+    #[test]
+    fn numbers_of_json_pass_as_they_are_written() {
+        let line = r#"{ "a\u0020b" : [1.5, {"n": "}\"]"}], "x":"1.50","n" : 0.10, "m":12345678901234567890123, "e":1E2 ,"z":-0}"#;
+        let cells = json_cells(line, &["n", "m", "e", "z", "x", "a b"]).unwrap();
+        assert_eq!(cells, ["0.10", "12345678901234567890123", "1E2", "-0", "1.50", ""]);
+        assert_eq!(json_cells(r#"{"n":01}"#, &["n"]), None);
+        assert_eq!(json_cells(r#"{"n":1.}"#, &["n"]), None);
+    }
+
+    proptest! {
+        /// Any digits as a bare number read as the same digits in quotes.
+        #[test]
+        fn a_bare_number_is_the_text_of_it(
+            whole in "-?(0|[1-9][0-9]{0,30})",
+            rest in "(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?",
+            before in "[a-z{}\\[\\],: ]{0,8}",
+        ) {
+            let number = format!("{whole}{rest}");
+            // Beyond the range of a float is no number of JSON's.
+            prop_assume!(number.parse::<f64>().unwrap().is_finite());
+            let bare = format!("{{\"t\": \"{before}\", \"n\": {number}}}");
+            let quoted = format!("{{\"t\": \"{before}\", \"n\": \"{number}\"}}");
+            let cells = json_cells(&bare, &["n", "t"]);
+            prop_assert_eq!(&cells, &json_cells(&quoted, &["n", "t"]));
+            prop_assert_eq!(&cells.unwrap()[0], &number);
+        }
+    }
 
     /// Rows with their number, or what is wrong; blank and continued lines.
     type Read = (Vec<(u32, Result<Vec<String>, LineFault>)>, u64, u64);
