@@ -9,6 +9,7 @@ mod secrets;
 mod tables;
 mod tracks;
 mod unmapped;
+mod texts;
 mod totals;
 
 mod archives;

@@ -127,7 +127,7 @@ impl<'a> TableFields<'a> {
             if cell.is_empty() {
                 continue;
             }
-            let Some(text) = self.decoded(*column, cell)? else {
+            let Some(text) = self.decoded(*column, cell, field.is_name())? else {
                 continue;
             };
             if bound.codes.is_empty() {
@@ -140,7 +140,14 @@ impl<'a> TableFields<'a> {
         Ok(bound.fixed.as_deref().filter(|_| bound.columns.is_empty()).map(Cow::Borrowed))
     }
 
-    fn decoded<'r>(&self, column: usize, cell: &'r [u8]) -> Result<Option<Cow<'r, str>>, Flaw> {
+    /// The text of a cell; `None` where it says that there is nothing. A name is what is written: a song may
+    /// be called `N/A`, or begin with an apostrophe.
+    fn decoded<'r>(
+        &self,
+        column: usize,
+        cell: &'r [u8],
+        is_name: bool,
+    ) -> Result<Option<Cow<'r, str>>, Flaw> {
         let flaw = |defect, expected: &str| {
             Err(Flaw {
                 column: self.bound.names.get(column).cloned(),
@@ -162,6 +169,9 @@ impl<'a> TableFields<'a> {
                 }
             }
         };
+        if is_name {
+            return Ok(Some(text));
+        }
         // Nearly all cells begin and end with a letter or digit: nothing is wrapped round those, and
         // only a word with an N can say that there is nothing.
         if let [first, .., last] | [first @ last] = cell

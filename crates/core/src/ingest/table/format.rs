@@ -345,6 +345,22 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether it is a name that people gave: it passes as it is written.
+    #[must_use]
+    pub fn is_name(self) -> bool {
+        matches!(
+            self,
+            Self::Title
+                | Self::Artist
+                | Self::Release
+                | Self::Label
+                | Self::Owner
+                | Self::Source
+                | Self::Device
+                | Self::RateSource
+        )
+    }
+
     /// Its name as format files write it.
     #[must_use]
     pub fn name(self) -> String {
