@@ -157,7 +157,7 @@ counted AS (
 ranked AS (
     SELECT *, max(n_in_report) OVER same_play AS most,
            first_value(report) OVER (same_play ORDER BY n_in_report DESC, report) AS keeper,
-           CASE WHEN NOT exact AND played_ms > 0 THEN greatest(1, {v.CLOCK_MS} // played_ms)
+           CASE WHEN NOT exact AND played_ms > 0 THEN greatest(1, ({v.CLOCK_MS} + played_ms - 1) // played_ms)
                 ELSE 1 END AS fit
     FROM counted
     WINDOW same_play AS (PARTITION BY listener, track_no, listened_at, exact, played_ms))

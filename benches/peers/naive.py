@@ -226,7 +226,7 @@ def mark_duplicates(plays: list[dict]) -> None:
         played_ms = group[0]["played_ms"]
         k = 1
         if not group[0]["exact"] and played_ms:
-            k = max(1, v.CLOCK_MS // played_ms)
+            k = max(1, -(-v.CLOCK_MS // played_ms))
         by_report = defaultdict(list)
         for play in group:
             by_report[play["report"]].append(play)

@@ -223,7 +223,7 @@ def find_duplicates(plays: pl.LazyFrame, tracks: pl.LazyFrame) -> pl.LazyFrame:
     )
     fit = (
         pl.when(~pl.col("exact") & (pl.col("played_ms") > 0))
-        .then(pl.max_horizontal(1, v.CLOCK_MS // pl.col("played_ms")))
+        .then(pl.max_horizontal(1, (v.CLOCK_MS + pl.col("played_ms") - 1) // pl.col("played_ms")))
         .otherwise(1)
     )
     return (

@@ -137,6 +137,10 @@ pub(crate) struct Nightly {
     /// Exit with code 4 if this was so; all that is right is published all the same.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) fail_on: Option<FailOn>,
+    /// Hash listeners with another key than before, or with a new one where that is gone: all plays are
+    /// read again, and every `listener` is another value.
+    #[arg(long)]
+    pub(crate) rekey: bool,
     /// Say what would be done and why; write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

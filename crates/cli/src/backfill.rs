@@ -75,6 +75,7 @@ pub(crate) fn options(command: &Backfill) -> anyhow::Result<NightlyOptions> {
         decisions: command.decisions.decisions.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_rejected: false,
+        rekey: false,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: nightly::owner(&started),
         started,

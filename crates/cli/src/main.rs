@@ -6,6 +6,7 @@ mod allocator;
 mod arguments;
 mod backfill;
 mod decisions;
+mod folders;
 mod explain;
 mod explain_against;
 mod explain_missing;

@@ -20,7 +20,7 @@ use streamledger_warehouse::warehouse::{KeySource, WarehouseError};
 use crate::arguments::{Common, FailOn, Format, Nightly};
 use crate::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::progress::Bar;
-use crate::{allocator, decisions, exit};
+use crate::{allocator, decisions, exit, folders};
 
 /// Runs or plans a night and prints what it did.
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
@@ -31,6 +31,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     if let Err(error) = std::fs::read_dir(inbox) {
         bail!("cannot read the inbox {}: {error}; name its folder with --inbox", inbox.display());
     }
+    folders::require_apart(("--inbox", inbox), ("--warehouse", &command.warehouse))?;
     let started = now();
     let options = NightlyOptions {
         inbox: command.inbox.clone(),
@@ -39,6 +40,7 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         decisions: command.decisions.decisions.clone(),
         memory_limit_bytes: usize::try_from(command.memory_limit.as_u64())?,
         retry_rejected: command.retry_rejected,
+        rekey: command.rekey,
         as_of: command.as_of.unwrap_or_else(|| chrono::Utc::now().date_naive()),
         owner: owner(&started),
         started,

@@ -16,6 +16,7 @@ use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table_plays::PlaysContext;
 use streamledger_core::normalize::table_reader::{TableContext, TableReader};
+use streamledger_core::normalize::times::can_be_heard_at;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::listener::ListenerKey;
@@ -295,6 +296,15 @@ fn write_row(
     {
         written.meant.insert(Field::Date, stamp[..10].to_owned());
         written.cells.insert(Field::Date, stamp);
+    }
+    // A moment that cannot be is none: what is left is the day.
+    let date = written.meant.get(&Field::Date).map(|date| date.parse::<chrono::NaiveDate>());
+    let heard = written.meant.get(&Field::ListenedAt).map(|ms| ms.parse::<i64>());
+    if let (Some(Ok(date)), Some(Ok(ms))) = (date, heard) {
+        let day = Day(date.to_epoch_days());
+        if !can_be_heard_at(ms, day) {
+            written.meant.insert(Field::ListenedAt, day.start_ms().to_string());
+        }
     }
     // Use ends after it begins.
     if let (Some(from), Some(to)) =

@@ -68,8 +68,8 @@ fn gunzip(bytes: &[u8]) {
 
 /// Cells of all kinds: what is read is sane, and what is written is read back.
 fn cells(bytes: &[u8]) {
+    use streamledger_core::ingest::table::decimal_mark::DecimalMark;
     use streamledger_core::ingest::table::format::DateStyle;
-    use streamledger_core::ingest::table::format::DecimalMark;
     use streamledger_core::ingest::table::format::NumberStyle::{Comma, Either, Point};
     let _stamp = stamp_or_epoch(bytes);
     if let Some(isrc) = Isrc::parse(bytes) {

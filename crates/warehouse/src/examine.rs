@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::ingest::table::format::{DecimalMark, Feed};
-use streamledger_core::ingest::text::{Text, TextError, is_utf16};
+use streamledger_core::ingest::table::decimal_mark::DecimalMark;
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::ingest::text::{Text, TextError};
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::BadRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
@@ -22,7 +23,7 @@ use crate::held::{Holder, Segment};
 use crate::ledger::{AboutReport, Part};
 use crate::partition::PartitionError;
 use crate::reading::{Rows, RowsContext, RowsRead, is_compared_table};
-use crate::recognise::{Recognised, judge, recognise};
+use crate::recognise::{Recognised, judge_member, recognise};
 use crate::report_source::{
     End, FromArchive, MemberKind, Pace, Packing, Reader, ReportFile, read_through,
 };
@@ -446,28 +447,6 @@ impl Reader for Reading<'_> {
     fn stopped(&self) -> Option<TextError> {
         self.text_error
     }
-}
-
-/// What the head of a member of an archive is, in any encoding.
-pub(crate) fn judge_member(
-    settings: &Settings,
-    store_folder: Option<&str>,
-    member: &str,
-    head: &[u8],
-) -> MemberKind {
-    // What follows the first lines is rows; a head of one line may lack its end, or half of it.
-    let head = if is_utf16(head) { &head[..head.len() / 2 * 2] } else { head };
-    let mut kind = None;
-    let mut take = |lines: &[u8]| {
-        if kind.is_none() && !lines.is_empty() {
-            kind = Some(judge(settings, store_folder, member, lines));
-        }
-    };
-    let mut text = Text::default();
-    if text.take(head, &mut take).is_ok() {
-        text.finish(&mut take);
-    }
-    kind.unwrap_or_else(|| MemberKind::Other { reason: "it holds no text".to_owned() })
 }
 
 /// Lets go of plays that were held.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{DecimalMark, Feed, TableFormat};
+use streamledger_core::ingest::table::decimal_mark::DecimalMark;
+use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::ingest::text::{Text, TextError};
 use streamledger_core::normalize::counts::{Counts, LineCounts};
@@ -16,10 +17,10 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError};
-use crate::examine::{Refusal, judge_member, without_folders};
+use crate::examine::{Refusal, without_folders};
 use crate::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::reading::{Rows, RowsContext};
-use crate::recognise::{Recognised, recognise};
+use crate::recognise::{Recognised, judge_member, recognise};
 use crate::report_source::{
     End, MemberKind, Pace, Packing, Reader, ReportFile, SkippedMember, read_through,
 };

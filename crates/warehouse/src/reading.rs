@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::dsr::head::Head;
 use streamledger_core::ingest::spotify_streams::{self, Columns};
-use streamledger_core::ingest::table::format::{DecimalMark, Feed, Field, TableFormat};
+use streamledger_core::ingest::table::decimal_mark::DecimalMark;
+use streamledger_core::ingest::table::format::{Feed, Field, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
 use streamledger_core::normalize::defect::{BadRow, ReportFault};

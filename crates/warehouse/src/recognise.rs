@@ -7,6 +7,7 @@ use streamledger_core::ingest::dsr::head::{
 use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Bound, Match, match_head};
+use streamledger_core::ingest::text::{Text, is_utf16};
 
 use streamledger_core::vocabulary::report_id::NameFacts;
 
@@ -274,4 +275,26 @@ fn twice(format: &str, column: &str) -> NearMiss {
         detail: format!("{format}: the header has `{column}` more than once"),
     };
     NearMiss { refusal, n_missing: 0, is_nearly: true }
+}
+
+/// What the head of a member of an archive is, in any encoding.
+pub(crate) fn judge_member(
+    settings: &Settings,
+    store_folder: Option<&str>,
+    member: &str,
+    head: &[u8],
+) -> MemberKind {
+    // What follows the first lines is rows; a head of one line may lack its end, or half of it.
+    let head = if is_utf16(head) { &head[..head.len() / 2 * 2] } else { head };
+    let mut kind = None;
+    let mut take = |lines: &[u8]| {
+        if kind.is_none() && !lines.is_empty() {
+            kind = Some(judge(settings, store_folder, member, lines));
+        }
+    };
+    let mut text = Text::default();
+    if text.take(head, &mut take).is_ok() {
+        text.finish(&mut take);
+    }
+    kind.unwrap_or_else(|| MemberKind::Other { reason: "it holds no text".to_owned() })
 }

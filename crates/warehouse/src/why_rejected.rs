@@ -78,13 +78,18 @@ fn beyond_bounds(read: &RowsRead) -> Option<Refusal> {
     Some(Refusal::new("out_of_bounds", detail))
 }
 
+/// So many bad rows are never too many, as long as there are good ones: one of fifty is more than a percent
+/// and says nothing of the others.
+const BAD_ROWS_MIN: u64 = 10;
+
 fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<Refusal> {
-    let too_many = u64::from(max_basis_points) * counts.rows < counts.quarantined * 10_000;
-    too_many.then(|| {
+    let Counts { rows, quarantined, .. } = *counts;
+    let is_much = u64::from(max_basis_points) * rows < quarantined * 10_000;
+    let is_all = rows != 0 && rows == quarantined;
+    (is_much && (BAD_ROWS_MIN < quarantined || is_all)).then(|| {
         let percent = f64::from(max_basis_points) / 100.0;
         let detail = format!(
-            "expected at most {percent} % bad rows, found {} of {}",
-            counts.quarantined, counts.rows
+            "expected at most {percent} % bad rows or {BAD_ROWS_MIN}, found {quarantined} of {rows}"
         );
         Refusal::new("too_many_bad_rows", detail)
     })

@@ -29,6 +29,7 @@ use streamledger_warehouse::recordings::Recording;
 use streamledger_warehouse::status::status_of;
 
 use crate::arguments::{Common, Report};
+use crate::folders;
 use crate::output::{Sheet, grouped, print};
 use crate::progress::Bar;
 use crate::report::book::Book;
@@ -62,6 +63,7 @@ const ARTISTS_MAX: usize = 20;
 pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
     let settings = nightly::load_settings(&command.pipeline)?;
+    folders::require_apart(("--out", &command.out), ("--warehouse", &command.warehouse))?;
     let published = Published::open(&command.warehouse)?;
     // What is published was judged by the accepted numbers, whatever the pipeline says by now.
     let settings = settings.judged_by(&published.manifest.settings);

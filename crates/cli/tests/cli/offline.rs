@@ -230,3 +230,35 @@ fn verify_finds_a_damaged_list_of_offline_plays() {
     assert!(std::fs::write(&path, bytes).is_ok());
     case.verify().expect_code(1).expect_stdout("offline/store=spotify/month=2026-09/2026-09-02-");
 }
+
+#[test]
+fn a_moment_that_cannot_be_is_not_used_and_counted() {
+    let case = Case::new();
+    let day = "2026-09-02";
+    let at = |n: usize, stamp: &str| {
+        line(day, n).with("stream_cached", "true").with("offline_timestamp", stamp)
+    };
+    let rows = [
+        // Those that can be: up to the end of the day after, and from the day when stores began.
+        at(0, "2026-09-03T23:59:59Z"),
+        at(1, "2006-01-01T00:00:00Z"),
+        at(2, "2026-08-20T10:00:00Z"),
+        // Those that cannot.
+        at(3, "2026-09-04T00:00:00Z"),
+        at(4, "2027-05-01T10:00:00Z"),
+        at(5, "2005-12-31T23:59:59Z"),
+        at(6, "1900-01-01T00:00:00Z"),
+        at(7, "1"),
+        // No stamp at all.
+        at(8, "0"),
+        at(9, ""),
+    ];
+    case.put("spotify/a.tsv", report(&rows));
+    case.nightly_verified(0);
+    assert_eq!(case.report_row("spotify/a.tsv")["log_time_used"], "5");
+    let mut heard = case.cells("plays", ["row", "listened_at"]);
+    heard.sort_by_key(|[row, _]| row.parse::<u32>().unwrap());
+    let dates: Vec<&str> = heard.iter().map(|[_, at]| &at[..10]).collect();
+    let expected = [&["2026-09-03", "2006-01-01", "2026-08-20"][..], &["2026-09-02"; 7]].concat();
+    assert_eq!(dates, expected);
+}

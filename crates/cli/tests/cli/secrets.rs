@@ -88,3 +88,51 @@ fn a_report_is_never_a_command() {
     let has_run = |name: &str| name == "pwned" || name.ends_with("/pwned");
     assert!(!names.iter().any(|(name, _)| has_run(name)), "{names:?}");
 }
+
+#[test]
+fn a_listener_key_is_changed_only_where_that_is_asked_for() {
+    let case = Case::new();
+    case.own_pipelines();
+    case.put("spotify/a.tsv", good_report("2026-09-01", 0..20));
+    let night = |more: &[&str]| case.run(&[&["nightly"][..], more].concat());
+    night(&[]).expect_code(0);
+    let (before, key) = (case.published(), case.path("warehouse/internal/listener.key"));
+    let right = fs::read(&key).unwrap();
+    let mut wrong = right.clone();
+    wrong[17] ^= 1;
+    fs::write(&key, &wrong).unwrap();
+    for more in [&[][..], &["--dry-run"]] {
+        night(more)
+            .expect_code(2)
+            .expect_stderr("not the listener key that the tables were made with");
+    }
+    // A lost key is not made anew.
+    fs::remove_file(&key).unwrap();
+    night(&[]).expect_code(2).expect_stderr("listener.key is gone").expect_stderr("--rekey");
+    assert!(!key.exists());
+    assert_eq!(case.published(), before);
+    fs::write(&key, &right).unwrap();
+    night(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
+    // Another one, by wish.
+    fs::write(case.path("other"), [9; 32]).unwrap();
+    night(&["--listener-key-file", "other"]).expect_code(2);
+    night(&["--listener-key-file", "other", "--rekey"]).expect_code(0);
+    assert_ne!(case.published(), before);
+    night(&["--listener-key-file", "other"]).expect_code(0);
+    case.verify().expect_code(0);
+}
+
+#[test]
+fn a_warehouse_in_the_inbox_or_pages_in_the_warehouse_are_not_made() {
+    let case = Case::new();
+    case.own_pipelines();
+    case.put("spotify/a.tsv", good_report("2026-09-01", 0..20));
+    for warehouse in ["inbox/spotify/warehouse", "inbox", ".", "pipelines/../inbox/w"] {
+        let outcome = case.run(&["nightly", "--warehouse", warehouse]).expect_code(2);
+        outcome.expect_stderr("lie in each other");
+    }
+    assert!(!case.path("inbox/spotify/warehouse").exists() && !case.path("internal").exists());
+    case.run(&["nightly"]).expect_code(0);
+    let out = ["report", "--out", "warehouse/tables/pages"];
+    case.run(&out).expect_code(2).expect_stderr("lie in each other");
+}

@@ -327,20 +327,20 @@ fn an_empty_correction_waits_for_a_person_in_every_format() {
     for fixture in ["tunecore", "believe", "distrokid", "orchard"] {
         let folder = crate::case::repository().join("fixtures/formats").join(fixture).join("in");
         let (name, path) = crate::case::files_of(&folder).into_iter().next().unwrap();
-        // The header and the first row.
+        // The header and two rows: one number by itself may have either decimal mark.
         let bytes = fs::read(path).unwrap();
         let mut ends = (1..).zip(&bytes).filter(|(_, byte)| **byte == b'\n').map(|(end, _)| end);
-        let (header, first) = (ends.next().unwrap(), ends.next().unwrap());
+        let (header, second) = (ends.next().unwrap(), ends.nth(1).unwrap());
         let (stem, ending) = name.rsplit_once('.').unwrap();
         let case = Case::new();
-        case.put(&name, &bytes[..first]);
+        case.put(&name, &bytes[..second]);
         night(&case);
         let before = case.n_rows("sales");
         let empty = format!("{stem}_corrected.{ending}");
         case.put(&empty, &bytes[..header]);
         let stdout = night(&case);
         assert!(stdout.contains("cancels") && stdout.contains("streamledger accept"), "{stdout}");
-        assert_eq!((before, case.n_rows("sales")), (1, 1), "{fixture}");
+        assert_eq!((before, case.n_rows("sales")), (2, 2), "{fixture}");
         assert_eq!(case.report_row(&empty)["reason"], "cancels", "{fixture}");
     }
 }

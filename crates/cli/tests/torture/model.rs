@@ -198,7 +198,7 @@ fn verdict(
             most = other;
         }
     }
-    let kept = if row.is_offline { 1 } else { (900 / row.seconds).max(1) as usize };
+    let kept = if row.is_offline { 1 } else { 900_u32.div_ceil(row.seconds) as usize };
     let place = report.rows[..number as usize - 1].iter().filter(|other| **other == row).count();
     if most.hash != report.hash || kept <= place {
         return "excluded duplicate".to_owned();

@@ -3,8 +3,9 @@
 //! Rows with the same listener, track, listening time (of the same kind, exact or rounded) and played
 //! time are one group. From the report that has most of them (then the smallest hash) the first k
 //! rows are kept; all others are duplicates. k = 1 where the time is exact; on a clock rounded to P
-//! seconds as many as fit into one step, max(1, floor(1000 P / played ms)): the fan who played a song
-//! of three minutes five times in a quarter of an hour has five plays that look the same. Taking the
+//! seconds as many as can begin in one step, max(1, ceil(1000 P / played ms)): the fan who played a song
+//! of four minutes four times in a quarter of an hour, the last one into the next, has four plays that
+//! look the same. Taking the
 //! rows of one report, not of all, makes a report that was sent twice count once.
 
 use crate::filter::heard::Heard;
@@ -38,7 +39,7 @@ fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)
     let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else {
         return;
     };
-    let kept = &most[..most.len().min(rows_that_fit(&group[0], clock))];
+    let kept = &most[..most.len().min(rows_that_begin(&group[0], clock))];
     let mark = Mark {
         reason: Reason::Duplicate,
         measured: i64::try_from(group.len()).ok(),
@@ -51,12 +52,12 @@ fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)
         .for_each(|heard| take(heard, mark));
 }
 
-/// How many plays of this length one step of the clock holds.
-fn rows_that_fit(heard: &Heard, clock: Clock) -> usize {
+/// How many plays of this length can begin in one step of the clock.
+fn rows_that_begin(heard: &Heard, clock: Clock) -> usize {
     let step_ms = u64::from(clock.rounded_to_s) * 1000;
     match heard.played_ms {
         0 | NONE => 1,
         _ if heard.exact == 1 => 1,
-        played_ms => exact::<usize>(step_ms / u64::from(played_ms)).max(1),
+        played_ms => exact::<usize>(step_ms.div_ceil(u64::from(played_ms)).max(1)),
     }
 }

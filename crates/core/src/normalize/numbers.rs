@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::table::format::{DecimalMark, NumberStyle};
+use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::NumberStyle;
 
 /// A cell as people wrote it, without what a spreadsheet adds: `="0085"`, `'0085`, spaces, quotes.
 #[must_use]

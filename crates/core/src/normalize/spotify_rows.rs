@@ -10,7 +10,7 @@ use crate::normalize::cells::{seconds_to_ms, text, trimmed, truth, whole_seconds
 use crate::normalize::interning::{Candidate, hash};
 use crate::normalize::spotify_words::{TrackFlaws, Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
-use crate::normalize::times::{LastStamp, stamp_or_epoch};
+use crate::normalize::times::{LastStamp, can_be_heard_at, stamp_or_epoch};
 use crate::vocabulary::day::Day;
 use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play};
 use crate::vocabulary::territory::{Territories, TerritoryCell};
@@ -30,6 +30,8 @@ pub(super) struct RowFields {
     pub(super) track_flaws: TrackFlaws,
     /// Whether the store's table does not hold the tier code.
     pub(super) unmapped_tier: bool,
+    /// Whether the exact listening time cannot be, so that the store's clock is used.
+    pub(super) log_time_used: bool,
 }
 
 /// How a territory cell is to be counted.
@@ -60,6 +62,7 @@ const NOTHING: RowFields = RowFields {
     territory: TerritoryKind::Usual,
     track_flaws: TrackFlaws { bad_isrc: false, bad_upc: false },
     unmapped_tier: false,
+    log_time_used: false,
 };
 
 /// What the rows at hand say; keeps its memory.
@@ -136,15 +139,17 @@ impl RowReader {
     fn read_listening_times(&mut self, rows: &Rows<'_>, columns: &Columns) {
         let Self { rows: all, last_stamp, .. } = self;
         for (place, fields) in all.iter_mut().enumerate() {
+            let day = fields.day;
             let Play { listened_at_ms, exact, offline, .. } = &mut fields.play;
             if *offline == OFFLINE
                 && let Some(column) = columns.offline_timestamp
             {
                 match stamp_or_epoch(rows.cell(place, column)) {
-                    Ok(Some(ms)) => {
+                    Ok(Some(ms)) if can_be_heard_at(ms, day) => {
                         (*listened_at_ms, *exact) = (ms, 1);
                         continue;
                     }
+                    Ok(Some(_)) => fields.log_time_used = true,
                     Ok(None) => {}
                     Err(_) => fields.is_bad = true,
                 }

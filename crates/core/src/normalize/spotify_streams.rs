@@ -219,6 +219,7 @@ impl<'a> StreamsReader<'a> {
         counts.bad_isrc += u64::from(fields.track_flaws.bad_isrc);
         counts.bad_upc += u64::from(fields.track_flaws.bad_upc);
         counts.unmapped_tier += u64::from(fields.unmapped_tier);
+        counts.log_time_used += u64::from(fields.log_time_used);
         counts.aliased_territory += u64::from(fields.territory == TerritoryKind::Aliased);
         counts.bad_territory += u64::from(fields.territory == TerritoryKind::Wrong);
         if fields.unmapped_tier || fields.territory == TerritoryKind::Wrong {

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::ingest::table::format::{
-    Control, DecimalMark, Feed, Field, NumberStyle, TableFormat, Total,
-};
+use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::{Control, Feed, Field, NumberStyle, TableFormat, Total};
 use crate::ingest::table::head::{Stated, stated_in};
 use crate::ingest::table::records::Record;
 use crate::normalize::numbers::plain_decimal;

@@ -25,6 +25,12 @@ const N_FIELDS: usize = Field::RateSource as usize + 1;
 /// What stands in a cell that says that there is nothing: how stores write null.
 const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];
 
+/// Whether a field is a name that people gave: it passes as it is written.
+fn is_name(field: Field) -> bool {
+    use Field::{Artist, Device, Label, Owner, RateSource, Release, Source, Title};
+    matches!(field, Title | Artist | Release | Label | Owner | Source | Device | RateSource)
+}
+
 /// Why a row is not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
@@ -127,7 +133,7 @@ impl<'a> TableFields<'a> {
             if cell.is_empty() {
                 continue;
             }
-            let Some(text) = self.decoded(*column, cell, field.is_name())? else {
+            let Some(text) = self.decoded(*column, cell, is_name(field))? else {
                 continue;
             };
             if bound.codes.is_empty() {

@@ -19,7 +19,7 @@ use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::sums::PlaySums;
 use crate::normalize::table_fields::{Flaw, TableFields};
-use crate::normalize::times::stamp_or_epoch;
+use crate::normalize::times::{can_be_heard_at, stamp_or_epoch};
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::numbers::exact;
 use crate::vocabulary::about::About;
@@ -195,7 +195,9 @@ impl<'a> PlaysReader<'a> {
     /// Why it goes to quarantine; nothing of it is counted then.
     pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
         let day = self.day(record)?;
-        let (listened_at_ms, exact) = self.heard(record, day)?;
+        let heard = self.heard(record, day)?;
+        let can_be = can_be_heard_at(heard.0, day);
+        let (listened_at_ms, exact) = if can_be { heard } else { midnight(day) };
         let track = self.track(record)?;
         let kind = self.kind(record)?;
         let territory = self.territory(record)?;
@@ -206,6 +208,7 @@ impl<'a> PlaysReader<'a> {
             None => OFFLINE_UNKNOWN,
         };
         let listener = self.fields.text(Field::Listener, record)?;
+        counts.log_time_used += u64::from(!can_be);
         counts.add(&self.words.track_words[track as usize].1);
         counts.add(&self.words.territory_words[territory as usize].1);
         let (kind, unmapped) = &self.words.kind_texts[kind as usize];
@@ -261,7 +264,7 @@ impl<'a> PlaysReader<'a> {
 
     /// The listening time: a stamp, a date (its midnight), or else midnight of the counted date.
     fn heard(&mut self, record: &Record<'_>, day: Day) -> Result<(i64, bool), Flaw> {
-        let midnight = (i64::from(day.0) * MS_PER_DAY, false);
+        let midnight = midnight(day);
         let Some(text) = self.fields.text(Field::ListenedAt, record)? else {
             return Ok(midnight);
         };
@@ -425,6 +428,11 @@ impl<'a> PlaysReader<'a> {
             _ => Err(self.fields.flaw(field, Defect::OutOfRange, "0 to 86,400 seconds", &text)),
         }
     }
+}
+
+/// The listening time of a play of which only the day is known.
+fn midnight(day: Day) -> (i64, bool) {
+    (day.start_ms(), false)
 }
 
 /// The cells of some columns, apart.

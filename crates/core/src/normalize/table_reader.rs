@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::table::format::{DecimalMark, Feed, ReferenceKind, TableFormat};
+use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};

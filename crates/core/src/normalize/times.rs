@@ -78,6 +78,16 @@ pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, Defect> {
     i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(Defect::BadTime)
 }
 
+/// 2006-01-01: no store streamed before, so an earlier moment is a device's clock that was never set.
+const STREAMED_FROM_MS: i64 = 1_136_073_600_000;
+
+/// Whether a play that is counted on a day can have been heard at this moment: not before stores streamed,
+/// and not later than the day after, which leaves room for time zones.
+#[must_use]
+pub fn can_be_heard_at(ms: i64, counted: Day) -> bool {
+    STREAMED_FROM_MS <= ms && ms < Day(counted.0 + 2).start_ms()
+}
+
 /// 0001-01-01.
 const EPOCH_MS_START: i64 = -62_135_596_800_000;
 /// 10000-01-01.

@@ -5,6 +5,7 @@
 
 pub mod summary;
 pub mod backfill;
+mod preconditions;
 mod early;
 mod kept;
 mod offline;
@@ -62,6 +63,7 @@ use crate::nightly::examining::Examination;
 use crate::nightly::file_checks::FileChecks;
 use crate::nightly::kept::Kept;
 use crate::nightly::planning::{DELIVERIES, Plan};
+use crate::nightly::preconditions::require_key;
 use crate::nightly::proposal::{Proposal, Request, propose, warn_of};
 use crate::nightly::ruling::{Ruling, by_program};
 use crate::nightly::seen::Seen;
@@ -89,6 +91,9 @@ pub struct NightlyOptions {
     pub memory_limit_bytes: usize,
     /// Whether refused reports that have not changed are examined again.
     pub retry_rejected: bool,
+    /// Whether listeners are to be hashed with another key than the tables were made with, or with a new one
+    /// where that is gone. All plays are read again.
+    pub rekey: bool,
     /// The clock.
     pub as_of: NaiveDate,
     /// When the run started, ISO 8601: names its record and shows nowhere else.
@@ -352,6 +357,7 @@ fn night_once(
     let places = warehouse.places.clone();
     let mut ruling = Ruling::read(settings, options, &places, &warehouse.manifest)?;
     decide(&mut ruling, &warehouse.manifest)?;
+    require_key(&warehouse.manifest, &places, options)?;
     let key = warehouse.listener_key(options.listener_key.as_ref())?;
     let staging = places.internal("staging");
     let judging = ruling.judging(settings);
@@ -464,6 +470,7 @@ pub fn plan_nightly(
         Some(number) => read_manifest(&places.snapshot(number))?.with_all_reports(),
         None => Manifest::default(),
     };
+    require_key(&manifest, &places, options)?;
     let own_key = places.own_key();
     let key = match &options.listener_key {
         Some(given) => given.key()?,

@@ -345,22 +345,6 @@ pub enum Field {
 }
 
 impl Field {
-    /// Whether it is a name that people gave: it passes as it is written.
-    #[must_use]
-    pub fn is_name(self) -> bool {
-        matches!(
-            self,
-            Self::Title
-                | Self::Artist
-                | Self::Release
-                | Self::Label
-                | Self::Owner
-                | Self::Source
-                | Self::Device
-                | Self::RateSource
-        )
-    }
-
     /// Its name as format files write it.
     #[must_use]
     pub fn name(self) -> String {
@@ -442,15 +426,6 @@ pub enum NumberStyle {
     /// Either, but one of them in all numbers of a report: those that leave no doubt (`0,50`, `1.234,5`)
     /// tell how the others (`1,234`) are meant.
     Either,
-}
-
-/// The mark before the decimals of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecimalMark {
-    /// `0.5`.
-    Point,
-    /// `0,5`.
-    Comma,
 }
 
 /// What a time is counted in.

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{
-    Control, DecimalMark, Fallback, Field, FieldSource, Preamble, TableFormat,
-};
+use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::{Control, Fallback, Field, FieldSource, Preamble, TableFormat};
 use crate::ingest::table::records::split_line;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::money::Currency;

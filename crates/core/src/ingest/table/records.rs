@@ -303,10 +303,9 @@ mod json {
             match byte {
                 b'"' => in_text = true,
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth == 0 => return at,
+                b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
                 b'}' | b']' if depth == 1 => return at + 1,
                 b'}' | b']' => depth -= 1,
-                b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
                 _ => {}
             }
         }

@@ -83,13 +83,17 @@ fn an_exact_time_has_room_for_one() {
 }
 
 #[test]
-fn a_step_of_the_clock_has_room_for_as_many_as_fit() {
+fn as_many_count_as_can_begin_in_a_step_of_the_clock() {
     for (played_ms, n_kept) in [
         (30_000, 30),
         (180_000, 5),
-        (180_001, 4),
+        (180_001, 5),
+        (224_999, 5),
+        (225_000, 4),
+        (449_999, 3),
         (450_000, 2),
-        (450_001, 1),
+        (450_001, 2),
+        (899_999, 2),
         (900_000, 1),
         (900_001, 1),
         (86_400_000, 1),
@@ -163,7 +167,7 @@ fn a_report_keeps_no_more_rows_than_it_has_though_more_would_fit() {
 
 #[test]
 fn rows_between_those_of_a_group_do_not_matter() {
-    let (a, b) = (rounded(450_000), rounded(449_999));
+    let (a, b) = (rounded(450_000), rounded(450_001));
     insta::assert_snapshot!(by_rules_1_to_3(vec![a, b, a, b, a, b, a]), @"
     1-4: counted
     5: excluded duplicate 4/2

@@ -95,7 +95,7 @@ fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
     }
     let k = match row.played_ms {
         Some(played_ms) if !row.exact && 0 < played_ms => {
-            u64::from(1_000 * store.clock.rounded_to_s / played_ms).max(1)
+            u64::from((1_000 * store.clock.rounded_to_s).div_ceil(played_ms)).max(1)
         }
         _ => 1,
     };

@@ -105,7 +105,7 @@ fn devices(first: u32, n_rows: u32) -> Vec<u8> {
         let device = [n / 3_600, n / 60 % 60, n % 60]
             .map(|digit| b"0".map(|b| b + u8::try_from(digit).unwrap()));
         let device = device.as_flattened();
-        [b"20260901\t\tt\t\t\t\t\t1\t1\t", device, b"\n"].concat()
+        [b"20260901\t\tt\t\t\t\t\t1\t1788220800\t", device, b"\n"].concat()
     });
     rows.collect()
 }
