@@ -10,7 +10,7 @@ use crate::supersede::facts::{ComparedBy, ReportFacts, SEVERAL, Shared, Supersed
 pub(crate) const ROWS_MIN: u64 = 10;
 
 /// One in so many rows of the smaller report in common is too much.
-const OVERLAP_PART: u64 = 5;
+pub(crate) const OVERLAP_PART: u64 = 5;
 
 /// Of a report with few rows so many percent in common are too much.
 const FEW_PERCENT: u64 = 80;

@@ -220,6 +220,13 @@ fn copies_and_parts_go_with_the_report_that_a_newer_version_replaces() {
     assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
     let found = settled(&[plays(older()), copy(), plays(newer())]);
     assert_eq!(found[2], "s/copy.tsv replaced by s/a_corrected.tsv");
+    // A report that has them among others: nobody can say what counts of it.
+    let week: Vec<u64> = (10..40).chain(100..140).collect();
+    let found = settled(&[plays(older()), plays(made("s/week.tsv", &week))]);
+    assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
+    let found = settled(&[plays(older()), plays(made("s/week.tsv", &week)), plays(newer())]);
+    let expected = ["s/a.tsv active", "s/a_corrected.tsv rejected overlaps", "s/week.tsv active"];
+    assert_eq!(found, expected);
     // One that comes later, by its folder, is old all the same.
     let copy = made("s/2026-12-01/copy.tsv", &rows(0..30));
     let found = settled(&[older(), copy, newer()]);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::supersede::content::{ROWS_MIN, is_within};
-use crate::supersede::facts::{ReportFacts, ReportStanding, Shared, Superseding};
+use crate::ingest::table::format::Feed;
+use crate::supersede::content::{OVERLAP_PART, ROWS_MIN, is_within};
+use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared, Superseding};
 use crate::supersede::placing::Placing;
 use crate::supersede::proof::{Named, Unit};
 
@@ -58,8 +59,13 @@ impl<'a, E> Placing<'_, 'a, E> {
         for older in gone.iter().map(|older| &units[*older]) {
             for other in self.neighbours.all_of_months(older, place) {
                 let is_known = found.places.contains(&other) || !self.counts(&units[other]);
-                if !is_known && self.is_unit_within(&units[other], older, ROWS_MIN)? {
+                if is_known {
+                    continue;
+                }
+                if self.is_unit_within(&units[other], older, ROWS_MIN)? {
                     found.places.insert(other);
+                } else if let Some(shared) = self.shared_plays(&units[other], older)? {
+                    found.within.push((units[other].facts(), shared));
                 }
             }
         }
@@ -92,6 +98,31 @@ impl<'a, E> Placing<'_, 'a, E> {
                 _ => return None,
             }
         }
+    }
+
+    /// How many plays with listeners two reports have in common, where that is too much to be chance. As
+    /// long as both count, the rule of duplicates knows such plays again; not if a newer version of one
+    /// of the two has others in their place.
+    fn shared_plays(&mut self, a: &Unit<'a>, b: &Unit<'a>) -> Result<Option<Shared>, E> {
+        for (a_key, a) in &a.files {
+            for (b_key, b) in &b.files {
+                let are_plays = a.fingerprint.is_none()
+                    && b.fingerprint.is_none()
+                    && a.feed == Feed::Trends.as_str();
+                if !are_plays || a.months.is_disjoint(&b.months) {
+                    continue;
+                }
+                let smaller = a.totals.rows.min(b.totals.rows);
+                let shared = (self.compare)(a_key, b_key, ComparedBy::Rows)?;
+                if let Shared::Rows(rows) = shared
+                    && ROWS_MIN <= rows
+                    && i128::from(smaller) <= i128::from(rows) * i128::from(OVERLAP_PART)
+                {
+                    return Ok(Some(shared));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Whether all files of a unit are in files of another one.
