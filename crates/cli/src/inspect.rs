@@ -70,7 +70,7 @@ fn report(found: &Inspection) -> Sheet {
         push("columns not looked at", Some(found.unused.join(", ")));
     }
     if let Some(refusal) = &found.refusal {
-        push("refused", Some(format!("{}: {}", refusal.code, refusal.detail)));
+        push("rejected", Some(format!("{}: {}", refusal.code, refusal.detail)));
     }
     sheet
 }
@@ -133,7 +133,7 @@ fn controls(found: &Inspection) -> Sheet {
 
 fn rows(found: &Inspection) -> Sheet {
     let columns: Vec<&str> = found.columns.iter().map(String::as_str).collect();
-    let mut sheet = Sheet::new("rows", "First rows, as they are taken in", &columns);
+    let mut sheet = Sheet::new("rows", "First rows, as they are ingested", &columns);
     found.rows.iter().for_each(|row| sheet.push(row.clone()));
     sheet
 }

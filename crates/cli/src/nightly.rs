@@ -204,7 +204,7 @@ pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
 
 /// Reports that were rejected, and why.
 pub(crate) fn refused_sheet<'r>(reports: impl IntoIterator<Item = &'r RefusedReport>) -> Sheet {
-    let mut sheet = Sheet::new("refused", "Refused reports", &["file", "reason", "detail"]);
+    let mut sheet = Sheet::new("rejected", "Rejected reports", &["file", "reason", "detail"]);
     for report in reports {
         sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
     }
@@ -263,14 +263,14 @@ impl Night<'_> {
         let mut push = |what: &str, number: u64| {
             sheet.push(vec![what.to_owned(), grouped(number.into())]);
         };
-        push("taken in", summary.taken_in.len() as u64);
-        push("refused", summary.refused.len() as u64);
+        push("ingested", summary.taken_in.len() as u64);
+        push("rejected", summary.refused.len() as u64);
         push("copies of known reports", summary.copies.len() as u64);
         push("known, not changed", summary.n_known as u64);
-        push("passed over by their names", summary.passed_over.len() as u64);
+        push("skipped by their names", summary.passed_over.len() as u64);
         push("could not be read", summary.unreadable.len() as u64);
         push("members of archives skipped", summary.skipped_members.len() as u64);
-        push("rows taken in or quarantined", summary.rows_taken_in());
+        push("rows ingested or quarantined", summary.rows_taken_in());
         push("partitions built", summary.rebuilt.len() as u64);
         if summary.spilled_files != 0 {
             push("files put on disk for want of memory", summary.spilled_files);
@@ -396,7 +396,7 @@ impl Night<'_> {
             sheet.push(vec![file.clone(), what.to_owned()]);
         }
         for file in &self.summary.links {
-            let what = "refused: a link; put the report itself there";
+            let what = "skipped: a link; put the report itself there";
             sheet.push(vec![file.clone(), what.to_owned()]);
         }
         for file in &self.summary.passed_over {

@@ -32,7 +32,7 @@ fn of_an_archive_the_detail_is_taken_and_the_sums_beside_it_are_not() {
     ];
     case.put("fuga/statement.zip", zip(&members));
     case.nightly_verified(0)
-        .expect_stdout("taken in")
+        .expect_stdout("ingested")
         .expect_stdout("artists.csv")
         .expect_stdout("an office document: no format reads one")
         .expect_stderr("a member of an archive is no report");

@@ -160,7 +160,7 @@ fn a_refused_report_that_has_not_changed_is_not_examined_again() {
     case.put("spotify/bad.tsv", b"not a report\n");
     case.nightly(&[]).expect_code(4).expect_stdout("unknown_format");
     let again = case.nightly(&["--format", "json"]).expect_code(0);
-    assert_eq!((again.number("known, not changed"), again.number("refused")), (1, 0));
+    assert_eq!((again.number("known, not changed"), again.number("rejected")), (1, 0));
     let retried = case.nightly(&["--format", "json", "--retry-rejected"]);
     assert_eq!(retried.number("known, not changed"), 0);
     assert_eq!(retried.number("partitions built"), 0);

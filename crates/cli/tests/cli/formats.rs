@@ -114,7 +114,7 @@ fn report_value(document: &Value, what: &str) -> Option<String> {
 fn each_fixture_is_read_as_worked_out_by_hand() {
     for fixture in fixtures() {
         let document = fixture.inspect();
-        let refused = report_value(&document, "refused").unwrap_or_default();
+        let refused = report_value(&document, "rejected").unwrap_or_default();
         let code = refused.split(':').next().unwrap_or_default();
         match fixture.expected("refused") {
             Some((_, rows)) => assert_eq!(code, rows[0][0], "{}: {refused}", fixture.format),

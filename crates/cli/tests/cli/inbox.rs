@@ -182,7 +182,7 @@ fn unfinished_and_hidden_files_are_passed_over_and_links_refused_and_all_are_nam
         assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
     }
     assert!(outcome.stdout.contains("passed over"), "{}", outcome.stdout);
-    let refused = |line: &&str| line.contains("refused: a link");
+    let refused = |line: &&str| line.contains("skipped: a link");
     let links: Vec<&str> = outcome.stdout.lines().filter(refused).collect();
     assert_eq!(links.len(), 2, "{}", outcome.stdout);
     for (line, name) in links.iter().zip(["spotify/link.tsv", "spotify/linked"]) {
@@ -294,7 +294,7 @@ fn what_is_passed_over_is_counted() {
     case.put("spotify/.stversions/b.tsv", good_report("2026-09-06", 0..10));
     case.put("lost+found/b.tsv", good_report("2026-09-06", 0..10));
     let outcome = case.nightly(&["--format", "json"]).expect_code(0);
-    assert_eq!(outcome.number("passed over by their names"), 3);
+    assert_eq!(outcome.number("skipped by their names"), 3);
     for name in ["spotify/.stversions/", "lost+found/", "b.tsv.5f3a9c1e.PARTIAL"] {
         assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
     }

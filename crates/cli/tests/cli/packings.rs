@@ -162,7 +162,7 @@ fn a_refused_report_that_is_renamed_is_read_as_in_a_fresh_warehouse() {
     // Whoever renames it is told what came of that.
     case.nightly_verified(4).expect_stdout("still-none.txt").expect_stdout("missing_column");
     fs::rename(inbox.join("still-none.txt"), inbox.join("us-fraud-202606.txt")).unwrap();
-    case.nightly_verified(0).expect_stdout("taken in");
+    case.nightly_verified(0).expect_stdout("ingested");
     assert_eq!(case.published(), right.published());
     case.nightly_verified(0).expect_stdout("Nothing new, nothing published.");
 }
