@@ -37,6 +37,7 @@ pub enum MarkDoubt {
 
 impl MarksSeen {
     /// Takes note of what a cell says.
+    #[inline(never)]
     pub fn look(&mut self, cell: &str) {
         match mark_of(cell) {
             Some(Ok(DecimalMark::Point)) => self.point = true,
@@ -101,6 +102,16 @@ fn bare(cell: &str) -> &str {
 #[must_use]
 pub fn plain_decimal(cell: &str, style: NumberStyle, by: DecimalMark) -> Option<Cow<'_, str>> {
     let cell = bare(cell);
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    if style == NumberStyle::Point && cell.bytes().all(is_plain) {
+        return Some(Cow::Borrowed(cell));
+    }
+    decimal_by(cell, style, by)
+}
+
+/// The same for all but the usual number; kept apart so that the usual one is short.
+#[inline(never)]
+fn decimal_by(cell: &str, style: NumberStyle, by: DecimalMark) -> Option<Cow<'_, str>> {
     let mark = match style {
         NumberStyle::Point => DecimalMark::Point,
         NumberStyle::Comma => DecimalMark::Comma,
