@@ -294,11 +294,11 @@ impl Night<'_> {
     }
 
     fn unchecked(&self) -> Sheet {
-        let title = "Totals that could not be checked, since rejected rows could not be summed";
-        let columns = ["report", "control", "report says", "rows add up to"];
+        let title = "Totals that could not be checked";
+        let columns = ["report", "control", "report says", "rows add up to", "why"];
         let mut sheet = Sheet::new("unchecked", title, &columns);
         for total in &self.summary.unchecked {
-            let cells = [&total.file, &total.label, &total.said, &total.found];
+            let cells = [&total.file, &total.label, &total.said, &total.found, &total.why];
             sheet.push(cells.map(ToOwned::to_owned).to_vec());
         }
         sheet

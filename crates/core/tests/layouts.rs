@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use streamledger_core::ingest::table::format::{
-    DateStyle, Delimiter, Feed, Field, FieldSource, NumberStyle, Preamble, TableFormat, TimeUnit,
-    Total,
+    DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat, TimeUnit, Total,
 };
 use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::ingest::table::text_layout::{Delimiter, Preamble};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::store::StoreSettings;
@@ -374,7 +374,10 @@ fn write_report(
         let has = |field: &Field| {
             format.fields[field].header.first() == Some(name) && row.cells.contains_key(field)
         };
-        row.cells.keys().find(|field| has(field)).map(|field| row.cells[field].clone())
+        row.cells
+            .keys()
+            .find(|field| has(field))
+            .map(|field| row.cells.get(field).cloned().unwrap_or_default())
     };
     if format.text.delimiter == Delimiter::Ndjson {
         let object = |row: &Written| {
@@ -413,17 +416,43 @@ fn write_report(
             columns.iter().map(|name| cell_of(row, name).unwrap_or_default()).collect();
         lines.push(line(&cells, format));
     }
-    for control in &format.controls {
-        lines.push(line(&[control.label.clone(), total_of(control.total, rows)], format));
+    for control in format.controls.iter().filter(|control| control.by.is_empty()) {
+        lines.push(line(&[control.label.clone(), total_of(control.total, rows.iter())], format));
     }
+    lines.extend(summary_table(format, rows).iter().map(|cells| line(cells, format)));
     lines.into_iter().fold(String::new(), |text, line| text + &line + end)
 }
 
-/// What the rows add up to.
-fn total_of(total: Total, rows: &[Written]) -> String {
-    let meant = |field| rows.iter().filter_map(move |row| row.meant.get(&field));
+/// The table of groups in the tail, header first: a line for each group of rows.
+fn summary_table(format: &TableFormat, rows: &[Written]) -> Vec<Vec<String>> {
+    let controls: Vec<_> =
+        format.controls.iter().filter(|control| !control.by.is_empty()).collect();
+    let Some(first) = controls.first() else {
+        return Vec::new();
+    };
+    let names = first.by.iter().map(|field| format.fields[field].header[0].clone());
+    let labels = controls.iter().map(|control| control.label.clone());
+    let mut groups: BTreeMap<Vec<String>, Vec<&Written>> = BTreeMap::new();
+    for row in rows {
+        let key = first
+            .by
+            .iter()
+            .map(|field| row.cells.get(field).cloned().unwrap_or_default())
+            .collect();
+        groups.entry(key).or_default().push(row);
+    }
+    let lines = groups.into_iter().map(|(key, rows)| {
+        let totals = controls.iter().map(|control| total_of(control.total, rows.iter().copied()));
+        key.into_iter().chain(totals).collect()
+    });
+    std::iter::once(names.chain(labels).collect()).chain(lines).collect()
+}
+
+/// What rows add up to.
+fn total_of<'r>(total: Total, rows: impl Iterator<Item = &'r Written> + Clone) -> String {
+    let meant = |field| rows.clone().filter_map(move |row| row.meant.get(&field));
     match total {
-        Total::Rows => rows.len().to_string(),
+        Total::Rows => rows.count().to_string(),
         Total::Units => {
             let units = meant(Field::Units).map(|units| units.parse::<i64>().unwrap());
             units.sum::<i64>().to_string()

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use streamledger_core::ingest::table::format::{Delimiter, TableFormat};
+use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::records::split_line;
+use streamledger_core::ingest::table::text_layout::Delimiter;
 use streamledger_core::normalize::defect::Defect;
 use streamledger_fuzz::reports::{Kind, ReportRead, formats, read_report};
 

@@ -9,9 +9,9 @@ use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::ingest::text::{Text, TextError};
+use streamledger_core::normalize::control_numbers::Checked;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
 use streamledger_core::normalize::defect::BadRow;
-use streamledger_core::normalize::table_controls::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::listener::ListenerKey;
 

@@ -1,11 +1,11 @@
 //! Why a report is rejected after all its rows were read.
 
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::normalize::control_numbers::Checked;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::defect::ReportFault;
 use streamledger_core::normalize::numbers::{MarkDoubt, MarksSeen};
 use streamledger_core::normalize::sums::{LINES_MAX, Sums};
-use streamledger_core::normalize::table_controls::Checked;
 
 use crate::examine::Refusal;
 use crate::reading::RowsRead;

@@ -86,6 +86,70 @@ fn every_number_of_the_tail_is_checked() {
     }
 }
 
+/// The same two lines, of which one is of Canada, and a table of countries behind the totals.
+fn report_with_countries(table: &str) -> String {
+    let report = itunes_report().replacen(
+        "\t0.70\tUSD\tS\t1234567890\tMira\tLights\tL\t\tSA\t\tUS",
+        "\t0.70\tUSD\tS\t1234567890\tMira\tLights\tL\t\tSA\t\tCA",
+        1,
+    );
+    format!("{report}{table}")
+}
+
+const COUNTRIES: &str = "Country Of Sale\tPartner Share Currency\tQuantity\tExtended Partner Share\n\
+    CA\tUSD\t1\t0.70\nUS\tUSD\t5\t31.50\n";
+
+#[test]
+fn every_number_of_a_table_in_the_tail_is_checked() {
+    for (from, to, expected) in [
+        ("", "", ""),
+        ("CA\tUSD", "ca\tusd", ""),
+        // Columns and lines in another order, and a line over all countries.
+        ("CA\tUSD\t1\t0.70\nUS\tUSD\t5\t31.50\n", "US\tUSD\t5\t31.50\nCA\tUSD\t1\t0.70\n", ""),
+        ("US\tUSD\t5\t31.50\n", "US\tUSD\t5\t31.50\n\tUSD\t6\t32.20\n", ""),
+        ("US\tUSD\t5\t31.50\n", "US\tUSD\t5\t31.50\n\t\t\t\nThe end\n", ""),
+        (
+            "US\tUSD\t5\t31.50\n",
+            "US\tUSD\t5\t31.50\n\tUSD\t6\t32.21\n",
+            "Extended Partner Share USD says 32.21, the rows add up to 32.2",
+        ),
+        ("CA\tUSD\t1", "CA\tUSD\t9,999", "Quantity CA USD says 9,999, the rows add up to 1"),
+        (
+            "CA\tUSD\t1\t0.70",
+            "CA\tUSD\t1\t0.07",
+            "Extended Partner Share CA USD says 0.07, the rows add up to 0.7",
+        ),
+        ("CA\tUSD\t1", "CA\tUSD\tone", "Quantity CA USD says one"),
+        ("US\tUSD\t5\t31.50\n", "", "Quantity US USD is missing"),
+        ("US\tUSD\t5\t31.50\n", "US\tUSD\t5\n", "Extended Partner Share US USD is missing"),
+        (
+            "US\tUSD\t5\t31.50\n",
+            "US\tUSD\t5\t31.50\nMX\tUSD\t1\t2\n",
+            "Quantity MX USD says 1, the rows add up to 0",
+        ),
+        ("CA\tUSD", "CA\tCAD", "Quantity CA CAD says 1, the rows add up to 0"),
+    ] {
+        let table = COUNTRIES.replacen(from, to, 1);
+        let (case, outcome) = night_with(&report_with_countries(&table));
+        let code = if expected.is_empty() { "" } else { "control_total" };
+        assert_eq!(rejection(&case, ITUNES), code, "{from} -> {to}\n{}", outcome.stdout);
+        outcome.expect_stdout(expected);
+    }
+}
+
+#[test]
+fn a_number_of_the_tail_that_no_control_reads_is_listed() {
+    let (case, outcome) = night_with(&report_with_countries(
+        "Country Of Sale\tPartner Share Currency\tTax\nCA\tUSD\t0.10\nUS\tUSD\t0.20\n",
+    ));
+    assert_eq!(rejection(&case, ITUNES), "");
+    outcome
+        .expect_stdout("Totals that could not be checked")
+        .expect_stdout("tail (2 numbers)")
+        .expect_stdout("CA USD 0.10");
+    inspected(&case).expect_stdout("no: the format does not say what is summed there");
+}
+
 #[test]
 fn rows_that_are_dropped_or_doubled_are_noticed() {
     let report = itunes_report();
@@ -124,15 +188,18 @@ fn a_rejected_row_is_summed_where_it_can_be_read_and_named_where_not() {
     let (case, outcome) = night_with(&unreadable);
     assert_eq!(rejection(&case, ITUNES), "");
     outcome.expect_stdout("Total_Amount").expect_stdout("32.20");
-    let shown = case.run(&[
+    inspected(&case).expect_stdout("no: 1 rejected row cannot be summed");
+}
+
+fn inspected(case: &Case) -> Outcome {
+    case.run(&[
         "inspect",
         &format!("inbox/{ITUNES}"),
         "--store",
         "itunes",
         "--pipeline",
         repository().join("pipelines/nightly.toml").to_str().unwrap(),
-    ]);
-    shown.expect_stdout("no: 1 rejected row cannot be summed");
+    ])
 }
 
 const DISTROKID: &str = "distrokid/a_2026-10.tsv";

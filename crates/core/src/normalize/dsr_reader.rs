@@ -12,6 +12,7 @@ use crate::ingest::dsr::records::{
 };
 use crate::ingest::dsr::{Cells, Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
+use crate::normalize::control_numbers::Checked;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::dates::read_date;
 use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
@@ -26,7 +27,6 @@ use crate::normalize::dsr_summary::{
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::wrong_ids;
 use crate::normalize::store::{StoreSettings, tier_code};
-use crate::normalize::table_controls::Checked;
 use crate::normalize::table_fields::Flaw;
 use crate::normalize::table_reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::ingest::dsr::Cells;
+use crate::normalize::control_numbers::Checked;
 use crate::normalize::defect::Defect;
 use crate::normalize::dsr_cells::flaw;
-use crate::normalize::table_controls::Checked;
 use crate::normalize::table_fields::Flaw;
 use crate::vocabulary::money::Currency;
 use crate::vocabulary::territory::Territory;

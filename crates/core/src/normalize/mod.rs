@@ -27,6 +27,8 @@ mod dsr_cells;
 mod dsr_summary;
 pub mod dsr_reader;
 pub mod table_plays;
+pub mod control_numbers;
+mod summary_tables;
 pub mod table_controls;
 pub mod table_reader;
 pub mod tracks;

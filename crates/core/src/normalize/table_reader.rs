@@ -8,6 +8,7 @@ use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
+use crate::normalize::control_numbers::Checked;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::defect::{BadRow, Defect, ReportDefect, ReportFault, raw_cells, shown};
 use crate::normalize::figures_reader::FiguresReader;
@@ -16,7 +17,7 @@ use crate::normalize::reference_reader::ReferenceReader;
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::sums::PlaySums;
-use crate::normalize::table_controls::{Checked, Controls};
+use crate::normalize::table_controls::Controls;
 use crate::normalize::table_fields::{Flaw, TableFields};
 use crate::normalize::table_headers::{TableHeaders, is_repeated};
 use crate::normalize::table_plays::{PlaysContext, PlaysReader};
@@ -252,7 +253,7 @@ impl<'a> TableReader<'a> {
         TableReading {
             about,
             track_dates,
-            controls: self.controls.check(self.counts.rows, mark),
+            controls: self.controls.check(mark),
             marks,
             play_sums,
             counts: self.counts,
@@ -426,7 +427,7 @@ impl<'a> TableReader<'a> {
             self.fault = self.headers.fault_of_tail(&cells, record.row);
         }
         self.is_in_tail = true;
-        self.controls.take_line(&cells);
+        self.controls.read_line(&cells);
     }
 
     /// Whether the rows have ended with this line or before.

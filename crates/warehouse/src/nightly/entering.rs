@@ -123,12 +123,13 @@ impl Night<'_> {
                 summary.copies.extend(copies);
                 summary.taken_in.push((file.clone(), counts.rows));
                 for control in &report.controls {
-                    if !control.agrees && control.n_lost != 0 {
+                    if control.is_unchecked() {
                         summary.unchecked.push(UncheckedTotal {
                             file: file.clone(),
                             label: control.label.clone(),
                             said: control.said.clone(),
                             found: control.found.clone(),
+                            why: control.why_not.clone(),
                         });
                     }
                 }

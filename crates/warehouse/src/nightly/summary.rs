@@ -37,7 +37,7 @@ pub struct Summary {
     pub replaced: Vec<ReplacedReport>,
     /// Reports with quarantined rows: path, rows quarantined, rows in all.
     pub quarantined: Vec<(String, u64, u64)>,
-    /// Totals of ingested reports that could not be checked, since rejected rows could not be summed.
+    /// Totals of ingested reports that could not be checked.
     pub unchecked: Vec<UncheckedTotal>,
     /// Values of ingested reports that no table of ours knows, by store folder.
     pub unmapped: BTreeMap<(String, UnmappedKey), UnmappedSums>,
@@ -94,7 +94,7 @@ pub struct RefusedReport {
     pub detail: String,
 }
 
-/// A total that a report states and that does not agree with the rows that could be summed.
+/// A total that a report states and that could not be checked against its rows.
 #[derive(Debug, Clone)]
 pub struct UncheckedTotal {
     /// Path in the inbox.
@@ -103,8 +103,10 @@ pub struct UncheckedTotal {
     pub label: String,
     /// What the report states.
     pub said: String,
-    /// What the rows that can be read add up to.
+    /// What the rows that can be read add up to; empty where nobody knows which to sum.
     pub found: String,
+    /// Why it could not be checked, for a person.
+    pub why: String,
 }
 
 impl Summary {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::ingest::table::text_layout::TextLayout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,7 @@ impl TableFormat {
         {
             wrong.push("`per_currency` is for a control with `total = \"amount\"`".to_owned());
         }
+        wrong.extend(self.controls.iter().filter_map(|control| self.check_groups(control)));
         let has_tail = !self.text.end_at.is_empty() || 1 < self.text.header_within;
         if !self.controls.is_empty() && !has_tail {
             wrong.push(
@@ -176,88 +178,24 @@ impl TableFormat {
         }
         wrong
     }
-}
 
-/// How the text of a report is cut.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TextLayout {
-    /// What is between two cells.
-    pub delimiter: Delimiter,
-    /// Whether cells may stand in double quotes, in which delimiters are text.
-    #[serde(default)]
-    pub quoted: bool,
-    /// Whether line ends in quoted cells are text, too. Only where the store documents it: every quote
-    /// must then be right, since one too many moves the ends of all rows behind it.
-    #[serde(default)]
-    pub multiline: bool,
-    /// How bytes are read that are not UTF-8. UTF-16 is told by its byte order mark, always.
-    #[serde(default)]
-    pub fallback: Option<Fallback>,
-    /// The header is within so many lines (1: it is the first one). Blank lines count.
-    #[serde(default = "one")]
-    pub header_within: u32,
-    /// How lines before the header name values that hold for all rows.
-    #[serde(default)]
-    pub preamble: Option<Preamble>,
-    /// First cells of the lines with which the rows end; from there on it is the tail.
-    #[serde(default)]
-    pub end_at: Vec<String>,
-    /// Whether rows may have fewer or more cells than the header: those missing are empty, those
-    /// beyond are not looked at.
-    #[serde(default)]
-    pub ragged: bool,
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// What is between two cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delimiter {
-    /// A tab.
-    Tab,
-    /// A comma.
-    Comma,
-    /// A semicolon.
-    Semicolon,
-    /// No delimiter: each line is a JSON object, its keys are the column names.
-    Ndjson,
-}
-
-impl Delimiter {
-    /// The byte; `None` for JSON.
-    #[must_use]
-    pub fn byte(self) -> Option<u8> {
-        match self {
-            Self::Tab => Some(b'\t'),
-            Self::Comma => Some(b','),
-            Self::Semicolon => Some(b';'),
-            Self::Ndjson => None,
+    /// What is wrong with the groups of a control.
+    fn check_groups(&self, control: &Control) -> Option<String> {
+        let Control { label, by, per_currency, .. } = control;
+        if by.is_empty() {
+            return None;
         }
+        if *per_currency {
+            return Some(format!("`{label}`: with `by`, write Currency there, not `per_currency`"));
+        }
+        if self.text.end_at.is_empty() {
+            return Some(format!("`{label}`: `by` is for a table in the tail: it needs `end_at`"));
+        }
+        let has_column =
+            |field: &&Field| self.fields.get(field).is_some_and(|source| !source.header.is_empty());
+        let field = by.iter().find(|field| !has_column(field))?;
+        Some(format!("`{label}`: `by` names the field {field:?}, which has no `header`"))
     }
-}
-
-/// How a cell is read that is not UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fallback {
-    /// Windows' Western European, which has all of Latin-1's letters.
-    Cp1252,
-    /// Windows' Japanese, Shift JIS.
-    Cp932,
-}
-
-/// How lines before the header name values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Preamble {
-    /// A line each: the name, then the value in the next cell.
-    Pairs,
-    /// A line of names, and below each its value.
-    Columns,
 }
 
 /// A field of ours.
@@ -453,16 +391,21 @@ pub struct SkippedRows {
 #[serde(deny_unknown_fields)]
 pub struct Control {
     /// The first cell of its line, in the preamble or tail; the number is in the next cell that is
-    /// filled. In a preamble of columns: the name above the number.
+    /// filled. In a preamble of columns, and in a table with `by`: the name above the number.
     pub label: String,
     /// What it is the number of.
     pub total: Total,
+    /// The tail has a table with a total for each group of rows: the fields that a group has in common.
+    /// The table has a column for each of them, under a name that the field has in the header of the
+    /// rows. A line with an empty cell there sums all groups that agree with its other cells.
+    #[serde(default)]
+    pub by: Vec<Field>,
     /// Of money: there is a line for each currency, with the code behind the label or in a cell of its
     /// own; each currency of the rows must then have its line.
     #[serde(default)]
     pub per_currency: bool,
-    /// Whether every whole report has the line: one without it was cut off and is rejected. Only for
-    /// what the source of the layout says.
+    /// Whether every whole report has the line or table: one without it was cut off and is rejected. Only
+    /// for what the source of the layout says.
     #[serde(default)]
     pub required: bool,
 }

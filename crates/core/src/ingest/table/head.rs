@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::{Control, Fallback, Field, FieldSource, Preamble, TableFormat};
+use crate::ingest::table::format::{Control, Field, FieldSource, TableFormat};
 use crate::ingest::table::records::split_line;
+use crate::ingest::table::text_layout::{Fallback, Preamble};
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::money::Currency;
 use crate::vocabulary::report_id::NameFacts;
@@ -329,7 +330,8 @@ pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
     let filled: Vec<&str> =
         rest.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
     let mut found = Vec::new();
-    for (control, Control { label, per_currency, .. }) in controls.iter().enumerate() {
+    let lines = controls.iter().enumerate().filter(|(_, control)| control.by.is_empty());
+    for (control, Control { label, per_currency, .. }) in lines {
         let Some(behind) = first.strip_prefix(&normal_name(label)) else {
             continue;
         };

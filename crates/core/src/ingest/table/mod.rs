@@ -6,3 +6,4 @@ pub mod format;
 pub mod head;
 pub mod quotes;
 pub mod records;
+pub mod text_layout;

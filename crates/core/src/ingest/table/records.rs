@@ -1,8 +1,8 @@
 //! Cuts the rows of a plain table into cells: lines without quoting by their delimiters, quoted text by
 //! the rules of RFC 4180, JSON lines by their keys.
 
-use crate::ingest::table::format::TextLayout;
 use crate::ingest::table::quotes::{CutText, LineFault, LongRow, Quotes, cut_plain};
+use crate::ingest::table::text_layout::TextLayout;
 
 /// One row, cut into cells.
 #[derive(Debug, Clone, Copy)]
@@ -407,7 +407,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ingest::table::format::Delimiter;
+    use crate::ingest::table::text_layout::Delimiter;
 
     /// The cells of one JSON line; `None` if it is none.
     fn json_cells(line: &str, names: &[&str]) -> Option<Vec<String>> {
