@@ -73,11 +73,14 @@ impl StateWords<'_> {
 fn feed_of(step: Step, state: &str) -> Option<Feed> {
     match step {
         Step::StoreShows | Step::NoStoreFigure => Some(Feed::PublicCounts),
-        Step::NotInTrends | Step::Reported | Step::Counted | Step::ListenedHereCountedLater => {
-            Some(Feed::Trends)
-        }
+        Step::NotInTrends
+        | Step::NoReport
+        | Step::Reported
+        | Step::Counted
+        | Step::NoTrendsFigure
+        | Step::ListenedHereCountedLater => Some(Feed::Trends),
         Step::StoreRemovals => Some(Feed::StoreRemovals),
-        Step::NotYetInSales | Step::PaidUnits => Some(Feed::Sales),
+        Step::NotYetInSales | Step::ShownLessPaid | Step::PaidUnits => Some(Feed::Sales),
         Step::Unexplained if state != "history_incomplete" => Some(Feed::Trends),
         _ => None,
     }

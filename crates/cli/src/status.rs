@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use streamledger_core::explain::freshness::{Freshness, Lag};
-use streamledger_core::explain::period::Period;
+use streamledger_core::explain::period::{Period, PeriodLength};
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_warehouse::judging::SettingsOfMonths;
@@ -190,9 +190,12 @@ fn late_in_words(feed: &Freshness) -> String {
     match feed.late.last() {
         Some((last, _)) if last != first => {
             let n = feed.late.len();
-            let unit = match first {
-                Period::Day(_) => "day",
-                Period::Month(_) => "month",
+            let unit = match first.length() {
+                PeriodLength::Day => "day",
+                PeriodLength::Week => "week",
+                PeriodLength::Month => "month",
+                PeriodLength::Quarter => "quarter",
+                PeriodLength::FiscalMonth => "fiscal month",
             };
             let (n, first) = (counted(exact::<i128>(n), unit), period_in_words(*first));
             let last = period_in_words(*last);

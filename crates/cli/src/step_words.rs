@@ -95,6 +95,9 @@ fn meaning(step: Step, policy: Option<&Policy>, store: Option<&StoreSettings>) -
                               the other way round"
                 .to_owned()
         }
+        Step::NoReport => {
+            "shown by the store on days of which no daily report has come to us".to_owned()
+        }
         Step::NoStoreFigure => {
             "reported plays of which we do not have the store's own number".to_owned()
         }
@@ -120,8 +123,17 @@ fn meaning(step: Step, policy: Option<&Policy>, store: Option<&StoreSettings>) -
             "in the store's statement, without money: trials, promotions, reduced rates".to_owned()
         }
         Step::NotYetInSales => "no statement has them yet".to_owned(),
+        Step::PaidThoughExcluded => {
+            "the store pays for plays that a rule of ours excludes".to_owned()
+        }
+        Step::PaidThoughHeld => "the store pays for plays that a rule of ours holds".to_owned(),
         Step::Restated => "later statements and corrections for this month".to_owned(),
         Step::SettledWithoutTerritory => "settled by the store without saying where".to_owned(),
+        Step::NoTrendsFigure => {
+            "in statements, and without the daily reports nobody can say what was counted"
+                .to_owned()
+        }
+        Step::ShownLessPaid => "what the store shows, less what it pays".to_owned(),
         Step::Unexplained => "neither the store nor a rule of ours explains these".to_owned(),
         Step::PaidUnits => "the plays that the store's statements pay for".to_owned(),
         Step::ListenedEarlier => {

@@ -17,11 +17,14 @@ pub(crate) fn month_in_words(month: Month) -> String {
     date.map_or_else(|| month.to_string(), |date| date.format("%B %Y").to_string())
 }
 
-/// A day or a month.
+/// A day, a month, or from one day to another.
 pub(crate) fn period_in_words(period: Period) -> String {
     match period {
         Period::Day(day) => date_in_words(day),
         Period::Month(month) => month_in_words(month),
+        Period::Span(_) => {
+            format!("{} to {}", date_in_words(period.first()), date_in_words(period.last()))
+        }
     }
 }
 

@@ -15,11 +15,15 @@ use streamledger_core::explain::waterfall::{
     Facts, Group, Line, Lines, SoldUnits, Source, Sources, waterfall,
 };
 use streamledger_core::numbers::exact;
+use streamledger_core::vocabulary::day::Day;
 
 use crate::encode::file::{Provenance, ROW_GROUP_ROWS_MIN};
 use crate::ledger::FileEntry;
 use crate::partition::PartitionError;
-use crate::plans::waterfall::{COUNTED, COUNTED_LATER, DECLARED, LISTENED_EARLIER, SHOWN, SOLD};
+use crate::plans::waterfall::{
+    COUNTED, COUNTED_LATER, DECLARED, KINDS_OF_REPORT, LISTENED_EARLIER, SHOWN, SHOWN_UNREPORTED,
+    SOLD,
+};
 use crate::table_writer::{ArrowLayout, TableWriter};
 
 /// Columns of `waterfall`, in their order.
@@ -46,18 +50,17 @@ pub fn waterfall_schema() -> SchemaRef {
 /// Rows are read by track: small row groups, so that few others are read with one.
 const ROW_GROUP_ROWS: usize = ROW_GROUP_ROWS_MIN;
 
-/// Kinds of a report's units in [`crate::plans::waterfall`].
-const KINDS_OF_REPORT: i32 = 4;
-
 /// What is known of a store's month beside its figures.
 #[derive(Debug)]
 pub struct MonthKnown {
     /// How it stands with its feeds; eligibility is that of the track.
     pub sources: Sources,
     /// How it stands with its daily reports.
-    pub trends: ByTerritory,
+    pub trends: ByTerritory<Source>,
+    /// Days of which no daily report came; empty where the store shows nothing.
+    pub unreported: ByTerritory<BTreeSet<Day>>,
     /// How it stands with its statements.
-    pub sales: ByTerritory,
+    pub sales: ByTerritory<Source>,
     /// Whether tracks are paid for, by ISRC; `None` if the store pays for all.
     pub eligibility: Option<BTreeMap<String, Eligibility>>,
     /// What holds of a recording that is not among them.
@@ -66,23 +69,23 @@ pub struct MonthKnown {
     pub reports: Vec<Statement>,
 }
 
-/// How it stands with a feed, by territory.
+/// What is known of a feed, by territory.
 #[derive(Debug, Clone, Default)]
-pub struct ByTerritory {
+pub struct ByTerritory<T> {
     /// Territories that have an answer of their own.
-    pub apart: BTreeMap<String, Source>,
+    pub apart: BTreeMap<String, T>,
     /// All other territories.
-    pub elsewhere: Source,
+    pub elsewhere: T,
     /// Figures without a territory.
-    pub nowhere: Source,
+    pub nowhere: T,
 }
 
-impl ByTerritory {
-    fn of(&self, territory: Option<&str>) -> Source {
+impl<T> ByTerritory<T> {
+    fn of(&self, territory: Option<&str>) -> &T {
         let Some(code) = territory else {
-            return self.nowhere;
+            return &self.nowhere;
         };
-        self.apart.get(code).copied().unwrap_or(self.elsewhere)
+        self.apart.get(code).unwrap_or(&self.elsewhere)
     }
 }
 
@@ -258,14 +261,15 @@ impl MonthKnown {
         Group {
             has_territory: territory.is_some(),
             facts: Facts::default(),
-            trends: self.trends.of(territory),
-            sales: self.sales.of(territory),
+            trends: *self.trends.of(territory),
+            sales: *self.sales.of(territory),
         }
     }
 
     fn enter(&self, facts: &mut Facts, territory: Option<&str>, kind: i32, plays: i64) {
         match kind {
             SHOWN => facts.shown = Some(plays),
+            SHOWN_UNREPORTED => facts.shown_unreported = plays,
             COUNTED => facts.counted = Some(plays),
             DECLARED => facts.declared = Some(plays),
             LISTENED_EARLIER => facts.listened_earlier = plays,

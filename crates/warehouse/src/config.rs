@@ -17,7 +17,7 @@ use crate::ignored::Ignored;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
 /// wrote is made again.
-const CODE_VERSION: u32 = 6;
+const CODE_VERSION: u32 = 7;
 
 /// A pipeline file, as written. Paths are relative to it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

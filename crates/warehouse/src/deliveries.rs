@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::explain::coverage::{AboutDays, Delivery, Standing};
-use streamledger_core::explain::period::{Period, month_after};
+use streamledger_core::explain::period::{Period, month_after, months_within};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::supersede::names::dates_of_name;
 use streamledger_core::vocabulary::day::{Day, Month};
@@ -81,17 +81,6 @@ fn of_report(report: &ReportEntry, feed: Feed, series: &TerritorySeries<'_>) -> 
         }
     }
     found
-}
-
-/// The months that days lie in, each with those of its days.
-fn months_within((first, last): (Day, Day)) -> Vec<(Month, (Day, Day))> {
-    let mut months = Vec::new();
-    let mut month = Period::Month(first.month());
-    while month.first() <= last {
-        months.push((month.month(), (first.max(month.first()), last.min(month.last()))));
-        month = month.next();
-    }
-    months
 }
 
 /// The days of which a report speaks; of one without rows those in its names, since empty reports of

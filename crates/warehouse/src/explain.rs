@@ -56,6 +56,16 @@ impl Explained {
             start.push(line(Step::NotInTrends, reported - shown, why));
         }
         self.lines.splice(0..0, start);
+        self.lines.retain(|line| line.step != Step::ShownLessPaid);
+        let plays_of =
+            |step| self.lines.iter().find(|line| line.step == step).map(|line| line.plays);
+        if let (None | Some(None), Some(Some(paid))) =
+            (plays_of(Step::Counted), plays_of(Step::PaidUnits))
+        {
+            let before = |line: &Line| line.step.position() < Step::ShownLessPaid.position();
+            let place = self.lines.partition_point(before);
+            self.lines.insert(place, line(Step::ShownLessPaid, shown - paid, States::default()));
+        }
     }
 }
 

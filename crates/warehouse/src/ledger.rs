@@ -234,6 +234,10 @@ pub struct ReportEntry {
     /// plays, by path of their month.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub territories: BTreeMap<String, BTreeSet<String>>,
+    /// The last month (`YYYY-MM`) in which a line has days, by path of its partition under the tables;
+    /// only where that is a later month than the partition's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reaches: BTreeMap<String, String>,
     /// Control totals of its lines of statements, by path of their partition under the tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub totals: BTreeMap<String, Totals>,

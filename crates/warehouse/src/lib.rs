@@ -15,6 +15,7 @@ pub mod config;
 pub mod decisions;
 pub mod deliveries;
 pub mod delivery_log;
+mod divided_lines;
 mod territory_series;
 mod disk_queue;
 pub mod durable;

@@ -297,10 +297,15 @@ pub(crate) fn source_of(step: Step) -> &'static str {
         Step::BelowEligibility => "store's rule",
         Step::NotRoyaltyBearing | Step::Restated | Step::PaidUnits => "statements",
         Step::NotInTrends
+        | Step::NoReport
         | Step::NoStoreFigure
         | Step::ShownWithoutTerritory
         | Step::NotYetInSales
+        | Step::PaidThoughExcluded
+        | Step::PaidThoughHeld
         | Step::SettledWithoutTerritory
+        | Step::NoTrendsFigure
+        | Step::ShownLessPaid
         | Step::Unexplained => "difference",
     }
 }

@@ -374,7 +374,7 @@ fn the_status_says_what_is_there_due_and_late() {
     let document = json(&case, &["status", "--as-of", DAY], 1);
     assert_eq!(
         document["headline"],
-        "figures until 30 September 2026; Apple Music sales for September 2026 are 5 days late"
+        "figures until 30 September 2026; Apple Music sales for 30 August 2026 to 26 September 2026 are 9 days late"
     );
     let feeds = document["feeds"].as_array().unwrap();
     let told = |feed: &serde_json::Value| {
@@ -386,7 +386,7 @@ fn the_status_says_what_is_there_due_and_late() {
     assert_eq!(
         told,
         [
-            "apple_music sales - late 2026-08 2026-10 2026-11-02",
+            "apple_music sales - late 2026-08-02..2026-08-29 2026-09-27..2026-10-31 2026-11-02",
             "apple_music trends - in_time 2026-09-30 2026-10-01 2026-10-06",
             "spotify public_counts - no_calendar 2026-09 - -",
             "spotify sales US in_time 2026-08 2026-09 2026-10-21",
@@ -395,10 +395,10 @@ fn the_status_says_what_is_there_due_and_late() {
             "spotify trends - in_time 2026-09-30 2026-10-01 2026-10-06",
         ]
     );
-    assert_eq!(document["lags"][0]["days"], 30);
+    assert_eq!(document["lags"][0]["days"], 32);
     assert_eq!(document["lags"][1]["days"], 0);
-    // Two days before, all was in time.
-    assert_eq!(json(&case, &["status", "--as-of", "2026-10-02"], 0)["is_late"], false);
+    // On the day on which it was due, all was in time.
+    assert_eq!(json(&case, &["status", "--as-of", "2026-09-28"], 0)["is_late"], false);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::fs;
 use crate::asks;
 use crate::case::{Case, nightly_arguments};
 
-/// Apple's statement of September 2026 in a territory.
+/// Apple's statement of fiscal September 2026 in a territory.
 fn apple(case: &Case, territory: &str, units: i64) {
     let text = format!(
-        "Start Date\t09/01/2026\nEnd Date\t09/30/2026\nVendor\t80000001\nStorefront Name\tApple Identifier\t\
+        "Start Date\t08/30/2026\nEnd Date\t09/26/2026\nVendor\t80000001\nStorefront Name\tApple Identifier\t\
          Vendor Identifier\tISRC\tContent Title\tArtist\tMedia Type\tLabel/Studio/Network\t\
          Total  Royalty Bearing Plays\tNet Royalty\tNet Royalty Total\tCurrency\n\
          {territory}\t1440000001\tZZSL12600001\tZZSL12600001\tHarbour Lights\tMira Solvang\t1\tL\t{units}\t\
@@ -40,21 +40,23 @@ fn lines(case: &Case, store: &str, territory: &str) -> Vec<String> {
 #[test]
 fn one_territory_s_statement_leaves_the_others_late() {
     let case = asks::asked();
-    apple(&case, "GB", 62);
+    // The 5 plays of 31 August, and the 40 of 1 September; the 22 of the 30th come with fiscal October.
+    apple(&case, "GB", 45);
     night(&case, "2026-10-07");
     let here = lines(&case, "apple_music", "GB");
-    assert!(here.contains(&"paid_units 62".to_owned()), "{here:?}");
+    assert!(here.contains(&"paid_units 40 partial".to_owned()), "{here:?}");
+    assert!(here.contains(&"not_yet_in_sales -22 partial".to_owned()), "{here:?}");
     let there = lines(&case, "apple_music", "US");
     assert!(there.contains(&"not_yet_in_sales -8 late".to_owned()), "{there:?}");
     assert!(there.contains(&"paid_units  late".to_owned()), "{there:?}");
     let pipeline = asks::pipeline();
     let status = ["status", "--pipeline", &pipeline, "--as-of", "2026-10-07"];
-    case.run(&status)
-        .expect_code(1)
-        .expect_stdout("Apple Music sales of US for September 2026 are 5 days late");
+    case.run(&status).expect_code(1).expect_stdout(
+        "Apple Music sales of US for 30 August 2026 to 26 September 2026 are 9 days late",
+    );
     apple(&case, "US", 8);
     night(&case, "2026-10-07");
-    assert!(lines(&case, "apple_music", "US").contains(&"paid_units 8".to_owned()));
+    assert!(lines(&case, "apple_music", "US").contains(&"paid_units 8 partial".to_owned()));
     case.run(&status).expect_code(0);
 }
 
@@ -71,7 +73,8 @@ fn a_corrected_statement_moves_none_that_was_not_touched() {
     night(&case, "2026-10-07");
     let paid = |case: &Case| {
         let lines = lines(case, "spotify", "GB");
-        let is_told = |line: &&String| line.starts_with("paid") || line.starts_with("restated");
+        let is_told =
+            |line: &&String| line.starts_with("paid_units") || line.starts_with("restated");
         lines.iter().filter(is_told).cloned().collect::<Vec<_>>()
     };
     assert_eq!(paid(&case), ["paid_units 9"]);

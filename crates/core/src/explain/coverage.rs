@@ -12,7 +12,7 @@ use crate::explain::period::{Period, PeriodLength};
 use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
 use crate::numbers::exact;
-use crate::vocabulary::day::{Day, Month};
+use crate::vocabulary::day::Day;
 
 /// How it stands with a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,8 +210,8 @@ struct FeedOfStore<'a> {
     sender: Option<String>,
     /// Which reports come with every period.
     series: SeriesOfFeed<'a>,
-    /// Territories with plays, by month: those that statements are owed for.
-    played: BTreeMap<Month, BTreeSet<&'a str>>,
+    /// Territories with plays, by period: those that statements are owed for.
+    played: BTreeMap<Period, BTreeSet<&'a str>>,
 }
 
 impl<'a> FeedOfStore<'a> {
@@ -245,10 +245,12 @@ impl<'a> FeedOfStore<'a> {
         };
         let sender = (!is_direct).then(|| senders.join("|"));
         let series = SeriesOfFeed::new(&deliveries, length);
-        let mut played: BTreeMap<Month, BTreeSet<&str>> = BTreeMap::new();
+        let mut played: BTreeMap<Period, BTreeSet<&str>> = BTreeMap::new();
         for plays in of(Feed::Trends).filter(|d| d.standing == Standing::Active) {
             let codes = plays.territories.iter().map(String::as_str);
-            played.entry(plays.days.0.month()).or_default().extend(codes);
+            // Of a report over two periods nobody can say which of them: that of most of its days.
+            let middle = Day(plays.days.0.0 + (plays.days.1.0 - plays.days.0.0) / 2);
+            played.entry(length.holding(middle)).or_default().extend(codes);
         }
         Self { store, feed, entries, length, start, deliveries, sender, series, played }
     }
@@ -381,7 +383,7 @@ impl<'a> FeedOfStore<'a> {
                 && !matches!(delivery.standing, Standing::Superseded(_))
         });
         let singles: BTreeSet<&str> = own.filter_map(|d| d.only.as_deref()).collect();
-        let played = self.played.get(&period.month()).filter(|_| self.feed == Feed::Sales);
+        let played = self.played.get(&period).filter(|_| self.feed == Feed::Sales);
         let mut short = self.series.missing(period);
         // Plays tell better which territories are owed a statement than habits do.
         short.retain(|only| only.is_none() || played.is_none());

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::coverage::{CoverageRow, Split, State};
-use crate::explain::period::Period;
+use crate::explain::period::{Period, months_within};
 use crate::ingest::table::format::Feed;
-use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
 
 /// What is known of a month.
@@ -36,9 +35,11 @@ impl Known {
     pub fn new(rows: &[CoverageRow]) -> Self {
         let mut known = Self::default();
         for row in rows {
-            let key = (row.store.clone(), row.feed, row.territory.clone(), row.period.month());
             let period = (row.state, row.due_date, row.period);
-            known.months.entry(key).or_default().push((period, row.split.clone()));
+            for (month, _) in months_within((row.period.first(), row.period.last())) {
+                let key = (row.store.clone(), row.feed, row.territory.clone(), month);
+                known.months.entry(key).or_default().push((period, row.split.clone()));
+            }
         }
         known
     }
@@ -53,18 +54,52 @@ impl Known {
         territory: Option<&str>,
         month: Month,
     ) -> Option<MonthState> {
+        Some(fold(self.periods_of(store, feed, territory, month)?.into_iter(), month))
+    }
+
+    /// How it stands with the periods of a month.
+    fn periods_of(
+        &self,
+        store: &str,
+        feed: Feed,
+        territory: Option<&str>,
+        month: Month,
+    ) -> Option<Vec<PeriodState>> {
         let key = |territory: Option<&str>| {
             (store.to_owned(), feed, territory.map(ToOwned::to_owned), month)
         };
         if let Some(own) = territory.and_then(|code| self.months.get(&key(Some(code)))) {
-            return Some(fold(own.iter().map(|(period, _)| *period), month));
+            return Some(own.iter().map(|(period, _)| *period).collect());
         }
         let others = self.months.get(&key(None))?;
         let there = others.iter().map(|((state, due, period), split)| {
             let here = territory.and_then(|code| split.as_ref().map(|split| split.of(code)));
             (here.unwrap_or(*state), *due, *period)
         });
-        Some(fold(there, month))
+        Some(there.collect())
+    }
+
+    /// The days of a month of which no report came, in a territory as in [`Known::of`].
+    #[must_use]
+    pub fn days_without_report(
+        &self,
+        store: &str,
+        feed: Feed,
+        territory: Option<&str>,
+        month: Month,
+    ) -> BTreeSet<Day> {
+        let periods = self.periods_of(store, feed, territory, month).unwrap_or_default();
+        let has_report = |(state, ..): &&PeriodState| {
+            use State::{Complete, Partial, Received, Restated};
+            matches!(state, Received | Partial | Complete | Restated)
+        };
+        let covered: Vec<Period> =
+            periods.iter().filter(has_report).map(|(.., period)| *period).collect();
+        let month = Period::Month(month);
+        let days = (month.first().0..=month.last().0).map(Day);
+        let is_covered =
+            |day: &Day| covered.iter().any(|of| of.first() <= *day && *day <= of.last());
+        days.filter(|day| !is_covered(day)).collect()
     }
 
     /// How it stands with a month in territories that nothing is said of: neither have they rows of their
@@ -101,20 +136,19 @@ impl Known {
     }
 }
 
-/// Days to a month. A month of which some days have no row yet is not over.
+/// Periods to a month. A month of which some days are in no period yet is not over.
 fn fold(periods: impl Iterator<Item = PeriodState>, month: Month) -> MonthState {
     let periods: Vec<PeriodState> = periods.collect();
     let missing: Vec<&PeriodState> =
         periods.iter().filter(|(state, ..)| !state.is_whole()).collect();
-    let days = match periods.first() {
-        Some((_, _, Period::Day(_))) => {
-            let month = Period::Month(month);
-            exact::<usize>(month.last().0 - month.first().0 + 1)
-        }
-        _ => 1,
+    let month = Period::Month(month);
+    let days_of = |period: Period| {
+        let (first, last) = (period.first().max(month.first()), period.last().min(month.last()));
+        (last.0 - first.0 + 1).max(0)
     };
+    let n_days: i32 = periods.iter().map(|(.., period)| days_of(*period)).sum();
     let due_date = missing.iter().filter_map(|(_, due, _)| *due).min();
-    let is_whole = missing.is_empty() && periods.len() == days;
+    let is_whole = missing.is_empty() && n_days == days_of(month);
     let first = missing.first().map(|(state, ..)| *state);
     let alike = missing.iter().all(|(state, ..)| Some(*state) == first);
     let state = match first {

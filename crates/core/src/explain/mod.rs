@@ -8,6 +8,7 @@ pub(crate) mod series;
 pub mod coverage;
 pub mod known;
 pub mod freshness;
+pub mod divide;
 pub mod eligibility;
 pub mod step;
 pub mod waterfall;

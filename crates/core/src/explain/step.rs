@@ -13,6 +13,8 @@ pub enum Step {
     StoreShows,
     /// What it shows and does not report, or the other way round.
     NotInTrends,
+    /// What it shows on days that no report covers.
+    NoReport,
     /// Reported plays of which the store's own number is not known.
     NoStoreFigure,
     /// The store's number is one for all territories; reported plays have a territory.
@@ -33,12 +35,20 @@ pub enum Step {
     NotRoyaltyBearing,
     /// Counted plays of which no statement says anything yet.
     NotYetInSales,
+    /// Paid plays that a rule excluded, up to their number.
+    PaidThoughExcluded,
+    /// Paid plays that a rule holds, up to their number.
+    PaidThoughHeld,
     /// What later statements and corrections have changed.
     Restated,
     /// Plays have a territory, and what settles them has none.
     SettledWithoutTerritory,
+    /// What is settled where it is not known what was counted.
+    NoTrendsFigure,
     /// What is left.
     Unexplained,
+    /// What the store shows and does not pay, where it is not known what was counted.
+    ShownLessPaid,
     /// What statements pay.
     PaidUnits,
     /// Counted in this month, heard before it.
@@ -99,6 +109,7 @@ impl Step {
         let mut all = vec![
             Self::StoreShows,
             Self::NotInTrends,
+            Self::NoReport,
             Self::NoStoreFigure,
             Self::ShownWithoutTerritory,
         ];
@@ -111,9 +122,13 @@ impl Step {
             Self::BelowEligibility,
             Self::NotRoyaltyBearing,
             Self::NotYetInSales,
+            Self::PaidThoughExcluded,
+            Self::PaidThoughHeld,
             Self::Restated,
             Self::SettledWithoutTerritory,
+            Self::NoTrendsFigure,
             Self::Unexplained,
+            Self::ShownLessPaid,
             Self::PaidUnits,
             Self::ListenedEarlier,
             Self::ListenedHereCountedLater,
@@ -131,22 +146,27 @@ impl Step {
         match self {
             Self::StoreShows => 1,
             Self::NotInTrends => 2,
-            Self::NoStoreFigure => 3,
-            Self::ShownWithoutTerritory => 4,
-            Self::Reported => 5,
-            Self::Excluded(reason) => 6 + place(&RULES, reason),
-            Self::Held(reason) => 15 + place(&HOLDING, reason),
-            Self::Counted => 20,
-            Self::StoreRemovals => 21,
-            Self::BelowEligibility => 22,
-            Self::NotRoyaltyBearing => 23,
-            Self::NotYetInSales => 24,
-            Self::Restated => 25,
-            Self::SettledWithoutTerritory => 26,
-            Self::Unexplained => 27,
-            Self::PaidUnits => 28,
-            Self::ListenedEarlier => 29,
-            Self::ListenedHereCountedLater => 30,
+            Self::NoReport => 3,
+            Self::NoStoreFigure => 4,
+            Self::ShownWithoutTerritory => 5,
+            Self::Reported => 6,
+            Self::Excluded(reason) => 7 + place(&RULES, reason),
+            Self::Held(reason) => 16 + place(&HOLDING, reason),
+            Self::Counted => 21,
+            Self::StoreRemovals => 22,
+            Self::BelowEligibility => 23,
+            Self::NotRoyaltyBearing => 24,
+            Self::NotYetInSales => 25,
+            Self::PaidThoughExcluded => 26,
+            Self::PaidThoughHeld => 27,
+            Self::Restated => 28,
+            Self::SettledWithoutTerritory => 29,
+            Self::NoTrendsFigure => 30,
+            Self::Unexplained => 31,
+            Self::ShownLessPaid => 32,
+            Self::PaidUnits => 33,
+            Self::ListenedEarlier => 34,
+            Self::ListenedHereCountedLater => 35,
         }
     }
 
@@ -155,7 +175,9 @@ impl Step {
     pub fn kind(self) -> Kind {
         match self {
             Self::StoreShows | Self::Reported | Self::Counted | Self::PaidUnits => Kind::Total,
-            Self::ListenedEarlier | Self::ListenedHereCountedLater => Kind::Aside,
+            Self::ShownLessPaid | Self::ListenedEarlier | Self::ListenedHereCountedLater => {
+                Kind::Aside
+            }
             _ => Kind::Change,
         }
     }
@@ -166,6 +188,7 @@ impl Step {
         let name = match self {
             Self::StoreShows => "store_shows",
             Self::NotInTrends => "not_in_trends",
+            Self::NoReport => "no_report",
             Self::NoStoreFigure => "no_store_figure",
             Self::ShownWithoutTerritory => "shown_without_territory",
             Self::Reported => "reported",
@@ -176,14 +199,24 @@ impl Step {
             Self::BelowEligibility => "below_eligibility",
             Self::NotRoyaltyBearing => "not_royalty_bearing",
             Self::NotYetInSales => "not_yet_in_sales",
+            Self::PaidThoughExcluded => "paid_though_excluded",
+            Self::PaidThoughHeld => "paid_though_held",
             Self::Restated => "restated",
             Self::SettledWithoutTerritory => "settled_without_territory",
+            Self::NoTrendsFigure => "no_trends_figure",
             Self::Unexplained => "unexplained",
+            Self::ShownLessPaid => "shown_less_paid",
             Self::PaidUnits => "paid_units",
             Self::ListenedEarlier => "listened_earlier",
             Self::ListenedHereCountedLater => "listened_here_counted_later",
         };
         name.to_owned()
+    }
+
+    /// Whether its plays are held, not excluded; of `duration_missing` every play is held.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Held(_) | Self::Excluded(Reason::DurationMissing))
     }
 
     /// The line with this name.

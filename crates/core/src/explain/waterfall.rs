@@ -3,8 +3,9 @@
 //!
 //! All of it is whole plays. A total that is not known is null with the reason why, and counts as 0
 //! in what follows, so that sums over territories, tracks and stores add up too: what nobody knows the
-//! beginning of comes in by a step of its own (`no_store_figure`), what is settled without a territory
-//! is carried over by two others. What is left is `unexplained`; it is never spread over other steps.
+//! beginning of comes in by steps of its own (`no_store_figure`, `no_trends_figure`), what is settled
+//! without a territory is carried over by two others. What is left is `unexplained`; it is never spread
+//! over other steps, and where it is not known what was counted it is not known either.
 
 use crate::explain::coverage::State;
 use crate::explain::eligibility::Eligibility;
@@ -44,6 +45,8 @@ fn reason_of(source: Source) -> Option<&'static str> {
 pub struct Facts {
     /// What the store shows.
     pub shown: Option<i64>,
+    /// Of that, what it shows on days that no daily report covers.
+    pub shown_unreported: i64,
     /// Counted plays; `None` if no report has a row.
     pub counted: Option<i64>,
     /// Plays that were not counted, by line.
@@ -204,7 +207,9 @@ impl<'a> Track<'a> {
                 } else {
                     0
                 };
-                lines.change(Step::NotInTrends, reported + all - shown, trends);
+                let unreported = group.facts.shown_unreported;
+                lines.change(Step::NotInTrends, reported + all - shown + unreported, trends);
+                lines.change(Step::NoReport, -unreported, trends);
                 lines.change(Step::ShownWithoutTerritory, -all, None);
             }
             None if one_for_all => {
@@ -250,24 +255,70 @@ impl<'a> Track<'a> {
         lines.change(Step::NotRoyaltyBearing, -settled.unpaid, None);
         let (rest, carried) = self.rest_and_carried(group, &settled);
         let is_missing = !is_whole(group.sales);
-        let not_yet = if is_missing { rest.max(0) } else { 0 };
+        let is_known = self.is_counted_known(group);
+        let not_yet = if is_missing && is_known { rest.max(0) } else { 0 };
         lines.change(Step::NotYetInSales, -not_yet, reason_of(group.sales));
+        let more = if is_known { (not_yet - rest).max(0) } else { 0 };
+        let (excluded, held) = self.paid_though(group, more);
+        lines.change(Step::PaidThoughExcluded, excluded, None);
+        lines.change(Step::PaidThoughHeld, held, None);
         if settled.sold.restated != 0 {
             let reports = settled.sold.restating.clone();
             let plays = Some(settled.sold.restated);
             lines.0.push(Line { step: Step::Restated, plays, state: None, reports });
         }
         lines.change(Step::SettledWithoutTerritory, carried, None);
-        let open = if is_whole(group.trends) || group.facts.reported().is_some() {
-            self.is_eligibility_open().then_some(why::HISTORY_INCOMPLETE)
-        } else {
-            reason_of(group.trends)
-        };
-        lines.change(Step::Unexplained, -(rest - not_yet), open);
         let paid = settled.sold.paid + settled.sold.restated;
         let has_lines = !group.facts.sales.is_empty();
         let paid = (has_lines || !is_missing).then_some(paid);
+        if is_known {
+            let open = self.is_eligibility_open().then_some(why::HISTORY_INCOMPLETE);
+            let open = reason_of(group.trends).or(open);
+            lines.change(Step::Unexplained, not_yet - rest - excluded - held, open);
+        } else {
+            let state = reason_of(group.trends);
+            lines.change(Step::NoTrendsFigure, -rest, state);
+            lines.total(Step::Unexplained, None, state);
+            self.shown_less_paid(group, lines);
+        }
         lines.total(Step::PaidUnits, paid, reason_of(group.sales));
+    }
+
+    /// What a store pays beyond what we counted, as far as we did not count it: excluded plays first, then
+    /// held ones. What is settled without a territory may be that of each whose plays are carried there.
+    fn paid_though(&self, group: &Group, more: i64) -> (i64, i64) {
+        let not_counted = || {
+            let groups = std::iter::once(group).chain(self.carried_to(group));
+            groups.flat_map(|group| &group.facts.not_counted)
+        };
+        let sum = |is_held: bool| -> i64 {
+            let of = not_counted().filter(|(step, _)| step.is_held() == is_held);
+            of.map(|(_, plays)| plays).sum()
+        };
+        let excluded = more.min(sum(false));
+        (excluded, (more - excluded).min(sum(true)))
+    }
+
+    /// What the store shows and does not pay, beside what nobody can explain. One number for all territories
+    /// is compared with what all of them pay.
+    fn shown_less_paid(&self, group: &Group, lines: &mut Written) {
+        let Some(shown) = group.facts.shown else {
+            return;
+        };
+        let is_one_for_all = self.is_shown_as_one && !group.has_territory;
+        let others = self.groups.iter().filter(|other| other.has_territory && is_one_for_all);
+        let all = || std::iter::once(group).chain(others.clone());
+        if all().any(|group| self.is_counted_known(group)) {
+            return;
+        }
+        let is_paid = all().any(|group| !group.facts.sales.is_empty() || is_whole(group.sales));
+        let paid = |group: &Group| {
+            let sold = group.facts.sold();
+            sold.paid + sold.restated
+        };
+        let less = is_paid.then(|| shown - all().map(paid).sum::<i64>());
+        let state = all().find_map(|group| reason_of(group.sales));
+        lines.total(Step::ShownLessPaid, less, state);
     }
 
     /// What no statement and no rule accounts for, and what is carried over between a territory and
@@ -280,10 +331,24 @@ impl<'a> Track<'a> {
             let is_carried = self.is_carried(group);
             return if is_carried { (0, -settled.rest) } else { (settled.rest, 0) };
         }
-        let others = self.groups.iter();
-        let others = others.filter(|other| other.has_territory && self.is_carried(other));
-        let theirs: i64 = others.map(|other| self.settled(other).rest).sum();
+        let theirs: i64 = self.carried_to(group).map(|other| self.settled(other).rest).sum();
         (settled.rest + theirs, theirs)
+    }
+
+    /// The territories whose plays are settled here, without a territory.
+    fn carried_to(&self, group: &Group) -> impl Iterator<Item = &'a Group> {
+        let is_here = self.is_settled_as_one && !group.has_territory;
+        let is_carried =
+            move |other: &&Group| is_here && other.has_territory && self.is_carried(other);
+        self.groups.iter().filter(is_carried)
+    }
+
+    /// Whether it is known what was counted: some report has a row, or all are there and none has. Where
+    /// plays have a territory, those without one are none.
+    fn is_counted_known(&self, group: &Group) -> bool {
+        let has_row = |group: &Group| group.facts.reported().is_some();
+        let others = || self.groups.iter().filter(|other| other.has_territory);
+        is_whole(group.trends) || has_row(group) || (!group.has_territory && others().any(has_row))
     }
 
     /// Whether what is settled without a territory may be that of this one. Where no statement is there

@@ -33,7 +33,7 @@ use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::grid::Grid;
-use crate::vocabulary::sale::{LineType, Pool, Sale, TextId};
+use crate::vocabulary::sale::{LineType, Pool, Sale, TextId, USAGE_DAYS_MAX};
 use crate::vocabulary::territory::{Territories, Territory};
 use crate::vocabulary::tier::Tier;
 
@@ -449,9 +449,10 @@ impl<'a> DsrReader<'a> {
         let first = from.or(report.map(|(first, _)| first));
         let first = first.ok_or_else(|| missing("UsageStartDate"))?;
         let last = to.or(report.map(|(_, last)| last)).unwrap_or(first);
-        if last < first {
+        let latest = first.after(USAGE_DAYS_MAX.unsigned_abs());
+        if last < first || latest < last {
             let found = last.to_string();
-            let expected = format!("{first} or later");
+            let expected = format!("from {first} to {latest}");
             let name = Some("ValidityPeriodEnd");
             return Err(flaw(name, Defect::OutOfRange, &expected, found.as_bytes()));
         }

@@ -20,6 +20,8 @@ pub type MonthNotes = BTreeMap<SalesMonth, MonthNote>;
 pub struct MonthNote {
     /// Where they were.
     pub territories: BTreeSet<Territory>,
+    /// The last month in which a line of a statement has days, if that is a later one.
+    pub reach: Option<Month>,
     /// Of lines of statements: units and money. Of counters and declared streams: their plays.
     pub sums: Sums,
     /// Of pools: units and money.
@@ -49,6 +51,8 @@ impl SalesLot {
             for sale in sales {
                 known.sums.add(sale.units, sale.amount.zip(sale.currency));
             }
+            let last = sales.iter().map(|sale| sale.usage_to.month()).max();
+            known.reach = known.reach.max(last.filter(|last| month.1 < *last));
             // Lines of a territory mostly stand together.
             let mut last = None;
             for territory in sales.iter().map(|sale| sale.territory) {

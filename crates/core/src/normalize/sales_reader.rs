@@ -15,7 +15,7 @@ use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::sale::{LineType, Sale};
+use crate::vocabulary::sale::{LineType, Sale, USAGE_DAYS_MAX};
 use crate::vocabulary::territory::{Territories, Territory};
 use crate::vocabulary::tier::Tier;
 
@@ -178,8 +178,9 @@ impl<'a> SalesReader<'a> {
         let from = fields.date(Field::UsageFrom, record)?;
         let from = from.ok_or_else(|| fields.missing(Field::UsageFrom))?;
         let last = fields.date(Field::UsageTo, record)?.map_or(from.last, |span| span.last);
-        if last < from.first {
-            let expected = format!("{} or later", from.first);
+        let latest = from.first.after(USAGE_DAYS_MAX.unsigned_abs());
+        if last < from.first || latest < last {
+            let expected = format!("from {} to {latest}", from.first);
             let flaw = Defect::OutOfRange;
             return Err(fields.flaw(Field::UsageTo, flaw, &expected, &last.to_string()));
         }

@@ -53,6 +53,9 @@ impl LineType {
     }
 }
 
+/// Most days that a line of a statement may be about: ten years. More is a date that was mistyped.
+pub const USAGE_DAYS_MAX: i32 = 3_660;
+
 /// One line of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sale {

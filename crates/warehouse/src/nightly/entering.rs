@@ -35,9 +35,9 @@ impl Night<'_> {
         let is_refused = report.refusal.is_some();
         let Names { files, members, refused_files } =
             names(former, candidate.file.map(|file| file.name.as_str()), &report);
-        let archived = former
-            .and_then(|entry| entry.archived.clone())
-            .unwrap_or_else(|| archive_name(&hash, report.packing));
+        let former_archived = former.and_then(|entry| entry.archived.clone());
+        let archived =
+            former_archived.clone().unwrap_or_else(|| archive_name(&hash, report.packing));
         let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
         // A line of a statement is dated by its month of use.
         dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
@@ -59,11 +59,7 @@ impl Night<'_> {
             files,
             members,
             refused_files,
-            archived: if is_refused {
-                former.and_then(|entry| entry.archived.clone())
-            } else {
-                Some(archived)
-            },
+            archived: if is_refused { former_archived } else { Some(archived) },
             reading: self.reading(store, report.format.as_deref()),
             state: if is_refused { ReportState::Rejected } else { ReportState::Active },
             reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
@@ -76,6 +72,7 @@ impl Night<'_> {
             days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             territories: territories(&report),
+            reaches: reaches(&report),
             totals: totals(&report),
             sizes: sizes(&report),
             pools: paths(LotTable::RevenuePools, &report.pool_rows),
@@ -299,6 +296,17 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
     };
     let notes = report.notes.iter().filter(|_| report.refusal.is_none());
     notes.map(of_path).collect()
+}
+
+/// The last months in which lines of statements have days, by path of their partition.
+fn reaches(report: &ExaminedReport) -> BTreeMap<String, String> {
+    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let notes = report.notes.iter().filter(|_| is_kept);
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        Some((path, note.reach?.to_string()))
+    };
+    notes.filter_map(of_path).collect()
 }
 
 /// Control totals of the lines by path of their partition.

@@ -6,19 +6,21 @@
 //! be made anew for one date, and nobody asks a running month for its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
 use streamledger_core::explain::known::Known;
-use streamledger_core::explain::period::{Period, month_after, month_before};
+use streamledger_core::explain::period::{Period, month_after, month_before, months_within};
 use streamledger_core::explain::waterfall::{Source, Sources};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::build_eligibility::{EligibilityOf, judge_eligibility, write_eligibility};
 use crate::build_waterfall::{ByTerritory, MonthKnown, WaterfallWriter, polars_failed};
+use crate::durable::At as _;
 use crate::encode::file::Provenance;
 use crate::ledger::{Manifest, PartitionEntry, ReportEntry, inputs_hash};
 use crate::nightly::checking::check_waterfall;
@@ -61,7 +63,7 @@ impl Night<'_> {
     /// Makes the stale partitions of `eligibility` and `waterfall` in staging and enters all of them.
     pub(super) fn explain(&self, work: &mut Explaining<'_>) -> Result<(), NightlyError> {
         let known = Known::new(&work.plan.coverage);
-        let months = self.settled_months(work.partitions.keys());
+        let months = self.settled_months(work.partitions.keys(), work.reports);
         self.progress.begin("explaining months", months.len() as u64);
         for of in &months {
             self.explain_month(of, &known, work)?;
@@ -78,12 +80,18 @@ impl Night<'_> {
     }
 
     /// Months with figures whose last trends are due, by store, the earliest first.
-    fn settled_months<'p>(&self, paths: impl Iterator<Item = &'p String>) -> Vec<StoreMonth> {
+    fn settled_months<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p String>,
+        reports: &Reports,
+    ) -> Vec<StoreMonth> {
         let as_of = self.as_of();
-        let months: BTreeSet<(String, Month)> = paths
+        let mut months: BTreeSet<(String, Month)> = paths
             .filter(|path| SOURCES.iter().any(|table| is_of(path, table)))
             .filter_map(|path| month_of(path))
             .collect();
+        let told = reports.values().filter(|report| report.is_active() || report.is_restated());
+        months.extend(told.flat_map(reached_months).flatten());
         let calendar = &self.settings.calendar;
         let is_settled =
             |(store, month): &(String, Month)| settled_from(calendar, store, *month) <= as_of;
@@ -101,8 +109,12 @@ impl Night<'_> {
     }
 
     /// The months that are over, as a text that changes when another one is.
-    pub(super) fn months_over<'p>(&self, paths: impl Iterator<Item = &'p String>) -> String {
-        let months = self.settled_months(paths);
+    pub(super) fn months_over<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p String>,
+        reports: &Reports,
+    ) -> String {
+        let months = self.settled_months(paths, reports);
         let text =
             |of: &StoreMonth| format!("{} {} {}", of.store, of.month, of.month < of.last_over);
         months.iter().map(text).collect::<Vec<_>>().join("; ")
@@ -110,14 +122,19 @@ impl Night<'_> {
 
     /// Names the waterfalls that the reasons of a plan will change, as far as it can be known before
     /// anything is built.
-    pub(super) fn foresee_waterfalls(&self, plan: &mut Plan) {
-        let months = self.settled_months(plan.wanted.keys());
-        let is_stale = |of: &StoreMonth| {
-            SOURCES.iter().any(|table| {
-                let path = format!("{table}/store={}/month={}", of.store, of.month);
-                plan.reasons.iter().any(|(stale, _)| *stale == path)
-            })
-        };
+    pub(super) fn foresee_waterfalls(&self, plan: &mut Plan, reports: &Reports) {
+        let months = self.settled_months(plan.wanted.keys(), reports);
+        let is_source = |path: &String| SOURCES.iter().any(|table| is_of(path, table));
+        let stale = plan.reasons.iter().map(|(path, _)| path).filter(|path| is_source(path));
+        let mut changed: BTreeSet<(String, Month)> =
+            stale.filter_map(|path| month_of(path)).collect();
+        // Lines over several months change in all of them, with the plays of each.
+        for together in reports.values().flat_map(reached_months) {
+            if together.iter().any(|month| changed.contains(month)) {
+                changed.extend(together);
+            }
+        }
+        let is_stale = |of: &StoreMonth| changed.contains(&(of.store.clone(), of.month));
         let stale: Vec<&StoreMonth> = months.iter().filter(|of| is_stale(of)).collect();
         let paths =
             stale.iter().map(|of| format!("waterfall/store={}/month={}", of.store, of.month));
@@ -168,17 +185,32 @@ impl Night<'_> {
             ),
             policy: base.to_owned(),
         };
-        let folder = work.staged.join(&path);
+        let asked = MonthWork { of, inputs, window, path, tracks, provenance };
+        self.build_month(&asked, month, work)
+    }
+
+    /// Makes the partitions of a month in staging.
+    fn build_month(
+        &self,
+        asked: &MonthWork<'_>,
+        mut month: MonthKnown,
+        work: &mut Explaining<'_>,
+    ) -> Result<(), NightlyError> {
+        let MonthWork { of, inputs, window, path, tracks, provenance } = asked;
+        let folder = work.staged.join(path);
         let failed = |error| NightlyError::from(polars_failed(&folder, error));
         let name = of.month.to_string();
-        let mut writer = WaterfallWriter::new(&folder, &provenance)?;
+        let mut writer = WaterfallWriter::new(&folder, provenance)?;
         let mut judged = BTreeMap::new();
+        let mut n_divided = 0;
         let parts = inputs
             .parts(work, self.options.memory_limit_bytes / 4)
             .map_err(PartitionError::parquet(&folder))?;
         for part in &parts {
-            let frame = inputs.frame(of, work, &month, part).and_then(collect).map_err(failed)?;
-            if let (Some(window), Some(rule)) = (&window, of.rule) {
+            let (frame, divided) = inputs.frame(of, work, &month, part).map_err(failed)?;
+            n_divided += divided;
+            let frame = collect(frame).map_err(failed)?;
+            if let (Some(window), Some(rule)) = (window, of.rule) {
                 let decides = window.of(&name, rule);
                 let tracks = judge_eligibility(&frame, &decides, &part.slice, &folder)?;
                 let states = tracks.iter().map(|(isrc, track)| (isrc.clone(), track.eligibility));
@@ -187,16 +219,33 @@ impl Night<'_> {
             }
             writer.push(&frame, &month)?;
         }
-        if let Some(rule) = of.rule {
-            let files = write_eligibility(&judged, rule, &work.staged.join(&tracks), &provenance)?;
-            work.enter(&tracks, files);
-        }
         let (files, sums) = writer.finish()?;
-        let tables = inputs.sums(work).map_err(PartitionError::parquet(&folder))?;
-        check_waterfall(&path, sums, tables)?;
-        work.enter(&path, files);
+        if files.iter().all(|file| file.rows == 0) {
+            // All that reaches into the month are lines of which no unit is of it.
+            fs::remove_dir_all(&folder).at("remove", &folder)?;
+            work.forget([path, tracks]);
+            return Ok(());
+        }
+        if let Some(rule) = of.rule {
+            let files = write_eligibility(&judged, rule, &work.staged.join(tracks), provenance)?;
+            work.enter(tracks, files);
+        }
+        let tables = inputs.sums(of, work, n_divided).map_err(PartitionError::parquet(&folder))?;
+        check_waterfall(path, sums, tables)?;
+        work.enter(path, files);
         Ok(())
     }
+}
+
+/// What the partitions of a month are made of.
+struct MonthWork<'a> {
+    of: &'a StoreMonth,
+    inputs: MonthInputs,
+    window: Option<Window>,
+    /// Paths of the partitions of `waterfall` and `eligibility`.
+    path: String,
+    tracks: String,
+    provenance: Provenance,
 }
 
 fn month_known(
@@ -230,10 +279,39 @@ fn month_known(
             },
         },
         trends: by_territory(Feed::Trends),
+        unreported: if inputs.has_counters() {
+            unreported(of, known)
+        } else {
+            ByTerritory::default()
+        },
         sales: by_territory(Feed::Sales),
         eligibility: None,
         without_plays: Eligibility::Unknown,
         reports: inputs.statements(work),
+    }
+}
+
+/// For each month in which lines of a report begin that go on in later ones: that month and those.
+fn reached_months(report: &ReportEntry) -> Vec<Vec<(String, Month)>> {
+    let reached = report.reaches.iter().filter_map(|(path, reach)| {
+        let (store, begin) = month_of(path)?;
+        let reach: Period = reach.parse().ok()?;
+        let months = months_within((Period::Month(begin).first(), reach.last())).into_iter();
+        Some(months.map(|(month, _)| (store.clone(), month)).collect())
+    });
+    reached.collect()
+}
+
+/// Days of which no daily report came.
+fn unreported(of: &StoreMonth, known: &Known) -> ByTerritory<BTreeSet<Day>> {
+    let days = |territory: Option<&str>| {
+        known.days_without_report(&of.store, Feed::Trends, territory, of.month)
+    };
+    let codes = known.territories_of(&of.store, Feed::Trends, of.month).into_iter();
+    ByTerritory {
+        apart: codes.map(|code| (code.clone(), days(Some(&code)))).collect(),
+        elsewhere: days(Some("")),
+        nowhere: days(None),
     }
 }
 
@@ -268,6 +346,14 @@ impl Explaining<'_> {
         wanted.is_stale = true;
         self.plan.reasons.push((path.to_owned(), reason.to_owned()));
         true
+    }
+
+    /// There are no such partitions after all.
+    fn forget(&mut self, paths: [&String; 2]) {
+        for path in paths {
+            self.plan.wanted.remove(path);
+            self.plan.reasons.retain(|(known, _)| known != path);
+        }
     }
 
     fn enter(&mut self, path: &str, files: Vec<crate::ledger::FileEntry>) {

@@ -3,13 +3,14 @@
 //! that makes the same bytes of them: what goes in is written as canonical JSON, never as the debug text
 //! of a type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use streamledger_core::decisions::settings::canonical;
 use streamledger_core::explain::coverage::{CoverageRow, State};
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::explain::waterfall::Source;
+use streamledger_core::vocabulary::day::Day;
 
 use crate::build_waterfall::{ByTerritory, MonthKnown};
 use crate::encode::file::SCHEMA_VERSION;
@@ -28,7 +29,7 @@ fn stage(kind: &Kind) -> (&'static str, u32) {
         Kind::UnmappedValues => ("unmapped_values", 1),
         Kind::Deliveries => ("deliveries", 1),
         Kind::Coverage => ("coverage", 1),
-        Kind::Waterfall => ("waterfall", 1),
+        Kind::Waterfall => ("waterfall", 2),
         Kind::Eligibility => ("eligibility", 1),
     }
 }
@@ -74,7 +75,7 @@ fn coverage_text(row: &CoverageRow) -> String {
 /// How it stands with the feeds that a waterfall rests on.
 pub(super) fn states_text(month: &MonthKnown) -> String {
     let of = |source: Source| source.map(State::as_str);
-    let by_territory = |feed: &ByTerritory| {
+    let by_territory = |feed: &ByTerritory<Source>| {
         let apart = feed.apart.iter().map(|(code, source)| (code.clone(), of(*source)));
         json!([apart.collect::<BTreeMap<_, _>>(), of(feed.elsewhere), of(feed.nowhere)])
     };
@@ -83,8 +84,16 @@ pub(super) fn states_text(month: &MonthKnown) -> String {
         "declared": of(month.sources.declared),
         "next": of(month.sources.next),
         "trends": by_territory(&month.trends),
+        "unreported": unreported_text(&month.unreported),
         "sales": by_territory(&month.sales),
     }))
+}
+
+/// Days without a daily report.
+fn unreported_text(days: &ByTerritory<BTreeSet<Day>>) -> Value {
+    let of = |days: &BTreeSet<Day>| days.iter().map(|day| day.0).collect::<Vec<i32>>();
+    let apart = days.apart.iter().map(|(code, days)| (code.clone(), of(days)));
+    json!([apart.collect::<BTreeMap<_, _>>(), of(&days.elsewhere), of(&days.nowhere)])
 }
 
 /// From when on the store pays for a track.
@@ -99,7 +108,6 @@ mod tests {
     use streamledger_core::explain::eligibility::Eligibility;
     use streamledger_core::explain::waterfall::Sources;
     use streamledger_core::ingest::table::format::Feed;
-    use streamledger_core::vocabulary::day::Day;
 
     use super::*;
 
@@ -153,12 +161,16 @@ mod tests {
                 elsewhere: None,
                 nowhere: Some(State::Restated),
             },
+            unreported: ByTerritory {
+                nowhere: BTreeSet::from([Day(20_000)]),
+                ..ByTerritory::default()
+            },
             sales: ByTerritory::default(),
             eligibility: None,
             without_plays: Eligibility::Unknown,
             reports: Vec::new(),
         };
-        insta::assert_snapshot!(states_text(&month), @r#"{"counters":"complete","declared":null,"next":"not_due","sales":[{},null,null],"trends":[{"US":"late"},null,"restated"]}"#);
+        insta::assert_snapshot!(states_text(&month), @r#"{"counters":"complete","declared":null,"next":"not_due","sales":[{},null,null],"trends":[{"US":"late"},null,"restated"],"unreported":[{},[],[20000]]}"#);
         let rule = Some(EligibilityRule { plays_min: 1_000, months: 12 });
         insta::assert_snapshot!(rule_text(rule), @"[1000,12]");
         insta::assert_snapshot!(rule_text(None), @"null");

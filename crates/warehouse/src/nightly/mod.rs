@@ -491,7 +491,7 @@ pub fn plan_nightly(
     let mut seen = Seen::read(&places)?;
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
     let mut plan: Plan = night.plan(&examination.reports, &manifest);
-    night.foresee_waterfalls(&mut plan);
+    night.foresee_waterfalls(&mut plan, &examination.reports);
     night.note(|summary| {
         summary.rebuilt.clone_from(&plan.reasons);
         summary.proposal = proposal;

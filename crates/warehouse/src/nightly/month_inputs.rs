@@ -4,23 +4,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::datatypes::{Decimal128Type, Int64Type};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use parquet::errors::ParquetError;
-use polars::prelude::{IntoLazy as _, LazyFrame, PolarsResult, col, df};
-use streamledger_core::explain::period::month_after;
+use polars::prelude::{
+    Expr, IntoLazy as _, LazyFrame, PolarsError, PolarsResult, col, df, lit, when,
+};
+use streamledger_core::explain::period::{Period, month_after};
 use streamledger_core::explain::step::Step;
 use streamledger_core::numbers::exact;
+use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
-use crate::build_waterfall::{Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report};
+use crate::build_waterfall::{
+    ByTerritory, Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report,
+};
+use crate::divided_lines::{DividedLines, StorePlays, divided_lines};
 use crate::isrc_slices::{Slice, row_ranges, slices};
 use crate::ledger::ReportEntry;
 use crate::nightly::explaining::{Explaining, SOURCES, StoreMonth};
-use crate::nightly::planning::trends_path;
-use crate::plans::waterfall::{Inputs, Outcome, SOLD_LINES, facts};
-use crate::tables::{each_batch, scan};
+use crate::nightly::planning::{month_of, trends_path};
+use crate::plans::waterfall::{
+    Inputs, MonthLines, Outcome, SOLD_LINES, Statements, facts, over_several_months,
+};
+use crate::tables::{collect, each_batch, scan};
+
+mod spanning;
+
+use spanning::Spanning;
 
 /// What a month is told from: paths of partitions.
 pub(super) struct MonthInputs {
@@ -28,6 +41,8 @@ pub(super) struct MonthInputs {
     own: [Option<String>; 5],
     /// Dates of `plays` in later months that hold plays of this one.
     later: Vec<String>,
+    /// Lines whose days lie in several months, of which this is one.
+    spanning: Option<Spanning>,
 }
 
 /// Some recordings of a month.
@@ -37,6 +52,42 @@ pub(super) struct MonthPart {
     rows: BTreeMap<PathBuf, Range<usize>>,
     /// Use types of the month that are streams.
     streams: Vec<String>,
+    store_plays: Arc<StorePlays>,
+}
+
+impl MonthPart {
+    /// The rows of partitions that are of its recordings.
+    fn scans<'p>(
+        &self,
+        work: &Explaining<'_>,
+        paths: impl IntoIterator<Item = &'p String>,
+    ) -> PolarsResult<Vec<LazyFrame>> {
+        let rows_of = |file: PathBuf| match self.rows.get(&file) {
+            Some(rows) => {
+                let start = exact::<i64>(rows.start);
+                Ok(scan(&file)?.slice(start, exact::<u32>(rows.len())))
+            }
+            None => Ok(self.slice.of(scan(&file)?)),
+        };
+        paths.into_iter().flat_map(|path| work.files(path)).map(rows_of).collect()
+    }
+
+    /// The same of lines of statements, with the months in which they begin.
+    fn lines<'p>(
+        &self,
+        work: &Explaining<'_>,
+        paths: impl IntoIterator<Item = &'p String>,
+    ) -> PolarsResult<Vec<MonthLines>> {
+        let mut found = Vec::new();
+        for path in paths {
+            let unknown = || PolarsError::ComputeError(format!("{path} is of no month").into());
+            let (_, month) = month_of(path).ok_or_else(unknown)?;
+            let last = Period::Month(month).last();
+            let scans = self.scans(work, [path])?.into_iter();
+            found.extend(scans.map(|lines| MonthLines { lines, last }));
+        }
+        Ok(found)
+    }
 }
 
 /// Memory that a line of a statement takes on its way to a sum, in rows of trends: it is summed by its
@@ -56,18 +107,36 @@ impl MonthInputs {
         let end = format!("plays/store={}/month={end}", of.store);
         let later = work.partitions.range(after..end);
         let later = later.filter(|(_, partition)| partition.heard_in.contains(&month));
-        Self { own, later: later.map(|(path, _)| path.clone()).collect() }
+        let later = later.map(|(path, _)| path.clone()).collect();
+        Self { own, later, spanning: Spanning::new(of, work) }
+    }
+
+    /// All partitions that the month is told from, each once.
+    fn paths(&self) -> BTreeSet<&String> {
+        let spanning = self.spanning.iter().flat_map(Spanning::paths);
+        self.own.iter().flatten().chain(&self.later).chain(spanning).collect()
+    }
+
+    /// The partitions with lines of statements: those that begin in the month, and those that begin
+    /// before it and have days in it.
+    fn statement_paths(&self) -> BTreeSet<&String> {
+        let spanning = self.spanning.iter().flat_map(|of| of.sales.iter().chain(&of.replaced));
+        self.own[3].iter().chain(&self.own[4]).chain(spanning).collect()
+    }
+
+    /// Whether the store shows anything of the month.
+    pub(super) fn has_counters(&self) -> bool {
+        self.own[1].is_some()
     }
 
     pub(super) fn fingerprints(&self, work: &Explaining<'_>) -> Vec<String> {
-        let paths = self.own.iter().flatten().chain(&self.later);
-        paths.map(|path| format!("{path} {}", work.partitions[path].fingerprint)).collect()
+        let print = |path: &String| format!("{path} {}", work.partitions[path].fingerprint);
+        self.paths().into_iter().map(print).collect()
     }
 
     /// Keys of the reports that feed it.
     pub(super) fn reports(&self, work: &Explaining<'_>) -> Vec<String> {
-        let paths = self.own.iter().flatten().chain(&self.later);
-        let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
+        let keys = self.paths().into_iter().flat_map(|path| &work.plan.wanted[path].reports);
         keys.cloned().collect::<BTreeSet<String>>().into_iter().collect()
     }
 
@@ -75,46 +144,58 @@ impl MonthInputs {
     /// the period that they settle, then a replaced one before what has taken its place. All of a period
     /// settle together: what has taken another's place corrects it, and moves no statement beside it.
     pub(super) fn statements(&self, work: &Explaining<'_>) -> Vec<Statement> {
-        let paths = self.own[3].iter().chain(&self.own[4]);
+        let paths = self.statement_paths().into_iter();
         let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
         let reports: BTreeMap<&str, &ReportEntry> =
             keys.map(|key| (work.reports[key].name(), &work.reports[key])).collect();
         in_order_of_settlement(&reports)
     }
 
-    /// The figures of some recordings of the month.
+    /// The figures of some recordings of the month, and how many units of lines whose days lie in several
+    /// months are paid in it.
     pub(super) fn frame(
         &self,
         of: &StoreMonth,
         work: &Explaining<'_>,
         known: &MonthKnown,
         part: &MonthPart,
-    ) -> PolarsResult<LazyFrame> {
-        let slice = &part.slice;
-        let rows_of = |file: &PathBuf| match part.rows.get(file) {
-            Some(rows) => {
-                let start = exact::<i64>(rows.start);
-                Ok(scan(file)?.slice(start, exact::<u32>(rows.len())))
-            }
-            None => Ok(slice.of(scan(file)?)),
-        };
-        let scans = |path: &Option<String>| -> PolarsResult<Vec<LazyFrame>> {
-            let files = path.as_ref().map(|path| work.files(path)).unwrap_or_default();
-            files.iter().map(rows_of).collect()
-        };
+    ) -> PolarsResult<(LazyFrame, i64)> {
+        let scans = |path: &Option<String>| part.scans(work, path.as_ref());
+        let lines = |path: &Option<String>| part.lines(work, path.as_ref());
         let [trends, counters, declared, sales, replaced] = &self.own;
         let month = of.month.to_string();
-        let inputs = Inputs {
-            trends: scans(trends)?,
-            later: self.later_frames(work)?.into_iter().map(|rows| slice.of(rows)).collect(),
-            counters: scans(counters)?,
-            declared: scans(declared)?,
-            sales: scans(sales)?,
-            replaced: scans(replaced)?,
-            reports: reports_frame(known)?,
+        let reports = reports_frame(known)?;
+        let statements = |sales, replaced| Statements {
+            sales,
+            replaced,
+            reports: Some(reports.clone()),
             streams: part.streams.clone(),
         };
-        facts(inputs, &month, &outcomes())
+        let divided = match &self.spanning {
+            None => DividedLines::default(),
+            Some(spanning) => {
+                let sales = part.lines(work, &spanning.sales)?;
+                let replaced = part.lines(work, &spanning.replaced)?;
+                let begin = Period::Month(of.month).first();
+                let units = over_several_months(statements(sales, replaced), begin)?;
+                let units = units.map(collect).transpose()?.filter(|units| units.height() != 0);
+                let trends = || part.scans(work, &spanning.trends);
+                match units {
+                    Some(units) => divided_lines(&units, trends, &part.store_plays, of.month)?,
+                    None => DividedLines::default(),
+                }
+            }
+        };
+        let inputs = Inputs {
+            trends: scans(trends)?,
+            later: self.later_frames(work)?.into_iter().map(|rows| part.slice.of(rows)).collect(),
+            counters: scans(counters)?,
+            is_unreported: is_unreported(&known.unreported),
+            declared: scans(declared)?,
+            statements: statements(lines(sales)?, lines(replaced)?),
+            divided: Some(divided.to_frame()?.lazy()),
+        };
+        Ok((facts(inputs, &month, &outcomes())?, divided.paid))
     }
 
     /// Parts of the month that each fit a part of the memory.
@@ -124,14 +205,18 @@ impl MonthInputs {
         work_bytes_max: usize,
     ) -> Result<Vec<MonthPart>, ParquetError> {
         let weights = [1, 1, 1, LINE_WEIGHT, LINE_WEIGHT];
-        let own: Vec<(&String, u64)> = self
+        let mut own: Vec<(&String, u64)> = self
             .own
             .iter()
             .zip(weights)
             .filter_map(|(path, n)| Some((path.as_ref()?, n)))
             .collect();
-        let n_own = own.iter().map(|(path, weight)| work.partitions[*path].rows() * weight).sum();
         // Of later dates only a few rows are of this month.
+        let other = self.paths().into_iter().filter(|path| {
+            !self.later.contains(path) && !self.own.iter().flatten().any(|known| known == *path)
+        });
+        own.extend(other.map(|path| (path, 1)));
+        let n_own = own.iter().map(|(path, weight)| work.partitions[*path].rows() * weight).sum();
         let files = || {
             let files = |(path, weight): &(&String, u64)| {
                 let weight = *weight;
@@ -141,13 +226,20 @@ impl MonthInputs {
         };
         let slices = slices(n_own, work_bytes_max, files)?;
         let streams = self.streams(work)?;
-        let part = |slice: &Slice| {
-            let (slice, streams) = (slice.clone(), streams.clone());
-            MonthPart { slice, rows: BTreeMap::new(), streams }
+        let store_plays = match &self.spanning {
+            Some(spanning) => spanning.store_plays(work)?,
+            None => StorePlays::default(),
+        };
+        let store_plays = Arc::new(store_plays);
+        let part = |slice: &Slice| MonthPart {
+            slice: slice.clone(),
+            rows: BTreeMap::new(),
+            streams: streams.clone(),
+            store_plays: Arc::clone(&store_plays),
         };
         let mut parts: Vec<MonthPart> = slices.iter().map(part).collect();
         if 1 < slices.len() {
-            for file in self.own[3..].iter().flatten().flat_map(|path| work.files(path)) {
+            for file in self.statement_paths().into_iter().flat_map(|path| work.files(path)) {
                 for (part, rows) in parts.iter_mut().zip(row_ranges(&file, &slices)?) {
                     part.rows.insert(file.clone(), rows);
                 }
@@ -183,7 +275,7 @@ impl MonthInputs {
     /// Use types of the month's lines that are streams.
     fn streams(&self, work: &Explaining<'_>) -> Result<Vec<String>, ParquetError> {
         let mut found = BTreeSet::new();
-        for file in self.own[3..].iter().flatten().flat_map(|path| work.files(path)) {
+        for file in self.statement_paths().into_iter().flat_map(|path| work.files(path)) {
             each_batch(&file, &["use_type"], |batch| {
                 for name in column(batch, "use_type")?.as_string::<i32>().iter().flatten() {
                     if !found.contains(name) {
@@ -196,14 +288,21 @@ impl MonthInputs {
         Ok(found.into_iter().filter(|name| is_stream(name)).collect())
     }
 
-    /// The same sums by another way: straight from the tables.
-    pub(super) fn sums(&self, work: &Explaining<'_>) -> Result<WaterfallSums, ParquetError> {
-        let mut sums = WaterfallSums::default();
+    /// The same sums by another way: straight from the tables. Of lines whose days lie in several months so
+    /// many units were divided to this one.
+    pub(super) fn sums(
+        &self,
+        of: &StoreMonth,
+        work: &Explaining<'_>,
+        divided: i64,
+    ) -> Result<WaterfallSums, ParquetError> {
+        let mut sums = WaterfallSums { paid: divided, ..WaterfallSums::default() };
+        let last = Period::Month(of.month).last();
         for file in self.own[0].iter().flat_map(|path| work.files(path)) {
             add_verdicts(&file, &mut sums)?;
         }
         for file in self.own[3].iter().flat_map(|path| work.files(path)) {
-            add_paid_units(&file, &mut sums)?;
+            add_paid_units(&file, last, &mut sums)?;
         }
         Ok(sums)
     }
@@ -233,15 +332,17 @@ fn add_verdicts(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetErro
     })
 }
 
-/// Adds the units that statements pay, and what corrections change of them, of a file of sales.
-fn add_paid_units(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
-    let columns = ["use_type", "line_type", "royalty_bearing", "amount", "units"];
+/// Adds the units that statements pay, and what corrections change of them, of a file of sales: of lines
+/// whose days end with a day or before.
+fn add_paid_units(file: &Path, last: Day, sums: &mut WaterfallSums) -> Result<(), ParquetError> {
+    let columns = ["use_type", "line_type", "royalty_bearing", "amount", "units", "usage_to"];
     each_batch(file, &columns, |batch| {
         let uses = column(batch, "use_type")?.as_string::<i32>();
         let types = column(batch, "line_type")?.as_string::<i32>();
         let bearing = column(batch, "royalty_bearing")?.as_boolean();
         let amounts = column(batch, "amount")?.as_primitive::<Decimal128Type>();
         let units = column(batch, "units")?.as_primitive::<Int64Type>();
+        let ends = column(batch, "usage_to")?.as_primitive::<Date32Type>();
         for row in 0..batch.num_rows() {
             let is_nothing = amounts.is_valid(row) && amounts.value(row) == 0;
             let is_free = bearing.is_valid(row) && !bearing.value(row);
@@ -250,7 +351,7 @@ fn add_paid_units(file: &Path, sums: &mut WaterfallSums) -> Result<(), ParquetEr
                 "return" | "adjustment" => true,
                 _ => false,
             };
-            if is_paid && is_stream(uses.value(row)) {
+            if is_paid && is_stream(uses.value(row)) && ends.value(row) <= last.0 {
                 sums.paid += units.value(row);
             }
         }
@@ -316,7 +417,7 @@ fn corrects(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> Cor
     found
 }
 
-fn reports_frame(known: &MonthKnown) -> PolarsResult<Option<LazyFrame>> {
+fn reports_frame(known: &MonthKnown) -> PolarsResult<LazyFrame> {
     let statements = &known.reports;
     let names: Vec<&str> = statements.iter().map(|statement| statement.name.as_str()).collect();
     let kinds: Vec<i32> = (0..names.len()).map(kind_of_report).collect();
@@ -329,7 +430,28 @@ fn reports_frame(known: &MonthKnown) -> PolarsResult<Option<LazyFrame>> {
         kind_of_report(newer.unwrap_or(place)) + corrections
     });
     let by: Vec<i32> = by.collect();
-    Ok(Some(df!("report" => names, "kind" => kinds, "by" => by)?.lazy()))
+    Ok(df!("report" => names, "kind" => kinds, "by" => by)?.lazy())
+}
+
+/// Whether a row is of one of the days of its territory.
+fn is_unreported(days: &ByTerritory<BTreeSet<Day>>) -> Option<Expr> {
+    let sets = days.apart.values().chain([&days.elsewhere, &days.nowhere]);
+    if sets.into_iter().all(BTreeSet::is_empty) {
+        return None;
+    }
+    let code = || col("territory");
+    let rest = when(code().is_null())
+        .then(is_one_of_days(&days.nowhere))
+        .otherwise(is_one_of_days(&days.elsewhere));
+    Some(days.apart.iter().fold(rest, |rest, (territory, days)| {
+        let is_it = code().eq(lit(territory.clone())).fill_null(lit(false));
+        when(is_it).then(is_one_of_days(days)).otherwise(rest)
+    }))
+}
+
+fn is_one_of_days(days: &BTreeSet<Day>) -> Expr {
+    let is_it = |day: &Day| col("date").to_physical().eq(lit(day.0));
+    days.iter().map(is_it).reduce(Expr::or).unwrap_or(lit(false))
 }
 
 fn outcomes() -> Vec<Outcome> {

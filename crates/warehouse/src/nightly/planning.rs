@@ -107,7 +107,7 @@ impl Night<'_> {
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
         plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
-        let over = self.months_over(plan.wanted.keys());
+        let over = self.months_over(plan.wanted.keys(), reports);
         want_coverage(reports, policy, &over, &mut plan);
         let all = crate::config::json(reports);
         let keys: Vec<String> = reports.keys().cloned().collect();

@@ -50,7 +50,7 @@ fn adds_up(lines: &[Line]) -> Result<(), String> {
 #[test]
 fn the_names_places_and_kinds_agree() {
     let all = Step::all();
-    assert_eq!(all.len(), 30);
+    assert_eq!(all.len(), 35);
     for (place, step) in all.iter().enumerate() {
         assert_eq!(step.position(), i32::try_from(place).unwrap() + 1, "{step:?}");
         assert_eq!(Step::of_name(&step.name()), Some(*step));
@@ -63,6 +63,7 @@ fn the_names_places_and_kinds_agree() {
 fn a_month_of_which_all_is_known() {
     let facts = Facts {
         shown: Some(12_480),
+        shown_unreported: 200,
         counted: Some(11_902),
         not_counted: vec![
             (Step::Held(Reason::Repeater), 60),
@@ -81,7 +82,8 @@ fn a_month_of_which_all_is_known() {
     };
     let expected = [
         "store_shows 12480",
-        "not_in_trends -210",
+        "not_in_trends -10",
+        "no_report -200",
         "reported 12270",
         "duplicate -8",
         "too_short -300",
@@ -130,10 +132,80 @@ fn no_row_is_zero_only_where_all_reports_are_there() {
         "store_shows - not_listed",
         "reported - late",
         "counted - late",
-        "unexplained 7 late",
+        "no_trends_figure 7 late",
+        "unexplained - late",
         "paid_units 7",
     ];
     assert_eq!(told(&[late], sources()), [expected]);
+}
+
+/// Three quarters of a year are shown and paid, and no daily report ever came.
+#[test]
+fn what_was_counted_is_not_known_so_neither_is_what_is_unexplained() {
+    let facts = Facts {
+        shown: Some(13_020),
+        shown_unreported: 13_020,
+        sales: vec![sold(0, Lines::Paid, 9_800)],
+        ..Facts::default()
+    };
+    let sources = Sources { declared: Some(State::NotSent), ..sources() };
+    let expected = [
+        "store_shows 13020",
+        "no_report -13020 no_calendar",
+        "reported - no_calendar",
+        "counted - no_calendar",
+        "store_removals - not_sent",
+        "no_trends_figure 9800 no_calendar",
+        "unexplained - no_calendar",
+        "shown_less_paid 3220",
+        "paid_units 9800",
+    ];
+    let alone = Group { trends: None, ..group(facts.clone()) };
+    assert_eq!(told(std::slice::from_ref(&alone), sources), [expected]);
+    // While the statement is not there either, nobody knows the difference.
+    let late = Group { sales: Some(State::Late), ..alone.clone() };
+    let late = Group { facts: Facts { sales: Vec::new(), ..late.facts }, ..late };
+    assert!(told(&[late], sources)[0].contains(&"shown_less_paid - late".to_owned()));
+    // One number for all territories is compared with what all of them pay.
+    let shown = Facts { sales: Vec::new(), ..facts.clone() };
+    let nowhere = Group { has_territory: false, facts: shown, ..alone.clone() };
+    let of = |units| Group {
+        facts: Facts { sales: vec![sold(0, Lines::Paid, units)], ..Facts::default() },
+        ..alone.clone()
+    };
+    let told = told(&[of(9_000), of(800), nowhere], sources);
+    assert!(told[2].contains(&"shown_less_paid 3220".to_owned()), "{told:?}");
+    assert!(!told[0].iter().any(|line| line.starts_with("shown_less_paid")));
+}
+
+/// A store pays for all plays that it reported, whatever we made of them.
+#[test]
+fn what_is_paid_though_it_was_not_counted_is_told_up_to_its_number() {
+    let of = |paid| Facts {
+        counted: Some(1),
+        not_counted: vec![
+            (Step::Excluded(Reason::TooShort), 4),
+            (Step::Excluded(Reason::DurationMissing), 2),
+            (Step::Held(Reason::Repeater), 50),
+        ],
+        sales: vec![sold(0, Lines::Paid, paid)],
+        ..Facts::default()
+    };
+    let lines = |facts| told(&[group(facts)], sources())[0][6..].to_vec();
+    assert_eq!(lines(of(1)), ["counted 1", "paid_units 1"]);
+    assert_eq!(lines(of(4)), ["counted 1", "paid_though_excluded 3", "paid_units 4"]);
+    let all = ["counted 1", "paid_though_excluded 4", "paid_though_held 52"].map(str::to_owned);
+    assert_eq!(lines(of(57))[..3], all);
+    assert_eq!(lines(of(57))[3..], ["paid_units 57"]);
+    assert_eq!(lines(of(60))[3..], ["unexplained 3", "paid_units 60"]);
+    // Where the statement names no territory, the plays of all of them may be meant.
+    let here = Facts { sales: Vec::new(), ..of(0) };
+    let sales = vec![sold(0, Lines::Paid, 5)];
+    let nowhere = Group { has_territory: false, ..group(Facts { sales, ..Facts::default() }) };
+    let told = told(&[group(here.clone()), nowhere], sources());
+    let expected = ["settled_without_territory 1", "paid_though_excluded 4", "paid_units 5"];
+    let is_it = |line: &String| expected.contains(&line.as_str());
+    assert_eq!(told[1].iter().filter(|line| is_it(line)).count(), 3, "{told:?}");
 }
 
 #[test]
@@ -317,11 +389,23 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     let units = (0..3_u32, lines, -20..100_i64);
     let sales =
         proptest::collection::vec(units.prop_map(|(at, lines, n)| sold(at, lines, n)), 0..4);
-    (number(), number(), not_counted, number(), sales, 0..9_i64, 0..9_i64).prop_map(
+    let shown = (number(), 0..50_i64);
+    (shown, number(), not_counted, number(), sales, 0..9_i64, 0..9_i64).prop_map(
         |(shown, counted, mut not_counted, declared, sales, listened_earlier, counted_later)| {
             not_counted.sort_by_key(|(step, _)| step.position());
             not_counted.dedup_by_key(|(step, _)| *step);
-            Facts { shown, counted, not_counted, declared, sales, listened_earlier, counted_later }
+            let (shown, unreported) = shown;
+            let shown_unreported = shown.map_or(0, |shown| unreported.min(shown));
+            Facts {
+                shown,
+                shown_unreported,
+                counted,
+                not_counted,
+                declared,
+                sales,
+                listened_earlier,
+                counted_later,
+            }
         },
     )
 }
@@ -398,6 +482,33 @@ proptest! {
             let units: i64 = units.map(|units| units.units).sum();
             let paid = lines.iter().find(|line| line.step == Step::PaidUnits).unwrap();
             prop_assert_eq!(paid.plays.unwrap_or(0), units);
+        }
+    }
+
+    /// What is paid beyond what we counted is never more than what we did not count, and nothing is left
+    /// unexplained while there is some of that.
+    #[test]
+    fn no_more_is_paid_though_it_was_not_counted_than_there_is((groups, sources) in any_track()) {
+        let of = |lines: &[Line], step| {
+            let found = lines.iter().find(|line| line.step == step);
+            found.and_then(|line| line.plays).unwrap_or(0)
+        };
+        let told = waterfall(&groups, sources);
+        let all = |step| told.iter().map(|lines| of(lines, step)).sum::<i64>();
+        let not_counted = |is_held| -> i64 {
+            let all = groups.iter().flat_map(|group| &group.facts.not_counted);
+            all.filter(|(step, _)| step.is_held() == is_held).map(|(_, plays)| plays).sum()
+        };
+        let (excluded, held) = (all(Step::PaidThoughExcluded), all(Step::PaidThoughHeld));
+        prop_assert!(0 <= excluded && excluded <= not_counted(false));
+        prop_assert!(0 <= held && held <= not_counted(true));
+        for lines in &told {
+            let unknown = lines.iter().any(|l| l.step == Step::Counted && l.plays.is_none());
+            let is_one = groups.iter().any(|group| !group.has_territory);
+            let unexplained = lines.iter().find(|line| line.step == Step::Unexplained);
+            if unknown && !is_one {
+                prop_assert_eq!(unexplained.map(|line| line.plays), Some(None));
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::step::Kind;
 use streamledger_core::explain::waterfall::{Line, Source, Sources, waterfall};
+use streamledger_core::vocabulary::day::Month;
 
 use super::*;
 use crate::build_waterfall::{ByTerritory, each_track};
@@ -111,7 +112,7 @@ fn trends_frame(rows: &[Row]) -> LazyFrame {
 }
 
 /// Lines of the statements that count, or of those that were replaced.
-fn sales_frame(lines: &[(usize, Row)], is_replaced: bool) -> LazyFrame {
+fn sales_frame(lines: &[(usize, Row)], is_replaced: bool) -> MonthLines {
     let of_table = |(report, _): &&(usize, Row)| REPORTS[*report].2.is_some() == is_replaced;
     let lines: Vec<&(usize, Row)> = lines.iter().filter(of_table).collect();
     let rows: Vec<Row> = lines.iter().map(|(_, row)| *row).collect();
@@ -125,7 +126,11 @@ fn sales_frame(lines: &[(usize, Row)], is_replaced: bool) -> LazyFrame {
     frame.with_column(Column::new("amount".into(), amounts)).unwrap();
     frame.with_column(Column::new("use_type".into(), vec!["stream"; n_rows])).unwrap();
     frame.with_column(Column::new("royalty_bearing".into(), vec![None::<bool>; n_rows])).unwrap();
-    frame.lazy().with_column(col("amount").cast(DataType::Decimal(38, 12)))
+    let last = Period::Month(Month { year: 2026, month: 9 }).last();
+    frame.with_column(Column::new("usage_to".into(), vec![last.0; n_rows])).unwrap();
+    let amount = col("amount").cast(DataType::Decimal(38, 12));
+    let lines = frame.lazy().with_columns([amount, col("usage_to").cast(DataType::Date)]);
+    MonthLines { lines, last }
 }
 
 /// Lines of all tracks and territories, and the names of the statements by their place.
@@ -137,6 +142,7 @@ fn told(ledger: &Ledger) -> (Vec<Vec<Line>>, Vec<String>) {
     let known = MonthKnown {
         sources: Sources { counters: other, declared: other, eligibility: None, next: other },
         trends: of(trends),
+        unreported: ByTerritory::default(),
         sales: of(sales),
         eligibility: None,
         without_plays: streamledger_core::explain::eligibility::Eligibility::Unknown,
@@ -146,11 +152,15 @@ fn told(ledger: &Ledger) -> (Vec<Vec<Line>>, Vec<String>) {
         trends: vec![trends_frame(&ledger.trends)],
         later: Vec::new(),
         counters: vec![frame(&ledger.counters, "plays").lazy()],
+        is_unreported: None,
         declared: vec![frame(&ledger.declared, "plays").lazy()],
-        sales: vec![sales_frame(&ledger.sales, false)],
-        replaced: vec![sales_frame(&ledger.sales, true)],
-        reports: reports_frame(&known).unwrap(),
-        streams: vec!["stream".to_owned()],
+        statements: Statements {
+            sales: vec![sales_frame(&ledger.sales, false)],
+            replaced: vec![sales_frame(&ledger.sales, true)],
+            reports: Some(reports_frame(&known).unwrap()),
+            streams: vec!["stream".to_owned()],
+        },
+        divided: None,
     };
     let facts = collect(facts(inputs, MONTH, &outcomes()).unwrap()).unwrap();
     let mut lines = Vec::new();
