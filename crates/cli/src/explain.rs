@@ -80,7 +80,7 @@ fn states<'a>(published: &Published, settings: &'a Settings) -> StateWords<'a> {
         Ok(Period::Day(day)) => day,
         _ => nightly::day_of(None),
     };
-    let status = status_of(&published.manifest, &settings.calendar, as_of);
+    let status = status_of(&published.manifest, settings, as_of);
     StateWords { known: Known::new(&status.coverage), as_of, calendar: &settings.calendar }
 }
 

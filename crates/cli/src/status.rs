@@ -18,7 +18,7 @@ use crate::{decisions, exit, nightly};
 pub(crate) fn run(common: &Common, command: &StatusOptions) -> anyhow::Result<u8> {
     let settings = nightly::load_settings(&command.pipeline)?;
     let as_of = nightly::day_of(command.as_of);
-    let status = read_status(&command.warehouse, &settings.calendar, as_of)?;
+    let status = read_status(&command.warehouse, &settings, as_of)?;
     print(&match common.format {
         Format::Table => as_text(&status),
         Format::Json => serde_json::to_string_pretty(&Document::new(&status))? + "\n",

@@ -22,6 +22,8 @@ pub(crate) fn store() -> StoreSettings {
         store: "spotify".to_owned(),
         shops: Vec::new(),
         bad_rows_max_basis_points: 100,
+
+        share_min_basis_points: 2_000,
         minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
         played_time: PlayedTime { countable_only: false },
         clock: Clock { rounded_to_s: 900, day_ends: None },

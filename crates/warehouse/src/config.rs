@@ -320,6 +320,9 @@ fn check_store(store: &StoreSettings) -> Option<&'static str> {
     if !named {
         return Some("`store` must be lower-case letters, digits and underscores");
     }
+    if 10_000 < store.share_min_basis_points {
+        return Some("`share_min_basis_points` must be at most 10000 (100 %)");
+    }
     if 10_000 < store.bad_rows_max_basis_points {
         return Some("`bad_rows_max_basis_points` must be at most 10000 (100 %)");
     }

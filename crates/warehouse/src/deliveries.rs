@@ -1,27 +1,46 @@
 //! What the reports of the ledger bring, for the coverage: of whom, for which days, in which territories.
 //!
-//! A report of plays or figures speaks of the days of its rows. A statement is that of the months that
-//! it settles; where it names no period, of the months that have at least a tenth of the lines of its
-//! largest one. Its lines of other months are late ones: they do not make those months complete.
+//! A report of plays covers the days that it states, and those of which it has many rows
+//! ([`crate::covered_days`]); one of figures the months that have at least a tenth of the rows of its
+//! largest one. A statement is that of the months that it settles; where it names no period, of the months
+//! that have at least a tenth of the lines of its largest one. Its lines of other months are late ones:
+//! they do not make those months complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::explain::coverage::{AboutDays, Delivery, Standing};
 use streamledger_core::explain::period::{Period, month_after, months_within};
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::normalize::store::{SHARE_MIN, StoreSettings};
 use streamledger_core::supersede::names::dates_of_name;
 use streamledger_core::vocabulary::day::{Day, Month};
 
-use crate::ledger::{ReportEntry, ReportState};
+use crate::covered_days::{RowsOfSeries, covered_days, is_sane};
+use crate::ledger::{ReportEntry, ReportState, lots_path};
+use crate::sales_columns::LotTable;
 use crate::territory_series::{TerritorySeries, series_name};
 
 /// A month with fewer lines than this part of a statement's largest one has late lines only.
 const OWN_PART: u64 = 10;
 
+/// What is known of all reports together.
+struct Series<'a> {
+    territories: TerritorySeries<'a>,
+    rows: RowsOfSeries<'a>,
+    stores: &'a BTreeMap<String, StoreSettings>,
+}
+
 /// What all reports bring that were not refused.
 #[must_use]
-pub fn deliveries(reports: &BTreeMap<String, ReportEntry>) -> Vec<Delivery> {
-    let series = TerritorySeries::new(reports);
+pub fn deliveries(
+    reports: &BTreeMap<String, ReportEntry>,
+    stores: &BTreeMap<String, StoreSettings>,
+) -> Vec<Delivery> {
+    let series = Series {
+        territories: TerritorySeries::new(reports),
+        rows: RowsOfSeries::new(reports),
+        stores,
+    };
     reports
         .values()
         .filter_map(|report| Some(of_report(report, feed_of(report)?, &series)))
@@ -34,66 +53,117 @@ fn feed_of(report: &ReportEntry) -> Option<Feed> {
     feeds.into_iter().find(|feed| report.feed.as_deref() == Some(feed.as_str()))
 }
 
-fn of_report(report: &ReportEntry, feed: Feed, series: &TerritorySeries<'_>) -> Vec<Delivery> {
+fn of_report(report: &ReportEntry, feed: Feed, series: &Series<'_>) -> Vec<Delivery> {
     let Some(standing) = standing(report) else {
         return Vec::new();
     };
-    let (only, name) = (series.only(report, feed), series_name(report));
-    let delivery = |store: &str, days, about, territories| Delivery {
-        store: store.to_owned(),
-        sender: report.store.clone(),
-        feed,
-        report: report.name().to_owned(),
-        days,
-        about,
-        standing: standing.clone(),
-        territories,
-        series: name.clone(),
-        only: only.clone(),
-    };
-    if feed == Feed::Trends && !report.territories.is_empty() {
-        let months = spoken_of(report).into_iter().flat_map(months_within);
-        let of_month = |(month, days): (Month, (Day, Day))| {
-            let path = format!("plays/store={}/month={month}", report.store);
-            let territories = report.territories.get(&path).cloned().unwrap_or_default();
-            delivery(&report.store, days, AboutDays::Own, territories)
-        };
-        return months.map(of_month).collect();
+    let (only, name) = (series.territories.only(report, feed), series_name(report));
+    let of = OfReport { report, feed, standing, name, only };
+    if feed == Feed::Trends {
+        let share_min = series
+            .stores
+            .get(&report.store)
+            .map_or(SHARE_MIN, |store| store.share_min_basis_points);
+        return of.of_plays(covered_days(report, &series.rows, share_min));
     }
-    if feed != Feed::Sales || report.lines.is_empty() {
-        let own = |days| {
-            let days = if feed == Feed::StoreRemovals { whole_months(days) } else { days };
-            delivery(&report.store, days, AboutDays::Own, BTreeSet::new())
-        };
-        return spoken_of(report).into_iter().map(own).collect();
+    if report.lines.is_empty() {
+        let named = named_days(report).into_iter();
+        let own = |days| of.delivery(&report.store, days, AboutDays::Own, BTreeSet::new());
+        return named.map(own).collect();
     }
-    let mut found = Vec::new();
-    for (store, months) in months_of(report) {
-        let is_own = own_months(report, &store, &months);
-        for (month, (_, territories)) in &months {
-            let about = if is_own.contains(month) { AboutDays::Own } else { AboutDays::Other };
-            let days = own_days(report, *month, about);
-            found.push(delivery(&store, days, about, territories.clone()));
-        }
-        // Days of use may go on into a month that no line begins in.
-        if let Some(days) = is_own.last().and_then(|last| days_after(report, *last)) {
-            found.push(delivery(&store, days, AboutDays::Own, BTreeSet::new()));
-        }
-    }
-    found
+    if feed == Feed::Sales { of.of_statement() } else { of.of_figures() }
 }
 
-/// The days of which a report speaks; of one without rows those in its names, since empty reports of
-/// several days are the same bytes.
-fn spoken_of(report: &ReportEntry) -> BTreeSet<(Day, Day)> {
-    let named = || report.files.iter().filter_map(|file| dates_of_name(file)).collect();
-    days_of(report).map_or_else(named, |days| BTreeSet::from([days]))
+/// A report, and what all of its deliveries have in common.
+struct OfReport<'a> {
+    report: &'a ReportEntry,
+    feed: Feed,
+    standing: Standing,
+    name: String,
+    only: Option<String>,
 }
 
-/// Removals are declared by month, under its first day.
-fn whole_months((first, last): (Day, Day)) -> (Day, Day) {
-    let month = Period::Month(last.month());
-    if month.first() == last { (first, month.last()) } else { (first, last) }
+impl OfReport<'_> {
+    fn delivery(
+        &self,
+        store: &str,
+        days: (Day, Day),
+        about: AboutDays,
+        territories: BTreeSet<String>,
+    ) -> Delivery {
+        Delivery {
+            store: store.to_owned(),
+            sender: self.report.store.clone(),
+            feed: self.feed,
+            report: self.report.name().to_owned(),
+            days,
+            about,
+            standing: self.standing.clone(),
+            territories,
+            series: self.name.clone(),
+            only: self.only.clone(),
+        }
+    }
+
+    fn of_plays(&self, covered: Vec<((Day, Day), AboutDays)>) -> Vec<Delivery> {
+        let store = &self.report.store;
+        let months = covered.into_iter().flat_map(|(days, about)| {
+            months_within(days).into_iter().map(move |(month, days)| (month, days, about))
+        });
+        let of_month = |(month, days, about): (Month, (Day, Day), AboutDays)| {
+            let path = format!("plays/store={store}/month={month}");
+            let territories = self.report.territories.get(&path).cloned().unwrap_or_default();
+            self.delivery(store, days, about, territories)
+        };
+        months.map(of_month).collect()
+    }
+
+    fn of_figures(&self) -> Vec<Delivery> {
+        let store = &self.report.store;
+        let months = months_of(self.report).remove(store).unwrap_or_default();
+        let is_own = months_with_many(&months);
+        let of_month = |month: Month| {
+            let about = if is_own.contains(&month) { AboutDays::Own } else { AboutDays::Part };
+            let days = figure_days(self.report, month, self.feed);
+            self.delivery(store, days, about, BTreeSet::new())
+        };
+        months.into_keys().map(of_month).collect()
+    }
+
+    fn of_statement(&self) -> Vec<Delivery> {
+        let mut found = Vec::new();
+        for (store, months) in months_of(self.report) {
+            let is_own = own_months(self.report, &store, &months);
+            for (month, (_, territories)) in &months {
+                let about = if is_own.contains(month) { AboutDays::Own } else { AboutDays::Other };
+                let days = own_days(self.report, *month, about);
+                found.push(self.delivery(&store, days, about, territories.clone()));
+            }
+            // Days of use may go on into months that no line begins in.
+            let last = is_own.last();
+            let after = last.and_then(|last| days_after(self.report, &store, *last, &months));
+            for (_, days) in after.into_iter().flat_map(months_within) {
+                found.push(self.delivery(&store, days, AboutDays::Own, BTreeSet::new()));
+            }
+        }
+        found
+    }
+}
+
+/// The days in the names of a report without rows: empty reports of several days are the same bytes.
+fn named_days(report: &ReportEntry) -> BTreeSet<(Day, Day)> {
+    let named = report.files.iter().filter_map(|file| dates_of_name(file));
+    named.filter(|days| is_sane(*days)).collect()
+}
+
+/// The days of a month that a report of figures speaks of. Removals are declared by month, under its
+/// first day.
+fn figure_days(report: &ReportEntry, month: Month, feed: Feed) -> (Day, Day) {
+    let month = Period::Month(month);
+    let (first, last) = days_of(report).unwrap_or((month.first(), month.last()));
+    let (first, last) = (first.max(month.first()), last.min(month.last()));
+    let is_month = feed == Feed::StoreRemovals && last == month.first();
+    (first, if is_month { month.last() } else { last })
 }
 
 fn standing(report: &ReportEntry) -> Option<Standing> {
@@ -137,6 +207,11 @@ fn own_months(report: &ReportEntry, store: &str, months: &Months) -> BTreeSet<Mo
     if !settled.is_empty() {
         return settled;
     }
+    months_with_many(months)
+}
+
+/// The months that have at least a tenth of the lines of the one with most.
+fn months_with_many(months: &Months) -> BTreeSet<Month> {
     let most = months.values().map(|(n_lines, _)| *n_lines).max().unwrap_or_default();
     let has_many = |(_, (n_lines, _)): &(&Month, &(u64, _))| most <= n_lines * OWN_PART;
     months.iter().filter(has_many).map(|(month, _)| *month).collect()
@@ -154,11 +229,25 @@ fn own_days(report: &ReportEntry, month: Month, about: AboutDays) -> (Day, Day) 
     }
 }
 
-/// Days of use after a month.
-fn days_after(report: &ReportEntry, month: Month) -> Option<(Day, Day)> {
-    let (_, last) = days_of(report).filter(|_| statements_of(report).is_none())?;
-    let first = Period::Month(month_after(month, 1)).first();
-    (first <= last).then_some((first, last))
+/// Days of use after a month: up to the last one that at least a tenth of its lines reach.
+fn days_after(
+    report: &ReportEntry,
+    store: &str,
+    month: Month,
+    months: &Months,
+) -> Option<(Day, Day)> {
+    if statements_of(report).is_some() {
+        return None;
+    }
+    let path = lots_path(LotTable::Sales, store, &month.to_string());
+    let (n_lines, _) = months.get(&month)?;
+    let mut n_reaching = 0;
+    let reached = report.reaches.get(&path)?.iter().rev().find(|(_, n_ending)| {
+        n_reaching += *n_ending;
+        *n_lines <= n_reaching * OWN_PART
+    });
+    let last: Period = reached?.0.parse().ok()?;
+    Some((Period::Month(month_after(month, 1)).first(), last.last()))
 }
 
 fn span_of(text: &str) -> Option<(Period, Period)> {
@@ -200,7 +289,7 @@ mod tests {
 
     fn told(report: &ReportEntry) -> Vec<String> {
         let reports = BTreeMap::from([("key".to_owned(), report.clone())]);
-        deliveries(&reports)
+        deliveries(&reports, &BTreeMap::new())
             .iter()
             .map(|d| format!("{} {}..{} {:?}", d.store, d.days.0, d.days.1, d.about))
             .collect()
@@ -220,10 +309,16 @@ mod tests {
 
     #[test]
     fn without_a_period_it_is_of_the_months_with_many_lines() {
-        let report = report(
-            Some("2026-07-05..2026-10-02"),
+        let mut report = report(
+            Some("2026-07-05..2036-10-02"),
             &[("spotify", "2026-07", 9), ("spotify", "2026-08", 10), ("spotify", "2026-09", 100)],
         );
+        // Ten of its lines reach October; one that goes on for ten years covers nothing.
+        let ends = [("2026-10-02", 9), ("2036-10-02", 1)];
+        report.reaches = BTreeMap::from([(
+            "sales/store=spotify/month=2026-09".to_owned(),
+            ends.map(|(day, n_lines)| (day.to_owned(), n_lines)).into(),
+        )]);
         assert_eq!(
             told(&report),
             [

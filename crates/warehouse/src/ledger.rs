@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
+use streamledger_core::explain::period::Period;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::supersede::facts::Superseding;
+use streamledger_core::vocabulary::day::Month;
 
 use crate::report_source::FileState;
 use crate::report_sums::{ReportSizes, ReportSums, Totals};
@@ -170,6 +172,9 @@ pub struct AboutReport {
     pub period: Option<String>,
     /// The only territory of its rows, `*` for several, nothing for none.
     pub territory: String,
+    /// First and last day of a report of plays or figures, as its head states them (`FIRST..LAST`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<String>,
     /// When it was made, milliseconds since 1970 UTC; `None` if it does not say.
     pub created_ms: Option<i64>,
     /// Sender, service and what else it says of itself; `None` where only the name tells such things.
@@ -234,10 +239,10 @@ pub struct ReportEntry {
     /// plays, by path of their month.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub territories: BTreeMap<String, BTreeSet<String>>,
-    /// The last month (`YYYY-MM`) in which a line has days, by path of its partition under the tables;
-    /// only where that is a later month than the partition's.
+    /// How many lines of statements end on which day, by path of their partition under the tables; only of
+    /// lines that end in a later month than the partition's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub reaches: BTreeMap<String, String>,
+    pub reaches: BTreeMap<String, BTreeMap<String, u64>>,
     /// Control totals of its lines of statements, by path of their partition under the tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub totals: BTreeMap<String, Totals>,
@@ -288,6 +293,14 @@ impl ReportEntry {
             [Superseding::SameRows, Superseding::Contained].iter().any(|why| why.as_str() == reason)
         };
         self.state == ReportState::Superseded && !self.reason.as_deref().is_some_and(is_same)
+    }
+
+    /// The last month in which a line has days that begins in a partition; `None` if none goes on in a
+    /// later one.
+    #[must_use]
+    pub fn last_reach(&self, path: &str) -> Option<Month> {
+        let last: Period = self.reaches.get(path)?.last_key_value()?.0.parse().ok()?;
+        Some(last.month())
     }
 
     /// Month of the earliest counted date (`YYYY-MM`), or `unknown`.

@@ -12,6 +12,7 @@ pub mod build_sales_monthly;
 pub mod build_waterfall;
 pub mod compare;
 pub mod config;
+mod covered_days;
 pub mod decisions;
 pub mod deliveries;
 pub mod delivery_log;

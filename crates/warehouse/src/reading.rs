@@ -351,6 +351,7 @@ fn about(about: &About, set: Option<String>) -> AboutReport {
     AboutReport {
         period: about.period(),
         territory: about.territory(),
+        stated: about.stated.map(|(first, last)| format!("{first}..{last}")),
         created_ms: about.created_ms,
         set,
         proves_store: false,

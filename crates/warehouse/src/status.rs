@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::coverage::{CoverageRow, coverage};
 use streamledger_core::explain::freshness::{Freshness, Lag, freshness, lags};
 use streamledger_core::vocabulary::day::Day;
 
+use crate::config::Settings;
 use crate::deliveries::deliveries;
 use crate::judging::SettingsOfMonths;
 use crate::ledger::Manifest;
@@ -43,21 +43,22 @@ impl Status {
 ///
 /// # Errors
 /// If nothing is published, or the ledger cannot be read.
-pub fn read_status(root: &Path, calendar: &Calendar, as_of: Day) -> Result<Status, NightlyError> {
+pub fn read_status(root: &Path, settings: &Settings, as_of: Day) -> Result<Status, NightlyError> {
     let places = Places::new(root);
     if places.current()?.is_none() {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     }
     let manifest = places.current_manifest()?;
-    Ok(status_of(&manifest, calendar, as_of))
+    Ok(status_of(&manifest, settings, as_of))
 }
 
 /// The status of a published state on a day, by the accepted calendar; by the given one where the state
 /// has none.
 #[must_use]
-pub fn status_of(manifest: &Manifest, calendar: &Calendar, as_of: Day) -> Status {
-    let calendar = manifest.settings.base().map_or(calendar, |accepted| &accepted.calendar);
-    let coverage = coverage(calendar, &deliveries(&manifest.reports), as_of);
+pub fn status_of(manifest: &Manifest, settings: &Settings, as_of: Day) -> Status {
+    let calendar = manifest.settings.base();
+    let calendar = calendar.map_or(&settings.calendar, |accepted| &accepted.calendar);
+    let coverage = coverage(calendar, &deliveries(&manifest.reports, &settings.stores), as_of);
     Status {
         snapshot: manifest.snapshot,
         as_of,

@@ -18,7 +18,7 @@ use crate::nightly::known_days;
 const SEVERAL: &str = "*";
 
 /// Store, format, and what the names have in common.
-type SeriesKey<'a> = (&'a str, Option<&'a str>, String);
+pub(crate) type SeriesKey<'a> = (&'a str, Option<&'a str>, String);
 
 /// Which territories the series of a ledger have rows of.
 pub(crate) struct TerritorySeries<'a> {
@@ -65,7 +65,8 @@ fn is_single(code: &str) -> bool {
     !code.is_empty() && code != SEVERAL
 }
 
-fn key_of(report: &ReportEntry) -> SeriesKey<'_> {
+/// Of which series a report is.
+pub(crate) fn key_of(report: &ReportEntry) -> SeriesKey<'_> {
     (&report.store, report.format.as_deref(), series_name(report))
 }
 

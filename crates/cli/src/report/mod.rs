@@ -79,7 +79,7 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
         Ok(Period::Day(day)) => day,
         _ => nightly::day_of(None),
     };
-    let status = status_of(&published.manifest, &settings.calendar, as_of);
+    let status = status_of(&published.manifest, &settings, as_of);
     let book = Book::new(&published, &settings, &status, &span);
     let bar = Bar::new();
     let mut making = Making {

@@ -38,5 +38,6 @@ mod python;
 mod readme;
 mod rebuilt;
 mod restated;
+mod stray_dates;
 mod superseded;
 mod room;

@@ -14,6 +14,10 @@ use crate::ingest::table::format::Feed;
 use crate::numbers::exact;
 use crate::vocabulary::day::Day;
 
+/// So many days before the day of the clock, twenty years, no report is missing: an older date of a report
+/// says only that it has figures of it.
+const DAYS_BEFORE_MAX: i32 = 7_305;
+
 /// How it stands with a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -101,6 +105,8 @@ pub struct Delivery {
 pub enum AboutDays {
     /// The report of these days.
     Own,
+    /// Some figures of these days, too few to say that it is the report of them.
+    Part,
     /// A report of other days, or of several stores, that has figures of these too.
     Other,
 }
@@ -265,7 +271,7 @@ impl<'a> FeedOfStore<'a> {
         let by_period = self.by_period();
         let mut periods: BTreeSet<Period> = by_period.keys().copied().collect();
         if let Some(start) = self.start.filter(|_| not_sent || !self.entries.is_empty()) {
-            let mut period = self.length.holding(start);
+            let mut period = self.length.holding(start.max(Day(as_of.0 - DAYS_BEFORE_MAX)));
             while period.first() <= as_of {
                 periods.insert(period);
                 period = period.next();
@@ -441,7 +447,7 @@ fn what_came(there: &[&Delivery], period: Period) -> Option<State> {
     if are_all_days(days, period) && !is_waiting {
         return Some(if restated_by(there).is_some() { State::Restated } else { State::Complete });
     }
-    if is_waiting || active().any(|delivery| delivery.about == AboutDays::Own) {
+    if is_waiting || active().any(|delivery| delivery.about != AboutDays::Other) {
         return Some(State::Partial);
     }
     active().next().map(|_| State::Received)

@@ -37,7 +37,7 @@ impl<'a> SeriesOfFeed<'a> {
         let mut reports: BTreeMap<Key<'a>, BTreeMap<Period, BTreeSet<&str>>> = BTreeMap::new();
         for delivery in deliveries {
             let is_there = !matches!(delivery.standing, Standing::Superseded(_));
-            if delivery.about == AboutDays::Other || !is_there {
+            if delivery.about != AboutDays::Own || !is_there {
                 continue;
             }
             let key = (delivery.series.as_str(), delivery.only.as_deref());

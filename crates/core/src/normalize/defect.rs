@@ -34,6 +34,8 @@ pub enum Defect {
     BadLine,
     /// A number outside of what it can be.
     OutOfRange,
+    /// A date far outside of the days that the report states.
+    OutsidePeriod,
     /// A NUL byte.
     NulByte,
     /// Not UTF-8.
@@ -60,6 +62,7 @@ impl Defect {
             Self::UnknownReference => "unknown_reference",
             Self::BadLine => "bad_line",
             Self::OutOfRange => "out_of_range",
+            Self::OutsidePeriod => "outside_period",
             Self::NulByte => "nul_byte",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::NoTrack => "no_track",

@@ -40,7 +40,9 @@ impl<'a> FiguresReader<'a> {
     /// What the report says of itself.
     #[must_use]
     pub fn about(&self) -> About {
-        self.about
+        let mut about = self.about;
+        about.stated = self.fields.stated_days();
+        about
     }
 
     /// Where the report has its fields.
@@ -75,6 +77,7 @@ impl<'a> FiguresReader<'a> {
         let mut noted = Counts::default();
         let date = fields.date(Field::Date, record)?;
         let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        fields.check_stated(date)?;
         let plays = fields.whole(Field::Plays, record)?;
         let plays = plays.ok_or_else(|| fields.missing(Field::Plays))?;
         let territory = fields.territory(record, self.context.territories, &mut noted)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::normalize::interning::Interner;
 use crate::normalize::sums::Sums;
-use crate::vocabulary::day::Month;
+use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use crate::vocabulary::territory::Territory;
@@ -20,8 +20,8 @@ pub type MonthNotes = BTreeMap<SalesMonth, MonthNote>;
 pub struct MonthNote {
     /// Where they were.
     pub territories: BTreeSet<Territory>,
-    /// The last month in which a line of a statement has days, if that is a later one.
-    pub reach: Option<Month>,
+    /// How many lines of statements end on which day, of those that end in a later month.
+    pub reaches: BTreeMap<Day, u64>,
     /// Of lines of statements: units and money. Of counters and declared streams: their plays.
     pub sums: Sums,
     /// Of pools: units and money.
@@ -51,8 +51,9 @@ impl SalesLot {
             for sale in sales {
                 known.sums.add(sale.units, sale.amount.zip(sale.currency));
             }
-            let last = sales.iter().map(|sale| sale.usage_to.month()).max();
-            known.reach = known.reach.max(last.filter(|last| month.1 < *last));
+            for last in sales.iter().map(|sale| sale.usage_to).filter(|day| month.1 < day.month()) {
+                *known.reaches.entry(last).or_default() += 1;
+            }
             // Lines of a territory mostly stand together.
             let mut last = None;
             for territory in sales.iter().map(|sale| sale.territory) {

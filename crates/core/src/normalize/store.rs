@@ -21,6 +21,11 @@ pub struct StoreSettings {
     /// its data rows: 100 = 1 %.
     #[schemars(range(max = 10_000))]
     pub bad_rows_max_basis_points: u32,
+    /// A day that neither the head nor the name of a report states is covered by it where it has this
+    /// share of the rows that a day usually has. Basis points: 2000 = 20 %.
+    #[serde(default = "share_min")]
+    #[schemars(range(max = 10_000))]
+    pub share_min_basis_points: u32,
     /// The played time from which a play counts.
     pub minimum: Minimum,
     /// What a missing played time means.
@@ -32,6 +37,13 @@ pub struct StoreSettings {
     pub eligibility: Option<EligibilityRule>,
     /// The store's codes for the kinds of users.
     pub tier: TierTable,
+}
+
+/// The share of rows that covers a day where the store's file says nothing.
+pub const SHARE_MIN: u32 = 2_000;
+
+fn share_min() -> u32 {
+    SHARE_MIN
 }
 
 /// The played time from which a play counts.

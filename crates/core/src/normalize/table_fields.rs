@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{DateStyle, Field, FieldSource, NumberStyle, TableFormat};
+use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat};
 use crate::ingest::table::head::{Bound, encoding_of, normal_name};
 use crate::ingest::table::records::Record;
 use crate::normalize::cells::{trimmed, truth};
@@ -14,6 +14,7 @@ use crate::normalize::dates::{Span, read_date};
 use crate::normalize::defect::{Defect, shown};
 use crate::normalize::numbers::{MarksSeen, plain_decimal, unwrapped, whole_number};
 use crate::normalize::store::{StoreSettings, tier_code};
+use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 use crate::vocabulary::tier::Tier;
@@ -24,6 +25,21 @@ const N_FIELDS: usize = Field::RateSource as usize + 1;
 
 /// What stands in a cell that says that there is nothing: how stores write null.
 const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];
+
+/// The days that the lines before the header state, of a report whose rows have days of their own.
+fn stated_days(format: &TableFormat, bound: &Bound) -> Option<(Day, Day)> {
+    if format.feed == Feed::Sales {
+        return None;
+    }
+    let span = |field: Field| {
+        let styles = format.fields.get(&field).map(|source| source.date.as_slice());
+        let styles = styles.filter(|styles| !styles.is_empty()).unwrap_or(&[DateStyle::Iso]);
+        read_date(bound.preamble.get(&field)?, styles)
+    };
+    let first = span(Field::UsageFrom)?;
+    let last = span(Field::UsageTo).unwrap_or(first);
+    (first.first <= last.last).then_some((first.first, last.last))
+}
 
 /// Whether a field is a name that people gave: it passes as it is written.
 fn is_name(field: Field) -> bool {
@@ -52,6 +68,8 @@ pub struct TableFields<'a> {
     fields: Vec<Option<BoundField<'a>>>,
     /// What its numbers say of the decimal mark, so far.
     marks: Cell<MarksSeen>,
+    /// The days that the lines before the header state of a report of plays or figures.
+    stated: Option<(Day, Day)>,
 }
 
 #[derive(Debug)]
@@ -90,7 +108,30 @@ impl<'a> TableFields<'a> {
                 codes: BTreeMap::new(),
             });
         }
-        Self { format, bound, fields, marks: Cell::default() }
+        let stated = stated_days(format, &bound);
+        Self { format, bound, fields, marks: Cell::default(), stated }
+    }
+
+    /// First and last day of a report of plays or figures, as its head states them.
+    #[must_use]
+    pub fn stated_days(&self) -> Option<(Day, Day)> {
+        self.stated
+    }
+
+    /// Checks that a row is not far outside of the days that the report states.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_stated(&self, day: Day) -> Result<(), Flaw> {
+        let Some((first, last)) = self.stated else {
+            return Ok(());
+        };
+        let late = self.format.late_days.cast_signed();
+        if first.0 - late <= day.0 && day.0 <= last.0 + late {
+            return Ok(());
+        }
+        let expected = format!("a day at most {late} days outside of {first} to {last}");
+        Err(self.flaw(Field::Date, Defect::OutsidePeriod, &expected, &day.to_string()))
     }
 
     /// Whether the report, or the format for it, says anything of a field.

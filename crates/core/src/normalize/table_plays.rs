@@ -127,6 +127,7 @@ impl<'a> PlaysReader<'a> {
     #[must_use]
     pub fn about(&self) -> About {
         let mut about = self.about;
+        about.stated = self.fields.stated_days();
         self.day_rows.keys().for_each(|day| about.note_days(*day, *day));
         about
     }
@@ -258,6 +259,7 @@ impl<'a> PlaysReader<'a> {
         }
         let span = self.fields.date(Field::Date, record)?;
         let day = span.ok_or_else(|| self.fields.missing(Field::Date))?.first;
+        self.fields.check_stated(day)?;
         self.last_day = (self.key.clone(), Some(day));
         Ok(day)
     }

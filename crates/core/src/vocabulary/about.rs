@@ -9,6 +9,8 @@ pub struct About {
     territory: OneOrMore,
     /// First and last day of which it speaks.
     pub days: Option<(Day, Day)>,
+    /// First and last day of a report of plays or figures, as its head states them.
+    pub stated: Option<(Day, Day)>,
     /// First and last period in which its lines are settled.
     pub statements: Option<(Month, Month)>,
     /// When it was made, milliseconds since 1970 UTC.

@@ -298,15 +298,16 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
     notes.map(of_path).collect()
 }
 
-/// The last months in which lines of statements have days, by path of their partition.
-fn reaches(report: &ExaminedReport) -> BTreeMap<String, String> {
+/// How many lines of statements end on which day of later months, by path of their partition.
+fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
     let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
         let path = lots_path(LotTable::Sales, store, &month.to_string());
-        Some((path, note.reach?.to_string()))
+        let days = note.reaches.iter().map(|(day, n_lines)| (day.to_string(), *n_lines));
+        (path, days.collect::<BTreeMap<String, u64>>())
     };
-    notes.filter_map(of_path).collect()
+    notes.map(of_path).filter(|(_, days)| !days.is_empty()).collect()
 }
 
 /// Control totals of the lines by path of their partition.

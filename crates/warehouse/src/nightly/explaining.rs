@@ -293,9 +293,9 @@ fn month_known(
 
 /// For each month in which lines of a report begin that go on in later ones: that month and those.
 fn reached_months(report: &ReportEntry) -> Vec<Vec<(String, Month)>> {
-    let reached = report.reaches.iter().filter_map(|(path, reach)| {
+    let reached = report.reaches.keys().filter_map(|path| {
         let (store, begin) = month_of(path)?;
-        let reach: Period = reach.parse().ok()?;
+        let reach = Period::Month(report.last_reach(path)?);
         let months = months_within((Period::Month(begin).first(), reach.last())).into_iter();
         Some(months.map(|(month, _)| (store.clone(), month)).collect())
     });

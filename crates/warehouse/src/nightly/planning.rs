@@ -106,7 +106,11 @@ impl Night<'_> {
         let policy = self.judging.base_footer();
         want_lots(reports, policy, &mut plan);
         want_quarantine(reports, policy, &mut plan);
-        plan.coverage = coverage(&self.settings.calendar, &deliveries(reports), self.as_of());
+        plan.coverage = coverage(
+            &self.settings.calendar,
+            &deliveries(reports, &self.settings.stores),
+            self.as_of(),
+        );
         let over = self.months_over(plan.wanted.keys(), reports);
         want_coverage(reports, policy, &over, &mut plan);
         let all = crate::config::json(reports);

@@ -109,6 +109,12 @@ pub struct TableFormat {
     /// Numbers in the preamble or tail that the rows must add up to.
     #[serde(default)]
     pub controls: Vec<Control>,
+    /// Of plays and figures whose lines before the header state the days of the report (`usage_from` and
+    /// `usage_to` with `preamble`): a row that lies more days outside of them is rejected. Plays that were
+    /// late, such as those of a device without a network, stay.
+    #[serde(default = "late_days")]
+    #[schemars(range(max = 3_660))]
+    pub late_days: u32,
     /// What a newer report about the same does to the older one.
     #[serde(default)]
     pub restates: Restates,
@@ -120,6 +126,10 @@ pub struct TableFormat {
     /// Reports that repeat what others say: they are refused, since their rows would count twice.
     #[serde(default)]
     pub repeats: Option<Repeats>,
+}
+
+fn late_days() -> u32 {
+    31
 }
 
 impl TableFormat {

@@ -83,6 +83,5 @@ impl Spanning {
 /// The last month in which a line of a report has days that begins in another one.
 fn reach_of(report: &ReportEntry, store: &str, begin: Month) -> Option<Month> {
     let path = lots_path(LotTable::Sales, store, &begin.to_string());
-    let reach: Period = report.reaches.get(&path)?.parse().ok()?;
-    Some(reach.month())
+    report.last_reach(&path)
 }
