@@ -4,9 +4,20 @@ use std::collections::BTreeMap;
 
 use anyhow::{anyhow, ensure};
 use streamledger_core::explain::step::Step;
+use streamledger_core::filter::low_variety::Sign;
 use streamledger_warehouse::explain::{Published, Question};
 
 use crate::output::{Sheet, grouped};
+
+/// What gave a listener's day away.
+fn sign_in_words(sign: Sign) -> String {
+    match sign {
+        Sign::FewPlayedTimes(1) => "1 played time".to_owned(),
+        Sign::FewPlayedTimes(n) => format!("{n} different played times"),
+        Sign::ShortPlays(ms) => format!("no play longer than {} ms", grouped(ms.into())),
+        Sign::LengthPerTrack(n) => format!("{n} tracks, each with a played time of its own"),
+    }
+}
 
 /// The plays as a table: report, row, when, where, what was measured and the bound.
 pub(crate) fn sheet(
@@ -42,6 +53,7 @@ pub(crate) fn sheet(
         "reason",
         "#measured",
         "#threshold",
+        "sign",
     ];
     let mut sheet = Sheet::named("plays", &format!("Plays behind `{step}`"), &columns);
     let number = |value: Option<i64>| value.map_or_else(String::new, |n| grouped(n.into()));
@@ -61,6 +73,7 @@ pub(crate) fn sheet(
             play.reason.unwrap_or_default(),
             number(play.measured),
             number(play.threshold),
+            play.sign.map(sign_in_words).unwrap_or_default(),
         ]);
     }
     Ok(sheet)

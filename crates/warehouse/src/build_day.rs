@@ -21,7 +21,7 @@ use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::{Kind, Piece, Plays};
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+use streamledger_core::vocabulary::verdict::{Finding, Reason, Verdict};
 
 use crate::build_month::KeptTrends;
 use crate::durable::DiskError;
@@ -332,7 +332,7 @@ impl<'a> DaySums<'a> {
     }
 
     fn take(&mut self, gathered: &Gathered) {
-        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
+        for (play, reason) in gathered.rows.iter().zip(&gathered.findings) {
             let n_plays = self.kinds[play.kind as usize].plays;
             let sums = &mut self.by_reason[usize::from(*reason)];
             *sums = (sums.0 + 1, sums.1 + i64::from(n_plays));
@@ -345,23 +345,26 @@ impl<'a> DaySums<'a> {
     }
 }
 
-/// Rows and plays by code of the reason, 0 for none.
-type ByReason = [(u64, i64); Reason::ALL.len() + 1];
+/// Rows and plays by code of what a rule found, 0 for nothing.
+type ByReason = [(u64, i64); Finding::COUNT + 1];
 
 fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
     let mut by_reason = ByReason::default();
     for (play, marked) in plays.rows.iter().zip(&plays.marked) {
-        let sums = &mut by_reason[plays.mark_of(*marked).map_or(0, |mark| mark.reason as usize)];
+        let sums = &mut by_reason
+            [plays.mark_of(*marked).map_or(0, |mark| usize::from(mark.finding.code()))];
         *sums = (sums.0 + 1, sums.1 + i64::from(plays.kind(play).plays));
     }
     outcomes_of(by_reason, policy)
 }
 
 fn outcomes_of(by_reason: ByReason, policy: &Policy) -> Outcomes {
-    let reasons = std::iter::once(None).chain(Reason::ALL.iter().copied().map(Some));
-    reasons
-        .zip(by_reason)
-        .filter(|(_, (rows, _))| *rows != 0)
-        .map(|(reason, sums)| ((policy.verdict(reason), reason), sums))
-        .collect()
+    let findings = std::iter::once(None).chain(Finding::all().map(Some));
+    let mut outcomes = Outcomes::default();
+    for (finding, (rows, plays)) in findings.zip(by_reason).filter(|(_, (rows, _))| *rows != 0) {
+        let outcome = (policy.verdict(finding), finding.map(Finding::reason));
+        let sums = outcomes.entry(outcome).or_default();
+        *sums = (sums.0 + rows, sums.1 + plays);
+    }
+    outcomes
 }

@@ -1,8 +1,16 @@
 //! The plays that a step of the waterfall is made of.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
 use streamledger_core::explain::step::Step;
+use streamledger_core::filter::heard::Heard;
+use streamledger_core::filter::low_variety::{Sign, sign_of};
+use streamledger_core::numbers::exact;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::play::NONE;
+use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::explain::{Published, Question, of_recordings, store_of};
 use crate::tables::{collect, numbers_of};
@@ -36,7 +44,18 @@ pub struct PlayRow {
     pub measured: Option<i64>,
     /// Its bound.
     pub threshold: Option<i64>,
+    /// Of `low_variety`: what gave the listener's day away.
+    pub sign: Option<Sign>,
 }
+
+/// What gave a listener's day away, by report and row of its plays.
+type Signs = BTreeMap<PlayName, Sign>;
+
+/// Report and row of a play.
+type PlayName = (String, i64);
+
+/// Plays of a listener's day.
+type Listened = Vec<(PlayName, Heard)>;
 
 /// Verdict and reason of a step; nothing for all plays, `None` if no plays are behind it.
 fn outcome_of(step: Step) -> Option<Vec<(&'static str, Option<&'static str>)>> {
@@ -92,7 +111,16 @@ impl Published {
                 rows = rows.filter(is_one);
             }
             let rows = collect(rows.with_column(col("listened_at").cast(DataType::Int64)))?;
+            let first = found.len();
             read_rows(&rows, store, date, &mut found)?;
+            let is_of_variety =
+                |row: &PlayRow| row.reason.as_deref() == Some(Reason::LowVariety.as_str());
+            if found[first..].iter().any(is_of_variety) {
+                let signs = self.signs(path, &question.month)?;
+                for row in found[first..].iter_mut().filter(|row| is_of_variety(row)) {
+                    row.sign = signs.get(&(row.report.clone(), row.row)).copied();
+                }
+            }
         }
         let is_of_step = |row: &PlayRow| is_of(step, row);
         found.retain(is_of_step);
@@ -100,9 +128,64 @@ impl Published {
     }
 }
 
+impl Published {
+    /// The signs by which rule 6 marked plays of a date. It marks whole days of a listener, so that their
+    /// plays are all that it looked at.
+    fn signs(&self, path: &str, month: &str) -> PolarsResult<Signs> {
+        let store = store_of(path).unwrap_or_default();
+        let Some(numbers) = self.manifest.settings.of_month(store, month) else {
+            return Ok(Signs::new());
+        };
+        let wanted =
+            ["report", "row", "listener", "isrc", "store_track", "played_ms", "track_ms", "plays"];
+        let columns = wanted.map(col).into_iter();
+        let columns = columns.chain([col("listened_at").cast(DataType::Int64)]);
+        let is_of_variety = col("reason").eq(lit(Reason::LowVariety.as_str()));
+        let rows = self.scan(path)?.filter(is_of_variety);
+        let rows = collect(rows.select(columns.collect::<Vec<_>>()))?;
+        let mut days: BTreeMap<(Vec<u8>, Day), Listened> = BTreeMap::new();
+        let mut tracks: BTreeMap<(Option<String>, Option<String>), u32> = BTreeMap::new();
+        let text = |name: &str| rows.column(name).and_then(|column| column.str().cloned());
+        let number = |name: &str| rows.column(name).and_then(|column| column.i64().cloned());
+        let (report, isrc, store_track) = (text("report")?, text("isrc")?, text("store_track")?);
+        let (listened, played, whole) =
+            (number("listened_at")?, number("played_ms")?, number("track_ms")?);
+        let (line, plays) = (numbers_of(&rows, "row")?, numbers_of(&rows, "plays")?);
+        let listener = rows.column("listener")?.binary()?.clone();
+        let length = |ms: Option<i64>| ms.and_then(|ms| u32::try_from(ms).ok()).unwrap_or(NONE);
+        for place in 0..rows.height() {
+            let (Some(listener), Some(us)) = (listener.get(place), listened.get(place)) else {
+                continue;
+            };
+            let isrc = isrc.get(place).map(ToOwned::to_owned);
+            // Of a recording the store's own ids are one track.
+            let own = store_track.get(place).filter(|_| isrc.is_none()).map(ToOwned::to_owned);
+            let n_tracks = exact::<u32>(tracks.len());
+            let heard = Heard {
+                track: *tracks.entry((isrc, own)).or_insert(n_tracks),
+                played_ms: length(played.get(place)),
+                track_ms: length(whole.get(place)),
+                plays: exact::<u32>(plays[place]),
+                ..Heard::default()
+            };
+            let day = Day::of_ms(us.div_euclid(1_000));
+            let name = (report.get(place).unwrap_or_default().to_owned(), line[place]);
+            days.entry((listener.to_vec(), day)).or_default().push((name, heard));
+        }
+        let mut signs = Signs::new();
+        for rows in days.into_values() {
+            let (names, day): (Vec<PlayName>, Vec<Heard>) = rows.into_iter().unzip();
+            if let Some(sign) = sign_of(&day, &numbers.policy.low_variety) {
+                signs.extend(names.into_iter().map(|name| (name, sign)));
+            }
+        }
+        Ok(signs)
+    }
+}
+
 /// A rule's plays are in the step of what was decided of them.
 fn is_of(step: Step, row: &PlayRow) -> bool {
-    use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+    use streamledger_core::vocabulary::verdict::Verdict;
     let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == row.verdict);
     let reason =
         Reason::ALL.into_iter().find(|known| Some(known.as_str()) == row.reason.as_deref());
@@ -146,6 +229,7 @@ fn read_rows(
             reason: owned(reason.get(place)),
             measured: measured.get(place),
             threshold: threshold.get(place),
+            sign: None,
         });
     }
     Ok(())

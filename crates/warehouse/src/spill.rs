@@ -10,7 +10,7 @@ use streamledger_core::vocabulary::listener::Listener;
 use streamledger_core::vocabulary::play::{Kind, Mark, Play, Plays, Product, Track, Words};
 use streamledger_core::vocabulary::tier::Tier;
 use streamledger_core::vocabulary::upc::Upc;
-use streamledger_core::vocabulary::verdict::Reason;
+use streamledger_core::vocabulary::verdict::Finding;
 
 /// Appends a block.
 ///
@@ -50,7 +50,7 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     plays.reports.iter().try_for_each(|report| out.write_all(report))?;
     write_number(plays.marks.len() as u64, out)?;
     for mark in &plays.marks {
-        write_number(mark.reason as u64, out)?;
+        write_number(u64::from(mark.finding.code()), out)?;
         write_optional(mark.measured, out)?;
         write_optional(mark.threshold, out)?;
     }
@@ -98,7 +98,7 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     let marks = read_list(source, |source| {
         let code = u8::try_from(read_number(source)?).ok();
         Ok(Mark {
-            reason: code.and_then(Reason::from_code).ok_or_else(torn)?,
+            finding: code.and_then(Finding::from_code).ok_or_else(torn)?,
             measured: read_optional(source)?,
             threshold: read_optional(source)?,
         })

@@ -19,7 +19,7 @@ const CALENDAR: &str = "pipelines/calendar.toml";
 /// [`two_months`].
 const EDITS: [(&str, &str, &str, bool); 8] = [
     (POLICY, "plays_min = 50\n", "plays_min = 40\n", true),
-    (POLICY, "\"hold\"", "\"exclude\"", true),
+    (POLICY, "[repeater]\naction = \"hold\"", "[repeater]\naction = \"exclude\"", true),
     (POLICY, "plays_max = 2_880", "plays_max = 2_881", false),
     (SPOTIFY, "played_ms = 30_000", "played_ms = 45_000", true),
     (SPOTIFY, "rounded_to_s = 900", "rounded_to_s = 60", true),

@@ -277,7 +277,8 @@ fn another_number_of_the_policy_that_is_accepted_judges_everything_as_in_a_fresh
 
 #[test]
 fn another_action_of_the_policy_that_is_accepted_judges_everything_as_in_a_fresh_warehouse() {
-    assert_resettled("pipelines/policies/default.toml", "\"hold\"", "\"cap\"");
+    let (hold, cap) = ("[repeater]\naction = \"hold\"", "[repeater]\naction = \"cap\"");
+    assert_resettled("pipelines/policies/default.toml", hold, cap);
 }
 
 #[test]

@@ -10,8 +10,8 @@ pub struct Gathered {
     pub rows: Vec<Play>,
     /// Of each the number in [`Plays::marked`]; 0 for nothing.
     pub marked: Vec<u32>,
-    /// Of each the code of the reason why it does not count; 0 for none.
-    pub reasons: Vec<u8>,
+    /// Of each the code of what a rule found; 0 for nothing.
+    pub findings: Vec<u8>,
 }
 
 impl Gathered {
@@ -26,9 +26,9 @@ impl Gathered {
         let marked = |place: &u32| plays.marked.get(*place as usize).map_or(0, |mark| *mark);
         self.marked.clear();
         self.marked.extend(places.iter().map(marked));
-        let reason = |marked: &u32| plays.mark_of(*marked).map_or(0, |mark| mark.reason as u8);
-        self.reasons.clear();
-        self.reasons.extend(self.marked.iter().map(reason));
+        let reason = |marked: &u32| plays.mark_of(*marked).map_or(0, |mark| mark.finding.code());
+        self.findings.clear();
+        self.findings.extend(self.marked.iter().map(reason));
     }
 }
 
@@ -37,23 +37,23 @@ mod tests {
     use super::*;
     use crate::testing;
     use crate::vocabulary::play::Mark;
-    use crate::vocabulary::verdict::Reason;
+    use crate::vocabulary::verdict::{Finding, Reason};
 
     #[test]
     fn rows_come_with_what_the_filter_found_of_them_and_before_it_ran_without() {
-        let mark = Mark { reason: Reason::Repeater, measured: None, threshold: None };
+        let mark = Mark { finding: Finding::of(Reason::Repeater), measured: None, threshold: None };
         let rows = [1, 2, 3].map(testing::play).to_vec();
         let mut plays = Plays { rows, ..Plays::default() };
         let mut gathered = Gathered::default();
         let rows_of = |gathered: &Gathered| gathered.rows.iter().map(|p| p.row).collect::<Vec<_>>();
         gathered.gather(&plays, &[2, 0, 1]);
         assert_eq!(rows_of(&gathered), [3, 1, 2]);
-        assert_eq!((&*gathered.marked, &*gathered.reasons), (&[0; 3][..], &[0; 3][..]));
-        plays.marks = vec![Mark { reason: Reason::TooShort, ..mark }, mark];
+        assert_eq!((&*gathered.marked, &*gathered.findings), (&[0; 3][..], &[0; 3][..]));
+        plays.marks = vec![Mark { finding: Finding::of(Reason::TooShort), ..mark }, mark];
         plays.marked = vec![2, 0, 1];
         gathered.gather(&plays, &[2, 0]);
         assert_eq!(rows_of(&gathered), [3, 1]);
         assert_eq!(gathered.marked, [1, 2]);
-        assert_eq!(gathered.reasons, [Reason::TooShort as u8, Reason::Repeater as u8]);
+        assert_eq!(gathered.findings, [Reason::TooShort as u8, Reason::Repeater as u8]);
     }
 }

@@ -21,7 +21,7 @@ use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::play::{Kind, NONE, Play, Plays, Words};
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::{Reason, Verdict};
+use crate::vocabulary::verdict::{Finding, Reason, Verdict};
 
 mod rows;
 
@@ -115,7 +115,7 @@ impl<'a> TrendSums<'a> {
     /// # Panics
     /// If they are not of the plays that it was made for.
     pub fn take(&mut self, gathered: &Gathered) {
-        for (play, reason) in gathered.rows.iter().zip(&gathered.reasons) {
+        for (play, reason) in gathered.rows.iter().zip(&gathered.findings) {
             if self.last != Some(play.track) {
                 if self.last.is_none_or(|last| !self.is_same(last as usize, play.track as usize)) {
                     self.end_track();
@@ -235,18 +235,25 @@ fn month_of(number: u32) -> Month {
 
 /// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.
 struct Outcomes {
-    rank_of: [u8; Reason::ALL.len() + 1],
+    rank_of: [u8; Finding::COUNT + 1],
     by_rank: Vec<(Verdict, Option<Reason>)>,
 }
 
 impl Outcomes {
     fn new(policy: &Policy) -> Self {
-        let reasons = Reason::ALL.iter().copied().map(Some).chain([None]);
-        let mut by_rank: Vec<_> = reasons.map(|reason| (policy.verdict(reason), reason)).collect();
+        let findings = || Finding::all().map(Some).chain([None]);
+        let outcome =
+            |finding: Option<Finding>| (policy.verdict(finding), finding.map(Finding::reason));
+        let mut by_rank: Vec<_> = findings().map(outcome).collect();
         by_rank.sort_by_key(|(verdict, reason)| (*verdict, reason.is_none(), *reason));
-        let mut rank_of = [0; Reason::ALL.len() + 1];
-        for (rank, (_, reason)) in (0_u8..).zip(&by_rank) {
-            rank_of[reason.map_or(0, |reason| reason as usize)] = rank;
+        // Two signs of one rule may have the same verdict.
+        by_rank.dedup();
+        let mut rank_of = [0; Finding::COUNT + 1];
+        for finding in findings() {
+            let rank = (0_u8..).zip(&by_rank).find(|(_, known)| **known == outcome(finding));
+            if let Some((rank, _)) = rank {
+                rank_of[usize::from(finding.map_or(0, Finding::code))] = rank;
+            }
         }
         Self { rank_of, by_rank }
     }

@@ -12,7 +12,7 @@ use crate::filter::heard::Heard;
 use crate::normalize::store::Clock;
 use crate::numbers::exact;
 use crate::vocabulary::play::{Mark, NONE};
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Sorts a listener's plays so that possible duplicates stand together, and calls `take` with each
 /// duplicate. Measured: rows of the group; threshold: rows of it that are kept.
@@ -41,7 +41,7 @@ fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)
     };
     let kept = &most[..most.len().min(rows_that_begin(&group[0], clock))];
     let mark = Mark {
-        reason: Reason::Duplicate,
+        finding: Finding::of(Reason::Duplicate),
         measured: i64::try_from(group.len()).ok(),
         threshold: i64::try_from(kept.len()).ok(),
     };

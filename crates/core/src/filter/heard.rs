@@ -2,6 +2,7 @@
 //! listener are read from memory once.
 
 use crate::vocabulary::day::Day;
+use crate::vocabulary::play::NONE;
 
 /// What the rules need to know of a play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +39,17 @@ impl Heard {
     /// The played time, or `None` if not known.
     #[must_use]
     pub fn known_played_ms(&self) -> Option<u32> {
-        (self.played_ms != crate::vocabulary::play::NONE).then_some(self.played_ms)
+        (self.played_ms != NONE).then_some(self.played_ms)
+    }
+
+    /// Whether it was heard to so many percent of a known track length; not where its played time is not
+    /// known.
+    #[must_use]
+    pub fn is_complete(&self, percent_min: u32) -> bool {
+        self.track_ms != NONE
+            && self.known_played_ms().is_some_and(|played_ms| {
+                u64::from(self.track_ms) * u64::from(percent_min) <= u64::from(played_ms) * 100
+            })
     }
 }
 

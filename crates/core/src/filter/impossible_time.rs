@@ -5,7 +5,7 @@
 use crate::filter::heard::{Heard, sum_played_ms};
 use crate::filter::policy::ImpossibleTime;
 use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: milliseconds; threshold: most that a day has.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn judge_day(day: &[Heard], policy: &ImpossibleTime) -> Option<Mark> {
     // No sum reaches a limit beyond 64 bits.
     let played_ms_max = i64::try_from(policy.played_ms_max).ok()?;
     (played_ms_max < played_ms).then_some(Mark {
-        reason: Reason::ImpossibleTime,
+        finding: Finding::of(Reason::ImpossibleTime),
         measured: Some(played_ms),
         threshold: Some(played_ms_max),
     })

@@ -6,7 +6,7 @@
 use crate::filter::heard::{Heard, sum_plays};
 use crate::filter::policy::ImpossibleVolume;
 use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: plays; threshold: most that a day can hold.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn judge_day(day: &[Heard], policy: &ImpossibleVolume) -> Option<Mark> {
     let plays = sum_plays(day);
     let plays_max = i64::from(policy.plays_max);
     (plays_max < plays).then_some(Mark {
-        reason: Reason::ImpossibleVolume,
+        finding: Finding::of(Reason::ImpossibleVolume),
         measured: Some(plays),
         threshold: Some(plays_max),
     })

@@ -2,35 +2,65 @@
 //!
 //! Three signs, each known from a distributor's own detector: few different played times, no play
 //! longer than 80 s, or as many different played times as different tracks (each track is always cut
-//! at the same place). Many plays alone are no sign: a shop plays music all day.
+//! at the same place). Many plays alone are no sign: a shop plays music all day. Nor is it one that tracks
+//! are heard to their end, so that plays which reach most of a known track length are left out of all
+//! numbers of the third sign.
 //! Where no played time is known there is nothing to measure, and the rule does not apply.
 
 use crate::filter::heard::{Heard, sum_plays};
 use crate::filter::policy::LowVariety;
 use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
+
+/// What gave a day away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sign {
+    /// So many different played times, which are few.
+    FewPlayedTimes(usize),
+    /// No play is longer than this, milliseconds, which is short.
+    ShortPlays(u32),
+    /// So many tracks, each played for a length of its own.
+    LengthPerTrack(usize),
+}
+
+/// The first sign of a listener's day; `None` if there is none.
+#[must_use]
+pub fn sign_of(day: &[Heard], policy: &LowVariety) -> Option<Sign> {
+    let plays_min = i64::from(policy.plays_min);
+    if sum_plays(day) < plays_min {
+        return None;
+    }
+    let played_times = played_times(day.iter());
+    let longest_ms = *played_times.last()?;
+    if played_times.len() <= policy.played_times_max as usize {
+        return Some(Sign::FewPlayedTimes(played_times.len()));
+    }
+    if longest_ms <= policy.longest_ms_max {
+        return Some(Sign::ShortPlays(longest_ms));
+    }
+    let cut = || day.iter().filter(|heard| !heard.is_complete(policy.complete_min_percent));
+    let plays: i64 = cut().map(|heard| i64::from(heard.plays)).sum();
+    let mut tracks: Vec<u32> = cut().map(|heard| heard.track).collect();
+    tracks.sort_unstable();
+    tracks.dedup();
+    let is_one_each = plays_min <= plays && self::played_times(cut()).len() == tracks.len();
+    is_one_each.then_some(Sign::LengthPerTrack(tracks.len()))
+}
+
+/// Different played times, the longest last.
+fn played_times<'h>(heard: impl Iterator<Item = &'h Heard>) -> Vec<u32> {
+    let mut played_times: Vec<u32> = heard.filter_map(Heard::known_played_ms).collect();
+    played_times.sort_unstable();
+    played_times.dedup();
+    played_times
+}
 
 /// Judges a listener's day. Measured: plays; threshold: plays from which the rule looks.
 #[must_use]
 pub fn judge_day(day: &[Heard], policy: &LowVariety) -> Option<Mark> {
-    let plays = sum_plays(day);
-    let plays_min = i64::from(policy.plays_min);
-    if plays < plays_min {
-        return None;
-    }
-    let mut played_times: Vec<u32> = day.iter().filter_map(Heard::known_played_ms).collect();
-    played_times.sort_unstable();
-    played_times.dedup();
-    let longest_ms = *played_times.last()?;
-    let mut tracks: Vec<u32> = day.iter().map(|heard| heard.track).collect();
-    tracks.sort_unstable();
-    tracks.dedup();
-    let varies_little = played_times.len() <= policy.played_times_max as usize
-        || longest_ms <= policy.longest_ms_max
-        || played_times.len() == tracks.len();
-    varies_little.then_some(Mark {
-        reason: Reason::LowVariety,
-        measured: Some(plays),
-        threshold: Some(plays_min),
-    })
+    let finding = match sign_of(day, policy)? {
+        Sign::FewPlayedTimes(_) | Sign::ShortPlays(_) => Finding::of(Reason::LowVariety),
+        Sign::LengthPerTrack(_) => Finding::LENGTH_PER_TRACK,
+    };
+    Some(Mark { finding, measured: Some(sum_plays(day)), threshold: Some(policy.plays_min.into()) })
 }

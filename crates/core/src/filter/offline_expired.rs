@@ -6,7 +6,7 @@
 use crate::filter::policy::OfflineExpired;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::play::{Mark, OFFLINE};
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a play by its age when it was counted. Measured: days; threshold: days still accepted.
 #[must_use]
@@ -20,7 +20,7 @@ pub fn judge_age(
     let days = i64::from(counted.0) - i64::from(listened.0);
     let days_max = i64::from(policy.days_max);
     (offline == OFFLINE && days_max < days).then_some(Mark {
-        reason: Reason::OfflineExpired,
+        finding: Finding::of(Reason::OfflineExpired),
         measured: Some(days),
         threshold: Some(days_max),
     })

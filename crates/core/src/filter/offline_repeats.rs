@@ -16,7 +16,7 @@ use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::Listener;
 use crate::vocabulary::play::{Mark, NONE, OFFLINE, Piece, Play, Plays, Track, Words};
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// What makes two offline plays the same: 128 bits of a hash over listener, track, listening time and
 /// played time.
@@ -137,7 +137,7 @@ pub(super) fn mark_repeats(
     repeats.sort_unstable();
     for group in repeats.chunk_by(|a, b| a.0 == b.0) {
         let mark = Mark {
-            reason: Reason::Duplicate,
+            finding: Finding::of(Reason::Duplicate),
             measured: i64::try_from(group.len()).ok(),
             threshold: Some(0),
         };

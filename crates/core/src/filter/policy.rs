@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::verdict::{Reason, Verdict};
+use crate::vocabulary::verdict::{Finding, Reason, Verdict};
 
 /// The numbers of the filter rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +53,9 @@ pub struct OfflineExpired {
 pub struct ImpossibleVolume {
     /// Most plays that a listener can have in a day; one more is impossible.
     pub plays_max: u32,
+    /// What happens to them.
+    #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
+    pub action: Action,
 }
 
 /// Rule 5.
@@ -61,6 +64,9 @@ pub struct ImpossibleVolume {
 pub struct ImpossibleTime {
     /// Most played time that a listener can have in a day, milliseconds.
     pub played_ms_max: u64,
+    /// What happens to the plays of such a day.
+    #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
+    pub action: Action,
 }
 
 /// Rule 6.
@@ -74,6 +80,17 @@ pub struct LowVariety {
     pub played_times_max: u32,
     /// A longest play of at most this is suspicious, milliseconds.
     pub longest_ms_max: u32,
+    /// What happens to the plays of such days.
+    #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
+    pub action: Action,
+    /// A play that reaches this share of a known track length was heard to its end, percent: it does not
+    /// count where each track must have a played time of its own.
+    #[serde(default = "to_the_end", skip_serializing_if = "is_to_the_end")]
+    #[schemars(range(max = 100))]
+    pub complete_min_percent: u32,
+    /// What happens to the plays of a day in which each track has a played time of its own.
+    #[serde(default = "hold", skip_serializing_if = "is_hold")]
+    pub length_per_track_action: Action,
 }
 
 /// Rule 7.
@@ -116,6 +133,57 @@ pub struct ShortCluster {
     /// A play that reaches this share of a known track length is no short play, percent.
     #[schemars(range(max = 100))]
     pub complete_min_percent: u32,
+    /// What happens to them.
+    #[serde(default = "hold", skip_serializing_if = "is_hold")]
+    pub action: Action,
+}
+
+/// What happens to plays that a rule marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// They are held: shown apart, and may be released.
+    Hold,
+    /// They are excluded.
+    Exclude,
+}
+
+impl Action {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Hold => Verdict::Held,
+            Self::Exclude => Verdict::Excluded,
+        }
+    }
+}
+
+// What a policy of an older version does not say is left out of its hash, which accepted settings name.
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_exclude(action: &Action) -> bool {
+    *action == Action::Exclude
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_hold(action: &Action) -> bool {
+    *action == Action::Hold
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_to_the_end(percent: &u32) -> bool {
+    *percent == to_the_end()
+}
+
+fn exclude() -> Action {
+    Action::Exclude
+}
+
+fn hold() -> Action {
+    Action::Hold
+}
+
+fn to_the_end() -> u32 {
+    95
 }
 
 impl Policy {
@@ -129,14 +197,25 @@ impl Policy {
         Ok(blake3::hash(&serde_json::to_vec(&numbers)?).to_hex().to_string())
     }
 
-    /// What becomes of a play with this reason.
+    /// What becomes of a play of which a rule found this.
     #[must_use]
-    pub fn verdict(&self, reason: Option<Reason>) -> Verdict {
-        match reason {
-            None => Verdict::Counted,
-            Some(Reason::DurationMissing | Reason::ShortCluster) => Verdict::Held,
-            Some(Reason::Repeater) if self.repeater.action == RepeaterAction::Hold => Verdict::Held,
-            Some(_) => Verdict::Excluded,
+    pub fn verdict(&self, finding: Option<Finding>) -> Verdict {
+        let Some(finding) = finding else {
+            return Verdict::Counted;
+        };
+        if finding == Finding::LENGTH_PER_TRACK {
+            return self.low_variety.length_per_track_action.verdict();
+        }
+        match finding.reason() {
+            Reason::DurationMissing => Verdict::Held,
+            Reason::ImpossibleVolume => self.impossible_volume.action.verdict(),
+            Reason::ImpossibleTime => self.impossible_time.action.verdict(),
+            Reason::LowVariety => self.low_variety.action.verdict(),
+            Reason::ShortCluster => self.short_cluster.action.verdict(),
+            Reason::Repeater if self.repeater.action == RepeaterAction::Hold => Verdict::Held,
+            Reason::Duplicate | Reason::TooShort | Reason::OfflineExpired | Reason::Repeater => {
+                Verdict::Excluded
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 use crate::filter::heard::{Heard, sum_plays};
 use crate::filter::policy::{Repeater, RepeaterAction};
 use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges one track in a listener's day, rows in order of listening time, report and row; calls
 /// `take` with each row that is marked. Measured: plays; threshold: plays from which the rule looks.
@@ -18,7 +18,11 @@ pub fn judge_track(track: &[Heard], policy: &Repeater, mut take: impl FnMut(&Hea
     if plays < plays_min {
         return;
     }
-    let mark = Mark { reason: Reason::Repeater, measured: Some(plays), threshold: Some(plays_min) };
+    let mark = Mark {
+        finding: Finding::of(Reason::Repeater),
+        measured: Some(plays),
+        threshold: Some(plays_min),
+    };
     let mut plays_so_far = 0;
     for heard in track {
         plays_so_far += i64::from(heard.plays);

@@ -5,8 +5,8 @@
 
 use crate::filter::heard::Heard;
 use crate::filter::policy::ShortCluster;
-use crate::vocabulary::play::{Mark, NONE};
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::play::Mark;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: share of short plays, basis points, cut; threshold: share from
 /// which they are suspicious.
@@ -17,10 +17,7 @@ pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
         let Some(played_ms) = heard.known_played_ms() else {
             continue;
         };
-        let is_complete = heard.track_ms != NONE
-            && u64::from(heard.track_ms) * u64::from(policy.complete_min_percent)
-                <= u64::from(played_ms) * 100;
-        if is_complete {
+        if heard.is_complete(policy.complete_min_percent) {
             continue;
         }
         plays += i64::from(heard.plays);
@@ -32,7 +29,7 @@ pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
     let is_cluster =
         i64::from(policy.plays_min) <= plays && share_min * plays <= short_plays * 10_000;
     is_cluster.then(|| Mark {
-        reason: Reason::ShortCluster,
+        finding: Finding::of(Reason::ShortCluster),
         measured: Some(short_plays * 10_000 / plays),
         threshold: Some(share_min),
     })

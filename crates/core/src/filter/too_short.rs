@@ -5,18 +5,19 @@
 
 use crate::normalize::store::StoreSettings;
 use crate::vocabulary::play::{Mark, NONE};
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a played time ([`NONE`] if not known). Measured: milliseconds; threshold: the bound.
 #[must_use]
 #[inline]
 pub fn judge_played_time(played_ms: u32, store: &StoreSettings) -> Option<Mark> {
     if played_ms == NONE {
-        let mark = Mark { reason: Reason::DurationMissing, measured: None, threshold: None };
+        let mark =
+            Mark { finding: Finding::of(Reason::DurationMissing), measured: None, threshold: None };
         return (!store.played_time.countable_only).then_some(mark);
     }
     store.minimum.is_too_short(played_ms).then(|| Mark {
-        reason: Reason::TooShort,
+        finding: Finding::of(Reason::TooShort),
         measured: Some(i64::from(played_ms)),
         threshold: Some(i64::from(store.minimum.played_ms)),
     })

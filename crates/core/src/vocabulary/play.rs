@@ -15,7 +15,7 @@ use crate::vocabulary::isrc::Isrc;
 use crate::vocabulary::listener::Listener;
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::Finding;
 
 /// In an id: the store gave none. In a number of milliseconds: not known.
 pub const NONE: u32 = u32::MAX;
@@ -79,7 +79,7 @@ pub struct Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// Why the play is not counted.
-    pub reason: Reason,
+    pub finding: Finding,
     /// What was measured, in the rule's unit; `None` where the rule measures nothing.
     pub measured: Option<i64>,
     /// What it was held against, in the same unit.

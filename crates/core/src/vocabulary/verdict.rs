@@ -88,9 +88,66 @@ impl Reason {
     }
 }
 
+/// What a rule found: its reason, and of `low_variety` by which of its signs, since they may have other
+/// verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Finding(u8);
+
+impl Finding {
+    /// How many there are.
+    pub const COUNT: usize = Reason::ALL.len() + 1;
+
+    /// `low_variety` where each track is played for a length of its own.
+    pub const LENGTH_PER_TRACK: Self = Self(Reason::TooShort as u8 + 1);
+
+    /// What a rule found with this reason; of `low_variety` by the signs of few or short played times.
+    #[must_use]
+    pub const fn of(reason: Reason) -> Self {
+        Self(reason as u8)
+    }
+
+    /// All of them, in the order of their codes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0_u8..).take(Self::COUNT).map(|place| Self(place + 1))
+    }
+
+    /// Its code, from 1; 0 is none.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self.0
+    }
+
+    /// The one with this code; 0 is none.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        (1..=Self::COUNT).contains(&usize::from(code)).then_some(Self(code))
+    }
+
+    /// Why the plays are not counted.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        Reason::from_code(self.0).unwrap_or(Reason::LowVariety)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rules_find_has_codes_of_its_own() {
+        let all: Vec<Finding> = Finding::all().collect();
+        assert_eq!(all.len(), Finding::COUNT);
+        for finding in all {
+            assert_eq!(Finding::from_code(finding.code()), Some(finding));
+        }
+        for reason in Reason::ALL {
+            assert_eq!(Finding::of(reason).reason(), reason);
+            assert_ne!(Finding::of(reason), Finding::LENGTH_PER_TRACK);
+        }
+        assert_eq!(Finding::LENGTH_PER_TRACK.reason(), Reason::LowVariety);
+        assert_eq!((Finding::from_code(0), Finding::from_code(11)), (None, None));
+    }
 
     #[test]
     fn names_codes_and_order_agree() {

@@ -12,7 +12,7 @@ use streamledger_core::vocabulary::play::{
 };
 use streamledger_core::vocabulary::territory::Territory;
 use streamledger_core::vocabulary::upc::Upc;
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+use streamledger_core::vocabulary::verdict::{Finding, Verdict};
 
 use crate::encode::chunk::Values;
 use crate::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
@@ -147,11 +147,11 @@ impl Used {
         plays.marks.iter().zip(&self.marks[1..]).filter(|(_, used)| **used).map(|(mark, _)| mark)
     }
 
-    /// By code of the reason, whether a row has it; 0 is none.
+    /// By code of what a rule found, whether a row has it; 0 is nothing.
     fn reasons(&self, plays: &Plays) -> Vec<bool> {
-        let mut reasons = vec![false; Reason::ALL.len() + 1];
+        let mut reasons = vec![false; Finding::COUNT + 1];
         reasons[0] = self.marks[0];
-        self.found(plays).for_each(|mark| reasons[mark.reason as usize] = true);
+        self.found(plays).for_each(|mark| reasons[usize::from(mark.finding.code())] = true);
         reasons
     }
 }
@@ -201,7 +201,7 @@ impl<'a> Codes<'a> {
             NumberCodes::new(used.found(plays).filter_map(number).collect())
         };
         let (measured, threshold) = (number(|mark| mark.measured), number(|mark| mark.threshold));
-        let verdict = |id: usize| policy.verdict(Reason::from_code(exact::<u8>(id)));
+        let verdict = |id: usize| policy.verdict(Finding::from_code(exact::<u8>(id)));
         let track_ms = |track: &Track| track.track_ms.map(i64::from);
         let n_plays = |kind: &Kind| Some(i64::from(kind.plays));
         let used_tracks = tracks.iter().zip(&used.tracks).filter(|(_, used)| **used);
@@ -228,7 +228,8 @@ impl<'a> Codes<'a> {
             device: WordCodes::new(&used.kinds, |id| text(devices, kinds[id].device)),
             verdict: WordCodes::new(&reasons, |id| Some(Verdict::as_str(verdict(id)))),
             reason: WordCodes::new(&reasons, |id| {
-                u8::try_from(id).ok().and_then(Reason::from_code).map(Reason::as_str)
+                let finding = u8::try_from(id).ok().and_then(Finding::from_code);
+                finding.map(|finding| finding.reason().as_str())
             }),
             played_ms: NumberCodes::new(std::mem::take(&mut used.played_ms)),
             track_ms: NumberCodes::new(
@@ -300,7 +301,7 @@ impl PageMaker {
     fn encode_pages(
         &mut self,
         plays: &Plays,
-        Gathered { rows, marked, reasons }: &Gathered,
+        Gathered { rows, marked, findings }: &Gathered,
         codes: &Codes<'_>,
     ) -> Result<EncodedPages> {
         use Nulls::{Allowed, Never};
@@ -309,7 +310,7 @@ impl PageMaker {
         tracks.extend(rows.iter().map(|play| play.track));
         kinds.clear();
         kinds.extend(rows.iter().map(|play| play.kind));
-        let reason = || reasons.iter().map(|reason| usize::from(*reason));
+        let reason = || findings.iter().map(|reason| usize::from(*reason));
         let territory = rows.iter().map(|play| usize::from(play.territory));
         let (track, kind) = (|| ids(tracks), || ids(kinds));
         let mark = || marked.iter().map(|marked| plays.mark_of(*marked));

@@ -16,7 +16,7 @@ use crate::vocabulary::play::{
 };
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::Reason;
+use crate::vocabulary::verdict::{Finding, Reason};
 
 /// ISRC, UPC, store track. Recordings under several store tracks and on several releases, tracks
 /// without an ISRC, the smallest and the largest of all UPCs.
@@ -63,7 +63,7 @@ struct Judged {
 
 /// Plays of which each may have any reason: the mark is the reason's code.
 fn judged(rows: Vec<FlatPlay>) -> Judged {
-    let mark = |reason| Mark { reason, measured: Some(1), threshold: None };
+    let mark = |reason| Mark { finding: Finding::of(reason), measured: Some(1), threshold: None };
     Judged {
         plays: Plays { marks: Reason::ALL.map(mark).to_vec(), ..testing::plays(&rows, words()) },
         rows,
@@ -134,7 +134,7 @@ fn oracle(judged: &Judged, policy: &Policy) -> Vec<Shown> {
             territory,
             Tier::ALL[play.product as usize % Tier::ALL.len()].as_str(),
             ["false", "true", ""][usize::from(play.offline)],
-            policy.verdict(reason).as_str(),
+            policy.verdict(reason.map(Finding::of)).as_str(),
             reason.map_or("", Reason::as_str),
         ];
         let grain = grain.map(|part| (part.is_empty(), part.to_owned())).to_vec();

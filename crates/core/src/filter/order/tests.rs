@@ -7,12 +7,12 @@ mod oracle;
 mod properties;
 
 use super::judge_plays;
-use crate::filter::policy::{Policy, RepeaterAction};
+use crate::filter::policy::{Action, Policy, RepeaterAction};
 use crate::normalize::store::StoreSettings;
 use crate::testing::{self, FlatPlay};
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 use crate::vocabulary::play::{Mark, NONE, OFFLINE, Plays};
-use crate::vocabulary::verdict::{Reason, Verdict};
+use crate::vocabulary::verdict::{Finding, Reason, Verdict};
 
 /// 2026-09-15.
 const COUNTED: Day = Day(20_711);
@@ -80,9 +80,9 @@ fn judged_by(mut rows: Vec<FlatPlay>, store: &StoreSettings, policy: &Policy) ->
     let number = |n: Option<i64>| n.map_or("null".to_owned(), |n| n.to_string());
     let outcome = |place: usize| {
         let mark = plays.mark(place).copied();
-        let verdict = policy.verdict(mark.map(|mark| mark.reason)).as_str();
-        mark.map_or(verdict.to_owned(), |Mark { reason, measured, threshold }| {
-            let reason = reason.as_str();
+        let verdict = policy.verdict(mark.map(|mark| mark.finding)).as_str();
+        mark.map_or(verdict.to_owned(), |Mark { finding, measured, threshold }| {
+            let reason = finding.reason().as_str();
             format!("{verdict} {reason} {}/{}", number(measured), number(threshold))
         })
     };
@@ -109,9 +109,9 @@ fn judged(rows: Vec<FlatPlay>, rule: Reason) -> String {
 #[test]
 fn the_verdict_follows_from_the_reason_and_the_repeaters_action() {
     let mut policy = testing::policy();
-    let mut verdict = |reason, action| {
+    let mut verdict = |reason: Option<Reason>, action| {
         policy.repeater.action = action;
-        policy.verdict(reason)
+        policy.verdict(reason.map(Finding::of))
     };
     for action in [RepeaterAction::Hold, RepeaterAction::Exclude, RepeaterAction::Cap] {
         assert_eq!(verdict(None, action), Verdict::Counted);

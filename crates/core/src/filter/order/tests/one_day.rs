@@ -125,8 +125,66 @@ fn plays_of_at_most_80_seconds_are_all_short() {
 fn as_many_played_times_as_tracks_are_suspicious_but_neither_more_nor_fewer() {
     let day = |n_tracks| judged(varied(150, 11, n_tracks, 200_000), Reason::LowVariety);
     insta::assert_snapshot!(day(10), @"1-150: counted");
-    insta::assert_snapshot!(day(11), @"1-150: excluded low_variety 150/150");
+    insta::assert_snapshot!(day(11), @"1-150: held low_variety 150/150");
     insta::assert_snapshot!(day(12), @"1-150: counted");
+}
+
+/// A cafe plays a list of tracks of different lengths over and over, each to its end.
+#[test]
+fn tracks_that_are_heard_to_their_end_have_lengths_of_their_own() {
+    let cafe = |n_rows: u32, played_percent: u32| {
+        rows(n_rows, |n| {
+            let track_ms = 180_000 + n % 20 * 1_000;
+            FlatPlay {
+                track: n % 20,
+                track_ms,
+                played_ms: track_ms / 100 * played_percent,
+                ..heard(n)
+            }
+        })
+    };
+    insta::assert_snapshot!(judged(cafe(190, 100), Reason::LowVariety), @"1-190: counted");
+    insta::assert_snapshot!(judged(cafe(190, 95), Reason::LowVariety), @"1-190: counted");
+    insta::assert_snapshot!(judged(cafe(190, 94), Reason::LowVariety), @"1-190: held low_variety 190/150");
+    // A skipped track more is no sign either, and only plays that are cut count to 150.
+    let skipped = |n_cut: usize| {
+        let mut day = cafe(190, 100);
+        day[..n_cut].iter_mut().for_each(|play| play.played_ms = 40_000 + play.track * 100);
+        judged(day, Reason::LowVariety)
+    };
+    insta::assert_snapshot!(skipped(1), @"1-190: counted");
+    insta::assert_snapshot!(skipped(149), @"1-190: counted");
+    insta::assert_snapshot!(skipped(150), @"1-190: held low_variety 190/150");
+}
+
+#[test]
+fn the_actions_of_rules_4_to_8_decide_what_becomes_of_their_plays() {
+    let by = |set: fn(&mut Policy, Action), action, rule, rows: Vec<FlatPlay>| {
+        let mut policy = only(rule);
+        set(&mut policy, action);
+        judged_by(rows, &testing::store(), &policy)
+    };
+    let verdicts = |set, rule, rows: &dyn Fn() -> Vec<FlatPlay>| {
+        [Action::Hold, Action::Exclude].map(|action| {
+            let told = by(set, action, rule, rows());
+            told.split(' ').nth(1).unwrap().to_owned()
+        })
+    };
+    let expected = ["held", "excluded"];
+    let few = || varied(150, 1, 3, 200_000);
+    assert_eq!(verdicts(|p, a| p.low_variety.action = a, Reason::LowVariety, &few), expected);
+    let each = || varied(150, 11, 11, 200_000);
+    let set: fn(&mut Policy, Action) = |p, a| p.low_variety.length_per_track_action = a;
+    assert_eq!(verdicts(set, Reason::LowVariety, &each), expected);
+    let many = || rows(1, |n| FlatPlay { plays: 2_881, ..heard(n) });
+    let set: fn(&mut Policy, Action) = |p, a| p.impossible_volume.action = a;
+    assert_eq!(verdicts(set, Reason::ImpossibleVolume, &many), expected);
+    let long = || rows(1, |n| FlatPlay { plays: 1_000, played_ms: 100_000, ..heard(n) });
+    let set: fn(&mut Policy, Action) = |p, a| p.impossible_time.action = a;
+    assert_eq!(verdicts(set, Reason::ImpossibleTime, &long), expected);
+    let short = || rows(30, |n| FlatPlay { played_ms: 31_000, ..heard(n) });
+    let set: fn(&mut Policy, Action) = |p, a| p.short_cluster.action = a;
+    assert_eq!(verdicts(set, Reason::ShortCluster, &short), expected);
 }
 
 #[test]
@@ -137,7 +195,7 @@ fn two_store_tracks_of_one_recording_are_one_track_to_variety() {
         day[10].track = b;
         judged(day, Reason::LowVariety)
     };
-    insta::assert_snapshot!(day(RECORDING_A, RECORDING_B), @"1-150: excluded low_variety 150/150");
+    insta::assert_snapshot!(day(RECORDING_A, RECORDING_B), @"1-150: held low_variety 150/150");
     insta::assert_snapshot!(day(RECORDING_A, NAMESAKE_OF_0), @"1-150: counted");
 }
 

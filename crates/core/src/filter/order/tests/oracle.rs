@@ -75,7 +75,7 @@ pub(super) fn judge(rows: &[Row], store: &StoreSettings, policy: &Policy) -> Fou
 
 fn mark(reason: Reason, measured: i64, threshold: impl Into<i64>) -> Mark {
     let (measured, threshold) = (Some(measured), Some(threshold.into()));
-    Mark { reason, measured, threshold }
+    Mark { finding: Finding::of(reason), measured, threshold }
 }
 
 fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
@@ -111,7 +111,11 @@ fn too_short(row: &Row, store: &StoreSettings) -> Option<Mark> {
     let bound = store.minimum.played_ms;
     match row.played_ms {
         None if store.played_time.countable_only => None,
-        None => Some(Mark { reason: Reason::DurationMissing, measured: None, threshold: None }),
+        None => Some(Mark {
+            finding: Finding::of(Reason::DurationMissing),
+            measured: None,
+            threshold: None,
+        }),
         Some(played_ms) if played_ms < bound => {
             Some(mark(Reason::TooShort, played_ms.into(), bound))
         }
@@ -155,14 +159,31 @@ fn impossible(day: &[&Row], policy: &Policy) -> Option<Mark> {
 /// Nothing can be said of a day without any known played time.
 fn low_variety(day: &[&Row], policy: &Policy) -> Option<Mark> {
     let policy = &policy.low_variety;
+    if plays(day) < i64::from(policy.plays_min) {
+        return None;
+    }
+    let found = |finding| {
+        let (measured, threshold) = (Some(plays(day)), Some(policy.plays_min.into()));
+        Some(Mark { finding, measured, threshold })
+    };
     let times: BTreeSet<u32> = day.iter().filter_map(|row| row.played_ms).collect();
-    let tracks: BTreeSet<(&str, &str)> = day.iter().map(|row| row.track()).collect();
     let longest_ms = *times.last()?;
-    let varies_little = times.len() <= policy.played_times_max as usize
-        || longest_ms <= policy.longest_ms_max
-        || times.len() == tracks.len();
-    if plays(day) >= i64::from(policy.plays_min) && varies_little {
-        return Some(mark(Reason::LowVariety, plays(day), policy.plays_min));
+    if times.len() <= policy.played_times_max as usize || longest_ms <= policy.longest_ms_max {
+        return found(Finding::of(Reason::LowVariety));
+    }
+    let percent = u64::from(policy.complete_min_percent);
+    let cut: Vec<&Row> = day
+        .iter()
+        .copied()
+        .filter(|row| match (row.played_ms, row.track_ms) {
+            (Some(played), Some(whole)) => u64::from(played) * 100 < u64::from(whole) * percent,
+            _ => true,
+        })
+        .collect();
+    let times: BTreeSet<u32> = cut.iter().filter_map(|row| row.played_ms).collect();
+    let tracks: BTreeSet<(&str, &str)> = cut.iter().map(|row| row.track()).collect();
+    if plays(&cut) >= i64::from(policy.plays_min) && times.len() == tracks.len() {
+        return found(Finding::LENGTH_PER_TRACK);
     }
     None
 }

@@ -107,6 +107,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 policy.short_cluster.plays_min = cluster.0;
                 policy.short_cluster.share_min_basis_points = cluster.1;
                 policy.short_cluster.complete_min_percent = percent;
+                policy.low_variety.complete_min_percent = percent;
                 policy
             },
         )
@@ -247,7 +248,7 @@ fn every_reason_is_found_in_the_ledgers_above() {
         let case = (ledgers(), stores(), policies()).new_tree(&mut runner).unwrap().current();
         let (rows, store, policy) = case;
         for mark in oracle::judge(&rows, &store, &policy).into_values() {
-            *n_rows.entry(mark.map(|mark| mark.reason)).or_default() += 1;
+            *n_rows.entry(mark.map(|mark| mark.finding.reason())).or_default() += 1;
         }
     }
     for reason in Reason::ALL.map(Some).into_iter().chain([None]) {
