@@ -295,6 +295,10 @@ pub(crate) struct Verify {
     /// Folder of the tables.
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
+    /// File with the listener key, where it is not the warehouse's own: whether it is the one that the
+    /// tables were made with.
+    #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
+    pub(crate) listener_key_file: Option<PathBuf>,
 }
 
 /// Options of `status`.

@@ -224,6 +224,9 @@ pub struct ReportEntry {
     /// Values that no table of ours knows: how many different ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_unmapped: u64,
+    /// BLAKE3, hex, of what is kept of it beside the ledger: its rejected rows and unknown values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes_hash: Option<String>,
     /// What was found of a report that is refused until it is accepted, and how to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -339,6 +342,12 @@ impl ReportEntry {
         self.files.retain(|file| is_kept(file));
         self.members.retain(|file, _| is_kept(file));
         self.refused_files.retain(|file| is_kept(file));
+    }
+
+    /// Name of the file with its rejected rows and unknown values.
+    #[must_use]
+    pub fn notes_file(&self) -> String {
+        format!("{}-{}.json", self.id, self.reading)
     }
 
     /// The name by which it is read as the report that came under a path in the inbox, also from the archive, where its bytes have another one.

@@ -70,6 +70,7 @@ pub mod table_writer;
 pub mod tables;
 mod why_rejected;
 pub mod verify;
+mod verify_internal;
 mod verify_sales;
 mod verify_waterfall;
 pub mod warehouse;

@@ -50,6 +50,16 @@ pub struct ReportNotes {
     pub unmapped: Vec<UnmappedValue>,
 }
 
+impl ReportNotes {
+    /// The bytes of the file in which they are kept.
+    ///
+    /// # Errors
+    /// If they cannot be written as JSON, which their types rule out.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+}
+
 /// A value that no table of ours knows, and what stands on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

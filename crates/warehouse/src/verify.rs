@@ -14,19 +14,17 @@ use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 use walkdir::WalkDir;
 
-use crate::archive::archive_path;
 use crate::durable::{At as _, DiskError};
+use crate::encode::file::SCHEMA_VERSION;
 use crate::file_hash::hash_as_is;
 use crate::ledger::{FileEntry, Manifest, ReportEntry, ReportState, inputs_hash};
 use crate::nightly::NightlyError;
 use crate::nightly::check_manifest;
-use crate::offline_keys::offline_folder;
-use crate::report_source::{End, Pace, ReportFile, read_through};
-use crate::stages::Stages;
 use crate::tables::{collect, scan};
+use crate::verify_internal::{verify_archive, verify_key, verify_notes, verify_offline};
 use crate::verify_sales::verify_sales;
 use crate::verify_waterfall::verify_waterfalls;
-use crate::warehouse::{Places, WarehouseError, read_manifest};
+use crate::warehouse::{KeySource, Places, WarehouseError, read_manifest};
 
 /// Something that is not as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +34,12 @@ pub struct Difference {
     /// Expected and found.
     pub message: String,
 }
+
+/// What a list of rejected rows and unknown values is called, before the name of its file.
+pub const NOTES: &str = "internal/bad_rows/";
+
+/// What the warehouse's own listener key is called.
+pub const LISTENER_KEY: &str = "internal/listener.key";
 
 /// What is said of a file that nobody published.
 pub const NOT_PUBLISHED: &str = "is there, but was not published";
@@ -57,19 +61,47 @@ pub struct Verification {
     pub newest_month: Option<String>,
     /// What differs; nothing if all is as it was published.
     pub differences: Vec<Difference>,
+    /// What cannot be read, for want of permission or by a fault of the disk: nobody knows whether it
+    /// differs.
+    pub unreadable: Vec<Difference>,
 }
 
 impl Verification {
-    fn differs(&mut self, subject: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn differs(&mut self, subject: impl Into<String>, message: impl Into<String>) {
         self.differences.push(Difference { subject: subject.into(), message: message.into() });
     }
+
+    /// Notes a file that could not be read. What is missing differs; anything else is not known.
+    pub(crate) fn failed(&mut self, subject: impl Into<String>, error: &DiskError) {
+        let message = format!("{error}: {}", error.source);
+        if error.source.kind() == std::io::ErrorKind::NotFound {
+            self.differs(subject, message);
+        } else {
+            self.unreadable.push(Difference { subject: subject.into(), message });
+        }
+    }
+
+    /// Whether all was read, and is as it was published.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.differences.is_empty() && self.unreadable.is_empty()
+    }
+}
+
+/// What reading a file again has found.
+pub(crate) enum Reread {
+    Differs(String),
+    Failed(DiskError),
 }
 
 /// Reads the current snapshot again.
 ///
 /// # Errors
 /// [`NightlyError`] if there is none or its manifest cannot be read; all else is a [`Difference`].
-pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
+pub fn verify_warehouse(
+    root: &Path,
+    key: Option<&KeySource>,
+) -> Result<Verification, NightlyError> {
     let places = Places::new(root);
     let Some(snapshot) = places.current()? else {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
@@ -93,7 +125,9 @@ pub fn verify_warehouse(root: &Path) -> Result<Verification, NightlyError> {
     }
     verify_files(&tables, &manifest, &mut found)?;
     verify_offline(&places.snapshot(snapshot), &manifest, &mut found)?;
-    if found.differences.is_empty() {
+    verify_notes(&places, &manifest, &mut found);
+    verify_key(&places, &manifest, key, &mut found);
+    if found.is_whole() {
         verify_quarantine(&tables, &manifest, &mut found);
         verify_trends(&tables, &manifest, &mut found);
         let sales = verify_sales(&tables, &manifest);
@@ -118,26 +152,29 @@ fn verify_files(
         }
     }
     verify_no_others(tables, &expected, found)?;
-    let messages: Vec<(String, Vec<String>)> = expected
+    let reread: Vec<(String, Option<Reread>)> = expected
         .par_iter()
         .map(|(path, file)| {
-            let mut messages = Vec::new();
-            let sum = hash_as_is(path).map(hex::encode);
-            match sum {
-                Err(error) => messages.push(format!("{error}: {}", error.source)),
-                Ok(sum) if sum != file.blake3 => {
-                    messages.push(format!("BLAKE3 is {sum}, was published as {}", file.blake3));
-                }
+            let reread = match hash_as_is(path).map(hex::encode) {
+                Err(error) => Some(Reread::Failed(error)),
+                Ok(sum) if sum != file.blake3 => Some(Reread::Differs(format!(
+                    "BLAKE3 is {sum}, was published as {}",
+                    file.blake3
+                ))),
                 Ok(_) => {
                     let policy = policy_of(manifest, &shown(tables, path));
-                    messages.extend(footer_message(path, file.rows, policy));
+                    footer_message(path, file.rows, policy).map(Reread::Differs)
                 }
-            }
-            (shown(tables, path), messages)
+            };
+            (shown(tables, path), reread)
         })
         .collect();
-    for (subject, messages) in messages {
-        messages.into_iter().for_each(|message| found.differs(subject.clone(), message));
+    for (subject, reread) in reread {
+        match reread {
+            None => {}
+            Some(Reread::Differs(message)) => found.differs(subject, message),
+            Some(Reread::Failed(error)) => found.failed(subject, &error),
+        }
     }
     found.n_files = expected.len() as u64;
     found.n_rows = expected.values().map(|file| file.rows).sum();
@@ -155,7 +192,7 @@ fn policy_of<'m>(manifest: &'m Manifest, file: &str) -> &'m str {
 }
 
 /// Every file of a folder is one that was published.
-fn verify_no_others(
+pub(crate) fn verify_no_others(
     folder: &Path,
     expected: &BTreeMap<PathBuf, &FileEntry>,
     found: &mut Verification,
@@ -169,38 +206,7 @@ fn verify_no_others(
     Ok(())
 }
 
-/// The lists of offline plays, by which later runs find plays that are counted twice.
-fn verify_offline(
-    snapshot: &Path,
-    manifest: &Manifest,
-    found: &mut Verification,
-) -> Result<(), DiskError> {
-    let mut expected = BTreeMap::new();
-    for (path, partition) in &manifest.partitions {
-        if let Some(file) = &partition.offline_keys {
-            expected.insert(snapshot.join(offline_folder(path)).join(&file.name), file);
-        }
-    }
-    let folder = snapshot.join("offline");
-    if folder.exists() {
-        verify_no_others(&folder, &expected, found)?;
-    }
-    for (path, file) in expected {
-        match hash_as_is(&path).map(hex::encode) {
-            Ok(sum) if sum == file.blake3 => {}
-            Ok(sum) => {
-                let message = format!("BLAKE3 is {sum}, was published as {}", file.blake3);
-                found.differs(shown(snapshot, &path), message);
-            }
-            Err(error) => {
-                found.differs(shown(snapshot, &path), format!("{error}: {}", error.source));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn shown(tables: &Path, path: &Path) -> String {
+pub(crate) fn shown(tables: &Path, path: &Path) -> String {
     path.strip_prefix(tables).unwrap_or(path).display().to_string()
 }
 
@@ -217,8 +223,15 @@ fn footer_message(path: &Path, rows: u64, published: &str) -> Option<String> {
     if u64::try_from(found).ok() != Some(rows) {
         return Some(format!("the footer has {found} rows, {rows} were published"));
     }
-    let policy = entries.iter().find(|entry| entry.key == "streamledger.policy");
-    let policy = policy.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
+    let value = |key: &str| {
+        let entry = entries.iter().find(|entry| entry.key == key);
+        entry.and_then(|entry| entry.value.as_deref()).unwrap_or_default()
+    };
+    let version = value("streamledger.schema_version");
+    if version != SCHEMA_VERSION {
+        return Some(format!("is of schema version {version}, the tables are of {SCHEMA_VERSION}"));
+    }
+    let policy = value("streamledger.policy");
     (policy != published)
         .then(|| format!("was judged under policy {policy}, published under {published}"))
 }
@@ -352,37 +365,4 @@ fn months_of(days: &DataFrame) -> PolarsResult<DataFrame> {
         Column::new("listened_month".into(), months),
     ];
     DataFrame::new(height, columns)
-}
-
-/// Every report that was taken in is in the archive, with its bytes.
-fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
-    let reports: Vec<&ReportEntry> =
-        manifest.reports.values().filter(|report| report.archived.is_some()).collect();
-    found.n_reports = reports.len() as u64;
-    let messages: Vec<(String, Option<String>)> = reports
-        .par_iter()
-        .map(|report| {
-            let name = report.archived.as_deref().unwrap_or_default();
-            let path = archive_path(places, name);
-            let read = read_through(
-                ReportFile::Archive(&path),
-                Pace::Alone,
-                &Stages::default(),
-                &mut |_: &[u8]| {},
-            );
-            let message = match read {
-                Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
-                Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
-                Ok(End::Corrupt { detail, .. }) => Some(detail),
-                Ok(End::Growing) => Some("changed while it was read".to_owned()),
-                Ok(End::Unreadable(error)) | Err(error) => {
-                    Some(format!("{error}: {}", error.source))
-                }
-            };
-            (format!("archive/{name}"), message)
-        })
-        .collect();
-    for (subject, message) in messages {
-        message.into_iter().for_each(|message| found.differs(subject.clone(), message));
-    }
 }

@@ -417,16 +417,30 @@ pub const MANIFEST_SUM: &str = "manifest.blake3";
 pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
     refuse_other_version(snapshot, &path)?;
-    let bytes = std::fs::read(&path).at("read", &path)?;
-    let sum_path = snapshot.join(MANIFEST_SUM);
-    let sum = std::fs::read(&sum_path).at("read", &sum_path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
+    let advice = "`streamledger snapshots list` shows former states, and `rollback` publishes one of \
+                  them again";
+    let read = |file: &str| match std::fs::read(snapshot.join(file)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(damaged(format!("{file} is missing; {advice}")))
+        }
+        bytes => Ok(bytes.at("read", &snapshot.join(file))?),
+    };
+    let (bytes, sum) = (read(MANIFEST)?, read(MANIFEST_SUM)?);
     if sum != format!("{}\n", blake3::hash(&bytes).to_hex()).into_bytes() {
-        let advice = "differs from its checksum in manifest.blake3; `streamledger snapshots list` \
-                      shows former states, and `rollback` publishes one of them again";
-        return Err(damaged(advice.to_owned()));
+        return Err(damaged(format!("differs from its checksum in manifest.blake3; {advice}")));
     }
-    serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no manifest: {error}")))
+    let manifest: Manifest = serde_json::from_slice(&bytes)
+        .map_err(|error| damaged(format!("is no manifest: {error}")))?;
+    let number = snapshot.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
+    if number.is_some_and(|number| number != manifest.snapshot) {
+        return Err(damaged(format!(
+            "is the manifest of snapshot {}: its folder was copied or renamed; move the folder away, or \
+             {advice}",
+            manifest.snapshot
+        )));
+    }
+    Ok(manifest)
 }
 
 /// Name of the checksum beside manifests of schema version 1.
@@ -439,7 +453,11 @@ fn refuse_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseErr
         manifest_version: u32,
     }
     if snapshot.join(MANIFEST_SUM).exists() || !snapshot.join(MANIFEST_SUM_OF_VERSION_1).exists() {
-        let bytes = std::fs::read(path).at("read", path)?;
+        let bytes = match std::fs::read(path) {
+            // What is missing is told by whoever reads it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            bytes => bytes.at("read", path)?,
+        };
         let version = serde_json::from_slice::<Version>(&bytes).map(|read| read.manifest_version);
         // What cannot be read is told by the checksum.
         return match version {

@@ -76,6 +76,148 @@ fn a_flipped_byte_of_the_manifest_is_found() {
     assert_flips_are_found(&case, "manifest.json", &sum, &[0, 63]);
 }
 
+/// The list of the rejected rows of a report.
+fn rejected_rows(case: &Case) -> PathBuf {
+    let [report] = case
+        .cells("quarantine", ["report"])
+        .into_iter()
+        .map(|[report]| report)
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    let files = files_of(&case.path("warehouse/internal/bad_rows"));
+    files.into_iter().find(|(name, _)| name.starts_with(&report)).unwrap().1
+}
+
+#[test]
+fn a_damaged_list_of_rejected_rows_is_found_and_the_tables_are_made_right_all_the_same() {
+    let damages: [fn(&Path); 3] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| flip(path, 40),
+        |path| fs::write(path, b"{\"complaints\":[],\"unmapped\":[]}").unwrap(),
+    ];
+    for damage in damages {
+        let case = warehouse();
+        let list = rejected_rows(&case);
+        damage(&list);
+        assert_found(&case, "internal/bad_rows/");
+        // A bad row of the same month makes the table anew, from the lists of both reports.
+        let mut rows = lines("2026-09-04", 0..150);
+        rows.push(line("2026-09-04", 1).with("stream_length", "y"));
+        case.put("spotify/c.tsv", report(&rows));
+        case.nightly(&[]).expect_code(4);
+        let fresh = Case::new();
+        crate::case::copy_tree(&case.path("inbox"), &fresh.path("inbox"));
+        fresh.nightly(&[]).expect_code(4);
+        assert_eq!(case.published(), fresh.published());
+        // The list itself is mended by the backfill that `verify` advises.
+        let arguments = advised_backfill(&case);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let pipeline = nightly_arguments(&[])[2];
+        let more = ["--pipeline", pipeline, "--listener-key-file", "key"];
+        case.run(&[&arguments[..], &more].concat()).expect_code(0);
+        case.verify().expect_code(0);
+        assert_eq!(case.published(), fresh.published());
+    }
+}
+
+#[test]
+fn a_rejected_report_whose_list_is_lost_is_looked_for_in_the_inbox() {
+    let case = warehouse();
+    case.put("spotify/none.tsv", "not a report\n");
+    case.nightly(&[]).expect_code(4);
+    let before = case.published();
+    for (_, path) in files_of(&case.path("warehouse/internal/bad_rows")) {
+        fs::remove_file(path).unwrap();
+    }
+    case.put("spotify/none2.tsv", "no report either\n");
+    case.nightly(&[]).expect_code(4);
+    let of_none = |case: &Case| {
+        let rows = case.cells("quarantine", ["file", "reason", "detail"]).into_iter();
+        rows.filter(|[file, ..]| file == "spotify/none.tsv").collect::<Vec<_>>()
+    };
+    assert_eq!(of_none(&case).len(), 1);
+    assert_ne!(case.published(), before);
+    // Where it is gone too, the run says so and publishes nothing.
+    for (_, path) in files_of(&case.path("warehouse/internal/bad_rows")) {
+        fs::remove_file(path).unwrap();
+    }
+    fs::remove_file(case.path("inbox/spotify/none.tsv")).unwrap();
+    case.put("spotify/none3.tsv", "nor this\n");
+    let before = case.published();
+    let outcome = case.nightly(&[]).expect_code(1);
+    outcome.expect_stderr("put spotify/none.tsv there again");
+    assert_eq!(case.published(), before);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_called_different_and_nothing_is_to_be_removed() {
+    let case = warehouse();
+    let (name, path) = published_files(&case).swap_remove(1);
+    let archived = files_of(&case.path("warehouse/internal/archive")).swap_remove(0).1;
+    for path in [path, archived] {
+        let bytes = fs::read(&path).unwrap();
+        // Opening a folder succeeds, reading it fails: as a disk does that returns errors.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let outcome = case.verify().expect_code(1);
+        let outcome = outcome.expect_stdout("could be read").expect_stdout("Remove nothing");
+        assert!(!outcome.stdout.contains("NOT as it was published"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("Remove a damaged"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("backfill"), "{name}: {}", outcome.stdout);
+        fs::remove_dir(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+    }
+    case.verify().expect_code(0);
+}
+
+#[test]
+fn another_listener_key_is_found() {
+    let case = Case::new();
+    case.put("spotify/a.tsv", good_report("2026-09-02", 0..30));
+    let pipeline = nightly_arguments(&[])[2];
+    let night = ["nightly", "--pipeline", pipeline, "--as-of", "2026-10-01"];
+    case.run(&night).expect_code(0);
+    case.verify().expect_code(0);
+    let own = case.path("warehouse/internal/listener.key");
+    flip(&own, 3);
+    case.verify().expect_code(1).expect_stdout("is not the key that the tables were made with");
+    flip(&own, 3);
+    fs::write(case.path("other"), [7; 32]).unwrap();
+    let outcome = case.run(&["verify", "--listener-key-file", "other"]).expect_code(1);
+    outcome.expect_stdout("Put the listener key back");
+}
+
+/// Partial copies of a warehouse, and folders that were copied within one.
+#[test]
+fn a_snapshot_counts_only_with_the_manifest_of_its_number_and_there_is_a_way_back() {
+    let folder = "warehouse/internal/snapshots";
+    let damages: [fn(&Path); 4] = [
+        |root| fs::remove_file(root.join("000002/manifest.json")).unwrap(),
+        |root| fs::remove_file(root.join("000002/manifest.blake3")).unwrap(),
+        |root| crate::case::copy_tree(&root.join("000001"), &root.join("000009")),
+        |root| fs::create_dir(root.join("000009")).unwrap(),
+    ];
+    for damage in damages {
+        let case = warehouse();
+        case.put("spotify/c.tsv", good_report("2026-09-04", 0..20));
+        case.nightly(&[]).expect_code(0);
+        let shown = fs::read_link(case.path("warehouse/tables")).unwrap();
+        damage(&case.path(folder));
+        let outcome = case.nightly(&[]).expect_code(1);
+        let outcome = outcome.expect_stderr("`rollback` publishes one of them again");
+        assert_eq!(fs::read_link(case.path("warehouse/tables")).unwrap(), shown, "{outcome:?}");
+        case.run(&["snapshots", "list"]).expect_code(0);
+        case.run(&["snapshots", "rollback", "1"]).expect_code(0);
+        assert!(matches!(case.nightly(&[]).code, 0 | 4));
+        case.verify().expect_code(0);
+        let fresh = Case::new();
+        crate::case::copy_tree(&case.path("inbox"), &fresh.path("inbox"));
+        fresh.nightly(&[]).expect_code(4);
+        assert_eq!(case.published(), fresh.published());
+    }
+}
+
 #[test]
 fn a_manifest_that_is_gone_is_named_and_nothing_is_called_right() {
     for name in ["manifest.json", "manifest.blake3"] {

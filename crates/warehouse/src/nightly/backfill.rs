@@ -128,6 +128,8 @@ impl<'a> Task<'a> {
         let former = self.former;
         let mut night = self.night()?;
         night.damaged_lists.clone_from(damaged_lists);
+        let n_mended =
+            if self.backfill.is_preview { 0 } else { night.mend_notes(&former.reports)? };
         let mut plan = night.plan_backfill(self.backfill, former)?;
         night.require_room_to_build(&plan, &former.reports, former)?;
         night.kept = kept;
@@ -142,7 +144,7 @@ impl<'a> Task<'a> {
         night.finish_keeping()?;
         night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
         let (empty_tables, n_damaged) = night.empty_tables(&partitions, former, &staged)?;
-        done.n_damaged = n_damaged;
+        done.n_damaged = n_damaged + n_mended;
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             snapshot: former.snapshot + 1,

@@ -66,6 +66,7 @@ impl Night<'_> {
             source_kind: self.source_kind(report.format.as_deref()),
             decision: None,
             n_unmapped: if is_refused { 0 } else { report.unmapped.len() as u64 },
+            notes_hash: None,
             detail: None,
             sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
             counts: report.counts,
@@ -144,13 +145,10 @@ impl Night<'_> {
 }
 
 /// Keeps a report and what was read of it for the rest of the night.
-fn keep(entry: ReportEntry, report: ExaminedReport, examination: &mut Examination) {
+fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut Examination) {
     let key = entry.id.clone();
-    let whole = report.refusal.map(complaint);
-    let complaints = whole.into_iter().chain(report.bad_rows.into_iter().map(Into::into));
-    let unmapped = report.unmapped.iter().map(|(key, sums)| UnmappedValue::new(key, sums));
-    let unmapped = if entry.state.is_rejected() { Vec::new() } else { unmapped.collect() };
-    let notes = ReportNotes { complaints: complaints.collect(), unmapped };
+    let notes = notes_of(&mut report);
+    entry.notes_hash = notes.to_bytes().ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string());
     examination.notes.insert(key.clone(), notes);
     examination.fresh.insert(key.clone(), report.days);
     examination.fresh_runs.insert(key.clone(), report.runs);
@@ -158,6 +156,17 @@ fn keep(entry: ReportEntry, report: ExaminedReport, examination: &mut Examinatio
         examination.row_lists.insert(key.clone(), list);
     }
     examination.reports.insert(key, entry);
+}
+
+/// What is kept of a report beside the ledger, taken out of what was found of it.
+pub(super) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
+    let is_refused = report.refusal.is_some();
+    let whole = report.refusal.take().map(complaint);
+    let bad_rows = std::mem::take(&mut report.bad_rows);
+    let complaints = whole.into_iter().chain(bad_rows.into_iter().map(Into::into));
+    let unmapped = report.unmapped.iter().filter(|_| !is_refused);
+    let unmapped = unmapped.map(|(key, sums)| UnmappedValue::new(key, sums));
+    ReportNotes { complaints: complaints.collect(), unmapped: unmapped.collect() }
 }
 
 /// The names under which a report came.

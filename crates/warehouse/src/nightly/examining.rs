@@ -23,7 +23,7 @@ use crate::small_tables::ReportNotes;
 use crate::warehouse::WarehouseError;
 
 /// Store of a file that lies in no store's folder.
-const NO_STORE: &str = "unknown";
+pub(super) const NO_STORE: &str = "unknown";
 
 /// Plays of a report by counted date.
 pub(super) type Days = BTreeMap<Day, Vec<Segment>>;
@@ -421,7 +421,7 @@ impl Night<'_> {
         Ok(())
     }
 
-    fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
+    pub(super) fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
         self.release(report.days);
         Ok(drop_runs(report.runs)?)
     }

@@ -1,14 +1,17 @@
 //! What is kept of the reports that a run has read before anything is published that refers to them: their
 //! copies in the archive, and beside the ledger what is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::archive::{Copied, archive_report};
+use crate::archive::{Copied, archive_path, archive_report};
 use crate::durable::At as _;
-use crate::examine::REFUSED_ROWS_KEPT;
+use crate::examine::{Examined, REFUSED_ROWS_KEPT};
 use crate::ledger::{ReportEntry, ReportState};
-use crate::nightly::examining::Examination;
+use crate::nightly::entering::notes_of;
+use crate::nightly::examining::{Examination, NO_STORE};
 use crate::nightly::{Night, NightlyError};
+use crate::report_source::ReportFile;
 use crate::small_tables::{Complaint, ReportNotes};
 use crate::warehouse::WarehouseError;
 
@@ -29,24 +32,41 @@ impl Night<'_> {
         }
         self.keep_rows(examination)?;
         for (key, notes) in &examination.notes {
-            let path = self.notes_path(&examination.reports[key]);
-            let new = self.places.internal("staging/notes");
-            let bytes =
-                serde_json::to_vec(notes).map_err(std::io::Error::other).at("write", &new)?;
-            crate::durable::write_new(&new, &bytes)?;
-            crate::durable::rename(&new, &path)?;
+            self.write_notes(&examination.reports[key], notes)?;
         }
         Ok(())
     }
 
+    fn write_notes(&self, report: &ReportEntry, notes: &ReportNotes) -> Result<(), NightlyError> {
+        let new = self.places.internal("staging/notes");
+        let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &new)?;
+        crate::durable::write_new(&new, &bytes)?;
+        Ok(crate::durable::rename(&new, &self.notes_path(report))?)
+    }
+
+    /// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there.
+    /// Tells how many it made.
+    pub(super) fn mend_notes(
+        &self,
+        reports: &BTreeMap<String, ReportEntry>,
+    ) -> Result<u64, NightlyError> {
+        let mut n_mended = 0;
+        for report in reports.values() {
+            if self.read_notes(report)?.is_none() {
+                let notes = self.remake_notes(report)?;
+                self.write_notes(report, &notes)?;
+                n_mended += 1;
+            }
+        }
+        Ok(n_mended)
+    }
+
     /// What is kept of a report beside the ledger.
     pub(super) fn notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
-        let path = self.notes_path(report);
-        let bytes = std::fs::read(&path).at("read", &path)?;
-        let mut notes: ReportNotes = serde_json::from_slice(&bytes).map_err(|error| {
-            let message = format!("does not hold the bad rows of a report: {error}");
-            NightlyError::Warehouse(WarehouseError::Damaged { path, message })
-        })?;
+        let mut notes = match self.read_notes(report)? {
+            Some(notes) => notes,
+            None => self.remake_notes(report)?,
+        };
         if report.state == ReportState::Unaccepted {
             notes.complaints.truncate(REFUSED_ROWS_KEPT);
             let detail = report.detail.as_deref().unwrap_or_default();
@@ -61,8 +81,57 @@ impl Night<'_> {
         Ok(notes)
     }
 
+    /// What is kept of a report; `None` if it is gone or not what was written.
+    fn read_notes(&self, report: &ReportEntry) -> Result<Option<ReportNotes>, NightlyError> {
+        let path = self.notes_path(report);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.at("read", &path)?,
+        };
+        let is_other = report
+            .notes_hash
+            .as_ref()
+            .is_some_and(|hash| *hash != blake3::hash(&bytes).to_hex().as_str());
+        if is_other {
+            return Ok(None);
+        }
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    /// Reads a report again whose rejected rows and unknown values are lost: from the archive, or where it
+    /// was rejected as a whole, from the inbox.
+    fn remake_notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
+        let path = self.notes_path(report);
+        tracing::warn!(
+            path = %path.display(), file = report.file(),
+            "the list of rejected rows and unknown values is damaged: the report is read again"
+        );
+        let archived = report.archived.as_ref().map(|name| archive_path(self.places, name));
+        let in_inbox = self.options.inbox.join(report.file());
+        let (source, name) = match &archived {
+            Some(archived) => (ReportFile::Archive(archived), report.read_as(report.file())),
+            None => (ReportFile::Inbox(&in_inbox), report.file()),
+        };
+        let nothing = BTreeSet::new();
+        let store = Some(report.store.as_str()).filter(|store| *store != NO_STORE);
+        let examined = self.examiner(1).examine(source, name, store, Some(&nothing))?;
+        if let Examined::Report(mut found) = examined
+            && hex::encode(found.hash) == report.hash
+        {
+            let notes = notes_of(&mut found);
+            self.let_go(*found)?;
+            return Ok(notes);
+        }
+        let message = format!(
+            "is not what was written, and the report is not in {}: put {} there again and run \
+             `streamledger nightly --retry-rejected`",
+            if archived.is_some() { "the archive" } else { "the inbox" },
+            report.file()
+        );
+        Err(NightlyError::Warehouse(WarehouseError::Damaged { path, message }))
+    }
+
     fn notes_path(&self, report: &ReportEntry) -> PathBuf {
-        let name = format!("{}-{}.json", report.id, report.reading);
-        self.places.internal("bad_rows").join(name)
+        self.places.internal("bad_rows").join(report.notes_file())
     }
 }
