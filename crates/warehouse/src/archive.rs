@@ -104,6 +104,12 @@ pub struct NewReport {
     pub member: Option<String>,
 }
 
+/// Writes a new file that only the owner can read, and syncs it.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut file = create_private(path).at("create", path)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).at("write", path)
+}
+
 /// A new file that only the owner can read.
 fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
     std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)

@@ -27,6 +27,9 @@ pub struct Manifest {
     pub snapshot: u64,
     /// Fingerprint of the listener key; plays of another key are told apart by it.
     pub listener_key: String,
+    /// Whether that is the key that the warehouse keeps itself; else it is kept elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_own_key: bool,
     /// By what it was judged: what [`Manifest::decisions`] come to.
     #[serde(default)]
     pub settings: SettingsInForce,

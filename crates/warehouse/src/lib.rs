@@ -4,6 +4,7 @@
 
 pub mod accepting;
 pub mod archive;
+mod archived_names;
 pub mod build_day;
 pub mod build_eligibility;
 pub mod build_month;

@@ -1,9 +1,10 @@
 //! A new warehouse from the archive of another one: the way from an earlier schema version to this one,
-//! and out of a warehouse whose snapshots are lost but for one manifest.
+//! and out of a warehouse of which only the archive, the decisions and the listener key are left.
 //!
 //! The archive has the reports by their hash. Which store each is of, and under which names it came, the
-//! manifest of the other warehouse says. From both an inbox is laid out in the new warehouse, and a
-//! nightly run ingests it. The other warehouse is only read.
+//! newest manifest of the other warehouse says; where no manifest can be read, the archive itself does. From
+//! both an inbox is laid out in the new warehouse, and a nightly run ingests it, with the decisions of the
+//! other warehouse. That is only read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::archive::archive_path;
+use crate::archived_names::read_names;
 use crate::config::Settings;
 use crate::durable::{At as _, DiskError, copy_new, link, make_folder, remove_tree};
 use crate::nightly::proposal::Request;
@@ -74,10 +76,14 @@ pub fn rebuild_from_archive(
         );
         return Err(NightlyError::NotNow { message });
     }
-    let manifest = newest_manifest(&from)?;
+    let manifest = match newest_manifest(&from) {
+        Ok(manifest) => manifest,
+        Err(error) => of_archive(&from)?.ok_or(error)?,
+    };
     if options.listener_key.is_none() {
         keep_key(&from.own_key(), &to)?;
     }
+    keep_decisions(&from.internal("decisions"), &to.internal("decisions"))?;
     let mut rebuilt = Rebuilt::default();
     let mut rounds: Vec<Round> = Vec::new();
     for report in manifest.reports.into_values().chain(manifest.set_aside.into_values()) {
@@ -101,6 +107,39 @@ pub fn rebuild_from_archive(
     }
     remove_tree(&inbox)?;
     Ok(rebuilt)
+}
+
+/// What the archive says of its reports; `None` if it says nothing.
+fn of_archive(places: &Places) -> Result<Option<OtherManifest>, DiskError> {
+    let found = read_names(places)?.into_iter().enumerate();
+    let reports: BTreeMap<String, OtherReport> = found
+        .map(|(number, (archived, report))| {
+            let files = report.files.into_iter().collect();
+            (number.to_string(), OtherReport { files, archived: Some(archived) })
+        })
+        .collect();
+    if reports.is_empty() {
+        return Ok(None);
+    }
+    tracing::warn!("no manifest can be read: the archive itself says which reports it holds");
+    Ok(Some(OtherManifest { reports, set_aside: BTreeMap::new() }))
+}
+
+/// Takes the decisions of the other warehouse over, if the new one has none.
+fn keep_decisions(from: &Path, to: &Path) -> Result<(), DiskError> {
+    let entries = match std::fs::read_dir(from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.at("list", from)?,
+    };
+    if to.exists() {
+        return Ok(());
+    }
+    make_folder(to)?;
+    for entry in entries {
+        let name = entry.at("list", from)?.file_name();
+        copy_new(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
 }
 
 /// Enters a file into the first round in which its path is free.

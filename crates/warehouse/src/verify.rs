@@ -38,6 +38,9 @@ pub struct Difference {
 /// What a list of rejected rows and unknown values is called, before the name of its file.
 pub const NOTES: &str = "internal/bad_rows/";
 
+/// What a file is called that says under which names an archived report came, before its name.
+pub const NAMES: &str = "internal/archive/";
+
 /// What the warehouse's own listener key is called.
 pub const LISTENER_KEY: &str = "internal/listener.key";
 

@@ -7,13 +7,14 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::archive::archive_path;
+use crate::archived_names::{is_kept, names_of};
 use crate::durable::DiskError;
 use crate::file_hash::hash_as_is;
 use crate::ledger::{Manifest, ReportEntry};
 use crate::offline_keys::offline_folder;
 use crate::report_source::{End, Pace, ReportFile, read_through};
 use crate::stages::Stages;
-use crate::verify::{LISTENER_KEY, NOTES, Reread, Verification, shown, verify_no_others};
+use crate::verify::{LISTENER_KEY, NAMES, NOTES, Reread, Verification, shown, verify_no_others};
 use crate::warehouse::{KeySource, Places, WarehouseError, read_key};
 
 /// The lists of offline plays, by which later runs find plays that are counted twice.
@@ -71,7 +72,7 @@ pub(crate) fn verify_key(
     let (subject, read) = match key {
         Some(given) => ("the listener key".to_owned(), given.key()),
         // Whoever keeps it elsewhere gives it or not: nothing is known of it here.
-        None if !own.exists() => return,
+        None if !manifest.has_own_key => return,
         None => (LISTENER_KEY.to_owned(), read_key(&own)),
     };
     match read {
@@ -85,6 +86,14 @@ pub(crate) fn verify_key(
 
 /// Every report that was taken in is in the archive, with its bytes.
 pub(crate) fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
+    for (name, bytes) in names_of(&manifest.reports) {
+        let subject = format!("{NAMES}{name}");
+        match is_kept(places, &name, &bytes) {
+            Ok(true) => {}
+            Ok(false) => found.differs(subject, "does not say what the ledger says of the report"),
+            Err(error) => found.failed(subject, &error),
+        }
+    }
     let reports: Vec<&ReportEntry> =
         manifest.reports.values().filter(|report| report.archived.is_some()).collect();
     found.n_reports = reports.len() as u64;

@@ -75,6 +75,56 @@ fn a_warehouse_is_made_again_from_the_archive_of_another_one() {
     assert_eq!(case.published(), published);
 }
 
+/// Of a warehouse only the archive, the key and the decisions are left.
+#[test]
+fn a_warehouse_is_made_again_from_what_a_backup_needs() {
+    let case = Case::new();
+    case.put("spotify/2026-09/a.tsv", good_report("2026-09-15", 0..20));
+    case.put("spotify/2026-09/b.tsv.gz", gzip(&good_report("2026-09-16", 20..30)));
+    case.put("spotify/2026-09/copy_of_b.tsv", good_report("2026-09-16", 20..30));
+    case.put("audiomack/plays_20260901.csv", AUDIOMACK);
+    case.nightly(&AS_OF).expect_code(0);
+    let published = case.published();
+    let old = case.path("warehouse");
+    fs::remove_file(old.join("tables")).unwrap();
+    for entry in fs::read_dir(old.join("internal")).unwrap() {
+        let path = entry.unwrap().path();
+        let is_kept = ["archive", "decisions"].iter().any(|name| path.ends_with(name));
+        match (is_kept, path.is_dir()) {
+            (true, _) => {}
+            (false, true) => fs::remove_dir_all(path).unwrap(),
+            (false, false) => fs::remove_file(path).unwrap(),
+        }
+    }
+    fs::remove_dir_all(case.path("inbox")).unwrap();
+    fs::create_dir(case.path("inbox")).unwrap();
+    rebuild(&case, &["--listener-key-file", "key"]).expect_code(0);
+    assert_eq!(case.published(), published);
+    case.verify().expect_code(0);
+}
+
+#[test]
+fn what_the_archive_says_of_its_reports_is_verified_and_mended() {
+    let case = warehouse();
+    let names = crate::case::files_of(&case.path("warehouse/internal/archive"));
+    let (name, path) =
+        names.into_iter().find(|(_, path)| path.extension().unwrap() == "names").unwrap();
+    let bytes = fs::read(&path).unwrap();
+    for damaged in [Some(b"[]".to_vec()), None] {
+        match damaged {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let outcome = case.verify().expect_code(1).expect_stdout(&name);
+        outcome.expect_stdout("streamledger backfill");
+        let pipeline = crate::case::nightly_arguments(&[])[2];
+        let months = ["backfill", "--from", "2026-09", "--to", "2026-09", "--pipeline", pipeline];
+        case.run(&[&months[..], &["--listener-key-file", "key"]].concat()).expect_code(0);
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        case.verify().expect_code(0);
+    }
+}
+
 #[test]
 fn a_warehouse_of_an_earlier_version_is_only_read() {
     let case = warehouse();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::archive::{Copied, archive_path, archive_report};
+use crate::archived_names::keep_names;
 use crate::durable::At as _;
 use crate::examine::{Examined, REFUSED_ROWS_KEPT};
 use crate::ledger::{ReportEntry, ReportState};
@@ -30,6 +31,7 @@ impl Night<'_> {
                 Copied::Unreadable(error) => return Err(error.into()),
             }
         }
+        keep_names(self.places, &examination.reports)?;
         self.keep_rows(examination)?;
         for (key, notes) in &examination.notes {
             self.write_notes(&examination.reports[key], notes)?;
@@ -44,13 +46,13 @@ impl Night<'_> {
         Ok(crate::durable::rename(&new, &self.notes_path(report))?)
     }
 
-    /// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there.
-    /// Tells how many it made.
+    /// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there, and
+    /// what the archive says of them. Tells how many files it made.
     pub(super) fn mend_notes(
         &self,
         reports: &BTreeMap<String, ReportEntry>,
     ) -> Result<u64, NightlyError> {
-        let mut n_mended = 0;
+        let mut n_mended = keep_names(self.places, reports)?;
         for report in reports.values() {
             if self.read_notes(report)?.is_none() {
                 let notes = self.remake_notes(report)?;

@@ -424,6 +424,7 @@ fn run_night(
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,
         listener_key: night.key.fingerprint(),
+        has_own_key: options.listener_key.is_none(),
         settings: ruling.in_force.clone(),
         decisions: ruling.names(),
         as_of: options.as_of.to_string(),
@@ -484,7 +485,6 @@ pub fn plan_nightly(
     let settings = &settings.judged_by(&ruling.in_force);
     let nowhere = Path::new("");
     let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
-    // Nothing is kept, and nothing written.
     (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
     night.rows = RowFolder::in_memory();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
