@@ -25,7 +25,6 @@ const DEFAULTED: &[(&str, usize, &str)] = &[
     ("crates/core/src/explain/waterfall.rs", 4, "no row that says so: none"),
     ("crates/core/src/ingest/inflate/mod.rs", 2, "how far back bytes are still there"),
     ("crates/core/src/normalize/cells.rs", 2, "beyond 64 bits is beyond the range of every caller"),
-    ("crates/core/src/normalize/defect.rs", 1, "cells before the first"),
     ("crates/warehouse/src/durable.rs", 1, "a disk of more than 64 bits has room"),
     ("crates/warehouse/src/encode/chunk.rs", 1, "bits for the codes of no values"),
     ("crates/warehouse/src/encode/delta.rs", 2, "what Parquet writes for no values"),

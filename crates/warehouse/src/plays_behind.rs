@@ -152,7 +152,7 @@ impl Published {
             (number("listened_at")?, number("played_ms")?, number("track_ms")?);
         let (line, plays) = (numbers_of(&rows, "row")?, numbers_of(&rows, "plays")?);
         let listener = rows.column("listener")?.binary()?.clone();
-        let length = |ms: Option<i64>| ms.and_then(|ms| u32::try_from(ms).ok()).unwrap_or(NONE);
+        let length = |ms: Option<i64>| ms.map_or(NONE, exact::<u32>);
         for place in 0..rows.height() {
             let (Some(listener), Some(us)) = (listener.get(place), listened.get(place)) else {
                 continue;

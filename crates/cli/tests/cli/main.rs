@@ -38,6 +38,7 @@ mod python;
 mod readme;
 mod rebuilt;
 mod restated;
+mod settings_edits;
 mod stray_dates;
 mod superseded;
 mod room;

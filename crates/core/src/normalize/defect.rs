@@ -3,6 +3,8 @@
 
 use crate::ingest::header_names::data_in_header;
 use crate::normalize::counts::LineCounts;
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::listener::ListenerKey;
 
 /// What is wrong with a cell or a row. The codes stand in `quarantine.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,7 +170,8 @@ pub struct BadRow {
     pub defect: Defect,
     /// Expected and found, for a person.
     pub detail: String,
-    /// The line, at most [`RAW_BYTES_MAX`] bytes, invalid bytes escaped, without the listener's id.
+    /// The line, at most [`RAW_BYTES_MAX`] bytes, invalid bytes escaped; of plays without what could be a
+    /// listener's id.
     pub raw: String,
 }
 
@@ -178,50 +181,106 @@ pub const RAW_BYTES_MAX: usize = 4096;
 /// Stands in the raw text in place of the listener's id.
 pub const LISTENER_MASK: &str = "<listener>";
 
-/// The cells of a bad line as text, without the cells that can hold the listener's id.
-///
-/// Where the line has another number of cells than the header (`n_columns`), cells were lost or
-/// added before or after the listener's, so every place that he can have moved to is masked.
-#[must_use]
-pub fn raw_text(line: &[u8], listener: usize, n_columns: usize) -> String {
-    let n_cells = line.split(|byte| *byte == b'\t').count();
-    raw_cells(line.split(|byte| *byte == b'\t'), n_cells, Some(listener), n_columns, b'\t')
+/// Longest cell that is too short to name anybody, in bytes.
+const SHORT_BYTES: usize = 4;
+
+/// Longest date, time or number, in bytes.
+const PLAIN_BYTES_MAX: usize = 32;
+
+impl Defect {
+    /// Whether the cells of such a row stand in their columns: what is wrong is no sign that they moved.
+    #[must_use]
+    pub fn leaves_cells_in_place(self) -> bool {
+        matches!(self, Self::Missing | Self::NoTrack | Self::OutOfRange | Self::OutsidePeriod)
+    }
 }
 
-/// As [`raw_text`], of cells; `listener` is `None` where the format has no listeners.
+/// The text that is kept of a rejected row of plays. Of a row whose cells stand in their columns those
+/// cells are shown that cannot name a listener; of any other row a hash under the listener key, by which
+/// the same row is known again.
 #[must_use]
-pub fn raw_cells<'a>(
-    cells: impl Iterator<Item = &'a [u8]>,
-    n_cells: usize,
+pub fn raw_row_of_plays<'a>(
+    cells: impl Iterator<Item = &'a [u8]> + Clone,
+    row: u32,
     listener: Option<usize>,
-    n_columns: usize,
-    delimiter: u8,
+    defect: Defect,
+    key: &ListenerKey,
 ) -> String {
-    let masked = listener.map(|listener| {
-        let moved = (listener + n_cells).saturating_sub(n_columns);
-        listener.min(moved)..=listener.max(moved)
+    if !defect.leaves_cells_in_place() {
+        let line = cells.collect::<Vec<&[u8]>>().join(&b'\t');
+        return hashed_line(&line, row, key);
+    }
+    let shown = cells.enumerate().map(|(place, cell)| {
+        let cell = cell.trim_ascii();
+        if listener == Some(place) && !cell.is_empty() {
+            LISTENER_MASK.to_owned()
+        } else if names_nobody(cell) {
+            String::from_utf8_lossy(cell).into_owned()
+        } else {
+            format!("<{} bytes>", cell.len())
+        }
     });
+    let mut text = shown.collect::<Vec<String>>().join("\t");
+    cut_text(&mut text);
+    text
+}
+
+/// A line that is not shown: its length, its row, and a hash under the listener key.
+#[must_use]
+pub fn hashed_line(line: &[u8], row: u32, key: &ListenerKey) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("<row {row}, {} bytes, hash ", line.len());
+    for byte in key.hash("rejected row", line).0 {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text + ">"
+}
+
+/// Whether a cell is a value that cannot be an id of a listener: nothing, a few characters, a date, a time
+/// or a number with a point, or an ISRC.
+fn names_nobody(cell: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_digit() || b".,:-+/TZ ".contains(byte);
+    let is_parted = |byte: &u8| b".,:-/T".contains(byte);
+    let is_date_or_number =
+        cell.len() <= PLAIN_BYTES_MAX && cell.iter().all(is_plain) && cell.iter().any(is_parted);
+    let is_printable = cell.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    is_printable && cell.len() <= SHORT_BYTES || is_date_or_number || Isrc::parse(cell).is_some()
+}
+
+/// As [`shown`], of a cell of plays: what could be an id of a listener is not shown.
+#[must_use]
+pub fn shown_of_plays(cell: &[u8]) -> String {
+    if names_nobody(cell.trim_ascii()) {
+        shown(cell)
+    } else {
+        format!("{} bytes that are not shown", cell.len())
+    }
+}
+
+/// The cells of a bad line as text.
+#[must_use]
+pub fn raw_cells<'a>(cells: impl Iterator<Item = &'a [u8]>, delimiter: u8) -> String {
     let mut text = String::new();
     for (place, cell) in cells.enumerate() {
         if place != 0 {
             text.push(char::from(delimiter));
         }
-        let is_masked = masked.as_ref().is_some_and(|masked| masked.contains(&place));
-        if is_masked && !cell.trim_ascii().is_empty() {
-            text.push_str(LISTENER_MASK);
-        } else {
-            push_escaped(&mut text, cell);
-        }
+        push_escaped(&mut text, cell);
         if RAW_BYTES_MAX < text.len() {
             break;
         }
     }
+    cut_text(&mut text);
+    text
+}
+
+/// Cuts a text to what is kept of a row.
+fn cut_text(text: &mut String) {
     let mut end = text.len().min(RAW_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     text.truncate(end);
-    text
 }
 
 /// A short, printable rendering of a cell for a message: at most 40 characters.
@@ -257,22 +316,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_listener_is_masked_wherever_a_lost_or_added_cell_moved_him() {
-        assert_eq!(raw_text(b"a\tsecret\tc\td", 1, 4), "a\t<listener>\tc\td");
-        assert_eq!(raw_text(b"secret\tc\td", 1, 4), "<listener>\t<listener>\td");
-        assert_eq!(raw_text(b"x\ta\tsecret\tc\td", 1, 4), "x\t<listener>\t<listener>\tc\td");
-        assert_eq!(raw_text(b"a\tsec", 1, 4), "<listener>\t<listener>");
-        assert_eq!(raw_text(b"a\t\tc\td", 1, 4), "a\t\tc\td");
+    fn of_rows_in_place_only_cells_are_shown_that_name_nobody() {
+        let key = ListenerKey::new([1; 32]);
+        let cells = |line: &'static str| line.split('\t').map(str::as_bytes);
+        let line = "2026-09-01\tsecret\tGBXY12600001\t8f3a99\tGB\t30.5\tSong\t\t12345";
+        let raw = |defect| raw_row_of_plays(cells(line), 7, Some(1), defect, &key);
+        assert_eq!(
+            raw(Defect::NoTrack),
+            "2026-09-01\t<listener>\tGBXY12600001\t<6 bytes>\tGB\t30.5\tSong\t\t<5 bytes>"
+        );
+        let hidden = raw(Defect::BadNumber);
+        assert!(hidden.starts_with("<row 7, 57 bytes, hash ") && hidden.len() == 56, "{hidden}");
+        assert_eq!(hidden, hashed_line(line.as_bytes(), 7, &key));
+        let other = ListenerKey::new([2; 32]);
+        assert_ne!(hidden, hashed_line(line.as_bytes(), 7, &other));
+    }
+
+    #[test]
+    fn a_cell_that_could_be_an_id_is_not_quoted() {
+        for cell in ["9:99", "86400.001", "2026-13-01", "-1", "ZZ", "", "2026-09-01T10:00:00Z"] {
+            assert_eq!(shown_of_plays(cell.as_bytes()), format!("`{cell}`"));
+        }
+        for cell in ["12345", "u-17-a", "5ec4e701d", "\u{e9}", "a@b.c"] {
+            assert!(!shown_of_plays(cell.as_bytes()).contains(cell), "{cell}");
+        }
     }
 
     #[test]
     fn raw_text_is_cut_at_a_character_and_escapes_what_is_not_text() {
-        assert_eq!(raw_text(b"\xff\0\te\xc3\xa9", 5, 2), "\\xff\\x00\te\u{e9}");
+        let raw = |line: &[u8]| raw_cells(line.split(|byte| *byte == b'\t'), b'\t');
+        assert_eq!(raw(b"\xff\0\te\xc3\xa9"), "\\xff\\x00\te\u{e9}");
         let long = "\u{e9}".repeat(RAW_BYTES_MAX);
-        let text = raw_text(long.as_bytes(), 5, 1);
-        assert_eq!(text.len(), RAW_BYTES_MAX);
-        let text = raw_text(format!("a{long}").as_bytes(), 5, 1);
-        assert_eq!(text.len(), RAW_BYTES_MAX - 1);
+        assert_eq!(raw(long.as_bytes()).len(), RAW_BYTES_MAX);
+        assert_eq!(raw(format!("a{long}").as_bytes()).len(), RAW_BYTES_MAX - 1);
     }
 
     #[test]

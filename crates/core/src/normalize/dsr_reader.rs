@@ -480,7 +480,7 @@ impl<'a> DsrReader<'a> {
     fn refuse(&mut self, cells: &Cells<'_>, flaw: Flaw) {
         self.reading.counts.quarantined += 1;
         if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
-            let raw = raw_cells(cells.all(), cells.n_cells(), None, cells.n_cells(), b'\t');
+            let raw = raw_cells(cells.all(), b'\t');
             let Flaw { column, defect, detail } = flaw;
             self.reading.bad_rows.push(BadRow { row: self.row, column, defect, detail, raw });
         }

@@ -4,7 +4,7 @@
 use crate::ingest::lines::Row;
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::{seconds_to_ms, text, truth};
-use crate::normalize::defect::{Defect, shown};
+use crate::normalize::defect::{Defect, shown_of_plays};
 use crate::normalize::times::{date, stamp, stamp_or_epoch};
 
 /// The slow path: the first bad cell in the report's column order.
@@ -56,8 +56,11 @@ fn cell_defect(
 }
 
 fn describe(defect: Defect, column: usize, columns: &Columns, cell: &[u8]) -> String {
-    let found =
-        if column == columns.customer_id { "it (not shown)".to_owned() } else { shown(cell) };
+    let found = if column == columns.customer_id {
+        "it (not shown)".to_owned()
+    } else {
+        shown_of_plays(cell)
+    };
     let expected = match defect {
         Defect::Missing => return "expected a value, found an empty cell".to_owned(),
         Defect::BadDate => "YYYY-MM-DD or YYYYMMDD",

@@ -15,7 +15,7 @@ use crate::ingest::spotify_streams::Columns;
 use crate::normalize::cells::text;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::day_plays::DayPlays;
-use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_text};
+use crate::normalize::defect::{BadRow, Defect, ReportFault, hashed_line, raw_row_of_plays};
 use crate::normalize::played_in::PlayedIn;
 use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::spotify_defects::explain_row;
@@ -283,7 +283,7 @@ impl<'a> StreamsReader<'a> {
             column: None,
             defect,
             detail: format!("expected {n_columns} cells, found {n_cells}"),
-            raw: raw_text(text, self.columns.customer_id, n_columns),
+            raw: hashed_line(text, row, self.context.key),
         });
     }
 
@@ -297,12 +297,15 @@ impl<'a> StreamsReader<'a> {
             return;
         };
         let (column, defect, detail) = explain_row(&self.columns, row);
+        let cells = row.line().split(|byte| *byte == b'\t');
+        let listener = Some(self.columns.customer_id);
+        let raw = raw_row_of_plays(cells, number, listener, defect, self.context.key);
         self.keep_bad_row(BadRow {
             row: number,
             column: Some(self.columns.names[column].clone()),
             defect,
             detail,
-            raw: raw_text(row.line(), self.columns.customer_id, self.columns.n_columns),
+            raw,
         });
     }
 

@@ -11,7 +11,7 @@ use crate::ingest::table::records::Record;
 use crate::normalize::cells::{trimmed, truth};
 use crate::normalize::counts::Counts;
 use crate::normalize::dates::{Span, read_date};
-use crate::normalize::defect::{Defect, shown};
+use crate::normalize::defect::{Defect, shown, shown_of_plays};
 use crate::normalize::numbers::{MarksSeen, plain_decimal, unwrapped, whole_number};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::vocabulary::day::Day;
@@ -199,7 +199,7 @@ impl<'a> TableFields<'a> {
             Err(Flaw {
                 column: self.bound.names.get(column).cloned(),
                 defect,
-                detail: format!("expected {expected}, found {}", shown(cell)),
+                detail: format!("expected {expected}, found {}", self.shown(cell)),
             })
         };
         if memchr::memchr(0, cell).is_some() {
@@ -241,8 +241,13 @@ impl<'a> TableFields<'a> {
         Flaw {
             column: self.column_name(field),
             defect,
-            detail: format!("expected {expected}, found {}", shown(found.as_bytes())),
+            detail: format!("expected {expected}, found {}", self.shown(found.as_bytes())),
         }
+    }
+
+    /// A cell in a message; of plays only what cannot name a listener.
+    fn shown(&self, cell: &[u8]) -> String {
+        if self.format.feed == Feed::Trends { shown_of_plays(cell) } else { shown(cell) }
     }
 
     /// A field that every row needs is empty.

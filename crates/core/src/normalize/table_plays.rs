@@ -138,6 +138,12 @@ impl<'a> PlaysReader<'a> {
         &self.fields
     }
 
+    /// The key of the listeners' hashes.
+    #[must_use]
+    pub fn key(&self) -> &'a ListenerKey {
+        self.context.key
+    }
+
     /// Memory of what was read, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

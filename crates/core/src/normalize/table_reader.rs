@@ -10,7 +10,9 @@ use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::control_numbers::Checked;
 use crate::normalize::counts::{Counts, LineCounts};
-use crate::normalize::defect::{BadRow, Defect, ReportDefect, ReportFault, raw_cells, shown};
+use crate::normalize::defect::{
+    BadRow, Defect, ReportDefect, ReportFault, hashed_line, raw_cells, raw_row_of_plays, shown,
+};
 use crate::normalize::figures_reader::FiguresReader;
 use crate::normalize::numbers::MarksSeen;
 use crate::normalize::reference_reader::ReferenceReader;
@@ -24,6 +26,7 @@ use crate::normalize::table_plays::{PlaysContext, PlaysReader};
 use crate::normalize::unmapped::UnmappedValues;
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
+use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::Piece;
 
 use crate::ingest::table::format::Field;
@@ -72,6 +75,14 @@ impl<'a> Rows<'a> {
             Self::Sales(reader) => reader.fields(),
             Self::Figures(reader) => reader.fields(),
             Self::Reference(reader) => reader.fields(),
+        }
+    }
+
+    /// The key of the listeners' hashes, of a report whose cells may name listeners.
+    fn listener_key(&self) -> Option<&'a ListenerKey> {
+        match self {
+            Self::Plays(reader) => Some(reader.key()),
+            Self::Sales(_) | Self::Figures(_) | Self::Reference(_) => None,
         }
     }
 }
@@ -412,11 +423,12 @@ impl<'a> TableReader<'a> {
         self.counts.rows += 1;
         self.controls.add_unreadable();
         // Nobody can say where in a broken line the listener stands.
-        let has_listener = self.fields().column(Field::Listener).is_some();
-        let text = if has_listener { String::new() } else { shown(text) };
-        let found = if has_listener { String::new() } else { format!(", found {text}") };
+        let (found, raw) = match self.rows.listener_key() {
+            Some(key) => (String::new(), hashed_line(text, row, key)),
+            None => (format!(", found {}", shown(text)), shown(text)),
+        };
         let detail = format!("expected {}{found}", fault.expected());
-        self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw: text });
+        self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw });
     }
 
     /// A line behind the rows.
@@ -441,8 +453,13 @@ impl<'a> TableReader<'a> {
 
     fn refuse(&mut self, record: &Record<'_>, flaw: Flaw) {
         let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
-        let listener = self.fields().column(Field::Listener);
-        let raw = raw_cells(record.all(), record.n_cells(), listener, self.n_columns, delimiter);
+        let raw = match self.rows.listener_key() {
+            Some(key) => {
+                let listener = self.fields().column(Field::Listener);
+                raw_row_of_plays(record.all(), record.row, listener, flaw.defect, key)
+            }
+            None => raw_cells(record.all(), delimiter),
+        };
         let Flaw { column, defect, detail } = flaw;
         self.keep(BadRow { row: record.row, column, defect, detail, raw });
     }

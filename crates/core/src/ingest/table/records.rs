@@ -31,7 +31,7 @@ impl<'a> Record<'a> {
     }
 
     /// All cells in order.
-    pub fn all(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
         (0..self.n_cells()).map(|place| self.cell(place))
     }
 }
