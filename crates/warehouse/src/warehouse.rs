@@ -316,6 +316,8 @@ impl Warehouse {
 /// Makes the folders, takes the lock, and clears away what a run left unfinished.
 fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     let places = Places::new(root);
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made: Vec<&Path> = root.ancestors().take_while(is_missing).collect();
     for name in ["archive", "bad_rows", "rows", "snapshots", "shown", "runs"] {
         make_folder(&places.internal(name))?;
     }
@@ -326,6 +328,11 @@ fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     clear_left_over(&places)?;
     sync(&places.internal(""))?;
     sync(root)?;
+    // The name of a new warehouse, and those of folders above it that were made with it.
+    for folder in made {
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+        sync(above.unwrap_or(Path::new(".")))?;
+    }
     Ok((places, lock))
 }
 

@@ -4,7 +4,7 @@
 //!
 //! The usual run is a sample; `STREAMLEDGER_TORTURE=full` tries everything and takes an hour or so.
 //! `STREAMLEDGER_TORTURE_SEED` sets the sample, `STREAMLEDGER_HISTORIES` how many random histories are lived
-//! through. Figures are printed as lines that begin with `figure`.
+//! through, and how many power cuts. Figures are printed as lines that begin with `figure`.
 
 #[path = "../cli/case.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
@@ -21,10 +21,12 @@ mod report;
 mod copies;
 mod damaged;
 mod discipline;
+mod disk_model;
 mod faults;
 mod model;
 mod moments;
 mod oracle;
+mod power_cuts;
 mod readers;
 mod sample;
 mod scene;

@@ -14,7 +14,7 @@ pub(crate) fn is_full() -> bool {
     std::env::var("STREAMLEDGER_TORTURE").is_ok_and(|value| value == "full")
 }
 
-/// How many random histories are tried: what `STREAMLEDGER_HISTORIES` says, else so many of a sample or of
+/// How many random histories or power cuts are tried: what `STREAMLEDGER_HISTORIES` says, else so many of a sample or of
 /// the full run.
 pub(crate) fn n_histories(sample: u64, full: u64) -> u64 {
     let usual = if is_full() { full } else { sample };
