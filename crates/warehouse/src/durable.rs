@@ -167,6 +167,24 @@ pub fn sync(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|file| file.sync_all()).at("sync", path)
 }
 
+/// The folders of a path that are not there yet, the path itself first.
+#[must_use]
+pub fn missing_folders(path: &Path) -> Vec<&Path> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    path.ancestors().take_while(is_missing).collect()
+}
+
+/// Syncs the folders above new ones, so that the names of the new ones survive a power cut.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn sync_names(made: &[&Path]) -> Result<(), DiskError> {
+    made.iter().try_for_each(|folder| {
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+        sync(above.unwrap_or(Path::new(".")))
+    })
+}
+
 /// Syncs every folder of a tree, the root included, and nothing else.
 ///
 /// # Errors

@@ -30,7 +30,10 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::vocabulary::listener::ListenerKey;
 
-use crate::durable::{At as _, DiskError, make_folder, remove_tree, rename, sync, write_new};
+use crate::durable::{
+    At as _, DiskError, make_folder, missing_folders, remove_tree, rename, sync, sync_names,
+    write_new,
+};
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::preview::clear_left_over;
 use crate::shown::{make_up_for, note_shown};
@@ -316,8 +319,7 @@ impl Warehouse {
 /// Makes the folders, takes the lock, and clears away what a run left unfinished.
 fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     let places = Places::new(root);
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-    let made: Vec<&Path> = root.ancestors().take_while(is_missing).collect();
+    let made = missing_folders(root);
     for name in ["archive", "bad_rows", "rows", "snapshots", "shown", "runs"] {
         make_folder(&places.internal(name))?;
     }
@@ -328,11 +330,7 @@ fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     clear_left_over(&places)?;
     sync(&places.internal(""))?;
     sync(root)?;
-    // The name of a new warehouse, and those of folders above it that were made with it.
-    for folder in made {
-        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-        sync(above.unwrap_or(Path::new(".")))?;
-    }
+    sync_names(&made)?;
     Ok((places, lock))
 }
 
