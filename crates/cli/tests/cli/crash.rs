@@ -14,7 +14,7 @@ use crate::case::{Case, copy_tree, files_of, hashes, nightly_arguments};
 use crate::report::{good_report, line};
 
 /// Kills of the usual run of the tests.
-const KILLS: u64 = 40;
+const KILLS: u64 = 20;
 
 /// SIGKILL.
 const SIGKILL: i32 = 9;

@@ -24,7 +24,7 @@ const STEPS_MAX: u64 = 20_000;
 fn an_error_at_any_step_loses_nothing() {
     for scene in Scene::all() {
         let (mut n_tried, mut n_failed) = (0, 0);
-        for at in numbers(19).take_while(|at| *at < STEPS_MAX) {
+        for at in numbers(23).take_while(|at| *at < STEPS_MAX) {
             let case = scene.copy();
             let run = run_with(&case, &scene.arguments, Fault::Fail(at, EIO), ALL_STEPS);
             if !run.is_hit() {
@@ -168,7 +168,7 @@ fn an_error_while_a_large_archived_report_is_read_is_told() {
 fn a_disk_that_fills_up_loses_nothing() {
     for scene in Scene::all() {
         let mut n_tried = 0;
-        for at in numbers(17).take_while(|at| *at < STEPS_MAX) {
+        for at in numbers(23).take_while(|at| *at < STEPS_MAX) {
             let case = scene.copy();
             let run = run_with(&case, &scene.arguments, Fault::Full(at), "");
             if !run.is_hit() {
@@ -199,7 +199,7 @@ fn a_disk_that_fills_up_loses_nothing() {
 fn a_kill_at_any_step_loses_nothing() {
     for scene in Scene::all() {
         let mut n_tried = 0;
-        for at in numbers(17).take_while(|at| *at < STEPS_MAX) {
+        for at in numbers(23).take_while(|at| *at < STEPS_MAX) {
             let mut is_hit = false;
             for fault in [Fault::KilledBefore(at), Fault::KilledAfter(at)] {
                 let case = scene.copy();
@@ -305,13 +305,13 @@ fn a_second_kill_while_recovering_loses_nothing() {
     };
     for scene in Scene::all() {
         let mut n_tried = 0;
-        for at in numbers(5).take_while(|at| *at < STEPS_MAX) {
+        for at in numbers(6).take_while(|at| *at < STEPS_MAX) {
             let case = scene.copy();
             let killed = kill(scene, &case, at);
             if !killed.is_hit() {
                 break;
             }
-            for again in numbers(5).take_while(|at| *at < STEPS_MAX) {
+            for again in numbers(6).take_while(|at| *at < STEPS_MAX) {
                 let both = scene.copy();
                 kill(scene, &both, at);
                 let run = kill(scene, &both, again);
