@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::past_cache::DiskBuffer;
@@ -167,22 +167,24 @@ pub fn sync(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|file| file.sync_all()).at("sync", path)
 }
 
-/// The folders of a path that are not there yet, the path itself first.
-#[must_use]
-pub fn missing_folders(path: &Path) -> Vec<&Path> {
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-    path.ancestors().take_while(is_missing).collect()
-}
-
-/// Syncs the folders above new ones, so that the names of the new ones survive a power cut.
+/// Syncs the folders above one that this run or one before it may have made, so that their names survive a
+/// power cut: those on the same disk, up to the first that may not be read. A new folder is its owner's.
 ///
 /// # Errors
 /// [`DiskError`].
-pub fn sync_names(made: &[&Path]) -> Result<(), DiskError> {
-    made.iter().try_for_each(|folder| {
-        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-        sync(above.unwrap_or(Path::new(".")))
-    })
+pub fn sync_above(folder: &Path) -> Result<(), DiskError> {
+    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev());
+    let folder = folder.canonicalize().at("look at", folder)?;
+    let own = device(&folder).at("look at", &folder)?;
+    for above in folder.ancestors().skip(1) {
+        let same_disk = device(above).is_ok_and(|other| other == own);
+        match File::open(above) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            _ if !same_disk => break,
+            opened => opened.and_then(|opened| opened.sync_all()).at("sync", above)?,
+        }
+    }
+    Ok(())
 }
 
 /// Syncs every folder of a tree, the root included, and nothing else.

@@ -356,8 +356,7 @@ impl<'a> Reading<'a> {
         let State::Rows(rows) = &self.state else {
             return None;
         };
-        let marks = rows.marks();
-        marks.was_misread(self.mark).then(|| marks.decided().ok().flatten()).flatten()
+        rows.marks().misread(self.mark)
     }
 
     /// What came of the file.

@@ -108,7 +108,7 @@ pub fn inspect_report(
         inspector.end();
         // What other numbers of the report tell of some is known at its end only.
         let marks = inspector.rows.as_ref().map(Rows::marks).unwrap_or_default();
-        match marks.decided().ok().flatten().filter(|_| marks.was_misread(mark)) {
+        match marks.misread(mark) {
             Some(other) => mark = other,
             None => return Ok(inspector.finish(end)),
         }

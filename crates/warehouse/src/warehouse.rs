@@ -8,11 +8,9 @@
 //! WAREHOUSE/internal/decisions/                            what people have decided, append-only
 //! WAREHOUSE/internal/archive/ab/ab12....txt.gz             reports by hash
 //! WAREHOUSE/internal/bad_rows/ab12....json                 bad rows of a report
-//! WAREHOUSE/internal/rows/ab12....rows                     hashes of its rows, to compare reports by;
-//!                                                          made again from the archive when lost
+//! WAREHOUSE/internal/rows/ab12....rows                     hashes of its rows; rebuilt when lost
 //! WAREHOUSE/internal/snapshots/000042/manifest.json        ledger and list of files
-//! WAREHOUSE/internal/snapshots/000042/tables/...           immutable files, hard-linked from
-//!                                                          snapshot to snapshot
+//! WAREHOUSE/internal/snapshots/000042/tables/...           immutable files, hard-linked
 //! WAREHOUSE/internal/shown/000042                          when readers were moved to it
 //! WAREHOUSE/internal/staging/                              a run's unfinished work
 //! WAREHOUSE/internal/previews/                             work of runs that publish nothing
@@ -31,8 +29,7 @@ use std::path::{Path, PathBuf};
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::durable::{
-    At as _, DiskError, make_folder, missing_folders, remove_tree, rename, sync, sync_names,
-    write_new,
+    At as _, DiskError, make_folder, remove_tree, rename, sync, sync_above, write_new,
 };
 use crate::ledger::{MANIFEST_VERSION, Manifest};
 use crate::preview::clear_left_over;
@@ -319,7 +316,6 @@ impl Warehouse {
 /// Makes the folders, takes the lock, and clears away what a run left unfinished.
 fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     let places = Places::new(root);
-    let made = missing_folders(root);
     for name in ["archive", "bad_rows", "rows", "snapshots", "shown", "runs"] {
         make_folder(&places.internal(name))?;
     }
@@ -330,7 +326,10 @@ fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
     clear_left_over(&places)?;
     sync(&places.internal(""))?;
     sync(root)?;
-    sync_names(&made)?;
+    // Nothing was shown yet, so the folders above may be new, by this run or by one that was cut off.
+    if !places.tables().exists() {
+        sync_above(root)?;
+    }
     Ok((places, lock))
 }
 

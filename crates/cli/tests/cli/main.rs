@@ -22,6 +22,7 @@ mod crash;
 mod damage;
 mod decimals;
 mod decisions;
+mod documented_keys;
 mod exit_codes;
 mod formats;
 mod gaps;

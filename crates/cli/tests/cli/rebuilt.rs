@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::case::{Case, gzip, hashes};
+use crate::case::{Case, copy_tree, gzip, hashes};
 use crate::report::{good_report, report};
 
 const AS_OF: [&str; 2] = ["--as-of", "2026-11-20"];
@@ -98,6 +98,10 @@ fn a_warehouse_is_made_again_from_what_a_backup_needs() {
     }
     fs::remove_dir_all(case.path("inbox")).unwrap();
     fs::create_dir(case.path("inbox")).unwrap();
+    // A night beside such an archive does not pass over it in silence.
+    copy_tree(&old.join("internal/archive"), &case.path("beside/internal/archive"));
+    let night = case.nightly(&["--warehouse", "beside"]).expect_code(0);
+    night.expect_stderr("unknown=3").expect_stderr("backfill --from-archive");
     rebuild(&case, &["--listener-key-file", "key"]).expect_code(0);
     assert_eq!(case.published(), published);
     case.verify().expect_code(0);

@@ -160,5 +160,6 @@ fn a_changed_value_of_any_settings_file_is_noticed() {
             after.keys().filter(|key| after.get(*key) != expected.get(*key)).collect();
         assert!(after == expected, "{file} {place:?}: {differing:?}");
     }
-    assert!(n_noticed + n_unusable < n_edits || n_noticed != 0);
+    // Most values are used by some table: where hardly any edit shows, the test looks at nothing.
+    assert!(n_edits <= 6 * (n_noticed + n_unusable), "{n_noticed} noticed, {n_unusable} unusable");
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sample::figure;
 use crate::scene::Scene;
-use crate::shim::{Fault, run_with};
+use crate::shim::{Fault, Watch, run_with, run_within};
 
 /// Paths as they are, or as they were opened: below the folder of the case.
 fn below(path: &str) -> String {
@@ -158,6 +158,30 @@ fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
         run.steps.iter().any(|[_, step, _, to]| step == "rename" && to.ends_with("/listener.key"))
     );
     assert_in_order("its own key", &run.steps);
+}
+
+/// The run that made the folders may have been cut off before it synced their names.
+#[test]
+fn the_name_of_a_new_warehouse_is_on_the_disk_after_any_first_run() {
+    let scene = Scene::first_night();
+    for is_left_over in [false, true] {
+        let case = scene.copy();
+        if is_left_over {
+            std::fs::create_dir_all(case.path("warehouse/internal")).unwrap();
+        }
+        let watch = Watch { steps: "sync,rename", roots: "/", folders: "" };
+        let run = run_within(&case, &scene.arguments, Fault::Tell, watch);
+        assert!(matches!(run.outcome.code, 0 | 4), "{:?}", run.outcome);
+        let above = case.path("").canonicalize().unwrap();
+        let is_synced = |[_, step, path, _]: &[String; 4]| {
+            step == "sync" && std::path::Path::new(path.trim_end_matches('/')) == above
+        };
+        let is_flip =
+            |[_, step, _, to]: &[String; 4]| step == "rename" && to.ends_with("warehouse/tables");
+        let synced = run.steps.iter().position(is_synced);
+        let flip = run.steps.iter().position(is_flip);
+        assert!(synced.is_some() && synced < flip, "{synced:?} {flip:?} {is_left_over}");
+    }
 }
 
 /// The look at the steps sees what is missing.

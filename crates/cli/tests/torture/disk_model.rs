@@ -1,5 +1,5 @@
-//! A disk that has lost its power: files as they were at their last sync, and of the changes to folders
-//! those that were synced, with none, all or some of those that were not.
+//! A model of a disk after a power cut. A file holds what it held at its last sync. A folder has the changes
+//! that were synced, and none, all or some of those that were not.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::sample::Chance;
 /// Number of a file or folder.
 type Id = usize;
 
-/// What lies under a name.
+/// An entry of a folder.
 #[derive(Debug, Clone)]
 enum Node {
     /// Names as the program sees them, and as they are on the disk.
@@ -20,7 +20,7 @@ enum Node {
         seen: BTreeMap<String, Id>,
         on_disk: BTreeMap<String, Id>,
     },
-    /// A copy of it as it was synced last, and as it will be synced next.
+    /// Copies of the file as of its last sync and as of its next one.
     File {
         synced: Option<PathBuf>,
         next: Option<PathBuf>,
@@ -33,7 +33,7 @@ enum Node {
 struct Change {
     folder: Id,
     name: String,
-    /// `None` where the name goes.
+    /// `None` where the name is removed.
     to: Option<Id>,
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct Step {
 pub(crate) enum Survives {
     None,
     All,
-    /// Some of them, and of a rename perhaps one half.
+    /// Some of them; of a rename between two folders possibly only the old or only the new name.
     Some,
 }
 
-/// A disk while a program runs.
+/// The disk at one moment of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     nodes: Vec<Node>,
     pending: Vec<Vec<Change>>,
 }
 
-/// Reads what a run has done; paths are from the root on.
+/// Reads the steps of a run from its log; paths are relative to the root.
 pub(crate) fn read_steps(log: &Path, root: &Path) -> Vec<Step> {
     let text = fs::read_to_string(log).unwrap();
     let below = |path: &str| {
@@ -81,7 +81,7 @@ pub(crate) fn read_steps(log: &Path, root: &Path) -> Vec<Step> {
 }
 
 impl Disk {
-    /// The disk before the run, from a copy of the root that stays as it is.
+    /// The disk before the run, from a copy of the root that nothing changes.
     pub(crate) fn load(root: &Path) -> Self {
         let mut disk = Self { nodes: Vec::new(), pending: Vec::new() };
         disk.load_node(root);
@@ -136,7 +136,7 @@ impl Disk {
         Some(Change { folder, name: name.to_owned(), to })
     }
 
-    /// Plays a step. What the model does not know, such as a file that is gone, changes nothing.
+    /// Applies a step. One on a file that the model does not know changes nothing.
     pub(crate) fn play(&mut self, step: &Step) {
         let _unknown = self.try_play(step);
     }
@@ -187,7 +187,7 @@ impl Disk {
         Some(())
     }
 
-    /// Notes for each file what it will be when it is synced next: a part of it may be on the disk before.
+    /// Notes for each file what it holds at its next sync: a part of that may be on the disk already.
     pub(crate) fn look_ahead(&mut self, steps: &[Step]) {
         let mut ahead = self.clone();
         for step in steps {
@@ -210,7 +210,7 @@ impl Disk {
         }
     }
 
-    /// The power goes: what is on the disk is written out under a folder, which is made.
+    /// Cuts the power, and writes what is left of the disk to a new folder.
     pub(crate) fn cut(mut self, survives: Survives, chance: &mut Chance, to: &Path) {
         for changes in std::mem::take(&mut self.pending) {
             // A rename within a folder is one step for every file system.

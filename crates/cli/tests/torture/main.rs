@@ -18,12 +18,11 @@ mod rows;
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
 mod report;
 
-mod copies;
 mod damaged;
 mod discipline;
 mod disk_model;
 mod faults;
-mod model;
+mod histories;
 mod moments;
 mod oracle;
 mod power_cuts;

@@ -1,56 +1,40 @@
-//! The power goes at any step: readers see the state before or the state after, the next runs come to the
-//! state that they would have come to, and nothing is lost.
+//! A power cut at any step: readers see the state before or the state after, the next run publishes what it
+//! would have published without the cut, and nothing is lost.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 use crate::case::{Case, nightly_arguments};
 use crate::disk_model::{Disk, Step, Survives, read_steps};
 use crate::sample::{Chance, figure, n_histories};
 use crate::scene::{Published, Scene, copy_folder};
+use crate::shim::compile;
 
-/// Steps in which a state is published and what was left over is cleared away, about.
+/// About how many steps at the end of a run publish a state and clear up after it.
 const LAST_STEPS: u64 = 30;
 
-/// A command whose steps are known, and what is published around it.
+/// A command, its steps, and what is published before and after it.
 struct Recorded {
     name: &'static str,
-    /// The folder as it was before, without what the command does.
+    /// The folder before the command.
     before: Case,
-    /// Copies of files as they were synced.
+    /// A copy of each file as of each of its syncs.
     _kept: Case,
     arguments: Vec<&'static str>,
     steps: Vec<Step>,
     tables_before: Published,
     tables_after: Published,
-    /// What a night publishes that comes after the command, or in its place.
+    /// What a night publishes after the command, and what it publishes without it.
     next: [Published; 2],
 }
 
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let library = folder.join(format!("power-{}.so", std::process::id()));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/power.c");
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args([
-            "-shared",
-            "-fPIC",
-            "-O1",
-            "-Wall",
-            "-Werror",
-            "-Wno-format-truncation",
-            "-o",
-        ]);
-        compiler.arg(&library).arg(source).args(["-ldl", "-lpthread"]);
-        assert!(compiler.status().unwrap().success(), "the library does not compile");
-        library
-    })
+    LIBRARY.get_or_init(|| compile("power"))
 }
 
 fn copy_of(case: &Case) -> Case {
@@ -59,7 +43,7 @@ fn copy_of(case: &Case) -> Case {
     copy
 }
 
-/// A night, as a person runs it after something went wrong.
+/// A night with the usual arguments.
 #[track_caller]
 fn night(case: &Case, context: &str) -> Published {
     let outcome = case.run(&nightly_arguments(&[]));
@@ -110,7 +94,7 @@ impl Recorded {
         disk
     }
 
-    /// The power goes before a step.
+    /// Cuts the power before a step; whether readers see the state after the command.
     fn assert_survives(&self, at: usize, survives: Survives, chance: &mut Chance) -> bool {
         let case = copy_of(&self.before);
         let warehouse = case.path("warehouse");
@@ -128,7 +112,7 @@ impl Recorded {
             let verified = case.verify();
             assert_eq!(verified.code, 0, "{context}: {verified:?}");
         }
-        // Whoever gave the command gives it again, or the next night comes first.
+        // The command is run again, or the next night comes first.
         let again = chance.within(0..2) == 1 && !["rollback", "prune"].contains(&self.name);
         if again {
             let outcome = case.run(&self.arguments);

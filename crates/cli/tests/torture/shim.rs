@@ -81,19 +81,21 @@ impl Faulty {
     }
 }
 
-/// Compiled once, with the machine's C compiler: the one that Rust links with.
+/// Compiles a library of this folder with the machine's C compiler, the one that Rust links with.
+pub(crate) fn compile(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let library = folder.join(format!("{name}-{}.so", std::process::id()));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/torture/{name}.c"));
+    let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-Wno-format-truncation", "-o"]);
+    compiler.arg(&library).arg(source).args(["-ldl", "-lpthread"]);
+    assert!(compiler.status().unwrap().success(), "{name}.c does not compile");
+    library
+}
+
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let library = folder.join(format!("shim-{}.so", std::process::id()));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/shim.c");
-        let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
-        compiler.arg(&library).arg(source).arg("-ldl");
-        assert!(compiler.status().unwrap().success(), "the shim does not compile");
-        library
-    })
+    LIBRARY.get_or_init(|| compile("shim"))
 }
 
 /// Runs the program in a case's folder, with a fault at a step on the warehouse or the inbox.

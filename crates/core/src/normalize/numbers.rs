@@ -61,10 +61,10 @@ impl MarksSeen {
         }
     }
 
-    /// Whether numbers that may be meant either way were read by another mark than the report's.
+    /// The mark of the report, if numbers that may be meant either way were read by the other one (`by`).
     #[must_use]
-    pub fn was_misread(self, by: DecimalMark) -> bool {
-        self.open && self.decided().is_ok_and(|mark| mark.is_some_and(|mark| mark != by))
+    pub fn misread(self, by: DecimalMark) -> Option<DecimalMark> {
+        self.decided().ok().flatten().filter(|mark| self.open && *mark != by)
     }
 }
 
@@ -224,9 +224,10 @@ mod tests {
         };
         assert_eq!(seen(&["7", ""]).decided(), Ok(None));
         assert_eq!(seen(&["1.234", "0,5"]).decided(), Ok(Some(DecimalMark::Comma)));
-        assert!(seen(&["1.234", "0,5"]).was_misread(DecimalMark::Point));
-        assert!(!seen(&["1.234", "0.5"]).was_misread(DecimalMark::Point));
-        assert!(!seen(&["0,5"]).was_misread(DecimalMark::Point));
+        let misread = |cells: &[&str]| seen(cells).misread(DecimalMark::Point);
+        assert_eq!(misread(&["1.234", "0,5"]), Some(DecimalMark::Comma));
+        assert_eq!(misread(&["1.234", "0.5"]), None);
+        assert_eq!(misread(&["0,5"]), None);
         assert_eq!(seen(&["1.234"]).decided(), Err(MarkDoubt::Open));
         assert_eq!(seen(&["1.234", "0,5", "0.5"]).decided(), Err(MarkDoubt::Both));
     }

@@ -10,10 +10,15 @@ use crate::supersede::facts::{ComparedBy, ReportFacts, SEVERAL, Shared, Supersed
 pub(crate) const ROWS_MIN: u64 = 10;
 
 /// One in so many rows of the smaller report in common is too much.
-pub(crate) const OVERLAP_PART: u64 = 5;
+const OVERLAP_PART: i128 = 5;
 
 /// Of a report with few rows so many percent in common are too much.
 const FEW_PERCENT: u64 = 80;
+
+/// Whether so many rows or plays in common are a fifth of the smaller report or more.
+pub(crate) fn is_fifth(shared: u64, smaller: i128) -> bool {
+    smaller <= i128::from(shared) * OVERLAP_PART
+}
 
 /// What the rows of an older report say of a newer one that came later under its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +51,7 @@ pub(crate) fn evidence<E>(
         Shared::Rows(rows) => rows,
         Shared::Plays(_) | Shared::Keys(..) | Shared::Unknown => 0,
     };
-    if i128::from(smaller) <= i128::from(shared) * i128::from(OVERLAP_PART) {
+    if is_fifth(shared, smaller.into()) {
         return Ok(Evidence::Replaces);
     }
     let Shared::Keys(keys, of) = compare(newer_key, older_key, ComparedBy::Keys)? else {
@@ -138,11 +143,11 @@ fn by_size(older_to_newer: Ordering) -> Relation {
 
 /// Whether so much of the smaller report is too much to be chance.
 fn overlap_of(shared: Shared, number: u64, smaller: i128) -> Relation {
-    let number = i128::from(number);
-    let is_part = i128::from(ROWS_MIN) <= number && smaller <= number * i128::from(OVERLAP_PART);
+    let is_part = ROWS_MIN <= number && is_fifth(number, smaller);
     // Of sums a few plays say nothing: every recording has some.
     let are_rows = matches!(shared, Shared::Rows(_));
-    let is_much = is_part || are_rows && smaller * i128::from(FEW_PERCENT) <= number * 100;
+    let is_much =
+        is_part || are_rows && smaller * i128::from(FEW_PERCENT) <= i128::from(number) * 100;
     if is_much { Relation::Overlap(shared) } else { Relation::Apart }
 }
 

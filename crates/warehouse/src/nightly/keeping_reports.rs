@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::archive::{Copied, archive_path, archive_report};
-use crate::archived_names::keep_names;
+use crate::archived_names::{keep_names, read_names};
 use crate::durable::At as _;
 use crate::examine::{Examined, REFUSED_ROWS_KEPT};
 use crate::ledger::{ReportEntry, ReportState};
@@ -32,9 +32,31 @@ impl Night<'_> {
             }
         }
         keep_names(self.places, &examination.reports)?;
+        self.warn_of_unknown_reports(examination)?;
         self.keep_rows(examination)?;
         for (key, notes) in &examination.notes {
             self.write_notes(&examination.reports[key], notes)?;
+        }
+        Ok(())
+    }
+
+    /// Warns of archived reports that a first run knows nothing of: the manifest was lost, or the archive was
+    /// put back from a backup. What a run that was cut off has archived is in the inbox still.
+    fn warn_of_unknown_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
+        if self.places.current()?.is_some() {
+            return Ok(());
+        }
+        let known: BTreeSet<&String> =
+            examination.reports.values().filter_map(|report| report.archived.as_ref()).collect();
+        let archived = read_names(self.places)?;
+        let unknown = archived.iter().filter(|(name, _)| !known.contains(name)).count();
+        if unknown != 0 {
+            tracing::warn!(
+                unknown,
+                archive = %self.places.internal("archive").display(),
+                "the archive holds reports that are in no table and not in the inbox; `streamledger backfill \
+                 --from-archive OLD --warehouse NEW` makes a new warehouse of them"
+            );
         }
         Ok(())
     }

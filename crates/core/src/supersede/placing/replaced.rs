@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ingest::table::format::Feed;
-use crate::supersede::content::{OVERLAP_PART, ROWS_MIN, is_within};
+use crate::supersede::content::{ROWS_MIN, is_fifth, is_within};
 use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared, Superseding};
 use crate::supersede::placing::Placing;
 use crate::supersede::proof::{Named, Unit};
@@ -116,7 +116,7 @@ impl<'a, E> Placing<'_, 'a, E> {
                 let shared = (self.compare)(a_key, b_key, ComparedBy::Rows)?;
                 if let Shared::Rows(rows) = shared
                     && ROWS_MIN <= rows
-                    && i128::from(smaller) <= i128::from(rows) * i128::from(OVERLAP_PART)
+                    && is_fifth(rows, smaller.into())
                 {
                     return Ok(Some(shared));
                 }

@@ -4,12 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::case::{Case, nightly_arguments};
+use crate::histories::{KEYS, run_all};
 use crate::report::{Line, line, report};
 use crate::sample::{Chance, figure, n_histories};
 use crate::scene::Published;
@@ -219,6 +218,8 @@ struct History {
     /// How many of them the last night saw.
     taken_in: usize,
     policy: usize,
+    /// Place of the listener key.
+    key: usize,
     steps: Vec<String>,
 }
 
@@ -230,15 +231,17 @@ impl History {
         let text = std::fs::read_to_string(path).unwrap();
         let other = text.replace("days_max = 30", &format!("days_max = {}", DAYS_MAX[1]));
         std::fs::write(case.path("other.toml"), other).unwrap();
-        Self { case, delivered: Vec::new(), taken_in: 0, policy: 0, steps: Vec::new() }
+        std::fs::write(case.path(KEYS[1]), [9; 32]).unwrap();
+        Self { case, delivered: Vec::new(), taken_in: 0, policy: 0, key: 0, steps: Vec::new() }
     }
 
     fn step(&mut self, chance: &mut Chance) {
-        match chance.within(0..10) {
+        match chance.within(0..11) {
             0..5 => self.deliver(chance),
             5..8 => self.night(),
             8 if 0 < self.taken_in => self.backfill(chance.within(0..2) == 1),
             9 if 0 < self.taken_in => self.roll_back(chance),
+            10 if 0 < self.taken_in => self.change_key(),
             _ => {}
         }
     }
@@ -263,7 +266,9 @@ impl History {
 
     fn night(&mut self) {
         self.steps.push("night".to_owned());
-        self.run(&nightly_arguments(&[]));
+        // A snapshot that was rolled back to may have been made with another key.
+        let key = ["--listener-key-file", KEYS[self.key], "--rekey"];
+        self.run(&nightly_arguments(&key));
         self.taken_in = self.delivered.len();
         self.check();
     }
@@ -276,10 +281,16 @@ impl History {
         }
         self.steps.push(format!("backfill, other policy: {by_other}"));
         let policy = if by_other { "other.toml" } else { "pipelines/policies/default.toml" };
-        let month = ["--from", "2026-09", "--to", "2026-09", "--listener-key-file", "key"];
+        let month = ["--from", "2026-09", "--to", "2026-09", "--listener-key-file", KEYS[self.key]];
         self.run(&[&["backfill"], &month[..], &["--policy", policy]].concat());
         self.policy = usize::from(by_other);
         self.check();
+    }
+
+    fn change_key(&mut self) {
+        self.key = 1 - self.key;
+        self.steps.push(format!("the key is {}", KEYS[self.key]));
+        self.night();
     }
 
     fn roll_back(&mut self, chance: &mut Chance) {
@@ -317,6 +328,7 @@ impl History {
             other.case.put(&delivery.name(), &delivery.bytes);
         }
         other.delivered.clone_from(&self.delivered);
+        other.key = self.key;
         if self.policy == 1 {
             other.backfill(true)
         } else {
@@ -326,8 +338,8 @@ impl History {
     }
 }
 
-/// Lives through a history; how many steps it had.
-fn live_through(number: u64) -> usize {
+/// Runs a history; how many steps it had.
+fn run(number: u64) -> usize {
     let mut chance = Chance::new(1_000_003 * (number + 1));
     let mut history = History::new();
     for _ in 0..chance.within(4..12) {
@@ -349,20 +361,10 @@ const HISTORIES_AT_A_TIME: u64 = 1_000;
 #[test]
 fn any_history_ends_in_the_tables_of_one_night() {
     let n_histories = n_histories(25, 10_000);
-    let n_threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut n_steps = 0;
     for start in (0..n_histories).step_by(usize::try_from(HISTORIES_AT_A_TIME).unwrap()) {
         let end = n_histories.min(start + HISTORIES_AT_A_TIME);
-        let next = AtomicU64::new(start);
-        // Each lives in folders of its own.
-        let live = || {
-            let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            numbers.take_while(|number| *number < end).map(live_through).sum::<usize>()
-        };
-        n_steps += std::thread::scope(|scope| {
-            let lives: Vec<_> = (0..n_threads).map(|_| scope.spawn(live)).collect();
-            lives.into_iter().map(|life| life.join().unwrap()).sum::<usize>()
-        });
+        n_steps += run_all(start..end, run);
         let what =
             format!("{end} histories, {n_steps} steps, all equal, tables the same to the byte");
         figure("random histories against a model", &what);
