@@ -18,8 +18,8 @@ use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::lines::LineCutter;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::vocabulary::play::Plays;
-use streamledger_warehouse::encode::file::TableLayout;
-use streamledger_warehouse::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
+use streamledger_warehouse::storage::encode::file::TableLayout;
+use streamledger_warehouse::storage::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 

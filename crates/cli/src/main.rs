@@ -1,31 +1,14 @@
 //! The command `streamledger`: reads the command line, makes a plan of it, runs it, prints what came
 //! of it. Data goes to stdout, logs and progress to stderr.
 
-mod accept;
 mod allocator;
 mod arguments;
-mod backfill;
-mod decisions;
+mod backfill_options;
 mod folders;
-mod explain;
-mod explain_against;
-mod explain_missing;
-mod explain_plays;
-mod formats;
-mod generate;
-mod inspect;
 mod logging;
-mod nightly;
-mod output;
-mod progress;
-mod rebuild;
 mod report;
-mod snapshots;
-mod status;
-mod state_words;
-mod step_words;
-mod verify;
-mod words;
+mod commands;
+mod print;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -33,6 +16,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
+use crate::commands::{
+    accept, backfill, explain, formats, generate, inspect, nightly, snapshots, status, verify,
+};
+use crate::print::output;
 
 /// Few large allocations, many threads: the system's allocator gives memory back more slowly.
 #[global_allocator]

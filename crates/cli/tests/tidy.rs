@@ -15,7 +15,7 @@ const HIDDEN_FOLDERS: [&str; 3] = [".ci", ".config", ".github"];
 /// Where a number saturates or has a default, how often, and why that is its value. Everywhere else a
 /// number that does not fit rejects its row or report, or stops the run (`numbers::exact`).
 const DEFAULTED: &[(&str, usize, &str)] = &[
-    ("crates/cli/src/explain.rs", 1, "a month without a first total starts at none"),
+    ("crates/cli/src/commands/explain.rs", 1, "a month without a first total starts at none"),
     ("crates/cli/src/report/days.rs", 1, "the last of no days is the first"),
     ("crates/cli/src/report/search.rs", 1, "a short code is its own end"),
     ("crates/cli/src/report/subject.rs", 2, "an unknown change draws no bar"),
@@ -24,23 +24,43 @@ const DEFAULTED: &[(&str, usize, &str)] = &[
     ("crates/core/src/explain/period.rs", 1, "every month has a first day"),
     ("crates/core/src/explain/waterfall.rs", 4, "no row that says so: none"),
     ("crates/core/src/ingest/inflate/mod.rs", 2, "how far back bytes are still there"),
-    ("crates/core/src/normalize/cells.rs", 2, "beyond 64 bits is beyond the range of every caller"),
-    ("crates/warehouse/src/durable.rs", 1, "a disk of more than 64 bits has room"),
-    ("crates/warehouse/src/encode/chunk.rs", 1, "bits for the codes of no values"),
-    ("crates/warehouse/src/encode/delta.rs", 2, "what Parquet writes for no values"),
-    ("crates/warehouse/src/encode/page.rs", 1, "room to reserve"),
-    ("crates/warehouse/src/encode/trends.rs", 2, "rows of a release outside of the page"),
-    ("crates/warehouse/src/explain.rs", 1, "a month without plays reports none"),
-    ("crates/warehouse/src/inspect.rs", 1, "room for rows to show"),
-    ("crates/warehouse/src/nightly/bounds.rs", 1, "beyond 128 bits is beyond every bound"),
-    ("crates/warehouse/src/nightly/checking.rs", 1, "a partition that no report has rows for"),
-    ("crates/warehouse/src/nightly/room.rs", 1, "more than 64 bits of bytes fit no disk"),
-    ("crates/warehouse/src/build_waterfall.rs", 1, "an unknown number adds nothing to a check"),
-    ("crates/warehouse/src/sales_merge.rs", 1, "memory that is left"),
-    ("crates/warehouse/src/snapshots.rs", 1, "snapshots beyond those to keep"),
-    ("crates/warehouse/src/stages.rs", 1, "time that is shown"),
-    ("crates/warehouse/src/verify.rs", 1, "a partition that no report has rows for"),
-    ("crates/warehouse/src/verify_waterfall.rs", 1, "an unknown number changes no total"),
+    (
+        "crates/core/src/normalize/values/cells.rs",
+        2,
+        "beyond 64 bits is beyond the range of every caller",
+    ),
+    ("crates/warehouse/src/storage/disk/durable.rs", 1, "a disk of more than 64 bits has room"),
+    ("crates/warehouse/src/storage/encode/values.rs", 1, "bits for the codes of no values"),
+    ("crates/warehouse/src/storage/encode/delta.rs", 2, "what Parquet writes for no values"),
+    ("crates/warehouse/src/storage/encode/page.rs", 1, "room to reserve"),
+    ("crates/warehouse/src/storage/encode/trends.rs", 2, "rows of a release outside of the page"),
+    ("crates/warehouse/src/query/explain.rs", 1, "a month without plays reports none"),
+    ("crates/warehouse/src/query/inspect.rs", 1, "room for rows to show"),
+    (
+        "crates/warehouse/src/pipeline/nightly/supersede/bounds.rs",
+        1,
+        "beyond 128 bits is beyond every bound",
+    ),
+    (
+        "crates/warehouse/src/pipeline/nightly/checking.rs",
+        1,
+        "a partition that no report has rows for",
+    ),
+    (
+        "crates/warehouse/src/pipeline/nightly/intake/room.rs",
+        1,
+        "more than 64 bits of bytes fit no disk",
+    ),
+    (
+        "crates/warehouse/src/pipeline/build/build_waterfall.rs",
+        1,
+        "an unknown number adds nothing to a check",
+    ),
+    ("crates/warehouse/src/pipeline/build/sales_merge.rs", 1, "memory that is left"),
+    ("crates/warehouse/src/storage/layout/snapshots.rs", 1, "snapshots beyond those to keep"),
+    ("crates/warehouse/src/storage/disk/stages.rs", 1, "time that is shown"),
+    ("crates/warehouse/src/query/verify.rs", 1, "a partition that no report has rows for"),
+    ("crates/warehouse/src/query/verify_waterfall.rs", 1, "an unknown number changes no total"),
 ];
 
 /// Folders of made-up inboxes and of what only tests use: none of their numbers is anybody's money.
@@ -161,10 +181,10 @@ fn the_code_map_names_files_that_are_there() {
 #[test]
 fn every_code_in_quarantine_is_explained() {
     let files = files();
-    let examine = text_of(&files, "crates/warehouse/src/examine.rs");
+    let examine = text_of(&files, "crates/warehouse/src/pipeline/intake/examine.rs");
     let defects = quoted_after(text_of(&files, "crates/core/src/normalize/defect.rs"), "=> ");
     let refusals =
-        [quoted_after(examine, "Refusal::new("), quoted_after(examine, "code: ")].concat();
+        [quoted_after(examine, "RejectedReport::new("), quoted_after(examine, "code: ")].concat();
     assert!(!defects.is_empty() && !refusals.is_empty(), "no codes found in the source");
     let tables = text_of(&files, "docs/tables.md");
     let codes = defects.into_iter().chain(refusals);

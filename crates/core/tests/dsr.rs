@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use streamledger_core::ingest::dsr::head::{Match, match_head};
-use streamledger_core::normalize::dsr_reader::{DsrReader, DsrReading};
+use streamledger_core::normalize::dsr::reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::vocabulary::territory::Territories;

@@ -12,11 +12,11 @@ use streamledger_core::ingest::table::format::{
 use streamledger_core::ingest::table::head::{Match, match_head};
 use streamledger_core::ingest::table::text_layout::{Delimiter, Preamble};
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::normalize::sales_reader::SalesContext;
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::normalize::table_plays::PlaysContext;
-use streamledger_core::normalize::table_reader::{TableContext, TableReader};
-use streamledger_core::normalize::times::can_be_heard_at;
+use streamledger_core::normalize::table::plays::PlaysContext;
+use streamledger_core::normalize::table::reader::{TableContext, TableReader};
+use streamledger_core::normalize::table::sales_reader::SalesContext;
+use streamledger_core::normalize::values::times::can_be_heard_at;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::listener::ListenerKey;

@@ -7,9 +7,9 @@
 pub mod reports;
 
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
-use streamledger_core::normalize::dates::read_date;
-use streamledger_core::normalize::numbers::{plain_decimal, whole_number};
-use streamledger_core::normalize::times::stamp_or_epoch;
+use streamledger_core::normalize::values::dates::read_date;
+use streamledger_core::normalize::values::numbers::{plain_decimal, whole_number};
+use streamledger_core::normalize::values::times::stamp_or_epoch;
 use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_core::vocabulary::money::{Amount, Currency};
 use streamledger_core::vocabulary::upc::Upc;

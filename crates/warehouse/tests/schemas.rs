@@ -12,7 +12,7 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::builtin::BUILT_IN;
 use streamledger_core::ingest::table::format::{Evidence, Feed, TableFormat};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_warehouse::config::{PipelineFile, Settings};
+use streamledger_warehouse::pipeline::intake::config::{PipelineFile, Settings};
 
 fn check<T: JsonSchema>(name: &str) {
     let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";

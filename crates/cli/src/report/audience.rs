@@ -6,10 +6,10 @@ use celes::{Country, LookupTable as _};
 use streamledger_core::explain::figures::{Figures, Paid, PaidFor, Plays, TerritoryCode, There};
 use streamledger_core::numbers::exact;
 
-use crate::explain::share;
+use crate::commands::explain::share;
+use crate::print::words::title_of;
 use crate::report::cells::{Cell, Reach, number};
 use crate::report::money;
-use crate::words::title_of;
 
 /// Territories that are told one by one; the rest is told as one.
 const TERRITORIES_MAX: usize = 20;

@@ -14,17 +14,17 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::{Day, Month};
-use streamledger_warehouse::config::Settings;
-use streamledger_warehouse::explain::Published;
-use streamledger_warehouse::ledger::{ReportEntry, ReportState};
-use streamledger_warehouse::recordings::Span;
-use streamledger_warehouse::status::Status;
+use streamledger_warehouse::pipeline::intake::config::Settings;
+use streamledger_warehouse::query::explain::Published;
+use streamledger_warehouse::query::recordings::Span;
+use streamledger_warehouse::query::status::Status;
+use streamledger_warehouse::storage::layout::ledger::{ReportEntry, ReportState};
 
+use crate::commands::status::{capitalised, headline};
+use crate::print::state_words::{StateWords, state_in_words};
+use crate::print::step_words::{days_in_words, words_of};
+use crate::print::words::{counted, title_of};
 use crate::report::cells::Reach;
-use crate::state_words::{StateWords, state_in_words};
-use crate::status::{capitalised, headline};
-use crate::step_words::{days_in_words, words_of};
-use crate::words::{counted, title_of};
 
 /// Files of a store's month that are named; of more the number is told.
 const FILES_MAX: usize = 3;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use streamledger_core::explain::figures::{Figures, Lines};
 use streamledger_core::explain::step::Step;
 
-use crate::output::grouped;
+use crate::print::output::grouped;
 
 /// A number, or why there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use streamledger_core::explain::step::Step;
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Month;
 
+use crate::print::words::{date_in_words, month_in_words};
 use crate::report::book::Book;
 use crate::report::cells::{Cell, Reach, is_all_paid, number};
 use crate::report::charts::{self, DayPoint, Settled};
-use crate::words::{date_in_words, month_in_words};
 
 /// The daily lines.
 pub(crate) struct Days {

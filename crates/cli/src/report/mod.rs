@@ -23,15 +23,18 @@ use streamledger_core::explain::figures::Figures;
 use streamledger_core::explain::period::{Period, month_before};
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Month;
-use streamledger_warehouse::explain::Published;
-use streamledger_warehouse::nightly::Progress as _;
-use streamledger_warehouse::recordings::Recording;
-use streamledger_warehouse::status::status_of;
+use streamledger_warehouse::pipeline::nightly::options::Progress as _;
+use streamledger_warehouse::query::explain::Published;
+use streamledger_warehouse::query::recordings::Recording;
+use streamledger_warehouse::query::status::status_of;
 
 use crate::arguments::{Common, Report};
+use crate::commands::nightly;
+use crate::exit;
 use crate::folders;
-use crate::output::{Sheet, grouped, print};
-use crate::progress::Bar;
+use crate::print::output::{Sheet, grouped, print};
+use crate::print::progress::Bar;
+use crate::print::words::{date_in_words, month_in_words, title_of};
 use crate::report::book::Book;
 use crate::report::cells::Cell;
 use crate::report::pages::{
@@ -40,8 +43,6 @@ use crate::report::pages::{
 use crate::report::search::{Entry, Index};
 use crate::report::site::Site;
 use crate::report::subject::Subject;
-use crate::words::{date_in_words, month_in_words, title_of};
-use crate::{exit, nightly};
 
 /// Months that pages are about if nobody says which: what is paid of a month is known three to five
 /// months after it.
@@ -110,8 +111,8 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
         crate::arguments::Format::Table => {
             format!("{}\nOpen {} in a browser.\n", sheet.to_text(), index.display())
         }
-        crate::arguments::Format::Json => crate::output::to_json(&[sheet])?,
-        crate::arguments::Format::Csv => crate::output::to_csv(&[sheet]),
+        crate::arguments::Format::Json => crate::print::output::to_json(&[sheet])?,
+        crate::arguments::Format::Csv => crate::print::output::to_csv(&[sheet]),
     })?;
     Ok(exit::DONE)
 }

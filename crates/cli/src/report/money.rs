@@ -1,6 +1,6 @@
 //! Money for people: rounded half to even to cents where it is told, never before it is summed.
 
-use crate::output::grouped;
+use crate::print::output::grouped;
 use streamledger_core::numbers::exact;
 
 /// What amounts are counted in: 10^-12 of the currency's unit.

@@ -8,11 +8,11 @@ use streamledger_core::explain::freshness::Freshness;
 use streamledger_core::explain::period::{Period, month_after};
 use streamledger_core::vocabulary::day::Month;
 
+use crate::commands::status::message;
+use crate::print::words::{date_in_words, month_in_words, period_in_words, title_of};
 use crate::report::book::Book;
 use crate::report::days::short_month;
 use crate::report::pages::{FeedRow, GridCell, GridRow};
-use crate::status::message;
-use crate::words::{date_in_words, month_in_words, period_in_words, title_of};
 
 /// Months that the grid shows: those of the pages, and on to the day of the run.
 pub(crate) fn grid_months(book: &Book<'_>) -> Vec<Month> {

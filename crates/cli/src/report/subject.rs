@@ -9,7 +9,10 @@ use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::vocabulary::day::Month;
 
-use crate::explain::share;
+use crate::commands::explain::share;
+use crate::commands::status::{capitalised, headline};
+use crate::print::step_words::name_of;
+use crate::print::words::month_in_words;
 use crate::report::audience::{
     PaidRow, TerritoryRow, TierRow, paid_rows, territory_rows, tier_rows,
 };
@@ -17,9 +20,6 @@ use crate::report::book::{Book, Source, source_of};
 use crate::report::cells::{Cell, Reach, is_all_paid, number};
 use crate::report::charts::{self, Bar};
 use crate::report::days::{Days, HeardRow, days, heard_pairs, heard_rows};
-use crate::status::{capitalised, headline};
-use crate::step_words::name_of;
-use crate::words::month_in_words;
 
 /// The figures of something, as texts.
 pub(crate) struct Subject {

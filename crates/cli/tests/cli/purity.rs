@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use streamledger_warehouse::stored_trends::TrendsFile;
+use streamledger_warehouse::storage::tables::stored_trends::TrendsFile;
 
 use crate::case::{Case, files_of, gzip, repository};
 use crate::decisions::accept_if_proposed;

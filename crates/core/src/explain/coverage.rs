@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::calendar::{Calendar, Expected};
+use crate::explain::delivery::{AboutDays, Delivery, Standing};
 use crate::explain::period::{Period, PeriodLength};
 use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
@@ -73,53 +74,6 @@ impl State {
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Complete | Self::Restated)
     }
-}
-
-/// What a report brings for a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// The store that its figures are about.
-    pub store: String,
-    /// Whose folder it lay in: the store, or a distributor that reports of several.
-    pub sender: String,
-    /// What it is for.
-    pub feed: Feed,
-    /// The report, as the tables name it.
-    pub report: String,
-    /// First and last day that it speaks of.
-    pub days: (Day, Day),
-    /// Whether these days are what the report is for.
-    pub about: AboutDays,
-    /// Whether it counts.
-    pub standing: Standing,
-    /// Territories of its rows.
-    pub territories: BTreeSet<String>,
-    /// What its name and the names of the reports like it have in common.
-    pub series: String,
-    /// The one territory that it is about, where its sender reports of each by itself; `None` for all.
-    pub only: Option<String>,
-}
-
-/// What a report is to the days of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AboutDays {
-    /// The report of these days.
-    Own,
-    /// Some figures of these days, too few to say that it is the report of them.
-    Part,
-    /// A report of other days, or of several stores, that has figures of these too.
-    Other,
-}
-
-/// Whether a report counts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// Its rows are in the tables.
-    Active,
-    /// Other files of it are missing.
-    Waiting,
-    /// The named report has taken its place.
-    Superseded(String),
 }
 
 /// A row of the table `coverage`.

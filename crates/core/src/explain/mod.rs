@@ -4,6 +4,7 @@
 
 pub mod period;
 pub mod calendar;
+pub mod delivery;
 pub(crate) mod series;
 pub mod coverage;
 pub mod known;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::coverage::{AboutDays, Delivery, Standing};
+use crate::explain::delivery::{AboutDays, Delivery, Standing};
 use crate::explain::period::{Period, PeriodLength};
 
 /// A series that nobody has heard of for more days than these, about three months, has ended.

@@ -1,12 +1,9 @@
-//! The plays of one day, as numbers: who plays what, when, for how long.
-//!
-//! Listeners are walked in turn and their plays sorted by arrival afterwards, so that a report shows
-//! them interleaved. Log times ascend roughly, not strictly. Nothing here depends on another day.
+//! The plays of one day while they are being made, as numbers: who plays what, when, for how long. What
+//! ordinary listeners do, and which rows are sent again.
 
 use super::World;
 use super::audience::Profile;
 use super::chance::{Chance, Purpose, key};
-use super::pattern_plays;
 
 /// Seconds in a day.
 pub(super) const DAY_S: u32 = 86_400;
@@ -37,7 +34,7 @@ const TWICE_SHARE: u32 = 1_000;
 /// Their stamps are exact, so that the repeat is certain; the others hide behind the log clock.
 const OFFLINE_DUPLICATE_SHARE: u32 = 4_000;
 /// Minutes by which rows may arrive late.
-const ARRIVAL_JITTER_MIN: u32 = 20;
+pub(super) const ARRIVAL_JITTER_MIN: u32 = 20;
 /// Rounds over the audience before everybody has to play: only tiny audiences need more than two.
 const ROUNDS_MAX: u64 = 64;
 
@@ -64,7 +61,7 @@ pub(super) struct Play {
     /// Listening time, in seconds from the start of the counted day; negative on days before it.
     pub(super) heard_s: i32,
     /// Minute in which the row arrives: the order of the report.
-    arrival_min: u16,
+    pub(super) arrival_min: u16,
     /// Quarter of an hour of the log time.
     pub(super) quarter: u8,
     /// How it came to the store.
@@ -77,28 +74,7 @@ pub(super) struct Day<'a> {
     pub(super) world: &'a World,
     pub(super) chance: Chance,
     pub(super) seed: u64,
-    plays: Vec<Play>,
-}
-
-/// Makes the plays of a day of `n_rows` rows. The second list holds the indices of the first in the
-/// order of the report.
-pub(super) fn plan(world: &World, day: u32, n_rows: usize) -> (Vec<Play>, Vec<u32>) {
-    let seed = key(world.seed(), Purpose::Day, &[u64::from(day)]);
-    let plays = Vec::with_capacity(n_rows);
-    let mut day_plan = Day { world, chance: Chance::new(seed), seed, plays };
-    let sessions = world.sessions(day);
-    let n_special: usize = sessions.iter().map(|session| session.n_plays as usize).sum();
-    let n_people = n_rows.saturating_sub(n_special);
-    let n_repeats = day_plan.count_repeats(n_rows).min(n_people.saturating_sub(1));
-    day_plan.let_everybody_play(n_people - n_repeats);
-    let n_organic = day_plan.plays.len();
-    for session in sessions {
-        pattern_plays::perform(&mut day_plan, session);
-    }
-    day_plan.repeat_rows(n_repeats, n_organic);
-    let mut chance = Chance::new(key(seed, Purpose::Order, &[]));
-    let order = arrival_order(&day_plan.plays, &mut chance);
-    (day_plan.plays, order)
+    pub(super) plays: Vec<Play>,
 }
 
 impl Day<'_> {
@@ -130,14 +106,14 @@ impl Day<'_> {
     }
 
     /// Repeats to make, with the fraction decided by chance.
-    fn count_repeats(&mut self, n_rows: usize) -> usize {
+    pub(super) fn count_repeats(&mut self, n_rows: usize) -> usize {
         let share = n_rows as u64 * DUPLICATE_SHARE;
         let rest = u32::try_from(share % 10_000).unwrap_or(0);
         usize::try_from(share / 10_000).unwrap_or(0) + usize::from(self.chance.hit(rest))
     }
 
     /// Walks over the audience until `n_plays` plays are made.
-    fn let_everybody_play(&mut self, n_plays: usize) {
+    pub(super) fn let_everybody_play(&mut self, n_plays: usize) {
         let pool = self.world.n_people();
         let start = self.chance.below(pool);
         for round in 0.. {
@@ -273,7 +249,7 @@ impl Day<'_> {
     }
 
     /// Repeats rows of ordinary listeners, the first `n_organic` plays; some of them twice.
-    fn repeat_rows(&mut self, n_repeats: usize, n_organic: usize) {
+    pub(super) fn repeat_rows(&mut self, n_repeats: usize, n_organic: usize) {
         self.chance = Chance::new(key(self.seed, Purpose::Repeats, &[]));
         let mut left = n_repeats;
         while left > 0 {
@@ -326,30 +302,4 @@ impl Pace {
         self.second += played_ms.div_ceil(1_000) + 1;
         start
     }
-}
-
-/// Indices of the plays by the minute of arrival (a counting sort), shuffled inside the minute.
-fn arrival_order(plays: &[Play], chance: &mut Chance) -> Vec<u32> {
-    let mut next_place = vec![0_usize; (DAY_S / 60 + ARRIVAL_JITTER_MIN + 1) as usize];
-    for play in plays {
-        next_place[usize::from(play.arrival_min) + 1] += 1;
-    }
-    for minute in 1..next_place.len() {
-        next_place[minute] += next_place[minute - 1];
-    }
-    let mut order = vec![0; plays.len()];
-    for (index, play) in (0_u32..).zip(plays) {
-        let place = &mut next_place[usize::from(play.arrival_min)];
-        order[*place] = index;
-        *place += 1;
-    }
-    let mut start = 0;
-    for end in next_place {
-        let minute = &mut order[start..end];
-        for last in (1..minute.len()).rev() {
-            minute.swap(last, chance.index(last + 1));
-        }
-        start = end;
-    }
-    order
 }

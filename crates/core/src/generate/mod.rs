@@ -27,6 +27,8 @@ mod day;
 
 mod pattern_plays;
 
+mod day_plan;
+
 mod rows;
 
 use audience::{Audience, Profile};
@@ -114,7 +116,7 @@ impl World {
         let n_rows = self.settings.rows_of_day(day_index);
         let n_rows_small =
             u32::try_from(n_rows).map_err(|_| invalid("a day holds fewer than 2^32 rows"))?;
-        let (plays, order) = day::plan(self, day_index, n_rows_small as usize);
+        let (plays, order) = day_plan::plan(self, day_index, n_rows_small as usize);
         Rows::new(self, day_index, date).write(&plays, &order, out)?;
         Ok(n_rows)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::normalize::sales_lot::{MonthNote, MonthNotes};
 use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::territory_set::TerritorySet;
+use crate::vocabulary::territory::set::TerritorySet;
 
 /// Territories of plays.
 #[derive(Debug, Clone, Default)]

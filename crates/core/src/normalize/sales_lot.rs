@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::normalize::interning::Interner;
 use crate::normalize::sums::Sums;
+use crate::normalize::values::interning::Interner;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};

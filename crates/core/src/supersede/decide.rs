@@ -13,7 +13,7 @@ use crate::ingest::table::format::Feed;
 use crate::supersede::content::ROWS_MIN;
 use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared};
 use crate::supersede::messages;
-use crate::supersede::placing::Placing;
+use crate::supersede::placing::place_all;
 use crate::supersede::proof::Unit;
 
 /// Says of each report whether it counts. `compare` is asked what two reports have in common,
@@ -35,8 +35,7 @@ pub fn supersede<E>(
     }
     for reports in feeds.into_values() {
         let units = units(&reports);
-        let mut placing = Placing::new(&units, accepted, (&mut standings, compare));
-        (0..units.len()).try_for_each(|place| placing.place(place))?;
+        place_all(&units, accepted, (&mut standings, compare))?;
     }
     Ok(standings)
 }
@@ -64,7 +63,7 @@ fn of_two_stores(
             let Some((_, other)) = proven.or(others().next()) else {
                 continue;
             };
-            if facts.proves_store || is_accepted(accepted, facts, AcceptKind::TwoStores) {
+            if facts.proves_store || facts.is_accepted(accepted, AcceptKind::TwoStores) {
                 continue;
             }
             let detail = match proven {
@@ -76,10 +75,6 @@ fn of_two_stores(
         }
     }
     rejected
-}
-
-pub(super) fn is_accepted(accepted: &Accepted, facts: &ReportFacts, what: AcceptKind) -> bool {
-    accepted.contains_key(&(facts.id.clone(), what))
 }
 
 /// What files of one report have in common: format, what the head says, days.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decisions::AcceptKind;
+use crate::decisions::{AcceptKind, Accepted};
 use crate::supersede::names::{KnownDays, NameFacts};
 use crate::supersede::periods::Days;
 use crate::vocabulary::day::Day;
@@ -103,6 +103,11 @@ impl ReportFacts {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.totals.rows == 0
+    }
+
+    /// Whether a person has accepted it, though it would be rejected for this.
+    pub(crate) fn is_accepted(&self, accepted: &Accepted, what: AcceptKind) -> bool {
+        accepted.contains_key(&(self.id.clone(), what))
     }
 
     /// What its names say, where dates in them are told by these days.

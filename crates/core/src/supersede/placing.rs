@@ -1,37 +1,17 @@
 //! Placing a report: what it is to the older ones of its store and feed, and whether it counts beside them.
 
 mod replaced;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decisions::{AcceptKind, Accepted};
 use crate::supersede::content::{Evidence, ROWS_MIN, Relation, evidence, relation};
-use crate::supersede::decide::is_accepted;
-use crate::supersede::facts::{
-    ComparedBy, ReportFacts, ReportStanding, ReportTotals, Shared, Superseding,
-};
+use crate::supersede::facts::{ReportFacts, ReportStanding, ReportTotals, Shared, Superseding};
 use crate::supersede::messages;
-use crate::supersede::neighbours::Neighbours;
 use crate::supersede::placing::replaced::Replaced;
+use crate::supersede::placing::state::{Compare, Placing};
 use crate::supersede::proof::{Named, Unit};
-
-/// What two reports have in common.
-pub(super) type Compare<'p, E> = &'p mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>;
-
-/// What placing needs and changes.
-pub(super) struct Placing<'p, 'a, E> {
-    /// The oldest first.
-    units: &'p [Unit<'a>],
-    neighbours: Neighbours<'p>,
-    /// Of reports under several names those names under which a newer one has replaced them: the same
-    /// bytes count as long as they do under one of their names.
-    gone: BTreeMap<usize, BTreeSet<usize>>,
-    /// Reports that a newer version has replaced, by month: what has their rows alone is old too.
-    replaced_in: BTreeMap<&'p str, BTreeSet<usize>>,
-    accepted: &'p Accepted,
-    standings: &'p mut BTreeMap<String, ReportStanding>,
-    compare: Compare<'p, E>,
-}
 
 /// What a unit is to older ones by its rows.
 #[derive(Default)]
@@ -55,18 +35,22 @@ impl Contents<'_> {
     }
 }
 
+/// Says of each report of a store and feed, the oldest first, whether it counts beside the older ones.
+///
+/// # Errors
+/// What `compare` fails with.
+pub(super) fn place_all<'p, E>(
+    units: &'p [Unit<'_>],
+    accepted: &'p Accepted,
+    (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, Compare<'p, E>),
+) -> Result<(), E> {
+    let mut placing = Placing::new(units, accepted, (standings, compare));
+    (0..units.len()).try_for_each(|place| placing.place(place))
+}
+
 impl<'p, 'a, E> Placing<'p, 'a, E> {
-    pub(super) fn new(
-        units: &'p [Unit<'a>],
-        accepted: &'p Accepted,
-        (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, Compare<'p, E>),
-    ) -> Self {
-        let neighbours = Neighbours::new(units);
-        let (gone, replaced_in) = (BTreeMap::new(), BTreeMap::new());
-        Self { units, neighbours, gone, replaced_in, accepted, standings, compare }
-    }
     /// Says of one report whether it counts beside the older ones.
-    pub(super) fn place(&mut self, place: usize) -> Result<(), E> {
+    fn place(&mut self, place: usize) -> Result<(), E> {
         let units = self.units;
         let unit = &units[place];
         let missing: BTreeSet<u32> =
@@ -162,7 +146,7 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         }
         for (key, facts, shared) in &contents.few {
             let what = AcceptKind::Overlaps;
-            if !is_accepted(self.accepted, facts, what) {
+            if !facts.is_accepted(self.accepted, what) {
                 let detail = messages::overlaps(facts, &[(unit.facts(), *shared)], true);
                 let standing = ReportStanding::Rejected { what, detail };
                 self.standings.insert((*key).to_owned(), standing);
@@ -173,40 +157,6 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
                 self.supersede(std::iter::once(key), &by, why);
             }
         }
-    }
-
-    /// Sets all files of a unit.
-    fn set(&mut self, unit: &Unit<'a>, standing: &ReportStanding) {
-        for (key, _) in &unit.files {
-            self.standings.insert((*key).to_owned(), standing.clone());
-        }
-    }
-
-    fn supersede(&mut self, keys: impl Iterator<Item = &'a str>, by: &str, why: Superseding) {
-        for key in keys.filter(|key| *key != by) {
-            // Files that another report took before keep that one's name.
-            let standing = self.standings.get(key);
-            if !matches!(standing, Some(ReportStanding::Superseded { .. })) {
-                let standing = ReportStanding::Superseded { by: by.to_owned(), why };
-                self.standings.insert(key.to_owned(), standing);
-            }
-        }
-    }
-
-    fn is_active(&self, key: &str) -> bool {
-        self.standings.get(key) == Some(&ReportStanding::Active)
-    }
-
-    /// Whether a file of a unit counts.
-    fn counts(&self, unit: &Unit<'_>) -> bool {
-        unit.files.iter().any(|(key, _)| self.is_active(key))
-    }
-
-    /// Whether no other report has taken the place of a unit.
-    fn is_open(&self, unit: &Unit<'_>) -> bool {
-        unit.files.iter().any(|(key, _)| {
-            !matches!(self.standings.get(*key), Some(ReportStanding::Superseded { .. }))
-        })
     }
 
     /// Why a report cannot replace those that it is a newer version of.
@@ -234,7 +184,7 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         } else {
             return None;
         };
-        (!is_accepted(self.accepted, facts, what))
+        (!facts.is_accepted(self.accepted, what))
             .then_some(ReportStanding::Rejected { what, detail })
     }
 
@@ -332,7 +282,7 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     ) -> Option<ReportStanding> {
         let what = AcceptKind::Overlaps;
         let facts = unit.facts();
-        if contents.is_in_others(unit) || is_accepted(self.accepted, facts, what) {
+        if contents.is_in_others(unit) || facts.is_accepted(self.accepted, what) {
             return None;
         }
         let of_parts = || {

@@ -11,7 +11,6 @@ pub mod reference;
 pub mod report_id;
 pub mod sale;
 pub mod territory;
-pub mod territory_set;
 pub mod tier;
 pub mod upc;
 pub mod verdict;

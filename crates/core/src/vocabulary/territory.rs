@@ -3,6 +3,7 @@
 //! Stores also write codes that are not ISO's (`UK`). Which mean what is configuration; each use of
 //! an alias is counted, so that a store's habit is seen.
 
+pub mod set;
 use std::collections::BTreeMap;
 
 /// A territory code, two upper-case letters. Orders as its text.

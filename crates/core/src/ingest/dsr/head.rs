@@ -3,9 +3,9 @@
 
 use crate::ingest::dsr::records::RecordType;
 use crate::ingest::dsr::{Line, is_comment, lines};
-use crate::normalize::dates::read_date;
-use crate::normalize::numbers::whole_number;
-use crate::normalize::times;
+use crate::normalize::values::dates::read_date;
+use crate::normalize::values::numbers::whole_number;
+use crate::normalize::values::times;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::report_id::NameFacts;
 

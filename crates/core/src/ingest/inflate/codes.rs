@@ -2,19 +2,8 @@
 
 use super::InflateError;
 use super::entry::Entry;
+use super::symbols::{END_OF_BLOCK, N_DISTANCE_SYMBOLS, N_LENGTH_SYMBOLS, N_LITERAL_SYMBOLS};
 use super::table::{Gaps, Pairs, Table};
-
-/// Literals and lengths that have codes; symbols 286 and 287 do in the fixed code alone.
-pub(super) const N_LITERAL_SYMBOLS: usize = 288;
-
-/// Distances that have codes; symbols 30 and 31 do in the fixed code alone.
-pub(super) const N_DISTANCE_SYMBOLS: usize = 32;
-
-/// Symbols of the code in which code lengths are written.
-pub(super) const N_LENGTH_SYMBOLS: usize = 19;
-
-/// The symbol that ends a block.
-pub(super) const END_OF_BLOCK: usize = 256;
 
 /// The two codes of a block.
 pub(super) struct Codes {

@@ -2,7 +2,8 @@
 
 use super::InflateError;
 use super::bits::BitReader;
-use super::codes::{Codes, LengthCode, N_LENGTH_SYMBOLS};
+use super::codes::{Codes, LengthCode};
+use super::symbols::N_LENGTH_SYMBOLS;
 
 /// Most literals and lengths that a block may give codes to.
 const N_LITERALS_MAX: usize = 286;

@@ -15,6 +15,7 @@ mod fast;
 pub mod gzip;
 mod header;
 mod matches;
+mod symbols;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@
 //! which is the second half of the table for `n + 1` bits.
 
 use super::bits::ones;
-use super::codes::N_LITERAL_SYMBOLS;
 use super::entry::Entry;
+use super::symbols::N_LITERAL_SYMBOLS;
 
 /// Longest code, bits.
 const CODE_BITS_MAX: usize = 15;

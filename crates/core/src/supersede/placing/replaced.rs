@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::ingest::table::format::Feed;
 use crate::supersede::content::{ROWS_MIN, is_fifth, is_within};
 use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared, Superseding};
-use crate::supersede::placing::Placing;
+use crate::supersede::placing::state::Placing;
 use crate::supersede::proof::{Named, Unit};
 
 /// Reports that go where a newer version of some comes.

@@ -1,0 +1,65 @@
+//! `streamledger generate`: a realistic inbox from a seed.
+
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rayon::prelude::*;
+use streamledger_core::generate::{Settings, World};
+
+use crate::arguments::{Common, Generate};
+use crate::commands::nightly;
+use crate::exit;
+use crate::print::output::{grouped, print};
+
+/// Writes the inbox, a report a day in parallel, and the truth beside it.
+pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
+    nightly::start_threads(common)?;
+    let Generate { plays, days, seed, first_day, .. } = *command;
+    let folder = command.out.join("inbox/spotify");
+    let truth = command.out.join("truth.tsv");
+    if command.out.join("inbox").exists() || truth.exists() {
+        bail!(
+            "{} already holds an inbox or a truth file; give another --out",
+            command.out.display()
+        );
+    }
+    fs_err::create_dir_all(&folder)?;
+    let world = World::new(&Settings { plays, days, seed, first_day });
+    let dates: Vec<_> = (0_u32..).zip(world.days()).collect();
+    let rows: Vec<u64> = dates
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(index, date)| {
+            let path = folder.join(format!("{}/streams_{date}.tsv.gz", date.format("%Y-%m")));
+            write_report(&world, index, &path)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let mut file = BufWriter::new(fs_err::File::create_new(&truth)?);
+    world
+        .write_truth(&mut file)
+        .and_then(|()| file.flush())
+        .context("cannot write the truth file")?;
+    let n_rows = rows.iter().sum::<u64>();
+    print(&format!(
+        "{} plays in {} reports: {}\nwho the listeners are: {}\n",
+        grouped(n_rows.into()),
+        rows.len(),
+        command.out.join("inbox").display(),
+        truth.display(),
+    ))?;
+    Ok(exit::DONE)
+}
+
+fn write_report(world: &World, index: u32, path: &Path) -> anyhow::Result<u64> {
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    let file = BufWriter::new(fs_err::File::create_new(path)?);
+    let mut packed = GzEncoder::new(file, Compression::new(6));
+    let rows = world.write_day(index, &mut packed).context("cannot write a report")?;
+    packed.finish().and_then(|mut file| file.flush()).context("cannot write a report")?;
+    Ok(rows)
+}

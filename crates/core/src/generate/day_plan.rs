@@ -1,0 +1,56 @@
+//! The plays of one day in the order of its report.
+//!
+//! Listeners are walked in turn and their plays sorted by arrival afterwards, so that a report shows
+//! them interleaved. Log times ascend roughly, not strictly. Nothing here depends on another day.
+
+use super::World;
+use super::chance::{Chance, Purpose, key};
+use super::day::{ARRIVAL_JITTER_MIN, DAY_S, Day, Play};
+use super::pattern_plays;
+
+/// Makes the plays of a day of `n_rows` rows. The second list holds the indices of the first in the
+/// order of the report.
+pub(super) fn plan(world: &World, day: u32, n_rows: usize) -> (Vec<Play>, Vec<u32>) {
+    let seed = key(world.seed(), Purpose::Day, &[u64::from(day)]);
+    let plays = Vec::with_capacity(n_rows);
+    let mut day_plan = Day { world, chance: Chance::new(seed), seed, plays };
+    let sessions = world.sessions(day);
+    let n_special: usize = sessions.iter().map(|session| session.n_plays as usize).sum();
+    let n_people = n_rows.saturating_sub(n_special);
+    let n_repeats = day_plan.count_repeats(n_rows).min(n_people.saturating_sub(1));
+    day_plan.let_everybody_play(n_people - n_repeats);
+    let n_organic = day_plan.plays.len();
+    for session in sessions {
+        pattern_plays::perform(&mut day_plan, session);
+    }
+    day_plan.repeat_rows(n_repeats, n_organic);
+    let mut chance = Chance::new(key(seed, Purpose::Order, &[]));
+    let order = arrival_order(&day_plan.plays, &mut chance);
+    (day_plan.plays, order)
+}
+
+/// Indices of the plays by the minute of arrival (a counting sort), shuffled inside the minute.
+fn arrival_order(plays: &[Play], chance: &mut Chance) -> Vec<u32> {
+    let mut next_place = vec![0_usize; (DAY_S / 60 + ARRIVAL_JITTER_MIN + 1) as usize];
+    for play in plays {
+        next_place[usize::from(play.arrival_min) + 1] += 1;
+    }
+    for minute in 1..next_place.len() {
+        next_place[minute] += next_place[minute - 1];
+    }
+    let mut order = vec![0; plays.len()];
+    for (index, play) in (0_u32..).zip(plays) {
+        let place = &mut next_place[usize::from(play.arrival_min)];
+        order[*place] = index;
+        *place += 1;
+    }
+    let mut start = 0;
+    for end in next_place {
+        let minute = &mut order[start..end];
+        for last in (1..minute.len()).rev() {
+            minute.swap(last, chance.index(last + 1));
+        }
+        start = end;
+    }
+    order
+}

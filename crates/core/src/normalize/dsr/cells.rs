@@ -1,0 +1,170 @@
+//! Cells of DSR records: texts, numbers, amounts, and what is wrong with them.
+
+use crate::ingest::dsr::records::{SummaryCells, UsageCells};
+use crate::ingest::dsr::{Cells, only_value, unescaped};
+use crate::normalize::defect::{Defect, shown};
+use crate::normalize::dsr::block::NotInBlock;
+use crate::normalize::table::fields::Flaw;
+use crate::normalize::values::cells::truth;
+use crate::normalize::values::numbers::whole_number;
+use crate::vocabulary::grid::Grid;
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
+
+/// A value as text, without escapes; `None` if the cell is empty.
+pub(crate) fn text_of(cell: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(cell);
+    (!cell.is_empty()).then(|| unescaped(&text).into_owned())
+}
+
+/// `OnDemandStream` as our tables write it: `on_demand_stream`; a permanent download is a `download`.
+pub(crate) fn snake_case(text: &str) -> String {
+    let mut snake = String::new();
+    let mut was_lower = false;
+    for character in text.trim().chars() {
+        if character.is_uppercase() && was_lower {
+            snake.push('_');
+        }
+        was_lower = character.is_lowercase() || character.is_ascii_digit();
+        snake.extend(character.to_lowercase());
+    }
+    if snake == "permanent_download" { "download".to_owned() } else { snake }
+}
+
+pub(crate) fn flaw(column: Option<&str>, defect: Defect, expected: &str, found: &[u8]) -> Flaw {
+    let detail = format!("expected {expected}, found {}", shown(found));
+    Flaw { column: column.map(ToOwned::to_owned), defect, detail }
+}
+
+pub(crate) fn missing(column: &str) -> Flaw {
+    let detail = "expected a value, found an empty cell".to_owned();
+    Flaw { column: Some(column.to_owned()), defect: Defect::Missing, detail }
+}
+
+pub(crate) fn optional_whole(column: &str, cell: &[u8]) -> Result<Option<i64>, Flaw> {
+    if cell.is_empty() { Ok(None) } else { whole(column, cell).map(Some) }
+}
+
+pub(crate) fn whole(column: &str, cell: &[u8]) -> Result<i64, Flaw> {
+    if cell.is_empty() {
+        return Err(missing(column));
+    }
+    let number = std::str::from_utf8(cell).ok().and_then(whole_number);
+    let expected = "a whole number of at most 15 digits";
+    number.ok_or_else(|| flaw(Some(column), Defect::BadNumber, expected, cell))
+}
+
+/// An amount, and its text where 12 decimals do not hold it.
+pub(crate) type ReadMoney = (Amount, Option<String>);
+
+pub(crate) fn amount_of(column: &str, cell: &[u8]) -> Result<Option<ReadMoney>, Flaw> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(cell).unwrap_or_default();
+    let Some(read) = Amount::parse(text) else {
+        let expected = "an amount below 10^20";
+        return Err(flaw(Some(column), Defect::BadNumber, expected, cell));
+    };
+    Ok(Some((read.amount, (!read.is_exact).then(|| text.to_owned()))))
+}
+
+pub(crate) fn currency_of(cell: &[u8]) -> Result<Option<Currency>, Flaw> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let currency = std::str::from_utf8(cell).ok().and_then(Currency::parse);
+    currency
+        .map(Some)
+        .ok_or_else(|| flaw(Some("Currency"), Defect::BadCurrency, "a code of ISO 4217", cell))
+}
+
+/// Amount and currency of a pool, which has both or no amount.
+pub(crate) fn pool_money(
+    cells: &Cells<'_>,
+    places: &SummaryCells,
+) -> Result<(Option<ReadMoney>, Option<Currency>), Flaw> {
+    let amount = match places.amount {
+        Some(place) => amount_of("NetRevenue", cells.get(place))?,
+        None => None,
+    };
+    let currency = match places.currency {
+        Some(place) => currency_of(cells.get(place))?,
+        None => None,
+    };
+    if amount.is_some() && currency.is_none() {
+        return Err(missing("Currency"));
+    }
+    Ok((amount, currency))
+}
+
+/// The `GRid` of a release, and the text of one that is none.
+pub(crate) fn grid_of(cells: &Cells<'_>, places: &UsageCells) -> (Option<Grid>, Option<String>) {
+    let text = places.grid.and_then(|place| text_of(cells.get(place)));
+    let grid = text.as_deref().and_then(Grid::parse);
+    (grid, text.filter(|_| grid.is_none()))
+}
+
+/// Units that were used, without those that were given back.
+pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
+    let used = whole("Usages", cells.get(places.units))?;
+    let returned = match places.returns {
+        Some(place) => optional_whole("Returns", cells.get(place))?,
+        None => None,
+    };
+    Ok(returned.map_or(used, |returned| used - returned))
+}
+
+pub(crate) fn not_in_block(missing: &NotInBlock) -> Flaw {
+    let NotInBlock { column, expected, reference } = missing;
+    flaw(Some(column), Defect::UnknownReference, expected, reference.as_bytes())
+}
+
+/// Whether the units bear a royalty; `None` if the record does not say.
+pub(crate) fn royalty_bearing(
+    cells: &Cells<'_>,
+    places: &UsageCells,
+) -> Result<Option<bool>, Flaw> {
+    let Some(place) = places.royalty_bearing else {
+        return Ok(None);
+    };
+    truth(cells.get(place))
+        .map_err(|defect| flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place)))
+}
+
+/// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country
+/// is no single territory.
+pub(crate) fn territory_of(territories: &Territories, cell: &[u8]) -> (Option<Territory>, bool) {
+    let Some(code) = only_value(cell) else {
+        return (None, false);
+    };
+    match territories.look_up(code) {
+        TerritoryCell::Known(territory) | TerritoryCell::Aliased(territory) => {
+            (Some(territory), false)
+        }
+        TerritoryCell::Empty => (None, false),
+        TerritoryCell::Wrong if code.eq_ignore_ascii_case(b"worldwide") => (None, false),
+        TerritoryCell::Wrong => {
+            let territory = territories.look_up_tis(code);
+            (territory, territory.is_none())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn use_types_are_written_as_our_tables_write_words() {
+        for (theirs, ours) in [
+            ("Stream", "stream"),
+            ("OnDemandStream", "on_demand_stream"),
+            ("PermanentDownload", "download"),
+            ("UserMakeAvailableUserProvided", "user_make_available_user_provided"),
+            ("", ""),
+        ] {
+            assert_eq!(snake_case(theirs), ours);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! DDEX flat files: records to statement lines and revenue pools.
+
+pub(crate) mod block;
+pub(crate) mod cells;
+pub(crate) mod summary;
+pub mod reader;

@@ -1,0 +1,488 @@
+//! Records of a DDEX DSR report to lines of statements and pools.
+//!
+//! Territory, commercial model and money stand in the summary records, units in the usage records, ISRC
+//! and UPC in the records of the usage's block. A pool is money for a territory and model: what one
+//! track gets of it is not said, so that most lines have no amount and name their pool instead.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::ingest::dsr::head::{Head, Profile};
+use crate::ingest::dsr::records::{
+    BLOCK_ID, Item, RecordType, SUMMARY_ID, SummaryCells, UsageCells,
+};
+use crate::ingest::dsr::{Cells, Line, is_comment, lines};
+use crate::ingest::table::format::DateStyle;
+use crate::normalize::counts::{Counts, LineCounts};
+use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
+use crate::normalize::dsr::block::Block;
+use crate::normalize::dsr::cells::{
+    amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
+    snake_case, territory_of, text_of, units,
+};
+use crate::normalize::dsr::summary::{
+    Counted, Foot, Summary, check_foot, summary_of, unreadable_total,
+};
+use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
+use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::table::control_numbers::Checked;
+use crate::normalize::table::fields::Flaw;
+use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
+use crate::normalize::table::sales_reader::wrong_ids;
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::normalize::values::dates::read_date;
+use crate::vocabulary::about::About;
+use crate::vocabulary::day::Day;
+use crate::vocabulary::grid::Grid;
+use crate::vocabulary::sale::{LineType, Pool, Sale, TextId, USAGE_DAYS_MAX};
+use crate::vocabulary::territory::{Territories, Territory};
+use crate::vocabulary::tier::Tier;
+
+/// Most different summary records of a report: they are kept in memory.
+const SUMMARIES_MAX: usize = 1 << 20;
+
+/// Reads one report.
+#[derive(Debug)]
+pub struct DsrReader<'a> {
+    head: Head,
+    store: &'a StoreSettings,
+    territories: &'a Territories,
+    line: Line,
+    n_lines: u64,
+    n_heads: u64,
+    /// Number of the line that is read.
+    row: u32,
+    builder: SalesBuilder,
+    summaries: HashMap<String, Summary>,
+    block: Block,
+    n_blocks: u64,
+    n_summaries: u64,
+    foot: Option<Foot>,
+    /// Totals of summary records that are no numbers.
+    unreadable_totals: Vec<Checked>,
+    reading: DsrReading,
+}
+
+/// What is known after the last line.
+#[derive(Debug, Default)]
+pub struct DsrReading {
+    /// Counts over summary and usage records.
+    pub counts: Counts,
+    /// Lines of any kind; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) were not read.
+    pub n_lines: u64,
+    /// Summary records that another file of the report holds too.
+    pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole.
+    pub fault: Option<ReportFault>,
+    /// Bad records in order.
+    pub bad_rows: Vec<BadRow>,
+    /// Lines taken in by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
+    /// Pools taken in by store and month.
+    pub pool_rows: BTreeMap<SalesMonth, u64>,
+    /// Commercial models that the store's table does not hold.
+    pub unmapped: UnmappedValues,
+    /// Control numbers, checked against the records.
+    pub controls: Vec<Checked>,
+    /// What is wrong with the header.
+    pub problems: Vec<String>,
+    /// What the report says of itself.
+    pub about: About,
+}
+
+impl<'a> DsrReader<'a> {
+    /// A reader for a report with this header.
+    #[must_use]
+    pub fn new(head: Head, store: &'a StoreSettings, territories: &'a Territories) -> Self {
+        let mut reading = DsrReading { problems: head.problems.clone(), ..DsrReading::default() };
+        (reading.about.days, reading.about.created_ms) = (head.usage, head.created_ms);
+        Self {
+            head,
+            store,
+            territories,
+            line: Line::default(),
+            n_lines: 0,
+            n_heads: 0,
+            row: 0,
+            builder: SalesBuilder::default(),
+            summaries: HashMap::new(),
+            block: Block::default(),
+            n_blocks: 0,
+            n_summaries: 0,
+            foot: None,
+            unreadable_totals: Vec::new(),
+            reading,
+        }
+    }
+
+    /// The profile of the report.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.head.profile
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether the header names the store of the folder as the sender, or its service.
+    #[must_use]
+    pub fn proves_store(&self) -> bool {
+        self.head.names_sender(std::iter::once(&self.store.store).chain(&self.store.shops))
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Reads a block of whole lines, the header among them.
+    pub fn read_block(&mut self, block: &[u8]) {
+        let mut line = std::mem::take(&mut self.line);
+        for text in lines(block) {
+            self.n_lines += 1;
+            // Rows are numbered in 32 bits: a report with more lines is rejected for it.
+            let Ok(row) = u32::try_from(self.n_lines) else {
+                continue;
+            };
+            self.row = row;
+            if text.trim_ascii().is_empty() {
+                self.reading.lines.blank += 1;
+            } else if is_comment(text) {
+                self.reading.lines.head += 1;
+            } else {
+                let cells = line.cut(text);
+                if let Err(flaw) = self.take(&cells) {
+                    self.refuse(&cells, flaw);
+                }
+            }
+        }
+        self.line = line;
+    }
+
+    /// Takes the lines and pools that were read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        let lot = self.builder.take();
+        lot.note(&mut self.reading.notes);
+        for (month, sales) in &lot.sales {
+            *self.reading.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        for (month, pools) in &lot.pools {
+            *self.reading.pool_rows.entry(month.clone()).or_default() += pools.len() as u64;
+        }
+        lot
+    }
+
+    /// What is known of the whole report, after all was taken out.
+    #[must_use]
+    pub fn finish(mut self) -> DsrReading {
+        let controls = self.controls();
+        self.reading.controls = controls;
+        self.reading.n_lines = self.n_lines;
+        let DsrReading { lines, counts, n_skipped, .. } = &mut self.reading;
+        (lines.rows, lines.skipped) = (counts.rows, *n_skipped);
+        self.reading
+    }
+
+    fn take(&mut self, cells: &Cells<'_>) -> Result<(), Flaw> {
+        match RecordType::of(cells.get(0)) {
+            Some(RecordType::Head) => {
+                self.n_heads += 1;
+                self.reading.lines.head += 1;
+                if self.n_heads == 2 {
+                    self.reading.fault = Some(ReportFault::second_header(self.row));
+                }
+                Ok(())
+            }
+            Some(RecordType::Aside) => {
+                self.reading.lines.descriptions += 1;
+                Ok(())
+            }
+            Some(RecordType::Foot) => {
+                self.reading.lines.tail += 1;
+                self.foot = Some(Foot::read(cells));
+                Ok(())
+            }
+            Some(RecordType::Summary(places)) => {
+                self.n_summaries += 1;
+                let taken = self.take_summary(cells, places);
+                // A bad one is a row of whichever file it stands in: it goes to quarantine.
+                if taken.is_err() || self.head.file_number.is_none_or(|number| number == 1) {
+                    self.reading.counts.rows += 1;
+                } else {
+                    self.reading.n_skipped += 1;
+                }
+                taken
+            }
+            Some(
+                record @ (RecordType::Resource
+                | RecordType::Release
+                | RecordType::SubRelease
+                | RecordType::Videos),
+            ) => {
+                self.enter_block(cells);
+                self.describe(cells, record)
+            }
+            Some(RecordType::Usage(places)) => {
+                self.reading.counts.rows += 1;
+                if !matches!(places.item, Item::Here { .. }) {
+                    self.enter_block(cells);
+                }
+                self.take_usage(cells, places)
+            }
+            None => {
+                self.reading.counts.rows += 1;
+                let expected = "a record of the profiles that are read";
+                Err(flaw(Some("RecordType"), Defect::UnknownRecord, expected, cells.get(0)))
+            }
+        }
+    }
+
+    fn enter_block(&mut self, cells: &Cells<'_>) {
+        self.n_blocks += u64::from(self.block.enter(cells.get(BLOCK_ID)));
+    }
+
+    fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
+        let mut has_room = self.block.has_room();
+        if has_room {
+            match record {
+                RecordType::Resource => self.block.add_resource(cells),
+                RecordType::Release => self.block.add_release(cells),
+                RecordType::Videos => has_room = self.block.add_videos(cells),
+                _ => self.block.add_sub_release(cells),
+            }
+        }
+        if has_room {
+            self.reading.lines.descriptions += 1;
+            return Ok(());
+        }
+        self.reading.counts.rows += 1;
+        let expected = "at most 131,072 recordings, releases and videos in a block";
+        Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)))
+    }
+
+    fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
+        // Each file of a report holds all its summary records; the pools are those of the first.
+        let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
+        let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;
+        let usages = optional_whole("Usages", cells.get(places.usages))
+            .inspect_err(|_| self.note_unreadable_total(&id, cells, places))?;
+        let subscribers = match places.subscribers {
+            Some(place) => optional_whole("Subscribers", cells.get(place))?,
+            None => None,
+        };
+        let (amount, currency) = pool_money(cells, places)?;
+        let (territory, is_bad_territory) =
+            territory_of(self.territories, cells.get(places.territory));
+        let model = text_of(cells.get(places.model));
+        let subscriber_type = places.subscriber_type.and_then(|place| text_of(cells.get(place)));
+        let use_type = text_of(cells.get(places.use_type)).map(|text| snake_case(&text));
+        let (tier, tier_code) = self.tier(model.as_deref(), subscriber_type.as_deref());
+        let summary = Summary {
+            territory,
+            unknown_territory: text_of(cells.get(places.territory)).filter(|_| is_bad_territory),
+            tier,
+            tier_code,
+            use_type: use_type.clone(),
+            currency,
+            usages: usages.into_iter().collect(),
+            is_ambiguous: false,
+            is_of_report: places.is_of_report,
+            units: 0,
+            n_lost: 0,
+        };
+        if let Some((from, _)) = self.head.usage.filter(|_| is_first_file) {
+            let builder = &mut self.builder;
+            let mut text_id = |text: Option<&str>| text.map(|text| builder.text(text));
+            let pool = Pool {
+                row: self.row,
+                usage_from: from,
+                pool: text_id(Some(&id)).unwrap_or_default(),
+                territory,
+                model: text_id(model.as_deref()),
+                use_type: text_id(use_type.as_deref()),
+                units: usages,
+                subscribers,
+                amount: amount.map(|(amount, _)| amount),
+                currency,
+            };
+            builder.push_pool(&self.store.store, pool);
+        } else if is_first_file {
+            return Err(missing("UsageStartDate"));
+        }
+        self.reading.about.note_territory(territory.map_or(0, Territory::packed));
+        self.note_summary(id, summary);
+        Ok(())
+    }
+
+    /// A total that nobody can read cannot be checked: the report is rejected for it.
+    fn note_unreadable_total(&mut self, id: &str, cells: &Cells<'_>, places: &SummaryCells) {
+        if places.is_of_report && self.unreadable_totals.is_empty() {
+            self.unreadable_totals.push(unreadable_total(id, cells.get(places.usages)));
+        }
+    }
+
+    fn note_summary(&mut self, id: String, new: Summary) {
+        if let Some(known) = self.summaries.get_mut(&id) {
+            known.join(&new);
+        } else if self.summaries.len() < SUMMARIES_MAX {
+            self.summaries.insert(id, new);
+        }
+    }
+
+    fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), Flaw> {
+        let id = text_of(cells.get(places.summary)).ok_or_else(|| missing("SummaryRecordId"))?;
+        let read = self.read_usage(cells, places, &id);
+        let Some(summary) = self.summaries.get_mut(&id) else {
+            return read.map(drop);
+        };
+        match read {
+            Ok((sale, counts)) => {
+                summary.units += i128::from(sale.units);
+                self.reading.counts.add(&counts);
+                let code = summary.tier_code.as_deref();
+                let unknown = [
+                    (UnmappedField::Tier, code.filter(|_| sale.tier == Tier::Unmapped)),
+                    (UnmappedField::Territory, summary.unknown_territory.as_deref()),
+                ];
+                let money = sale.currency.zip(sale.amount);
+                self.reading.unmapped.note_all(unknown, sale.units, money);
+                self.builder.push(&self.store.store, sale);
+                Ok(())
+            }
+            Err(flaw) => {
+                // The store has summed this line too.
+                match units(cells, places) {
+                    Ok(units) => summary.units += i128::from(units),
+                    Err(_) => summary.n_lost += 1,
+                }
+                Err(flaw)
+            }
+        }
+    }
+
+    fn read_usage(
+        &mut self,
+        cells: &Cells<'_>,
+        places: &UsageCells,
+        id: &str,
+    ) -> Result<(Sale, Counts), Flaw> {
+        let summary = summary_of(&self.summaries, id, cells.get(places.summary))?;
+        let units = units(cells, places)?;
+        let amount = match places.amount {
+            Some(place) => amount_of("NetRevenue", cells.get(place))?,
+            None => None,
+        };
+        if amount.is_some() && summary.currency.is_none() {
+            return Err(missing("Currency"));
+        }
+        let (usage_from, usage_to) = self.usage(cells, places.validity)?;
+        let royalty_bearing = royalty_bearing(cells, places)?;
+        let used =
+            self.block.used(&places.item, cells).map_err(|missing| not_in_block(&missing))?;
+        let (grid, bad_grid) = grid_of(cells, places);
+        let id_text =
+            wrong_ids(used.bad_isrc.as_deref(), used.bad_upc.as_deref(), bad_grid.as_deref());
+        let use_type = places.use_type.and_then(|place| text_of(cells.get(place)));
+        let use_type = use_type.map(|text| snake_case(&text)).or_else(|| summary.use_type.clone());
+        let counts = Counts {
+            bad_isrc: used.bad_isrc.is_some().into(),
+            bad_upc: used.bad_upc.is_some().into(),
+            bad_territory: summary.unknown_territory.is_some().into(),
+            unmapped_tier: (summary.tier == Tier::Unmapped).into(),
+            ..Counts::default()
+        };
+        let builder = &mut self.builder;
+        let mut text_id =
+            |text: Option<&str>| -> Option<TextId> { text.map(|text| builder.text(text)) };
+        let sale = Sale {
+            row: self.row,
+            usage_from,
+            usage_to,
+            statement_period: None,
+            reported: self.head.created,
+            isrc: used.isrc,
+            upc: used.upc,
+            store_track: text_id(used.store_track.as_deref()),
+            territory: summary.territory,
+            tier: summary.tier,
+            tier_code: text_id(summary.tier_code.as_deref()),
+            use_type: text_id(Some(use_type.as_deref().unwrap_or("stream"))).unwrap_or_default(),
+            offline: None,
+            units,
+            currency: summary.currency.filter(|_| amount.is_some()),
+            amount_text: text_id(amount.as_ref().and_then(|(_, text)| text.as_deref())),
+            amount: amount.map(|(amount, _)| amount),
+            royalty_bearing,
+            line_type: if units < 0 { LineType::Return } else { LineType::Sale },
+            pool: text_id(Some(id)),
+            shop: None,
+            grid: text_id(grid.as_ref().map(Grid::as_str)),
+            id_text: text_id(id_text.as_deref()),
+        };
+        Ok((sale, counts))
+    }
+
+    /// First and last day of use: those of the record, where it has some, else the report's.
+    fn usage(
+        &self,
+        cells: &Cells<'_>,
+        validity: Option<(usize, usize)>,
+    ) -> Result<(Day, Day), Flaw> {
+        let day = |place: usize, name: &'static str| match cells.get(place) {
+            b"" => Ok(None),
+            cell => read_date(&String::from_utf8_lossy(cell), &[DateStyle::Iso])
+                .map(|span| Some(span.first))
+                .ok_or_else(|| flaw(Some(name), Defect::BadDate, "YYYY-MM-DD or YYYYMMDD", cell)),
+        };
+        let (from, to) = match validity {
+            Some((from, to)) => (day(from, "ValidityPeriodStart")?, day(to, "ValidityPeriodEnd")?),
+            None => (None, None),
+        };
+        let report = self.head.usage;
+        let first = from.or(report.map(|(first, _)| first));
+        let first = first.ok_or_else(|| missing("UsageStartDate"))?;
+        let last = to.or(report.map(|(_, last)| last)).unwrap_or(first);
+        let latest = first.after(USAGE_DAYS_MAX.unsigned_abs());
+        if last < first || latest < last {
+            let found = last.to_string();
+            let expected = format!("from {first} to {latest}");
+            let name = Some("ValidityPeriodEnd");
+            return Err(flaw(name, Defect::OutOfRange, &expected, found.as_bytes()));
+        }
+        Ok((first, last))
+    }
+
+    fn tier(&self, model: Option<&str>, subscribers: Option<&str>) -> (Tier, Option<String>) {
+        let tier = self.store.tier.look_up(model, subscribers);
+        (tier, tier_code(model, subscribers))
+    }
+
+    fn controls(&mut self) -> Vec<Checked> {
+        let counted =
+            Counted { lines: self.n_lines, summaries: self.n_summaries, blocks: self.n_blocks };
+        let n_files = self.head.n_files.filter(|n_files| *n_files != 1);
+        let mut controls = check_foot(self.foot.as_ref(), n_files, counted);
+        controls.append(&mut self.unreadable_totals);
+        let mut summaries: Vec<(&String, &Summary)> = self.summaries.iter().collect();
+        summaries.sort_unstable_by_key(|(id, _)| *id);
+        let totals = summaries.into_iter().filter_map(|(id, summary)| summary.check(id, n_files));
+        controls.extend(totals);
+        controls
+    }
+
+    fn refuse(&mut self, cells: &Cells<'_>, flaw: Flaw) {
+        self.reading.counts.quarantined += 1;
+        if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
+            let raw = raw_cells(cells.all(), b'\t');
+            let Flaw { column, defect, detail } = flaw;
+            self.reading.bad_rows.push(BadRow { row: self.row, column, defect, detail, raw });
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! The fields of a plain table's row: which cell a field is read from, and what it says. What all feeds
+//! have in common; what a row becomes is said in `sales_reader.rs` and `table_plays.rs`.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat};
+use crate::ingest::table::head::{Bound, encoding_of, normal_name};
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
+use crate::normalize::defect::{Defect, shown, shown_of_plays};
+use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::values::cells::{trimmed, truth};
+use crate::normalize::values::dates::{Span, read_date};
+use crate::normalize::values::numbers::{MarksSeen, plain_decimal, unwrapped, whole_number};
+use crate::vocabulary::day::Day;
+use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
+use crate::vocabulary::tier::Tier;
+use crate::vocabulary::upc::Upc;
+
+/// Fields, for a table by field.
+const N_FIELDS: usize = Field::RateSource as usize + 1;
+
+/// What stands in a cell that says that there is nothing: how stores write null.
+const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];
+
+/// The days that the lines before the header state, of a report whose rows have days of their own.
+fn stated_days(format: &TableFormat, bound: &Bound) -> Option<(Day, Day)> {
+    if format.feed == Feed::Sales {
+        return None;
+    }
+    let span = |field: Field| {
+        let styles = format.fields.get(&field).map(|source| source.date.as_slice());
+        let styles = styles.filter(|styles| !styles.is_empty()).unwrap_or(&[DateStyle::Iso]);
+        read_date(bound.preamble.get(&field)?, styles)
+    };
+    let first = span(Field::UsageFrom)?;
+    let last = span(Field::UsageTo).unwrap_or(first);
+    (first.first <= last.last).then_some((first.first, last.last))
+}
+
+/// Whether a field is a name that people gave: it passes as it is written.
+fn is_name(field: Field) -> bool {
+    use Field::{Artist, Device, Label, Owner, RateSource, Release, Source, Title};
+    matches!(field, Title | Artist | Release | Label | Owner | Source | Device | RateSource)
+}
+
+/// Why a row is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The store's name of the column; `None` where none is to blame.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub defect: Defect,
+    /// Expected and found.
+    pub detail: String,
+}
+
+/// A format and where its fields stand in a report.
+#[derive(Debug)]
+pub struct TableFields<'a> {
+    /// The format.
+    pub format: &'a TableFormat,
+    /// Where the report has what.
+    pub bound: Bound,
+    fields: Vec<Option<BoundField<'a>>>,
+    /// What its numbers say of the decimal mark, so far.
+    marks: Cell<MarksSeen>,
+    /// The days that the lines before the header state of a report of plays or figures.
+    stated: Option<(Day, Day)>,
+}
+
+#[derive(Debug)]
+struct BoundField<'a> {
+    columns: Vec<usize>,
+    /// What the preamble, the name of the file or a constant says, where there is no column.
+    fixed: Option<String>,
+    source: Option<&'a FieldSource>,
+    codes: BTreeMap<String, &'a str>,
+}
+
+impl<'a> TableFields<'a> {
+    /// Puts a format and a head together.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound) -> Self {
+        let mut fields: Vec<Option<BoundField<'a>>> = (0..N_FIELDS).map(|_| None).collect();
+        for (field, source) in &format.fields {
+            let columns = bound.columns.get(field).cloned().unwrap_or_default();
+            let said = bound.preamble.get(field).cloned();
+            let fixed = said.or_else(|| format.constants.get(field).cloned());
+            if !columns.is_empty() || fixed.is_some() {
+                let codes = source.codes.iter().map(|(code, is)| (normal_name(code), is.as_str()));
+                fields[*field as usize] = Some(BoundField {
+                    columns,
+                    fixed,
+                    source: Some(source),
+                    codes: codes.collect(),
+                });
+            }
+        }
+        for (field, value) in &format.constants {
+            fields[*field as usize].get_or_insert_with(|| BoundField {
+                columns: Vec::new(),
+                fixed: Some(value.clone()),
+                source: None,
+                codes: BTreeMap::new(),
+            });
+        }
+        let stated = stated_days(format, &bound);
+        Self { format, bound, fields, marks: Cell::default(), stated }
+    }
+
+    /// First and last day of a report of plays or figures, as its head states them.
+    #[must_use]
+    pub fn stated_days(&self) -> Option<(Day, Day)> {
+        self.stated
+    }
+
+    /// Checks that a row is not far outside of the days that the report states.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_stated(&self, day: Day) -> Result<(), Flaw> {
+        let Some((first, last)) = self.stated else {
+            return Ok(());
+        };
+        let late = self.format.late_days.cast_signed();
+        if first.0 - late <= day.0 && day.0 <= last.0 + late {
+            return Ok(());
+        }
+        let expected = format!("a day at most {late} days outside of {first} to {last}");
+        Err(self.flaw(Field::Date, Defect::OutsidePeriod, &expected, &day.to_string()))
+    }
+
+    /// Whether the report, or the format for it, says anything of a field.
+    #[must_use]
+    pub fn has(&self, field: Field) -> bool {
+        self.fields[field as usize].is_some()
+    }
+
+    /// The column of a field, for a message and to mask it.
+    #[must_use]
+    pub fn column(&self, field: Field) -> Option<usize> {
+        self.fields[field as usize].as_ref()?.columns.first().copied()
+    }
+
+    /// Whether a row is no data.
+    #[must_use]
+    pub fn is_skipped(&self, record: &Record<'_>) -> bool {
+        self.format.skip.iter().zip(&self.bound.skip).any(|(skipped, column)| {
+            column.is_some_and(|column| {
+                let cell = String::from_utf8_lossy(trimmed(record.cell(column)));
+                skipped.equals.iter().any(|wanted| cell.eq_ignore_ascii_case(wanted))
+            })
+        })
+    }
+
+    /// What a field says in a row: its first cell that is filled, else what holds for all rows.
+    ///
+    /// # Errors
+    /// A NUL byte, or bytes that are no text.
+    pub fn text<'r>(
+        &'r self,
+        field: Field,
+        record: &Record<'r>,
+    ) -> Result<Option<Cow<'r, str>>, Flaw> {
+        let Some(bound) = &self.fields[field as usize] else {
+            return Ok(None);
+        };
+        for column in &bound.columns {
+            let cell = trimmed(record.cell(*column));
+            if cell.is_empty() {
+                continue;
+            }
+            let Some(text) = self.decoded(*column, cell, is_name(field))? else {
+                continue;
+            };
+            if bound.codes.is_empty() {
+                return Ok(Some(text));
+            }
+            let meant = bound.codes.get(&normal_name(&text)).map(|meant| Cow::Borrowed(*meant));
+            return Ok(Some(meant.unwrap_or(text)));
+        }
+        // An empty cell is empty: what the format says for reports without the column is no answer.
+        Ok(bound.fixed.as_deref().filter(|_| bound.columns.is_empty()).map(Cow::Borrowed))
+    }
+
+    /// The text of a cell; `None` where it says that there is nothing. A name is what is written: a song may
+    /// be called `N/A`, or begin with an apostrophe.
+    fn decoded<'r>(
+        &self,
+        column: usize,
+        cell: &'r [u8],
+        is_name: bool,
+    ) -> Result<Option<Cow<'r, str>>, Flaw> {
+        let flaw = |defect, expected: &str| {
+            Err(Flaw {
+                column: self.bound.names.get(column).cloned(),
+                defect,
+                detail: format!("expected {expected}, found {}", self.shown(cell)),
+            })
+        };
+        if memchr::memchr(0, cell).is_some() {
+            return flaw(Defect::NulByte, "text without NUL bytes");
+        }
+        let text = match (std::str::from_utf8(cell), self.format.text.fallback) {
+            (Ok(text), _) => Cow::Borrowed(text),
+            (Err(_), None) => return flaw(Defect::InvalidUtf8, "valid UTF-8"),
+            (Err(_), Some(fallback)) => {
+                let encoding = encoding_of(fallback);
+                match encoding.decode_without_bom_handling_and_without_replacement(cell) {
+                    Some(text) => text,
+                    None => return flaw(Defect::InvalidUtf8, encoding.name()),
+                }
+            }
+        };
+        if is_name {
+            return Ok(Some(text));
+        }
+        // Nearly all cells begin and end with a letter or digit: nothing is wrapped round those, and
+        // only a word with an N can say that there is nothing.
+        if let [first, .., last] | [first @ last] = cell
+            && first.is_ascii_alphanumeric()
+            && last.is_ascii_alphanumeric()
+            && !first.eq_ignore_ascii_case(&b'n')
+        {
+            return Ok(Some(text));
+        }
+        let text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(unwrapped(text)),
+            Cow::Owned(text) => Cow::Owned(unwrapped(&text).to_owned()),
+        };
+        Ok((!text.is_empty() && !NOTHING.contains(&&*text)).then_some(text))
+    }
+
+    /// A flaw of a field's cell.
+    #[must_use]
+    pub fn flaw(&self, field: Field, defect: Defect, expected: &str, found: &str) -> Flaw {
+        Flaw {
+            column: self.column_name(field),
+            defect,
+            detail: format!("expected {expected}, found {}", self.shown(found.as_bytes())),
+        }
+    }
+
+    /// A cell in a message; of plays only what cannot name a listener.
+    fn shown(&self, cell: &[u8]) -> String {
+        if self.format.feed == Feed::Trends { shown_of_plays(cell) } else { shown(cell) }
+    }
+
+    /// A field that every row needs is empty.
+    #[must_use]
+    pub fn missing(&self, field: Field) -> Flaw {
+        let detail = "expected a value, found an empty cell".to_owned();
+        Flaw { column: self.column_name(field), defect: Defect::Missing, detail }
+    }
+
+    fn column_name(&self, field: Field) -> Option<String> {
+        let bound = self.fields[field as usize].as_ref()?;
+        let source =
+            bound.source.and_then(|source| source.header.first().or(source.preamble.first()));
+        bound.columns.first().map(|c| &self.bound.names[*c]).or(source).cloned()
+    }
+
+    /// A date.
+    ///
+    /// # Errors
+    /// It is none of the format's styles.
+    pub fn date(&self, field: Field, record: &Record<'_>) -> Result<Option<Span>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        let styles = self.date_styles(field);
+        let span = read_date(&text, styles);
+        let expected = || styles.iter().map(|style| style.shown()).collect::<Vec<_>>().join(" or ");
+        span.map(Some).ok_or_else(|| self.flaw(field, Defect::BadDate, &expected(), &text))
+    }
+
+    fn date_styles(&self, field: Field) -> &'a [DateStyle] {
+        let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
+        match source.map(|source| source.date.as_slice()) {
+            None | Some([]) => &[DateStyle::Iso],
+            Some(styles) => styles,
+        }
+    }
+
+    /// A number as a decimal with a point.
+    ///
+    /// # Errors
+    /// Its separators do not stand where they stand in a number.
+    pub fn decimal<'r>(
+        &'r self,
+        field: Field,
+        record: &Record<'r>,
+    ) -> Result<Option<String>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
+        let style = source.map(|source| source.number).unwrap_or_default();
+        if style == NumberStyle::Either {
+            let mut marks = self.marks.get();
+            marks.look(&text);
+            self.marks.set(marks);
+        }
+        match plain_decimal(&text, style, self.bound.decimal_mark) {
+            Some(number) => Ok(Some(number.into_owned())),
+            None => Err(self.flaw(field, Defect::BadNumber, "a number", &text)),
+        }
+    }
+
+    /// What the numbers that were read say of the decimal mark of the report.
+    #[must_use]
+    pub fn marks(&self) -> MarksSeen {
+        self.marks.get()
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, Flaw> {
+        let Some(text) = self.decimal(field, record)? else {
+            return Ok(None);
+        };
+        let number = whole_number(&text);
+        number.map(Some).ok_or_else(|| {
+            self.flaw(field, Defect::BadNumber, "a whole number of at most 15 digits", &text)
+        })
+    }
+
+    /// A truth value.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn truth(&self, field: Field, record: &Record<'_>) -> Result<Option<bool>, Flaw> {
+        let Some(text) = self.text(field, record)? else {
+            return Ok(None);
+        };
+        truth(text.as_bytes())
+            .map_err(|defect| self.flaw(field, defect, "true/false, t/f, yes/no or 1/0", &text))
+    }
+
+    /// The unit and exactness that the format gives a field.
+    #[must_use]
+    pub fn source(&self, field: Field) -> Option<&'a FieldSource> {
+        self.fields[field as usize].as_ref()?.source
+    }
+
+    /// The codes of a track, and the text of an ISRC that is none.
+    ///
+    /// # Errors
+    /// A cell is no text.
+    pub fn track<'r>(
+        &'r self,
+        record: &Record<'r>,
+        counts: &mut Counts,
+    ) -> Result<TrackCodes<'r>, Flaw> {
+        let isrc_text = self.text(Field::Isrc, record)?;
+        let upc_text = self.text(Field::Upc, record)?;
+        let isrc = isrc_text.as_ref().and_then(|text| Isrc::parse(text.as_bytes()));
+        let upc = upc_text.as_ref().and_then(|text| Upc::parse(text.as_bytes()));
+        counts.bad_isrc += u64::from(isrc_text.is_some() && isrc.is_none());
+        counts.bad_upc += u64::from(upc_text.is_some() && upc.is_none());
+        let store_track = self.text(Field::StoreTrack, record)?;
+        let bad = |is_good: bool, text: Option<Cow<'r, str>>| text.filter(|_| !is_good);
+        let bad_upc = bad(upc.is_some(), upc_text);
+        let store_track = store_track.or_else(|| isrc_text.clone().filter(|_| isrc.is_none()));
+        Ok(TrackCodes { isrc, upc, store_track, bad_isrc: bad(isrc.is_some(), isrc_text), bad_upc })
+    }
+
+    /// The territory: a code, an alias, or its English name.
+    ///
+    /// # Errors
+    /// The cell is no text.
+    pub fn territory(
+        &self,
+        record: &Record<'_>,
+        territories: &Territories,
+        counts: &mut Counts,
+    ) -> Result<Option<Territory>, Flaw> {
+        let Some(text) = self.text(Field::Territory, record)? else {
+            return Ok(None);
+        };
+        Ok(match territories.look_up(text.as_bytes()) {
+            TerritoryCell::Known(territory) => Some(territory),
+            TerritoryCell::Aliased(territory) => {
+                counts.aliased_territory += 1;
+                Some(territory)
+            }
+            TerritoryCell::Empty => None,
+            TerritoryCell::Wrong => {
+                let named = territories.look_up_name(&text);
+                counts.bad_territory += u64::from(named.is_none());
+                named
+            }
+        })
+    }
+
+    /// The tier and its code, by a store's table.
+    ///
+    /// # Errors
+    /// A cell is no text.
+    pub fn tier(
+        &self,
+        record: &Record<'_>,
+        store: Option<&StoreSettings>,
+    ) -> Result<(Tier, Option<String>), Flaw> {
+        let product = self.text(Field::TierProduct, record)?;
+        let access = self.text(Field::TierAccess, record)?;
+        let tier = match store {
+            Some(store) => store.tier.look_up(product.as_deref(), access.as_deref()),
+            None if product.is_some() || access.is_some() => Tier::Unmapped,
+            None => Tier::Unknown,
+        };
+        Ok((tier, tier_code(product.as_deref(), access.as_deref())))
+    }
+}
+
+/// What names a track.
+#[derive(Debug)]
+pub struct TrackCodes<'r> {
+    /// The recording.
+    pub isrc: Option<Isrc>,
+    /// The release.
+    pub upc: Option<Upc>,
+    /// The store's id, or an ISRC that is none.
+    pub store_track: Option<Cow<'r, str>>,
+    /// An ISRC that is none.
+    pub bad_isrc: Option<Cow<'r, str>>,
+    /// A UPC that is none.
+    pub bad_upc: Option<Cow<'r, str>>,
+}
+
+impl DateStyle {
+    /// How a date of this style looks, for a message.
+    #[must_use]
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Iso => "YYYY-MM-DD or YYYYMMDD",
+            Self::YearSlash => "YYYY/MM/DD",
+            Self::DayFirst => "DD/MM/YYYY",
+            Self::MonthFirst => "MM/DD/YYYY",
+            Self::YearMonth => "YYYY-MM",
+            Self::DayOfMonth => "a day that stands for its month",
+            Self::MonthYear => "MM-YYYY",
+            Self::Range => "YYYYMMDD - YYYYMMDD",
+        }
+    }
+}

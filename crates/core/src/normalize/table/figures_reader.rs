@@ -1,0 +1,119 @@
+//! Rows of a plain table of the feeds `counters` and `declared`: numbers of plays by day or month.
+
+use crate::ingest::table::format::{Field, TableFormat};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
+use crate::normalize::defect::Defect;
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
+use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::sales_reader::SalesContext;
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::vocabulary::about::About;
+use crate::vocabulary::sale::Figure;
+use crate::vocabulary::territory::Territory;
+use crate::vocabulary::tier::Tier;
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct FiguresReader<'a> {
+    fields: TableFields<'a>,
+    context: SalesContext<'a>,
+    builder: SalesBuilder,
+    unmapped: UnmappedValues,
+    about: About,
+}
+
+impl<'a> FiguresReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        Self {
+            fields: TableFields::new(format, bound),
+            context,
+            builder: SalesBuilder::default(),
+            unmapped: UnmappedValues::default(),
+            about: About::default(),
+        }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        let mut about = self.about;
+        about.stated = self.fields.stated_days();
+        about
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Takes what was read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        self.builder.take()
+    }
+
+    /// Tier codes that the store's table does not hold.
+    #[must_use]
+    pub fn unmapped(&self) -> &UnmappedValues {
+        &self.unmapped
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let fields = &self.fields;
+        let mut noted = Counts::default();
+        let date = fields.date(Field::Date, record)?;
+        let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        fields.check_stated(date)?;
+        let plays = fields.whole(Field::Plays, record)?;
+        let plays = plays.ok_or_else(|| fields.missing(Field::Plays))?;
+        let territory = fields.territory(record, self.context.territories, &mut noted)?;
+        let track = fields.track(record, &mut noted)?;
+        if track.isrc.is_none() && track.store_track.is_none() {
+            let detail = "expected an ISRC or a track id, found neither".to_owned();
+            return Err(Flaw { column: None, defect: Defect::NoTrack, detail });
+        }
+        let store = self.context.store;
+        let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
+        if tier == Tier::Unmapped {
+            noted.unmapped_tier += 1;
+            let code = tier_code.as_deref().unwrap_or_default();
+            self.unmapped.note(UnmappedField::Tier, code, plays, None);
+        }
+        if noted.bad_territory != 0 {
+            let text = fields.text(Field::Territory, record)?.unwrap_or_default();
+            self.unmapped.note(UnmappedField::Territory, &text, plays, None);
+        }
+        let builder = &mut self.builder;
+        let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
+        let figure = Figure {
+            row: record.row,
+            date,
+            isrc: track.isrc,
+            upc: track.upc,
+            store_track: id(track.store_track.as_deref()),
+            territory,
+            tier,
+            tier_code: id(tier_code.as_deref()),
+            plays,
+        };
+        counts.add(&noted);
+        self.about.note_territory(territory.map_or(0, Territory::packed));
+        self.about.note_days(date, date);
+        self.builder.push_figure(store, figure);
+        Ok(())
+    }
+}

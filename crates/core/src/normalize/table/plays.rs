@@ -1,0 +1,477 @@
+//! Rows of a plain table of the feed `trends` to plays.
+//!
+//! What many rows have in common (track, kind, territory) is read once for each different text: its
+//! cells together are looked up first, and read only where they are new.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::ingest::table::format::{Field, TableFormat, TimeUnit};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
+use crate::normalize::day_plays::DayPlays;
+use crate::normalize::defect::Defect;
+use crate::normalize::played_in::PlayedIn;
+use crate::normalize::sales_lot::MonthNotes;
+use crate::normalize::store::StoreSettings;
+use crate::normalize::sums::PlaySums;
+use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths, trimmed};
+use crate::normalize::values::interning::Interner;
+use crate::normalize::values::times::{can_be_heard_at, stamp_or_epoch};
+use crate::numbers::exact;
+use crate::vocabulary::about::About;
+use crate::vocabulary::day::{Day, MS_PER_DAY};
+use crate::vocabulary::listener::{Listener, ListenerKey};
+use crate::vocabulary::play::{
+    Kind, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Product, Track, Words,
+};
+use crate::vocabulary::territory::Territories;
+use crate::vocabulary::tier::Tier;
+
+/// What reading plays needs to know beside the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaysContext<'a> {
+    /// The store's settings.
+    pub store: &'a StoreSettings,
+    /// Territory codes and aliases.
+    pub territories: &'a Territories,
+    /// The key of the listeners' hashes.
+    pub key: &'a ListenerKey,
+    /// Counted dates to keep plays of; `None` for all.
+    pub wanted: Option<&'a BTreeSet<Day>>,
+}
+
+/// Fields that name a track.
+const TRACK: [Field; 4] = [Field::Isrc, Field::Upc, Field::StoreTrack, Field::TrackTime];
+/// Fields that make a kind.
+const KIND: [Field; 6] = [
+    Field::TierProduct,
+    Field::TierAccess,
+    Field::UseType,
+    Field::Source,
+    Field::Device,
+    Field::Plays,
+];
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct PlaysReader<'a> {
+    fields: TableFields<'a>,
+    context: PlaysContext<'a>,
+    /// Columns whose cells together name a track, a kind, a territory, a date.
+    columns: [Vec<usize>; 4],
+    plays: DayPlays,
+    words: TableWords,
+    last_day: (Vec<u8>, Option<Day>),
+    last_stamp: (Vec<u8>, Heard),
+    key: Vec<u8>,
+    day_rows: BTreeMap<Day, u64>,
+    unmapped: UnmappedValues,
+    about: About,
+    played_in: PlayedIn,
+    sums: PlaySums,
+}
+
+/// When a play was heard, and whether that is exact.
+type Heard = Option<(i64, bool)>;
+
+/// The words of a report as they are met, each with what its rows are counted for.
+#[derive(Debug, Default)]
+struct TableWords {
+    tracks: Interner,
+    track_words: Vec<(Track, Counts)>,
+    kinds: Interner,
+    /// By text of a kind: its id and its tier code where the store's table does not hold it.
+    kind_texts: Vec<(u32, Option<String>)>,
+    kind_ids: HashMap<Kind, u32>,
+    kind_words: Vec<Kind>,
+    territories: Interner,
+    territory_words: Vec<(u16, Counts)>,
+    products: HashMap<Product, u32>,
+    product_words: Vec<Product>,
+    names: HashMap<(bool, Box<str>), u32>,
+    sources: Vec<Box<str>>,
+    devices: Vec<Box<str>>,
+    listeners: Vec<Listener>,
+}
+
+impl<'a> PlaysReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: PlaysContext<'a>) -> Self {
+        let columns = [&TRACK[..], &KIND, &[Field::Territory], &[Field::Date]].map(|fields| {
+            let of_field = |field| bound.columns.get(field).into_iter().flatten().copied();
+            fields.iter().flat_map(of_field).collect()
+        });
+        Self {
+            fields: TableFields::new(format, bound),
+            context,
+            columns,
+            plays: DayPlays::default(),
+            words: TableWords::default(),
+            last_day: (Vec::new(), None),
+            last_stamp: (Vec::new(), None),
+            key: Vec::new(),
+            day_rows: BTreeMap::new(),
+            unmapped: UnmappedValues::default(),
+            about: About::default(),
+            played_in: PlayedIn::default(),
+            sums: PlaySums::default(),
+        }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        let mut about = self.about;
+        about.stated = self.fields.stated_days();
+        self.day_rows.keys().for_each(|day| about.note_days(*day, *day));
+        about
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// The key of the listeners' hashes.
+    #[must_use]
+    pub fn key(&self) -> &'a ListenerKey {
+        self.context.key
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.plays.n_rows() * size_of::<Play>()
+            + self.words.listeners.len() * size_of::<Listener>()
+            + self.words.tracks.size_bytes()
+            + self.words.track_words.len() * size_of::<(Track, Counts)>()
+            + self.words.kinds.size_bytes()
+    }
+
+    /// Rows taken in by counted date, wanted or not.
+    #[must_use]
+    pub fn day_rows(&self) -> &BTreeMap<Day, u64> {
+        &self.day_rows
+    }
+
+    /// Tier codes that the store's table does not hold.
+    #[must_use]
+    pub fn unmapped(&self) -> &UnmappedValues {
+        &self.unmapped
+    }
+
+    /// Sums of its plays, wanted or not.
+    #[must_use]
+    pub fn play_sums(&self) -> PlaySums {
+        self.sums
+    }
+
+    /// Where its plays were.
+    #[must_use]
+    pub fn notes(&self) -> MonthNotes {
+        self.played_in.clone().finish(&self.context.store.store)
+    }
+
+    /// Takes what was read so far out of the reader, by counted date.
+    pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, Piece> {
+        let words = std::mem::take(&mut self.words);
+        let words = Arc::new(Words {
+            tracks: words.track_words.into_iter().map(|(track, _)| track).collect(),
+            listeners: words.listeners,
+            kinds: words.kind_words,
+            products: words.product_words,
+            sources: words.sources,
+            devices: words.devices,
+        });
+        std::mem::take(&mut self.plays)
+            .finish()
+            .into_iter()
+            .map(|(day, rows)| (day, Piece { report, rows, words: Arc::clone(&words) }))
+            .collect()
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let day = self.day(record)?;
+        let heard = self.heard(record, day)?;
+        let can_be = can_be_heard_at(heard.0, day);
+        let (listened_at_ms, exact) = if can_be { heard } else { midnight(day) };
+        let track = self.track(record)?;
+        let kind = self.kind(record)?;
+        let territory = self.territory(record)?;
+        let played_ms = self.played_ms(record, track)?;
+        let offline = match self.fields.truth(Field::Offline, record)? {
+            Some(true) => OFFLINE,
+            Some(false) => ONLINE,
+            None => OFFLINE_UNKNOWN,
+        };
+        let listener = self.fields.text(Field::Listener, record)?;
+        counts.log_time_used += u64::from(!can_be);
+        counts.add(&self.words.track_words[track as usize].1);
+        counts.add(&self.words.territory_words[territory as usize].1);
+        let (kind, unmapped) = &self.words.kind_texts[kind as usize];
+        let n_plays = i64::from(self.words.kind_words[*kind as usize].plays);
+        let known_ms = (played_ms != NONE).then(|| i64::from(played_ms));
+        self.sums.add(self.words.kind_words[*kind as usize].plays, known_ms);
+        if let Some(code) = unmapped {
+            counts.unmapped_tier += 1;
+            self.unmapped.note(UnmappedField::Tier, code, n_plays, None);
+        }
+        if self.words.territory_words[territory as usize].1.bad_territory != 0 {
+            let text = self.fields.text(Field::Territory, record)?.unwrap_or_default();
+            self.unmapped.note(UnmappedField::Territory, &text, n_plays, None);
+        }
+        *self.day_rows.entry(day).or_default() += 1;
+        self.played_in.note(day, self.words.territory_words[territory as usize].0);
+        if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
+            return Ok(());
+        }
+        let listener = match listener {
+            None => NONE,
+            Some(id) => {
+                let store = &self.context.store.store;
+                self.words.listeners.push(self.context.key.hash(store, id.as_bytes()));
+                crate::numbers::exact::<u32>(self.words.listeners.len() - 1)
+            }
+        };
+        let play = Play {
+            listened_at_ms,
+            row: record.row,
+            track,
+            listener,
+            kind: *kind,
+            played_ms,
+            territory: self.words.territory_words[territory as usize].0,
+            offline,
+            exact: u8::from(exact),
+        };
+        self.plays.push(day, play);
+        Ok(())
+    }
+
+    fn day(&mut self, record: &Record<'_>) -> Result<Day, Flaw> {
+        gather(record, &self.columns[3], &mut self.key);
+        if let (true, Some(day)) = (self.last_day.0 == self.key, self.last_day.1) {
+            return Ok(day);
+        }
+        let span = self.fields.date(Field::Date, record)?;
+        let day = span.ok_or_else(|| self.fields.missing(Field::Date))?.first;
+        self.fields.check_stated(day)?;
+        self.last_day = (self.key.clone(), Some(day));
+        Ok(day)
+    }
+
+    /// The listening time: a stamp, a date (its midnight), or else midnight of the counted date.
+    fn heard(&mut self, record: &Record<'_>, day: Day) -> Result<(i64, bool), Flaw> {
+        let midnight = midnight(day);
+        let Some(text) = self.fields.text(Field::ListenedAt, record)? else {
+            return Ok(midnight);
+        };
+        if self.last_stamp.0 == text.as_bytes() {
+            return Ok(self.last_stamp.1.unwrap_or(midnight));
+        }
+        let source = self.fields.source(Field::ListenedAt);
+        let exact = source.is_some_and(|source| source.exact);
+        let stamp = stamp_or_epoch(text.as_bytes());
+        let heard = match stamp {
+            Ok(stamp) => stamp.map(|ms| (ms, exact)),
+            Err(defect) => {
+                let Ok(Some(span)) = self.fields.date(Field::ListenedAt, record) else {
+                    let expected = "an ISO 8601 time stamp, a date, or seconds since 1970";
+                    return Err(self.fields.flaw(Field::ListenedAt, defect, expected, &text));
+                };
+                Some((i64::from(span.first.0) * MS_PER_DAY, false))
+            }
+        };
+        self.last_stamp = (text.as_bytes().to_vec(), heard);
+        Ok(heard.unwrap_or(midnight))
+    }
+
+    /// Place of the track's words.
+    fn track(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+        gather(record, &self.columns[0], &mut self.key);
+        let hash = match self.words.tracks.find(&self.key) {
+            Ok(id) => return Ok(id),
+            Err(hash) => hash,
+        };
+        let mut counts = Counts::default();
+        let codes = self.fields.track(record, &mut counts)?;
+        if codes.isrc.is_none() && codes.store_track.is_none() {
+            return Err(Flaw {
+                column: None,
+                defect: Defect::NoTrack,
+                detail: "expected an ISRC or a track id, found neither".to_owned(),
+            });
+        }
+        let track_ms = self.milliseconds(Field::TrackTime, record)?;
+        let store_track = codes.store_track.map(|text| text.into_owned().into_boxed_str());
+        let track = Track { isrc: codes.isrc, upc: codes.upc, store_track, track_ms };
+        self.words.track_words.push((track, counts));
+        Ok(self.words.tracks.insert(hash, &self.key))
+    }
+
+    /// Place of the kind's text.
+    fn kind(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+        gather(record, &self.columns[1], &mut self.key);
+        let hash = match self.words.kinds.find(&self.key) {
+            Ok(id) => return Ok(id),
+            Err(hash) => hash,
+        };
+        let fields = &self.fields;
+        let (tier, tier_code) = fields.tier(record, Some(self.context.store))?;
+        let use_type = fields.text(Field::UseType, record)?;
+        let plays = if fields.has(Field::Plays) {
+            let number = fields.whole(Field::Plays, record)?;
+            let number = number.ok_or_else(|| fields.missing(Field::Plays))?;
+            u32::try_from(number).map_err(|_| {
+                fields.flaw(
+                    Field::Plays,
+                    Defect::OutOfRange,
+                    "0 to 4,294,967,295",
+                    &number.to_string(),
+                )
+            })?
+        } else {
+            1
+        };
+        let source = fields.text(Field::Source, record)?;
+        let device = fields.text(Field::Device, record)?;
+        let words = &mut self.words;
+        let product = Product {
+            tier,
+            tier_code: tier_code.as_deref().map(Into::into),
+            use_type: use_type.as_deref().unwrap_or("stream").into(),
+        };
+        let kind = Kind {
+            product: words.product(product),
+            source: words.name(true, source.as_deref()),
+            device: words.name(false, device.as_deref()),
+            plays,
+            report: 0,
+        };
+        let id = *words.kind_ids.entry(kind).or_insert_with(|| {
+            words.kind_words.push(kind);
+            exact::<u32>(words.kind_words.len() - 1)
+        });
+        let unmapped = (tier == Tier::Unmapped).then(|| tier_code.unwrap_or_default());
+        words.kind_texts.push((id, unmapped));
+        Ok(words.kinds.insert(hash, &self.key))
+    }
+
+    /// Place of the territory's text.
+    fn territory(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+        gather(record, &self.columns[2], &mut self.key);
+        let hash = match self.words.territories.find(&self.key) {
+            Ok(id) => return Ok(id),
+            Err(hash) => hash,
+        };
+        let mut counts = Counts::default();
+        let territory = self.fields.territory(record, self.context.territories, &mut counts)?;
+        let packed = territory.map_or(0, crate::vocabulary::territory::Territory::packed);
+        self.about.note_territory(packed);
+        self.words.territory_words.push((packed, counts));
+        Ok(self.words.territories.insert(hash, &self.key))
+    }
+
+    /// Played time, or as much of the track's as was played.
+    fn played_ms(&self, record: &Record<'_>, track: u32) -> Result<u32, Flaw> {
+        if let Some(ms) = self.milliseconds(Field::PlayedTime, record)? {
+            return Ok(ms);
+        }
+        let Some(percent) = self.fields.decimal(Field::PlayedPercent, record)? else {
+            return Ok(NONE);
+        };
+        let percent_of = |thousandths: u64| {
+            let track_ms = self.words.track_words[track as usize].0.track_ms?;
+            u32::try_from(u64::from(track_ms) * thousandths / 100_000).ok()
+        };
+        match decimal_to_thousandths(percent.as_bytes()) {
+            Some(thousandths) if thousandths <= 100_000 => {
+                Ok(percent_of(thousandths).unwrap_or(NONE))
+            }
+            Some(_) => {
+                let flaw = (Field::PlayedPercent, Defect::OutOfRange, "0 to 100 percent");
+                Err(self.fields.flaw(flaw.0, flaw.1, flaw.2, &percent))
+            }
+            None => {
+                let flaw = (Field::PlayedPercent, Defect::BadNumber, "a plain decimal number");
+                Err(self.fields.flaw(flaw.0, flaw.1, flaw.2, &percent))
+            }
+        }
+    }
+
+    /// A length of time in whole milliseconds, cut.
+    fn milliseconds(&self, field: Field, record: &Record<'_>) -> Result<Option<u32>, Flaw> {
+        let Some(text) = self.fields.decimal(field, record)? else {
+            return Ok(None);
+        };
+        let (is_negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text.as_str()),
+        };
+        let Some(thousandths) = decimal_to_thousandths(digits.as_bytes()) else {
+            return Err(self.fields.flaw(
+                field,
+                Defect::BadNumber,
+                "a plain decimal number",
+                &text,
+            ));
+        };
+        let ms = match self.fields.source(field).and_then(|source| source.unit) {
+            Some(TimeUnit::Milliseconds) => thousandths / 1000,
+            Some(TimeUnit::Seconds) | None => thousandths,
+        };
+        let is_sane = ms <= PLAYED_MS_MAX && (!is_negative || ms == 0);
+        match u32::try_from(ms) {
+            Ok(ms) if is_sane => Ok(Some(ms)),
+            _ => Err(self.fields.flaw(field, Defect::OutOfRange, "0 to 86,400 seconds", &text)),
+        }
+    }
+}
+
+/// The listening time of a play of which only the day is known.
+fn midnight(day: Day) -> (i64, bool) {
+    (day.start_ms(), false)
+}
+
+/// The cells of some columns, apart.
+fn gather(record: &Record<'_>, columns: &[usize], key: &mut Vec<u8>) {
+    key.clear();
+    for column in columns {
+        key.extend_from_slice(trimmed(record.cell(*column)));
+        // No text that is read has a control character of this kind.
+        key.push(0x1f);
+    }
+}
+
+impl TableWords {
+    fn product(&mut self, product: Product) -> u32 {
+        if let Some(id) = self.products.get(&product) {
+            return *id;
+        }
+        let id = exact::<u32>(self.product_words.len());
+        self.product_words.push(product.clone());
+        self.products.insert(product, id);
+        id
+    }
+
+    fn name(&mut self, is_source: bool, text: Option<&str>) -> u32 {
+        let Some(text) = text else {
+            return NONE;
+        };
+        let names = if is_source { &mut self.sources } else { &mut self.devices };
+        *self.names.entry((is_source, text.into())).or_insert_with(|| {
+            names.push(text.into());
+            exact::<u32>(names.len() - 1)
+        })
+    }
+}

@@ -1,0 +1,473 @@
+//! Reads a plain table of any feed: cuts it, hands rows to the reader of its feed, keeps bad rows and
+//! the tail, and holds what was read against the report's own control numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
+use crate::ingest::table::head::{Bound, cell_text, normal_name};
+use crate::ingest::table::quotes::LineFault;
+use crate::ingest::table::records::{Cut, Record, RecordCutter};
+use crate::normalize::counts::{Counts, LineCounts};
+use crate::normalize::defect::{
+    BadRow, Defect, ReportDefect, ReportFault, hashed_line, raw_cells, raw_row_of_plays, shown,
+};
+use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
+use crate::normalize::sums::PlaySums;
+use crate::normalize::table::control_numbers::Checked;
+use crate::normalize::table::controls::Controls;
+use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::figures_reader::FiguresReader;
+use crate::normalize::table::headers::{TableHeaders, is_repeated};
+use crate::normalize::table::plays::{PlaysContext, PlaysReader};
+use crate::normalize::table::reference_reader::ReferenceReader;
+use crate::normalize::table::sales_reader::{SalesContext, SalesReader};
+use crate::normalize::unmapped::UnmappedValues;
+use crate::normalize::values::numbers::MarksSeen;
+use crate::vocabulary::about::About;
+use crate::vocabulary::day::Day;
+use crate::vocabulary::listener::ListenerKey;
+use crate::vocabulary::play::Piece;
+
+use crate::ingest::table::format::Field;
+
+/// Most bad rows that are kept in full, as for the wide table.
+pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
+
+/// Reads one report.
+#[derive(Debug)]
+pub struct TableReader<'a> {
+    format: &'a TableFormat,
+    cutter: RecordCutter,
+    n_columns: usize,
+    rows: Rows<'a>,
+    end_at: Vec<String>,
+    /// Whether the rows have ended.
+    is_in_tail: bool,
+    controls: Controls<'a>,
+    counts: Counts,
+    /// Rows that are no data.
+    n_skipped: u64,
+    headers: TableHeaders,
+    n_head: u64,
+    n_tail: u64,
+    /// The row that ends inside a quote, if no other line came after it.
+    open_quote: Option<u32>,
+    fault: Option<ReportFault>,
+    bad_rows: Vec<BadRow>,
+    lot_rows: BTreeMap<SalesMonth, u64>,
+    notes: MonthNotes,
+}
+
+/// What rows become.
+#[derive(Debug)]
+enum Rows<'a> {
+    Plays(Box<PlaysReader<'a>>),
+    Sales(Box<SalesReader<'a>>),
+    Figures(Box<FiguresReader<'a>>),
+    Reference(Box<ReferenceReader<'a>>),
+}
+
+impl<'a> Rows<'a> {
+    fn fields(&self) -> &TableFields<'a> {
+        match self {
+            Self::Plays(reader) => reader.fields(),
+            Self::Sales(reader) => reader.fields(),
+            Self::Figures(reader) => reader.fields(),
+            Self::Reference(reader) => reader.fields(),
+        }
+    }
+
+    /// The key of the listeners' hashes, of a report whose cells may name listeners.
+    fn listener_key(&self) -> Option<&'a ListenerKey> {
+        match self {
+            Self::Plays(reader) => Some(reader.key()),
+            Self::Sales(_) | Self::Figures(_) | Self::Reference(_) => None,
+        }
+    }
+}
+
+/// What rows become, with what is needed for it.
+#[derive(Debug, Clone, Copy)]
+pub enum TableContext<'a> {
+    /// Plays.
+    Plays(PlaysContext<'a>),
+    /// Lines of statements.
+    Sales(SalesContext<'a>),
+    /// Counters or declared streams.
+    Figures(SalesContext<'a>),
+    /// Reference data.
+    Reference(SalesContext<'a>),
+}
+
+/// What is known after the last row.
+#[derive(Debug)]
+pub struct TableReading {
+    /// Counts over the whole report.
+    pub counts: Counts,
+    /// Rows that are no data by the format's rules.
+    pub n_skipped: u64,
+    /// What its lines were.
+    pub lines: LineCounts,
+    /// Why it cannot be trusted as a whole.
+    pub fault: Option<ReportFault>,
+    /// Bad rows in order.
+    pub bad_rows: Vec<BadRow>,
+    /// Plays taken in by counted date.
+    pub day_rows: BTreeMap<Day, u64>,
+    /// Lines of statements, figures or reference data taken in by store and month.
+    pub lot_rows: BTreeMap<SalesMonth, u64>,
+    /// Where its lines or plays were, and the sums of its lines.
+    pub notes: MonthNotes,
+    /// Dates for whose plays the report names the tracks.
+    pub track_dates: BTreeSet<Day>,
+    /// Values that no table of ours knows.
+    pub unmapped: UnmappedValues,
+    /// Control numbers of the report, checked against its rows.
+    pub controls: Vec<Checked>,
+    /// What its numbers say of its decimal mark, where they may have either.
+    pub marks: MarksSeen,
+    /// Sums of its plays; `None` if it has none.
+    pub play_sums: Option<PlaySums>,
+    /// What the report says of itself.
+    pub about: About,
+}
+
+impl<'a> TableReader<'a> {
+    /// A reader for a report with this head; the context must be that of the format's feed.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: TableContext<'a>) -> Self {
+        let names = bound.names.clone();
+        let controls = Controls::new(format, bound.controls.clone());
+        let headers = TableHeaders::new(format, &bound);
+        let n_head = bound.header_line.map_or(0, |line| u64::from(line) + 1);
+        let rows = match context {
+            TableContext::Plays(context) => {
+                Rows::Plays(Box::new(PlaysReader::new(format, bound, context)))
+            }
+            TableContext::Sales(context) => {
+                Rows::Sales(Box::new(SalesReader::new(format, bound, context)))
+            }
+            TableContext::Figures(context) => {
+                Rows::Figures(Box::new(FiguresReader::new(format, bound, context)))
+            }
+            TableContext::Reference(context) => {
+                Rows::Reference(Box::new(ReferenceReader::new(format, bound, context)))
+            }
+        };
+        Self {
+            format,
+            cutter: RecordCutter::new(&format.text, &names),
+            n_columns: names.len(),
+            rows,
+            end_at: format.text.end_at.iter().map(|name| normal_name(name)).collect(),
+            is_in_tail: false,
+            controls,
+            counts: Counts::default(),
+            n_skipped: 0,
+            headers,
+            n_head,
+            n_tail: 0,
+            open_quote: None,
+            fault: None,
+            bad_rows: Vec::new(),
+            lot_rows: BTreeMap::new(),
+            notes: MonthNotes::new(),
+        }
+    }
+
+    /// The feed.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        self.format.feed
+    }
+
+    /// Reads a block of whole lines; the last block of a report may end without a line end.
+    pub fn read_block(&mut self, block: &[u8]) {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.cut(block, |cut| self.take(cut));
+        self.cutter = cutter;
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        match &self.rows {
+            Rows::Plays(reader) => reader.size_bytes(),
+            Rows::Sales(reader) => reader.size_bytes(),
+            Rows::Figures(reader) => reader.size_bytes(),
+            Rows::Reference(reader) => reader.size_bytes(),
+        }
+    }
+
+    /// Takes the plays that were read so far out of the reader.
+    pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
+        match &mut self.rows {
+            Rows::Plays(reader) => reader.take_pieces([0; 32]),
+            Rows::Sales(_) | Rows::Figures(_) | Rows::Reference(_) => BTreeMap::new(),
+        }
+    }
+
+    /// Takes the lines that were read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        let lot = match &mut self.rows {
+            Rows::Plays(_) => return SalesLot::default(),
+            Rows::Sales(reader) => reader.take_lot(),
+            Rows::Figures(reader) => reader.take_lot(),
+            Rows::Reference(reader) => reader.take_lot(),
+        };
+        lot.note(&mut self.notes);
+        for (month, sales) in &lot.sales {
+            *self.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;
+        }
+        for (month, references) in &lot.references {
+            *self.lot_rows.entry(month.clone()).or_default() += references.len() as u64;
+        }
+        for (month, figures) in &lot.figures {
+            *self.lot_rows.entry(month.clone()).or_default() += figures.len() as u64;
+        }
+        lot
+    }
+
+    /// Ends the rows; what was read is still to be taken out.
+    pub fn end(&mut self) {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.finish(|cut| self.take(cut));
+        self.cutter = cutter;
+    }
+
+    /// What is known of the whole report, after all was taken out.
+    #[must_use]
+    pub fn finish(self) -> TableReading {
+        let (about, lines, fault) = (self.about(), self.lines(), self.fault());
+        let (marks, mark) = (self.marks(), self.marks_read());
+        let (day_rows, unmapped) = match &self.rows {
+            Rows::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
+            Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            Rows::Figures(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            Rows::Reference(_) => (BTreeMap::new(), UnmappedValues::default()),
+        };
+        let play_sums = match &self.rows {
+            Rows::Plays(reader) => Some(reader.play_sums()),
+            _ => None,
+        };
+        let track_dates = match &self.rows {
+            Rows::Reference(reader) if self.format.reference == Some(ReferenceKind::Tracks) => {
+                reader.dates().clone()
+            }
+            _ => BTreeSet::new(),
+        };
+        let notes = match &self.rows {
+            Rows::Plays(reader) => reader.notes(),
+            _ => self.notes,
+        };
+        TableReading {
+            about,
+            track_dates,
+            controls: self.controls.check(mark),
+            marks,
+            play_sums,
+            counts: self.counts,
+            n_skipped: self.n_skipped,
+            lines,
+            fault,
+            bad_rows: self.bad_rows,
+            day_rows,
+            lot_rows: self.lot_rows,
+            notes,
+            unmapped,
+        }
+    }
+
+    /// What the numbers say so far of the decimal mark of the report.
+    #[must_use]
+    pub fn marks(&self) -> MarksSeen {
+        self.rows.fields().marks()
+    }
+
+    /// The mark by which its stated numbers are read.
+    fn marks_read(&self) -> DecimalMark {
+        let decided = self.marks().decided().ok().flatten();
+        decided.unwrap_or(self.rows.fields().bound.decimal_mark)
+    }
+
+    fn lines(&self) -> LineCounts {
+        LineCounts {
+            head: self.n_head,
+            rows: self.counts.rows,
+            skipped: self.n_skipped,
+            repeated_headers: self.counts.repeated_headers,
+            descriptions: 0,
+            continued: self.cutter.n_continued(),
+            blank: self.cutter.n_blank(),
+            tail: self.n_tail,
+        }
+    }
+
+    fn fault(&self) -> Option<ReportFault> {
+        let cut = || {
+            let detail = format!(
+                "the last line (row {}) ends inside a quoted cell: the report was cut off; fetch it again",
+                self.open_quote?
+            );
+            Some(ReportFault::new(ReportDefect::CutReport, detail))
+        };
+        let in_header = || {
+            let names = self.headers.names()?;
+            ReportFault::of_header(names, self.counts.rows + self.n_skipped)
+        };
+        self.fault.clone().or_else(cut).or_else(in_header)
+    }
+
+    fn about(&self) -> About {
+        match &self.rows {
+            Rows::Plays(reader) => reader.about(),
+            Rows::Sales(reader) => reader.about(),
+            Rows::Figures(reader) => reader.about(),
+            Rows::Reference(reader) => {
+                let mut about = About::default();
+                reader.dates().iter().for_each(|day| about.note_days(*day, *day));
+                about
+            }
+        }
+    }
+
+    fn fields(&self) -> &TableFields<'a> {
+        self.rows.fields()
+    }
+
+    fn take(&mut self, cut: Cut<'_>) {
+        let record = match cut {
+            Cut::Row(record) => record,
+            Cut::Broken { text, row, fault } => return self.take_broken(text, row, fault),
+        };
+        self.open_quote = None;
+        if self.is_tail(&record) {
+            return self.take_tail(&record);
+        }
+        if self.fields().is_skipped(&record) {
+            if !self.is_repeated_header(&record) {
+                self.n_skipped += 1;
+            }
+            return;
+        }
+        if self.headers.must_look_at(&record) && self.is_repeated_header(&record) {
+            return;
+        }
+        if let Err(flaw) = self.read_row(&record) {
+            // No header can be read as a row, so that only what cannot be read is looked at.
+            if self.is_repeated_header(&record) {
+                return;
+            }
+            self.refuse(&record, flaw);
+        }
+        self.add_to_controls(&record);
+        self.counts.rows += 1;
+    }
+
+    /// Adds a row, rejected or not, to what the control numbers are checked against.
+    fn add_to_controls(&mut self, record: &Record<'_>) {
+        if self.format.controls.is_empty() {
+            return;
+        }
+        if record.n_cells() == self.n_columns || self.format.text.ragged {
+            self.controls.add(self.rows.fields(), record);
+        } else {
+            self.controls.add_unreadable();
+        }
+    }
+
+    fn read_row(&mut self, record: &Record<'_>) -> Result<(), Flaw> {
+        let n_cells = record.n_cells();
+        if n_cells != self.n_columns && !self.format.text.ragged {
+            let is_cut = !record.has_line_end && n_cells < self.n_columns;
+            return Err(Flaw {
+                column: None,
+                defect: if is_cut { Defect::CutLine } else { Defect::ColumnCount },
+                detail: format!("expected {} cells, found {n_cells}", self.n_columns),
+            });
+        }
+        match &mut self.rows {
+            Rows::Plays(reader) => reader.read(record, &mut self.counts),
+            Rows::Sales(reader) => reader.read(record, &mut self.counts),
+            Rows::Figures(reader) => reader.read(record, &mut self.counts),
+            Rows::Reference(reader) => reader.read(record, &mut self.counts),
+        }
+    }
+
+    /// Whether a line repeats the header and is to be passed over. Another header breaks the report.
+    fn is_repeated_header(&mut self, record: &Record<'_>) -> bool {
+        let cells = record.all().map(|cell| cell_text(cell, self.format));
+        let line = self.headers.look_at(cells);
+        is_repeated(line, Some(record.row), &mut self.counts, &mut self.fault)
+    }
+
+    /// A line that is not cut into cells.
+    fn take_broken(&mut self, text: &[u8], row: u32, fault: LineFault) {
+        self.open_quote = (fault == LineFault::OpenQuote).then_some(row);
+        if self.format.text.multiline {
+            let defect = match fault {
+                LineFault::OpenQuote => ReportDefect::CutReport,
+                _ => ReportDefect::BadQuotes,
+            };
+            let expected = fault.expected();
+            let detail = format!("row {row}: expected {expected}; no row behind it can be trusted");
+            self.fault.get_or_insert_with(|| ReportFault::new(defect, detail));
+        } else if self.headers.is_broken_header(text) {
+            self.fault.get_or_insert_with(|| ReportFault::second_header(row));
+        }
+        if self.is_in_tail {
+            self.n_tail += 1;
+            return;
+        }
+        self.counts.rows += 1;
+        self.controls.add_unreadable();
+        // Nobody can say where in a broken line the listener stands.
+        let (found, raw) = match self.rows.listener_key() {
+            Some(key) => (String::new(), hashed_line(text, row, key)),
+            None => (format!(", found {}", shown(text)), shown(text)),
+        };
+        let detail = format!("expected {}{found}", fault.expected());
+        self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw });
+    }
+
+    /// A line behind the rows.
+    fn take_tail(&mut self, record: &Record<'_>) {
+        self.n_tail += 1;
+        let cells: Vec<String> = record.all().map(|cell| cell_text(cell, self.format)).collect();
+        if self.fault.is_none() {
+            self.fault = self.headers.fault_of_tail(&cells, record.row);
+        }
+        self.is_in_tail = true;
+        self.controls.read_line(&cells);
+    }
+
+    /// Whether the rows have ended with this line or before.
+    fn is_tail(&self, record: &Record<'_>) -> bool {
+        self.is_in_tail
+            || (!self.end_at.is_empty() && {
+                let first = normal_name(&String::from_utf8_lossy(record.cell(0)));
+                self.end_at.contains(&first)
+            })
+    }
+
+    fn refuse(&mut self, record: &Record<'_>, flaw: Flaw) {
+        let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
+        let raw = match self.rows.listener_key() {
+            Some(key) => {
+                let listener = self.fields().column(Field::Listener);
+                raw_row_of_plays(record.all(), record.row, listener, flaw.defect, key)
+            }
+            None => raw_cells(record.all(), delimiter),
+        };
+        let Flaw { column, defect, detail } = flaw;
+        self.keep(BadRow { row: record.row, column, defect, detail, raw });
+    }
+
+    fn keep(&mut self, bad_row: BadRow) {
+        self.counts.quarantined += 1;
+        if self.bad_rows.len() < BAD_ROWS_KEPT_MAX {
+            self.bad_rows.push(bad_row);
+        }
+    }
+}

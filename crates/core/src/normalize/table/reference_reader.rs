@@ -1,0 +1,178 @@
+//! Rows of a plain table of the feed `reference`: catalogue, tracks of a store, exchange rates.
+
+use std::collections::BTreeSet;
+
+use crate::ingest::table::format::{Field, ReferenceKind, TableFormat, TimeUnit};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
+use crate::normalize::defect::Defect;
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
+use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::sales_reader::SalesContext;
+use crate::normalize::values::cells::decimal_to_thousandths;
+use crate::vocabulary::day::Day;
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::reference::Reference;
+use crate::vocabulary::sale::TextId;
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct ReferenceReader<'a> {
+    fields: TableFields<'a>,
+    kind: ReferenceKind,
+    context: SalesContext<'a>,
+    builder: SalesBuilder,
+    dates: BTreeSet<Day>,
+}
+
+impl<'a> ReferenceReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        Self {
+            fields: TableFields::new(format, bound),
+            kind: format.reference.unwrap_or(ReferenceKind::Catalogue),
+            context,
+            builder: SalesBuilder::default(),
+            dates: BTreeSet::new(),
+        }
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Takes what was read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        self.builder.take()
+    }
+
+    /// The days of which it speaks.
+    #[must_use]
+    pub fn dates(&self) -> &BTreeSet<Day> {
+        &self.dates
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let fields = &self.fields;
+        let mut noted = Counts::default();
+        let date = fields.date(Field::Date, record)?;
+        let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        let track = fields.track(record, &mut noted)?;
+        let (base, quote) = self.pair(record)?;
+        let rate = self.decimal(Field::Rate, record)?;
+        match self.kind {
+            ReferenceKind::Tracks if track.store_track.is_none() => {
+                return Err(fields.missing(Field::StoreTrack));
+            }
+            ReferenceKind::Catalogue if track.isrc.is_none() && track.upc.is_none() => {
+                let detail = "expected an ISRC or a UPC, found neither".to_owned();
+                return Err(Flaw { column: None, defect: Defect::NoTrack, detail });
+            }
+            ReferenceKind::FxRates if rate.is_none_or(|rate| rate.0 <= 0) => {
+                let found = fields.text(Field::Rate, record)?.unwrap_or_default();
+                return Err(fields.flaw(Field::Rate, Defect::OutOfRange, "a rate above 0", &found));
+            }
+            _ => {}
+        }
+        let share = self.decimal(Field::Share, record)?;
+        let track_ms = self.track_ms(record)?;
+        let mut texts = [None; 6];
+        let names = [
+            Field::Title,
+            Field::Artist,
+            Field::Release,
+            Field::Label,
+            Field::Owner,
+            Field::RateSource,
+        ];
+        for (id, field) in texts.iter_mut().zip(names) {
+            *id = fields.text(field, record)?.map(|text| self.builder.text(&text));
+        }
+        let store_track: Option<TextId> =
+            track.store_track.as_deref().map(|text| self.builder.text(text));
+        let [title, artist, release, label, owner, rate_source] = texts;
+        let reference = Reference {
+            row: record.row,
+            date,
+            isrc: track.isrc,
+            upc: track.upc,
+            store_track,
+            title,
+            artist,
+            release,
+            label,
+            owner,
+            track_ms,
+            share,
+            base,
+            quote,
+            rate,
+            rate_source,
+        };
+        counts.add(&noted);
+        self.dates.insert(date);
+        self.builder.push_reference(self.context.store, reference);
+        Ok(())
+    }
+
+    /// `EUR/USD`, `EURUSD` or `EUR-USD`: the price of one euro in dollars.
+    fn pair(&self, record: &Record<'_>) -> Result<(Option<Currency>, Option<Currency>), Flaw> {
+        let Some(text) = self.fields.text(Field::Pair, record)? else {
+            return match self.kind {
+                ReferenceKind::FxRates => Err(self.fields.missing(Field::Pair)),
+                _ => Ok((None, None)),
+            };
+        };
+        let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
+        let pair = (letters.len() == 6)
+            .then(|| Currency::parse(&letters[..3]).zip(Currency::parse(&letters[3..])))
+            .flatten();
+        match pair {
+            Some((base, quote)) if base != quote => Ok((Some(base), Some(quote))),
+            _ => {
+                let expected = "two different codes of ISO 4217, such as EUR/USD";
+                Err(self.fields.flaw(Field::Pair, Defect::BadCurrency, expected, &text))
+            }
+        }
+    }
+
+    fn decimal(&self, field: Field, record: &Record<'_>) -> Result<Option<Amount>, Flaw> {
+        let Some(text) = self.fields.decimal(field, record)? else {
+            return Ok(None);
+        };
+        match Amount::parse(&text) {
+            Some(read) => Ok(Some(read.amount)),
+            None => Err(self.fields.flaw(field, Defect::BadNumber, "a number", &text)),
+        }
+    }
+
+    fn track_ms(&self, record: &Record<'_>) -> Result<Option<u32>, Flaw> {
+        let field = Field::TrackTime;
+        let Some(text) = self.fields.decimal(field, record)? else {
+            return Ok(None);
+        };
+        let thousandths = decimal_to_thousandths(text.as_bytes());
+        let unit = self.fields.source(field).and_then(|source| source.unit);
+        let ms = thousandths.map(|thousandths| match unit {
+            Some(TimeUnit::Milliseconds) => thousandths / 1000,
+            Some(TimeUnit::Seconds) | None => thousandths,
+        });
+        ms.and_then(|ms| u32::try_from(ms).ok()).map(Some).ok_or_else(|| {
+            self.fields.flaw(field, Defect::BadNumber, "a plain decimal number", &text)
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! Rows of a plain table of the feed `sales` to lines of statements.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::table::format::{Field, TableFormat};
+use crate::ingest::table::head::Bound;
+use crate::ingest::table::records::Record;
+use crate::normalize::counts::Counts;
+use crate::normalize::defect::Defect;
+use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
+use crate::normalize::store::StoreSettings;
+use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::normalize::values::dates::Span;
+use crate::vocabulary::about::About;
+use crate::vocabulary::grid::Grid;
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::sale::{LineType, Sale, USAGE_DAYS_MAX};
+use crate::vocabulary::territory::{Territories, Territory};
+use crate::vocabulary::tier::Tier;
+
+/// What reading sales needs to know beside the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct SalesContext<'a> {
+    /// Folder of the report: the store of its rows, unless they name another one.
+    pub store: &'a str,
+    /// All stores by name.
+    pub stores: &'a BTreeMap<String, StoreSettings>,
+    /// Territory codes and aliases.
+    pub territories: &'a Territories,
+}
+
+/// Reads the rows of one report.
+#[derive(Debug)]
+pub struct SalesReader<'a> {
+    fields: TableFields<'a>,
+    context: SalesContext<'a>,
+    builder: SalesBuilder,
+    /// What the last row's shop meant.
+    last_shop: LastShop<'a>,
+    unmapped: UnmappedValues,
+    about: About,
+}
+
+impl<'a> SalesReader<'a> {
+    /// A reader for a report with this head.
+    #[must_use]
+    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        Self {
+            fields: TableFields::new(format, bound),
+            context,
+            builder: SalesBuilder::default(),
+            last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
+            unmapped: UnmappedValues::default(),
+            about: About::default(),
+        }
+    }
+
+    /// What the report says of itself.
+    #[must_use]
+    pub fn about(&self) -> About {
+        self.about
+    }
+
+    /// Where the report has its fields.
+    #[must_use]
+    pub fn fields(&self) -> &TableFields<'a> {
+        &self.fields
+    }
+
+    /// Memory of what was read, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    /// Takes what was read so far out of the reader.
+    pub fn take_lot(&mut self) -> SalesLot {
+        self.builder.take()
+    }
+
+    /// Values that no table of ours knows.
+    #[must_use]
+    pub fn unmapped(&self) -> &UnmappedValues {
+        &self.unmapped
+    }
+
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// Why it goes to quarantine; nothing of it is counted then.
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let mut noted = Counts::default();
+        let (store, sale) = self.read_sale(record, &mut noted)?;
+        counts.add(&noted);
+        self.note(&sale);
+        self.builder.push(store, sale);
+        Ok(())
+    }
+
+    fn note(&mut self, sale: &Sale) {
+        let about = &mut self.about;
+        about.note_territory(sale.territory.map_or(0, Territory::packed));
+        about.note_days(sale.usage_from, sale.usage_to);
+        sale.statement_period.into_iter().for_each(|month| about.note_statement(month));
+        sale.reported.into_iter().for_each(|day| about.note_created(day.start_ms()));
+    }
+
+    fn read_sale(
+        &mut self,
+        record: &Record<'_>,
+        counts: &mut Counts,
+    ) -> Result<(&'a str, Sale), Flaw> {
+        let fields = &self.fields;
+        let usage = self.usage(record)?;
+        let units = fields.whole(Field::Units, record)?;
+        let units = units.ok_or_else(|| fields.missing(Field::Units))?;
+        let (amount, amount_text) = self.amount(record)?;
+        let currency = self.currency(record, amount)?;
+        let line_type = self.line_type(record)?;
+        let statement = fields.date(Field::StatementPeriod, record)?;
+        let reported = fields.date(Field::ReportedDate, record)?;
+        let offline = fields.truth(Field::Offline, record)?;
+        let royalty_bearing = fields.truth(Field::RoyaltyBearing, record)?;
+        let territory = fields.territory(record, self.context.territories, counts)?;
+        let track = fields.track(record, counts)?;
+        let (grid, bad_grid) = self.grid(record)?;
+        let (bad_isrc, bad_upc) = (track.bad_isrc.as_deref(), track.bad_upc.as_deref());
+        let id_text = wrong_ids(bad_isrc, bad_upc, bad_grid.as_deref());
+        let use_type = fields.text(Field::UseType, record)?;
+        let pool = fields.text(Field::Pool, record)?;
+        let shop = fields.text(Field::Shop, record)?;
+        let store = self.context.store_of(shop.as_deref(), &mut self.last_shop);
+        let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
+        let unmapped_code = tier_code.as_deref().filter(|_| tier == Tier::Unmapped);
+        counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
+        let is_unknown = counts.bad_territory != 0;
+        let country = if is_unknown { fields.text(Field::Territory, record)? } else { None };
+        let unknown = [
+            (UnmappedField::Tier, unmapped_code),
+            (UnmappedField::Shop, shop.as_deref().filter(|_| !self.last_shop.is_known)),
+            (UnmappedField::Territory, country.as_deref()),
+        ];
+        self.unmapped.note_all(unknown, units, currency.zip(amount));
+        let builder = &mut self.builder;
+        let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
+        let sale = Sale {
+            row: record.row,
+            usage_from: usage.first,
+            usage_to: usage.last,
+            statement_period: statement.map(Span::first_month),
+            reported: reported.map(|span| span.first),
+            isrc: track.isrc,
+            upc: track.upc,
+            store_track: id(track.store_track.as_deref()),
+            territory,
+            tier,
+            tier_code: id(tier_code.as_deref()),
+            use_type: id(Some(use_type.as_deref().unwrap_or("stream"))).unwrap_or_default(),
+            offline,
+            units,
+            amount,
+            amount_text: id(amount_text.as_deref()),
+            currency,
+            royalty_bearing,
+            line_type,
+            pool: id(pool.as_deref()),
+            shop: id(shop.as_deref()),
+            grid: id(grid.as_ref().map(Grid::as_str)),
+            id_text: id(id_text.as_deref()),
+        };
+        Ok((store, sale))
+    }
+
+    /// First and last day of use.
+    fn usage(&self, record: &Record<'_>) -> Result<Span, Flaw> {
+        let fields = &self.fields;
+        let from = fields.date(Field::UsageFrom, record)?;
+        let from = from.ok_or_else(|| fields.missing(Field::UsageFrom))?;
+        let last = fields.date(Field::UsageTo, record)?.map_or(from.last, |span| span.last);
+        let latest = from.first.after(USAGE_DAYS_MAX.unsigned_abs());
+        if last < from.first || latest < last {
+            let expected = format!("from {} to {latest}", from.first);
+            let flaw = Defect::OutOfRange;
+            return Err(fields.flaw(Field::UsageTo, flaw, &expected, &last.to_string()));
+        }
+        Ok(Span { first: from.first, last })
+    }
+
+    /// The amount, and its text where 12 decimals do not hold it.
+    fn amount(&self, record: &Record<'_>) -> Result<(Option<Amount>, Option<String>), Flaw> {
+        let Some(text) = self.fields.decimal(Field::Amount, record)? else {
+            return Ok((None, None));
+        };
+        match Amount::parse(&text) {
+            Some(read) => Ok((Some(read.amount), (!read.is_exact).then_some(text))),
+            None => Err(self.fields.flaw(
+                Field::Amount,
+                Defect::BadNumber,
+                "an amount below 10^20",
+                &text,
+            )),
+        }
+    }
+
+    /// The `GRid`, or the text that is none.
+    fn grid(&self, record: &Record<'_>) -> Result<(Option<Grid>, Option<String>), Flaw> {
+        let text = self.fields.text(Field::Grid, record)?;
+        let grid = text.as_deref().and_then(Grid::parse);
+        let bad_text = text.filter(|_| grid.is_none());
+        Ok((grid, bad_text.map(|text| text.to_string())))
+    }
+
+    /// The currency, without which there is no amount.
+    fn currency(
+        &self,
+        record: &Record<'_>,
+        amount: Option<Amount>,
+    ) -> Result<Option<Currency>, Flaw> {
+        let Some(text) = self.fields.text(Field::Currency, record)? else {
+            return if amount.is_none() {
+                Ok(None)
+            } else {
+                Err(self.fields.missing(Field::Currency))
+            };
+        };
+        let currency = Currency::parse(&text);
+        currency.map(Some).ok_or_else(|| {
+            self.fields.flaw(Field::Currency, Defect::BadCurrency, "a code of ISO 4217", &text)
+        })
+    }
+
+    fn line_type(&self, record: &Record<'_>) -> Result<LineType, Flaw> {
+        let Some(text) = self.fields.text(Field::LineType, record)? else {
+            return Ok(LineType::Sale);
+        };
+        let known = LineType::ALL.into_iter().find(|known| known.as_str() == text);
+        known.ok_or_else(|| {
+            let expected = "a code that the format knows";
+            self.fields.flaw(Field::LineType, Defect::UnknownCode, expected, &text)
+        })
+    }
+}
+
+/// Identifiers that are none, as they are written; `None` if there are none of them.
+pub(crate) fn wrong_ids(
+    isrc: Option<&str>,
+    upc: Option<&str>,
+    grid: Option<&str>,
+) -> Option<String> {
+    let named = [("isrc", isrc), ("upc", upc), ("grid", grid)];
+    let texts: Vec<String> =
+        named.into_iter().filter_map(|(name, text)| Some(format!("{name}={}", text?))).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+impl<'a> SalesContext<'a> {
+    /// The store of a row: the one whose settings have the shop's name, else that of the folder.
+    fn store_of(&self, shop: Option<&str>, last: &mut LastShop<'a>) -> &'a str {
+        let Some(shop) = shop else {
+            return self.store;
+        };
+        if last.name != shop {
+            let named = |(_, settings): &(&'a String, &'a StoreSettings)| {
+                settings.shops.iter().any(|name| name.eq_ignore_ascii_case(shop))
+            };
+            let known = self.stores.iter().find(named).map(|(name, _)| name.as_str());
+            *last = LastShop {
+                name: shop.to_owned(),
+                store: known.unwrap_or(self.store),
+                is_known: known.is_some(),
+            };
+        }
+        last.store
+    }
+}
+
+/// The shop of the row before: most rows are of the same one.
+#[derive(Debug)]
+struct LastShop<'a> {
+    name: String,
+    /// The store that it stands for.
+    store: &'a str,
+    /// Whether a store file has its name.
+    is_known: bool,
+}

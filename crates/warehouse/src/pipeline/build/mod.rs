@@ -1,0 +1,14 @@
+//! Builds one partition of a table from its inputs, in staging.
+
+pub mod build_day;
+pub mod build_eligibility;
+pub mod build_month;
+pub mod build_sales;
+pub mod build_sales_monthly;
+pub mod build_waterfall;
+pub mod merge;
+pub mod split_trends;
+pub mod sales_merge;
+pub(crate) mod divided_lines;
+pub mod empty_tables;
+pub mod history_tables;

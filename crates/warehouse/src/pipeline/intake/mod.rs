@@ -1,0 +1,10 @@
+//! Reads one report: detects its format, and turns its rows into plays, statement lines and figures.
+
+pub mod examine;
+pub mod reading;
+pub mod recognise;
+pub mod rejected_report;
+pub(crate) mod why_rejected;
+pub mod held;
+pub mod sales_runs;
+pub mod config;

@@ -1,0 +1,242 @@
+//! Runs: lines of one report, sorted, that wait for their partition in memory or on disk. Whatever the
+//! size of a report, a bounded part of it is in memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
+
+use crate::storage::disk::durable::{At as _, DiskError, make_folder};
+use crate::storage::tables::lot_table::LotTable;
+use crate::storage::tables::partition::PartitionError;
+use crate::storage::tables::reference_columns::reference_columns;
+use crate::storage::tables::sales_columns::{figures_columns, pools_columns, sales_columns};
+
+/// Lines of a lot that stay in memory; a larger lot goes to disk.
+const MEMORY_ROWS_MAX: usize = 1 << 14;
+
+/// Lines of a run on disk that are read at once, and of a page of it.
+pub(crate) const BATCH_ROWS: usize = 1 << 11;
+
+/// Lines of a row group of a run on disk.
+const RUN_GROUP_ROWS: usize = 1 << 16;
+
+/// Bytes of a page of a run on disk.
+const PAGE_BYTES: usize = 1 << 16;
+
+/// Sorted lines of one report and partition.
+#[derive(Debug)]
+pub enum Run {
+    /// In memory.
+    Memory(RecordBatch),
+    /// In a file of its own in staging.
+    Disk(PathBuf),
+}
+
+impl Run {
+    /// Deletes its file, if it has one.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn remove(self) -> Result<(), DiskError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Disk(path) => std::fs::remove_file(&path).at("remove", &path),
+        }
+    }
+}
+
+/// Runs of a report by table, store and month.
+pub type Runs = BTreeMap<(LotTable, SalesMonth), Vec<Run>>;
+
+/// Where runs are put down.
+#[derive(Debug)]
+pub struct RunStore {
+    /// `None`: runs are forgotten.
+    folder: Option<PathBuf>,
+    n_files: AtomicU64,
+    /// Bytes of the runs in memory, and how many there may be: many small lots are as much as a large one.
+    memory_bytes: AtomicUsize,
+    memory_bytes_max: usize,
+}
+
+impl RunStore {
+    /// Puts runs into this folder, which is made with the first one; small ones stay in memory, as long
+    /// as all of them have no more than so many bytes.
+    #[must_use]
+    pub fn new(folder: PathBuf, memory_bytes_max: usize) -> Self {
+        Self { folder: Some(folder), memory_bytes_max, ..Self::none() }
+    }
+
+    /// Forgets all runs: for a run that only says what it would do.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            folder: None,
+            n_files: AtomicU64::new(0),
+            memory_bytes: AtomicUsize::new(0),
+            memory_bytes_max: 0,
+        }
+    }
+
+    /// Sorts a lot into runs; `table` is that of its rows beside pools.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub fn put_down(
+        &self,
+        mut lot: SalesLot,
+        table: Option<LotTable>,
+        runs: &mut Runs,
+    ) -> Result<(), PartitionError> {
+        let (Some(folder), Some(table)) = (&self.folder, table) else {
+            return Ok(());
+        };
+        let at = |error| PartitionError::parquet(folder)(ParquetError::from(error));
+        let (sales, pools) = (std::mem::take(&mut lot.sales), std::mem::take(&mut lot.pools));
+        for (month, sales) in sales {
+            let batch = sales_columns(&lot, sales).map_err(at)?;
+            runs.entry((LotTable::Sales, month)).or_default().push(self.run(folder, batch)?);
+        }
+        for (month, lines) in std::mem::take(&mut lot.figures) {
+            let batch = figures_columns(&lot, lines).map_err(at)?;
+            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
+        }
+        for (month, references) in std::mem::take(&mut lot.references) {
+            let batch = reference_columns(table, &lot, references).map_err(at)?;
+            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
+        }
+        for (month, pools) in pools {
+            let batch = pools_columns(&lot, &pools).map_err(at)?;
+            runs.entry((LotTable::RevenuePools, month)).or_default().push(self.run(folder, batch)?);
+        }
+        Ok(())
+    }
+
+    /// Keeps rows that are sorted already: in memory as long as there is room, whatever their number. A
+    /// store without a folder has no other place.
+    ///
+    /// # Errors
+    /// [`PartitionError`].
+    pub(crate) fn keep(&self, batch: RecordBatch) -> Result<Run, PartitionError> {
+        match &self.folder {
+            Some(folder) => self.hold(folder, batch),
+            None => Ok(Run::Memory(batch)),
+        }
+    }
+
+    fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+        if batch.num_rows() <= MEMORY_ROWS_MAX {
+            self.hold(folder, batch)
+        } else {
+            self.write(folder, &batch)
+        }
+    }
+
+    /// Keeps rows in memory as long as there is room for them, else on disk.
+    fn hold(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+        let bytes = batch.get_array_memory_size();
+        let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= self.memory_bytes_max {
+            return Ok(Run::Memory(batch));
+        }
+        self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.write(folder, &batch)
+    }
+
+    fn write(&self, folder: &Path, batch: &RecordBatch) -> Result<Run, PartitionError> {
+        make_folder(folder)?;
+        let number = self.n_files.fetch_add(1, Ordering::Relaxed);
+        let mut writer =
+            RunWriter::create(folder.join(format!("run-{number:06}.parquet")), &batch.schema())?;
+        writer.write(batch)?;
+        writer.finish()
+    }
+}
+
+/// Writes a run into a file.
+pub(crate) struct RunWriter {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl RunWriter {
+    pub(crate) fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, PartitionError> {
+        let file = File::create_new(&path).at("create", &path)?;
+        let open = || {
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                // A page of each column of each run is in memory while runs are merged: they are small.
+                .set_max_row_group_row_count(Some(RUN_GROUP_ROWS))
+                .set_data_page_row_count_limit(BATCH_ROWS)
+                .set_data_page_size_limit(PAGE_BYTES)
+                .set_dictionary_page_size_limit(PAGE_BYTES)
+                .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+                .build();
+            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
+        };
+        let writer = open().map_err(PartitionError::parquet(&path))?;
+        Ok(Self { path, writer })
+    }
+
+    pub(crate) fn write(&mut self, lines: &RecordBatch) -> Result<(), PartitionError> {
+        self.writer.write(lines).map_err(PartitionError::parquet(&self.path))
+    }
+
+    pub(crate) fn finish(self) -> Result<Run, PartitionError> {
+        self.writer.close().map_err(PartitionError::parquet(&self.path))?;
+        Ok(Run::Disk(self.path))
+    }
+}
+
+/// Deletes the files of runs that are not needed.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn drop_runs(runs: Runs) -> Result<(), DiskError> {
+    runs.into_values().flatten().try_for_each(Run::remove)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::UInt32Array;
+
+    use crate::pipeline::build::sales_merge::each_batch;
+
+    fn batch(n_rows: u32) -> RecordBatch {
+        let rows: UInt32Array = (0..n_rows).collect();
+        RecordBatch::try_from_iter([("row", Arc::new(rows) as _)]).unwrap()
+    }
+
+    #[test]
+    fn many_small_lots_stay_in_memory_only_as_long_as_all_of_them_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = batch(1000).get_array_memory_size();
+        let store = RunStore::new(folder.path().join("runs"), 3 * bytes);
+        let runs: Vec<Run> =
+            (0..10).map(|_| store.run(&folder.path().join("runs"), batch(1000)).unwrap()).collect();
+        let in_memory = runs.iter().filter(|run| matches!(run, Run::Memory(_))).count();
+        assert_eq!(in_memory, 3);
+        for run in &runs {
+            let mut n_rows = 0;
+            each_batch(run, |batch| {
+                n_rows += batch.num_rows();
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(n_rows, 1000);
+        }
+        runs.into_iter().for_each(|run| run.remove().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path().join("runs")).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,432 @@
+//! Backfill: named months are made anew from the archived reports, as they are or judged by another
+//! policy, and what that changes is told figure by figure.
+//!
+//! What is finished is kept beside the snapshots until all is published, so that a backfill that was
+//! interrupted goes on where it was.
+
+use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::nightly::plan::preconditions::key_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::listener::ListenerKey;
+
+use crate::pipeline::intake::config::Settings;
+use crate::pipeline::judging::Judging;
+use crate::pipeline::nightly::build::kept::Kept;
+use crate::pipeline::nightly::checking::check_manifest;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::early::{Early, EarlyDay};
+use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::options::{NightlyOptions, Progress};
+use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, Kind, Plan};
+use crate::pipeline::nightly::plan::ruling::Ruling;
+use crate::pipeline::nightly::record;
+use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::whole_lists::with_whole_lists;
+use crate::storage::disk::durable::DiskError;
+use crate::storage::disk::file_hash::hash_cold;
+use crate::storage::layout::error::WarehouseError;
+use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
+use crate::storage::layout::offline_keys::offline_folder;
+use crate::storage::layout::places::Places;
+use crate::storage::layout::preview::PreviewFolder;
+use crate::storage::layout::warehouse::Warehouse;
+use crate::storage::tables::compare::{Changes, State, compare};
+
+/// What a backfill did.
+#[derive(Debug, Default)]
+pub struct Backfilled {
+    /// As of a night.
+    pub summary: Summary,
+    /// Figures that it changed, or would change.
+    pub changes: Changes,
+    /// Partitions that an interrupted backfill had finished.
+    pub n_kept: u64,
+    /// Partitions whose published files were damaged.
+    pub n_damaged: u64,
+    /// Reports that were read, or would be.
+    pub n_reports: u64,
+}
+
+/// A backfill and what it starts from.
+struct Task<'a> {
+    /// With the accepted numbers.
+    settings: &'a Settings,
+    judging: Judging,
+    options: NightlyOptions,
+    backfill: &'a Backfill,
+    key: ListenerKey,
+    places: &'a Places,
+    /// Where it works.
+    staging: &'a Path,
+    former: &'a Manifest,
+    progress: &'a dyn Progress,
+}
+
+/// What a backfill has made, not yet published.
+struct Made<'a> {
+    night: Night<'a>,
+    plan: Plan,
+    manifest: Manifest,
+    done: Backfilled,
+}
+
+impl<'a> Task<'a> {
+    fn night(&'a self) -> Result<Night<'a>, NightlyError> {
+        let (options, places, judging) = (&self.options, self.places, self.judging.clone());
+        let (key, staging) = (self.key, self.staging);
+        Night::new(self.settings, judging, options, key, places, staging, self.progress)
+    }
+
+    /// Makes the partitions in staging.
+    fn make(
+        &'a self,
+        kept: Option<Kept>,
+        damaged_lists: &BTreeSet<String>,
+    ) -> Result<Made<'a>, NightlyError> {
+        let former = self.former;
+        let mut night = self.night()?;
+        night.damaged_lists.clone_from(damaged_lists);
+        let n_mended =
+            if self.backfill.is_preview { 0 } else { night.mend_notes(&former.reports)? };
+        let mut plan = night.plan_backfill(self.backfill, former)?;
+        night.require_room_to_build(&plan, &former.reports, former)?;
+        night.kept = kept;
+        let staged = self.staging.join("snapshot").join("tables");
+        let mut examination = night.examine_months(&plan, former, &staged)?;
+        let mut done = Backfilled {
+            n_kept: examination.n_kept(),
+            n_reports: examination.n_read,
+            ..Backfilled::default()
+        };
+        let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+        night.finish_keeping()?;
+        night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+        let (empty_tables, n_damaged) = night.empty_tables(&partitions, former, &staged)?;
+        done.n_damaged = n_damaged + n_mended;
+        let manifest = Manifest {
+            manifest_version: MANIFEST_VERSION,
+            snapshot: former.snapshot + 1,
+            settings: self.judging.in_force().clone(),
+            as_of: self.options.as_of.to_string(),
+            published: self.options.started.clone(),
+            origin: "backfill".to_owned(),
+            empty_tables,
+            partitions,
+            ..former.clone()
+        };
+        check_manifest(&manifest)?;
+        let published = self.places.snapshot(former.snapshot).join("tables");
+        done.changes = compare(
+            State { folders: std::slice::from_ref(&published), manifest: former },
+            State { folders: &[staged, published.clone()], manifest: &manifest },
+        )?;
+        Ok(Made { night, plan, manifest, done })
+    }
+}
+
+/// Makes the named months anew.
+///
+/// # Errors
+/// [`NightlyError`]; what was published before stays as it was.
+pub fn run_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    if backfill.is_preview {
+        return preview_backfill(settings, options, backfill, progress);
+    }
+    let mut warehouse = Warehouse::open_existing(&options.warehouse, &options.owner)?;
+    let places = warehouse.places.clone();
+    let former = std::mem::take(&mut warehouse.manifest);
+    let key = key_of(options, &places, &former)?;
+    let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
+    let (places, staging, former) = (&places, staging.as_path(), &former);
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    let decided = ruling.judge_months(backfill)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    // What cannot be done is not decided.
+    task.night()?.plan_backfill(backfill, former)?;
+    if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
+        ruling.write(months, numbers, author)?;
+    }
+    let decisions = &ruling.names();
+    with_whole_lists(staging, |damaged_lists| {
+        let kept = Kept::new(places.internal("backfill"));
+        let made = task.make(Some(kept), damaged_lists)?;
+        let Made { mut night, plan, manifest, mut done } = made;
+        let manifest = Manifest { decisions: decisions.clone(), ..manifest };
+        done.n_damaged += count_damaged(&plan, former, places);
+        let is_same =
+            (&manifest.partitions, &manifest.settings) == (&former.partitions, &former.settings);
+        if !is_same || 0 < done.n_damaged {
+            let number = manifest.snapshot;
+            night.note(|summary| summary.snapshot = Some(number));
+            warehouse.publish(manifest, former.snapshot)?;
+        }
+        let kept = night.kept.take();
+        done.summary = night.finish();
+        if done.summary.snapshot.is_some() {
+            record::write_record(places, &task.options, &done.summary)?;
+        }
+        let away = places.internal("staging/backfill");
+        kept.as_ref().map_or(Ok(()), |kept| kept.clear(&away))?;
+        warehouse.clear_staging()?;
+        Ok(done)
+    })
+}
+
+/// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
+/// a night may run beside it.
+fn preview_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    let places = &Places::new(&options.warehouse);
+    places.require()?;
+    let former = &places.current_manifest()?;
+    let key = key_of(options, places, former)?;
+    let folder = PreviewFolder::open(places)?;
+    let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    ruling.judge_months(backfill)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    with_whole_lists(staging, |damaged_lists| {
+        let Made { night, mut done, .. } = task.make(None, damaged_lists)?;
+        done.summary = night.finish();
+        Ok(done)
+    })
+}
+
+/// Says what [`run_backfill`] would read and make, and writes nothing.
+///
+/// # Errors
+/// [`NightlyError`].
+pub fn plan_backfill(
+    settings: &Settings,
+    options: &NightlyOptions,
+    backfill: &Backfill,
+    progress: &dyn Progress,
+) -> Result<Backfilled, NightlyError> {
+    let places = &Places::new(&options.warehouse);
+    places.require()?;
+    let former = &places.current_manifest()?;
+    let key = key_of(options, places, former)?;
+    let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
+    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    ruling.judge_months(backfill)?;
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let task =
+        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    let night = task.night()?;
+    let plan = night.plan_backfill(backfill, former)?;
+    let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
+    let mut summary = night.finish();
+    summary.rebuilt = plan.reasons;
+    Ok(Backfilled { summary, n_reports, ..Backfilled::default() })
+}
+
+impl Night<'_> {
+    /// Waits until all is kept that a backfill has finished so far.
+    pub(super) fn finish_keeping(&self) -> Result<(), DiskError> {
+        self.kept.as_ref().map_or(Ok(()), Kept::finish)
+    }
+
+    /// All partitions that there are; those of the named months are stale.
+    fn plan_backfill(&self, backfill: &Backfill, former: &Manifest) -> Result<Plan, NightlyError> {
+        let not_now = |why: &str| {
+            let message =
+                format!("{why}; run `streamledger nightly` first, then the backfill again");
+            Err(NightlyError::NotNow { message })
+        };
+        if former.snapshot == 0 {
+            return Err(WarehouseError::Empty { path: self.places.root().to_owned() }.into());
+        }
+        if !former.set_aside.is_empty() {
+            return not_now("the tables were rolled back to a former state");
+        }
+        if former.listener_key != self.key.fingerprint() {
+            let message = "this is not the listener key that the tables were made with; leave the \
+                           key out to take the warehouse's own, or name the file that nights use"
+                .to_owned();
+            return Err(NightlyError::NotNow { message });
+        }
+        let mut plan = self.plan(&former.reports, former);
+        if plan.wanted.iter().any(|(path, wanted)| {
+            wanted.kind != Kind::Coverage && !former.partitions.contains_key(path)
+        }) {
+            return not_now("the settings have changed since the reports were read");
+        }
+        self.make_stale(&mut plan, backfill, former);
+        let is_told = |path: &&String| Plan::is_planned_first(path);
+        if former.partitions.keys().filter(is_told).any(|path| !plan.wanted.contains_key(path)) {
+            return not_now("the settings have changed since the reports were read");
+        }
+        let keys = stale_reports(&plan, &BTreeSet::new());
+        let is_outdated = |key: &&String| self.is_outdated(&former.reports[*key]);
+        if keys.iter().any(is_outdated) {
+            return not_now("the settings have changed since the reports were read");
+        }
+        if plan.reasons.is_empty() {
+            let of = backfill.store.as_ref().map_or(String::new(), |store| format!(" of {store}"));
+            let message = format!(
+                "nothing{of} from {} to {} is published; months are those of the counted date, of \
+                 statements those of use",
+                backfill.from, backfill.to
+            );
+            return Err(NightlyError::NotNow { message });
+        }
+        Ok(plan)
+    }
+
+    /// What is of the named months is stale, and what is damaged and cannot be named.
+    fn make_stale(&self, plan: &mut Plan, backfill: &Backfill, former: &Manifest) {
+        plan.reasons.clear();
+        plan.again = Some(backfill.clone());
+        for (path, wanted) in &mut plan.wanted {
+            // What is due depends on the day of the run.
+            let is_other =
+                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
+            let reason = if self.has_damaged_list(path) {
+                DAMAGED_LIST
+            } else if is_small(&wanted.kind) && !is_whole(self.places, former, path) {
+                "its file was damaged"
+            } else if backfill.covers(path) {
+                "its month is made anew"
+            } else {
+                wanted.is_stale = wanted.kind == Kind::Coverage && is_other;
+                continue;
+            };
+            wanted.is_stale = true;
+            plan.reasons.push((path.clone(), reason.to_owned()));
+        }
+    }
+
+    /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
+    pub(super) fn examine_months(
+        &self,
+        plan: &Plan,
+        former: &Manifest,
+        staged: &Path,
+    ) -> Result<Examination, NightlyError> {
+        let mut early = Early::new(staged, former, self.places, self.published_keys(former));
+        let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
+        let stale = || plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
+        for (path, wanted) in stale() {
+            early.fingerprints.insert(path.clone(), wanted.fingerprint.clone());
+            let Some(kept) = &self.kept else {
+                continue;
+            };
+            match &wanted.kind {
+                Kind::Plays { store, day } => {
+                    let found = kept.take_day(path, &wanted.fingerprint, staged)?;
+                    if let Some(found) = found {
+                        let keys = Arc::new(found.keys);
+                        early.tell(store, *day, &keys);
+                        let (built, counted_earlier) = (found.built, found.counted_earlier);
+                        let day_kept = EarlyDay {
+                            report: None,
+                            built,
+                            keys,
+                            counted_earlier,
+                            looked_up: None,
+                        };
+                        days.insert((store.clone(), *day), day_kept);
+                    }
+                }
+                Kind::Lots(..) => {
+                    if let Some(found) = kept.take_files(path, &wanted.fingerprint, staged)? {
+                        files.insert(path.clone(), found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let finished: BTreeSet<&String> = stale()
+            .filter(|(path, wanted)| match &wanted.kind {
+                Kind::Plays { store, day } => days.contains_key(&(store.clone(), *day)),
+                _ => files.contains_key(*path),
+            })
+            .map(|(path, _)| path)
+            .collect();
+        let keys = stale_reports(plan, &finished);
+        let wanted_days: BTreeSet<Day> = stale()
+            .filter(|(path, _)| !finished.contains(path))
+            .filter_map(|(_, wanted)| match &wanted.kind {
+                Kind::Plays { day, .. } => Some(*day),
+                _ => None,
+            })
+            .collect();
+        let mut examination = self.examine_known(&keys, former, early, &wanted_days)?;
+        examination.n_read = keys.len() as u64;
+        examination.kept_files = files;
+        examination.n_kept_days = days.len() as u64;
+        examination.early_days.extend(days);
+        Ok(examination)
+    }
+}
+
+impl Examination {
+    fn n_kept(&self) -> u64 {
+        self.n_kept_days + self.kept_files.len() as u64
+    }
+}
+
+/// The reports that feed stale partitions that are not finished.
+fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
+    plan.wanted
+        .iter()
+        .filter(|(path, wanted)| wanted.is_stale && !finished.contains(path))
+        // A month of trends or sums is made of partitions, which are named themselves.
+        .filter(|(_, wanted)| matches!(wanted.kind, Kind::Plays { .. } | Kind::Lots(..)))
+        .flat_map(|(_, wanted)| &wanted.reports)
+        .collect()
+}
+
+/// Tables that are small and not of a month that can be named: a backfill of any month mends them.
+fn is_small(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Quarantine | Kind::Reports | Kind::Coverage | Kind::UnmappedValues | Kind::Deliveries
+    )
+}
+
+/// Partitions that were made anew and whose published files are not what was published.
+fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
+    let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale).map(|(path, _)| path);
+    let stale: Vec<&String> = stale.collect();
+    let n_whole =
+        stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();
+    (stale.len() - n_whole) as u64
+}
+
+/// Whether the files of a published partition, and its list of offline plays, are as they were written.
+fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
+    let Some(partition) = former.partitions.get(path) else {
+        return true;
+    };
+    let snapshot = places.snapshot(former.snapshot);
+    let folder = snapshot.join("tables").join(path);
+    let list =
+        partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
+    let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
+    files.all(|(folder, file)| {
+        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
+    })
+}

@@ -1,0 +1,473 @@
+//! Third step of a night: the partitions that must be made anew are made, dates in parallel, then
+//! months, then the small tables.
+
+use crate::pipeline::nightly::build::day_inputs::DayInputs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::report_id::ReportId;
+
+use crate::pipeline::build::build_day::{BuiltDay, DayTask};
+use crate::pipeline::build::build_month::{KeptTrends, build_month};
+use crate::pipeline::intake::examine::Examined;
+use crate::pipeline::nightly::build::building_lots::LotInputs;
+use crate::pipeline::nightly::build::building_tracks::TrackLists;
+use crate::pipeline::nightly::build::kept::DayToKeep;
+use crate::pipeline::nightly::build::offline::{OfflineDate, OfflineDates};
+use crate::pipeline::nightly::checking::check_day;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::early::EarlyDays;
+use crate::pipeline::nightly::intake::examination::{Days, Examination};
+use crate::pipeline::nightly::plan::planned::{Kind, Plan, Wanted};
+use crate::pipeline::nightly::plan::store_months::Explaining;
+use crate::storage::archive::archived_reports::archive_path;
+use crate::storage::disk::durable::{DiskError, remove_tree};
+use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
+use crate::storage::layout::error::WarehouseError;
+use crate::storage::layout::ledger::{
+    FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path,
+};
+use crate::storage::source::report_source::ReportFile;
+use crate::storage::tables::partition::PartitionError;
+use crate::storage::tables::stored_trends::{StoredTrends, TrendsFile};
+
+type Reports = BTreeMap<String, ReportEntry>;
+type Partitions = BTreeMap<String, PartitionEntry>;
+/// Trends of built dates by store and date.
+type StoreTrends = BTreeMap<(String, Day), KeptTrends>;
+
+/// How many dates to build at once, so that they keep within half of the memory limit, in bytes: the
+/// plays of a row group, and what is encoded of them, are in memory of each. All, where there is memory
+/// for as many as there are threads.
+fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize, n_threads: usize) -> usize {
+    /// Measured.
+    const BYTES_PER_ROW: usize = 210;
+    let date_bytes = n_rows_max.clamp(1, ROW_GROUP_ROWS_MAX) * BYTES_PER_ROW;
+    let n_dates = (memory_limit_bytes / 2 / date_bytes).max(1);
+    if n_dates < n_threads { n_dates } else { usize::MAX }
+}
+
+impl Night<'_> {
+    /// Makes all stale partitions in staging; returns all partitions, the others as they were.
+    pub(crate) fn build(
+        &self,
+        plan: &mut Plan,
+        examination: &mut Examination,
+        former: &Manifest,
+        staged: &Path,
+    ) -> Result<Partitions, NightlyError> {
+        let fresh = std::mem::take(&mut examination.fresh);
+        let early = usable_early(plan, examination, staged)?;
+        let lots = LotInputs {
+            fresh: std::mem::take(&mut examination.fresh_runs),
+            finished: std::mem::take(&mut examination.kept_files),
+        };
+        let mut partitions: Partitions = plan
+            .wanted
+            .iter()
+            .filter(|(_, wanted)| !wanted.is_stale)
+            .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
+            .collect();
+        let reports = &examination.reports;
+        self.build_lots(plan, lots, former, reports, staged, &mut partitions)?;
+        let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
+        let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
+        let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
+        // A month waits for the processor, small tables for the disk.
+        let (months, small) = rayon::join(
+            || self.build_months(plan, trends, former, reports, staged),
+            || self.build_small(plan, former, reports, staged),
+        );
+        partitions.extend(months?);
+        partitions.extend(small?);
+        let published = self.places.snapshot(former.snapshot).join("tables");
+        self.explain(&mut Explaining {
+            plan,
+            former,
+            reports,
+            staged,
+            published: &published,
+            partitions: &mut partitions,
+        })?;
+        self.lists.finish()?;
+        Ok(partitions)
+    }
+
+    /// Brings together what the stale dates are made of, and finds those that an earlier date makes
+    /// stale.
+    fn gather(
+        &self,
+        plan: &mut Plan,
+        inputs: &mut DayInputs,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &Partitions,
+    ) -> Result<OfflineDates, NightlyError> {
+        let tracks = |plan: &Plan| {
+            self.known_tracks(&TrackLists { plan, former, reports, staged, partitions })
+        };
+        self.read_again(plan, &inputs.early, &mut inputs.fresh, reports)?;
+        inputs.tracks = tracks(plan)?;
+        let n_reasons = plan.reasons.len();
+        let offline = self.settle_offline(plan, inputs, former, staged)?;
+        for (path, known) in &offline {
+            let Kind::Plays { store, day } = &plan.wanted[path].kind else {
+                continue;
+            };
+            let date = (store.clone(), *day);
+            if inputs
+                .early
+                .get(&date)
+                .is_some_and(|early| early.counted_earlier != known.counted_earlier)
+            {
+                inputs.early.remove(&date);
+                drop_early(staged, path, "offline plays of it stand under an earlier date")?;
+            }
+        }
+        self.read_again(plan, &inputs.early, &mut inputs.fresh, reports)?;
+        if n_reasons < plan.reasons.len() {
+            inputs.tracks = tracks(plan)?;
+        }
+        Ok(offline)
+    }
+
+    /// Reads reports that feed a stale date and were not read in this run from the archive.
+    fn read_again(
+        &self,
+        plan: &Plan,
+        early: &EarlyDays,
+        fresh: &mut BTreeMap<String, Days>,
+        reports: &Reports,
+    ) -> Result<(), NightlyError> {
+        let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
+        for (_, wanted) in stale(plan) {
+            let Kind::Plays { store, day } = &wanted.kind else {
+                continue;
+            };
+            if early.contains_key(&(store.clone(), *day)) {
+                continue;
+            }
+            let date = day.to_string();
+            for key in wanted.reports.iter().filter(|key| reports[*key].days.contains_key(&date)) {
+                if fresh.get(key).is_none_or(|days| !days.contains_key(day)) {
+                    wanted_days.entry(key).or_default().insert(*day);
+                }
+            }
+        }
+        let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
+        self.progress.begin("reading archived reports", wanted_days.len() as u64);
+        let examiner = self.examiner(wanted_days.len());
+        let read: Vec<(String, Days)> = wanted_days
+            .par_iter()
+            .with_max_len(1)
+            .map(|(key, days)| {
+                let report = &reports[*key];
+                let path =
+                    archive_path(self.places, report.archived.as_deref().unwrap_or_default());
+                let examined = examiner.examine(
+                    ReportFile::Archive(&path),
+                    report.read_as(report.file()),
+                    Some(&report.store),
+                    Some(days),
+                )?;
+                self.progress.advance(1);
+                match examined {
+                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                        Ok(((*key).clone(), read.days))
+                    }
+                    _ => Err(NightlyError::Warehouse(WarehouseError::Damaged {
+                        path,
+                        message: format!(
+                            "is not the report {} any more; put the original back into the inbox \
+                             and remove this file",
+                            report.hash
+                        ),
+                    })),
+                }
+            })
+            .collect::<Result<_, NightlyError>>()?;
+        for (key, days) in read {
+            fresh.entry(key).or_default().extend(days);
+        }
+        Ok(())
+    }
+
+    fn build_days(
+        &self,
+        plan: &Plan,
+        inputs: DayInputs,
+        offline: &OfflineDates,
+        reports: &Reports,
+        staged: &Path,
+        partitions: &mut Partitions,
+    ) -> Result<StoreTrends, NightlyError> {
+        let DayInputs { mut early, mut fresh, mut tracks } = inputs;
+        let mut results = Vec::new();
+        let mut tasks = Vec::new();
+        for (path, wanted) in stale(plan) {
+            let Kind::Plays { store, day } = &wanted.kind else {
+                continue;
+            };
+            if let Some(early) = early.remove(&(store.clone(), *day)) {
+                results.push((path, wanted, store.clone(), *day, early.built));
+                continue;
+            }
+            let Some(store) = self.store_of(store, &day.month().to_string()) else {
+                continue;
+            };
+            let segments = wanted.reports.iter().filter_map(|key| {
+                Some((report_id(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
+            });
+            tasks.push((
+                path,
+                wanted,
+                DayTask {
+                    store,
+                    day: *day,
+                    segments: Mutex::new(segments.collect()),
+                    tracks: tracks.remove(&(store.store.clone(), *day)).unwrap_or_default(),
+                    counted_earlier: offline[path].earlier_keys.clone(),
+                    folder: staged.join(path),
+                    provenance: self.provenance(wanted, reports),
+                },
+            ));
+        }
+        self.progress.begin("building dates", tasks.len() as u64);
+        let build = |(path, wanted, task): &(&String, &Wanted, DayTask<'_>)| {
+            let (policy, _) = self.policy_of(&task.store.store, task.day);
+            let built = self.day_builder(policy).build(task)?;
+            self.keep_built((path, wanted), task, &built, &offline[*path], staged)?;
+            self.progress.advance(1);
+            Ok(built)
+        };
+        let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or_default();
+        let limit_bytes = self.options.memory_limit_bytes;
+        let n_at_once = dates_at_once(limit_bytes, n_rows_max, rayon::current_num_threads());
+        let mut built: Vec<BuiltDay> = Vec::new();
+        for tasks in tasks.chunks(n_at_once) {
+            let tasks = tasks.par_iter().with_max_len(1);
+            built.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
+        }
+        for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
+            results.push((path, wanted, task.store.store.clone(), task.day, built));
+        }
+        self.enter_days(results, offline, partitions)
+    }
+
+    /// Keeps a date that a backfill has finished.
+    fn keep_built(
+        &self,
+        (path, wanted): (&str, &Wanted),
+        task: &DayTask<'_>,
+        built: &BuiltDay,
+        offline: &OfflineDate,
+        staged: &Path,
+    ) -> Result<(), NightlyError> {
+        let (Some(kept), Some(keys)) = (&self.kept, &offline.keys) else {
+            return Ok(());
+        };
+        let day = DayToKeep {
+            day: task.day,
+            built,
+            keys,
+            counted_earlier: offline.counted_earlier.as_deref(),
+            layout: &self.trends_layout,
+        };
+        Ok(kept.keep_day(path, &wanted.fingerprint, staged, &day)?)
+    }
+
+    fn enter_days(
+        &self,
+        built: Vec<(&String, &Wanted, String, Day, BuiltDay)>,
+        offline: &OfflineDates,
+        partitions: &mut Partitions,
+    ) -> Result<StoreTrends, NightlyError> {
+        let mut trends = StoreTrends::new();
+        for (path, wanted, store, day, built) in built {
+            let judged = built.outcomes.values().map(|(_, plays)| plays).sum();
+            check_day(path, judged, built.trends.n_plays())?;
+            self.note(|summary| {
+                for (outcome, (rows, n_plays)) in &built.outcomes {
+                    let sums = summary.outcomes.entry(*outcome).or_default();
+                    *sums = (sums.0 + rows, sums.1 + n_plays);
+                }
+            });
+            let heard = built.trends.listened_months().into_iter();
+            let heard_in = heard.filter(|month| *month != day.month()).map(|m| m.to_string());
+            let heard_in = heard_in.collect();
+            trends.insert((store, day), built.trends);
+            let OfflineDate { file, counted_earlier, .. } = &offline[path];
+            let partition = PartitionEntry {
+                offline_keys: file.clone(),
+                counted_earlier: counted_earlier.clone(),
+                heard_in,
+                ..entry(wanted, built.files)
+            };
+            partitions.insert(path.clone(), partition);
+        }
+        Ok(trends)
+    }
+
+    fn build_months(
+        &self,
+        plan: &Plan,
+        mut trends: StoreTrends,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+    ) -> Result<Partitions, NightlyError> {
+        let mut partitions = Partitions::new();
+        for (path, wanted) in stale(plan) {
+            let Kind::TrendsDaily { store, month } = &wanted.kind else {
+                continue;
+            };
+            let (mut days, mut as_before) = (BTreeMap::new(), BTreeSet::new());
+            for date in plan.wanted.values() {
+                let Kind::Plays { store: of, day } = &date.kind else {
+                    continue;
+                };
+                if of != store || day.month().to_string() != *month {
+                    continue;
+                }
+                match trends.remove(&(store.clone(), *day)) {
+                    Some(built) => drop(days.insert(*day, built)),
+                    None => drop(as_before.insert(*day)),
+                }
+            }
+            let published =
+                if as_before.is_empty() { Vec::new() } else { self.published_files(path, former) };
+            let provenance = self.provenance(wanted, reports);
+            let (whole, files) = rayon::join(
+                || published.iter().try_for_each(|(path, file)| self.check_whole(path, file)),
+                || {
+                    let mut stored = StoredTrends::default();
+                    let open = |(path, _): &(PathBuf, &FileEntry)| {
+                        TrendsFile::open(path).map_err(PartitionError::parquet(path))
+                    };
+                    let files = published.iter().map(open).collect::<Result<_, _>>()?;
+                    stored.add(files, &as_before);
+                    build_month(
+                        days,
+                        stored,
+                        &staged.join(path),
+                        &self.trends_layout,
+                        &provenance,
+                        &self.stages,
+                    )
+                },
+            );
+            whole?;
+            let files = files?;
+            partitions.insert(path.clone(), entry(wanted, files));
+        }
+        Ok(partitions)
+    }
+
+    /// The files of a published partition.
+    pub(crate) fn published_files<'f>(
+        &self,
+        path: &str,
+        former: &'f Manifest,
+    ) -> Vec<(PathBuf, &'f FileEntry)> {
+        let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
+        let files = former.partitions.get(path).into_iter().flat_map(|partition| &partition.files);
+        files.map(|file| (folder.join(&file.name), file)).collect()
+    }
+
+    /// Rows are copied from a published file: it has to be what was published.
+    fn check_whole(&self, path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
+        if hex::encode(self.checks.hash(path)?) == file.blake3 {
+            return Ok(());
+        }
+        let message = "does not have its checksum any more; `streamledger backfill` of its month \
+                       makes it again"
+            .to_owned();
+        Err(WarehouseError::Damaged { path: path.to_owned(), message }.into())
+    }
+
+    /// Hash of the policy that stands in a partition's footers.
+    fn policy_hash(&self, kind: &Kind) -> &str {
+        match kind {
+            Kind::Plays { store, day } => self.policy_of(store, *day).1,
+            Kind::TrendsDaily { store, month } => self.judging.footer(store, month),
+            Kind::Lots(..)
+            | Kind::SalesMonthly { .. }
+            | Kind::Quarantine
+            | Kind::Reports
+            | Kind::UnmappedValues
+            | Kind::Deliveries
+            | Kind::Coverage
+            | Kind::Waterfall
+            | Kind::Eligibility => self.judging.base_footer(),
+        }
+    }
+
+    pub(crate) fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
+        let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
+        Provenance {
+            inputs: inputs_hash(hashes),
+            policy: self.policy_hash(&wanted.kind).to_owned(),
+        }
+    }
+}
+
+/// Dates that were built at once from just the reports that feed them; the others are cleared away.
+fn usable_early(
+    plan: &Plan,
+    examination: &mut Examination,
+    staged: &Path,
+) -> Result<EarlyDays, NightlyError> {
+    let mut usable = EarlyDays::new();
+    for ((store, day), early) in std::mem::take(&mut examination.early_days) {
+        let path = plays_path(&store, &day.to_string());
+        let wanted = plan.wanted.get(&path);
+        if wanted.is_some_and(|wanted| {
+            wanted.is_stale
+                && early.report.as_ref().is_none_or(|report| wanted.reports == [report.as_str()])
+        }) {
+            usable.insert((store, day), early);
+        } else {
+            drop_early(staged, &path, "it has more than one report")?;
+        }
+    }
+    Ok(usable)
+}
+
+/// Clears away a date that was built at once on a wrong assumption.
+fn drop_early(staged: &Path, path: &str, why: &str) -> Result<(), DiskError> {
+    tracing::info!(%path, why, "a date is built again");
+    remove_tree(&staged.join(path))
+}
+
+pub(crate) fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
+    plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale)
+}
+
+pub(crate) fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
+    PartitionEntry::new(wanted.fingerprint.clone(), files)
+}
+
+fn report_id(report: &ReportEntry) -> Option<[u8; 32]> {
+    ReportId::parse(&report.id).map(|id| id.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_built_side_by_side_where_there_is_memory_for_each_thread() {
+        assert_eq!(dates_at_once(4 << 30, 1 << 20, 2), usize::MAX);
+        assert_eq!(dates_at_once(4 << 30, 1 << 20, 64), 9);
+        assert_eq!(dates_at_once(512 << 20, 1 << 20, 2), 1);
+        // Beyond a row group, more rows take no more.
+        assert_eq!(dates_at_once(4 << 30, 1 << 30, 64), 9);
+        assert_eq!(dates_at_once(0, 1, 2), 1);
+        assert_eq!(dates_at_once(512 << 20, 0, 2), usize::MAX);
+    }
+}

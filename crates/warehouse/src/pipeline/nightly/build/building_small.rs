@@ -1,0 +1,135 @@
+//! The tables that are one file each, and the files of tables without rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::pipeline::build::empty_tables::{tables_without, write_empty_table};
+use crate::pipeline::build::history_tables::{write_deliveries, write_unmapped_values};
+use crate::pipeline::nightly::build::building::{entry, stale};
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::plan::planned::{Kind, Plan};
+use crate::pipeline::nightly::record;
+use crate::storage::archive::delivery_log::{DeliveryLog, FoundBy};
+use crate::storage::disk::file_hash::hash_as_is;
+use crate::storage::encode::file::{Provenance, SCHEMA_VERSION};
+use crate::storage::layout::ledger::{
+    Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash,
+};
+use crate::storage::tables::small_tables::{write_coverage, write_quarantine, write_reports};
+use streamledger_core::numbers::exact;
+
+type Reports = BTreeMap<String, ReportEntry>;
+type Partitions = BTreeMap<String, PartitionEntry>;
+
+impl Night<'_> {
+    /// The files of the tables of which there is no partition. Those that were published and are whole
+    /// stay; also tells how many were not.
+    pub(crate) fn empty_tables(
+        &self,
+        partitions: &Partitions,
+        former: &Manifest,
+        staged: &Path,
+    ) -> Result<(Partitions, u64), NightlyError> {
+        let mut n_damaged = 0;
+        let layouts = [&self.plays_layout, &self.trends_layout];
+        let provenance = Provenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
+        let mut empty = Partitions::new();
+        for table in tables_without(partitions.keys()) {
+            let path = table.empty_path();
+            let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
+            let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
+            let is_whole = |known: &&PartitionEntry| self.is_whole(&path, known, former);
+            let partition = if let Some(known) = known.filter(is_whole) {
+                known.clone()
+            } else {
+                n_damaged += u64::from(known.is_some());
+                let files = write_empty_table(table, layouts, &staged.join(&path), &provenance)?;
+                PartitionEntry::new(fingerprint, files)
+            };
+            empty.insert(path, partition);
+        }
+        Ok((empty, n_damaged))
+    }
+
+    /// Whether the published files of a small partition are what was published.
+    fn is_whole(&self, path: &str, partition: &PartitionEntry, former: &Manifest) -> bool {
+        let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
+        partition.files.iter().all(|file| {
+            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
+        })
+    }
+
+    pub(crate) fn build_small(
+        &self,
+        plan: &Plan,
+        former: &Manifest,
+        reports: &Reports,
+        staged: &Path,
+    ) -> Result<Partitions, NightlyError> {
+        let mut partitions = Partitions::new();
+        for (path, wanted) in stale(plan) {
+            let provenance = self.provenance(wanted, reports);
+            let folder = staged.join(path);
+            let files = match &wanted.kind {
+                Kind::Quarantine => {
+                    let mut complaints = Vec::new();
+                    for key in &wanted.reports {
+                        complaints.push((&reports[key], self.notes(&reports[key])?.complaints));
+                    }
+                    write_quarantine(&folder, &complaints, &provenance)?
+                }
+                Kind::Reports => {
+                    let mut entries: Vec<&ReportEntry> = reports.values().collect();
+                    entries.sort_by_key(|report| (report.name(), &report.store));
+                    write_reports(&folder, &entries, &provenance)?
+                }
+                Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
+                Kind::UnmappedValues => {
+                    let mut values = Vec::new();
+                    for key in &wanted.reports {
+                        values.push((&reports[key], self.notes(&reports[key])?.unmapped));
+                    }
+                    write_unmapped_values(&folder, &values, &provenance)?
+                }
+                Kind::Deliveries => {
+                    let log = self.log_deliveries(reports, former)?;
+                    write_deliveries(&folder, reports.values(), &log, &provenance)?
+                }
+                Kind::Plays { .. }
+                | Kind::TrendsDaily { .. }
+                | Kind::Lots(..)
+                | Kind::SalesMonthly { .. }
+                | Kind::Waterfall
+                | Kind::Eligibility => continue,
+            };
+            partitions.insert(path.clone(), entry(wanted, files));
+        }
+        Ok(partitions)
+    }
+
+    /// The log of deliveries with those that this run has found.
+    fn log_deliveries(
+        &self,
+        reports: &Reports,
+        former: &Manifest,
+    ) -> Result<DeliveryLog, NightlyError> {
+        let mut log = DeliveryLog::read(self.places)?;
+        let run = record::name(self.options);
+        let snapshot = former.snapshot + 1;
+        let found_by =
+            FoundBy { started: &self.options.started, run: &run, snapshot: exact::<i64>(snapshot) };
+        log.add_new(reports.values(), found_by);
+        Ok(log)
+    }
+
+    /// Notes when the reports that this run has found came, before anything is published that shows it.
+    pub(crate) fn keep_deliveries(
+        &self,
+        reports: &Reports,
+        former: &Manifest,
+    ) -> Result<(), NightlyError> {
+        let log = self.log_deliveries(reports, former)?;
+        Ok(log.write(self.places)?)
+    }
+}

@@ -1,0 +1,19 @@
+//! What the dates of a run are built from.
+
+use std::collections::BTreeMap;
+
+use streamledger_core::normalize::tracks::KnownTracks;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::pipeline::nightly::intake::early::EarlyDays;
+use crate::pipeline::nightly::intake::examination::Days;
+
+/// What dates are made of, beside the archive.
+pub(crate) struct DayInputs {
+    /// Dates that were built at once.
+    pub(crate) early: EarlyDays,
+    /// Plays that were read in this run, by report.
+    pub(crate) fresh: BTreeMap<String, Days>,
+    /// The stores' lists of tracks.
+    pub(crate) tracks: BTreeMap<(String, Day), KnownTracks>,
+}

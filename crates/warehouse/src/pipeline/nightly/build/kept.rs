@@ -1,0 +1,272 @@
+//! What a backfill has finished: partitions that are complete, beside the snapshots, so that a backfill
+//! that was interrupted goes on where it was. What is kept is used only where all that it was made of
+//! is still the same.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use streamledger_core::filter::offline_repeats::OfflineKeys;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+
+use crate::pipeline::build::build_day::{BuiltDay, Outcomes};
+use crate::pipeline::build::build_month::KeptTrends;
+use crate::storage::disk::disk_queue::DiskQueue;
+use crate::storage::disk::durable::{
+    At as _, DiskError, link, make_folder, remove_tree, rename, sync, write_new,
+};
+use crate::storage::disk::file_hash::hash_as_is;
+use crate::storage::encode::file::TableLayout;
+use crate::storage::layout::ledger::FileEntry;
+use crate::storage::layout::offline_keys::{NewList, read_keys};
+use crate::storage::tables::partition::PartitionError;
+
+/// Name of the file that says that a partition is complete.
+const DONE: &str = "done.json";
+/// Name of the file with a date's rows of `trends_daily`.
+const TRENDS: &str = "trends";
+
+/// The work of a backfill that is kept. It is put on the disk while the next is being made: a date that
+/// was finished a moment before an interruption is made again.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    folder: PathBuf,
+    queue: DiskQueue<ToKeep>,
+}
+
+/// A partition to keep.
+#[derive(Debug)]
+struct ToKeep {
+    /// Its path.
+    path: String,
+    /// Where its files are.
+    staged: PathBuf,
+    done: Done,
+    /// Of a date: what is kept beside its files.
+    day: Option<BesideFiles>,
+}
+
+/// What is kept of a date beside its files.
+#[derive(Debug)]
+struct BesideFiles {
+    day: Day,
+    keys: Arc<OfflineKeys>,
+    /// Its rows of `trends_daily`.
+    trends: Bytes,
+}
+
+/// A partition that is complete.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    fingerprint: String,
+    files: Vec<FileEntry>,
+    /// Of a date: what its late plays were taken to have in common with earlier dates.
+    counted_earlier: Option<String>,
+    /// Of a date: the list of its offline plays.
+    keys: Option<FileEntry>,
+    /// Of a date: BLAKE3, hex, of its rows of `trends_daily`.
+    trends: Option<String>,
+    /// Of a date: rows and plays by verdict and reason.
+    outcomes: Vec<(String, Option<String>, u64, i64)>,
+}
+
+/// A date that is complete.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DayToKeep<'a> {
+    pub(crate) day: Day,
+    pub(crate) built: &'a BuiltDay,
+    pub(crate) keys: &'a Arc<OfflineKeys>,
+    pub(crate) counted_earlier: Option<&'a str>,
+    pub(crate) layout: &'a TableLayout,
+}
+
+/// A date that was finished by a backfill that was interrupted.
+#[derive(Debug)]
+pub(crate) struct KeptDay {
+    pub(crate) built: BuiltDay,
+    pub(crate) keys: OfflineKeys,
+    pub(crate) counted_earlier: Option<String>,
+}
+
+impl Kept {
+    /// The work kept in a folder, which need not be there.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        let queue = DiskQueue::new({
+            let folder = folder.clone();
+            move |kept: ToKeep| keep(&folder, kept)
+        });
+        Self { folder, queue }
+    }
+
+    /// Keeps a partition of lines or sums.
+    pub(crate) fn keep_files(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+        files: &[FileEntry],
+    ) {
+        let done = Done {
+            fingerprint: fingerprint.to_owned(),
+            files: files.to_vec(),
+            counted_earlier: None,
+            keys: None,
+            trends: None,
+            outcomes: Vec::new(),
+        };
+        self.queue.add(ToKeep {
+            path: path.to_owned(),
+            staged: staged.to_owned(),
+            done,
+            day: None,
+        });
+    }
+
+    /// Keeps a date.
+    ///
+    /// # Errors
+    /// If its rows of `trends_daily` cannot be encoded.
+    pub(crate) fn keep_day(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+        day: &DayToKeep<'_>,
+    ) -> Result<(), PartitionError> {
+        let DayToKeep { day, built, keys, counted_earlier, layout } = *day;
+        let trends = built.trends.to_bytes(day, layout);
+        let trends = trends.map_err(PartitionError::parquet(&self.folder.join(path)))?;
+        let outcomes = built.outcomes.iter().map(|((verdict, reason), (rows, plays))| {
+            let reason = reason.map(|reason| reason.as_str().to_owned());
+            (verdict.as_str().to_owned(), reason, *rows, *plays)
+        });
+        let done = Done {
+            fingerprint: fingerprint.to_owned(),
+            files: built.files.clone(),
+            counted_earlier: counted_earlier.map(str::to_owned),
+            keys: None,
+            trends: None,
+            outcomes: outcomes.collect(),
+        };
+        let day = Some(BesideFiles { day, keys: Arc::clone(keys), trends });
+        self.queue.add(ToKeep { path: path.to_owned(), staged: staged.to_owned(), done, day });
+        Ok(())
+    }
+
+    /// Waits until all is kept: what lies in staging may be moved from then on.
+    ///
+    /// # Errors
+    /// [`DiskError`] if something could not be kept.
+    pub(crate) fn finish(&self) -> Result<(), DiskError> {
+        self.queue.finish()
+    }
+
+    /// Takes a kept partition into staging, if it was made of the same; `None` if there is none.
+    pub(crate) fn take_files(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+    ) -> Result<Option<Vec<FileEntry>>, DiskError> {
+        let done = self.find(path, fingerprint);
+        done.map(|done| self.stage(path, staged, &done.files).map(|()| done.files)).transpose()
+    }
+
+    /// The same for a date.
+    pub(crate) fn take_day(
+        &self,
+        path: &str,
+        fingerprint: &str,
+        staged: &Path,
+    ) -> Result<Option<KeptDay>, PartitionError> {
+        let Some(done) = self.find(path, fingerprint) else {
+            return Ok(None);
+        };
+        let Some(outcomes) = outcomes_of(&done) else {
+            return Ok(None);
+        };
+        let Some(keys) = &done.keys else {
+            return Ok(None);
+        };
+        let keys = read_keys(&self.folder.join(path).join(&keys.name))?;
+        let file = self.folder.join(path).join(TRENDS);
+        let bytes = match std::fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.at("read", &file)?,
+        };
+        if done.trends != Some(blake3::hash(&bytes).to_hex().to_string()) {
+            return Ok(None);
+        }
+        let trends = KeptTrends::from_bytes(bytes.into());
+        let trends = trends.map_err(PartitionError::parquet(&file))?;
+        self.stage(path, staged, &done.files)?;
+        let built = BuiltDay { files: done.files, trends, outcomes };
+        Ok(Some(KeptDay { built, keys, counted_earlier: done.counted_earlier }))
+    }
+
+    fn find(&self, path: &str, fingerprint: &str) -> Option<Done> {
+        let folder = self.folder.join(path);
+        let bytes = std::fs::read(folder.join(DONE)).ok()?;
+        let done: Done = serde_json::from_slice(&bytes).ok()?;
+        let is_whole = |folder: &Path, file: &FileEntry| {
+            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
+        };
+        let is_there = done.fingerprint == fingerprint
+            && done.files.iter().chain(&done.keys).all(|file| is_whole(&folder, file));
+        is_there.then_some(done)
+    }
+
+    fn stage(&self, path: &str, staged: &Path, files: &[FileEntry]) -> Result<(), DiskError> {
+        let to = staged.join(path);
+        make_folder(&to)?;
+        let from = self.folder.join(path);
+        files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
+    }
+
+    /// Takes all away in one step, to a place that the next run clears at the latest.
+    pub(crate) fn clear(&self, away: &Path) -> Result<(), DiskError> {
+        if self.folder.exists() {
+            rename(&self.folder, away)?;
+        }
+        remove_tree(away)
+    }
+}
+
+/// Puts a partition under the folder of what is kept. Its `done.json` comes last.
+fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
+    let ToKeep { path, staged, mut done, day } = kept;
+    let folder = root.join(&path);
+    // What an attempt that was interrupted has left, or one under other settings.
+    remove_tree(&folder)?;
+    make_folder(&folder)?;
+    if let Some(BesideFiles { day, keys, trends }) = day {
+        let list = NewList::new(folder.clone(), day, keys);
+        list.write()?;
+        done.keys = Some(list.entry);
+        write_new(&folder.join(TRENDS), &trends)?;
+        done.trends = Some(blake3::hash(&trends).to_hex().to_string());
+    }
+    for file in &done.files {
+        link(&staged.join(&path).join(&file.name), &folder.join(&file.name))?;
+    }
+    sync(&folder)?;
+    let new = folder.join("done.new");
+    let bytes = serde_json::to_vec(&done).map_err(std::io::Error::other).at("write", &new)?;
+    write_new(&new, &bytes)?;
+    rename(&new, &folder.join(DONE))
+}
+
+fn outcomes_of(done: &Done) -> Option<Outcomes> {
+    let outcome = |(verdict, reason, rows, plays): &(String, Option<String>, u64, i64)| {
+        let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict)?;
+        let reason = match reason {
+            None => None,
+            Some(name) => Some(Reason::ALL.into_iter().find(|known| known.as_str() == name)?),
+        };
+        Some(((verdict, reason), (*rows, *plays)))
+    };
+    done.outcomes.iter().map(outcome).collect()
+}

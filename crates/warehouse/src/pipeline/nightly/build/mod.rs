@@ -1,0 +1,11 @@
+//! Builds the partitions of a plan.
+
+pub(crate) mod building;
+pub(crate) mod building_lots;
+pub(crate) mod building_small;
+pub(crate) mod building_tracks;
+pub(crate) mod explaining;
+pub(crate) mod offline;
+pub(crate) mod kept;
+pub(crate) mod file_checks;
+pub(crate) mod day_inputs;

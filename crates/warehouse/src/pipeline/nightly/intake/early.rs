@@ -1,0 +1,225 @@
+//! A date whose report was just read is built at once, while its plays are at hand, on the assumption
+//! that no other report has plays of that date. Nearly always that is so, and a run then needs memory
+//! for the dates at hand only. Where it turns out otherwise the date is built again with all of its
+//! reports: what is published is the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::normalize::tracks::KnownTracks;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::pipeline::build::build_day::{BuiltDay, DayTask};
+use crate::pipeline::intake::examine::ExaminedReport;
+use crate::pipeline::nightly::build::kept::DayToKeep;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::turns::{Turn, Turns};
+use crate::pipeline::partition_paths::trends_path;
+use crate::storage::archive::archived_reports::{Copied, NewReport, NotCopied, archive_queue};
+use crate::storage::disk::disk_queue::DiskQueue;
+use crate::storage::encode::file::Provenance;
+use crate::storage::layout::ledger::{Manifest, inputs_hash, plays_path};
+use crate::storage::layout::offline_keys::{DateKeys, OfflineBook, name_of_keys};
+use crate::storage::layout::places::Places;
+
+/// Dates that were built at once.
+pub(crate) type EarlyDays = BTreeMap<(String, Day), EarlyDay>;
+
+/// A date that was built at once.
+#[derive(Debug)]
+pub(crate) struct EarlyDay {
+    /// The report that it was built from; `None` if a backfill that was interrupted had finished it,
+    /// of whatever it was made.
+    pub(crate) report: Option<String>,
+    pub(crate) built: BuiltDay,
+    /// Keys of its offline plays.
+    pub(crate) keys: Arc<OfflineKeys>,
+    /// Name of the keys that it was taken to have in common with earlier dates.
+    pub(crate) counted_earlier: Option<String>,
+    /// Where those keys were looked for, and what was found; `None` for a date that was finished before.
+    pub(crate) looked_up: Option<LookedUp>,
+}
+
+/// What came of looking for the late plays of a date under the dates before it.
+#[derive(Debug)]
+pub(crate) struct LookedUp {
+    pub(crate) near: OfflineBook,
+    pub(crate) found: Vec<OfflineKey>,
+}
+
+/// Which dates may be built at once, and those that were.
+pub(crate) struct Early<'a> {
+    staged: &'a Path,
+    former: &'a Manifest,
+    /// Stores and dates of known reports, with the report if it is the only one.
+    known: BTreeMap<(String, Day), Option<String>>,
+    claimed: Mutex<BTreeSet<(String, Day)>>,
+    built: Mutex<EarlyDays>,
+    /// Keys of published dates, and of those that were read in this run so far.
+    book: Mutex<OfflineBook>,
+    /// In which order reports began to be read.
+    pub(crate) turns: Turns,
+    /// By path, what the dates that a backfill makes depend on.
+    pub(crate) fingerprints: BTreeMap<String, String>,
+    /// Copies what is taken in.
+    pub(crate) archiver: DiskQueue<NewReport>,
+    /// What could not be copied as it was read.
+    not_copied: NotCopied,
+}
+
+impl<'a> Early<'a> {
+    pub(crate) fn new(
+        staged: &'a Path,
+        former: &'a Manifest,
+        places: &Places,
+        book: OfflineBook,
+    ) -> Self {
+        let mut known = BTreeMap::new();
+        for (key, report) in former.reports.iter().filter(|(_, report)| report.is_active()) {
+            for date in report.days.keys().filter_map(|date| date.parse().ok()) {
+                let day = Day(chrono::NaiveDate::to_epoch_days(&date));
+                known
+                    .entry((report.store.clone(), day))
+                    .and_modify(|only| *only = None)
+                    .or_insert_with(|| Some(key.clone()));
+            }
+        }
+        let not_copied = NotCopied::default();
+        Self {
+            staged,
+            former,
+            known,
+            claimed: Mutex::default(),
+            built: Mutex::default(),
+            book: Mutex::new(book),
+            turns: Turns::default(),
+            fingerprints: BTreeMap::new(),
+            archiver: archive_queue(places, &not_copied),
+            not_copied,
+        }
+    }
+
+    /// The dates that were built, once all reports are copied, and the files that could not be.
+    pub(crate) fn finish(self) -> Result<(EarlyDays, BTreeMap<PathBuf, Copied>), NightlyError> {
+        self.archiver.finish()?;
+        let not_copied = self.not_copied.lock().map(|mut all| std::mem::take(&mut *all));
+        Ok((self.built.into_inner().unwrap_or_default(), not_copied.unwrap_or_default()))
+    }
+
+    /// Lets later dates look up the offline plays of this one.
+    pub(crate) fn tell(&self, store: &str, day: Day, keys: &Arc<OfflineKeys>) {
+        if let Ok(mut book) = self.book.lock() {
+            let date = (store.to_owned(), day);
+            book.dates.insert(date, DateKeys::Memory(Arc::clone(keys)));
+        }
+    }
+
+    /// Whether no other report is known to have this date.
+    fn claim(&self, date: &(String, Day), key: &str) -> bool {
+        let is_free = self.known.get(date).is_none_or(|only| only.as_deref() == Some(key));
+        is_free && self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(date.clone()))
+    }
+}
+
+impl Night<'_> {
+    /// Builds those dates of a report that no other report is known to have.
+    pub(crate) fn build_early(
+        &self,
+        early: &Early<'_>,
+        store: &str,
+        report: &mut ExaminedReport,
+        mut turn: Turn<'_>,
+    ) -> Result<(), NightlyError> {
+        if !self.settings.stores.contains_key(store) {
+            return Ok(());
+        }
+        let hash = hex::encode(report.hash);
+        let id = report.id(store);
+        let key = id.to_hex();
+        let days: Vec<Day> = report.days.keys().copied().collect();
+        let mut claimed = Vec::new();
+        for day in days {
+            if early.claim(&(store.to_owned(), day), &key)
+                && let Some(segments) = report.days.remove(&day)
+            {
+                let keys =
+                    self.keys_of_segments(segments.iter(), &KnownTracks::default(), store, day)?;
+                early.tell(store, day, &keys);
+                claimed.push((day, segments, keys));
+            }
+        }
+        turn.through();
+        if claimed.iter().any(|(_, _, keys)| !keys.late.is_empty()) {
+            turn.wait();
+        }
+        for (day, segments, keys) in claimed {
+            let (policy, policy_hash) = self.policy_of(store, day);
+            let Some(settings) = self.store_of(store, &day.month().to_string()) else {
+                continue;
+            };
+            let days_max = policy.duplicate.offline_days_max;
+            let near =
+                early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();
+            let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
+            let name = name_of_keys(&counted_earlier);
+            let path = plays_path(store, &day.to_string());
+            self.begin_month(early, &path);
+            let looked_up = Some(LookedUp { near, found: counted_earlier.clone() });
+            let task = DayTask {
+                store: settings,
+                day,
+                segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
+                // A date with a list of tracks is built with all its reports.
+                tracks: KnownTracks::default(),
+                counted_earlier,
+                folder: early.staged.join(path),
+                provenance: Provenance {
+                    inputs: inputs_hash(std::iter::once(hash.as_str())),
+                    policy: policy_hash.to_owned(),
+                },
+            };
+            let built = self.day_builder(policy).build(&task)?;
+            let report = Some(key.clone());
+            let early_day = EarlyDay { report, built, keys, counted_earlier: name, looked_up };
+            self.keep_early(early, store, day, &early_day)?;
+            if let Ok(mut all) = early.built.lock() {
+                all.insert((store.to_owned(), day), early_day);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the checks of the published month that a date goes to. A backfill makes all dates of a month
+    /// and copies none.
+    fn begin_month(&self, early: &Early<'_>, plays_path: &str) {
+        if early.fingerprints.is_empty() {
+            let files = self.published_files(&trends_path(plays_path), early.former);
+            files.into_iter().for_each(|(path, _)| self.checks.begin(path));
+        }
+    }
+
+    /// Keeps a date that a backfill has finished.
+    fn keep_early(
+        &self,
+        early: &Early<'_>,
+        store: &str,
+        day: Day,
+        finished: &EarlyDay,
+    ) -> Result<(), NightlyError> {
+        let path = plays_path(store, &day.to_string());
+        let (Some(kept), Some(fingerprint)) = (&self.kept, early.fingerprints.get(&path)) else {
+            return Ok(());
+        };
+        let day = DayToKeep {
+            day,
+            built: &finished.built,
+            keys: &finished.keys,
+            counted_earlier: finished.counted_earlier.as_deref(),
+            layout: &self.trends_layout,
+        };
+        Ok(kept.keep_day(&path, fingerprint, early.staged, &day)?)
+    }
+}

@@ -1,0 +1,358 @@
+//! A report that was read becomes an entry of the ledger; what is wrong with it is noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
+use streamledger_core::normalize::sums::{PlaySums, Sum};
+use streamledger_core::vocabulary::day::Day;
+
+use crate::pipeline::intake::examine::ExaminedReport;
+use crate::pipeline::intake::rejected_report::RejectedReport;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::intake::examination::{Candidate, Examination};
+use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::summary::{RefusedReport, UncheckedTotal};
+use crate::storage::archive::archived_reports::{NewReport, archive_name};
+use crate::storage::layout::ledger::{
+    ArchiveMember, ReportEntry, ReportState, SourceKind, lots_path,
+};
+use crate::storage::layout::report_sums::{PlaySizes, ReportSizes, ReportSums, Totals};
+use crate::storage::source::inbox::InboxFile;
+use crate::storage::source::report_source::FromArchive;
+use crate::storage::tables::columns::ascii;
+use crate::storage::tables::lot_table::LotTable;
+use crate::storage::tables::small_tables::{Complaint, ReportNotes, UnmappedValue};
+
+impl Night<'_> {
+    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
+    pub(crate) fn enter_new(
+        &self,
+        candidate: &Candidate<'_>,
+        key: String,
+        store: &str,
+        hash: String,
+        report: ExaminedReport,
+        former: Option<&ReportEntry>,
+        examination: &mut Examination,
+    ) {
+        let is_refused = report.refusal.is_some();
+        let Names { files, members, refused_files } =
+            names(former, candidate.file.map(|file| file.name.as_str()), &report);
+        let former_archived = former.and_then(|entry| entry.archived.clone());
+        let archived =
+            former_archived.clone().unwrap_or_else(|| archive_name(&hash, report.packing));
+        let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
+        // A line of a statement is dated by its month of use.
+        dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
+        dates.sort();
+        let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
+        let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
+            let path = |((store, month), rows): (&SalesMonth, &u64)| {
+                (lots_path(table, store, &month.to_string()), *rows)
+            };
+            if is_refused { BTreeMap::new() } else { rows.iter().map(path).collect() }
+        };
+        let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
+        let entry = ReportEntry {
+            store: store.to_owned(),
+            id: key,
+            hash,
+            feed: report.feed.map(|feed| feed.as_str().to_owned()),
+            format: report.format.clone(),
+            files,
+            members,
+            refused_files,
+            archived: if is_refused { former_archived } else { Some(archived) },
+            reading: self.reading(store, report.format.as_deref()),
+            state: if is_refused { ReportState::Rejected } else { ReportState::Active },
+            reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
+            source_kind: self.source_kind(report.format.as_deref()),
+            decision: None,
+            n_unmapped: if is_refused { 0 } else { report.unmapped.len() as u64 },
+            notes_hash: None,
+            detail: None,
+            sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
+            counts: report.counts,
+            days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
+            lines: paths(lines_table, &report.lot_rows),
+            territories: territories(&report),
+            reaches: reaches(&report),
+            totals: totals(&report),
+            sizes: sizes(&report),
+            pools: paths(LotTable::RevenuePools, &report.pool_rows),
+            track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
+            part: report.part.clone(),
+            about: report.about.clone(),
+            superseded_by: None,
+            first_date: dates.first().cloned(),
+            last_date: dates.last().cloned(),
+        };
+        // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
+        let is_news = self.options.retry_rejected
+            || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
+        self.summarise(&entry, &report, is_news);
+        if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
+            examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
+        }
+        keep(entry, report, examination);
+    }
+
+    /// What reports of a format are made of; `None` if it was not recognised.
+    fn source_kind(&self, format: Option<&str>) -> Option<SourceKind> {
+        let table = self.settings.formats.get(format?);
+        let is_json = table.is_some_and(|table| table.text.delimiter.byte().is_none());
+        Some(if is_json { SourceKind::Json } else { SourceKind::Text })
+    }
+
+    fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
+        let file = entry.file().to_owned();
+        let counts = entry.counts.unwrap_or_default();
+        self.note(|summary| match &report.refusal {
+            Some(refusal) if is_news => summary.refused.push(RefusedReport {
+                file,
+                reason: refusal.code.to_owned(),
+                detail: refusal.detail.clone(),
+            }),
+            Some(_) => {}
+            None => {
+                // Names for which it was refused in this run are those of copies after all.
+                let refused = std::mem::take(&mut summary.refused).into_iter();
+                let (copies, refused): (Vec<_>, Vec<_>) =
+                    refused.partition(|refused| entry.refused_files.contains(&refused.file));
+                summary.refused = refused;
+                let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
+                summary.copies.extend(copies);
+                summary.taken_in.push((file.clone(), counts.rows));
+                for control in &report.controls {
+                    if control.is_unchecked() {
+                        summary.unchecked.push(UncheckedTotal {
+                            file: file.clone(),
+                            label: control.label.clone(),
+                            said: control.said.clone(),
+                            found: control.found.clone(),
+                            why: control.why_not.clone(),
+                        });
+                    }
+                }
+                if counts.quarantined != 0 {
+                    summary.quarantined.push((file, counts.quarantined, counts.rows));
+                }
+                let store = &entry.store;
+                for (key, sums) in report.unmapped.iter() {
+                    let all = summary.unmapped.entry((store.clone(), key.clone())).or_default();
+                    all.add(sums);
+                }
+            }
+        });
+    }
+}
+
+/// Keeps a report and what was read of it for the rest of the night.
+fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut Examination) {
+    let key = entry.id.clone();
+    let notes = notes_of(&mut report);
+    entry.notes_hash = notes.to_bytes().ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string());
+    examination.notes.insert(key.clone(), notes);
+    examination.fresh.insert(key.clone(), report.days);
+    examination.fresh_runs.insert(key.clone(), report.runs);
+    if let Some((_, list)) = report.row_list {
+        examination.row_lists.insert(key.clone(), list);
+    }
+    examination.reports.insert(key, entry);
+}
+
+/// What is kept of a report beside the ledger, taken out of what was found of it.
+pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
+    let is_refused = report.refusal.is_some();
+    let whole = report.refusal.take().map(complaint);
+    let bad_rows = std::mem::take(&mut report.bad_rows);
+    let complaints = whole.into_iter().chain(bad_rows.into_iter().map(Into::into));
+    let unmapped = report.unmapped.iter().filter(|_| !is_refused);
+    let unmapped = unmapped.map(|(key, sums)| UnmappedValue::new(key, sums));
+    ReportNotes { complaints: complaints.collect(), unmapped: unmapped.collect() }
+}
+
+/// The names under which a report came.
+struct Names {
+    files: BTreeSet<String>,
+    members: BTreeMap<String, ArchiveMember>,
+    refused_files: BTreeSet<String>,
+}
+
+/// Names of a report after it was read under one, or from the archive.
+fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedReport) -> Names {
+    let mut names = match former {
+        None => Names {
+            files: BTreeSet::new(),
+            members: BTreeMap::new(),
+            refused_files: BTreeSet::new(),
+        },
+        Some(former) => Names {
+            files: former.files.clone(),
+            members: former.members.clone(),
+            refused_files: former.refused_files.clone(),
+        },
+    };
+    let is_refused = report.refusal.is_some();
+    if former.is_some_and(|former| former.state == ReportState::Rejected) {
+        // What was refused under other names is so still, as far as anybody knows.
+        names.refused_files = if is_refused { BTreeSet::new() } else { names.files.clone() };
+    }
+    if let Some(file) = file {
+        names.files.insert(file.to_owned());
+        names.refused_files.remove(file);
+        note_member(&mut names.members, file, report.archive.as_ref());
+    }
+    names
+}
+
+fn note_member(
+    members: &mut BTreeMap<String, ArchiveMember>,
+    file: &str,
+    archive: Option<&FromArchive>,
+) {
+    match archive {
+        None => members.remove(file),
+        Some(FromArchive { member, skipped }) => {
+            let member = ArchiveMember { name: member.clone(), skipped: skipped.len() as u64 };
+            members.insert(file.to_owned(), member)
+        }
+    };
+}
+
+/// Whether what a report is under a new name stands in the place of what is known of it: a refusal holds
+/// for the name and the bytes. One name for which it is a report is enough, and of names for which it is
+/// none the smallest one counts.
+pub(crate) fn takes_over(entry: &ReportEntry, file: &str, is_refused: bool) -> bool {
+    let is_first = entry.files.first().is_none_or(|first| file < first.as_str());
+    entry.state == ReportState::Rejected && (!is_refused || is_first)
+}
+
+/// Forgets names under which a refused report is in the inbox no longer: nothing of it is kept, so that it
+/// is as if it had never had them.
+pub(crate) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
+    if entry.state == ReportState::Rejected && entry.archived.is_none() {
+        entry.keep_files(|file| seen.has(file, key));
+    }
+}
+
+/// Enters another name of a known report.
+pub(crate) fn note_copy(
+    entry: &mut ReportEntry,
+    file: &str,
+    is_refused: bool,
+    archive: Option<&FromArchive>,
+) {
+    entry.files.insert(file.to_owned());
+    note_member(&mut entry.members, file, archive);
+    if is_refused && entry.state != ReportState::Rejected {
+        entry.refused_files.insert(file.to_owned());
+    } else {
+        entry.refused_files.remove(file);
+    }
+}
+
+/// Forgets refused reports that are in the inbox no longer, where their bytes are a report under another
+/// name: they were renamed.
+pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &Seen) {
+    if !seen.has_looked() {
+        return;
+    }
+    let bytes_of = |report: &ReportEntry| (report.store.clone(), report.hash.clone());
+    let is_taken_in = |report: &&ReportEntry| report.state != ReportState::Rejected;
+    let taken_in: BTreeSet<_> = reports.values().filter(is_taken_in).map(bytes_of).collect();
+    reports.retain(|key, report| {
+        report.state != ReportState::Rejected
+            || report.files.is_empty()
+            || report.files.iter().any(|file| seen.has(file, key))
+            || !taken_in.contains(&bytes_of(report))
+    });
+}
+
+/// What the quarantine says of a refused report.
+fn complaint(refusal: RejectedReport) -> Complaint {
+    Complaint {
+        row: None,
+        column: refusal.column,
+        reason: refusal.code.to_owned(),
+        detail: refusal.detail,
+        raw: None,
+    }
+}
+
+pub(crate) fn new_report(
+    candidate: &Candidate<'_>,
+    file: &InboxFile,
+    name: String,
+    report: &ExaminedReport,
+) -> NewReport {
+    let path = candidate.path.clone();
+    let member = report.archive.as_ref().map(|archive| archive.member.clone());
+    NewReport { path, state: file.state, name, member }
+}
+
+fn texts(dates: &BTreeSet<Day>) -> BTreeSet<String> {
+    dates.iter().map(ToString::to_string).collect()
+}
+
+/// Territories of the lines or plays by path of their month.
+fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let codes = note.territories.iter().map(|territory| ascii(territory.to_text()));
+        let path = if report.feed == Some(Feed::Trends) {
+            format!("plays/store={store}/month={month}")
+        } else {
+            lots_path(LotTable::Sales, store, &month.to_string())
+        };
+        (path, codes.collect())
+    };
+    let notes = report.notes.iter().filter(|_| report.refusal.is_none());
+    notes.map(of_path).collect()
+}
+
+/// How many lines of statements end on which day of later months, by path of their partition.
+fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let notes = report.notes.iter().filter(|_| is_kept);
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        let days = note.reaches.iter().map(|(day, n_lines)| (day.to_string(), *n_lines));
+        (path, days.collect::<BTreeMap<String, u64>>())
+    };
+    notes.map(of_path).filter(|(_, days)| !days.is_empty()).collect()
+}
+
+/// Control totals of the lines by path of their partition.
+fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
+    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let notes = report.notes.iter().filter(|_| is_kept);
+    let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
+        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        // Sums that 128 bits do not hold are those of a rejected report.
+        Some((path, Totals::net(&note.sums)?))
+    };
+    notes.filter_map(of_path).collect()
+}
+
+/// How large the numbers of a report are that is not rejected.
+fn sizes(report: &ExaminedReport) -> ReportSizes {
+    if report.refusal.is_some() {
+        return ReportSizes::default();
+    }
+    let mut lots = BTreeMap::new();
+    for ((store, month), note) in &report.notes {
+        for (table, sums) in
+            [(report.lot_table, &note.sums), (Some(LotTable::RevenuePools), &note.pools)]
+        {
+            let path = table.map(|table| lots_path(table, store, &month.to_string()));
+            let size = Totals::size(sums).filter(|size| *size != Totals::default());
+            lots.extend(path.zip(size));
+        }
+    }
+    let of_plays = |sums: PlaySums| {
+        let size = |sum: Sum| i128::try_from(sum.size()?).ok();
+        Some(PlaySizes { plays: size(sums.plays)?, played_ms: size(sums.played_ms)? })
+    };
+    ReportSizes { lots, plays: report.play_sums.and_then(of_plays), rejected_for: None }
+}

@@ -1,0 +1,79 @@
+//! What a run knows after it has read what is new.
+
+use crate::pipeline::intake::held::Segment;
+use crate::pipeline::intake::sales_runs::Runs;
+use crate::pipeline::nightly::intake::early::EarlyDays;
+use crate::storage::archive::archived_reports::NewReport;
+use crate::storage::archive::row_files::RowList;
+use crate::storage::layout::ledger::{FileEntry, ReportEntry};
+use crate::storage::source::inbox::InboxFile;
+use crate::storage::source::report_source::ReportFile;
+use crate::storage::tables::small_tables::ReportNotes;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use streamledger_core::vocabulary::day::Day;
+
+/// Store of a file that lies in no store's folder.
+pub(crate) const NO_STORE: &str = "unknown";
+
+/// Plays of a report by counted date.
+pub(crate) type Days = BTreeMap<Day, Vec<Segment>>;
+
+/// Reports by key.
+pub(crate) type Reports = BTreeMap<String, ReportEntry>;
+
+/// What is known after all files were examined.
+#[derive(Debug, Default)]
+pub(crate) struct Examination {
+    /// All reports, known and new.
+    pub(crate) reports: Reports,
+    /// Plays of the reports that were read in this run, of dates that were not built at once.
+    pub(crate) fresh: BTreeMap<String, Days>,
+    /// Lines and pools of the reports that were read in this run.
+    pub(crate) fresh_runs: BTreeMap<String, Runs>,
+    /// Partitions of lines and sums that a backfill which was interrupted had finished.
+    pub(crate) kept_files: BTreeMap<String, Vec<FileEntry>>,
+    /// Dates that such a backfill had finished.
+    pub(crate) n_kept_days: u64,
+    /// Archived reports that a backfill has read.
+    pub(crate) n_read: u64,
+    /// Dates that were built at once, by store and date.
+    pub(crate) early_days: EarlyDays,
+    /// Files to put into the archive under a name.
+    pub(crate) to_archive: Vec<NewReport>,
+    /// What is kept beside the ledger of the reports that were read in this run.
+    pub(crate) notes: BTreeMap<String, ReportNotes>,
+    /// Lists of rows of the reports that were read in this run.
+    pub(crate) row_lists: BTreeMap<String, RowList>,
+    /// How many rows pairs of reports have in common, to be kept; `None` where nothing is new.
+    pub(crate) comparisons: Option<String>,
+}
+
+/// A file to read.
+pub(crate) struct Candidate<'a> {
+    pub(crate) path: PathBuf,
+    /// Path in the inbox, or the name by which the report was first read.
+    pub(crate) name: &'a str,
+    pub(crate) store: Option<&'a str>,
+    pub(crate) size_bytes: u64,
+    /// The inbox file; `None` for a report from the archive.
+    pub(crate) file: Option<&'a InboxFile>,
+    /// The report's key, where it is a known one that is read again.
+    pub(crate) known: Option<&'a str>,
+    /// Of a report from the archive: the path in the inbox under which it is read.
+    pub(crate) came_as: Option<&'a str>,
+}
+
+impl Candidate<'_> {
+    pub(crate) fn report_file(&self) -> ReportFile<'_> {
+        match self.file {
+            Some(_) => ReportFile::Inbox(&self.path),
+            None => ReportFile::Archive(&self.path),
+        }
+    }
+
+    /// What the summary calls it.
+    pub(crate) fn shown(&self) -> String {
+        self.file.map_or_else(|| self.path.display().to_string(), |file| file.name.clone())
+    }
+}

@@ -1,0 +1,406 @@
+//! First step of a night: every file of the inbox that is not known is examined, and every known
+//! report that was read under other settings is read again.
+
+use crate::pipeline::nightly::intake::examination::Candidate;
+use crate::pipeline::nightly::intake::examination::Days;
+use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::NO_STORE;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rayon::prelude::*;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
+use crate::pipeline::intake::held::Segment;
+use crate::pipeline::intake::sales_runs::drop_runs;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::early::Early;
+use crate::pipeline::nightly::intake::entering::{
+    drop_renamed, forget_names, new_report, note_copy, takes_over,
+};
+use crate::pipeline::nightly::intake::seen::Seen;
+use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
+use crate::storage::layout::error::WarehouseError;
+use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState};
+use crate::storage::source::inbox::{Inbox, why_unreadable};
+
+impl Night<'_> {
+    pub(crate) fn examine(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+        staged: &Path,
+    ) -> Result<Examination, NightlyError> {
+        let early = Early::new(staged, manifest, self.places, self.published_keys(manifest));
+        self.examine_all(inbox, manifest, seen, Some(early))
+    }
+
+    /// The same without keeping any plays.
+    pub(crate) fn examine_dry(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+    ) -> Result<Examination, NightlyError> {
+        self.examine_all(inbox, manifest, seen, None)
+    }
+
+    fn examine_all(
+        &self,
+        inbox: &Inbox,
+        manifest: &Manifest,
+        seen: &mut Seen,
+        early: Option<Early<'_>>,
+    ) -> Result<Examination, NightlyError> {
+        seen.look(inbox);
+        let candidates = self.candidates(inbox, manifest, seen);
+        let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
+        self.note(|summary| {
+            summary.n_known = n_known;
+            summary.passed_over.clone_from(&inbox.passed_over);
+            summary.links.clone_from(&inbox.links);
+        });
+        for (file, why) in &inbox.unreadable {
+            self.note_unreadable(file.clone(), why.clone());
+        }
+        for file in &inbox.links {
+            tracing::warn!(file, "a link in the inbox is refused: put the report itself there");
+        }
+        let nothing = BTreeSet::new();
+        let wanted = if early.is_some() { None } else { Some(&nothing) };
+        if early.is_some() {
+            self.require_room_for_night(&candidates, manifest)?;
+        }
+        self.read_candidates(&candidates, manifest, seen, early, wanted)
+    }
+
+    /// Reads known reports from the archive again; of their plays, those of the wanted dates.
+    pub(crate) fn examine_known(
+        &self,
+        keys: &BTreeSet<&String>,
+        manifest: &Manifest,
+        early: Early<'_>,
+        wanted: &BTreeSet<Day>,
+    ) -> Result<Examination, NightlyError> {
+        let candidates = self.archived(manifest, |key, _| keys.contains(key));
+        let mut seen = Seen::default();
+        self.read_candidates(&candidates, manifest, &mut seen, Some(early), Some(wanted))
+    }
+
+    fn read_candidates(
+        &self,
+        candidates: &[Candidate<'_>],
+        manifest: &Manifest,
+        seen: &mut Seen,
+        early: Option<Early<'_>>,
+        wanted: Option<&BTreeSet<Day>>,
+    ) -> Result<Examination, NightlyError> {
+        self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
+        let examiner = Examiner { rows: Some(&self.rows), ..self.examiner(candidates.len()) };
+        let examined: BTreeMap<usize, Examined> = candidates
+            .iter()
+            .enumerate()
+            // In order, so that the dates before one are mostly read when it is built.
+            .par_bridge()
+            .map(|(number, candidate)| {
+                let turn = early.as_ref().map(|early| early.turns.turn(number));
+                let mut examined = examiner.examine(
+                    candidate.report_file(),
+                    candidate.name,
+                    candidate.store,
+                    wanted,
+                )?;
+                if let (Some(early), Some(turn), Examined::Report(report)) =
+                    (&early, turn, &mut examined)
+                {
+                    if let (None, Some(file)) = (&report.refusal, candidate.file) {
+                        let name = archive_name(&hex::encode(report.hash), report.packing);
+                        early.archiver.add(new_report(candidate, file, name, report));
+                    }
+                    let store = candidate.store.unwrap_or(NO_STORE);
+                    self.build_early(early, store, report, turn)?;
+                }
+                self.progress.advance(candidate.size_bytes);
+                Ok((number, examined))
+            })
+            .collect::<Result<_, NightlyError>>()?;
+        let (early_days, mut not_copied) =
+            early.map(Early::finish).transpose()?.unwrap_or_default();
+        // Some of those dates may be cleared away from here on.
+        self.finish_keeping()?;
+        let mut examination =
+            Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
+        for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
+            match self.as_copied(examined, not_copied.remove(&candidate.path))? {
+                Examined::Growing => {
+                    self.note(|summary| summary.growing.push(candidate.shown()));
+                }
+                Examined::Unreadable(error) => {
+                    self.note_unreadable(candidate.shown(), why_unreadable(&error.source));
+                }
+                Examined::Report(report) => {
+                    self.enter(candidate, *report, manifest, seen, &mut examination)?;
+                }
+            }
+        }
+        drop_renamed(&mut examination.reports, seen);
+        self.settle(&mut examination, &manifest.reports)?;
+        Ok(examination)
+    }
+
+    /// A file that is not what was read any more, or is gone, before its copy was made: it is as if it had
+    /// not been read. Dates that were built of it are cleared away, since no report has them.
+    fn as_copied(
+        &self,
+        examined: Examined,
+        copied: Option<Copied>,
+    ) -> Result<Examined, NightlyError> {
+        let instead = match copied {
+            None | Some(Copied::Whole) => return Ok(examined),
+            Some(Copied::Changed) => Examined::Growing,
+            Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+        };
+        if let Examined::Report(report) = examined {
+            self.let_go(*report)?;
+        }
+        Ok(instead)
+    }
+
+    fn note_unreadable(&self, file: String, why: String) {
+        tracing::warn!(file, why, "it cannot be read: it is left for the next run");
+        self.note(|summary| summary.unreadable.push((file, why)));
+    }
+
+    /// Files that are new or changed, and known reports that must be read again.
+    fn candidates<'a>(
+        &self,
+        inbox: &'a Inbox,
+        manifest: &'a Manifest,
+        seen: &Seen,
+    ) -> Vec<Candidate<'a>> {
+        let mut candidates = Vec::new();
+        let mut read_again = BTreeSet::new();
+        for file in &inbox.files {
+            let entry = seen.report(file).and_then(|key| manifest.reports.get_key_value(key));
+            let known = match entry {
+                // A file that moved within the inbox is another copy.
+                Some((_, report)) if !report.files.contains(&file.name) => None,
+                // What was lost from the archive is put there once more.
+                Some((_, report)) if !self.is_archived(report) => None,
+                Some((_, report)) if !self.must_read_again(report) => continue,
+                // Under other settings its name may be one to read it by.
+                Some((_, report)) if report.refused_files.contains(&file.name) => None,
+                Some((_, report)) if report.archived.is_some() => continue,
+                Some((key, report)) if report.state == ReportState::Rejected => {
+                    // Each of its names, since another one may be that of a report.
+                    read_again.insert(key.as_str()).then_some(key.as_str())
+                }
+                Some(_) => continue,
+                None => None,
+            };
+            candidates.push(Candidate {
+                path: file.path.clone(),
+                name: &file.name,
+                store: file.store.as_deref(),
+                size_bytes: file.state.size_bytes,
+                file: Some(file),
+                known,
+                came_as: None,
+            });
+        }
+        // A report that was taken in is read again from the archive, where its bytes cannot change.
+        candidates.extend(self.archived(manifest, |_, report| self.must_read_again(report)));
+        candidates
+    }
+
+    /// Archived reports, those of early dates first.
+    fn archived<'a>(
+        &self,
+        manifest: &'a Manifest,
+        is_wanted: impl Fn(&String, &ReportEntry) -> bool,
+    ) -> Vec<Candidate<'a>> {
+        let mut archived: Vec<_> = manifest
+            .reports
+            .iter()
+            .filter(|(key, report)| is_wanted(key, report))
+            .filter_map(|(key, report)| Some((key, report, report.archived.as_ref()?)))
+            .collect();
+        archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
+        let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
+            let path = archive_path(self.places, name);
+            let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
+            let (name, came_as) = (report.read_as(file), Some(file));
+            Candidate { path, name, store, size_bytes, file: None, known, came_as }
+        };
+        let mut candidates = Vec::new();
+        for found in archived {
+            // Under other settings its names may tell it from itself: each of them is read.
+            let is_read = |file: &&String| !found.1.refused_files.contains(*file);
+            let all = found.1.files.iter().filter(is_read).map(String::as_str);
+            let n_names = if self.is_outdated(found.1) { usize::MAX } else { 1 };
+            candidates.extend(all.take(n_names).map(|file| candidate(found, file)));
+        }
+        candidates
+    }
+
+    /// Whether the archive has a report, as far as it should.
+    fn is_archived(&self, report: &ReportEntry) -> bool {
+        let name = report.archived.as_ref();
+        name.is_none_or(|name| archive_path(self.places, name).exists())
+    }
+
+    fn must_read_again(&self, report: &ReportEntry) -> bool {
+        let retry = self.options.retry_rejected && report.state == ReportState::Rejected;
+        retry || self.is_outdated(report)
+    }
+
+    /// Whether it was read under other settings.
+    pub(crate) fn is_outdated(&self, report: &ReportEntry) -> bool {
+        report.reading != self.reading(&report.store, report.format.as_deref())
+    }
+
+    /// Fingerprint of what reading a store's reports of a format depends on; of all formats where none is
+    /// named.
+    pub(crate) fn reading(&self, store: &str, format: Option<&str>) -> String {
+        let fingerprint =
+            || self.settings.reading_fingerprint(store, &self.key.fingerprint(), format);
+        // Asked for every known report and date, and it takes all settings to answer.
+        let Ok(mut known) = self.readings.lock() else {
+            return fingerprint();
+        };
+        let key = (store.to_owned(), format.map(str::to_owned));
+        known.entry(key).or_insert_with(fingerprint).clone()
+    }
+
+    /// Enters what was found into the ledger.
+    fn enter(
+        &self,
+        candidate: &Candidate<'_>,
+        report: ExaminedReport,
+        manifest: &Manifest,
+        seen: &mut Seen,
+        examination: &mut Examination,
+    ) -> Result<(), NightlyError> {
+        let store = candidate.store.unwrap_or(NO_STORE);
+        let hash = hex::encode(report.hash);
+        let key = report.id(store).to_hex();
+        if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
+            check_archived(&manifest.reports[known], &hash, &candidate.path)?;
+            if known != key {
+                return self.enter_as_other(candidate, (known, key), hash, report, examination);
+            }
+            // Read before in this run, under another of its names.
+            if examination.notes.contains_key(&key) {
+                return self.let_go(report);
+            }
+        }
+        if let Some(file) = candidate.file {
+            seen.note(file, &key);
+        }
+        self.note_skipped(candidate, &report);
+        let is_read_again = candidate.known == Some(key.as_str());
+        // Some of its names may have become those of other reports.
+        let known = examination.reports.get(&key).or_else(|| manifest.reports.get(&key));
+        let mut former = known.cloned();
+        if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
+            let Some(file) = candidate.file else {
+                return self.let_go(report);
+            };
+            let is_new = !entry.files.contains(&file.name);
+            forget_names(entry, seen, &key);
+            let is_refused = report.refusal.is_some();
+            let other = entry.file().to_owned();
+            if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Rejected) {
+                self.note(|summary| summary.copies.push((file.name.clone(), other)));
+            }
+            if !takes_over(entry, &file.name, is_refused) {
+                note_copy(entry, &file.name, is_refused, report.archive.as_ref());
+                return self.let_go(report);
+            }
+            former = Some(entry.clone());
+        }
+        if let (Some(former), Some(_)) = (&mut former, candidate.file) {
+            forget_names(former, seen, &key);
+        }
+        self.enter_new(candidate, key, store, hash, report, former.as_ref(), examination);
+        Ok(())
+    }
+
+    /// Enters an archived report that is another one than before under one of its names, since its format
+    /// now reads other things from the name.
+    fn enter_as_other(
+        &self,
+        candidate: &Candidate<'_>,
+        (known, key): (&str, String),
+        hash: String,
+        report: ExaminedReport,
+        examination: &mut Examination,
+    ) -> Result<(), NightlyError> {
+        let (file, store) = (candidate.came_as, candidate.store.unwrap_or(NO_STORE));
+        let Some(before) = examination.reports.get_mut(known) else {
+            return self.let_go(report);
+        };
+        let mut former = before.clone();
+        former.keep_files(|name| Some(name) == file);
+        before.keep_files(|name| Some(name) != file);
+        if before.files.is_empty() {
+            examination.reports.remove(known);
+        }
+        if let Some(other) = examination.reports.get_mut(&key) {
+            other.files.append(&mut former.files);
+            other.members.append(&mut former.members);
+            other.refused_files.append(&mut former.refused_files);
+            return self.let_go(report);
+        }
+        self.enter_new(candidate, key, store, hash, report, Some(&former), examination);
+        Ok(())
+    }
+
+    pub(crate) fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
+        self.release(report.days);
+        Ok(drop_runs(report.runs)?)
+    }
+
+    /// Tells of the members of an archive that are not read.
+    fn note_skipped(&self, candidate: &Candidate<'_>, report: &ExaminedReport) {
+        let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
+        for member in skipped {
+            let (file, reason) = (candidate.shown(), member.reason.clone());
+            let member = member.name.clone();
+            tracing::warn!(
+                file,
+                member,
+                reason,
+                "a member of an archive is no report: it is not read"
+            );
+            self.note(|summary| summary.skipped_members.push((file, member, reason)));
+        }
+    }
+
+    fn release(&self, days: Days) {
+        for segment in days.into_values().flatten() {
+            if let Segment::Memory(piece) = &segment {
+                self.holder.release(piece);
+            }
+        }
+    }
+}
+
+/// Makes sure that the archive has the bytes of a report.
+fn check_archived(report: &ReportEntry, hash: &str, path: &Path) -> Result<(), NightlyError> {
+    if report.hash == hash {
+        return Ok(());
+    }
+    Err(NightlyError::Warehouse(WarehouseError::Damaged {
+        path: path.to_owned(),
+        message: format!(
+            "the archived report {} was changed (its hash is now {hash}); put the original back into \
+             the inbox and remove this file",
+            report.hash
+        ),
+    }))
+}

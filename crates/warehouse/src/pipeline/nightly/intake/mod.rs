@@ -1,0 +1,10 @@
+//! First step of a run: reads what is new in the inbox, and enters it in the ledger.
+
+pub(crate) mod examining;
+pub(crate) mod entering;
+pub(crate) mod seen;
+pub(crate) mod early;
+pub(crate) mod turns;
+pub(crate) mod keeping_reports;
+pub(crate) mod room;
+pub(crate) mod examination;

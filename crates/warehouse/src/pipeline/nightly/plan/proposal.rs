@@ -1,0 +1,78 @@
+//! A proposal: numbers of the pipeline that nobody has accepted. The tables are judged by what is
+//! accepted; what the proposal would change is computed in a folder of its own, after publishing and
+//! without the lock, from the archived reports, and kept until the tables or the proposal change.
+//!
+//! Files of the proposal name the accepted settings in their footers. So a file that differs from the
+//! published one differs in its rows, and a proposal without such a file changes no published figure.
+
+use streamledger_core::decisions::settings::Edit;
+
+use crate::pipeline::nightly::plan::ruling::{Ruling, short};
+use crate::storage::layout::decisions::{Author, DecisionError, unwritable};
+use crate::storage::tables::compare::Changes;
+
+/// What a run decides about the settings before it judges by them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing: it judges by what is accepted.
+    AsAccepted,
+    /// It accepts the proposal whose hash begins so.
+    Accept {
+        /// The first digits of the hash, at least eight.
+        hash: String,
+        /// Who decides, and why.
+        author: Author,
+    },
+}
+
+/// Numbers that are not accepted, and what they would change.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// Hash of the proposed numbers, 64 hex digits.
+    pub hash: String,
+    /// Hash of the accepted ones.
+    pub accepted: String,
+    /// The numbers that differ.
+    pub edits: Vec<Edit>,
+    /// What it would change.
+    pub effect: Effect,
+}
+
+/// What a proposal would change of what is published.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Figures before and after; none if it changes nothing.
+    Computed(Changes),
+    /// It was not computed: nothing is, in a dry run.
+    NotComputed,
+    /// It could not be computed; the tables are published all the same.
+    Failed(String),
+}
+
+impl Proposal {
+    /// The proposal of a run; its effect is not computed.
+    pub(crate) fn foreseen(ruling: &Ruling) -> Result<Option<Self>, DecisionError> {
+        let (Some((numbers, hash)), Some(base)) = (&ruling.proposed, ruling.in_force.base()) else {
+            return Ok(None);
+        };
+        let edits = base.edits(numbers).map_err(unwritable)?;
+        Ok(Some(Self {
+            hash: hash.clone(),
+            accepted: ruling.in_force.base_hash().to_owned(),
+            edits,
+            effect: Effect::NotComputed,
+        }))
+    }
+
+    /// Whether no published figure would change.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        matches!(&self.effect, Effect::Computed(changes) if changes.is_empty())
+    }
+
+    /// The hash as a command takes it.
+    #[must_use]
+    pub fn short_hash(&self) -> &str {
+        short(&self.hash)
+    }
+}

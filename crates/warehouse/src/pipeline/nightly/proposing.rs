@@ -1,0 +1,187 @@
+//! Computes what a proposal would change, after publishing and without the lock, and keeps it until the
+//! tables or the proposal change.
+
+use crate::pipeline::intake::config::Settings;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::options::{NightlyOptions, Progress};
+use crate::pipeline::nightly::plan::preconditions::key_of;
+use crate::pipeline::nightly::plan::proposal::{Effect, Proposal};
+use crate::pipeline::nightly::plan::ruling::{Ruling, short};
+use crate::pipeline::nightly::whole_lists::with_whole_lists;
+use crate::storage::disk::durable::{
+    At as _, DiskError, make_folder, remove_tree, rename, write_new,
+};
+use crate::storage::layout::decisions::unwritable;
+use crate::storage::layout::ledger::Manifest;
+use crate::storage::layout::manifest::MANIFEST;
+use crate::storage::layout::places::Places;
+use crate::storage::layout::preview::PreviewFolder;
+use crate::storage::tables::compare::{Change, Changes, Figure, MEASURES, State, compare};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use streamledger_core::decisions::settings::SettingsInForce;
+
+/// Folder of the effects of proposals that were computed.
+const PROPOSALS: &str = "proposals";
+
+/// What the pipeline proposes, with what it would change of the published tables. Nothing before the
+/// first snapshot: what nobody has seen cannot change.
+pub(crate) fn propose(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Proposal>, NightlyError> {
+    let places = &Places::new(&options.warehouse);
+    if places.current()?.is_none() {
+        return Ok(None);
+    }
+    let published = places.current_manifest()?;
+    let ruling = Ruling::read(settings, options, places, &published)?;
+    let cache = Cache::of(places, &published, &ruling)?;
+    let Some(mut proposal) = Proposal::foreseen(&ruling)? else {
+        cache.clear();
+        return Ok(None);
+    };
+    if let Some(changes) = cache.read() {
+        proposal.effect = Effect::Computed(changes);
+        return Ok(Some(proposal));
+    }
+    tracing::info!(
+        proposal = proposal.short_hash(),
+        "the settings were edited: computing what that would change; the tables are published"
+    );
+    let compared = Comparison { settings, options, ruling: &ruling, places, published };
+    proposal.effect = match compared.changes(progress) {
+        Ok(changes) => {
+            cache.write(&changes);
+            Effect::Computed(changes)
+        }
+        Err(error) => Effect::Failed(in_full(&error)),
+    };
+    Ok(Some(proposal))
+}
+
+/// Tells of an error after publishing, which fails no run.
+pub(crate) fn warn_of(error: &NightlyError) {
+    let why = in_full(error);
+    tracing::warn!(
+        why,
+        "the tables are published; the next run looks at the edited settings again"
+    );
+}
+
+/// An error with what caused it.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The published tables, and the same reports judged by the proposal.
+struct Comparison<'a> {
+    settings: &'a Settings,
+    options: &'a NightlyOptions,
+    ruling: &'a Ruling,
+    places: &'a Places,
+    published: Manifest,
+}
+
+impl Comparison<'_> {
+    fn changes(self, progress: &dyn Progress) -> Result<Changes, NightlyError> {
+        let Some((numbers, _)) = &self.ruling.proposed else {
+            return Ok(Changes::new());
+        };
+        let places = self.places;
+        let former = &self.published.with_all_reports();
+        let proposed = SettingsInForce::for_all(numbers).map_err(unwritable)?;
+        let judging = self.ruling.judging(self.settings).with_numbers_of(self.settings, proposed);
+        let settings = &self.settings.judged_by(judging.in_force());
+        let key = key_of(self.options, places, former)?;
+        // On the day of what is published: nothing but the numbers is other.
+        let as_of = former.as_of.parse().unwrap_or(self.options.as_of);
+        let options = &NightlyOptions { as_of, ..self.options.clone() };
+        let folder = PreviewFolder::open(places)?;
+        let staging = folder.path();
+        with_whole_lists(staging, |damaged_lists| {
+            let judging = judging.clone();
+            let mut night = Night::new(settings, judging, options, key, places, staging, progress)?;
+            night.damaged_lists.clone_from(damaged_lists);
+            let mut plan = night.plan(&former.reports, former);
+            night.require_room_to_build(&plan, &former.reports, former)?;
+            let staged = staging.join("snapshot").join("tables");
+            let mut examination = night.examine_months(&plan, former, &staged)?;
+            let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+            let manifest = Manifest { partitions, ..former.clone() };
+            let tables = places.snapshot(former.snapshot).join("tables");
+            Ok(compare(
+                State { folders: std::slice::from_ref(&tables), manifest: former },
+                State { folders: &[staged, tables.clone()], manifest: &manifest },
+            )?)
+        })
+    }
+}
+
+/// Where the effect of a proposal on a published state is kept.
+struct Cache {
+    folder: PathBuf,
+    file: PathBuf,
+}
+
+/// The effect on the disk: a figure's texts, and its numbers as text, which JSON has no room for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row(String, String, String, String, String, String, String);
+
+impl Cache {
+    fn of(places: &Places, published: &Manifest, ruling: &Ruling) -> Result<Self, DiskError> {
+        let folder = places.internal(PROPOSALS);
+        let manifest = places.snapshot(published.snapshot).join(MANIFEST);
+        let bytes = std::fs::read(&manifest).at("read", &manifest)?;
+        let hash = blake3::hash(&bytes).to_hex();
+        let proposed = ruling.proposed.as_ref().map_or("", |(_, hash)| hash);
+        let file = folder.join(format!("{}-{}.json", short(proposed), short(&hash)));
+        Ok(Self { folder, file })
+    }
+
+    fn read(&self) -> Option<Changes> {
+        let rows: Vec<Row> = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
+        let figure = |Row(table, store, month, what, measure, before, after): Row| {
+            let measure = MEASURES.into_iter().find(|known| *known == measure)?;
+            let change = Change { before: before.parse().ok()?, after: after.parse().ok()? };
+            Some((Figure { table, store, month, what, measure }, change))
+        };
+        rows.into_iter().map(figure).collect::<Option<BTreeMap<_, _>>>()
+    }
+
+    /// Keeps an effect in the place of all others. What cannot be kept is computed again.
+    fn write(&self, changes: &Changes) {
+        let row = |(figure, change): (&Figure, &Change)| {
+            let Figure { table, store, month, what, measure } = figure.clone();
+            let (before, after) = (change.before.to_string(), change.after.to_string());
+            Row(table, store, month, what, measure.to_owned(), before, after)
+        };
+        let rows: Vec<Row> = changes.iter().map(row).collect();
+        let kept = || -> Result<(), DiskError> {
+            remove_tree(&self.folder)?;
+            make_folder(&self.folder)?;
+            let new = self.file.with_extension("new");
+            let bytes = serde_json::to_vec(&rows).map_err(std::io::Error::other);
+            write_new(&new, &bytes.at("write", &new)?)?;
+            rename(&new, &self.file)
+        };
+        if let Err(error) = kept() {
+            tracing::warn!(error = in_full(&error), "the effect of the proposal is not kept");
+        }
+    }
+
+    fn clear(&self) {
+        if let Err(error) = remove_tree(&self.folder) {
+            tracing::warn!(error = in_full(&error), "what is kept of former proposals stays");
+        }
+    }
+}

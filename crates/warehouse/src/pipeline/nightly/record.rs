@@ -1,0 +1,79 @@
+//! The record of a run: what was taken in and what came of it. For people and for monitoring; the
+//! tables never depend on it, so the clock may stand here.
+
+use serde::Serialize;
+use streamledger_core::vocabulary::verdict::Reason;
+
+use crate::pipeline::nightly::options::NightlyOptions;
+use crate::pipeline::nightly::summary::{ReplacedReport, Summary};
+use crate::storage::disk::durable::{At as _, DiskError, rename, write_new};
+use crate::storage::layout::places::Places;
+
+#[derive(Serialize)]
+struct Record<'a> {
+    started: &'a str,
+    as_of: String,
+    snapshot: Option<u64>,
+    taken_in: &'a [(String, u64)],
+    refused: Vec<(&'a str, &'a str, &'a str)>,
+    copies: &'a [(String, String)],
+    replaced: &'a [ReplacedReport],
+    left_growing: &'a [String],
+    unreadable: &'a [(String, String)],
+    skipped_members: &'a [(String, String, String)],
+    quarantined: &'a [(String, u64, u64)],
+    outcomes: Vec<Outcome>,
+    built: &'a [(String, String)],
+    stages_ms: Vec<(&'a str, u128)>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    verdict: &'static str,
+    reason: Option<&'static str>,
+    rows: u64,
+    plays: i64,
+}
+
+/// Name of the record of a run.
+pub(super) fn name(options: &NightlyOptions) -> String {
+    format!("{}-{}.json", options.started.replace(':', ""), std::process::id())
+}
+
+/// Writes the record of a run that did something, named for its start.
+pub(super) fn write_record(
+    places: &Places,
+    options: &NightlyOptions,
+    summary: &Summary,
+) -> Result<(), DiskError> {
+    let refused =
+        summary.refused.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
+    let outcomes = summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| Outcome {
+        verdict: verdict.as_str(),
+        reason: reason.map(Reason::as_str),
+        rows: *rows,
+        plays: *plays,
+    });
+    let record = Record {
+        started: &options.started,
+        as_of: options.as_of.to_string(),
+        snapshot: summary.snapshot,
+        taken_in: &summary.taken_in,
+        refused: refused.collect(),
+        copies: &summary.copies,
+        replaced: &summary.replaced,
+        left_growing: &summary.growing,
+        unreadable: &summary.unreadable,
+        skipped_members: &summary.skipped_members,
+        quarantined: &summary.quarantined,
+        outcomes: outcomes.collect(),
+        built: &summary.rebuilt,
+        stages_ms: summary.stages.iter().map(|(stage, time)| (*stage, time.as_millis())).collect(),
+    };
+    let path = places.internal("runs").join(name(options));
+    let new = places.internal("staging").join("run.json");
+    let bytes =
+        serde_json::to_vec_pretty(&record).map_err(std::io::Error::other).at("write", &path)?;
+    write_new(&new, &bytes)?;
+    rename(&new, &path)
+}

@@ -1,0 +1,215 @@
+//! The nightly run: examine the inbox, plan, build the partitions whose inputs changed, publish all tables
+//! together. [`run_nightly`] shows the whole run on one screen.
+
+use crate::pipeline::nightly::checking::check_manifest;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::options::NightlyOptions;
+use crate::pipeline::nightly::options::Progress;
+use crate::pipeline::nightly::whole_lists::with_whole_lists;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use streamledger_core::vocabulary::listener::ListenerKey;
+
+use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::held::Holder;
+use crate::pipeline::intake::sales_runs::RunStore;
+use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::plan::planned::{DELIVERIES, Plan};
+use crate::pipeline::nightly::plan::preconditions::require_key;
+use crate::pipeline::nightly::plan::proposal::{Proposal, Request};
+use crate::pipeline::nightly::plan::ruling::{Ruling, by_program};
+use crate::pipeline::nightly::proposing::{propose, warn_of};
+use crate::pipeline::nightly::record::write_record;
+use crate::pipeline::nightly::summary::Summary;
+use crate::storage::archive::row_files::RowFolder;
+use crate::storage::layout::decisions::DecisionError;
+use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
+use crate::storage::layout::manifest::read_manifest;
+use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse::{Warehouse, read_key};
+use crate::storage::source::inbox::{Inbox, require_inbox, scan_inbox};
+
+/// Takes in what is new, builds what it changes, publishes, and tells what settings that are edited and
+/// not accepted would change. Edits that change nothing are accepted by themselves.
+///
+/// # Errors
+/// [`NightlyError`]; what was published before stays as it was.
+pub fn run_nightly(
+    settings: &Settings,
+    options: &NightlyOptions,
+    request: &Request,
+    progress: &dyn Progress,
+) -> Result<Summary, NightlyError> {
+    require_inbox(&options.inbox)?;
+    let (mut summary, published) =
+        night_once(settings, options, progress, |ruling, _| match request {
+            Request::AsAccepted => Ok(()),
+            Request::Accept { hash, author } => ruling.accept(hash, author),
+        })?;
+    // Readers have the tables, and the next run may have the lock: nothing from here on is a failure.
+    match propose(settings, options, progress) {
+        Ok(Some(proposal)) if proposal.changes_nothing() => {
+            match accept_unseen(settings, options, progress, &proposal, published) {
+                Ok((more, is_accepted)) => {
+                    summary.add_run(more);
+                    summary.settled = is_accepted.then_some(proposal);
+                }
+                Err(error) => {
+                    warn_of(&error);
+                    summary.proposal = Some(proposal);
+                }
+            }
+        }
+        Ok(proposal) => summary.proposal = proposal,
+        Err(error) => warn_of(&error),
+    }
+    Ok(summary)
+}
+
+/// Accepts a proposal that changes nothing of what is published as that snapshot, and runs by it. Tells
+/// whether it did: where another run was faster, that one or the next looks at the same edits.
+fn accept_unseen(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+    proposal: &Proposal,
+    published: u64,
+) -> Result<(Summary, bool), NightlyError> {
+    let author = by_program("changes no published figure");
+    let mut is_accepted = false;
+    let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
+        is_accepted = manifest.snapshot == published
+            && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
+        if is_accepted { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
+    })?;
+    Ok((summary, is_accepted))
+}
+
+/// One run under the lock: what it did, and the number of the snapshot that is published after it.
+fn night_once(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+    decide: impl FnOnce(&mut Ruling, &Manifest) -> Result<(), DecisionError>,
+) -> Result<(Summary, u64), NightlyError> {
+    let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
+    warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
+    let places = warehouse.places.clone();
+    let mut ruling = Ruling::read(settings, options, &places, &warehouse.manifest)?;
+    decide(&mut ruling, &warehouse.manifest)?;
+    require_key(&warehouse.manifest, &places, options)?;
+    let key = warehouse.listener_key(options.listener_key.as_ref())?;
+    let staging = places.internal("staging");
+    let judging = ruling.judging(settings);
+    let settings = &settings.judged_by(&ruling.in_force);
+    let summary = with_whole_lists(&staging, |damaged_lists| {
+        let judging = judging.clone();
+        let mut night = Night::new(settings, judging, options, key, &places, &staging, progress)?;
+        night.damaged_lists.clone_from(damaged_lists);
+        run_night(night, &mut warehouse, &mut ruling)
+    })?;
+    Ok((summary, warehouse.manifest.snapshot))
+}
+
+/// The night itself.
+fn run_night(
+    night: Night<'_>,
+    warehouse: &mut Warehouse,
+    ruling: &mut Ruling,
+) -> Result<Summary, NightlyError> {
+    let (options, places) = (night.options, night.places);
+    let inbox = scan_inbox(&options.inbox, &night.settings.ignore)?;
+    let mut seen = Seen::read(places)?;
+    let staged = warehouse.staged_tables();
+    let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
+    night.keep_reports(&examination)?;
+    let mut plan = night.plan(&examination.reports, &warehouse.manifest);
+    if plan.is_empty() && !is_judged_anew(&warehouse.manifest, ruling) {
+        seen.write(places)?;
+        warehouse.clear_staging()?;
+        return Ok(night.finish());
+    }
+    night.require_room_to_build(&plan, &examination.reports, &warehouse.manifest)?;
+    if plan.wanted.get(DELIVERIES).is_some_and(|wanted| wanted.is_stale) {
+        night.keep_deliveries(&examination.reports, &warehouse.manifest)?;
+    }
+    let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
+    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    ruling.write_pending()?;
+    let manifest = Manifest {
+        manifest_version: MANIFEST_VERSION,
+        snapshot: warehouse.manifest.snapshot + 1,
+        listener_key: night.key.fingerprint(),
+        has_own_key: options.listener_key.is_none(),
+        settings: ruling.in_force.clone(),
+        decisions: ruling.names(),
+        as_of: options.as_of.to_string(),
+        published: options.started.clone(),
+        origin: "nightly".to_owned(),
+        set_aside: BTreeMap::new(),
+        reports: examination.reports,
+        empty_tables: night.empty_tables(&partitions, &warehouse.manifest, &staged)?.0,
+        partitions,
+    };
+    check_manifest(&manifest)?;
+    night.note(|summary| summary.snapshot = Some(manifest.snapshot));
+    let from = warehouse.manifest.snapshot;
+    night.stages.write.time(|| warehouse.publish(manifest, from))?;
+    seen.write(places)?;
+    let summary = night.finish();
+    write_record(places, options, &summary)?;
+    warehouse.clear_staging()?;
+    Ok(summary)
+}
+
+/// Whether what is published was judged by other settings: then they are published too, also where no
+/// file depends on what is other, so that what is due is told by them.
+fn is_judged_anew(published: &Manifest, ruling: &Ruling) -> bool {
+    published.snapshot != 0 && published.settings != ruling.in_force
+}
+
+/// Says what [`run_nightly`] would do, and writes nothing.
+///
+/// # Errors
+/// [`NightlyError`].
+pub fn plan_nightly(
+    settings: &Settings,
+    options: &NightlyOptions,
+    progress: &dyn Progress,
+) -> Result<Summary, NightlyError> {
+    require_inbox(&options.inbox)?;
+    let places = Places::new(&options.warehouse);
+    let manifest = match places.current()? {
+        Some(number) => read_manifest(&places.snapshot(number))?.with_all_reports(),
+        None => Manifest::default(),
+    };
+    require_key(&manifest, &places, options)?;
+    let own_key = places.own_key();
+    let key = match &options.listener_key {
+        Some(given) => given.key()?,
+        None if own_key.exists() => read_key(&own_key)?,
+        // There will be a key at the first run; until then there is nothing it could agree with.
+        None => ListenerKey::new([0; 32]),
+    };
+    let ruling = Ruling::read(settings, options, &places, &manifest)?;
+    let judging = ruling.judging(settings);
+    let proposal = Proposal::foreseen(&ruling)?;
+    let settings = &settings.judged_by(&ruling.in_force);
+    let nowhere = Path::new("");
+    let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
+    (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
+    night.rows = RowFolder::in_memory();
+    let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
+    let mut seen = Seen::read(&places)?;
+    let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
+    let mut plan: Plan = night.plan(&examination.reports, &manifest);
+    night.foresee_waterfalls(&mut plan, &examination.reports);
+    night.note(|summary| {
+        summary.rebuilt.clone_from(&plan.reasons);
+        summary.proposal = proposal;
+    });
+    Ok(night.finish())
+}

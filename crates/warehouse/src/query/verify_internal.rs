@@ -1,0 +1,138 @@
+//! What lies under `internal/` of a warehouse, read again: the archive, lists of offline plays, lists of
+//! rejected rows and unknown values, and the listener key.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::query::verification::{
+    LISTENER_KEY, NAMES, NOTES, Reread, Verification, shown, verify_no_others,
+};
+use crate::storage::archive::archived_names::{is_kept, names_of};
+use crate::storage::archive::archived_reports::archive_path;
+use crate::storage::disk::durable::DiskError;
+use crate::storage::disk::file_hash::hash_as_is;
+use crate::storage::disk::stages::Stages;
+use crate::storage::layout::error::WarehouseError;
+use crate::storage::layout::ledger::{Manifest, ReportEntry};
+use crate::storage::layout::offline_keys::offline_folder;
+use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse::{KeySource, read_key};
+use crate::storage::source::report_source::{End, Pace, ReportFile, read_through};
+
+/// The lists of offline plays, by which later runs find plays that are counted twice.
+pub(crate) fn verify_offline(
+    snapshot: &Path,
+    manifest: &Manifest,
+    found: &mut Verification,
+) -> Result<(), DiskError> {
+    let mut expected = BTreeMap::new();
+    for (path, partition) in &manifest.partitions {
+        if let Some(file) = &partition.offline_keys {
+            expected.insert(snapshot.join(offline_folder(path)).join(&file.name), file);
+        }
+    }
+    let folder = snapshot.join("offline");
+    if folder.exists() {
+        verify_no_others(&folder, &expected, found)?;
+    }
+    for (path, file) in expected {
+        match hash_as_is(&path).map(hex::encode) {
+            Ok(sum) if sum == file.blake3 => {}
+            Ok(sum) => {
+                let message = format!("BLAKE3 is {sum}, was published as {}", file.blake3);
+                found.differs(shown(snapshot, &path), message);
+            }
+            Err(error) => found.failed(shown(snapshot, &path), &error),
+        }
+    }
+    Ok(())
+}
+
+/// The lists of rejected rows and unknown values, of which tables are made.
+pub(crate) fn verify_notes(places: &Places, manifest: &Manifest, found: &mut Verification) {
+    for report in manifest.reports.values() {
+        let Some(hash) = &report.notes_hash else {
+            continue;
+        };
+        let subject = format!("{NOTES}{}", report.notes_file());
+        match hash_as_is(&places.internal("bad_rows").join(report.notes_file())).map(hex::encode) {
+            Ok(sum) if sum == *hash => {}
+            Ok(sum) => found.differs(subject, format!("BLAKE3 is {sum}, was written as {hash}")),
+            Err(error) => found.failed(subject, &error),
+        }
+    }
+}
+
+/// The listener key is the one that the listeners of the tables were hashed with.
+pub(crate) fn verify_key(
+    places: &Places,
+    manifest: &Manifest,
+    key: Option<&KeySource>,
+    found: &mut Verification,
+) {
+    let own = places.own_key();
+    let (subject, read) = match key {
+        Some(given) => ("the listener key".to_owned(), given.key()),
+        // Whoever keeps it elsewhere gives it or not: nothing is known of it here.
+        None if !manifest.has_own_key => return,
+        None => (LISTENER_KEY.to_owned(), read_key(&own)),
+    };
+    match read {
+        Ok(key)
+            if manifest.listener_key.is_empty() || key.fingerprint() == manifest.listener_key => {}
+        Ok(_) => found.differs(subject, "is not the key that the tables were made with"),
+        Err(WarehouseError::Disk(error)) => found.failed(subject, &error),
+        Err(error) => found.differs(subject, error.to_string()),
+    }
+}
+
+/// Every report that was taken in is in the archive, with its bytes.
+pub(crate) fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
+    for (name, bytes) in names_of(&manifest.reports) {
+        let subject = format!("{NAMES}{name}");
+        match is_kept(places, &name, &bytes) {
+            Ok(true) => {}
+            Ok(false) => found.differs(subject, "does not say what the ledger says of the report"),
+            Err(error) => found.failed(subject, &error),
+        }
+    }
+    let reports: Vec<&ReportEntry> =
+        manifest.reports.values().filter(|report| report.archived.is_some()).collect();
+    found.n_reports = reports.len() as u64;
+    let messages: Vec<(String, Option<Reread>)> = reports
+        .par_iter()
+        .map(|report| {
+            let name = report.archived.as_deref().unwrap_or_default();
+            let path = archive_path(places, name);
+            let read = read_through(
+                ReportFile::Archive(&path),
+                Pace::Alone,
+                &Stages::default(),
+                &mut |_: &[u8]| {},
+            );
+            let message = match read {
+                Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
+                Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
+                Ok(End::Corrupt { detail, .. }) => Some(detail),
+                Ok(End::Growing) => {
+                    let source = std::io::Error::other("it changed while it was read");
+                    let error = DiskError { action: "read", path, source };
+                    return (format!("archive/{name}"), Some(Reread::Failed(error)));
+                }
+                Ok(End::Unreadable(error)) | Err(error) => {
+                    return (format!("archive/{name}"), Some(Reread::Failed(error)));
+                }
+            };
+            (format!("archive/{name}"), message.map(Reread::Differs))
+        })
+        .collect();
+    for (subject, message) in messages {
+        match message {
+            None => {}
+            Some(Reread::Differs(message)) => found.differs(subject, message),
+            Some(Reread::Failed(error)) => found.failed(subject, &error),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The archive: every report that was taken in, by its hash, as it came; of a zip archive the member
+//! that is the report.
+//!
+//! A copy, not a hard link: stores write over their files in place, and a link would change with them,
+//! so that a month could not be built again. Whoever reads from the archive checks the hash.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::storage::disk::disk_queue::DiskQueue;
+use crate::storage::disk::durable::{
+    At as _, COPY_BYTES, DiskError, copy_new, make_folder, open_file, read_full, remove_file,
+    rename, sync,
+};
+use crate::storage::layout::places::Places;
+use crate::storage::source::report_source::{FileState, Packing, unpacked_member};
+
+/// Level of what is packed anew.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Name of a report in the archive, with its folder.
+#[must_use]
+pub fn archive_name(hash: &str, packing: Packing) -> String {
+    format!("{}/{hash}.{}", &hash[..2], packing.ending())
+}
+
+/// Path of a report in the archive.
+#[must_use]
+pub fn archive_path(places: &Places, name: &str) -> PathBuf {
+    places.internal("archive").join(name)
+}
+
+/// What became of a copy to the archive.
+#[derive(Debug)]
+pub enum Copied {
+    /// It is there.
+    Whole,
+    /// The file in the inbox is not what was read any more.
+    Changed,
+    /// The file in the inbox cannot be read any more.
+    Unreadable(DiskError),
+}
+
+/// Puts a report into the archive and syncs it; one that is there already stays.
+///
+/// # Errors
+/// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
+pub fn archive_report(places: &Places, report: &NewReport) -> Result<Copied, DiskError> {
+    let NewReport { path: from, name, .. } = report;
+    let to = archive_path(places, name);
+    let folder = to.parent().unwrap_or(&to).to_owned();
+    if to.exists() {
+        // Whoever put it there may have been stopped before its name was safe.
+        sync(&folder)?;
+        sync(&places.internal("archive"))?;
+        return Ok(Copied::Whole);
+    }
+    make_folder(&folder)?;
+    let new = places.internal("staging").join(name.replace('/', "-"));
+    // What an attempt that failed has left.
+    remove_file(&new)?;
+    match copy_as_read(report, &new) {
+        Ok(true) => {}
+        Ok(false) => {
+            remove_file(&new)?;
+            return Ok(Copied::Changed);
+        }
+        Err(error) if error.path == *from => {
+            remove_file(&new)?;
+            return Ok(Copied::Unreadable(error));
+        }
+        Err(error) => return Err(error),
+    }
+    rename(&new, &to)?;
+    sync(&places.internal("archive"))?;
+    Ok(Copied::Whole)
+}
+
+/// Copies a report from the inbox to a new file; `false` if the file there has changed since it was read.
+fn copy_as_read(report: &NewReport, new: &Path) -> Result<bool, DiskError> {
+    let NewReport { path: from, state, member, .. } = report;
+    let copied = match member {
+        None => copy_new(from, new),
+        Some(member) => extract_new(from, member, new),
+    };
+    let is_same = FileState::of(from)? == *state;
+    // What another file did not hold is no fault of this one.
+    if is_same { copied.map(|()| true) } else { Ok(false) }
+}
+
+/// A report that is to be put into the archive.
+#[derive(Debug, Clone)]
+pub struct NewReport {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How the file looked when it was read.
+    pub state: FileState,
+    /// Name in the archive.
+    pub name: String,
+    /// The member that is the report, of a zip archive.
+    pub member: Option<String>,
+}
+
+/// Writes a new file that only the owner can read, and syncs it.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut file = create_private(path).at("create", path)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).at("write", path)
+}
+
+/// A new file that only the owner can read.
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Takes a member out of a zip archive, unpacked and packed again.
+fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
+    let mut source = BufReader::new(open_file(from).at("open", from)?);
+    let mut unpacked = unpacked_member(&mut source, member).at("read", from)?;
+    let target = create_private(to).at("create", to)?;
+    let mut encoder = zstd::stream::write::Encoder::new(target, ZSTD_LEVEL).at("write", to)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let n_bytes = read_full(&mut unpacked, &mut buffer).at("read", from)?;
+        if n_bytes == 0 {
+            break;
+        }
+        encoder.write_all(&buffer[..n_bytes]).at("write", to)?;
+    }
+    encoder.finish().and_then(|target| target.sync_all()).at("write", to)
+}
+
+/// Reports of the inbox that could not be copied as they were read, by their paths.
+pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, Copied>>>;
+
+/// Copies reports to the archive while others are still being read: the disk and the processors work
+/// at the same time. What is wrong with one file of the inbox is noted and keeps no other from its copy.
+pub(crate) fn archive_queue(places: &Places, not_copied: &NotCopied) -> DiskQueue<NewReport> {
+    let (places, not_copied) = (places.clone(), Arc::clone(not_copied));
+    DiskQueue::new(move |report: NewReport| {
+        match archive_report(&places, &report)? {
+            Copied::Whole => {}
+            wrong => {
+                not_copied
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(report.path, wrong);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_gives_up_leaves_no_copy_in_the_making() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places::new(root.path());
+        make_folder(&places.internal("archive")).unwrap();
+        make_folder(&places.internal("staging")).unwrap();
+        let path = root.path().join("report");
+        std::fs::write(&path, vec![b'x'; 8 << 20]).unwrap();
+        let archiver = archive_queue(&places, &NotCopied::default());
+        let names: Vec<String> = (0..4).map(|number| format!("ab/ab{number}.txt")).collect();
+        for name in &names {
+            let (state, member) = (FileState::of(&path).unwrap(), None);
+            archiver.add(NewReport { path: path.clone(), state, name: name.clone(), member });
+        }
+        drop(archiver);
+        assert!(names.iter().all(|name| archive_path(&places, name).exists()));
+        assert_eq!(std::fs::read_dir(places.internal("staging")).unwrap().count(), 0);
+    }
+}

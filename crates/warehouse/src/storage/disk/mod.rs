@@ -1,0 +1,10 @@
+//! Steps on the disk, without knowing what is written: synced writes, hashes, direct I/O, spilled plays.
+
+pub mod durable;
+pub(crate) mod disk_queue;
+pub(crate) mod past_cache;
+pub(crate) mod read_ahead;
+pub(crate) mod file_hash;
+pub(crate) mod hashing;
+pub mod spill;
+pub mod stages;
