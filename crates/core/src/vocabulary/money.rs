@@ -48,6 +48,14 @@ impl Amount {
     /// The same for a sum, which may be as large as 128 bits hold.
     #[must_use]
     pub fn parse_sum(text: &str) -> Option<ReadAmount> {
+        if let Some(amount) = short_decimal(text.as_bytes()) {
+            return Some(ReadAmount { amount: Self(amount), is_exact: true });
+        }
+        Self::parse_any(text)
+    }
+
+    /// Reads a decimal of any length, with or without an exponent.
+    fn parse_any(text: &str) -> Option<ReadAmount> {
         if TEXT_BYTES_MAX < text.len() || !is_decimal(text) {
             return None;
         }
@@ -68,6 +76,41 @@ impl std::fmt::Display for Amount {
             .to_plain_string()
             .fmt(formatter)
     }
+}
+
+/// Digits, and a point, of a number that surely fits 128 bits with twelve decimals.
+const SHORT_DIGITS_MAX: usize = 24;
+
+/// Reads what most amounts are: an optional sign, few digits, at most twelve of them behind a point.
+/// `None` for anything else, be it a number or not.
+fn short_decimal(text: &[u8]) -> Option<i128> {
+    let (is_negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    if SHORT_DIGITS_MAX < digits.len() {
+        return None;
+    }
+    let mut number = 0_i128;
+    let mut decimals = None;
+    for byte in digits {
+        match (byte, &mut decimals) {
+            (b'0'..=b'9', decimals) => {
+                number = number * 10 + i128::from(byte - b'0');
+                *decimals = decimals.map(|n| n + 1);
+            }
+            (b'.', None) => decimals = Some(0_u32),
+            _ => return None,
+        }
+    }
+    let n_digits = digits.len() - usize::from(decimals.is_some());
+    let missing = SCALE.checked_sub(decimals.unwrap_or_default())?;
+    if n_digits == 0 {
+        return None;
+    }
+    let amount = number * 10_i128.pow(missing);
+    Some(if is_negative { -amount } else { amount })
 }
 
 /// An optional sign, digits with at most one point, and an optional small exponent.
@@ -100,9 +143,10 @@ impl Currency {
     /// Reads a code in any case; `None` if the standard does not have it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let code = text.trim().to_ascii_uppercase();
-        IsoCurrency::from_code(&code)?;
-        code.as_bytes().try_into().ok().map(Self)
+        let code: [u8; 3] = text.trim().as_bytes().try_into().ok()?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        IsoCurrency::from_code(std::str::from_utf8(&code).ok()?)?;
+        Some(Self(code))
     }
 
     /// The three letters.
@@ -178,6 +222,15 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(number in -10_i128.pow(31)..10_i128.pow(31)) {
             prop_assert_eq!(read(&Amount(number).to_string()), Some((number, true)));
+        }
+
+        /// The short way to an amount and the long one agree on anything.
+        #[test]
+        fn short_numbers_are_read_as_those_of_any_length(text in "[-+]?[0-9.]{0,30}(e-?[0-9])?|.{0,6}") {
+            prop_assert_eq!(Amount::parse_sum(&text), Amount::parse_any(&text));
+            if let Some(amount) = short_decimal(text.as_bytes()) {
+                prop_assert_eq!(Amount::parse_any(&text).map(|read| read.amount.0), Some(amount));
+            }
         }
 
         #[test]

@@ -70,6 +70,10 @@ impl MarksSeen {
 
 /// The decimal mark that a number proves, `Err` where it may be either, `None` where it has no mark.
 fn mark_of(cell: &str) -> Option<Result<DecimalMark, ()>> {
+    // Most numbers of a statement are whole.
+    if !cell.bytes().any(|byte| byte == b'.' || byte == b',') {
+        return None;
+    }
     let cell = bare(cell);
     let cell = cell.trim_start_matches(['-', '+', '$', '\u{20ac}', '\u{a3}']);
     let (n_points, n_commas) = (cell.matches('.').count(), cell.matches(',').count());
@@ -93,6 +97,13 @@ fn mark_of(cell: &str) -> Option<Result<DecimalMark, ()>> {
 
 /// A number without currency signs and spaces around it.
 fn bare(cell: &str) -> &str {
+    // Signs and spaces stand at the ends only, and most numbers have none.
+    if let [first, .., last] = cell.as_bytes()
+        && first.is_ascii_digit()
+        && last.is_ascii_digit()
+    {
+        return cell;
+    }
     unwrapped(cell).trim_matches(['$', '\u{20ac}', '\u{a3}', '\u{a0}', ' '])
 }
 
