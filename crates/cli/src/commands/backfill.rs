@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
+use streamledger_core::numbers::exact;
 use streamledger_warehouse::pipeline::intake::config::load_policy;
 use streamledger_warehouse::pipeline::nightly::backfill::{
     Backfilled, plan_backfill, run_backfill,
@@ -17,7 +18,6 @@ use crate::print::changes::change_sheets;
 use crate::print::decisions;
 use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::print::progress::Bar;
-use streamledger_core::numbers::exact;
 
 /// Runs or plans a backfill and prints what it changed.
 pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {

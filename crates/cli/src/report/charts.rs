@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use streamledger_core::numbers::exact;
-
 use svg::Document;
 use svg::node::element::{Line, Polyline, Rectangle};
 

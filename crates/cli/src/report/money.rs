@@ -1,7 +1,8 @@
 //! Money for people: rounded half to even to cents where it is told, never before it is summed.
 
-use crate::print::output::grouped;
 use streamledger_core::numbers::exact;
+
+use crate::print::output::grouped;
 
 /// What amounts are counted in: 10^-12 of the currency's unit.
 const SCALE: u32 = 12;

@@ -3,9 +3,10 @@
 //! The hash is SipHash-2-4 with 128 bits: made for short messages under a secret key, and several
 //! times as fast on them as a hash for long ones.
 
+use std::hash::Hasher as _;
+
 use bytemuck::{Pod, Zeroable};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
-use std::hash::Hasher as _;
 
 /// Longest message that is hashed in one call, in bytes.
 const SHORT_MESSAGE: usize = 128;

@@ -1,7 +1,6 @@
 //! Explain: the waterfall of a store's month, read from the published tables. Of a track only the row
 //! groups are read that may hold it.
 
-use crate::pipeline::nightly::build::explaining::settled_from;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,7 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::vocabulary::day::{Day, Month};
 use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
+use crate::pipeline::nightly::build::explaining::settled_from;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};

@@ -1,12 +1,10 @@
 //! Verify: everything that is published is read again and held against the manifest, the ledger, the
 //! archive, and a second engine.
 
-use crate::pipeline::partition_paths::hive_escaped;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::pipeline::plans::recompute::{differing_groups, recompute_trends, with_listened_day};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, UnionArgs, concat, lit,
@@ -16,6 +14,8 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::partition_paths::hive_escaped;
+use crate::pipeline::plans::recompute::{differing_groups, recompute_trends, with_listened_day};
 use crate::query::verification::{Reread, Verification, shown, verify_no_others};
 use crate::query::verify_internal::{verify_archive, verify_key, verify_notes, verify_offline};
 use crate::query::verify_sales::verify_sales;

@@ -1,11 +1,11 @@
 //! `waterfall` read again: every total is the one before it and the changes since, and over a month the
 //! totals are those of `trends_daily`.
 
+use std::path::Path;
+
 use polars::prelude::{DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat};
 use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::vocabulary::verdict::Verdict;
-
-use std::path::Path;
 
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::tables::scan::{collect, scan};

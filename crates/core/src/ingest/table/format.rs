@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::text_layout::TextLayout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::ingest::table::text_layout::TextLayout;
 
 /// What a report is for.
 #[derive(

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ingest::table::decimal_mark::DecimalMark;
+use crate::ingest::table::format::Field;
 use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
@@ -28,8 +29,6 @@ use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::Piece;
-
-use crate::ingest::table::format::Field;
 
 /// Most bad rows that are kept in full, as for the wide table.
 pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;

@@ -5,12 +5,12 @@
 //! the slot and the bytes. Which id a text gets depends on the order of rows; ids never leave a run.
 
 use std::hash::{BuildHasher as _, Hasher as _};
-
-use crate::numbers::exact;
 use std::hint::black_box;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+
+use crate::numbers::exact;
 
 /// Raw bytes to ids counted from 0.
 #[derive(Debug, Default)]

@@ -4,8 +4,6 @@
 //! What is finished is kept beside the snapshots until all is published, so that a backfill that was
 //! interrupted goes on where it was.
 
-use crate::pipeline::nightly::options::Backfill;
-use crate::pipeline::nightly::plan::preconditions::key_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +20,10 @@ use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::early::{Early, EarlyDay};
 use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::options::{NightlyOptions, Progress};
 use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, Kind, Plan};
+use crate::pipeline::nightly::plan::preconditions::key_of;
 use crate::pipeline::nightly::plan::ruling::Ruling;
 use crate::pipeline::nightly::record;
 use crate::pipeline::nightly::summary::Summary;

@@ -1,5 +1,14 @@
 //! What all steps of a run share.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use streamledger_core::filter::policy::Policy;
+use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::vocabulary::day::Day;
+use streamledger_core::vocabulary::listener::ListenerKey;
+
 use crate::pipeline::build::build_day::DayBuilder;
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::examine::Examiner;
@@ -21,13 +30,6 @@ use crate::storage::layout::offline_keys::{NewList, list_queue};
 use crate::storage::layout::places::Places;
 use crate::storage::source::report_source::Pace;
 use crate::storage::tables::partition::PartitionError;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use streamledger_core::filter::policy::Policy;
-use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::listener::ListenerKey;
 
 /// What all steps of a night share.
 pub(crate) struct Night<'a> {

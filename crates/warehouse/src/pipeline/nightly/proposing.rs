@@ -1,6 +1,12 @@
 //! Computes what a proposal would change, after publishing and without the lock, and keeps it until the
 //! tables or the proposal change.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use streamledger_core::decisions::settings::SettingsInForce;
+
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -18,10 +24,6 @@ use crate::storage::layout::manifest::MANIFEST;
 use crate::storage::layout::places::Places;
 use crate::storage::layout::preview::PreviewFolder;
 use crate::storage::tables::compare::{Change, Changes, Figure, MEASURES, State, compare};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use streamledger_core::decisions::settings::SettingsInForce;
 
 /// Folder of the effects of proposals that were computed.
 const PROPOSALS: &str = "proposals";

@@ -1,12 +1,6 @@
 //! The nightly run: examine the inbox, plan, build the partitions whose inputs changed, publish all tables
 //! together. [`run_nightly`] shows the whole run on one screen.
 
-use crate::pipeline::nightly::checking::check_manifest;
-use crate::pipeline::nightly::context::Night;
-use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::options::NightlyOptions;
-use crate::pipeline::nightly::options::Progress;
-use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +9,13 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::held::Holder;
 use crate::pipeline::intake::sales_runs::RunStore;
+use crate::pipeline::nightly::checking::check_manifest;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::options::NightlyOptions;
+use crate::pipeline::nightly::options::Progress;
 use crate::pipeline::nightly::plan::planned::{DELIVERIES, Plan};
 use crate::pipeline::nightly::plan::preconditions::require_key;
 use crate::pipeline::nightly::plan::proposal::{Proposal, Request};
@@ -24,6 +23,7 @@ use crate::pipeline::nightly::plan::ruling::{Ruling, by_program};
 use crate::pipeline::nightly::proposing::{propose, warn_of};
 use crate::pipeline::nightly::record::write_record;
 use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use crate::storage::archive::row_files::RowFolder;
 use crate::storage::layout::decisions::DecisionError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};

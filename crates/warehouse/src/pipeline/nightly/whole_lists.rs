@@ -1,10 +1,11 @@
 //! Runs a step again where a list of offline plays turns out to be damaged.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::disk::durable::{make_folder, remove_tree};
 use crate::storage::layout::offline_keys::damaged_list;
-use std::collections::BTreeSet;
-use std::path::Path;
 
 /// Does the work; where a damaged list of offline plays is met, from the start once more, with the list
 /// made anew.

@@ -8,8 +8,9 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::storage::disk::past_cache::DiskBuffer;
 use streamledger_core::numbers::exact;
+
+use crate::storage::disk::past_cache::DiskBuffer;
 
 /// A step on the disk failed.
 #[derive(Debug, thiserror::Error)]

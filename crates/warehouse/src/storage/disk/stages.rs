@@ -1,8 +1,8 @@
 //! Where the time of a run goes: seconds of work by stage, summed over threads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-
 use std::time::Duration;
+
 use streamledger_core::numbers::exact;
 
 /// A clock that many threads add to.

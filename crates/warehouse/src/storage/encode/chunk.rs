@@ -11,7 +11,6 @@ use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetInd
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
-
 use streamledger_core::numbers::exact;
 
 use crate::storage::encode::page::{Page, ZSTD_LEVEL};

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
+use streamledger_core::numbers::exact;
 
 use crate::storage::disk::durable::{At as _, DiskError, make_folder};
 use crate::storage::disk::hashing::Hashing;
@@ -14,7 +15,6 @@ use crate::storage::encode::file::{
 };
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::stored_trends::StoredGroup;
-use streamledger_core::numbers::exact;
 
 /// A partition cannot be written.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! Third step of a night: the partitions that must be made anew are made, dates in parallel, then
 //! months, then the small tables.
 
-use crate::pipeline::nightly::build::day_inputs::DayInputs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -15,6 +14,7 @@ use crate::pipeline::build::build_month::{KeptTrends, build_month};
 use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::nightly::build::building_lots::LotInputs;
 use crate::pipeline::nightly::build::building_tracks::TrackLists;
+use crate::pipeline::nightly::build::day_inputs::DayInputs;
 use crate::pipeline::nightly::build::kept::DayToKeep;
 use crate::pipeline::nightly::build::offline::{OfflineDate, OfflineDates};
 use crate::pipeline::nightly::checking::check_day;

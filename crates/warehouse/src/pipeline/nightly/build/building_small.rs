@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use streamledger_core::numbers::exact;
+
 use crate::pipeline::build::empty_tables::{tables_without, write_empty_table};
 use crate::pipeline::build::history_tables::{write_deliveries, write_unmapped_values};
 use crate::pipeline::nightly::build::building::{entry, stale};
@@ -17,7 +19,6 @@ use crate::storage::layout::ledger::{
     Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash,
 };
 use crate::storage::tables::small_tables::{write_coverage, write_quarantine, write_reports};
-use streamledger_core::numbers::exact;
 
 type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;

@@ -5,9 +5,6 @@
 //! that hold plays of this one. While a month goes on, a night leaves its waterfall out: all of it would
 //! be made anew for one date, and nobody asks a running month for its end.
 
-use crate::pipeline::nightly::plan::store_months::Explaining;
-use crate::pipeline::nightly::plan::store_months::SOURCES;
-use crate::pipeline::nightly::plan::store_months::StoreMonth;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -33,6 +30,9 @@ use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::plan::fingerprints::{rule_text, states_text};
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
 use crate::pipeline::nightly::plan::planned::{Kind, Plan};
+use crate::pipeline::nightly::plan::store_months::Explaining;
+use crate::pipeline::nightly::plan::store_months::SOURCES;
+use crate::pipeline::nightly::plan::store_months::StoreMonth;
 use crate::pipeline::partition_paths::month_of;
 use crate::storage::disk::durable::At as _;
 use crate::storage::encode::file::Provenance;

@@ -1,5 +1,10 @@
 //! What a run knows after it has read what is new.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use streamledger_core::vocabulary::day::Day;
+
 use crate::pipeline::intake::held::Segment;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::intake::early::EarlyDays;
@@ -9,9 +14,6 @@ use crate::storage::layout::ledger::{FileEntry, ReportEntry};
 use crate::storage::source::inbox::InboxFile;
 use crate::storage::source::report_source::ReportFile;
 use crate::storage::tables::small_tables::ReportNotes;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use streamledger_core::vocabulary::day::Day;
 
 /// Store of a file that lies in no store's folder.
 pub(crate) const NO_STORE: &str = "unknown";

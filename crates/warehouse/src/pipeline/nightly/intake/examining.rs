@@ -1,10 +1,6 @@
 //! First step of a night: every file of the inbox that is not known is examined, and every known
 //! report that was read under other settings is read again.
 
-use crate::pipeline::nightly::intake::examination::Candidate;
-use crate::pipeline::nightly::intake::examination::Days;
-use crate::pipeline::nightly::intake::examination::Examination;
-use crate::pipeline::nightly::intake::examination::NO_STORE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -20,6 +16,10 @@ use crate::pipeline::nightly::intake::early::Early;
 use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
+use crate::pipeline::nightly::intake::examination::Candidate;
+use crate::pipeline::nightly::intake::examination::Days;
+use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::NO_STORE;
 use crate::pipeline::nightly::intake::seen::Seen;
 use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
 use crate::storage::layout::error::WarehouseError;

@@ -1,6 +1,14 @@
 //! Second step of a night: which partitions there must be, and which of them must be made anew. What
 //! decides is the fingerprint of a partition's inputs, never a window of dates.
 
+use std::collections::BTreeMap;
+
+use streamledger_core::explain::coverage::coverage;
+use streamledger_core::vocabulary::day::Day;
+
+use crate::pipeline::coverage::deliveries::deliveries;
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::plan::fingerprints::{coverage_hash, fingerprint_of};
 use crate::pipeline::nightly::plan::planned::COVERAGE;
 use crate::pipeline::nightly::plan::planned::DAMAGED_LIST;
 use crate::pipeline::nightly::plan::planned::DELIVERIES;
@@ -13,14 +21,6 @@ use crate::pipeline::partition_paths::hive_escaped;
 use crate::pipeline::partition_paths::month_of;
 use crate::pipeline::partition_paths::replaced_paths;
 use crate::pipeline::partition_paths::trends_path;
-use std::collections::BTreeMap;
-
-use streamledger_core::explain::coverage::coverage;
-use streamledger_core::vocabulary::day::Day;
-
-use crate::pipeline::coverage::deliveries::deliveries;
-use crate::pipeline::nightly::context::Night;
-use crate::pipeline::nightly::plan::fingerprints::{coverage_hash, fingerprint_of};
 use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState, plays_path};
 use crate::storage::tables::lot_table::LotTable;
 

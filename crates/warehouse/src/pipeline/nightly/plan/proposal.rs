@@ -1,6 +1,4 @@
-//! A proposal: numbers of the pipeline that nobody has accepted. The tables are judged by what is
-//! accepted; what the proposal would change is computed in a folder of its own, after publishing and
-//! without the lock, from the archived reports, and kept until the tables or the proposal change.
+//! A proposal: edited settings that nobody has accepted. Tables are judged by the accepted settings.
 //!
 //! Files of the proposal name the accepted settings in their footers. So a file that differs from the
 //! published one differs in its rows, and a proposal without such a file changes no published figure.

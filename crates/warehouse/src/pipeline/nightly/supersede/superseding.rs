@@ -2,7 +2,6 @@
 //! entered. It is decided anew in each run over all reports, those too that were superseded or refused
 //! until somebody accepts them, so that a report that comes or a decision changes what hangs on it.
 
-use crate::pipeline::known_days::known_days;
 use std::collections::BTreeMap;
 
 use streamledger_core::decisions::Accepted;
@@ -11,6 +10,7 @@ use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
 use streamledger_core::vocabulary::money::Amount;
 
+use crate::pipeline::known_days::known_days;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
