@@ -7,6 +7,8 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::case::Case;
+
 mod ddex;
 mod originals;
 mod plays;
@@ -15,6 +17,13 @@ mod settings;
 
 /// The listener key that every case has, and another one.
 const KEYS: [&str; 2] = ["key", "other-key"];
+
+/// A case with both keys.
+fn new_case() -> Case {
+    let case = Case::new();
+    std::fs::write(case.path(KEYS[1]), [9; 32]).unwrap();
+    case
+}
 
 /// Runs the histories of these numbers, several at a time; how many steps they had.
 fn run_all(numbers: Range<u64>, run: fn(u64) -> usize) -> usize {

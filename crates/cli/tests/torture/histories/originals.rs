@@ -284,7 +284,7 @@ impl Original {
     }
 
     /// The path in the inbox of the n-th file that comes: of its own for each copy, that of the original
-    /// with a word for a correction. What is told by a name is told by that of a copy too.
+    /// with a word for a correction. A copy keeps what the format reads from the name.
     pub(crate) fn path_of(&self, form: Form, n: usize) -> String {
         let store = self.kind.store();
         let letter = char::from(b'a' + u8::try_from(n % 26).unwrap_or_default());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::case::{Case, nightly_arguments};
-use crate::histories::{KEYS, run_all};
+use crate::histories::{KEYS, new_case, run_all};
 use crate::report::{Line, line, report};
 use crate::sample::{Chance, figure, n_histories};
 use crate::scene::Published;
@@ -225,13 +225,12 @@ struct History {
 
 impl History {
     fn new() -> Self {
-        let case = Case::new();
+        let case = new_case();
         case.own_pipelines();
         let path = case.path("pipelines/policies/default.toml");
         let text = std::fs::read_to_string(path).unwrap();
         let other = text.replace("days_max = 30", &format!("days_max = {}", DAYS_MAX[1]));
         std::fs::write(case.path("other.toml"), other).unwrap();
-        std::fs::write(case.path(KEYS[1]), [9; 32]).unwrap();
         Self { case, delivered: Vec::new(), taken_in: 0, policy: 0, key: 0, steps: Vec::new() }
     }
 

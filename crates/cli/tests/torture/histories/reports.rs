@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::case::{Case, Outcome, copy_tree, nightly_arguments};
 use crate::histories::originals::{Form, Kind, Original, Row, isrc};
 use crate::histories::settings::{Edited, PLAYED_MS};
-use crate::histories::{KEYS, run_all};
+use crate::histories::{KEYS, new_case, run_all};
 use crate::sample::{Chance, figure, n_histories};
 
 const PIPELINE: [&str; 2] = ["--pipeline", "pipelines/nightly.toml"];
@@ -90,9 +90,8 @@ impl History {
             Original::random(chance, kind, number)
         };
         let originals = (0..3).map(original).collect();
-        let case = Case::new();
+        let case = new_case();
         case.own_pipelines();
-        std::fs::write(case.path(KEYS[1]), [9; 32]).unwrap();
         let edited = Edited::default();
         let (files, steps) = (Vec::new(), Vec::new());
         Self { case, originals, files, steps, has_accepted: false, edited, key: 0 }
@@ -222,8 +221,7 @@ impl History {
 
     /// What one night over the same files publishes, with the same settings, key and decisions.
     fn at_once(&self) -> BTreeMap<String, String> {
-        let other = Case::new();
-        std::fs::write(other.path(KEYS[1]), [9; 32]).unwrap();
+        let other = new_case();
         copy_tree(&self.case.path("pipelines"), &other.path("pipelines"));
         copy_tree(&self.case.path("inbox"), &other.path("inbox"));
         let decisions = "warehouse/internal/decisions";

@@ -1,6 +1,6 @@
-//! A report that is rejected as a whole: by which code, and what a person is told of it.
+//! A report that is rejected as a whole: the code, and the detail for a person.
 
-/// Why a report is refused as a whole.
+/// Why a report is rejected as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedReport {
     /// Code in `quarantine.reason` and `reports.reason`.

@@ -11,7 +11,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// Name of the file with the manifest's own BLAKE3.
 pub const MANIFEST_SUM: &str = "manifest.blake3";
 
-/// Reads a snapshot's manifest and holds it against its checksum.
+/// Reads a snapshot's manifest and checks it against its checksum.
 ///
 /// # Errors
 /// [`WarehouseError::Damaged`] if it is not what was written.
