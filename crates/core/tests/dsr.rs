@@ -116,10 +116,8 @@ proptest! {
             })
             .collect();
         let read: Vec<Meant> = lot
-            .sales
-            .values()
-            .flatten()
-            .map(|sale| {
+                .all_sales()
+                .map(|(_, sale)| {
                 let isrc = String::from_utf8(sale.isrc.unwrap().to_text().to_vec()).unwrap();
                 let territory = String::from_utf8(sale.territory.unwrap().to_text().to_vec()).unwrap();
                 (isrc, territory, sale.units, sale.royalty_bearing)
@@ -274,10 +272,8 @@ proptest! {
                 })
                 .collect();
             let read: Vec<(String, i64, i128)> = lot
-                .sales
-                .values()
-                .flatten()
-                .map(|sale| {
+                .all_sales()
+                .map(|(_, sale)| {
                     let isrc = String::from_utf8(sale.isrc.unwrap().to_text().to_vec()).unwrap();
                     assert_eq!(sale.currency.unwrap().as_str(), "EUR");
                     assert_eq!(sale.usage_from.to_string(), "2026-09-02");
@@ -378,10 +374,8 @@ type Line5 = (u32, Option<String>, Option<String>, Option<String>, i64);
 fn outcome(report: &str) -> (Vec<Line5>, Vec<(u32, String)>) {
     let (lot, reading) = read(report);
     let mut sales: Vec<_> = lot
-        .sales
-        .values()
-        .flatten()
-        .map(|sale| {
+        .all_sales()
+        .map(|(_, sale)| {
             let isrc = sale.isrc.map(|isrc| String::from_utf8(isrc.to_text().to_vec()).unwrap());
             let upc = sale.upc.map(Upc::to_text);
             let id = sale.store_track.map(|id| lot.text(id).to_owned());

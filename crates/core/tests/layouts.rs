@@ -566,7 +566,7 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
     let text = |id: Option<u32>| id.map(|id| lot.text(id).to_owned());
     let territory = |territory: Option<Territory>| territory.map(|t| ascii(t.to_text()));
     let truth = |truth: Option<bool>| truth.map(|truth| truth.to_string());
-    for sale in lot.sales.values().flatten() {
+    for (_, sale) in lot.all_sales() {
         let mut meant = Meant::new();
         put_track(&mut meant, sale.isrc, sale.upc, text(sale.store_track));
         put(&mut meant, Field::UsageFrom, Some(sale.usage_from.to_string()));

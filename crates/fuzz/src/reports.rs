@@ -296,8 +296,8 @@ fn rows_of_lot(lot: &SalesLot) -> BTreeMap<u32, String> {
         let earlier = rows.insert(row, format!("{what} {texts:?}"));
         assert!(earlier.is_none(), "row {row} is there twice");
     };
-    for (month, sale) in entries(&lot.sales) {
-        let mut plain = *sale;
+    for (month, sale) in lot.all_sales() {
+        let mut plain = sale;
         let texts = [
             plain.store_track.take(),
             plain.tier_code.take(),

@@ -3,3 +3,4 @@
 pub mod track_order;
 pub mod gathered;
 pub mod trends_daily;
+pub mod sales_monthly;

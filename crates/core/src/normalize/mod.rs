@@ -6,6 +6,7 @@ pub mod defect;
 pub mod store;
 mod day_plays;
 pub mod sums;
+pub mod sale_lines;
 pub mod sales_lot;
 mod played_in;
 pub mod tracks;

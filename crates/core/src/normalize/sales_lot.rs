@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::normalize::sums::Sums;
-use crate::normalize::values::interning::Interner;
+use crate::normalize::sale_lines::{SaleLine, SaleWords, SaleWordsBuilder};
+use crate::normalize::sums::{Sum, Sums};
+use crate::numbers::exact;
 use crate::vocabulary::day::{Day, Month};
+use crate::vocabulary::money::{Amount, Currency};
+use crate::vocabulary::play::NONE;
 use crate::vocabulary::reference::Reference;
 use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
 use crate::vocabulary::territory::Territory;
@@ -32,36 +35,33 @@ pub struct MonthNote {
 #[derive(Debug, Default)]
 pub struct SalesLot {
     /// Lines by store and month of use, in order of rows.
-    pub sales: BTreeMap<SalesMonth, Vec<Sale>>,
+    pub sales: BTreeMap<SalesMonth, Vec<SaleLine>>,
     /// Pools by store and month of use, in order of rows.
     pub pools: BTreeMap<SalesMonth, Vec<Pool>>,
     /// Counters or declared streams by store and month, in order of rows.
     pub figures: BTreeMap<SalesMonth, Vec<Figure>>,
     /// Reference data by store and month, in order of rows.
     pub references: BTreeMap<SalesMonth, Vec<Reference>>,
-    /// By [`TextId`].
-    pub texts: Vec<String>,
+    /// What the ids of all of them mean.
+    pub words: SaleWords,
+}
+
+/// What lines of the same terms come to.
+#[derive(Debug, Clone, Default)]
+struct TermsSums {
+    lines: u64,
+    units: Sum,
+    /// `None` as long as no line has one.
+    amount: Option<Sum>,
 }
 
 impl SalesLot {
     /// Notes the territories and the sums of the lines.
     pub fn note(&self, noted: &mut MonthNotes) {
-        for (month, sales) in &self.sales {
+        let mut by_terms = vec![TermsSums::default(); self.words.terms.len()];
+        for (month, lines) in &self.sales {
             let known = noted.entry(month.clone()).or_default();
-            for sale in sales {
-                known.sums.add(sale.units, sale.amount.zip(sale.currency));
-            }
-            for last in sales.iter().map(|sale| sale.usage_to).filter(|day| month.1 < day.month()) {
-                *known.reaches.entry(last).or_default() += 1;
-            }
-            // Lines of a territory mostly stand together.
-            let mut last = None;
-            for territory in sales.iter().map(|sale| sale.territory) {
-                if territory != last {
-                    known.territories.extend(territory);
-                    last = territory;
-                }
-            }
+            self.note_lines(month.1, lines, &mut by_terms, known);
         }
         for (month, pools) in &self.pools {
             let known = &mut noted.entry(month.clone()).or_default().pools;
@@ -75,10 +75,52 @@ impl SalesLot {
         }
     }
 
+    /// Notes lines of a month; `by_terms` is empty before and after.
+    fn note_lines(
+        &self,
+        month: Month,
+        lines: &[SaleLine],
+        by_terms: &mut [TermsSums],
+        known: &mut MonthNote,
+    ) {
+        let mut used = Vec::new();
+        for line in lines {
+            let sums = &mut by_terms[line.terms as usize];
+            if sums.lines == 0 {
+                used.push(line.terms);
+            }
+            sums.lines += 1;
+            sums.units.add(line.units.into());
+            if let Some(Amount(amount)) = line.amount() {
+                sums.amount.get_or_insert_default().add(amount);
+            }
+        }
+        for id in used {
+            let terms = &self.words.terms[id as usize];
+            let sums = std::mem::take(&mut by_terms[id as usize]);
+            known.sums.units.add_sum(&sums.units);
+            if let Some((currency, amount)) = terms.currency.zip(sums.amount) {
+                known.sums.amounts.entry(currency).or_default().add_sum(&amount);
+            }
+            known.territories.extend(terms.territory);
+            if month < terms.usage_to.month() {
+                *known.reaches.entry(terms.usage_to).or_default() += sums.lines;
+            }
+        }
+    }
+
+    /// Lines of statements with all that their ids mean, by month.
+    pub fn all_sales(&self) -> impl Iterator<Item = (&SalesMonth, Sale)> {
+        self.sales.iter().flat_map(|(month, lines)| {
+            let words = &self.words;
+            lines.iter().map(move |line| (month, line.to_sale(words)))
+        })
+    }
+
     /// A text; empty if the id is of another lot.
     #[must_use]
     pub fn text(&self, id: TextId) -> &str {
-        self.texts.get(id as usize).map_or("", String::as_str)
+        self.words.text(id)
     }
 }
 
@@ -86,28 +128,55 @@ impl SalesLot {
 #[derive(Debug, Default)]
 pub struct SalesBuilder {
     lot: SalesLot,
-    interner: Interner,
+    words: SaleWordsBuilder,
+    /// Months of the lines, with the lines of each.
+    months: Vec<(SalesMonth, Vec<SaleLine>)>,
+    /// By id of the terms: the place of their month, [`NONE`] before their first line.
+    month_of_terms: Vec<u32>,
     n_rows: usize,
-    text_bytes: usize,
 }
 
 impl SalesBuilder {
     /// The id of a text.
     pub fn text(&mut self, text: &str) -> TextId {
-        match self.interner.find(text.as_bytes()) {
-            Ok(id) => id,
-            Err(hash) => {
-                self.lot.texts.push(text.to_owned());
-                self.text_bytes += text.len();
-                self.interner.insert(hash, text.as_bytes())
-            }
-        }
+        self.words.text(text)
     }
 
-    /// Takes a line in.
-    pub fn push(&mut self, store: &str, sale: Sale) {
+    /// Takes a line in, and gives the ids of what it is about and of its terms.
+    pub fn push(&mut self, store: &str, sale: &Sale) -> (u32, u32) {
+        let item = self.words.item(sale.item());
+        let terms = self.words.terms(sale.terms());
+        let mut line = SaleLine::new(sale.row, (item, terms), sale.units, sale.amount);
+        line.amount_text = sale.amount_text.unwrap_or(NONE);
+        self.push_line(store, line);
+        (item, terms)
+    }
+
+    /// The currency of terms that were taken in.
+    #[must_use]
+    pub fn currency(&self, terms: u32) -> Option<Currency> {
+        self.words.words().terms.get(terms as usize)?.currency
+    }
+
+    /// Takes a line in whose ids this builder gave.
+    pub fn push_line(&mut self, store: &str, line: SaleLine) {
         self.n_rows += 1;
-        of_month(&mut self.lot.sales, store, sale.usage_from.month()).push(sale);
+        let terms = line.terms as usize;
+        if self.month_of_terms.len() <= terms {
+            self.month_of_terms.resize(terms + 1, NONE);
+        }
+        let known = self.months.get_mut(self.month_of_terms[terms] as usize);
+        if let Some((_, lines)) = known.filter(|((of, _), _)| of == store) {
+            return lines.push(line);
+        }
+        let month = self.words.words().terms[terms].usage_from.month();
+        let is_same = |((of, at), _): &(SalesMonth, _)| of == store && *at == month;
+        let place = self.months.iter().position(is_same).unwrap_or_else(|| {
+            self.months.push(((store.to_owned(), month), Vec::new()));
+            self.months.len() - 1
+        });
+        self.months[place].1.push(line);
+        self.month_of_terms[terms] = exact::<u32>(place);
     }
 
     /// Takes a pool in.
@@ -131,12 +200,13 @@ impl SalesBuilder {
     /// About how much memory this takes, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.n_rows * size_of::<Sale>() + 2 * self.text_bytes + self.lot.texts.len() * 64
+        self.n_rows * size_of::<SaleLine>() + self.words.size_bytes()
     }
 
     /// What was gathered so far; the next line begins a new lot.
     pub fn take(&mut self) -> SalesLot {
-        std::mem::take(self).lot
+        let Self { lot, words, months, .. } = std::mem::take(self);
+        SalesLot { sales: months.into_iter().collect(), words: words.finish(), ..lot }
     }
 }
 

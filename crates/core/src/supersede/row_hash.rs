@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::normalize::sale_lines::{SaleItem, SaleLine, SaleTerms};
 use crate::normalize::sales_lot::SalesLot;
 use crate::supersede::facts::ComparedBy;
 use crate::vocabulary::money::{Amount, Currency};
 use crate::vocabulary::play::{Kind, Piece, Play, Words};
-use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
+use crate::vocabulary::sale::{Figure, Pool, TextId};
 use crate::vocabulary::territory::Territory;
 
 /// Version of the hash: lists of another one are made again.
@@ -106,15 +107,30 @@ impl HashedAs<'_> {
 
 /// Hashes the lines, pools and figures of a lot and hands each hash on, in no order that matters.
 pub fn hash_lot(lot: &SalesLot, how: HashedAs<'_>, sums: &mut RowSums, mut push: impl FnMut(u64)) {
-    let texts: Vec<u64> = lot.texts.iter().map(|text| text_hash(text.as_bytes())).collect();
+    let words = &lot.words;
+    let texts: Vec<u64> = words.texts.iter().map(|text| text_hash(text.as_bytes())).collect();
     let text = |id: Option<TextId>| {
         id.and_then(|id| texts.get(usize::try_from(id).ok()?).copied()).unwrap_or_default()
     };
-    for ((store, _), sales) in &lot.sales {
+    let items: Vec<[u64; 2]> = words.items.iter().map(|item| item_words(item, text)).collect();
+    let terms: Vec<TermsHash> = words.terms.iter().map(|terms| terms_hash(terms, text)).collect();
+    for ((store, _), lines) in &lot.sales {
         let store = how.store_hash(store);
-        for sale in sales {
-            push(sums.add(sale_row(sale, store, how, text), sale.units, packed(sale.territory)));
-            sums.add_money(sale.amount.zip(sale.currency));
+        let mut money: Vec<Option<i128>> = vec![None; words.terms.len()];
+        for line in lines {
+            let of_terms = &terms[line.terms as usize];
+            let row = sale_row(line, &items[line.item as usize], of_terms, store, how);
+            push(sums.add(row, line.units, of_terms.territory));
+            if let Some(Amount(amount)) = line.amount() {
+                let known = &mut money[line.terms as usize];
+                match known.unwrap_or_default().checked_add(amount) {
+                    Some(sum) => *known = Some(sum),
+                    None => sums.is_beyond = true,
+                }
+            }
+        }
+        for (terms, amount) in words.terms.iter().zip(money) {
+            sums.add_money(amount.map(Amount).zip(terms.currency));
         }
     }
     for ((store, _), pools) in &lot.pools {
@@ -194,25 +210,55 @@ fn kind_hash(kind: &Kind, words: &Words) -> u64 {
     mixed.word(code).word(text_hash(product.use_type.as_bytes())).a
 }
 
+/// The words of a line that are those of its item.
+fn item_words(item: &SaleItem, text: impl Fn(Option<TextId>) -> u64) -> [u64; 2] {
+    let isrc = item.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let store_track = text(item.store_track.filter(|_| isrc == 0));
+    let upc = item.upc.map_or(0, crate::vocabulary::upc::Upc::packed);
+    [isrc ^ store_track.rotate_left(7), upc]
+}
+
+/// The words of a line that are those of its terms.
+struct TermsHash {
+    usage: u64,
+    place: u64,
+    tier_code: u64,
+    use_type: u64,
+    shop: u64,
+    territory: u16,
+}
+
+fn terms_hash(terms: &SaleTerms, text: impl Fn(Option<TextId>) -> u64) -> TermsHash {
+    let territory = packed(terms.territory);
+    TermsHash {
+        usage: two(terms.usage_from.0, terms.usage_to.0),
+        place: u64::from(territory) | currency(terms.currency) << 16,
+        tier_code: text(terms.tier_code),
+        use_type: text(Some(terms.use_type)),
+        shop: text(terms.shop),
+        territory,
+    }
+}
+
 /// A line of a statement. Its row, titles and period of settlement are no part of it.
+#[inline]
 fn sale_row(
-    sale: &Sale,
+    line: &SaleLine,
+    [track, upc]: &[u64; 2],
+    terms: &TermsHash,
     store: u64,
     how: HashedAs<'_>,
-    text: impl Fn(Option<TextId>) -> u64,
 ) -> Mixer {
-    let isrc = sale.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
-    let store_track = text(sale.store_track.filter(|_| isrc == 0));
     Mixer::new(1)
-        .word(two(sale.usage_from.0, sale.usage_to.0))
-        .word(isrc ^ store_track.rotate_left(7))
-        .word(sale.upc.map_or(0, crate::vocabulary::upc::Upc::packed))
-        .word(u64::from(packed(sale.territory)) | currency(sale.currency) << 16)
-        .word(text(sale.tier_code))
-        .word(text(Some(sale.use_type)))
-        .word(how.number(sale.units))
-        .money(how.money(sale.amount))
-        .word(text(sale.shop))
+        .word(terms.usage)
+        .word(*track)
+        .word(*upc)
+        .word(terms.place)
+        .word(terms.tier_code)
+        .word(terms.use_type)
+        .word(how.number(line.units))
+        .money(how.money(line.amount()))
+        .word(terms.shop)
         .word(store)
 }
 

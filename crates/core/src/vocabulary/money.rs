@@ -41,8 +41,16 @@ impl Amount {
     #[must_use]
     pub fn parse(text: &str) -> Option<ReadAmount> {
         let read = Self::parse_sum(text)?;
-        let is_sane = read.amount.0.unsigned_abs() < UNITS_MAX.unsigned_abs() * 10_u128.pow(SCALE);
-        is_sane.then_some(read)
+        is_sane(read.amount.0).then_some(read)
+    }
+
+    /// Reads what most cells with an amount hold: an optional sign, few digits, at most twelve of them behind
+    /// a point. `None` for anything else, be it an amount or not.
+    #[must_use]
+    #[inline]
+    pub fn parse_short(cell: &[u8]) -> Option<Self> {
+        let amount = short_decimal(cell)?;
+        is_sane(amount).then_some(Self(amount))
     }
 
     /// The same for a sum, which may be as large as 128 bits hold.
@@ -92,25 +100,53 @@ fn short_decimal(text: &[u8]) -> Option<i128> {
     if SHORT_DIGITS_MAX < digits.len() {
         return None;
     }
-    let mut number = 0_i128;
-    let mut decimals = None;
-    for byte in digits {
-        match (byte, &mut decimals) {
-            (b'0'..=b'9', decimals) => {
-                number = number * 10 + i128::from(byte - b'0');
-                *decimals = decimals.map(|n| n + 1);
-            }
-            (b'.', None) => decimals = Some(0_u32),
-            _ => return None,
-        }
-    }
-    let n_digits = digits.len() - usize::from(decimals.is_some());
-    let missing = SCALE.checked_sub(decimals.unwrap_or_default())?;
-    if n_digits == 0 {
+    let (whole, fraction) = match memchr::memchr(b'.', digits) {
+        Some(point) => (&digits[..point], &digits[point + 1..]),
+        None => (digits, &digits[digits.len()..]),
+    };
+    let n_missing = (SCALE as usize).checked_sub(fraction.len())?;
+    if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let amount = number * 10_i128.pow(missing);
+    let number = if digits.len() <= WORD_DIGITS_MAX {
+        i128::from(add_digits(add_digits(0_u64, whole)?, fraction)?)
+    } else {
+        add_digits(add_digits(0_i128, whole)?, fraction)?
+    };
+    let amount = number * POWERS[n_missing];
     Some(if is_negative { -amount } else { amount })
+}
+
+/// Digits that surely fit 64 bits.
+const WORD_DIGITS_MAX: usize = 18;
+
+/// Powers of ten up to that of [`SCALE`].
+const POWERS: [i128; SCALE as usize + 1] = {
+    let mut powers = [1; SCALE as usize + 1];
+    let mut place = 1;
+    while place < powers.len() {
+        powers[place] = powers[place - 1] * 10;
+        place += 1;
+    }
+    powers
+};
+
+/// A number with digits behind it; `None` if there is anything else.
+#[inline]
+fn add_digits<N: From<u8> + std::ops::Mul<Output = N> + std::ops::Add<Output = N>>(
+    number: N,
+    digits: &[u8],
+) -> Option<N> {
+    let add = |number: N, byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * N::from(10) + N::from(digit))
+    };
+    digits.iter().try_fold(number, add)
+}
+
+/// Whether an amount is one of a row.
+fn is_sane(amount: i128) -> bool {
+    amount.unsigned_abs() < UNITS_MAX.unsigned_abs() * 10_u128.pow(SCALE)
 }
 
 /// An optional sign, digits with at most one point, and an optional small exponent.
@@ -150,6 +186,12 @@ impl Currency {
     }
 
     /// The three letters.
+    #[must_use]
+    pub fn letters(self) -> [u8; 3] {
+        self.0
+    }
+
+    /// The three letters as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

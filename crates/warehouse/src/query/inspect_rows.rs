@@ -51,8 +51,9 @@ pub(crate) type NumberedRow = (i64, Vec<String>);
 
 pub(crate) fn lot_to_rows(mut lot: SalesLot, table: Option<LotTable>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
-    for ((store, month), sales) in std::mem::take(&mut lot.sales) {
-        let place = [store, month.to_string()];
+    for ((store, month), lines) in &lot.sales {
+        let place = [store.clone(), month.to_string()];
+        let sales = lines.iter().map(|line| line.to_sale(&lot.words)).collect();
         if let Ok(batch) = sales_columns(&lot, sales) {
             rows.extend(batch_to_rows(&batch, &place));
         }

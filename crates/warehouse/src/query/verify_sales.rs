@@ -11,7 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
-use crate::pipeline::plans::sales_monthly::GRAIN;
+use crate::storage::encode::sales_monthly::GRAIN;
 use crate::storage::layout::ledger::{Manifest, PartitionEntry};
 
 /// What a line of the two tables is summed by.

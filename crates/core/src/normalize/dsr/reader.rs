@@ -353,7 +353,7 @@ impl<'a> DsrReader<'a> {
                 ];
                 let money = sale.currency.zip(sale.amount);
                 self.reading.unmapped.note_all(unknown, sale.units, money);
-                self.builder.push(&self.store.store, sale);
+                self.builder.push(&self.store.store, &sale);
                 Ok(())
             }
             Err(flaw) => {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat};
 use crate::ingest::table::head::{Bound, encoding_of, normal_name};
@@ -13,9 +13,12 @@ use crate::normalize::defect::{Defect, shown, shown_of_plays};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::values::cells::{trimmed, truth};
 use crate::normalize::values::dates::{Span, read_date};
-use crate::normalize::values::numbers::{MarksSeen, plain_decimal, unwrapped, whole_number};
+use crate::normalize::values::numbers::{
+    MarksSeen, plain_decimal, short_whole, unwrapped, whole_number,
+};
 use crate::vocabulary::day::Day;
 use crate::vocabulary::isrc::Isrc;
+use crate::vocabulary::money::Amount;
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 use crate::vocabulary::tier::Tier;
 use crate::vocabulary::upc::Upc;
@@ -286,6 +289,35 @@ impl<'a> TableFields<'a> {
         }
     }
 
+    /// All columns of some fields, each once.
+    pub(crate) fn columns(&self, is_wanted: impl Fn(Field) -> bool) -> Vec<usize> {
+        let fields = self.format.fields.keys().filter(|field| is_wanted(**field));
+        let bound = fields.filter_map(|field| self.fields[*field as usize].as_ref());
+        let columns: BTreeSet<usize> = bound.flat_map(|bound| bound.columns.clone()).collect();
+        columns.into_iter().collect()
+    }
+
+    /// The cell of a field that is read as it is written.
+    #[inline]
+    fn plain_cell<'r>(&self, field: Field, record: &Record<'r>) -> Option<&'r [u8]> {
+        let bound = self.fields[field as usize].as_ref()?;
+        let [column] = bound.columns[..] else {
+            return None;
+        };
+        bound.codes.is_empty().then(|| record.cell(column))
+    }
+
+    /// An amount with a decimal point that most cells with one hold; `None` where the cell must be looked at
+    /// more closely.
+    #[inline]
+    pub(crate) fn short_amount(&self, field: Field, record: &Record<'_>) -> Option<Amount> {
+        let source = self.fields[field as usize].as_ref()?.source;
+        if source.is_some_and(|source| source.number != NumberStyle::Point) {
+            return None;
+        }
+        Amount::parse_short(self.plain_cell(field, record)?)
+    }
+
     /// A number as a decimal with a point.
     ///
     /// # Errors
@@ -322,6 +354,9 @@ impl<'a> TableFields<'a> {
     /// # Errors
     /// It is none.
     pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, Flaw> {
+        if let Some(number) = self.plain_cell(field, record).and_then(short_whole) {
+            return Ok(Some(number));
+        }
         let Some(text) = self.decimal(field, record)? else {
             return Ok(None);
         };

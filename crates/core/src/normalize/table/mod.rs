@@ -1,6 +1,7 @@
 //! Plain tables, described by `pipelines/formats/*.toml`: rows of every feed, and what head and tail state.
 
 pub mod fields;
+pub(crate) mod cell_groups;
 pub mod headers;
 pub mod plays;
 pub mod controls;

@@ -1,5 +1,6 @@
 //! Rows of a plain table of the feed `sales` to lines of statements.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::ingest::table::format::{Field, TableFormat};
@@ -7,8 +8,10 @@ use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
 use crate::normalize::defect::Defect;
+use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
+use crate::normalize::table::cell_groups::CellGroups;
 use crate::normalize::table::fields::{Flaw, TableFields};
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::Span;
@@ -40,14 +43,50 @@ pub struct SalesReader<'a> {
     last_shop: LastShop<'a>,
     unmapped: UnmappedValues,
     about: About,
+    /// What cells mean that name a recording.
+    items: CellGroups<KnownItem>,
+    /// What all other cells mean but those of units and amount.
+    terms: CellGroups<KnownTerms<'a>>,
 }
+
+/// What cells mean that name a recording.
+#[derive(Debug)]
+struct KnownItem {
+    id: u32,
+    is_bad_isrc: bool,
+    is_bad_upc: bool,
+}
+
+/// What cells mean that say how a line was sold.
+#[derive(Debug)]
+struct KnownTerms<'a> {
+    id: u32,
+    store: &'a str,
+    has_currency: bool,
+    /// What is counted of each row with these cells.
+    counts: Counts,
+    /// Values that no table of ours knows.
+    unknown: Option<Box<UnknownTexts>>,
+}
+
+/// Texts of a row that no table of ours knows.
+type UnknownTexts = [(UnmappedField, Option<String>); 3];
 
 impl<'a> SalesReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
     pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+        let fields = TableFields::new(format, bound);
+        let is_item = |field: Field| {
+            matches!(field, Field::Isrc | Field::Upc | Field::StoreTrack | Field::Grid)
+        };
+        let is_number = |field: Field| matches!(field, Field::Units | Field::Amount);
+        let items = CellGroups::new(fields.columns(is_item));
+        let terms = CellGroups::new(fields.columns(|field| !is_item(field) && !is_number(field)));
         Self {
-            fields: TableFields::new(format, bound),
+            fields,
+            items,
+            terms,
             context,
             builder: SalesBuilder::default(),
             last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
@@ -71,11 +110,14 @@ impl<'a> SalesReader<'a> {
     /// Memory of what was read, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.builder.size_bytes()
+        self.builder.size_bytes() + self.items.size_bytes() + self.terms.size_bytes()
     }
 
     /// Takes what was read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
+        // They mean ids of the lot.
+        self.items.clear();
+        self.terms.clear();
         self.builder.take()
     }
 
@@ -90,11 +132,49 @@ impl<'a> SalesReader<'a> {
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
     pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+        let (item, terms) = (self.items.find(record), self.terms.find(record));
+        let new_item = item.as_ref().err().copied();
+        let new_terms = terms.as_ref().err().copied();
+        if let (Ok(item), Ok(terms)) = (item, terms) {
+            let units = units(&self.fields, record)?;
+            let (amount, amount_text) = amount(&self.fields, record)?;
+            if amount.is_none() || terms.has_currency {
+                counts.add(&terms.counts);
+                counts.bad_isrc += u64::from(item.is_bad_isrc);
+                counts.bad_upc += u64::from(item.is_bad_upc);
+                let mut line = SaleLine::new(record.row, (item.id, terms.id), units, amount);
+                if let Some(text) = amount_text {
+                    line.amount_text = self.builder.text(&text);
+                }
+                if let Some(unknown) = &terms.unknown {
+                    let money = self.builder.currency(terms.id).zip(amount);
+                    self.unmapped.note_all(texts(unknown), units, money);
+                }
+                self.builder.push_line(terms.store, line);
+                return Ok(());
+            }
+        }
         let mut noted = Counts::default();
-        let (store, sale) = self.read_sale(record, &mut noted)?;
+        let (store, sale, unknown) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
         self.note(&sale);
-        self.builder.push(store, sale);
+        self.unmapped.note_all(texts(&unknown), sale.units, sale.currency.zip(sale.amount));
+        let (item, terms) = self.builder.push(store, &sale);
+        if let Some(hash) = new_item {
+            let (is_bad_isrc, is_bad_upc) = (noted.bad_isrc != 0, noted.bad_upc != 0);
+            self.items.insert(hash, KnownItem { id: item, is_bad_isrc, is_bad_upc });
+        }
+        if let Some(hash) = new_terms {
+            let is_unknown = unknown.iter().any(|(_, text)| text.is_some());
+            let known = KnownTerms {
+                id: terms,
+                store,
+                has_currency: sale.currency.is_some(),
+                counts: Counts { bad_isrc: 0, bad_upc: 0, ..noted },
+                unknown: is_unknown.then(|| Box::new(unknown)),
+            };
+            self.terms.insert(hash, known);
+        }
         Ok(())
     }
 
@@ -110,12 +190,11 @@ impl<'a> SalesReader<'a> {
         &mut self,
         record: &Record<'_>,
         counts: &mut Counts,
-    ) -> Result<(&'a str, Sale), Flaw> {
+    ) -> Result<(&'a str, Sale, UnknownTexts), Flaw> {
         let fields = &self.fields;
         let usage = self.usage(record)?;
-        let units = fields.whole(Field::Units, record)?;
-        let units = units.ok_or_else(|| fields.missing(Field::Units))?;
-        let (amount, amount_text) = self.amount(record)?;
+        let units = units(fields, record)?;
+        let (amount, amount_text) = amount(fields, record)?;
         let currency = self.currency(record, amount)?;
         let line_type = self.line_type(record)?;
         let statement = fields.date(Field::StatementPeriod, record)?;
@@ -136,12 +215,12 @@ impl<'a> SalesReader<'a> {
         counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
         let is_unknown = counts.bad_territory != 0;
         let country = if is_unknown { fields.text(Field::Territory, record)? } else { None };
+        let unknown_shop = shop.as_deref().filter(|_| !self.last_shop.is_known);
         let unknown = [
-            (UnmappedField::Tier, unmapped_code),
-            (UnmappedField::Shop, shop.as_deref().filter(|_| !self.last_shop.is_known)),
-            (UnmappedField::Territory, country.as_deref()),
+            (UnmappedField::Tier, unmapped_code.map(ToOwned::to_owned)),
+            (UnmappedField::Shop, unknown_shop.map(ToOwned::to_owned)),
+            (UnmappedField::Territory, country.map(Cow::into_owned)),
         ];
-        self.unmapped.note_all(unknown, units, currency.zip(amount));
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
         let sale = Sale {
@@ -169,7 +248,7 @@ impl<'a> SalesReader<'a> {
             grid: id(grid.as_ref().map(Grid::as_str)),
             id_text: id(id_text.as_deref()),
         };
-        Ok((store, sale))
+        Ok((store, sale, unknown))
     }
 
     /// First and last day of use.
@@ -185,22 +264,6 @@ impl<'a> SalesReader<'a> {
             return Err(fields.flaw(Field::UsageTo, flaw, &expected, &last.to_string()));
         }
         Ok(Span { first: from.first, last })
-    }
-
-    /// The amount, and its text where 12 decimals do not hold it.
-    fn amount(&self, record: &Record<'_>) -> Result<(Option<Amount>, Option<String>), Flaw> {
-        let Some(text) = self.fields.decimal(Field::Amount, record)? else {
-            return Ok((None, None));
-        };
-        match Amount::parse(&text) {
-            Some(read) => Ok((Some(read.amount), (!read.is_exact).then_some(text))),
-            None => Err(self.fields.flaw(
-                Field::Amount,
-                Defect::BadNumber,
-                "an amount below 10^20",
-                &text,
-            )),
-        }
     }
 
     /// The `GRid`, or the text that is none.
@@ -240,6 +303,36 @@ impl<'a> SalesReader<'a> {
             self.fields.flaw(Field::LineType, Defect::UnknownCode, expected, &text)
         })
     }
+}
+
+/// Units, which every row needs.
+fn units(fields: &TableFields<'_>, record: &Record<'_>) -> Result<i64, Flaw> {
+    let units = fields.whole(Field::Units, record)?;
+    units.ok_or_else(|| fields.missing(Field::Units))
+}
+
+/// The amount, and its text where 12 decimals do not hold it.
+fn amount(
+    fields: &TableFields<'_>,
+    record: &Record<'_>,
+) -> Result<(Option<Amount>, Option<String>), Flaw> {
+    if let Some(amount) = fields.short_amount(Field::Amount, record) {
+        return Ok((Some(amount), None));
+    }
+    let Some(text) = fields.decimal(Field::Amount, record)? else {
+        return Ok((None, None));
+    };
+    match Amount::parse(&text) {
+        Some(read) => Ok((Some(read.amount), (!read.is_exact).then_some(text))),
+        None => {
+            let expected = "an amount below 10^20";
+            Err(fields.flaw(Field::Amount, Defect::BadNumber, expected, &text))
+        }
+    }
+}
+
+fn texts(unknown: &UnknownTexts) -> [(UnmappedField, Option<&str>); 3] {
+    unknown.each_ref().map(|(field, text)| (*field, text.as_deref()))
 }
 
 /// Identifiers that are none, as they are written; `None` if there are none of them.

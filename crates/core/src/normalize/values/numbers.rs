@@ -160,6 +160,26 @@ fn decimal_by(cell: &str, style: NumberStyle, by: DecimalMark) -> Option<Cow<'_,
     Some(Cow::Owned(format!("{sign}{first}{}{fraction}", rest.concat())))
 }
 
+/// A whole number of at most 15 digits that is written with nothing else, but for a minus before them. No
+/// mark and no style makes it another one.
+#[must_use]
+#[inline]
+pub fn short_whole(cell: &[u8]) -> Option<i64> {
+    let (is_negative, digits) = match cell {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, cell),
+    };
+    if digits.is_empty() || 15 < digits.len() {
+        return None;
+    }
+    let add = |number: i64, byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + i64::from(digit))
+    };
+    let number = digits.iter().try_fold(0, add)?;
+    Some(if is_negative { -number } else { number })
+}
+
 /// A whole number of at most 15 digits, also as `12.0`.
 #[must_use]
 pub fn whole_number(plain: &str) -> Option<i64> {
@@ -174,6 +194,8 @@ pub fn whole_number(plain: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -241,6 +263,22 @@ mod tests {
         assert_eq!(misread(&["0,5"]), None);
         assert_eq!(seen(&["1.234"]).decided(), Err(MarkDoubt::Open));
         assert_eq!(seen(&["1.234", "0,5", "0.5"]).decided(), Err(MarkDoubt::Both));
+    }
+
+    proptest! {
+        /// The short way to a whole number and the long one agree on anything, by any style and mark.
+        #[test]
+        fn short_whole_numbers_are_those_of_any_length(cell in "[-+]?[0-9]{0,17}[.,]?[0-9]{0,2}|.{0,4}") {
+            if let Some(number) = short_whole(cell.as_bytes()) {
+                for style in [NumberStyle::Point, NumberStyle::Comma, NumberStyle::Either] {
+                    for by in [DecimalMark::Point, DecimalMark::Comma] {
+                        let plain = plain_decimal(&cell, style, by);
+                        prop_assert_eq!(plain.and_then(|text| whole_number(&text)), Some(number));
+                    }
+                }
+                prop_assert_eq!(mark_of(&cell), None);
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use super::*;
+use crate::normalize::sales_lot::SalesBuilder;
 use crate::vocabulary::day::{Day, Month};
 use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::sale::LineType;
+use crate::vocabulary::sale::{LineType, Sale};
 use crate::vocabulary::tier::Tier;
 
 fn sale() -> Sale {
@@ -32,13 +33,17 @@ fn sale() -> Sale {
     }
 }
 
+fn lot_of(store: &str, sales: &[Sale], texts: [&str; 4]) -> SalesLot {
+    let mut builder = SalesBuilder::default();
+    texts.iter().for_each(|text| assert!(builder.text(text) < 4));
+    for sale in sales {
+        builder.push(store, sale);
+    }
+    builder.take()
+}
+
 fn sums(sales: &[Sale], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
-    let month = ("distrokid".to_owned(), Month { year: 2026, month: 7 });
-    let lot = SalesLot {
-        sales: BTreeMap::from([(month, sales.to_vec())]),
-        texts: texts.map(str::to_owned).to_vec(),
-        ..SalesLot::default()
-    };
+    let lot = lot_of("distrokid", sales, texts);
     let (mut sums, mut hashes) = (RowSums::default(), Vec::new());
     let how = HashedAs { store: "believe", by: ComparedBy::Rows };
     hash_lot(&lot, how, &mut sums, |hash| hashes.push(hash));
@@ -130,12 +135,7 @@ fn a_sum_beyond_128_bits_is_unknown_not_wrong() {
 #[test]
 fn a_key_says_what_a_row_is_about_and_a_report_is_the_same_in_every_folder() {
     let hashes = |sale: Sale, of: &str, store: &str, by: ComparedBy| {
-        let month = (of.to_owned(), Month { year: 2026, month: 7 });
-        let lot = SalesLot {
-            sales: BTreeMap::from([(month, vec![sale])]),
-            texts: TEXTS.map(str::to_owned).to_vec(),
-            ..SalesLot::default()
-        };
+        let lot = lot_of(of, &[sale], TEXTS);
         let mut hashes = Vec::new();
         hash_lot(&lot, HashedAs { store, by }, &mut RowSums::default(), |hash| hashes.push(hash));
         hashes

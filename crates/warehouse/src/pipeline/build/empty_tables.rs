@@ -10,10 +10,10 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 
 use crate::pipeline::build::build_eligibility::empty_eligibility;
-use crate::pipeline::build::build_sales_monthly::sales_monthly_schema;
 use crate::pipeline::build::build_waterfall::waterfall_schema;
 use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::{Provenance, TableLayout};
+use crate::storage::encode::{sales, sales_monthly};
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::{PartitionError, PartitionWriter};
@@ -99,10 +99,12 @@ pub fn write_empty_table(
         writer.write(&no_rows)?;
         writer.finish()
     };
+    let wrong = PartitionError::parquet(folder);
     match table.name {
         "plays" => native(plays),
         "trends_daily" => native(trends),
-        "sales_monthly" => arrow(sales_monthly_schema(), &[]),
+        "sales" | "sales_superseded" => native(&sales::layout().map_err(wrong)?),
+        "sales_monthly" => native(&sales_monthly::layout().map_err(wrong)?),
         "waterfall" => arrow(waterfall_schema(), &[]),
         "eligibility" => empty_eligibility(folder, provenance),
         "quarantine" => write_quarantine(folder, &[], provenance),

@@ -105,7 +105,7 @@ pub fn merge_runs(
 /// How many runs to make one of, so that all that are left can be merged at once, or as many as can;
 /// `None` if all can be merged. What is short of a full pass comes first, so that the fewest lines are
 /// written twice.
-fn next_pass(n_runs: usize, n_runs_max: usize) -> Option<usize> {
+pub(crate) fn next_pass(n_runs: usize, n_runs_max: usize) -> Option<usize> {
     let n_runs_max = n_runs_max.max(2);
     (n_runs_max < n_runs).then(|| (n_runs - n_runs_max + 1).min(n_runs_max))
 }
@@ -171,9 +171,7 @@ impl Batches {
 }
 
 /// All batches of a run.
-///
-/// # Errors
-/// [`PartitionError`].
+#[cfg(test)]
 pub(crate) fn each_batch(
     run: &Run,
     mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,

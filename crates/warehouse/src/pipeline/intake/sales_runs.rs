@@ -13,13 +13,15 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use streamledger_core::normalize::sale_lines::{SaleLine, SaleWords, in_isrc_order};
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
 use crate::storage::disk::durable::{At as _, DiskError, make_folder};
+use crate::storage::disk::sale_spill::SaleBlockWriter;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
 use crate::storage::tables::reference_columns::reference_columns;
-use crate::storage::tables::sales_columns::{figures_columns, pools_columns, sales_columns};
+use crate::storage::tables::sales_columns::{figures_columns, pools_columns};
 
 /// Lines of a lot that stay in memory; a larger lot goes to disk.
 const MEMORY_ROWS_MAX: usize = 1 << 14;
@@ -55,8 +57,41 @@ impl Run {
     }
 }
 
-/// Runs of a report by table, store and month.
-pub type Runs = BTreeMap<(LotTable, SalesMonth), Vec<Run>>;
+/// Lines of statements of one report and month, in the order of `sales`.
+#[derive(Debug)]
+pub enum SaleRun {
+    /// In memory.
+    Memory {
+        /// The lines.
+        lines: Vec<SaleLine>,
+        /// What their ids mean; shared with other months of the report.
+        words: Arc<SaleWords>,
+    },
+    /// In a file of its own in staging.
+    Disk(PathBuf),
+}
+
+impl SaleRun {
+    /// Deletes its file, if it has one.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn remove(self) -> Result<(), DiskError> {
+        match self {
+            Self::Memory { .. } => Ok(()),
+            Self::Disk(path) => std::fs::remove_file(&path).at("remove", &path),
+        }
+    }
+}
+
+/// Runs of a report.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// Lines of statements, by store and month.
+    pub sales: BTreeMap<SalesMonth, Vec<SaleRun>>,
+    /// Rows of other tables, by table, store and month.
+    pub tables: BTreeMap<(LotTable, SalesMonth), Vec<Run>>,
+}
 
 /// Where runs are put down.
 #[derive(Debug)]
@@ -102,36 +137,43 @@ impl RunStore {
             return Ok(());
         };
         let at = |error| PartitionError::parquet(folder)(ParquetError::from(error));
-        let (sales, pools) = (std::mem::take(&mut lot.sales), std::mem::take(&mut lot.pools));
-        for (month, sales) in sales {
-            let batch = sales_columns(&lot, sales).map_err(at)?;
-            runs.entry((LotTable::Sales, month)).or_default().push(self.run(folder, batch)?);
-        }
+        let pools = std::mem::take(&mut lot.pools);
+        let Runs { sales, tables } = runs;
         for (month, lines) in std::mem::take(&mut lot.figures) {
             let batch = figures_columns(&lot, lines).map_err(at)?;
-            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
+            tables.entry((table, month)).or_default().push(self.run(folder, batch)?);
         }
         for (month, references) in std::mem::take(&mut lot.references) {
             let batch = reference_columns(table, &lot, references).map_err(at)?;
-            runs.entry((table, month)).or_default().push(self.run(folder, batch)?);
+            tables.entry((table, month)).or_default().push(self.run(folder, batch)?);
         }
         for (month, pools) in pools {
             let batch = pools_columns(&lot, &pools).map_err(at)?;
-            runs.entry((LotTable::RevenuePools, month)).or_default().push(self.run(folder, batch)?);
+            let key = (LotTable::RevenuePools, month);
+            tables.entry(key).or_default().push(self.run(folder, batch)?);
+        }
+        let words = Arc::new(lot.words);
+        for (month, lines) in lot.sales {
+            let run = self.keep_lines(folder, &lines, &words)?;
+            sales.entry(month).or_default().push(run);
         }
         Ok(())
     }
 
-    /// Keeps rows that are sorted already: in memory as long as there is room, whatever their number. A
-    /// store without a folder has no other place.
-    ///
-    /// # Errors
-    /// [`PartitionError`].
-    pub(crate) fn keep(&self, batch: RecordBatch) -> Result<Run, PartitionError> {
-        match &self.folder {
-            Some(folder) => self.hold(folder, batch),
-            None => Ok(Run::Memory(batch)),
+    /// Keeps lines of statements in memory as long as there is room for them, else on disk.
+    fn keep_lines(
+        &self,
+        folder: &Path,
+        lines: &[SaleLine],
+        words: &Arc<SaleWords>,
+    ) -> Result<SaleRun, PartitionError> {
+        let lines = in_isrc_order(lines, &words.items);
+        if self.has_room(size_of_val(lines.as_slice())) {
+            return Ok(SaleRun::Memory { lines, words: Arc::clone(words) });
         }
+        let mut writer = SaleBlockWriter::create(self.new_path(folder, "lines")?)?;
+        writer.write_all(&lines, words)?;
+        Ok(SaleRun::Disk(writer.finish()?))
     }
 
     fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
@@ -144,22 +186,33 @@ impl RunStore {
 
     /// Keeps rows in memory as long as there is room for them, else on disk.
     fn hold(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
-        let bytes = batch.get_array_memory_size();
-        let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes <= self.memory_bytes_max {
+        if self.has_room(batch.get_array_memory_size()) {
             return Ok(Run::Memory(batch));
         }
-        self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.write(folder, &batch)
     }
 
+    /// Whether so many bytes more may be in memory; they are counted then.
+    fn has_room(&self, bytes: usize) -> bool {
+        let before = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let has_room = before + bytes <= self.memory_bytes_max;
+        if !has_room {
+            self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        has_room
+    }
+
     fn write(&self, folder: &Path, batch: &RecordBatch) -> Result<Run, PartitionError> {
-        make_folder(folder)?;
-        let number = self.n_files.fetch_add(1, Ordering::Relaxed);
-        let mut writer =
-            RunWriter::create(folder.join(format!("run-{number:06}.parquet")), &batch.schema())?;
+        let path = self.new_path(folder, "run")?;
+        let mut writer = RunWriter::create(path.with_extension("parquet"), &batch.schema())?;
         writer.write(batch)?;
         writer.finish()
+    }
+
+    fn new_path(&self, folder: &Path, name: &str) -> Result<PathBuf, DiskError> {
+        make_folder(folder)?;
+        let number = self.n_files.fetch_add(1, Ordering::Relaxed);
+        Ok(folder.join(format!("{name}-{number:06}")))
     }
 }
 
@@ -203,7 +256,8 @@ impl RunWriter {
 /// # Errors
 /// [`DiskError`].
 pub fn drop_runs(runs: Runs) -> Result<(), DiskError> {
-    runs.into_values().flatten().try_for_each(Run::remove)
+    runs.sales.into_values().flatten().try_for_each(SaleRun::remove)?;
+    runs.tables.into_values().flatten().try_for_each(Run::remove)
 }
 
 #[cfg(test)]

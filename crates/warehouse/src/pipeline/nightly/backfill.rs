@@ -350,7 +350,7 @@ impl Night<'_> {
                         days.insert((store.clone(), *day), day_kept);
                     }
                 }
-                Kind::Lots(..) => {
+                Kind::Lots(..) | Kind::SalesMonthly { .. } => {
                     if let Some(found) = kept.take_files(path, &wanted.fingerprint, staged)? {
                         files.insert(path.clone(), found);
                     }

@@ -1,5 +1,4 @@
 //! Plans over published tables, for the engine of tables from tables. The caller collects.
 
 pub mod recompute;
-pub mod sales_monthly;
 pub mod waterfall;

@@ -7,4 +7,5 @@ pub(crate) mod read_ahead;
 pub(crate) mod file_hash;
 pub(crate) mod hashing;
 pub mod spill;
+pub(crate) mod sale_spill;
 pub mod stages;

@@ -113,11 +113,11 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     })
 }
 
-fn torn() -> io::Error {
+pub(super) fn torn() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a block of plays on disk is damaged")
 }
 
-fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_number(number: u64, out: &mut impl Write) -> io::Result<()> {
     out.write_all(&number.to_le_bytes())
 }
 
@@ -128,18 +128,18 @@ fn write_optional(number: Option<i64>, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// A text as its length plus one and its bytes; 0 for none.
-fn write_text(text: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_text(text: Option<&str>, out: &mut impl Write) -> io::Result<()> {
     write_number(text.map_or(0, |text| text.len() as u64 + 1), out)?;
     out.write_all(text.unwrap_or_default().as_bytes())
 }
 
-fn read_number(source: &mut impl Read) -> io::Result<u64> {
+pub(super) fn read_number(source: &mut impl Read) -> io::Result<u64> {
     let mut bytes = [0; 8];
     source.read_exact(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
 }
 
-fn read_length(source: &mut impl Read) -> io::Result<usize> {
+pub(super) fn read_length(source: &mut impl Read) -> io::Result<usize> {
     usize::try_from(read_number(source)?).map_err(|_| torn())
 }
 
@@ -150,7 +150,7 @@ fn read_optional(source: &mut impl Read) -> io::Result<Option<i64>> {
     Ok((is_some[0] != 0).then_some(number))
 }
 
-fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
+pub(super) fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
     let Some(length) = read_length(source)?.checked_sub(1) else {
         return Ok(None);
     };
@@ -159,7 +159,7 @@ fn read_text(source: &mut impl Read) -> io::Result<Option<Box<str>>> {
     String::from_utf8(bytes).map(|text| Some(text.into_boxed_str())).map_err(|_| torn())
 }
 
-fn read_list<R: Read, T>(
+pub(super) fn read_list<R: Read, T>(
     source: &mut R,
     mut read: impl FnMut(&mut R) -> io::Result<T>,
 ) -> io::Result<Vec<T>> {

@@ -87,6 +87,7 @@ fn dictionary_len(values: &Values<'_>) -> Option<u64> {
         Values::Texts(texts) => Some(texts.len() as u64),
         Values::Listeners(listeners) => Some(listeners.len() as u64),
         Values::Numbers(numbers) => Some(numbers.len() as u64),
+        Values::Decimals(decimals) => Some(decimals.len() as u64),
         Values::Plain => None,
     }
 }
@@ -131,7 +132,7 @@ struct Index {
     offsets: OffsetIndexBuilder,
     n_rows: u64,
     n_nulls: u64,
-    bounds: Option<(i64, i64)>,
+    bounds: Option<(i128, i128)>,
 }
 
 impl Index {
@@ -165,7 +166,7 @@ impl Index {
 
     fn statistics(&self, values: &Values<'_>, distinct: Option<u64>) -> Statistics {
         let nulls = Some(self.n_nulls);
-        let bytes = |pick: fn((i64, i64)) -> i64| {
+        let bytes = |pick: fn((i128, i128)) -> i128| {
             self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))
         };
         let (min, max) = (bytes(|bounds| bounds.0), bytes(|bounds| bounds.1));

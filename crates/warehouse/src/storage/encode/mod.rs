@@ -1,4 +1,4 @@
-//! Plays and trends to Parquet files: our own encoding of columns whose dictionaries we already
+//! Plays, trends and lines of statements to Parquet files: our own encoding of columns whose dictionaries we already
 //! have, in files whose frame the `parquet` crate writes.
 //!
 //! The crate's own column writers intern every value anew, which took most of the time of a run.
@@ -13,6 +13,9 @@ pub mod pieces;
 pub mod values;
 pub mod chunk;
 pub mod codes;
+pub mod decimals;
 pub mod file;
 pub mod plays;
 pub mod trends;
+pub mod sales;
+pub mod sales_monthly;

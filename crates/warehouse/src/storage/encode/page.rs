@@ -48,7 +48,7 @@ pub struct Page {
     /// How the values are stored.
     pub encoding: Encoding,
     /// Smallest and largest value, or code in a sorted dictionary; `None` if all are null.
-    pub bounds: Option<(i64, i64)>,
+    pub bounds: Option<(i128, i128)>,
 }
 
 /// Encodes pages; keeps its memory and the compressor's from page to page.
@@ -59,6 +59,7 @@ pub struct PageEncoder {
     plain: Vec<u8>,
     codes: Vec<u32>,
     integers: Vec<i64>,
+    decimals: Vec<i128>,
     levels: Vec<u32>,
     /// Compressed pages, one after the other.
     bytes: Vec<u8>,
@@ -136,7 +137,7 @@ impl PageEncoder {
             push_run(code, n_rows, width, &mut self.plain);
         }
         let n_nulls = if is_null { n_rows } else { 0 };
-        let bounds = (!is_null && n_rows != 0).then(|| (i64::from(code), i64::from(code)));
+        let bounds = (!is_null && n_rows != 0).then(|| (i128::from(code), i128::from(code)));
         self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
     }
 
@@ -169,6 +170,31 @@ impl PageEncoder {
         let bounds = dispatch!(*LEVEL, _ => bounds(&self.integers));
         let n_nulls = n_rows - self.integers.len();
         self.finish(n_rows, n_nulls, Encoding::DELTA_BINARY_PACKED, bounds)
+    }
+
+    /// A page of decimals, sixteen bytes each with the highest first.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn of_decimals(
+        &mut self,
+        values: impl Iterator<Item = Option<i128>>,
+        nulls: Nulls,
+    ) -> std::io::Result<Page> {
+        self.plain.clear();
+        self.levels.clear();
+        self.decimals.clear();
+        for value in values {
+            self.levels.push(u32::from(value.is_some()));
+            self.decimals.extend(value);
+        }
+        if nulls == Nulls::Allowed {
+            push_levels(&self.levels, &mut self.plain);
+        }
+        self.plain.extend(self.decimals.iter().flat_map(|value| value.to_be_bytes()));
+        let bounds = self.decimals.iter().copied().min().zip(self.decimals.iter().copied().max());
+        let n_rows = self.levels.len();
+        self.finish(n_rows, n_rows - self.decimals.len(), Encoding::PLAIN, bounds)
     }
 
     /// A page of truth values, a bit each.
@@ -223,7 +249,7 @@ impl PageEncoder {
         n_rows: usize,
         n_nulls: usize,
         encoding: Encoding,
-        bounds: Option<(i64, i64)>,
+        bounds: Option<(i128, i128)>,
     ) -> std::io::Result<Page> {
         self.compress(ZSTD_LEVEL, n_rows, n_nulls, encoding, bounds)
     }
@@ -234,7 +260,7 @@ impl PageEncoder {
         n_rows: usize,
         n_nulls: usize,
         encoding: Encoding,
-        bounds: Option<(i64, i64)>,
+        bounds: Option<(i128, i128)>,
     ) -> std::io::Result<Page> {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
@@ -254,8 +280,9 @@ impl PageEncoder {
 }
 
 #[inline(always)]
-fn bounds(values: &[i64]) -> Option<(i64, i64)> {
-    Some((values.iter().copied().min()?, values.iter().copied().max()?))
+fn bounds(values: &[i64]) -> Option<(i128, i128)> {
+    let (min, max) = (values.iter().copied().min()?, values.iter().copied().max()?);
+    Some((min.into(), max.into()))
 }
 
 /// Moves what is not null forward; without a branch, since nulls come as they like.
@@ -271,10 +298,10 @@ fn remove_nulls(codes: &mut Vec<u32>) {
 }
 
 #[inline(always)]
-fn code_bounds(codes: &[u32]) -> Option<(i64, i64)> {
+fn code_bounds(codes: &[u32]) -> Option<(i128, i128)> {
     let min = codes.iter().fold(NONE, |min, code| min.min(*code));
     let max = codes.iter().fold(0, |max, code| max.max(*code));
-    (!codes.is_empty()).then(|| (i64::from(min), i64::from(max)))
+    (!codes.is_empty()).then(|| (min.into(), max.into()))
 }
 
 /// Definition levels that are all the same: one run.
@@ -314,7 +341,7 @@ mod tests {
     }
 
     fn check(page: &Page, encoder: &PageEncoder, values: &[Option<u32>], plain: &[u8]) {
-        let numbers = || values.iter().flatten().map(|value| i64::from(*value));
+        let numbers = || values.iter().flatten().map(|value| i128::from(*value));
         assert_eq!(page.n_rows, values.len());
         assert_eq!(page.n_nulls, values.len() - numbers().count());
         assert_eq!(page.bounds, numbers().min().zip(numbers().max()));
@@ -350,6 +377,10 @@ mod tests {
                 let page = encoder.of_integers(numbers, Integer::Bits64, Nulls::Allowed).unwrap();
                 let mut plain = levels(&values, RUN_MIN);
                 push_delta(&known.iter().copied().map(i64::from).collect::<Vec<_>>(), Integer::Bits64, &mut plain);
+                check(&page, &encoder, &values, &plain);
+                let page = encoder.of_decimals(values.iter().map(|v| v.map(i128::from)), Nulls::Allowed).unwrap();
+                let mut plain = levels(&values, RUN_MIN);
+                known.iter().for_each(|value| plain.extend([vec![0; 12], value.to_be_bytes().to_vec()].concat()));
                 check(&page, &encoder, &values, &plain);
             }
             if known.len() == values.len() {

@@ -358,7 +358,7 @@ fn ids(ids: &[u32]) -> impl ExactSizeIterator<Item = usize> {
 }
 
 /// A page of words by their ids.
-fn word_page(
+pub(crate) fn word_page(
     encoder: &mut PageEncoder,
     ids: impl ExactSizeIterator<Item = usize>,
     codes: &WordCodes,

@@ -72,6 +72,8 @@ pub enum Values<'a> {
     Listeners(Cow<'a, [Listener]>),
     /// Codes of these numbers, ascending.
     Numbers(Vec<i64>),
+    /// Codes of these decimals, ascending.
+    Decimals(Vec<i128>),
     /// The numbers themselves.
     Plain,
 }
@@ -84,6 +86,7 @@ impl Values<'_> {
             Self::Texts(texts) => texts.len(),
             Self::Listeners(listeners) => listeners.len(),
             Self::Numbers(numbers) => numbers.len(),
+            Self::Decimals(decimals) => decimals.len(),
             Self::Plain => 0,
         };
         width_for(exact::<u32>(n_values.saturating_sub(1)))
@@ -94,19 +97,21 @@ impl Values<'_> {
         if matches!(self, Self::Listeners(_)) { ZSTD_LEVEL_RANDOM } else { ZSTD_LEVEL }
     }
 
-    /// A page's bound as a value: of the texts by code, of numbers as `INT32` or `INT64`.
-    pub(crate) fn bytes_of(&self, bound: i64, physical: Type) -> Vec<u8> {
+    /// A page's bound as a value: of the texts by code, of numbers as `INT32`, `INT64` or sixteen bytes.
+    pub(crate) fn bytes_of(&self, bound: i128, physical: Type) -> Vec<u8> {
         let number = match self {
             Self::Texts(texts) => return texts.get(exact(bound)).unwrap_or_default().to_vec(),
             Self::Listeners(listeners) => return listeners[exact::<usize>(bound)].0.to_vec(),
-            Self::Numbers(numbers) => numbers[exact::<usize>(bound)],
+            Self::Numbers(numbers) => numbers[exact::<usize>(bound)].into(),
+            Self::Decimals(decimals) => decimals[exact::<usize>(bound)],
             Self::Plain => bound,
         };
         let le = number.to_le_bytes();
         match physical {
             Type::INT32 => le[..4].to_vec(),
             Type::BOOLEAN => le[..1].to_vec(),
-            _ => le.to_vec(),
+            Type::FIXED_LEN_BYTE_ARRAY => number.to_be_bytes().to_vec(),
+            _ => le[..8].to_vec(),
         }
     }
 
@@ -119,6 +124,10 @@ impl Values<'_> {
                 let length = if physical == Type::INT32 { 4 } else { 8 };
                 numbers.iter().for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()[..length]));
                 Some((bytes.into(), numbers.len()))
+            }
+            Self::Decimals(decimals) => {
+                decimals.iter().for_each(|decimal| bytes.extend(decimal.to_be_bytes()));
+                Some((bytes.into(), decimals.len()))
             }
             // Of one length, they are the page as they lie.
             Self::Listeners(listeners) => {

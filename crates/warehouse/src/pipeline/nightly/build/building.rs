@@ -73,7 +73,7 @@ impl Night<'_> {
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
         let reports = &examination.reports;
-        self.build_lots(plan, lots, former, reports, staged, &mut partitions)?;
+        self.build_lots(plan, lots, reports, staged, &mut partitions)?;
         let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
         let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
         let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;

@@ -1,23 +1,25 @@
 //! The partitions of `sales`, `pools` and `sales_monthly` that must be made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use crate::pipeline::build::build_sales::build_lots;
-use crate::pipeline::build::build_sales_monthly::{LINES_AT_A_TIME, build_sales_monthly};
+use crate::pipeline::build::build_statements::{
+    PartitionTarget, StatementBounds, build_statements,
+};
 use crate::pipeline::build::sales_merge::MergeBounds;
 use crate::pipeline::intake::examine::Examined;
-use crate::pipeline::intake::sales_runs::{Run, RunStore, Runs, drop_runs};
+use crate::pipeline::intake::sales_runs::{Run, Runs, SaleRun, drop_runs};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::plan::planned::{Kind, Plan, Wanted};
+use crate::pipeline::nightly::plan::planned::{FinishedFiles, Kind, Plan, Wanted};
 use crate::storage::archive::archived_reports::archive_path;
 use crate::storage::layout::error::WarehouseError;
-use crate::storage::layout::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
+use crate::storage::layout::ledger::{PartitionEntry, ReportEntry};
 use crate::storage::source::report_source::ReportFile;
 use crate::storage::tables::lot_table::LotTable;
 
@@ -26,8 +28,11 @@ pub(crate) struct LotInputs {
     /// Runs of the reports that were read in this run.
     pub(crate) fresh: BTreeMap<String, Runs>,
     /// Partitions that are in staging already.
-    pub(crate) finished: BTreeMap<String, Vec<FileEntry>>,
+    pub(crate) finished: BTreeMap<String, FinishedFiles>,
 }
+
+/// A partition that is finished, by its path.
+type Finished = (String, FinishedFiles);
 
 impl Night<'_> {
     /// Builds them in staging and enters them into `partitions`. Reports that were not read in this run
@@ -36,17 +41,21 @@ impl Night<'_> {
         &self,
         plan: &Plan,
         inputs: LotInputs,
-        former: &Manifest,
         reports: &BTreeMap<String, ReportEntry>,
         staged: &Path,
         partitions: &mut BTreeMap<String, PartitionEntry>,
     ) -> Result<(), NightlyError> {
         let LotInputs { mut fresh, finished } = inputs;
+        let monthly = monthly_partitions(plan);
+        let is_finished = |path: &String| {
+            let sums = monthly.get(path);
+            finished.contains_key(path) && sums.is_none_or(|path| finished.contains_key(*path))
+        };
         let lots: Vec<(&String, &Wanted)> = plan
             .wanted
             .iter()
             .filter(|(_, wanted)| wanted.is_stale && matches!(wanted.kind, Kind::Lots(..)))
-            .filter(|(path, _)| !finished.contains_key(*path))
+            .filter(|(path, _)| !is_finished(path))
             .collect();
         self.read_lots_again(&lots, &mut fresh, reports)?;
         let fresh = Mutex::new(fresh);
@@ -56,20 +65,23 @@ impl Night<'_> {
         let build = || {
             let lots = lots.par_iter().with_max_len(1);
             lots.map(|(path, wanted)| {
-                let inputs = take_runs(wanted, &fresh, reports);
-                let Kind::Lots(table, _) = &wanted.kind else {
-                    return Ok(((*path).clone(), Vec::new()));
+                let target = |path: &String, wanted: &Wanted| PartitionTarget {
+                    folder: staged.join(path),
+                    provenance: self.provenance(wanted, reports),
                 };
-                let provenance = self.provenance(wanted, reports);
-                let folder = staged.join(path);
-                let files = build_lots(*table, inputs, bounds.n_runs, &folder, &provenance)?;
+                let own = target(path, wanted);
+                let sums = monthly.get(path).map(|path| (*path, target(path, &plan.wanted[*path])));
+                let built =
+                    self.build_lot((path, wanted), &own, sums, bounds, (&fresh, reports))?;
                 if let Some(kept) = &self.kept {
-                    kept.keep_files(path, &wanted.fingerprint, staged, &files);
+                    for (path, finished) in &built {
+                        kept.keep_files(path, &plan.wanted[path].fingerprint, staged, finished);
+                    }
                 }
                 self.progress.advance(1);
-                Ok(((*path).clone(), files))
+                Ok(built)
             })
-            .collect::<Result<Vec<(String, Vec<FileEntry>)>, NightlyError>>()
+            .collect::<Result<Vec<Vec<Finished>>, NightlyError>>()
         };
         // Threads of their own: as many as partitions fit the memory, and when they end, so does what the
         // allocator keeps for each of them.
@@ -77,14 +89,57 @@ impl Night<'_> {
             Ok(threads) => threads.install(build)?,
             Err(_) => build()?,
         };
-        for (path, files) in built.into_iter().chain(finished) {
+        // What was built takes the place of what was finished before.
+        for (path, FinishedFiles { files, totals }) in
+            finished.into_iter().chain(built.into_iter().flatten())
+        {
             let fingerprint = plan.wanted[&path].fingerprint.clone();
-            partitions.insert(path, PartitionEntry::new(fingerprint, files));
+            let partition = PartitionEntry::new(fingerprint, files);
+            partitions.insert(path, PartitionEntry { totals, ..partition });
         }
         if let Ok(rest) = fresh.into_inner() {
             rest.into_values().try_for_each(drop_runs)?;
         }
-        self.build_sales_months(plan, former, reports, staged, partitions)
+        Ok(())
+    }
+
+    /// Builds a partition of lines, figures or reference data, and of the sums of its lines if they have a
+    /// target.
+    fn build_lot(
+        &self,
+        (path, wanted): (&String, &Wanted),
+        target: &PartitionTarget,
+        sums: Option<(&String, PartitionTarget)>,
+        bounds: MergeBounds,
+        (fresh, reports): (&Mutex<BTreeMap<String, Runs>>, &BTreeMap<String, ReportEntry>),
+    ) -> Result<Vec<Finished>, NightlyError> {
+        let Kind::Lots(table, month) = &wanted.kind else {
+            return Ok(Vec::new());
+        };
+        if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
+            let key = (*table, month.clone());
+            let inputs: Vec<(String, Vec<Run>)> =
+                take_runs(wanted, fresh, reports, |runs| runs.tables.remove(&key));
+            let PartitionTarget { folder, provenance } = target;
+            let files = build_lots(*table, inputs, bounds.n_runs, folder, provenance)?;
+            return Ok(vec![(path.clone(), FinishedFiles { files, totals: None })]);
+        }
+        // A report that was replaced was read like any other.
+        let inputs: Vec<(String, Vec<SaleRun>)> =
+            take_runs(wanted, fresh, reports, |runs| runs.sales.remove(month));
+        let waiting = self.staging.join("sums").join(path);
+        let bounds = StatementBounds {
+            n_runs: bounds.n_runs,
+            sums_bytes: self.options.memory_limit_bytes / 16 / bounds.n_partitions,
+            folder: &waiting,
+        };
+        let monthly = sums.as_ref().map(|(_, target)| target);
+        let built = build_statements(inputs, target, monthly, bounds, &self.stages)?;
+        let own = (path.clone(), FinishedFiles { files: built.sales, totals: None });
+        let of_sums = sums.zip(built.monthly).map(|((path, _), (files, totals))| {
+            (path.clone(), FinishedFiles { files, totals: Some(totals) })
+        });
+        Ok(std::iter::once(own).chain(of_sums).collect())
     }
 
     /// Reads reports from the archive that feed a stale month and were not read in this run.
@@ -132,57 +187,31 @@ impl Night<'_> {
         fresh.extend(read);
         Ok(())
     }
+}
 
-    fn build_sales_months(
-        &self,
-        plan: &Plan,
-        former: &Manifest,
-        reports: &BTreeMap<String, ReportEntry>,
-        staged: &Path,
-        partitions: &mut BTreeMap<String, PartitionEntry>,
-    ) -> Result<(), NightlyError> {
-        let published = self.places.snapshot(former.snapshot).join("tables");
-        for (path, wanted) in plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale) {
-            let Kind::SalesMonthly { sales } = &wanted.kind else {
-                continue;
-            };
-            let folder = if plan.wanted[sales].is_stale { staged } else { &published };
-            let folder = folder.join(sales);
-            let files: Vec<PathBuf> =
-                partitions[sales].files.iter().map(|file| folder.join(&file.name)).collect();
-            let provenance = self.provenance(wanted, reports);
-            let waiting = self.staging.join("sums");
-            let waiting = RunStore::new(waiting, self.options.memory_limit_bytes / 16);
-            let folder = staged.join(path);
-            let (files, totals) =
-                build_sales_monthly(&files, LINES_AT_A_TIME, &waiting, &folder, &provenance)?;
-            let fingerprint = wanted.fingerprint.clone();
-            let partition = PartitionEntry::new(fingerprint, files);
-            let partition = PartitionEntry { totals: Some(totals), ..partition };
-            partitions.insert(path.clone(), partition);
-        }
-        Ok(())
-    }
+/// Stale partitions of `sales_monthly`, by the path of the partition of `sales` that they sum.
+fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
+    let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
+    let sums = stale.filter_map(|(path, wanted)| match &wanted.kind {
+        Kind::SalesMonthly { sales } => Some((sales, path)),
+        _ => None,
+    });
+    sums.collect()
 }
 
 /// The names of a partition's reports, in order, each with its runs, which nobody else needs.
-fn take_runs(
+fn take_runs<R>(
     wanted: &Wanted,
     fresh: &Mutex<BTreeMap<String, Runs>>,
     reports: &BTreeMap<String, ReportEntry>,
-) -> Vec<(String, Vec<Run>)> {
-    let (Kind::Lots(table, month), Ok(mut fresh)) = (&wanted.kind, fresh.lock()) else {
+    take: impl Fn(&mut Runs) -> Option<Vec<R>>,
+) -> Vec<(String, Vec<R>)> {
+    let Ok(mut fresh) = fresh.lock() else {
         return Vec::new();
     };
-    // A report that was replaced was read like any other.
-    let read_as = if *table == LotTable::SalesSuperseded { LotTable::Sales } else { *table };
-    let key_of_runs = (read_as, month.clone());
-    wanted
-        .reports
-        .iter()
-        .map(|key| {
-            let runs = fresh.get_mut(key).and_then(|runs| runs.remove(&key_of_runs));
-            (reports[key].name().to_owned(), runs.unwrap_or_default())
-        })
-        .collect()
+    let runs = |key: &String| {
+        let runs = fresh.get_mut(key).and_then(&take);
+        (reports[key].name().to_owned(), runs.unwrap_or_default())
+    };
+    wanted.reports.iter().map(runs).collect()
 }

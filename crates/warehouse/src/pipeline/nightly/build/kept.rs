@@ -13,6 +13,7 @@ use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::pipeline::build::build_day::{BuiltDay, Outcomes};
 use crate::pipeline::build::build_month::KeptTrends;
+use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
     At as _, DiskError, link, make_folder, remove_tree, rename, sync, write_new,
@@ -21,6 +22,7 @@ use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::encode::file::TableLayout;
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::layout::offline_keys::{NewList, read_keys};
+use crate::storage::layout::report_sums::Totals;
 use crate::storage::tables::partition::PartitionError;
 
 /// Name of the file that says that a partition is complete.
@@ -63,6 +65,8 @@ struct BesideFiles {
 struct Done {
     fingerprint: String,
     files: Vec<FileEntry>,
+    /// Of `sales_monthly`: what its rows come to.
+    totals: Option<Totals>,
     /// Of a date: what its late plays were taken to have in common with earlier dates.
     counted_earlier: Option<String>,
     /// Of a date: the list of its offline plays.
@@ -107,11 +111,12 @@ impl Kept {
         path: &str,
         fingerprint: &str,
         staged: &Path,
-        files: &[FileEntry],
+        finished: &FinishedFiles,
     ) {
         let done = Done {
             fingerprint: fingerprint.to_owned(),
-            files: files.to_vec(),
+            files: finished.files.clone(),
+            totals: finished.totals.clone(),
             counted_earlier: None,
             keys: None,
             trends: None,
@@ -146,6 +151,7 @@ impl Kept {
         let done = Done {
             fingerprint: fingerprint.to_owned(),
             files: built.files.clone(),
+            totals: None,
             counted_earlier: counted_earlier.map(str::to_owned),
             keys: None,
             trends: None,
@@ -170,9 +176,12 @@ impl Kept {
         path: &str,
         fingerprint: &str,
         staged: &Path,
-    ) -> Result<Option<Vec<FileEntry>>, DiskError> {
-        let done = self.find(path, fingerprint);
-        done.map(|done| self.stage(path, staged, &done.files).map(|()| done.files)).transpose()
+    ) -> Result<Option<FinishedFiles>, DiskError> {
+        let Some(Done { files, totals, .. }) = self.find(path, fingerprint) else {
+            return Ok(None);
+        };
+        self.stage(path, staged, &files)?;
+        Ok(Some(FinishedFiles { files, totals }))
     }
 
     /// The same for a date.

@@ -8,9 +8,10 @@ use streamledger_core::vocabulary::day::Day;
 use crate::pipeline::intake::held::Segment;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::intake::early::EarlyDays;
+use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::archive::archived_reports::NewReport;
 use crate::storage::archive::row_files::RowList;
-use crate::storage::layout::ledger::{FileEntry, ReportEntry};
+use crate::storage::layout::ledger::ReportEntry;
 use crate::storage::source::inbox::InboxFile;
 use crate::storage::source::report_source::ReportFile;
 use crate::storage::tables::small_tables::ReportNotes;
@@ -34,7 +35,7 @@ pub(crate) struct Examination {
     /// Lines and pools of the reports that were read in this run.
     pub(crate) fresh_runs: BTreeMap<String, Runs>,
     /// Partitions of lines and sums that a backfill which was interrupted had finished.
-    pub(crate) kept_files: BTreeMap<String, Vec<FileEntry>>,
+    pub(crate) kept_files: BTreeMap<String, FinishedFiles>,
     /// Dates that such a backfill had finished.
     pub(crate) n_kept_days: u64,
     /// Archived reports that a backfill has read.

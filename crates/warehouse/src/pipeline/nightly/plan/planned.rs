@@ -7,6 +7,8 @@ use streamledger_core::normalize::sales_lot::SalesMonth;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::nightly::options::Backfill;
+use crate::storage::layout::ledger::FileEntry;
+use crate::storage::layout::report_sums::Totals;
 use crate::storage::tables::lot_table::LotTable;
 
 /// Path of the one partition of `reports`.
@@ -62,6 +64,14 @@ pub(crate) enum Kind {
     /// Made of the other tables of its month.
     Waterfall,
     Eligibility,
+}
+
+/// The files of a partition of lines or sums that is complete.
+#[derive(Debug)]
+pub(crate) struct FinishedFiles {
+    pub(crate) files: Vec<FileEntry>,
+    /// Of `sales_monthly`: what its rows come to.
+    pub(crate) totals: Option<Totals>,
 }
 
 /// All partitions that there must be, by path, and why some must be made.

@@ -62,6 +62,7 @@ impl Night<'_> {
             wanted.is_stale = true;
             plan.reasons.push((path.clone(), reason.to_owned()));
         }
+        plan.rebuild_summed_lines();
         let former = manifest.partitions.keys().filter(|path| Plan::is_planned_first(path));
         let gone: Vec<&String> = former.filter(|path| !plan.wanted.contains_key(*path)).collect();
         for path in gone {
@@ -108,6 +109,25 @@ impl Night<'_> {
 }
 
 impl Plan {
+    /// Lines are summed while they are written: where sums are stale, so are their lines.
+    fn rebuild_summed_lines(&mut self) {
+        let stale = self.wanted.values().filter(|wanted| wanted.is_stale);
+        let summed: Vec<String> = stale
+            .filter_map(|wanted| match &wanted.kind {
+                Kind::SalesMonthly { sales } => Some(sales.clone()),
+                _ => None,
+            })
+            .collect();
+        for path in summed {
+            let Some(wanted) = self.wanted.get_mut(&path) else {
+                continue;
+            };
+            if !std::mem::replace(&mut wanted.is_stale, true) {
+                self.reasons.push((path, "its sums are rebuilt".to_owned()));
+            }
+        }
+    }
+
     pub(crate) fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
         let fingerprint = fingerprint_of(&kind, &path, parts);
         let wanted = Wanted { kind, fingerprint, reports, is_stale: false };

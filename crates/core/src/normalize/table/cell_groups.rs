@@ -1,0 +1,56 @@
+//! Remembers what the cells of some columns mean together. Most rows of a report say of their recording, or
+//! of where and how it was used, what a row before has said: those cells are looked up instead of parsed.
+
+use crate::ingest::table::records::Record;
+use crate::normalize::values::interning::Interner;
+use crate::numbers::exact;
+
+/// A group is not remembered beyond so many different rows: where each row differs, it helps nobody.
+const GROUPS_MAX: usize = 1 << 20;
+
+/// What the cells of some columns mean, by their bytes.
+#[derive(Debug)]
+pub(crate) struct CellGroups<T> {
+    columns: Vec<usize>,
+    /// The cells of the row that was looked up last, each behind its length.
+    key: Vec<u8>,
+    ids: Interner,
+    meanings: Vec<T>,
+}
+
+impl<T> CellGroups<T> {
+    /// For cells of these columns.
+    pub(crate) fn new(columns: Vec<usize>) -> Self {
+        Self { columns, key: Vec::new(), ids: Interner::default(), meanings: Vec::new() }
+    }
+
+    /// What the cells of a row mean, if it is known; else the hash to remember it by.
+    #[inline]
+    pub(crate) fn find(&mut self, record: &Record<'_>) -> Result<&T, u32> {
+        self.key.clear();
+        for column in &self.columns {
+            let cell = record.cell(*column);
+            self.key.extend_from_slice(&exact::<u32>(cell.len()).to_le_bytes());
+            self.key.extend_from_slice(cell);
+        }
+        self.ids.find(&self.key).map(|id| &self.meanings[id as usize])
+    }
+
+    /// Remembers what the cells of the row mean that was looked up last and was not known.
+    pub(crate) fn insert(&mut self, hash: u32, meaning: T) {
+        if self.meanings.len() < GROUPS_MAX {
+            self.ids.insert(hash, &self.key);
+            self.meanings.push(meaning);
+        }
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        (self.ids, self.meanings) = (Interner::default(), Vec::new());
+    }
+
+    /// About how much memory this takes, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.ids.size_bytes() + self.meanings.capacity() * size_of::<T>()
+    }
+}
