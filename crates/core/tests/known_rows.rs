@@ -160,16 +160,37 @@ fn take(lot: &SalesLot, lines: &mut BTreeMap<u32, String>) {
     }
 }
 
-/// Reads rows; `forgets` after each of them what the cells of the rows before mean.
-fn read(format: &TableFormat, header: &str, rows: &[String], forgets: bool) -> Outcome {
+fn reader<'a>(format: &'a TableFormat, header: &str) -> TableReader<'a> {
     let head = format!("{header}\n");
     let Match::Yes(bound) = match_head(format, head.as_bytes(), "statement.txt") else {
-        panic!("{} is not told by its head", format.format)
+        unreachable!("{} is not told by its head", format.format)
     };
     let (store, stores) = (&format.store, &*STORES);
     let store = stores.get(store).map_or("distrokid", |store| &store.store);
     let context = SalesContext { store, stores, territories: &TERRITORIES };
-    let mut reader = TableReader::new(format, *bound, TableContext::Sales(context));
+    TableReader::new(format, *bound, TableContext::Sales(context))
+}
+
+fn outcome(lines: BTreeMap<u32, String>, reader: TableReader<'_>) -> Outcome {
+    let marks = reader.marks();
+    let read = reader.finish();
+    let rest = format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {marks:?}",
+        read.counts,
+        read.lines,
+        read.fault,
+        read.unmapped,
+        read.bad_rows,
+        read.notes,
+        read.about,
+        read.lot_rows
+    );
+    Outcome { lines, rest }
+}
+
+/// Reads rows; `forgets` after each of them what the cells of the rows before mean.
+fn read(format: &TableFormat, header: &str, rows: &[String], forgets: bool) -> Outcome {
+    let mut reader = reader(format, header);
     let mut lines = BTreeMap::new();
     for row in rows {
         reader.read_block(format!("{row}\n").as_bytes());
@@ -178,12 +199,7 @@ fn read(format: &TableFormat, header: &str, rows: &[String], forgets: bool) -> O
         }
     }
     take(&reader.take_lot(), &mut lines);
-    let read = reader.finish();
-    let rest = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?}",
-        read.counts, read.unmapped, read.bad_rows, read.notes, read.about, read.lot_rows
-    );
-    Outcome { lines, rest }
+    outcome(lines, reader)
 }
 
 proptest! {
@@ -201,5 +217,42 @@ proptest! {
         let header = header.join(&delimiter);
         let (looked_up, each) = (read(format, &header, &rows, false), read(format, &header, &rows, true));
         prop_assert_eq!(looked_up, each);
+    }
+}
+
+proptest! {
+    /// Several readers of one report, each of some of its blocks, know together what one knows.
+    #[test]
+    fn readers_of_parts_of_a_report_know_together_what_one_knows(
+        report in 0..REPORTS.len(),
+        rows in prop::collection::vec(prop::collection::vec(any::<u8>(), 12), 1..40),
+        of in prop::collection::vec(0_usize..3, 40),
+        repeats_header in any::<bool>(),
+    ) {
+        let (name, columns) = REPORTS[report];
+        let format = FORMATS.iter().find(|format| format.format == name).unwrap();
+        let delimiter = char::from(format.text.delimiter.byte().unwrap()).to_string();
+        let header = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(&delimiter);
+        let mut rows: Vec<String> =
+            rows.iter().map(|numbers| row_of(columns, numbers, &delimiter)).collect();
+        if repeats_header {
+            rows.insert(rows.len() / 2, header.clone());
+        }
+        let mut first = reader(format, &header);
+        let mut others: Vec<TableReader<'_>> = (0..2).map(|_| first.fork().unwrap()).collect();
+        for (n_lines, row) in (0..).zip(&rows) {
+            let reader = match of[n_lines as usize % of.len()] {
+                0 => &mut first,
+                other => &mut others[other - 1],
+            };
+            reader.read_block_behind(n_lines, format!("{row}\n").as_bytes());
+        }
+        let mut lines = BTreeMap::new();
+        take(&first.take_lot(), &mut lines);
+        for mut other in others {
+            take(&other.take_lot(), &mut lines);
+            first.absorb(other);
+        }
+        prop_assert_eq!(outcome(lines, first), read(format, &header, &rows, false));
     }
 }

@@ -383,3 +383,41 @@ fn large_dates_give_the_same_bytes_in_any_order_and_with_little_memory() {
     let little = ["--memory-limit", "40MiB"];
     assert_same(&published(&[&[0, 2], &[1]], &little).published(), &whole.published());
 }
+
+/// Lines of several shops and months, in no order; some have no ISRC, some an unknown country, some cannot be
+/// read.
+fn large_statement(n_lines: u32) -> String {
+    let header = "Reporting Date\tSale Month\tStore\tArtist\tTitle\tISRC\tUPC\tQuantity\tTeam Percentage\t\
+        Song/Album\tCountry of Sale\tSongwriter Royalties Withheld (USD)\tEarnings (USD)\n";
+    let line = |line: u32| {
+        let number = line.wrapping_mul(2_654_435_761) >> 8;
+        let isrc = if number.is_multiple_of(11) {
+            String::new()
+        } else {
+            format!("QZFC126{:05}", number % 700)
+        };
+        let shop = ["Spotify", "Apple Music", "Unheard Of"][(number / 7 % 3) as usize];
+        let country = ["US", "GB", "Narnia", "DE"][(number / 13 % 4) as usize];
+        let units =
+            if number.is_multiple_of(997) { "many".to_owned() } else { (number % 90).to_string() };
+        let month = 6 + number / 17 % 2;
+        let amount = number % 100_000;
+        format!(
+            "2026-10-14\t2026-{month:02}\t{shop}\tVesna Kolar\tA Song\t{isrc}\t\t{units}\t100\tSong\t{country}\t0.00\t\
+             0.{amount:05}\n"
+        )
+    };
+    std::iter::once(header.to_owned()).chain((0..n_lines).map(line)).collect()
+}
+
+/// Large enough that several readers read a piece each, several times, and that lines go to disk where there
+/// is little memory.
+#[test]
+fn how_many_read_a_statement_and_in_how_much_memory_does_not_change_a_byte() {
+    let statement = ("distrokid/statement.tsv".to_owned(), large_statement(60_000).into_bytes());
+    let found = |options: &[&str]| published_after(&[vec![&statement]], options);
+    let expected = found(&["--threads", "1"]);
+    assert!(expected.keys().any(|path| path.starts_with("sales_monthly/")));
+    assert_same(&found(&["--threads", "3"]), &expected);
+    assert_same(&found(&["--threads", "2", "--memory-limit", "256KiB"]), &expected);
+}

@@ -278,7 +278,7 @@ impl SaleWordsBuilder {
         let use_type = self.text(from.text(terms.use_type));
         let mut text = |id: Option<TextId>| id.map(|id| self.text(from.text(id)));
         let (tier_code, pool, shop) = (text(terms.tier_code), text(terms.pool), text(terms.shop));
-        self.terms(SaleTerms { use_type, tier_code, pool, shop, ..*terms })
+        self.terms(SaleTerms { tier_code, use_type, pool, shop, ..*terms })
     }
 
     /// Forgets the items. Terms and texts keep their ids.
@@ -433,7 +433,7 @@ mod tests {
         }
 
         #[test]
-        fn equal_values_have_one_id(values in prop::collection::vec(0_u8..20, 0..80)) {
+        fn equal_values_have_one_id(values in prop::collection::vec(0_u16..20, 0..80)) {
             let (mut table, mut list) = (IdTable::default(), Vec::new());
             for value in values {
                 let id = table.id_of(value, &mut list);

@@ -31,6 +31,18 @@ pub struct MonthNote {
     pub pools: Sums,
 }
 
+impl MonthNote {
+    /// Adds what is kept of other lines of the month.
+    pub fn add(&mut self, other: &Self) {
+        self.territories.extend(&other.territories);
+        for (day, n_lines) in &other.reaches {
+            *self.reaches.entry(*day).or_default() += n_lines;
+        }
+        self.sums.add_sums(&other.sums);
+        self.pools.add_sums(&other.pools);
+    }
+}
+
 /// Lines of one report, or of a part of it.
 #[derive(Debug, Default)]
 pub struct SalesLot {

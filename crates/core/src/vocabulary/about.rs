@@ -54,6 +54,22 @@ impl About {
         self.created_ms = Some(self.created_ms.map_or(created_ms, |known| known.max(created_ms)));
     }
 
+    /// Notes all that was noted of other rows.
+    pub fn add(&mut self, other: &Self) {
+        match other.territory {
+            OneOrMore::None => {}
+            OneOrMore::One(packed) => self.note_territory(packed),
+            OneOrMore::More => self.territory = OneOrMore::More,
+        }
+        other.days.into_iter().for_each(|(first, last)| self.note_days(first, last));
+        if let Some((first, last)) = other.statements {
+            self.note_statement(first);
+            self.note_statement(last);
+        }
+        other.created_ms.into_iter().for_each(|created_ms| self.note_created(created_ms));
+        self.stated = self.stated.or(other.stated);
+    }
+
     /// The only territory of its rows, `*` for several, nothing for none.
     #[must_use]
     pub fn territory(&self) -> String {

@@ -195,8 +195,13 @@ impl<'a> Inspector<'a> {
             Recognised::Dsr(head) => self.describe_dsr(head),
             Recognised::Table(format, bound) => self.describe(format, bound),
         }
-        let context =
-            RowsContext { settings, key: self.key, wanted: None, decimal_mark: self.mark };
+        let context = RowsContext {
+            settings,
+            key: self.key,
+            wanted: None,
+            decimal_mark: self.mark,
+            n_readers: 1,
+        };
         let (rows, rows_start) = Rows::open(context, &store.store, recognised, head)?;
         self.found.feed = Some(rows.feed());
         self.found.columns = columns_of(rows.lot_table());
@@ -273,7 +278,9 @@ impl<'a> Inspector<'a> {
             return;
         };
         let mut shown = pieces_to_rows(rows.take_pieces());
-        shown.extend(lot_to_rows(rows.take_lot(), rows.lot_table()));
+        for lot in rows.take_lots() {
+            shown.extend(lot_to_rows(lot, rows.lot_table()));
+        }
         shown.sort_by_key(|(row, _)| *row);
         let room = self.n_rows_max.saturating_sub(self.found.rows.len());
         self.found.rows.extend(shown.into_iter().take(room).map(|(_, cells)| cells));

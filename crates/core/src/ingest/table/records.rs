@@ -111,6 +111,17 @@ impl RecordCutter {
         self.n_continued
     }
 
+    /// Goes on with a block before which there are so many lines that others have cut.
+    pub fn skip_to(&mut self, n_lines: u32) {
+        self.n_lines = n_lines;
+    }
+
+    /// Adds what another one has counted of the same report.
+    pub fn absorb(&mut self, other: &Self) {
+        self.n_blank += other.n_blank;
+        self.n_continued += other.n_continued;
+    }
+
     /// Calls `take` with each row of the block. Blank lines are counted and are no rows.
     pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Cut<'_>)) {
         let Self { kind, cells, n_lines, n_blank, n_continued } = self;

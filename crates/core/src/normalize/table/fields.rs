@@ -349,6 +349,13 @@ impl<'a> TableFields<'a> {
         self.marks.get()
     }
 
+    /// Adds what other rows of the report say of it.
+    pub(crate) fn add_marks(&self, others: MarksSeen) {
+        let mut marks = self.marks.get();
+        marks.add(others);
+        self.marks.set(marks);
+    }
+
     /// A whole number.
     ///
     /// # Errors

@@ -30,6 +30,8 @@ use crate::vocabulary::day::Day;
 use crate::vocabulary::listener::ListenerKey;
 use crate::vocabulary::play::Piece;
 
+mod sharing;
+
 /// Most bad rows that are kept in full, as for the wide table.
 pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
 
@@ -53,6 +55,10 @@ pub struct TableReader<'a> {
     /// The row that ends inside a quote, if no other line came after it.
     open_quote: Option<u32>,
     fault: Option<ReportFault>,
+    /// The row with the fault.
+    fault_row: u32,
+    /// The last row that was cut.
+    last_row: u32,
     bad_rows: Vec<BadRow>,
     lot_rows: BTreeMap<SalesMonth, u64>,
     notes: MonthNotes,
@@ -169,6 +175,8 @@ impl<'a> TableReader<'a> {
             n_tail: 0,
             open_quote: None,
             fault: None,
+            fault_row: 0,
+            last_row: 0,
             bad_rows: Vec::new(),
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
@@ -336,6 +344,16 @@ impl<'a> TableReader<'a> {
     }
 
     fn take(&mut self, cut: Cut<'_>) {
+        let (Cut::Row(Record { row, .. }) | Cut::Broken { row, .. }) = cut;
+        self.last_row = row;
+        let had_fault = self.fault.is_some();
+        self.take_cut(cut);
+        if !had_fault {
+            self.fault_row = row;
+        }
+    }
+
+    fn take_cut(&mut self, cut: Cut<'_>) {
         let record = match cut {
             Cut::Row(record) => record,
             Cut::Broken { text, row, fault } => return self.take_broken(text, row, fault),

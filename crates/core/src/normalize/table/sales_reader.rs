@@ -95,6 +95,19 @@ impl<'a> SalesReader<'a> {
         }
     }
 
+    /// What it reads with.
+    #[must_use]
+    pub fn context(&self) -> SalesContext<'a> {
+        self.context
+    }
+
+    /// Adds what another reader of the same report knows, whose lines were taken out.
+    pub fn absorb(&mut self, other: Self) {
+        self.about.add(&other.about);
+        self.unmapped.add(other.unmapped);
+        self.fields.add_marks(other.fields.marks());
+    }
+
     /// What the report says of itself.
     #[must_use]
     pub fn about(&self) -> About {
@@ -322,13 +335,11 @@ fn amount(
     let Some(text) = fields.decimal(Field::Amount, record)? else {
         return Ok((None, None));
     };
-    match Amount::parse(&text) {
-        Some(read) => Ok((Some(read.amount), (!read.is_exact).then_some(text))),
-        None => {
-            let expected = "an amount below 10^20";
-            Err(fields.flaw(Field::Amount, Defect::BadNumber, expected, &text))
-        }
-    }
+    let Some(read) = Amount::parse(&text) else {
+        let expected = "an amount below 10^20";
+        return Err(fields.flaw(Field::Amount, Defect::BadNumber, expected, &text));
+    };
+    Ok((Some(read.amount), (!read.is_exact).then_some(text)))
 }
 
 fn texts(unknown: &UnknownTexts) -> [(UnmappedField, Option<&str>); 3] {

@@ -47,6 +47,13 @@ impl MarksSeen {
         }
     }
 
+    /// Takes note of what other cells say.
+    pub fn add(&mut self, other: Self) {
+        self.point |= other.point;
+        self.comma |= other.comma;
+        self.open |= other.open;
+    }
+
     /// The mark of the report; `None` where no number has any.
     ///
     /// # Errors

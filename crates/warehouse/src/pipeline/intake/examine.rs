@@ -291,7 +291,11 @@ impl<'a> Reading<'a> {
         self.name_facts = recognised.name_facts().clone();
         let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
         let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
-        let context = RowsContext { settings, key, wanted, decimal_mark: self.mark };
+        let n_readers = match self.examiner.pace {
+            Pace::Alone => 1,
+            Pace::Beside => rayon::current_num_threads(),
+        };
+        let context = RowsContext { settings, key, wanted, decimal_mark: self.mark, n_readers };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
@@ -301,10 +305,10 @@ impl<'a> Reading<'a> {
             return;
         };
         let folder = self.examiner.rows.filter(|_| rows.is_compared());
-        let (pieces, lot, table) = (rows.take_pieces(), rows.take_lot(), rows.lot_table());
+        let (pieces, lots, table) = (rows.take_pieces(), rows.take_lots(), rows.lot_table());
         if let Some(folder) = folder {
             let store = self.store_folder.unwrap_or_default();
-            let collected = self.collector.push(&pieces, &lot, (folder, store));
+            let collected = self.collector.push(&pieces, &lots, (folder, store));
             self.error = self.error.take().or(collected.err().map(Into::into));
         }
         if let Some(look) = self.examiner.onlooker {
@@ -319,8 +323,9 @@ impl<'a> Reading<'a> {
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
-        if let Err(error) = self.examiner.runs.put_down(lot, table, &mut self.runs) {
-            self.error = self.error.take().or(Some(error));
+        match self.examiner.runs.put_down(lots, table) {
+            Ok(runs) => self.runs.extend(runs),
+            Err(error) => self.error = self.error.take().or(Some(error)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reads one report: detects its format, and turns its rows into plays, statement lines and figures.
 
 pub mod examine;
+pub mod table_rows;
 pub mod reading;
 pub mod recognise;
 pub mod rejected_report;

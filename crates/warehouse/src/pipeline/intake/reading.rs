@@ -28,6 +28,7 @@ use streamledger_core::vocabulary::play::Piece;
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::recognise::{ANY_STORE, Recognised};
 use crate::pipeline::intake::rejected_report::RejectedReport;
+use crate::pipeline::intake::table_rows::TableRows;
 use crate::storage::layout::ledger::{AboutReport, Part};
 use crate::storage::tables::lot_table::LotTable;
 
@@ -42,6 +43,8 @@ pub struct RowsContext<'a> {
     pub wanted: Option<&'a BTreeSet<Day>>,
     /// The decimal mark of the report's numbers, where they may have either and prove none.
     pub decimal_mark: DecimalMark,
+    /// How many readers may read at a time.
+    pub n_readers: usize,
 }
 
 /// The rows of a report of any format.
@@ -52,7 +55,7 @@ pub enum Rows<'a> {
     /// A DDEX DSR flat file.
     Dsr(Box<DsrReader<'a>>),
     /// A plain table.
-    Table(&'a TableFormat, Box<TableReader<'a>>),
+    Table(&'a TableFormat, Box<TableRows<'a>>),
 }
 
 /// What is known of a report after its last row.
@@ -147,7 +150,7 @@ impl<'a> Rows<'a> {
         format: &'a TableFormat,
         bound: Bound,
     ) -> Self {
-        let RowsContext { settings, key, wanted, .. } = context;
+        let RowsContext { settings, key, wanted, n_readers, .. } = context;
         let territories = &settings.territories;
         let sales = SalesContext { store: &store.store, stores: &settings.stores, territories };
         let context = match format.feed {
@@ -156,7 +159,8 @@ impl<'a> Rows<'a> {
             Feed::Trends => TableContext::Plays(PlaysContext { store, territories, key, wanted }),
             Feed::Reference => TableContext::Reference(sales),
         };
-        Self::Table(format, Box::new(TableReader::new(format, bound, context)))
+        let reader = TableReader::new(format, bound, context);
+        Self::Table(format, Box::new(TableRows::new(reader, n_readers)))
     }
 
     /// What the report is for.
@@ -204,20 +208,21 @@ impl<'a> Rows<'a> {
         match self {
             Self::Streams(reader) => reader.take_pieces([0; 32]),
             Self::Dsr(_) => BTreeMap::new(),
-            Self::Table(_, reader) => reader.take_pieces(),
+            Self::Table(_, rows) => rows.first_mut().take_pieces(),
         }
     }
 
-    /// Takes lines, pools, figures and reference data that were read so far out of the reader.
-    pub fn take_lot(&mut self) -> SalesLot {
+    /// Takes lines, pools, figures and reference data that were read so far out of the readers, those of
+    /// each apart.
+    pub fn take_lots(&mut self) -> Vec<SalesLot> {
         match self {
-            Self::Streams(_) => SalesLot::default(),
-            Self::Dsr(reader) => reader.take_lot(),
-            Self::Table(_, reader) => reader.take_lot(),
+            Self::Streams(_) => Vec::new(),
+            Self::Dsr(reader) => vec![reader.take_lot()],
+            Self::Table(_, rows) => rows.take_lots(),
         }
     }
 
-    /// The table of the rows that [`Self::take_lot`] gives, beside pools; `None` for plays.
+    /// The table of the rows that [`Self::take_lots`] gives, beside pools; `None` for plays.
     #[must_use]
     pub fn lot_table(&self) -> Option<LotTable> {
         let reference = match self {

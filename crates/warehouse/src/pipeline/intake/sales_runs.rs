@@ -13,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
 use streamledger_core::normalize::sale_lines::{SaleLine, SaleWords, in_isrc_order};
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
@@ -93,6 +94,18 @@ pub struct Runs {
     pub tables: BTreeMap<(LotTable, SalesMonth), Vec<Run>>,
 }
 
+impl Runs {
+    /// Adds runs of later rows.
+    pub fn extend(&mut self, other: Self) {
+        for (month, runs) in other.sales {
+            self.sales.entry(month).or_default().extend(runs);
+        }
+        for (of, runs) in other.tables {
+            self.tables.entry(of).or_default().extend(runs);
+        }
+    }
+}
+
 /// Where runs are put down.
 #[derive(Debug)]
 pub struct RunStore {
@@ -123,11 +136,27 @@ impl RunStore {
         }
     }
 
-    /// Sorts a lot into runs; `table` is that of its rows beside pools.
+    /// Sorts lots of a report into runs; `table` is that of their rows beside pools and lines.
     ///
     /// # Errors
-    /// [`PartitionError`].
+    /// [`PartitionError`]; files of lots that were put down are left then, as those of the whole run are.
     pub fn put_down(
+        &self,
+        lots: Vec<SalesLot>,
+        table: Option<LotTable>,
+    ) -> Result<Runs, PartitionError> {
+        let put_down = |lot| {
+            let mut runs = Runs::default();
+            self.put_down_one(lot, table, &mut runs).map(|()| runs)
+        };
+        let parts: Vec<Runs> =
+            lots.into_par_iter().with_max_len(1).map(put_down).collect::<Result<_, _>>()?;
+        let mut runs = Runs::default();
+        parts.into_iter().for_each(|part| runs.extend(part));
+        Ok(runs)
+    }
+
+    fn put_down_one(
         &self,
         mut lot: SalesLot,
         table: Option<LotTable>,

@@ -9,6 +9,7 @@ use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::supersede::across_formats::{RowsSay, hash_each_play};
 use streamledger_core::supersede::facts::ComparedBy;
@@ -105,7 +106,7 @@ impl RowCollector {
     pub fn push(
         &mut self,
         pieces: &BTreeMap<Day, Piece>,
-        lot: &SalesLot,
+        lots: &[SalesLot],
         (folder, store): (&RowFolder, &str),
     ) -> Result<(), DiskError> {
         let Self { sums, buffer, .. } = self;
@@ -113,7 +114,16 @@ impl RowCollector {
         for (day, piece) in pieces {
             hash_plays((day.0, piece), how, sums, |hash| buffer.push(hash));
         }
-        hash_lot(lot, how, sums, |hash| buffer.push(hash));
+        let hash = |lot: &SalesLot| {
+            let (mut sums, mut hashes) = (RowSums::default(), Vec::new());
+            hash_lot(lot, how, &mut sums, |hash| hashes.push(hash));
+            (sums, hashes)
+        };
+        let hashed: Vec<(RowSums, Vec<u64>)> = lots.par_iter().with_max_len(1).map(hash).collect();
+        for (of_lot, hashes) in hashed {
+            sums.join(&of_lot);
+            buffer.extend(hashes);
+        }
         self.spill(folder)
     }
 
@@ -139,7 +149,7 @@ impl RowCollector {
             return Ok(());
         }
         if let Some(path) = folder.new_path()? {
-            self.buffer.sort_unstable();
+            self.buffer.par_sort_unstable();
             let hashes = self.buffer.iter().map(|hash| Ok(*hash));
             write_list(&path, hashes).at("write", &path)?;
             self.runs.push(path);
@@ -154,7 +164,7 @@ impl RowCollector {
     /// [`DiskError`].
     pub fn finish(self, folder: &RowFolder) -> Result<(RowSums, RowList), DiskError> {
         let Self { sums, mut buffer, runs } = self;
-        buffer.sort_unstable();
+        buffer.par_sort_unstable();
         let is_short = runs.is_empty() && buffer.len() <= MEMORY_ROWS_MAX;
         let path = if is_short { None } else { folder.new_path()? };
         let Some(path) = path else {

@@ -135,7 +135,7 @@ fn read_block(source: &mut impl Read) -> io::Result<Option<SaleBlock>> {
     let terms = read_list(source, |source| {
         let mut numbers = [0_i32; N_NUMBERS];
         source.read_exact(bytemuck::cast_slice_mut(&mut numbers))?;
-        terms_of(&numbers).ok_or_else(torn)
+        terms_of(&numbers)
     })?;
     let texts = read_list(source, |source| read_text(source)?.ok_or_else(torn))?;
     Ok(Some(SaleBlock { lines, words: SaleWords { items, terms, texts } }))
@@ -171,29 +171,29 @@ fn numbers_of(terms: &SaleTerms) -> [i32; N_NUMBERS] {
     ]
 }
 
-fn terms_of(numbers: &[i32; N_NUMBERS]) -> Option<SaleTerms> {
+fn terms_of(numbers: &[i32; N_NUMBERS]) -> io::Result<SaleTerms> {
     let [from, to, period, reported, territory, tier, tier_code, use_type, ..] = *numbers;
     let [.., offline, currency, bearing, line_type, pool, shop] = *numbers;
     let truth = |number: i32| match number {
-        0 => Some(Some(false)),
-        1 => Some(Some(true)),
-        2 => Some(None),
-        _ => None,
+        0 => Ok(Some(false)),
+        1 => Ok(Some(true)),
+        2 => Ok(None),
+        _ => Err(torn()),
     };
-    let place = |number: i32| usize::try_from(number).ok();
-    Some(SaleTerms {
+    let place = |number: i32| usize::try_from(number).map_err(|_| torn());
+    Ok(SaleTerms {
         usage_from: Day(from),
         usage_to: Day(to),
         statement_period: month_of(period)?,
         reported: (reported != NO_DAY).then_some(Day(reported)),
-        territory: Territory::from_packed(u16::try_from(territory).ok()?),
-        tier: *Tier::ALL.get(place(tier)?)?,
+        territory: Territory::from_packed(u16::try_from(territory).map_err(|_| torn())?),
+        tier: *Tier::ALL.get(place(tier)?).ok_or_else(torn)?,
         tier_code: text_id(tier_code.cast_unsigned()),
         use_type: use_type.cast_unsigned(),
         offline: truth(offline)?,
         currency: currency_of(currency)?,
         royalty_bearing: truth(bearing)?,
-        line_type: *LineType::ALL.get(place(line_type)?)?,
+        line_type: *LineType::ALL.get(place(line_type)?).ok_or_else(torn)?,
         pool: text_id(pool.cast_unsigned()),
         shop: text_id(shop.cast_unsigned()),
     })
@@ -203,22 +203,23 @@ fn text_id(id: u32) -> Option<TextId> {
     (id != NONE).then_some(id)
 }
 
-/// A month of twelve times its year and its number; `Some(None)` for 0.
-fn month_of(number: i32) -> Option<Option<Month>> {
+/// A month of twelve times its year and its number; none for 0.
+fn month_of(number: i32) -> io::Result<Option<Month>> {
     if number == 0 {
-        return Some(None);
+        return Ok(None);
     }
-    let year = i16::try_from((number - 1).div_euclid(12)).ok()?;
-    let month = u8::try_from((number - 1).rem_euclid(12) + 1).ok()?;
-    Some(Some(Month { year, month }))
+    let year = i16::try_from((number - 1).div_euclid(12)).map_err(|_| torn())?;
+    let month = u8::try_from((number - 1).rem_euclid(12) + 1).map_err(|_| torn())?;
+    Ok(Some(Month { year, month }))
 }
 
-fn currency_of(number: i32) -> Option<Option<Currency>> {
+fn currency_of(number: i32) -> io::Result<Option<Currency>> {
     let [_, letters @ ..] = number.to_be_bytes();
     if number == 0 {
-        return Some(None);
+        return Ok(None);
     }
-    Some(Some(Currency::parse(std::str::from_utf8(&letters).ok()?)?))
+    let currency = std::str::from_utf8(&letters).ok().and_then(Currency::parse);
+    currency.map(Some).ok_or_else(torn)
 }
 
 #[cfg(test)]

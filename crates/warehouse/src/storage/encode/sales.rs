@@ -141,17 +141,17 @@ impl Codes {
             WordCodes::new(&used.terms, |id| text(&terms[id]).map(|text| words.text(text)))
         };
         let used_terms = || terms.iter().zip(&used.terms).filter(|(_, used)| **used);
-        let day = |day: fn(&SaleTerms) -> Option<i64>| {
+        let day = |day: DayOf| {
             NumberCodes::new(used_terms().filter_map(|(terms, _)| day(terms)).collect())
         };
         Self {
             report: WordCodes::new(&used.reports, |id| Some(&reports[id])),
-            usage_from: day(usage_from),
-            usage_to: day(usage_to),
+            usage_from: day(USAGE_FROM),
+            usage_to: day(USAGE_TO),
             statement_period: WordCodes::new(&used.terms, |id| {
                 terms[id].statement_period.map(|month| month.to_string())
             }),
-            reported: day(reported),
+            reported: day(REPORTED),
             isrc: WordCodes::of_packed(
                 &used.items,
                 |id| items[id].isrc.map(Isrc::packed),
@@ -208,17 +208,12 @@ impl Codes {
     }
 }
 
-fn usage_from(terms: &SaleTerms) -> Option<i64> {
-    Some(terms.usage_from.0.into())
-}
+/// A day of terms, as a number.
+type DayOf = fn(&SaleTerms) -> Option<i64>;
 
-fn usage_to(terms: &SaleTerms) -> Option<i64> {
-    Some(terms.usage_to.0.into())
-}
-
-fn reported(terms: &SaleTerms) -> Option<i64> {
-    terms.reported.map(|day| day.0.into())
-}
+const USAGE_FROM: DayOf = |terms| Some(terms.usage_from.0.into());
+const USAGE_TO: DayOf = |terms| Some(terms.usage_to.0.into());
+const REPORTED: DayOf = |terms| terms.reported.map(|day| day.0.into());
 
 fn amounts(lines: &[SaleLine]) -> impl ExactSizeIterator<Item = Option<i128>> {
     lines.iter().map(|line| line.amount().map(|amount| amount.0))
@@ -257,10 +252,10 @@ impl PageMaker {
         let pages = vec![
             word_page(encoder, report, &codes.report, Never)?,
             encoder.of_integers(row, Integer::Bits64, Never)?,
-            terms.day_page(encoder, usage_from, &codes.usage_from, Never)?,
-            terms.day_page(encoder, usage_to, &codes.usage_to, Never)?,
+            terms.day_page(encoder, USAGE_FROM, &codes.usage_from, Never)?,
+            terms.day_page(encoder, USAGE_TO, &codes.usage_to, Never)?,
             terms.word_page(encoder, &codes.statement_period, Allowed)?,
-            terms.day_page(encoder, reported, &codes.reported, Allowed)?,
+            terms.day_page(encoder, REPORTED, &codes.reported, Allowed)?,
             word_page(encoder, places(items), &codes.isrc, Allowed)?,
             word_page(encoder, places(items), &codes.upc, Allowed)?,
             word_page(encoder, places(items), &codes.store_track, Allowed)?,
@@ -307,7 +302,7 @@ impl TermsColumns<'_> {
     fn day_page(
         &self,
         encoder: &mut PageEncoder,
-        day: fn(&SaleTerms) -> Option<i64>,
+        day: DayOf,
         codes: &NumberCodes,
         nulls: Nulls,
     ) -> std::io::Result<Page> {

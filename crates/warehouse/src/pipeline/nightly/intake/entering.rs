@@ -140,7 +140,7 @@ impl Night<'_> {
                 }
                 let store = &entry.store;
                 for (key, sums) in report.unmapped.iter() {
-                    let all = summary.unmapped.entry((store.clone(), key.clone())).or_default();
+                    let all = summary.unmapped.entry((store.clone(), key)).or_default();
                     all.add(sums);
                 }
             }
@@ -169,7 +169,7 @@ pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
     let bad_rows = std::mem::take(&mut report.bad_rows);
     let complaints = whole.into_iter().chain(bad_rows.into_iter().map(Into::into));
     let unmapped = report.unmapped.iter().filter(|_| !is_refused);
-    let unmapped = unmapped.map(|(key, sums)| UnmappedValue::new(key, sums));
+    let unmapped = unmapped.map(|(key, sums)| UnmappedValue::new(&key, sums));
     ReportNotes { complaints: complaints.collect(), unmapped: unmapped.collect() }
 }
 
