@@ -1,7 +1,7 @@
 """Run streamledger and its peers on one inbox, in turn, and print seconds, memory and ratios.
 
 The work is the same for all: every raw-streams report of the inbox to the tables `plays` and
-`trends_daily`. Each round runs each program once, the first one rotating, so that none always runs
+`trends_daily`, or with `--statement-lines` one statement to `sales` and `sales_monthly`. Each round runs each program once, the first one rotating, so that none always runs
 on a cold or a hot machine. Each run writes to a fresh directory, after a `sync`; the inbox has been
 read once before, so that it is in the page cache for all alike. Seconds are wall time from start to
 exit, memory is the peak resident set of the process. CPU seconds tell how busy the machine was with
@@ -36,6 +36,7 @@ examples:
   run.py --plays 1000000 --days 4 --rounds 5
   run.py --inbox demo/inbox --threads 8    an inbox that is there already
   run.py --inbox demo/inbox --skip-ours    the peers alone, compared with each other
+  run.py --statement-lines 3000000         a statement in DistroKid's layout, against DuckDB
 
 Needs `cargo build --release`, unless --skip-ours and --inbox are given. The first run makes its own
 Python environment in benches/peers/.venv from requirements.txt; inboxes and outputs are in
@@ -58,8 +59,12 @@ class Contestant:
 def main() -> None:
     arguments = read_arguments()
     enter_environment()
-    inbox = arguments.inbox or generate_inbox(arguments.plays, arguments.days)
-    contestants = list_contestants(inbox.resolve(), arguments)
+    if arguments.statement_lines:
+        inbox, peers = make_statement(arguments.statement_lines), ("duckdb_statements",)
+    else:
+        inbox = arguments.inbox or generate_inbox(arguments.plays, arguments.days)
+        peers = ("duckdb_job", "polars_job")
+    contestants = list_contestants(inbox.resolve(), peers, arguments)
     read_once(inbox)
 
     equal = True
@@ -68,7 +73,8 @@ def main() -> None:
         for contestant in contestants[turn:] + contestants[:turn]:
             measure(contestant, number)
         if number == 0:
-            equal = compare(contestants, arguments.threads)
+            checker = "check_statements.py" if arguments.statement_lines else "check.py"
+            equal = compare(contestants, checker, arguments.threads)
     for contestant in contestants:
         shutil.rmtree(contestant.output, ignore_errors=True)
     print_table(contestants, arguments.threads)
@@ -83,6 +89,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=6, help="days of the generated inbox")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default 3)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each (default 2)")
+    parser.add_argument(
+        "--statement-lines", type=int, help="read a statement of so many lines in place of plays"
+    )
     parser.add_argument("--inbox", type=Path, help="an inbox to use in place of a generated one")
     parser.add_argument("--skip-ours", action="store_true", help="run the peers only")
     arguments = parser.parse_args()
@@ -121,6 +130,20 @@ def generate_inbox(plays: int, days: int) -> Path:
     return demo / "inbox"
 
 
+def make_statement(lines: int) -> Path:
+    inbox = WORK / f"statement-{lines}-{SEED}"
+    statement = inbox / "distrokid" / "statement.tsv"
+    if not statement.is_file():
+        log(f"making a statement of {lines:,} lines")
+        unfinished = WORK / "statement.unfinished"
+        numbers = ["--lines", str(lines), "--seed", str(SEED)]
+        command = [sys.executable, str(HERE / "make_statement.py"), *numbers, "--out", str(unfinished)]
+        subprocess.run(command, check=True)
+        statement.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.rename(statement)
+    return inbox
+
+
 def read_once(inbox: Path) -> None:
     """Into the page cache; in small pieces, for a child's peak starts from its parent's."""
     files = [path for path in inbox.rglob("*") if path.is_file()]
@@ -132,7 +155,9 @@ def read_once(inbox: Path) -> None:
     log(f"{inbox}: {len(files)} files, {n_bytes / 2**20:,.0f} MiB, {os.cpu_count()} processors")
 
 
-def list_contestants(inbox: Path, arguments: argparse.Namespace) -> list[Contestant]:
+def list_contestants(
+    inbox: Path, peers: tuple[str, ...], arguments: argparse.Namespace
+) -> list[Contestant]:
     threads = ["--threads", str(arguments.threads)]
     contestants = []
     if not arguments.skip_ours:
@@ -142,10 +167,11 @@ def list_contestants(inbox: Path, arguments: argparse.Namespace) -> list[Contest
         # The day after the last report, as every night: the peers make no waterfall either.
         command = [str(BINARY), "nightly", *places, *threads, "--as-of", AS_OF]
         contestants.append(Contestant("streamledger", command, output, done=(0, 1)))
-    for name in ("duckdb", "polars"):
+    for job in peers:
+        name = job.split("_")[0]
         output = WORK / f"out-{name}"
         places = ["--inbox", str(inbox), "--out", str(output)]
-        command = [sys.executable, str(HERE / f"{name}_job.py"), *places, *threads]
+        command = [sys.executable, str(HERE / f"{job}.py"), *places, *threads]
         contestants.append(Contestant(name, command, output))
     return contestants
 
@@ -174,9 +200,9 @@ def measure(contestant: Contestant, number: int) -> None:
     )
 
 
-def compare(contestants: list[Contestant], threads: int) -> bool:
+def compare(contestants: list[Contestant], checker: str, threads: int) -> bool:
     outputs = [str(contestant.output) for contestant in contestants]
-    check = [sys.executable, str(HERE / "check.py"), *outputs, "--threads", str(threads)]
+    check = [sys.executable, str(HERE / checker), *outputs, "--threads", str(threads)]
     return subprocess.run(check, check=False).returncode == 0
 
 
