@@ -10,6 +10,7 @@ use streamledger_core::ingest::dsr::head::{Match, match_head};
 use streamledger_core::normalize::dsr::reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::vocabulary::sale::Sale;
 use streamledger_core::vocabulary::territory::Territories;
 use streamledger_core::vocabulary::upc::Upc;
 
@@ -95,6 +96,47 @@ fn read(text: &str) -> (SalesLot, DsrReading) {
     (reader.take_lot(), reader.finish())
 }
 
+/// What a report says, as text; `forgets` after each line what the cells of the lines before mean.
+fn told(text: &str, forgets: bool) -> (BTreeMap<u32, String>, String) {
+    let store: StoreSettings = toml::from_str(STORE).unwrap();
+    let territories = Territories::new(&BTreeMap::new()).unwrap();
+    let Match::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
+        unreachable!("{text}")
+    };
+    let mut reader = DsrReader::new(*head, &store, &territories);
+    let mut sales = BTreeMap::new();
+    let mut take = |reader: &mut DsrReader<'_>| {
+        let lot = reader.take_lot();
+        for (month, sale) in lot.all_sales() {
+            let ids =
+                [sale.store_track, sale.tier_code, sale.pool, sale.id_text, Some(sale.use_type)];
+            let texts = ids.map(|id| id.map(|id| lot.text(id).to_owned()));
+            let plain = Sale {
+                store_track: None,
+                tier_code: None,
+                pool: None,
+                id_text: None,
+                use_type: 0,
+                ..sale
+            };
+            assert!(sales.insert(sale.row, format!("{month:?} {plain:?} {texts:?}")).is_none());
+        }
+    };
+    for line in text.split_inclusive('\n') {
+        reader.read_block(line.as_bytes());
+        if forgets {
+            take(&mut reader);
+        }
+    }
+    take(&mut reader);
+    let read = reader.finish();
+    let rest = format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        read.counts, read.unmapped, read.bad_rows, read.notes, read.controls
+    );
+    (sales, rest)
+}
+
 /// ISRC, territory, units and whether it bears a royalty.
 type Meant = (String, String, i64, Option<bool>);
 
@@ -125,6 +167,21 @@ proptest! {
             .collect();
         prop_assert_eq!(read, expected);
         prop_assert_eq!(lot.pools.values().flatten().count(), 3);
+    }
+
+    /// Cells of a line that were read before are looked up: that makes no other line of them than reading each
+    /// for itself. Lines of blocks stand in any order, some come twice, and summaries may come late.
+    #[test]
+    fn a_line_that_is_looked_up_is_the_line_that_is_read(
+        blocks in blocks(),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 1..80),
+    ) {
+        let all = lines(&blocks);
+        let mut report = all[..2].to_vec();
+        report.extend(order.iter().map(|place| all[2 + place.index(all.len() - 2)].clone()));
+        let report = text(&report, &[0]);
+        let (at_once, one_by_one) = (told(&report, false), told(&report, true));
+        prop_assert_eq!(at_once, one_by_one);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Every step on the disk fails, or the program is killed before or after it.
 
+use std::io::Write as _;
 use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::case::{Case, Outcome, nightly_arguments};
 use crate::report::good_report;
@@ -135,7 +139,10 @@ fn a_file_of_the_inbox_that_cannot_be_read_stops_no_other() {
 fn an_error_while_a_large_archived_report_is_read_is_told() {
     let case = Case::new();
     case.own_pipelines();
-    case.put("spotify/streams_2026-09-04.tsv", good_report("2026-09-04", 0..9_000));
+    // The archive keeps what is packed as it is: stored, so that it is large.
+    let mut stored = GzEncoder::new(Vec::new(), Compression::none());
+    stored.write_all(&good_report("2026-09-04", 0..9_000)).unwrap();
+    case.put("spotify/streams_2026-09-04.tsv.gz", stored.finish().unwrap());
     case.nightly(&[]).expect_code(0);
     let before = case.published();
     let arguments =

@@ -39,6 +39,9 @@ pub struct UnmappedKey {
     pub currency: Option<Currency>,
 }
 
+/// The values of a row that are unknown; most rows have none.
+pub type UnknownTexts = Vec<(UnmappedField, String)>;
+
 /// What stands on an unknown value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnmappedSums {
@@ -119,16 +122,14 @@ impl UnmappedValues {
     }
 
     /// Counts a row under each of its values that is unknown.
-    pub fn note_all<const N: usize>(
+    pub fn note_all(
         &mut self,
-        values: [(UnmappedField, Option<&str>); N],
+        values: &UnknownTexts,
         units: i64,
         money: Option<(Currency, Amount)>,
     ) {
         let money = money.map(|(currency, amount)| (currency, amount.0));
-        for (field, value) in values {
-            value.into_iter().for_each(|value| self.note(field, value, units, money));
-        }
+        values.iter().for_each(|(field, value)| self.note(*field, value, units, money));
     }
 
     /// The values of each field in order, then its rest under [`OTHER_VALUES`].

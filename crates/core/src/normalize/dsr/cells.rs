@@ -1,12 +1,12 @@
 //! Cells of DSR records: texts, numbers, amounts, and what is wrong with them.
 
-use crate::ingest::dsr::records::{SummaryCells, UsageCells};
+use crate::ingest::dsr::records::{Item, SummaryCells, UsageCells};
 use crate::ingest::dsr::{Cells, only_value, unescaped};
 use crate::normalize::defect::{Defect, shown};
 use crate::normalize::dsr::block::NotInBlock;
 use crate::normalize::table::fields::Flaw;
 use crate::normalize::values::cells::truth;
-use crate::normalize::values::numbers::whole_number;
+use crate::normalize::values::numbers::{short_whole, whole_number};
 use crate::vocabulary::grid::Grid;
 use crate::vocabulary::money::{Amount, Currency};
 use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
@@ -113,6 +113,55 @@ pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw>
         None => None,
     };
     Ok(returned.map_or(used, |returned| used - returned))
+}
+
+/// Units and amount of a usage record as most records write them; `None` where they must be looked at more
+/// closely.
+pub(crate) fn short_numbers(
+    cells: &Cells<'_>,
+    places: &UsageCells,
+) -> Option<(i64, Option<Amount>)> {
+    let used = short_whole(cells.get(places.units))?;
+    let returned = match places.returns.map(|place| cells.get(place)) {
+        None | Some(b"") => 0,
+        Some(cell) => short_whole(cell)?,
+    };
+    let amount = match places.amount.map(|place| cells.get(place)) {
+        None | Some(b"") => None,
+        Some(cell) => Some(Amount::parse_short(cell)?),
+    };
+    Some((used - returned, amount))
+}
+
+/// The cells that say what was used.
+pub(crate) fn item_cells<'c>(cells: &Cells<'c>, places: &UsageCells) -> [&'c [u8]; 5] {
+    let grid = places.grid.map_or(&b""[..], |place| cells.get(place));
+    let [first, second, third] = match places.item {
+        Item::References { release, resource } => [Some(release), Some(resource), None],
+        Item::DspId(place) => [Some(place), None, None],
+        Item::Here { isrc, icpn, dsp_resource } => [Some(isrc), Some(icpn), Some(dsp_resource)],
+    }
+    .map(|place| place.map_or(&b""[..], |place| cells.get(place)));
+    [cells.get(0), first, second, third, grid]
+}
+
+/// The cells that say how it was used, beside what `kind` says of its numbers.
+pub(crate) fn terms_cells<'c>(
+    cells: &Cells<'c>,
+    places: &UsageCells,
+    kind: &'c [u8; 2],
+) -> [&'c [u8]; 7] {
+    let cell = |place: Option<usize>| place.map_or(&b""[..], |place| cells.get(place));
+    let (from, to) = places.validity.unzip();
+    [
+        cells.get(0),
+        kind,
+        cells.get(places.summary),
+        cell(places.royalty_bearing),
+        cell(places.use_type),
+        cell(from),
+        cell(to),
+    ]
 }
 
 pub(crate) fn not_in_block(missing: &NotInBlock) -> Flaw {

@@ -3,4 +3,5 @@
 pub(crate) mod block;
 pub(crate) mod cells;
 pub(crate) mod summary;
+pub(crate) mod known_cells;
 pub mod reader;

@@ -7,35 +7,34 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ingest::dsr::head::{Head, Profile};
-use crate::ingest::dsr::records::{
-    BLOCK_ID, Item, RecordType, SUMMARY_ID, SummaryCells, UsageCells,
-};
+use crate::ingest::dsr::records::{BLOCK_ID, Item, RecordType, UsageCells};
 use crate::ingest::dsr::{Cells, Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
 use crate::normalize::dsr::block::Block;
 use crate::normalize::dsr::cells::{
-    amount_of, flaw, grid_of, missing, not_in_block, optional_whole, pool_money, royalty_bearing,
-    snake_case, territory_of, text_of, units,
+    amount_of, flaw, grid_of, missing, not_in_block, royalty_bearing, snake_case, text_of, units,
 };
-use crate::normalize::dsr::summary::{
-    Counted, Foot, Summary, check_foot, summary_of, unreadable_total,
-};
+use crate::normalize::dsr::known_cells::{KnownCells, KnownItem, KnownLine, KnownTerms};
+use crate::normalize::dsr::summary::{Counted, Foot, Summary, check_foot, summary_of};
+use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table::control_numbers::Checked;
 use crate::normalize::table::fields::Flaw;
 use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::table::sales_reader::wrong_ids;
-use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::read_date;
 use crate::vocabulary::about::About;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::grid::Grid;
-use crate::vocabulary::sale::{LineType, Pool, Sale, TextId, USAGE_DAYS_MAX};
-use crate::vocabulary::territory::{Territories, Territory};
+use crate::vocabulary::sale::{LineType, Sale, TextId, USAGE_DAYS_MAX};
+use crate::vocabulary::territory::Territories;
 use crate::vocabulary::tier::Tier;
+
+mod summary_records;
 
 /// Most different summary records of a report: they are kept in memory.
 const SUMMARIES_MAX: usize = 1 << 20;
@@ -54,6 +53,7 @@ pub struct DsrReader<'a> {
     builder: SalesBuilder,
     summaries: HashMap<String, Summary>,
     block: Block,
+    known: KnownCells,
     n_blocks: u64,
     n_summaries: u64,
     foot: Option<Foot>,
@@ -110,6 +110,7 @@ impl<'a> DsrReader<'a> {
             builder: SalesBuilder::default(),
             summaries: HashMap::new(),
             block: Block::default(),
+            known: KnownCells::default(),
             n_blocks: 0,
             n_summaries: 0,
             foot: None,
@@ -139,7 +140,7 @@ impl<'a> DsrReader<'a> {
     /// Memory of what was read, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.builder.size_bytes()
+        self.builder.size_bytes() + self.known.size_bytes()
     }
 
     /// Reads a block of whole lines, the header among them.
@@ -168,6 +169,8 @@ impl<'a> DsrReader<'a> {
 
     /// Takes the lines and pools that were read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
+        // They mean ids of the lot.
+        self.known = KnownCells::default();
         let lot = self.builder.take();
         lot.note(&mut self.reading.notes);
         for (month, sales) in &lot.sales {
@@ -245,11 +248,15 @@ impl<'a> DsrReader<'a> {
     }
 
     fn enter_block(&mut self, cells: &Cells<'_>) {
-        self.n_blocks += u64::from(self.block.enter(cells.get(BLOCK_ID)));
+        if self.block.enter(cells.get(BLOCK_ID)) {
+            self.n_blocks += 1;
+            self.known.forget_items();
+        }
     }
 
     fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
         let mut has_room = self.block.has_room();
+        self.known.forget_items();
         if has_room {
             match record {
                 RecordType::Resource => self.block.add_resource(cells),
@@ -267,76 +274,21 @@ impl<'a> DsrReader<'a> {
         Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)))
     }
 
-    fn take_summary(&mut self, cells: &Cells<'_>, places: &SummaryCells) -> Result<(), Flaw> {
-        // Each file of a report holds all its summary records; the pools are those of the first.
-        let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
-        let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;
-        let usages = optional_whole("Usages", cells.get(places.usages))
-            .inspect_err(|_| self.note_unreadable_total(&id, cells, places))?;
-        let subscribers = match places.subscribers {
-            Some(place) => optional_whole("Subscribers", cells.get(place))?,
-            None => None,
-        };
-        let (amount, currency) = pool_money(cells, places)?;
-        let (territory, is_bad_territory) =
-            territory_of(self.territories, cells.get(places.territory));
-        let model = text_of(cells.get(places.model));
-        let subscriber_type = places.subscriber_type.and_then(|place| text_of(cells.get(place)));
-        let use_type = text_of(cells.get(places.use_type)).map(|text| snake_case(&text));
-        let (tier, tier_code) = self.tier(model.as_deref(), subscriber_type.as_deref());
-        let summary = Summary {
-            territory,
-            unknown_territory: text_of(cells.get(places.territory)).filter(|_| is_bad_territory),
-            tier,
-            tier_code,
-            use_type: use_type.clone(),
-            currency,
-            usages: usages.into_iter().collect(),
-            is_ambiguous: false,
-            is_of_report: places.is_of_report,
-            units: 0,
-            n_lost: 0,
-        };
-        if let Some((from, _)) = self.head.usage.filter(|_| is_first_file) {
-            let builder = &mut self.builder;
-            let mut text_id = |text: Option<&str>| text.map(|text| builder.text(text));
-            let pool = Pool {
-                row: self.row,
-                usage_from: from,
-                pool: text_id(Some(&id)).unwrap_or_default(),
-                territory,
-                model: text_id(model.as_deref()),
-                use_type: text_id(use_type.as_deref()),
-                units: usages,
-                subscribers,
-                amount: amount.map(|(amount, _)| amount),
-                currency,
-            };
-            builder.push_pool(&self.store.store, pool);
-        } else if is_first_file {
-            return Err(missing("UsageStartDate"));
-        }
-        self.reading.about.note_territory(territory.map_or(0, Territory::packed));
-        self.note_summary(id, summary);
-        Ok(())
-    }
-
-    /// A total that nobody can read cannot be checked: the report is rejected for it.
-    fn note_unreadable_total(&mut self, id: &str, cells: &Cells<'_>, places: &SummaryCells) {
-        if places.is_of_report && self.unreadable_totals.is_empty() {
-            self.unreadable_totals.push(unreadable_total(id, cells.get(places.usages)));
-        }
-    }
-
-    fn note_summary(&mut self, id: String, new: Summary) {
-        if let Some(known) = self.summaries.get_mut(&id) {
-            known.join(&new);
-        } else if self.summaries.len() < SUMMARIES_MAX {
-            self.summaries.insert(id, new);
-        }
-    }
-
     fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), Flaw> {
+        let (known, new) = self.known.find(cells, places);
+        if let Some(KnownLine { item, terms, units, amount }) = known
+            && let Some(summary) = self.summaries.get_mut(&terms.summary)
+        {
+            summary.units += i128::from(units);
+            self.reading.counts.add(&terms.counts);
+            self.reading.counts.bad_isrc += u64::from(item.is_bad_isrc);
+            self.reading.counts.bad_upc += u64::from(item.is_bad_upc);
+            let money = terms.currency.zip(amount);
+            self.reading.unmapped.note_all(&terms.unknown, units, money);
+            let line = SaleLine::new(self.row, (item.id, terms.id), units, amount);
+            self.builder.push_line(&self.store.store, line);
+            return Ok(());
+        }
         let id = text_of(cells.get(places.summary)).ok_or_else(|| missing("SummaryRecordId"))?;
         let read = self.read_usage(cells, places, &id);
         let Some(summary) = self.summaries.get_mut(&id) else {
@@ -346,14 +298,23 @@ impl<'a> DsrReader<'a> {
             Ok((sale, counts)) => {
                 summary.units += i128::from(sale.units);
                 self.reading.counts.add(&counts);
-                let code = summary.tier_code.as_deref();
-                let unknown = [
-                    (UnmappedField::Tier, code.filter(|_| sale.tier == Tier::Unmapped)),
-                    (UnmappedField::Territory, summary.unknown_territory.as_deref()),
-                ];
+                let code = summary.tier_code.clone().filter(|_| sale.tier == Tier::Unmapped);
+                let mut unknown = UnknownTexts::new();
+                unknown.extend(code.map(|code| (UnmappedField::Tier, code)));
+                let territory = summary.unknown_territory.clone();
+                unknown.extend(territory.map(|name| (UnmappedField::Territory, name)));
                 let money = sale.currency.zip(sale.amount);
-                self.reading.unmapped.note_all(unknown, sale.units, money);
-                self.builder.push(&self.store.store, &sale);
+                self.reading.unmapped.note_all(&unknown, sale.units, money);
+                let (item, terms) = self.builder.push(&self.store.store, &sale);
+                let terms = KnownTerms {
+                    id: terms,
+                    summary: id,
+                    currency: sale.currency,
+                    counts: Counts { bad_isrc: 0, bad_upc: 0, ..counts },
+                    unknown,
+                };
+                let is_bad = (counts.bad_isrc != 0, counts.bad_upc != 0);
+                self.known.remember(new, KnownItem::new(item, is_bad), terms);
                 Ok(())
             }
             Err(flaw) => {

@@ -1,7 +1,6 @@
 //! Remembers what the cells of some columns mean together. Most rows of a report say of their recording, or
 //! of where and how it was used, what a row before has said: those cells are looked up instead of parsed.
 
-use crate::ingest::table::records::Record;
 use crate::normalize::values::interning::Interner;
 use crate::numbers::exact;
 
@@ -11,25 +10,24 @@ const GROUPS_MAX: usize = 1 << 20;
 /// What the cells of some columns mean, by their bytes.
 #[derive(Debug)]
 pub(crate) struct CellGroups<T> {
-    columns: Vec<usize>,
     /// The cells of the row that was looked up last, each behind its length.
     key: Vec<u8>,
     ids: Interner,
     meanings: Vec<T>,
 }
 
-impl<T> CellGroups<T> {
-    /// For cells of these columns.
-    pub(crate) fn new(columns: Vec<usize>) -> Self {
-        Self { columns, key: Vec::new(), ids: Interner::default(), meanings: Vec::new() }
+impl<T> Default for CellGroups<T> {
+    fn default() -> Self {
+        Self { key: Vec::new(), ids: Interner::default(), meanings: Vec::new() }
     }
+}
 
+impl<T> CellGroups<T> {
     /// What the cells of a row mean, if it is known; else the hash to remember it by.
     #[inline]
-    pub(crate) fn find(&mut self, record: &Record<'_>) -> Result<&T, u32> {
+    pub(crate) fn find<'c>(&mut self, cells: impl Iterator<Item = &'c [u8]>) -> Result<&T, u32> {
         self.key.clear();
-        for column in &self.columns {
-            let cell = record.cell(*column);
+        for cell in cells {
             self.key.extend_from_slice(&exact::<u32>(cell.len()).to_le_bytes());
             self.key.extend_from_slice(cell);
         }
@@ -46,7 +44,9 @@ impl<T> CellGroups<T> {
 
     /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
-        (self.ids, self.meanings) = (Interner::default(), Vec::new());
+        if !self.meanings.is_empty() {
+            (self.ids, self.meanings) = (Interner::default(), Vec::new());
+        }
     }
 
     /// About how much memory this takes, in bytes.

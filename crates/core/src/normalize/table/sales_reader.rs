@@ -1,6 +1,5 @@
 //! Rows of a plain table of the feed `sales` to lines of statements.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::ingest::table::format::{Field, TableFormat};
@@ -13,7 +12,7 @@ use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table::cell_groups::CellGroups;
 use crate::normalize::table::fields::{Flaw, TableFields};
-use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
+use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::Span;
 use crate::vocabulary::about::About;
 use crate::vocabulary::grid::Grid;
@@ -43,6 +42,10 @@ pub struct SalesReader<'a> {
     last_shop: LastShop<'a>,
     unmapped: UnmappedValues,
     about: About,
+    /// Columns that name a recording.
+    item_columns: Vec<usize>,
+    /// All others that are read, but those of units and amount.
+    terms_columns: Vec<usize>,
     /// What cells mean that name a recording.
     items: CellGroups<KnownItem>,
     /// What all other cells mean but those of units and amount.
@@ -66,11 +69,8 @@ struct KnownTerms<'a> {
     /// What is counted of each row with these cells.
     counts: Counts,
     /// Values that no table of ours knows.
-    unknown: Option<Box<UnknownTexts>>,
+    unknown: UnknownTexts,
 }
-
-/// Texts of a row that no table of ours knows.
-type UnknownTexts = [(UnmappedField, Option<String>); 3];
 
 impl<'a> SalesReader<'a> {
     /// A reader for a report with this head.
@@ -81,12 +81,12 @@ impl<'a> SalesReader<'a> {
             matches!(field, Field::Isrc | Field::Upc | Field::StoreTrack | Field::Grid)
         };
         let is_number = |field: Field| matches!(field, Field::Units | Field::Amount);
-        let items = CellGroups::new(fields.columns(is_item));
-        let terms = CellGroups::new(fields.columns(|field| !is_item(field) && !is_number(field)));
         Self {
+            item_columns: fields.columns(is_item),
+            terms_columns: fields.columns(|field| !is_item(field) && !is_number(field)),
+            items: CellGroups::default(),
+            terms: CellGroups::default(),
             fields,
-            items,
-            terms,
             context,
             builder: SalesBuilder::default(),
             last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
@@ -145,7 +145,8 @@ impl<'a> SalesReader<'a> {
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
     pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
-        let (item, terms) = (self.items.find(record), self.terms.find(record));
+        let item = self.items.find(self.item_columns.iter().map(|column| record.cell(*column)));
+        let terms = self.terms.find(self.terms_columns.iter().map(|column| record.cell(*column)));
         let new_item = item.as_ref().err().copied();
         let new_terms = terms.as_ref().err().copied();
         if let (Ok(item), Ok(terms)) = (item, terms) {
@@ -159,9 +160,9 @@ impl<'a> SalesReader<'a> {
                 if let Some(text) = amount_text {
                     line.amount_text = self.builder.text(&text);
                 }
-                if let Some(unknown) = &terms.unknown {
+                if !terms.unknown.is_empty() {
                     let money = self.builder.currency(terms.id).zip(amount);
-                    self.unmapped.note_all(texts(unknown), units, money);
+                    self.unmapped.note_all(&terms.unknown, units, money);
                 }
                 self.builder.push_line(terms.store, line);
                 return Ok(());
@@ -171,20 +172,19 @@ impl<'a> SalesReader<'a> {
         let (store, sale, unknown) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
         self.note(&sale);
-        self.unmapped.note_all(texts(&unknown), sale.units, sale.currency.zip(sale.amount));
+        self.unmapped.note_all(&unknown, sale.units, sale.currency.zip(sale.amount));
         let (item, terms) = self.builder.push(store, &sale);
         if let Some(hash) = new_item {
             let (is_bad_isrc, is_bad_upc) = (noted.bad_isrc != 0, noted.bad_upc != 0);
             self.items.insert(hash, KnownItem { id: item, is_bad_isrc, is_bad_upc });
         }
         if let Some(hash) = new_terms {
-            let is_unknown = unknown.iter().any(|(_, text)| text.is_some());
             let known = KnownTerms {
                 id: terms,
                 store,
                 has_currency: sale.currency.is_some(),
                 counts: Counts { bad_isrc: 0, bad_upc: 0, ..noted },
-                unknown: is_unknown.then(|| Box::new(unknown)),
+                unknown,
             };
             self.terms.insert(hash, known);
         }
@@ -229,11 +229,10 @@ impl<'a> SalesReader<'a> {
         let is_unknown = counts.bad_territory != 0;
         let country = if is_unknown { fields.text(Field::Territory, record)? } else { None };
         let unknown_shop = shop.as_deref().filter(|_| !self.last_shop.is_known);
-        let unknown = [
-            (UnmappedField::Tier, unmapped_code.map(ToOwned::to_owned)),
-            (UnmappedField::Shop, unknown_shop.map(ToOwned::to_owned)),
-            (UnmappedField::Territory, country.map(Cow::into_owned)),
-        ];
+        let mut unknown = UnknownTexts::new();
+        unknown.extend(unmapped_code.map(|code| (UnmappedField::Tier, code.to_owned())));
+        unknown.extend(unknown_shop.map(|shop| (UnmappedField::Shop, shop.to_owned())));
+        unknown.extend(country.map(|name| (UnmappedField::Territory, name.into_owned())));
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
         let sale = Sale {
@@ -340,10 +339,6 @@ fn amount(
         return Err(fields.flaw(Field::Amount, Defect::BadNumber, expected, &text));
     };
     Ok((Some(read.amount), (!read.is_exact).then_some(text)))
-}
-
-fn texts(unknown: &UnknownTexts) -> [(UnmappedField, Option<&str>); 3] {
-    unknown.each_ref().map(|(field, text)| (*field, text.as_deref()))
 }
 
 /// Identifiers that are none, as they are written; `None` if there are none of them.

@@ -41,10 +41,9 @@ impl Packing {
     #[must_use]
     pub fn ending(self) -> &'static str {
         match self {
-            Self::Plain => "txt",
             Self::Gzip => "txt.gz",
-            // The member that is the report is taken out of its archive.
-            Self::Zstd | Self::Zip => "txt.zst",
+            // Plain text is packed, and the member of an archive that is the report is taken out of it.
+            Self::Plain | Self::Zstd | Self::Zip => "txt.zst",
         }
     }
 }
