@@ -53,7 +53,7 @@ pub enum Step {
     PaidUnits,
     /// Counted in this month, heard before it.
     ListenedEarlier,
-    /// Heard in this month, counted in a later one.
+    /// RuleInput in this month, counted in a later one.
     ListenedHereCountedLater,
 }
 

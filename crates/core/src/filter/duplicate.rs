@@ -8,7 +8,7 @@
 //! look the same. Taking the
 //! rows of one report, not of all, makes a report that was sent twice count once.
 
-use crate::filter::heard::Heard;
+use crate::filter::rule_input::RuleInput;
 use crate::normalize::store::Clock;
 use crate::numbers::exact;
 use crate::vocabulary::play::{Mark, NONE};
@@ -16,24 +16,28 @@ use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Sorts a listener's plays so that possible duplicates stand together, and calls `take` with each
 /// duplicate. Measured: rows of the group; threshold: rows of it that are kept.
-pub fn mark_duplicates(heard: &mut [Heard], clock: Clock, mut take: impl FnMut(&Heard, Mark)) {
-    if heard.len() < 2 {
+pub fn mark_duplicates(
+    inputs: &mut [RuleInput],
+    clock: Clock,
+    mut take: impl FnMut(&RuleInput, Mark),
+) {
+    if inputs.len() < 2 {
         return;
     }
-    heard.sort_unstable_by_key(|heard| (group_key(heard), heard.place));
-    for group in heard.chunk_by(|a, b| group_key(a) == group_key(b)) {
+    inputs.sort_unstable_by_key(|inputs| (group_key(inputs), inputs.place));
+    for group in inputs.chunk_by(|a, b| group_key(a) == group_key(b)) {
         if 1 < group.len() {
             mark_group(group, clock, &mut take);
         }
     }
 }
 
-fn group_key(heard: &Heard) -> (u32, i64, u8, u32) {
-    (heard.track, heard.listened_at_ms, heard.exact, heard.played_ms)
+fn group_key(input: &RuleInput) -> (u32, i64, u8, u32) {
+    (input.track, input.listened_at_ms, input.exact, input.played_ms)
 }
 
 /// Rows of a group stand in order of report and row.
-fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)) {
+fn mark_group(group: &[RuleInput], clock: Clock, take: &mut impl FnMut(&RuleInput, Mark)) {
     let by_report = || group.chunk_by(|a, b| a.report == b.report);
     // `max_by_key` returns the last of equals, the smallest hash is the first: so it goes from behind.
     let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else {
@@ -48,16 +52,16 @@ fn mark_group(group: &[Heard], clock: Clock, take: &mut impl FnMut(&Heard, Mark)
     let (first, last) = (kept[0].place, kept[kept.len() - 1].place);
     group
         .iter()
-        .filter(|heard| heard.place < first || last < heard.place)
-        .for_each(|heard| take(heard, mark));
+        .filter(|input| input.place < first || last < input.place)
+        .for_each(|input| take(input, mark));
 }
 
 /// How many plays of this length can begin in one step of the clock.
-fn rows_that_begin(heard: &Heard, clock: Clock) -> usize {
+fn rows_that_begin(input: &RuleInput, clock: Clock) -> usize {
     let step_ms = u64::from(clock.rounded_to_s) * 1000;
-    match heard.played_ms {
+    match input.played_ms {
         0 | NONE => 1,
-        _ if heard.exact == 1 => 1,
+        _ if input.exact == 1 => 1,
         played_ms => exact::<usize>(step_ms.div_ceil(u64::from(played_ms)).max(1)),
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! 24 hours and 5 % for clocks that disagree. Rows without a known played time add nothing.
 
-use crate::filter::heard::{Heard, sum_played_ms};
 use crate::filter::policy::ImpossibleTime;
+use crate::filter::rule_input::{RuleInput, sum_played_ms};
 use crate::vocabulary::play::Mark;
 use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: milliseconds; threshold: most that a day has.
 #[must_use]
-pub fn judge_day(day: &[Heard], policy: &ImpossibleTime) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &ImpossibleTime) -> Option<Mark> {
     let played_ms = sum_played_ms(day);
     // No sum reaches a limit beyond 64 bits.
     let played_ms_max = i64::try_from(policy.played_ms_max).ok()?;

@@ -3,12 +3,12 @@
 //! Three signs, each known from a distributor's own detector: few different played times, no play
 //! longer than 80 s, or as many different played times as different tracks (each track is always cut
 //! at the same place). Many plays alone are no sign: a shop plays music all day. Nor is it one that tracks
-//! are heard to their end, so that plays which reach most of a known track length are left out of all
+//! are inputs to their end, so that plays which reach most of a known track length are left out of all
 //! numbers of the third sign.
 //! Where no played time is known there is nothing to measure, and the rule does not apply.
 
-use crate::filter::heard::{Heard, sum_plays};
 use crate::filter::policy::LowVariety;
+use crate::filter::rule_input::{RuleInput, sum_plays};
 use crate::vocabulary::play::Mark;
 use crate::vocabulary::verdict::{Finding, Reason};
 
@@ -25,7 +25,7 @@ pub enum Sign {
 
 /// The first sign of a listener's day; `None` if there is none.
 #[must_use]
-pub fn sign_of(day: &[Heard], policy: &LowVariety) -> Option<Sign> {
+pub fn sign_of(day: &[RuleInput], policy: &LowVariety) -> Option<Sign> {
     let plays_min = i64::from(policy.plays_min);
     if sum_plays(day) < plays_min {
         return None;
@@ -38,9 +38,9 @@ pub fn sign_of(day: &[Heard], policy: &LowVariety) -> Option<Sign> {
     if longest_ms <= policy.longest_ms_max {
         return Some(Sign::ShortPlays(longest_ms));
     }
-    let cut = || day.iter().filter(|heard| !heard.is_complete(policy.complete_min_percent));
-    let plays: i64 = cut().map(|heard| i64::from(heard.plays)).sum();
-    let mut tracks: Vec<u32> = cut().map(|heard| heard.track).collect();
+    let cut = || day.iter().filter(|inputs| !inputs.is_complete(policy.complete_min_percent));
+    let plays: i64 = cut().map(|inputs| i64::from(inputs.plays)).sum();
+    let mut tracks: Vec<u32> = cut().map(|inputs| inputs.track).collect();
     tracks.sort_unstable();
     tracks.dedup();
     let is_one_each = plays_min <= plays && self::played_times(cut()).len() == tracks.len();
@@ -48,8 +48,8 @@ pub fn sign_of(day: &[Heard], policy: &LowVariety) -> Option<Sign> {
 }
 
 /// Different played times, the longest last.
-fn played_times<'h>(heard: impl Iterator<Item = &'h Heard>) -> Vec<u32> {
-    let mut played_times: Vec<u32> = heard.filter_map(Heard::known_played_ms).collect();
+fn played_times<'h>(inputs: impl Iterator<Item = &'h RuleInput>) -> Vec<u32> {
+    let mut played_times: Vec<u32> = inputs.filter_map(RuleInput::known_played_ms).collect();
     played_times.sort_unstable();
     played_times.dedup();
     played_times
@@ -57,7 +57,7 @@ fn played_times<'h>(heard: impl Iterator<Item = &'h Heard>) -> Vec<u32> {
 
 /// Judges a listener's day. Measured: plays; threshold: plays from which the rule looks.
 #[must_use]
-pub fn judge_day(day: &[Heard], policy: &LowVariety) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &LowVariety) -> Option<Mark> {
     let finding = match sign_of(day, policy)? {
         Sign::FewPlayedTimes(_) | Sign::ShortPlays(_) => Finding::of(Reason::LowVariety),
         Sign::LengthPerTrack(_) => Finding::LENGTH_PER_TRACK,

@@ -2,7 +2,7 @@
 //! are asked; [`order`] asks them. Rows in = rows out.
 
 pub mod policy;
-pub mod heard;
+pub mod rule_input;
 pub mod duplicate;
 pub mod offline_repeats;
 pub mod too_short;

@@ -7,9 +7,9 @@
 
 use std::hint::black_box;
 
-use crate::filter::heard::{Heard, sum_played_ms, sum_plays};
 use crate::filter::offline_repeats::OfflineKey;
 use crate::filter::policy::Policy;
+use crate::filter::rule_input::{RuleInput, sum_played_ms, sum_plays};
 use crate::filter::{
     duplicate, impossible_time, impossible_volume, low_variety, offline_expired, offline_repeats,
     repeater, short_cluster, too_short,
@@ -42,7 +42,7 @@ pub fn judge_plays(
     });
     let names = plays.words.track_names();
     let tracks = names.iter().zip(&plays.words.tracks);
-    let hearing = Hearing {
+    let gatherer = RuleInputGatherer {
         rows: &plays.rows,
         kinds: &plays.words.kinds,
         tracks: tracks.map(|(name, track)| (*name, track.track_ms.unwrap_or(NONE))).collect(),
@@ -59,21 +59,21 @@ pub fn judge_plays(
     let mut batch = Vec::new();
     let mut places = &*plays.by_listener;
     while !places.is_empty() {
-        let (taken, rest) = places.split_at(hearing.end_of_batch(places));
+        let (taken, rest) = places.split_at(gatherer.end_of_batch(places));
         batch.clear();
-        hearing.fetch(taken);
-        batch.extend(taken.iter().map(|place| hearing.heard(*place)));
+        gatherer.fetch(taken);
+        batch.extend(taken.iter().map(|place| gatherer.gather(*place)));
         if !repeats.is_empty() {
-            batch.retain(|heard| !judge.marks.is_marked(heard.place));
+            batch.retain(|input| !judge.marks.is_marked(input.place));
         }
         batch
             .chunk_by_mut(|a, b| a.listener == b.listener)
-            .for_each(|heard| judge.judge_listener(heard));
+            .for_each(|inputs| judge.judge_listener(inputs));
         places = rest;
     }
     if plays.by_listener.len() < plays.rows.len() {
         for (place, _) in (0..).zip(&plays.rows).filter(|(_, play)| play.listener == NONE) {
-            if let Some(mark) = judge.judge_alone(&hearing.heard(place)) {
+            if let Some(mark) = judge.judge_alone(&gatherer.gather(place)) {
                 judge.marks.set(place, mark);
             }
         }
@@ -92,14 +92,14 @@ fn plays_min(policy: &Policy) -> i64 {
 }
 
 /// Where what the rules need to know of a play is found.
-struct Hearing<'a> {
+struct RuleInputGatherer<'a> {
     rows: &'a [Play],
     kinds: &'a [Kind],
     /// By id of the track, what tells it apart and its length.
     tracks: Vec<(u32, u32)>,
 }
 
-impl Hearing<'_> {
+impl RuleInputGatherer<'_> {
     /// How many of the places are gathered next: whole listeners.
     fn end_of_batch(&self, places: &[u32]) -> usize {
         let listener = |place: u32| self.rows[place as usize].listener;
@@ -121,11 +121,11 @@ impl Hearing<'_> {
     }
 
     #[inline]
-    fn heard(&self, place: u32) -> Heard {
+    fn gather(&self, place: u32) -> RuleInput {
         let play = &self.rows[place as usize];
         let kind = &self.kinds[play.kind as usize];
         let (track, track_ms) = self.tracks[play.track as usize];
-        Heard {
+        RuleInput {
             listened_at_ms: play.listened_at_ms,
             place,
             listener: play.listener,
@@ -146,7 +146,7 @@ struct Judge<'a> {
     policy: &'a Policy,
     plays_min: i64,
     /// A listener's plays that rules 1 to 3 let through.
-    rest: Vec<Heard>,
+    rest: Vec<RuleInput>,
     marks: Marks<'a>,
 }
 
@@ -172,30 +172,30 @@ impl Marks<'_> {
 impl Judge<'_> {
     /// Rules 2 and 3, which look at one play.
     #[inline]
-    fn judge_alone(&self, heard: &Heard) -> Option<Mark> {
-        too_short::judge_played_time(heard.played_ms, self.store).or_else(|| {
+    fn judge_alone(&self, input: &RuleInput) -> Option<Mark> {
+        too_short::judge_played_time(input.played_ms, self.store).or_else(|| {
             let policy = &self.policy.offline_expired;
-            offline_expired::judge_age(heard.offline, heard.day(), self.counted, policy)
+            offline_expired::judge_age(input.offline, input.day(), self.counted, policy)
         })
     }
 
-    fn judge_listener(&mut self, heard: &mut [Heard]) {
+    fn judge_listener(&mut self, inputs: &mut [RuleInput]) {
         let Self { marks, .. } = self;
         let mut has_duplicates = false;
-        duplicate::mark_duplicates(heard, self.store.clock, |heard, mark| {
+        duplicate::mark_duplicates(inputs, self.store.clock, |input, mark| {
             has_duplicates = true;
-            marks.set(heard.place, mark);
+            marks.set(input.place, mark);
         });
         let mut rest = std::mem::take(&mut self.rest);
         rest.clear();
-        for heard in &*heard {
+        for input in &*inputs {
             // Marks lie anywhere in the memory: most listeners' need not be looked at.
-            if has_duplicates && self.marks.is_marked(heard.place) {
+            if has_duplicates && self.marks.is_marked(input.place) {
                 continue;
             }
-            match self.judge_alone(heard) {
-                Some(mark) => self.marks.set(heard.place, mark),
-                None => rest.push(*heard),
+            match self.judge_alone(input) {
+                Some(mark) => self.marks.set(input.place, mark),
+                None => rest.push(*input),
             }
         }
         if self.plays_min <= sum_plays(&rest) || self.exceeds_time(&rest) {
@@ -205,31 +205,31 @@ impl Judge<'_> {
         self.rest = rest;
     }
 
-    fn exceeds_time(&self, heard: &[Heard]) -> bool {
+    fn exceeds_time(&self, inputs: &[RuleInput]) -> bool {
         i64::try_from(self.policy.impossible_time.played_ms_max)
-            .is_ok_and(|played_ms_max| played_ms_max < sum_played_ms(heard))
+            .is_ok_and(|played_ms_max| played_ms_max < sum_played_ms(inputs))
     }
 
     /// Rules 4 to 8 over a listener's day: rows by track, listening time, report and row.
-    fn judge_day(&mut self, day: &[Heard]) {
+    fn judge_day(&mut self, day: &[RuleInput]) {
         let policy = self.policy;
         let of_all = impossible_volume::judge_day(day, &policy.impossible_volume)
             .or_else(|| impossible_time::judge_day(day, &policy.impossible_time))
             .or_else(|| low_variety::judge_day(day, &policy.low_variety));
         if let Some(mark) = of_all {
-            day.iter().for_each(|heard| self.marks.set(heard.place, mark));
+            day.iter().for_each(|input| self.marks.set(input.place, mark));
             return;
         }
         for track in day.chunk_by(|a, b| a.track == b.track) {
             let marks = &mut self.marks;
-            repeater::judge_track(track, &policy.repeater, |heard, mark| {
-                marks.set(heard.place, mark)
+            repeater::judge_track(track, &policy.repeater, |input, mark| {
+                marks.set(input.place, mark)
             });
         }
         if let Some(mark) = short_cluster::judge_day(day, &policy.short_cluster) {
-            for heard in day {
-                if !self.marks.is_marked(heard.place) {
-                    self.marks.set(heard.place, mark);
+            for input in day {
+                if !self.marks.is_marked(input.place) {
+                    self.marks.set(input.place, mark);
                 }
             }
         }

@@ -5,14 +5,14 @@
 //! listening time, report, row) and those beyond are excluded; a row that stands for several plays
 //! is beyond if its last one is.
 
-use crate::filter::heard::{Heard, sum_plays};
 use crate::filter::policy::{Repeater, RepeaterAction};
+use crate::filter::rule_input::{RuleInput, sum_plays};
 use crate::vocabulary::play::Mark;
 use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges one track in a listener's day, rows in order of listening time, report and row; calls
 /// `take` with each row that is marked. Measured: plays; threshold: plays from which the rule looks.
-pub fn judge_track(track: &[Heard], policy: &Repeater, mut take: impl FnMut(&Heard, Mark)) {
+pub fn judge_track(track: &[RuleInput], policy: &Repeater, mut take: impl FnMut(&RuleInput, Mark)) {
     let plays = sum_plays(track);
     let plays_min = i64::from(policy.plays_min);
     if plays < plays_min {
@@ -24,10 +24,10 @@ pub fn judge_track(track: &[Heard], policy: &Repeater, mut take: impl FnMut(&Hea
         threshold: Some(plays_min),
     };
     let mut plays_so_far = 0;
-    for heard in track {
-        plays_so_far += i64::from(heard.plays);
+    for input in track {
+        plays_so_far += i64::from(input.plays);
         if policy.action != RepeaterAction::Cap || plays_min < plays_so_far {
-            take(heard, mark);
+            take(input, mark);
         }
     }
 }

@@ -3,26 +3,26 @@
 //! A play that reaches most of a known track length is left out of all numbers here: a track of 33
 //! seconds is not to blame for being short. So are rows without a known played time.
 
-use crate::filter::heard::Heard;
 use crate::filter::policy::ShortCluster;
+use crate::filter::rule_input::RuleInput;
 use crate::vocabulary::play::Mark;
 use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: share of short plays, basis points, cut; threshold: share from
 /// which they are suspicious.
 #[must_use]
-pub fn judge_day(day: &[Heard], policy: &ShortCluster) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &ShortCluster) -> Option<Mark> {
     let (mut plays, mut short_plays) = (0_i64, 0_i64);
-    for heard in day {
-        let Some(played_ms) = heard.known_played_ms() else {
+    for input in day {
+        let Some(played_ms) = input.known_played_ms() else {
             continue;
         };
-        if heard.is_complete(policy.complete_min_percent) {
+        if input.is_complete(policy.complete_min_percent) {
             continue;
         }
-        plays += i64::from(heard.plays);
+        plays += i64::from(input.plays);
         if (policy.played_ms_from..=policy.played_ms_to).contains(&played_ms) {
-            short_plays += i64::from(heard.plays);
+            short_plays += i64::from(input.plays);
         }
     }
     let share_min = i64::from(policy.share_min_basis_points);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
 use streamledger_core::explain::step::Step;
-use streamledger_core::filter::heard::Heard;
 use streamledger_core::filter::low_variety::{Sign, sign_of};
+use streamledger_core::filter::rule_input::RuleInput;
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::NONE;
@@ -55,7 +55,7 @@ type Signs = BTreeMap<PlayName, Sign>;
 type PlayName = (String, i64);
 
 /// Plays of a listener's day.
-type Listened = Vec<(PlayName, Heard)>;
+type Listened = Vec<(PlayName, RuleInput)>;
 
 /// Verdict and reason of a step; nothing for all plays, `None` if no plays are behind it.
 fn outcome_of(step: Step) -> Option<Vec<(&'static str, Option<&'static str>)>> {
@@ -161,12 +161,12 @@ impl Published {
             // Of a recording the store's own ids are one track.
             let own = store_track.get(place).filter(|_| isrc.is_none()).map(ToOwned::to_owned);
             let n_tracks = exact::<u32>(tracks.len());
-            let heard = Heard {
+            let heard = RuleInput {
                 track: *tracks.entry((isrc, own)).or_insert(n_tracks),
                 played_ms: length(played.get(place)),
                 track_ms: length(whole.get(place)),
                 plays: exact::<u32>(plays[place]),
-                ..Heard::default()
+                ..RuleInput::default()
             };
             let day = Day::of_ms(us.div_euclid(1_000));
             let name = (report.get(place).unwrap_or_default().to_owned(), line[place]);
@@ -174,7 +174,7 @@ impl Published {
         }
         let mut signs = Signs::new();
         for rows in days.into_values() {
-            let (names, day): (Vec<PlayName>, Vec<Heard>) = rows.into_iter().unzip();
+            let (names, day): (Vec<PlayName>, Vec<RuleInput>) = rows.into_iter().unzip();
             if let Some(sign) = sign_of(&day, &numbers.policy.low_variety) {
                 signs.extend(names.into_iter().map(|name| (name, sign)));
             }

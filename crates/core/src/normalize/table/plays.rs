@@ -66,7 +66,7 @@ pub struct PlaysReader<'a> {
     plays: DayPlays,
     words: TableWords,
     last_day: (Vec<u8>, Option<Day>),
-    last_stamp: (Vec<u8>, Heard),
+    last_stamp: (Vec<u8>, ListenedAt),
     key: Vec<u8>,
     day_rows: BTreeMap<Day, u64>,
     unmapped: UnmappedValues,
@@ -76,7 +76,7 @@ pub struct PlaysReader<'a> {
 }
 
 /// When a play was heard, and whether that is exact.
-type Heard = Option<(i64, bool)>;
+type ListenedAt = Option<(i64, bool)>;
 
 /// The words of a report as they are met, each with what its rows are counted for.
 #[derive(Debug, Default)]

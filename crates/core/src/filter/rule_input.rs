@@ -1,4 +1,4 @@
-//! Heard: what the rules need to know of a play, side by side, so that all plays of a
+//! What the rules need to know of a play, side by side, so that all plays of a
 //! listener are read from memory once.
 
 use crate::vocabulary::day::Day;
@@ -6,7 +6,7 @@ use crate::vocabulary::play::NONE;
 
 /// What the rules need to know of a play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Heard {
+pub struct RuleInput {
     /// When, milliseconds since 1970 UTC.
     pub listened_at_ms: i64,
     /// Place of the play among the rows, which stand in order of report and row.
@@ -29,7 +29,7 @@ pub struct Heard {
     pub offline: u8,
 }
 
-impl Heard {
+impl RuleInput {
     /// The listening date (UTC).
     #[must_use]
     pub fn day(&self) -> Day {
@@ -55,15 +55,15 @@ impl Heard {
 
 /// Plays that the rows stand for.
 #[must_use]
-pub fn sum_plays(heard: &[Heard]) -> i64 {
-    heard.iter().map(|heard| i64::from(heard.plays)).sum()
+pub fn sum_plays(inputs: &[RuleInput]) -> i64 {
+    inputs.iter().map(|input| i64::from(input.plays)).sum()
 }
 
 /// Played time of the rows in which it is known, milliseconds.
 #[must_use]
-pub fn sum_played_ms(heard: &[Heard]) -> i64 {
-    let of_row = |heard: &Heard| {
-        heard.known_played_ms().map(|played_ms| i64::from(played_ms) * i64::from(heard.plays))
+pub fn sum_played_ms(inputs: &[RuleInput]) -> i64 {
+    let of_row = |input: &RuleInput| {
+        input.known_played_ms().map(|played_ms| i64::from(played_ms) * i64::from(input.plays))
     };
-    heard.iter().filter_map(of_row).sum()
+    inputs.iter().filter_map(of_row).sum()
 }
