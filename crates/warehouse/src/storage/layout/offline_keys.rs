@@ -212,7 +212,7 @@ const READ_THROUGH_FROM: usize = 32;
 
 /// Keys that are looked for, and a table that tells of nearly all others at a glance that they are not.
 #[derive(Debug)]
-pub struct Sought<'k> {
+pub struct KeyProbe<'k> {
     /// Ascending.
     keys: &'k [OfflineKey],
     /// A bit for each way in which a key can begin.
@@ -221,7 +221,7 @@ pub struct Sought<'k> {
     shift: u32,
 }
 
-impl<'k> Sought<'k> {
+impl<'k> KeyProbe<'k> {
     /// Looks for these keys, ascending.
     #[must_use]
     pub fn new(keys: &'k [OfflineKey]) -> Self {
@@ -229,12 +229,12 @@ impl<'k> Sought<'k> {
         const BITS_PER_KEY: usize = 32;
         let n_bits = (keys.len() * BITS_PER_KEY).next_power_of_two().clamp(64, 1 << 24);
         let shift = u32::BITS - n_bits.trailing_zeros();
-        let mut sought = Self { keys, beginnings: vec![0; n_bits / 64], shift };
+        let mut probe = Self { keys, beginnings: vec![0; n_bits / 64], shift };
         for key in keys {
-            let (word, bit) = sought.place(first_bits(*key));
-            sought.beginnings[word] |= bit;
+            let (word, bit) = probe.place(first_bits(*key));
+            probe.beginnings[word] |= bit;
         }
-        sought
+        probe
     }
 
     fn place(&self, first_bits: u32) -> (usize, u64) {
@@ -342,18 +342,18 @@ impl ListFile {
         Ok(())
     }
 
-    fn find(&self, sought: &Sought<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
-        if self.is_known_whole() && by_bucket(sought.keys).count() < READ_THROUGH_FROM {
-            self.open()?.find(sought.keys, found)
+    fn find(&self, probe: &KeyProbe<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+        if self.is_known_whole() && by_bucket(probe.keys).count() < READ_THROUGH_FROM {
+            self.open()?.find(probe.keys, found)
         } else {
-            self.read_through(sought, found)
+            self.read_through(probe, found)
         }
     }
 
     /// Looks at all keys of the file while it is in the processor's cache for its checksum.
     fn read_through(
         &self,
-        sought: &Sought<'_>,
+        probe: &KeyProbe<'_>,
         found: &mut Vec<OfflineKey>,
     ) -> Result<(), DiskError> {
         let mut hasher = (!self.is_known_whole()).then(blake3::Hasher::new);
@@ -370,7 +370,7 @@ impl ListFile {
                 let bytes = buffer[..n_bytes].get(keys_start..).unwrap_or_default();
                 for key in bytes.as_chunks::<KEY_BYTES>().0 {
                     let first_bits = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
-                    sought.take(first_bits, || OfflineKey::from_be_bytes(*key), found);
+                    probe.take(first_bits, || OfflineKey::from_be_bytes(*key), found);
                 }
                 if n_bytes < length {
                     return Ok(());
@@ -411,14 +411,14 @@ impl DateKeys {
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn find(&self, sought: &Sought<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
+    pub fn find(&self, probe: &KeyProbe<'_>, found: &mut Vec<OfflineKey>) -> Result<(), DiskError> {
         match self {
             Self::Memory(there) => {
                 for key in there.same_day.iter().chain(&there.late) {
-                    sought.take(first_bits(*key), || *key, found);
+                    probe.take(first_bits(*key), || *key, found);
                 }
             }
-            Self::File(list) if !sought.keys.is_empty() => list.find(sought, found)?,
+            Self::File(list) if !probe.keys.is_empty() => list.find(probe, found)?,
             Self::File(_) => {}
         }
         Ok(())
@@ -437,12 +437,12 @@ impl PartialEq for DateKeys {
 
 /// The keys of all counted dates of all stores.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OfflineBook {
+pub struct OfflineKeyIndex {
     /// By store and counted date; dates without offline plays need not be there.
     pub dates: BTreeMap<(String, Day), DateKeys>,
 }
 
-impl OfflineBook {
+impl OfflineKeyIndex {
     /// Those of a date's late plays that earlier dates have too, ascending.
     ///
     /// # Errors
@@ -457,14 +457,14 @@ impl OfflineBook {
         if late.is_empty() {
             return Ok(Vec::new());
         }
-        let sought = Sought::new(late);
+        let probe = KeyProbe::new(late);
         let dates = self.dates.range(before(store, day, days_max)).map(|(_, keys)| keys);
         let mut found = dates
             .collect::<Vec<_>>()
             .par_iter()
             .map(|keys| {
                 let mut found = Vec::new();
-                keys.find(&sought, &mut found).map(|()| found)
+                keys.find(&probe, &mut found).map(|()| found)
             })
             .try_reduce(Vec::new, |a, b| Ok([a, b].concat()))?;
         found.sort_unstable();
@@ -526,7 +526,7 @@ mod tests {
             let file = DateKeys::File(list);
             let find = |keys: &DateKeys| {
                 let mut found = Vec::new();
-                keys.find(&Sought::new(&wanted), &mut found).unwrap();
+                keys.find(&KeyProbe::new(&wanted), &mut found).unwrap();
                 found.sort_unstable();
                 found
             };
@@ -556,7 +556,7 @@ mod tests {
         let path = folder.path().join(FOLDER).join(&entry.name);
         let assert_damaged = || {
             let list = || DateKeys::File(listed(folder.path(), &entry));
-            let error = list().find(&Sought::new(&[3]), &mut Vec::new()).unwrap_err();
+            let error = list().find(&KeyProbe::new(&[3]), &mut Vec::new()).unwrap_err();
             assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
             let error = list().late().unwrap_err();
             assert_eq!(damaged_list(&error).unwrap().plays_path, PLAYS);
@@ -565,7 +565,7 @@ mod tests {
         };
         let mut found = Vec::new();
         let list = DateKeys::File(listed(folder.path(), &entry));
-        list.find(&Sought::new(&[0, 3, 4]), &mut found).unwrap();
+        list.find(&KeyProbe::new(&[0, 3, 4]), &mut found).unwrap();
         assert_eq!(found, [3]);
         let bytes = std::fs::read(&path).unwrap();
         let mut changed = bytes.clone();

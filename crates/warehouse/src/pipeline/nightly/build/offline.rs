@@ -21,7 +21,7 @@ use crate::pipeline::nightly::plan::planned::{Kind, Plan, Wanted};
 use crate::pipeline::partition_paths::trends_path;
 use crate::storage::layout::ledger::{FileEntry, Manifest};
 use crate::storage::layout::offline_keys::{
-    DateKeys, ListFile, NewList, OfflineBook, Sought, before, name_of_keys, offline_folder,
+    DateKeys, KeyProbe, ListFile, NewList, OfflineKeyIndex, before, name_of_keys, offline_folder,
 };
 
 /// A store and counted date.
@@ -44,17 +44,17 @@ pub(crate) type OfflineDates = BTreeMap<String, OfflineDate>;
 
 impl Night<'_> {
     /// The keys of what is published, but for lists that were found damaged.
-    pub(crate) fn published_keys(&self, manifest: &Manifest) -> OfflineBook {
+    pub(crate) fn published_keys(&self, manifest: &Manifest) -> OfflineKeyIndex {
         let snapshot = self.places.snapshot(manifest.snapshot);
-        let mut book = OfflineBook::default();
+        let mut index = OfflineKeyIndex::default();
         for (path, partition) in &manifest.partitions {
             if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys)
                 && !self.damaged_lists.contains(path)
             {
-                book.dates.insert(date, DateKeys::File(ListFile::new(&snapshot, path, file)));
+                index.dates.insert(date, DateKeys::File(ListFile::new(&snapshot, path, file)));
             }
         }
-        book
+        index
     }
 
     /// Has the keys of dates written that have some; gives the files by partition.
@@ -105,7 +105,7 @@ impl Night<'_> {
         let fresh = self.fresh_keys(plan, inputs)?;
         let mut files = self.write_fresh_keys(plan, &fresh, staged);
         let mut dates = OfflineDates::new();
-        let mut book = OfflineBook::default();
+        let mut index = OfflineKeyIndex::default();
         let mut changed: BTreeMap<Date, [Option<DateKeys>; 2]> = BTreeMap::new();
         for (path, wanted) in &plan.wanted {
             let Kind::Plays { store, day } = &wanted.kind else {
@@ -118,20 +118,20 @@ impl Night<'_> {
                 known.keys = Some(Arc::clone(keys));
                 known.file = files.remove(path);
                 if !keys.is_empty() {
-                    book.dates.insert(date.clone(), DateKeys::Memory(Arc::clone(keys)));
+                    index.dates.insert(date.clone(), DateKeys::Memory(Arc::clone(keys)));
                 }
             } else if let Some(before) = before {
                 known.file.clone_from(&before.offline_keys);
                 known.counted_earlier.clone_from(&before.counted_earlier);
                 if let Some(keys) = published.dates.get(&date) {
-                    book.dates.insert(date.clone(), keys.clone());
+                    index.dates.insert(date.clone(), keys.clone());
                 }
             }
             let file_before = before.and_then(|partition| partition.offline_keys.as_ref());
             let is_other = file_before.map(|file| &file.blake3)
                 != known.file.as_ref().map(|file| &file.blake3);
             if is_other || self.damaged_lists.contains(path) {
-                let keys = [&published, &book].map(|book| book.dates.get(&date).cloned());
+                let keys = [&published, &index].map(|index| index.dates.get(&date).cloned());
                 changed.insert(date, keys);
             }
             dates.insert(path.clone(), known);
@@ -145,7 +145,7 @@ impl Night<'_> {
                 changed.insert(date, [keys, None]);
             }
         }
-        self.look_up(plan, &inputs.early, &book, &changed, &mut dates)?;
+        self.look_up(plan, &inputs.early, &index, &changed, &mut dates)?;
         Ok(dates)
     }
 
@@ -185,7 +185,7 @@ impl Night<'_> {
         &self,
         plan: &mut Plan,
         early: &EarlyDays,
-        book: &OfflineBook,
+        index: &OfflineKeyIndex,
         changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
         dates: &mut OfflineDates,
     ) -> Result<(), NightlyError> {
@@ -206,13 +206,13 @@ impl Night<'_> {
                 let date = ((*store).to_owned(), *day);
                 let days_max = self.policy_of(store, *day).0.duplicate.offline_days_max;
                 let mut changed = changed.range(before(store, *day, days_max)).peekable();
-                let keys = book.dates.get(&date);
+                let keys = index.dates.get(&date);
                 if !is_stale && changed.peek().is_none() {
                     return Ok(None);
                 }
                 let looked_up = early.get(&date).and_then(|early| early.looked_up.as_ref());
                 if let Some(LookedUp { near, found }) = looked_up
-                    && *near == book.near(store, *day, days_max)
+                    && *near == index.near(store, *day, days_max)
                 {
                     return Ok(Some(((*path).clone(), found.clone())));
                 }
@@ -224,7 +224,7 @@ impl Night<'_> {
                 {
                     return Ok(None);
                 }
-                let earlier = book.counted_earlier(store, *day, days_max, &late)?;
+                let earlier = index.counted_earlier(store, *day, days_max, &late)?;
                 Ok(Some(((*path).clone(), earlier)))
             })
             .collect::<Result<Vec<_>, NightlyError>>()?
@@ -266,8 +266,8 @@ fn shares<'a>(
     mut dates: impl Iterator<Item = &'a DateKeys>,
 ) -> Result<bool, NightlyError> {
     let mut found = Vec::new();
-    let sought = Sought::new(late);
-    dates.try_for_each(|keys| keys.find(&sought, &mut found))?;
+    let probe = KeyProbe::new(late);
+    dates.try_for_each(|keys| keys.find(&probe, &mut found))?;
     Ok(!found.is_empty())
 }
 

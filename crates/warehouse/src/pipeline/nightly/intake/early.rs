@@ -22,7 +22,7 @@ use crate::storage::archive::archived_reports::{Copied, NewReport, NotCopied, ar
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::encode::file::Provenance;
 use crate::storage::layout::ledger::{Manifest, inputs_hash, plays_path};
-use crate::storage::layout::offline_keys::{DateKeys, OfflineBook, name_of_keys};
+use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
 use crate::storage::layout::places::Places;
 
 /// Dates that were built at once.
@@ -46,7 +46,7 @@ pub(crate) struct EarlyDay {
 /// What came of looking for the late plays of a date under the dates before it.
 #[derive(Debug)]
 pub(crate) struct LookedUp {
-    pub(crate) near: OfflineBook,
+    pub(crate) near: OfflineKeyIndex,
     pub(crate) found: Vec<OfflineKey>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Early<'a> {
     claimed: Mutex<BTreeSet<(String, Day)>>,
     built: Mutex<EarlyDays>,
     /// Keys of published dates, and of those that were read in this run so far.
-    book: Mutex<OfflineBook>,
+    index: Mutex<OfflineKeyIndex>,
     /// In which order reports began to be read.
     pub(crate) turns: Turns,
     /// By path, what the dates that a backfill makes depend on.
@@ -75,7 +75,7 @@ impl<'a> Early<'a> {
         staged: &'a Path,
         former: &'a Manifest,
         places: &Places,
-        book: OfflineBook,
+        index: OfflineKeyIndex,
     ) -> Self {
         let mut known = BTreeMap::new();
         for (key, report) in former.reports.iter().filter(|(_, report)| report.is_active()) {
@@ -94,7 +94,7 @@ impl<'a> Early<'a> {
             known,
             claimed: Mutex::default(),
             built: Mutex::default(),
-            book: Mutex::new(book),
+            index: Mutex::new(index),
             turns: Turns::default(),
             fingerprints: BTreeMap::new(),
             archiver: archive_queue(places, &not_copied),
@@ -111,9 +111,9 @@ impl<'a> Early<'a> {
 
     /// Lets later dates look up the offline plays of this one.
     pub(crate) fn tell(&self, store: &str, day: Day, keys: &Arc<OfflineKeys>) {
-        if let Ok(mut book) = self.book.lock() {
+        if let Ok(mut index) = self.index.lock() {
             let date = (store.to_owned(), day);
-            book.dates.insert(date, DateKeys::Memory(Arc::clone(keys)));
+            index.dates.insert(date, DateKeys::Memory(Arc::clone(keys)));
         }
     }
 
@@ -161,8 +161,11 @@ impl Night<'_> {
                 continue;
             };
             let days_max = policy.duplicate.offline_days_max;
-            let near =
-                early.book.lock().map(|book| book.near(store, day, days_max)).unwrap_or_default();
+            let near = early
+                .index
+                .lock()
+                .map(|index| index.near(store, day, days_max))
+                .unwrap_or_default();
             let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
             let name = name_of_keys(&counted_earlier);
             let path = plays_path(store, &day.to_string());
