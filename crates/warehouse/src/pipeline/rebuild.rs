@@ -19,7 +19,9 @@ use crate::pipeline::nightly::run::run_nightly;
 use crate::pipeline::nightly::summary::Summary;
 use crate::storage::archive::archived_names::read_names;
 use crate::storage::archive::archived_reports::archive_path;
-use crate::storage::disk::durable::{At as _, DiskError, copy_new, link, make_folder, remove_tree};
+use crate::storage::disk::durable::{
+    DiskError, IoContext as _, copy_new, link, make_folder, remove_tree,
+};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::manifest::MANIFEST;
 use crate::storage::layout::places::Places;

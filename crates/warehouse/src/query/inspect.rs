@@ -22,7 +22,7 @@ use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::why_rejected::why_refused;
 use crate::query::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::stages::Stages;
 use crate::storage::source::report_source::{
     End, MemberKind, Pace, Packing, Reader, ReportFile, SkippedMember, read_through,

@@ -11,7 +11,7 @@ use streamledger_core::normalize::join::{JoinedWords, Translation};
 use streamledger_core::numbers::exact;
 use streamledger_core::vocabulary::play::{Mark, Play, Plays, Track, Words};
 
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{read_plays, write_plays};
 use crate::storage::encode::file::ROW_GROUP_ROWS_MAX;
 use crate::storage::tables::partition::PartitionError;

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::errors::ParquetError;
 
 use crate::pipeline::intake::sales_runs::{BATCH_ROWS, Run, RunWriter};
-use crate::storage::disk::durable::At as _;
+use crate::storage::disk::durable::IoContext as _;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
 

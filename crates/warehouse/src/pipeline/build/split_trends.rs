@@ -13,7 +13,7 @@ use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::pipeline::build::build_month::KeptTrends;
 use crate::pipeline::intake::held::Holder;
-use crate::storage::disk::durable::At as _;
+use crate::storage::disk::durable::IoContext as _;
 use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableFile, TableLayout};
 use crate::storage::encode::trends::{DayRows, encode_trends};
 use crate::storage::tables::partition::PartitionError;

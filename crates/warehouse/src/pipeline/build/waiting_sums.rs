@@ -10,7 +10,7 @@ use bytemuck::Zeroable as _;
 use streamledger_core::aggregate::sales_monthly::{ByPeriod, MonthlySum};
 use streamledger_core::vocabulary::day::Month;
 
-use crate::storage::disk::durable::{At as _, DiskError, make_folder};
+use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::tables::partition::PartitionError;
 
 /// A statement period, those without one last.

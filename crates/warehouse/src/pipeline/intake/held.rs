@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::vocabulary::play::{Piece, Play, Words};
 
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{read_plays, write_plays};
 
 /// Buckets of listeners. A date is judged in shares of whole buckets.

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use streamledger_core::normalize::sale_lines::{SaleLine, SaleWords, in_isrc_order};
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
-use crate::storage::disk::durable::{At as _, DiskError, make_folder};
+use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::disk::sale_spill::SaleBlockWriter;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;

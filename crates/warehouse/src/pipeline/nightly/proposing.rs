@@ -16,7 +16,7 @@ use crate::pipeline::nightly::plan::proposal::{Effect, Proposal};
 use crate::pipeline::nightly::plan::ruling::{Ruling, short};
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use crate::storage::disk::durable::{
-    At as _, DiskError, make_folder, remove_tree, rename, write_new,
+    DiskError, IoContext as _, make_folder, remove_tree, rename, write_new,
 };
 use crate::storage::layout::decisions::unwritable;
 use crate::storage::layout::ledger::Manifest;

@@ -6,7 +6,7 @@ use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::summary::{ReplacedReport, Summary};
-use crate::storage::disk::durable::{At as _, DiskError, rename, write_new};
+use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::places::Places;
 
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use crate::storage::archive::archived_reports::{archive_path, write_private};
-use crate::storage::disk::durable::{At as _, DiskError, remove_file, rename};
+use crate::storage::disk::durable::{DiskError, IoContext as _, remove_file, rename};
 use crate::storage::layout::ledger::{ArchiveMember, ReportEntry};
 use crate::storage::layout::places::Places;
 

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
-    At as _, COPY_BYTES, DiskError, copy_new, make_folder, open_file, read_full, remove_file,
-    rename, sync,
+    COPY_BYTES, DiskError, IoContext as _, copy_new, make_folder, open_file, read_full,
+    remove_file, rename, sync,
 };
 use crate::storage::layout::places::Places;
 use crate::storage::source::report_source::{FileState, Packing, unpacked_member};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::disk::durable::{At as _, DiskError, rename, write_new};
+use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::ReportEntry;
 use crate::storage::layout::places::Places;

@@ -21,7 +21,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::Piece;
 
 use crate::storage::disk::durable::{
-    At as _, DiskError, make_folder, remove_file, rename, write_new,
+    DiskError, IoContext as _, make_folder, remove_file, rename, write_new,
 };
 
 /// Hashes of a piece; its sum comes after them.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 
 type Work<T> = dyn Fn(T) -> Result<(), DiskError> + Send + Sync;
 

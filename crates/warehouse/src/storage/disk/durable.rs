@@ -26,7 +26,7 @@ pub struct DiskError {
 }
 
 /// Gives an I/O result its action and path.
-pub trait At<T> {
+pub trait IoContext<T> {
     /// Names what was being done to which path.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ pub trait At<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, DiskError>;
 }
 
-impl<T> At<T> for io::Result<T> {
+impl<T> IoContext<T> for io::Result<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, DiskError> {
         self.map_err(|source| DiskError { action, path: path.to_owned(), source })
     }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use crate::storage::disk::durable::{At as _, DiskError, open_file};
+use crate::storage::disk::durable::{DiskError, IoContext as _, open_file};
 use crate::storage::disk::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 
 /// Bytes that are hashed at a time.

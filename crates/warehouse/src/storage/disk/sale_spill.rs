@@ -20,7 +20,7 @@ use streamledger_core::vocabulary::territory::Territory;
 use streamledger_core::vocabulary::tier::Tier;
 use streamledger_core::vocabulary::upc::Upc;
 
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{
     read_length, read_list, read_number, read_text, torn, write_number, write_text,
 };

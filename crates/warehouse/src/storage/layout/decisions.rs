@@ -19,7 +19,7 @@ use streamledger_core::decisions::settings::{JudgingNumbers, Months, SettingsInF
 use streamledger_core::decisions::{AcceptKind, Accepted};
 
 use crate::storage::disk::durable::{
-    At as _, DiskError, link, make_folder, remove_file, sync, write_new,
+    DiskError, IoContext as _, link, make_folder, remove_file, sync, write_new,
 };
 
 /// Version of the files' layout.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::storage::disk::durable::{At as _, DiskError, write_new};
+use crate::storage::disk::durable::{DiskError, IoContext as _, write_new};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 

@@ -27,7 +27,7 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
-    At as _, DiskError, make_folder, open_file, read_full, write_new,
+    DiskError, IoContext as _, make_folder, open_file, read_full, write_new,
 };
 use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::layout::ledger::FileEntry;

@@ -23,7 +23,7 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::storage::disk::durable::{At as _, DiskError, rename};
+use crate::storage::disk::durable::{DiskError, IoContext as _, rename};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::manifest::read_manifest;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
-use crate::storage::disk::durable::{At as _, DiskError, make_folder, remove_file, remove_tree};
+use crate::storage::disk::durable::{
+    DiskError, IoContext as _, make_folder, remove_file, remove_tree,
+};
 use crate::storage::layout::places::Places;
 
 /// Folder of all of them.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::storage::disk::durable::{At as _, DiskError, remove_file, rename, write_new};
+use crate::storage::disk::durable::{DiskError, IoContext as _, remove_file, rename, write_new};
 use crate::storage::layout::places::Places;
 
 fn path(places: &Places, number: u64) -> PathBuf {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::storage::disk::durable::{
-    At as _, DiskError, make_folder, remove_tree, rename, sync, sync_above,
+    DiskError, IoContext as _, make_folder, remove_tree, rename, sync, sync_above,
 };
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::storage::disk::durable::{At as _, DiskError};
+use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::source::ignored::Ignored;
 use crate::storage::source::report_source::FileState;
 use crate::storage::source::shown_names::shown_bytes;

@@ -21,7 +21,7 @@ use self::zip_layout::read_layout;
 pub(crate) use self::zip_members::ZipError;
 pub use self::zip_members::{FromArchive, MemberKind, SkippedMember};
 use self::zip_members::{choose, open_member};
-use crate::storage::disk::durable::{At as _, DiskError, is_no_file, open_file, read_full};
+use crate::storage::disk::durable::{DiskError, IoContext as _, is_no_file, open_file, read_full};
 use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::disk::read_ahead::{READ_AHEAD_FROM, ReadAhead};
 use crate::storage::disk::stages::Stages;

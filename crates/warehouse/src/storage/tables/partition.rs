@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use parquet::errors::ParquetError;
 use streamledger_core::numbers::exact;
 
-use crate::storage::disk::durable::{At as _, DiskError, make_folder};
+use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::disk::hashing::Hashing;
 use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::{

@@ -12,7 +12,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
-use crate::storage::disk::durable::{At as _, make_folder};
+use crate::storage::disk::durable::{IoContext as _, make_folder};
 use crate::storage::disk::hashing::Hashing;
 use crate::storage::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance};
 use crate::storage::encode::page::ZSTD_LEVEL;

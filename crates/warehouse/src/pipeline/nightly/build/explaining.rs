@@ -34,7 +34,7 @@ use crate::pipeline::nightly::plan::store_months::Explaining;
 use crate::pipeline::nightly::plan::store_months::SOURCES;
 use crate::pipeline::nightly::plan::store_months::StoreMonth;
 use crate::pipeline::partition_paths::month_of;
-use crate::storage::disk::durable::At as _;
+use crate::storage::disk::durable::IoContext as _;
 use crate::storage::encode::file::Provenance;
 use crate::storage::layout::ledger::{PartitionEntry, ReportEntry, inputs_hash};
 use crate::storage::tables::partition::PartitionError;

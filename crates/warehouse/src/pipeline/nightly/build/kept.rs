@@ -16,7 +16,7 @@ use crate::pipeline::build::build_month::KeptTrends;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
-    At as _, DiskError, link, make_folder, remove_tree, rename, sync, write_new,
+    DiskError, IoContext as _, link, make_folder, remove_tree, rename, sync, write_new,
 };
 use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::encode::file::TableLayout;

@@ -11,7 +11,7 @@ use crate::pipeline::nightly::intake::entering::notes_of;
 use crate::pipeline::nightly::intake::examination::{Examination, NO_STORE};
 use crate::storage::archive::archived_names::{keep_names, read_names};
 use crate::storage::archive::archived_reports::{Copied, archive_path, archive_report};
-use crate::storage::disk::durable::At as _;
+use crate::storage::disk::durable::IoContext as _;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
 use crate::storage::source::report_source::ReportFile;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::disk::durable::{At as _, DiskError, rename, write_new};
+use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::ledger::SeenFile;
 use crate::storage::layout::places::Places;
 use crate::storage::source::inbox::{Inbox, InboxFile};

@@ -25,7 +25,7 @@ use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::storage::archive::archived_reports::{NewReport, archive_path};
 use crate::storage::archive::row_files::{RowCollector, RowFolder, RowList};
-use crate::storage::disk::durable::{At as _, remove_file, rename, write_new};
+use crate::storage::disk::durable::{IoContext as _, remove_file, rename, write_new};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, fingerprint};
 use crate::storage::source::report_source::ReportFile;
