@@ -25,7 +25,7 @@ use crate::query::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::stages::Stages;
 use crate::storage::source::report_source::{
-    End, MemberKind, Pace, Packing, Reader, ReportFile, SkippedMember, read_through,
+    DecodeMode, End, MemberKind, Packing, Reader, ReportFile, SkippedMember, read_through,
 };
 
 /// What was found.
@@ -102,7 +102,7 @@ pub fn inspect_report(
             found: Inspection::default(),
         };
         let file = ReportFile::Inbox(&canonical);
-        let end = read_through(file, Pace::Alone, &Stages::default(), &mut inspector)?;
+        let end = read_through(file, DecodeMode::SameThread, &Stages::default(), &mut inspector)?;
         if let End::Unreadable(error) = end {
             return Err(error);
         }

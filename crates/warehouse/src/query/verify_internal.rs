@@ -19,7 +19,7 @@ use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::layout::offline_keys::offline_folder;
 use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::{KeySource, read_key};
-use crate::storage::source::report_source::{End, Pace, ReportFile, read_through};
+use crate::storage::source::report_source::{DecodeMode, End, ReportFile, read_through};
 
 /// The lists of offline plays, by which later runs find plays that are counted twice.
 pub(crate) fn verify_offline(
@@ -108,7 +108,7 @@ pub(crate) fn verify_archive(places: &Places, manifest: &Manifest, found: &mut V
             let path = archive_path(places, name);
             let read = read_through(
                 ReportFile::Archive(&path),
-                Pace::Alone,
+                DecodeMode::SameThread,
                 &Stages::default(),
                 &mut |_: &[u8]| {},
             );

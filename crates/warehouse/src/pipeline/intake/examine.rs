@@ -29,7 +29,7 @@ use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::stages::Stages;
 use crate::storage::layout::ledger::{AboutReport, Part};
 use crate::storage::source::report_source::{
-    End, FromArchive, MemberKind, Pace, Packing, Reader, ReportFile, read_through,
+    DecodeMode, End, FromArchive, MemberKind, Packing, Reader, ReportFile, read_through,
 };
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
@@ -53,7 +53,7 @@ pub struct Examiner<'a> {
     /// Sees all plays of a report before they are kept or let go; `None` where nobody needs to.
     pub onlooker: Option<Onlooker<'a>>,
     /// Whether a report is unpacked in a thread of its own.
-    pub pace: Pace,
+    pub decode_mode: DecodeMode,
     /// Where the time goes.
     pub stages: &'a Stages,
 }
@@ -198,7 +198,7 @@ impl Examiner<'_> {
         let mut mark = DecimalMark::Point;
         loop {
             let mut reading = Reading::new(*self, name, store_folder, (wanted, mark));
-            let end = read_through(file, self.pace, self.stages, &mut reading)?;
+            let end = read_through(file, self.decode_mode, self.stages, &mut reading)?;
             reading.end();
             // What other numbers of the report tell of some is known at its end only.
             match reading.mark_of_report().filter(|_| matches!(end, End::Whole { .. })) {
@@ -291,9 +291,9 @@ impl<'a> Reading<'a> {
         self.name_facts = recognised.name_facts().clone();
         let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
         let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
-        let n_readers = match self.examiner.pace {
-            Pace::Alone => 1,
-            Pace::Beside => rayon::current_num_threads(),
+        let n_readers = match self.examiner.decode_mode {
+            DecodeMode::SameThread => 1,
+            DecodeMode::OwnThread => rayon::current_num_threads(),
         };
         let context = RowsContext { settings, key, wanted, decimal_mark: self.mark, n_readers };
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)

@@ -28,7 +28,7 @@ use crate::storage::encode::file::TableLayout;
 use crate::storage::encode::{plays, trends};
 use crate::storage::layout::offline_keys::{NewList, list_queue};
 use crate::storage::layout::places::Places;
-use crate::storage::source::report_source::Pace;
+use crate::storage::source::report_source::DecodeMode;
 use crate::storage::tables::partition::PartitionError;
 
 /// What all steps of a night share.
@@ -114,7 +114,11 @@ impl Night<'_> {
             rows: None,
             onlooker: None,
             segment_bytes_max: self.segment_bytes_max(),
-            pace: if n_reports < rayon::current_num_threads() { Pace::Beside } else { Pace::Alone },
+            decode_mode: if n_reports < rayon::current_num_threads() {
+                DecodeMode::OwnThread
+            } else {
+                DecodeMode::SameThread
+            },
             stages: &self.stages,
         }
     }

@@ -68,11 +68,11 @@ pub enum End {
 
 /// Whether unpacking runs beside reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum DecodeMode {
     /// In one thread: where there is a report for every thread, each block stays in one core's cache.
-    Alone,
+    SameThread,
     /// Unpacking and hashing in a thread of their own: where threads would be idle otherwise.
-    Beside,
+    OwnThread,
 }
 
 /// Blocks that may wait between unpacking and reading.
@@ -134,11 +134,11 @@ impl<'a> ReportFile<'a> {
 /// one of the inbox, is an [`End`].
 pub fn read_through(
     file: ReportFile<'_>,
-    pace: Pace,
+    decode_mode: DecodeMode,
     stages: &Stages,
     reader: &mut impl Reader,
 ) -> Result<End, DiskError> {
-    match (file, read_to_end(file, pace, stages, reader)) {
+    match (file, read_to_end(file, decode_mode, stages, reader)) {
         (ReportFile::Inbox(_), Err(error)) => Ok(End::Unreadable(error)),
         (_, end) => end,
     }
@@ -146,7 +146,7 @@ pub fn read_through(
 
 fn read_to_end(
     file: ReportFile<'_>,
-    pace: Pace,
+    decode_mode: DecodeMode,
     stages: &Stages,
     reader: &mut impl Reader,
 ) -> Result<End, DiskError> {
@@ -158,7 +158,7 @@ fn read_to_end(
         Err(error) if is_no_file(&error) => return Ok(End::Growing),
         opened => opened.at("open", path)?,
     };
-    let unpacking = Unpacking { pace, stages, packed_bytes: before.size_bytes };
+    let unpacking = Unpacking { decode_mode, stages, packed_bytes: before.size_bytes };
     let is_cold = matches!(file, ReportFile::Archive(_)) && READ_AHEAD_FROM <= before.size_bytes;
     let (packing, result) = if is_cold {
         let ahead = ReadAhead::new(opened).at("read", path)?;
@@ -245,7 +245,7 @@ impl<R: Seek> Seek for Watched<'_, R> {
 /// How a report is unpacked.
 #[derive(Clone, Copy)]
 struct Unpacking<'a> {
-    pace: Pace,
+    decode_mode: DecodeMode,
     stages: &'a Stages,
     /// Bytes of the file.
     packed_bytes: u64,
@@ -258,15 +258,15 @@ impl Unpacking<'_> {
         packing: Packing,
         reader: &mut impl Reader,
     ) -> io::Result<[u8; 32]> {
-        match self.pace {
-            Pace::Alone => {
+        match self.decode_mode {
+            DecodeMode::SameThread => {
                 let stages = self.stages;
                 self.unpack(source, packing, |block| {
                     stages.parse.time(|| reader.take(block));
                     reader.stopped().map_or(Ok(()), |error| Err(io::Error::other(error)))
                 })
             }
-            Pace::Beside => self.unpack_beside(source, packing, reader),
+            DecodeMode::OwnThread => self.unpack_in_own_thread(source, packing, reader),
         }
     }
 
@@ -294,7 +294,7 @@ impl Unpacking<'_> {
     }
 
     /// Unpacks in a thread of its own; the reader runs in this one.
-    fn unpack_beside(
+    fn unpack_in_own_thread(
         self,
         source: impl BufRead + Send,
         packing: Packing,

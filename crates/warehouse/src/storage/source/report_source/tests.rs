@@ -18,7 +18,8 @@ fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
     let [inbox, archive] = [ReportFile::Inbox(&path), ReportFile::Archive(&path)].map(|file| {
         let mut blocks = Vec::new();
         let mut take = |block: &[u8]| blocks.push(block.to_vec());
-        let end = read_through(file, Pace::Alone, &Stages::default(), &mut take).unwrap();
+        let end =
+            read_through(file, DecodeMode::SameThread, &Stages::default(), &mut take).unwrap();
         (blocks, end)
     });
     assert!(inbox.0 == archive.0);
@@ -122,13 +123,13 @@ fn utf16(text: &str) -> Vec<u8> {
     std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-fn read_text(bytes: &[u8], pace: Pace) -> (TextReader, End) {
+fn read_text(bytes: &[u8], decode_mode: DecodeMode) -> (TextReader, End) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
     std::fs::write(&path, bytes).unwrap();
     let mut reader = TextReader::default();
     let file = ReportFile::Inbox(&path);
-    let end = read_through(file, pace, &Stages::default(), &mut reader).unwrap();
+    let end = read_through(file, decode_mode, &Stages::default(), &mut reader).unwrap();
     let TextReader { text, n_lines, .. } = &mut reader;
     text.finish(|lines| *n_lines += memchr::memchr_iter(b'\n', lines).count());
     (reader, end)
@@ -138,8 +139,8 @@ fn read_text(bytes: &[u8], pace: Pace) -> (TextReader, End) {
 fn utf16_without_line_ends_is_given_up_soon_and_said_to_be_so() {
     // U+0A05 holds the byte of a line feed.
     let bytes = gzip(&utf16(&format!("day\rone\n{}", "\u{a05}".repeat(30 << 20))));
-    for pace in [Pace::Alone, Pace::Beside] {
-        let (reader, end) = read_text(&bytes, pace);
+    for decode_mode in [DecodeMode::SameThread, DecodeMode::OwnThread] {
+        let (reader, end) = read_text(&bytes, decode_mode);
         let End::Corrupt { code, detail, .. } = end else { panic!("{end:?}") };
         assert_eq!(code, "corrupt");
         assert!(
@@ -158,7 +159,7 @@ fn utf16_with_any_line_ends_is_read_however_long_it_is() {
         let line = format!("{}{end}", "\u{a05}\u{d0a}x".repeat(1000));
         let bytes = utf16(&line.repeat(3000));
         assert!(LINE_BYTES_MAX < bytes.len());
-        let (reader, read) = read_text(&bytes, Pace::Alone);
+        let (reader, read) = read_text(&bytes, DecodeMode::SameThread);
         assert!(matches!(read, End::Whole { .. }), "{read:?}");
         assert_eq!((reader.n_lines, reader.n_bytes), (3000, bytes.len()));
     }
@@ -167,7 +168,7 @@ fn utf16_with_any_line_ends_is_read_however_long_it_is() {
 #[test]
 fn a_file_with_carriage_returns_only_is_read_however_long_it_is() {
     let text = format!("{}\r", "x".repeat(99)).repeat(200_000);
-    let (reader, end) = read_text(text.as_bytes(), Pace::Alone);
+    let (reader, end) = read_text(text.as_bytes(), DecodeMode::SameThread);
     assert!(matches!(end, End::Whole { .. }), "{end:?}");
     assert_eq!((reader.n_lines, reader.text.n_lines()), (200_000, 200_000));
 }
@@ -200,8 +201,13 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     std::os::unix::fs::symlink(&other, &path).unwrap();
     let mut n_blocks = 0;
     let mut take = |_: &[u8]| n_blocks += 1;
-    let end =
-        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut take).unwrap();
+    let end = read_through(
+        ReportFile::Inbox(&path),
+        DecodeMode::SameThread,
+        &Stages::default(),
+        &mut take,
+    )
+    .unwrap();
     assert!(matches!(end, End::Growing), "{end:?}");
     assert_eq!(n_blocks, 0);
     hash_as_is(&path).unwrap_err();
@@ -210,8 +216,12 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     std::fs::remove_file(&path).unwrap();
     let status = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(status.success());
-    let end =
-        read_through(ReportFile::Inbox(&path), Pace::Alone, &Stages::default(), &mut |_: &[u8]| {})
-            .unwrap();
+    let end = read_through(
+        ReportFile::Inbox(&path),
+        DecodeMode::SameThread,
+        &Stages::default(),
+        &mut |_: &[u8]| {},
+    )
+    .unwrap();
     assert!(matches!(end, End::Growing), "{end:?}");
 }
