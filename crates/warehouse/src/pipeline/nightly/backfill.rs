@@ -268,14 +268,14 @@ impl Night<'_> {
             return Err(NightlyError::NotNow { message });
         }
         let mut plan = self.plan(&former.reports, former);
-        if plan.wanted.iter().any(|(path, wanted)| {
-            wanted.kind != Kind::Coverage && !former.partitions.contains_key(path)
+        if plan.targets.iter().any(|(path, planned)| {
+            planned.kind != Kind::Coverage && !former.partitions.contains_key(path)
         }) {
             return not_now("the settings have changed since the reports were read");
         }
         self.make_stale(&mut plan, backfill, former);
         let is_told = |path: &&String| Plan::is_planned_first(path);
-        if former.partitions.keys().filter(is_told).any(|path| !plan.wanted.contains_key(path)) {
+        if former.partitions.keys().filter(is_told).any(|path| !plan.targets.contains_key(path)) {
             return not_now("the settings have changed since the reports were read");
         }
         let keys = stale_reports(&plan, &BTreeSet::new());
@@ -299,21 +299,21 @@ impl Night<'_> {
     fn make_stale(&self, plan: &mut Plan, backfill: &Backfill, former: &Manifest) {
         plan.reasons.clear();
         plan.again = Some(backfill.clone());
-        for (path, wanted) in &mut plan.wanted {
+        for (path, planned) in &mut plan.targets {
             // What is due depends on the day of the run.
             let is_other =
-                former.partitions.get(path).is_none_or(|p| p.fingerprint != wanted.fingerprint);
+                former.partitions.get(path).is_none_or(|p| p.fingerprint != planned.fingerprint);
             let reason = if self.has_damaged_list(path) {
                 DAMAGED_LIST
-            } else if is_small(&wanted.kind) && !is_whole(self.places, former, path) {
+            } else if is_small(&planned.kind) && !is_whole(self.places, former, path) {
                 "its file was damaged"
             } else if backfill.covers(path) {
                 "its month is made anew"
             } else {
-                wanted.is_stale = wanted.kind == Kind::Coverage && is_other;
+                planned.is_stale = planned.kind == Kind::Coverage && is_other;
                 continue;
             };
-            wanted.is_stale = true;
+            planned.is_stale = true;
             plan.reasons.push((path.clone(), reason.to_owned()));
         }
     }
@@ -327,15 +327,15 @@ impl Night<'_> {
     ) -> Result<Examination, NightlyError> {
         let mut early = Early::new(staged, former, self.places, self.published_keys(former));
         let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
-        let stale = || plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
-        for (path, wanted) in stale() {
-            early.fingerprints.insert(path.clone(), wanted.fingerprint.clone());
+        let stale = || plan.targets.iter().filter(|(_, planned)| planned.is_stale);
+        for (path, planned) in stale() {
+            early.fingerprints.insert(path.clone(), planned.fingerprint.clone());
             let Some(kept) = &self.kept else {
                 continue;
             };
-            match &wanted.kind {
+            match &planned.kind {
                 Kind::Plays { store, day } => {
-                    let found = kept.take_day(path, &wanted.fingerprint, staged)?;
+                    let found = kept.take_day(path, &planned.fingerprint, staged)?;
                     if let Some(found) = found {
                         let keys = Arc::new(found.keys);
                         early.tell(store, *day, &keys);
@@ -351,7 +351,7 @@ impl Night<'_> {
                     }
                 }
                 Kind::Lots(..) | Kind::SalesMonthly { .. } => {
-                    if let Some(found) = kept.take_files(path, &wanted.fingerprint, staged)? {
+                    if let Some(found) = kept.take_files(path, &planned.fingerprint, staged)? {
                         files.insert(path.clone(), found);
                     }
                 }
@@ -359,7 +359,7 @@ impl Night<'_> {
             }
         }
         let finished: BTreeSet<&String> = stale()
-            .filter(|(path, wanted)| match &wanted.kind {
+            .filter(|(path, planned)| match &planned.kind {
                 Kind::Plays { store, day } => days.contains_key(&(store.clone(), *day)),
                 _ => files.contains_key(*path),
             })
@@ -368,7 +368,7 @@ impl Night<'_> {
         let keys = stale_reports(plan, &finished);
         let wanted_days: BTreeSet<Day> = stale()
             .filter(|(path, _)| !finished.contains(path))
-            .filter_map(|(_, wanted)| match &wanted.kind {
+            .filter_map(|(_, planned)| match &planned.kind {
                 Kind::Plays { day, .. } => Some(*day),
                 _ => None,
             })
@@ -390,12 +390,12 @@ impl Examination {
 
 /// The reports that feed stale partitions that are not finished.
 fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
-    plan.wanted
+    plan.targets
         .iter()
-        .filter(|(path, wanted)| wanted.is_stale && !finished.contains(path))
+        .filter(|(path, planned)| planned.is_stale && !finished.contains(path))
         // A month of trends or sums is made of partitions, which are named themselves.
-        .filter(|(_, wanted)| matches!(wanted.kind, Kind::Plays { .. } | Kind::Lots(..)))
-        .flat_map(|(_, wanted)| &wanted.reports)
+        .filter(|(_, planned)| matches!(planned.kind, Kind::Plays { .. } | Kind::Lots(..)))
+        .flat_map(|(_, planned)| &planned.reports)
         .collect()
 }
 
@@ -409,7 +409,7 @@ fn is_small(kind: &Kind) -> bool {
 
 /// Partitions that were made anew and whose published files are not what was published.
 fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
-    let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale).map(|(path, _)| path);
+    let stale = plan.targets.iter().filter(|(_, planned)| planned.is_stale).map(|(path, _)| path);
     let stale: Vec<&String> = stale.collect();
     let n_whole =
         stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();

@@ -133,7 +133,7 @@ fn run_night(
         return Ok(night.finish());
     }
     night.require_room_to_build(&plan, &examination.reports, &warehouse.manifest)?;
-    if plan.wanted.get(DELIVERIES).is_some_and(|wanted| wanted.is_stale) {
+    if plan.targets.get(DELIVERIES).is_some_and(|planned| planned.is_stale) {
         night.keep_deliveries(&examination.reports, &warehouse.manifest)?;
     }
     let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;

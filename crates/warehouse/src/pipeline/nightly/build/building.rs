@@ -22,7 +22,7 @@ use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::early::EarlyDays;
 use crate::pipeline::nightly::intake::examination::{Days, Examination};
-use crate::pipeline::nightly::plan::planned::{Kind, Plan, Wanted};
+use crate::pipeline::nightly::plan::planned::{Kind, Plan, PlannedPartition};
 use crate::pipeline::nightly::plan::store_months::Explaining;
 use crate::storage::archive::archived_reports::archive_path;
 use crate::storage::disk::durable::{DiskError, remove_tree};
@@ -67,9 +67,9 @@ impl Night<'_> {
             finished: std::mem::take(&mut examination.kept_files),
         };
         let mut partitions: Partitions = plan
-            .wanted
+            .targets
             .iter()
-            .filter(|(_, wanted)| !wanted.is_stale)
+            .filter(|(_, planned)| !planned.is_stale)
             .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
             .collect();
         let reports = &examination.reports;
@@ -116,7 +116,7 @@ impl Night<'_> {
         let n_reasons = plan.reasons.len();
         let offline = self.settle_offline(plan, inputs, former, staged)?;
         for (path, known) in &offline {
-            let Kind::Plays { store, day } = &plan.wanted[path].kind else {
+            let Kind::Plays { store, day } = &plan.targets[path].kind else {
                 continue;
             };
             let date = (store.clone(), *day);
@@ -145,15 +145,15 @@ impl Night<'_> {
         reports: &Reports,
     ) -> Result<(), NightlyError> {
         let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
-        for (_, wanted) in stale(plan) {
-            let Kind::Plays { store, day } = &wanted.kind else {
+        for (_, planned) in stale(plan) {
+            let Kind::Plays { store, day } = &planned.kind else {
                 continue;
             };
             if early.contains_key(&(store.clone(), *day)) {
                 continue;
             }
             let date = day.to_string();
-            for key in wanted.reports.iter().filter(|key| reports[*key].days.contains_key(&date)) {
+            for key in planned.reports.iter().filter(|key| reports[*key].days.contains_key(&date)) {
                 if fresh.get(key).is_none_or(|days| !days.contains_key(day)) {
                     wanted_days.entry(key).or_default().insert(*day);
                 }
@@ -209,23 +209,23 @@ impl Night<'_> {
         let DayInputs { mut early, mut fresh, mut tracks } = inputs;
         let mut results = Vec::new();
         let mut tasks = Vec::new();
-        for (path, wanted) in stale(plan) {
-            let Kind::Plays { store, day } = &wanted.kind else {
+        for (path, planned) in stale(plan) {
+            let Kind::Plays { store, day } = &planned.kind else {
                 continue;
             };
             if let Some(early) = early.remove(&(store.clone(), *day)) {
-                results.push((path, wanted, store.clone(), *day, early.built));
+                results.push((path, planned, store.clone(), *day, early.built));
                 continue;
             }
             let Some(store) = self.store_of(store, &day.month().to_string()) else {
                 continue;
             };
-            let segments = wanted.reports.iter().filter_map(|key| {
+            let segments = planned.reports.iter().filter_map(|key| {
                 Some((report_id(&reports[key])?, fresh.get_mut(key)?.remove(day)?))
             });
             tasks.push((
                 path,
-                wanted,
+                planned,
                 DayTask {
                     store,
                     day: *day,
@@ -233,15 +233,15 @@ impl Night<'_> {
                     tracks: tracks.remove(&(store.store.clone(), *day)).unwrap_or_default(),
                     counted_earlier: offline[path].earlier_keys.clone(),
                     folder: staged.join(path),
-                    provenance: self.provenance(wanted, reports),
+                    provenance: self.provenance(planned, reports),
                 },
             ));
         }
         self.progress.begin("building dates", tasks.len() as u64);
-        let build = |(path, wanted, task): &(&String, &Wanted, DayTask<'_>)| {
+        let build = |(path, planned, task): &(&String, &PlannedPartition, DayTask<'_>)| {
             let (policy, _) = self.policy_of(&task.store.store, task.day);
             let built = self.day_builder(policy).build(task)?;
-            self.keep_built((path, wanted), task, &built, &offline[*path], staged)?;
+            self.keep_built((path, planned), task, &built, &offline[*path], staged)?;
             self.progress.advance(1);
             Ok(built)
         };
@@ -253,8 +253,8 @@ impl Night<'_> {
             let tasks = tasks.par_iter().with_max_len(1);
             built.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
         }
-        for ((path, wanted, task), built) in tasks.into_iter().zip(built) {
-            results.push((path, wanted, task.store.store.clone(), task.day, built));
+        for ((path, planned, task), built) in tasks.into_iter().zip(built) {
+            results.push((path, planned, task.store.store.clone(), task.day, built));
         }
         self.enter_days(results, offline, partitions)
     }
@@ -262,7 +262,7 @@ impl Night<'_> {
     /// Keeps a date that a backfill has finished.
     fn keep_built(
         &self,
-        (path, wanted): (&str, &Wanted),
+        (path, planned): (&str, &PlannedPartition),
         task: &DayTask<'_>,
         built: &BuiltDay,
         offline: &OfflineDate,
@@ -278,17 +278,17 @@ impl Night<'_> {
             counted_earlier: offline.counted_earlier.as_deref(),
             layout: &self.trends_layout,
         };
-        Ok(kept.keep_day(path, &wanted.fingerprint, staged, &day)?)
+        Ok(kept.keep_day(path, &planned.fingerprint, staged, &day)?)
     }
 
     fn enter_days(
         &self,
-        built: Vec<(&String, &Wanted, String, Day, BuiltDay)>,
+        built: Vec<(&String, &PlannedPartition, String, Day, BuiltDay)>,
         offline: &OfflineDates,
         partitions: &mut Partitions,
     ) -> Result<StoreTrends, NightlyError> {
         let mut trends = StoreTrends::new();
-        for (path, wanted, store, day, built) in built {
+        for (path, planned, store, day, built) in built {
             let judged = built.outcomes.values().map(|(_, plays)| plays).sum();
             check_day(path, judged, built.trends.n_plays())?;
             self.note(|summary| {
@@ -306,7 +306,7 @@ impl Night<'_> {
                 offline_keys: file.clone(),
                 counted_earlier: counted_earlier.clone(),
                 heard_in,
-                ..entry(wanted, built.files)
+                ..entry(planned, built.files)
             };
             partitions.insert(path.clone(), partition);
         }
@@ -322,12 +322,12 @@ impl Night<'_> {
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
         let mut partitions = Partitions::new();
-        for (path, wanted) in stale(plan) {
-            let Kind::TrendsDaily { store, month } = &wanted.kind else {
+        for (path, planned) in stale(plan) {
+            let Kind::TrendsDaily { store, month } = &planned.kind else {
                 continue;
             };
             let (mut days, mut as_before) = (BTreeMap::new(), BTreeSet::new());
-            for date in plan.wanted.values() {
+            for date in plan.targets.values() {
                 let Kind::Plays { store: of, day } = &date.kind else {
                     continue;
                 };
@@ -341,7 +341,7 @@ impl Night<'_> {
             }
             let published =
                 if as_before.is_empty() { Vec::new() } else { self.published_files(path, former) };
-            let provenance = self.provenance(wanted, reports);
+            let provenance = self.provenance(planned, reports);
             let (whole, files) = rayon::join(
                 || published.iter().try_for_each(|(path, file)| self.check_whole(path, file)),
                 || {
@@ -363,7 +363,7 @@ impl Night<'_> {
             );
             whole?;
             let files = files?;
-            partitions.insert(path.clone(), entry(wanted, files));
+            partitions.insert(path.clone(), entry(planned, files));
         }
         Ok(partitions)
     }
@@ -407,11 +407,11 @@ impl Night<'_> {
         }
     }
 
-    pub(crate) fn provenance(&self, wanted: &Wanted, reports: &Reports) -> Provenance {
-        let hashes = wanted.reports.iter().map(|key| reports[key].hash.as_str());
+    pub(crate) fn provenance(&self, planned: &PlannedPartition, reports: &Reports) -> Provenance {
+        let hashes = planned.reports.iter().map(|key| reports[key].hash.as_str());
         Provenance {
             inputs: inputs_hash(hashes),
-            policy: self.policy_hash(&wanted.kind).to_owned(),
+            policy: self.policy_hash(&planned.kind).to_owned(),
         }
     }
 }
@@ -425,10 +425,10 @@ fn usable_early(
     let mut usable = EarlyDays::new();
     for ((store, day), early) in std::mem::take(&mut examination.early_days) {
         let path = plays_path(&store, &day.to_string());
-        let wanted = plan.wanted.get(&path);
-        if wanted.is_some_and(|wanted| {
-            wanted.is_stale
-                && early.report.as_ref().is_none_or(|report| wanted.reports == [report.as_str()])
+        let planned = plan.targets.get(&path);
+        if planned.is_some_and(|planned| {
+            planned.is_stale
+                && early.report.as_ref().is_none_or(|report| planned.reports == [report.as_str()])
         }) {
             usable.insert((store, day), early);
         } else {
@@ -444,12 +444,12 @@ fn drop_early(staged: &Path, path: &str, why: &str) -> Result<(), DiskError> {
     remove_tree(&staged.join(path))
 }
 
-pub(crate) fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &Wanted)> {
-    plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale)
+pub(crate) fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &PlannedPartition)> {
+    plan.targets.iter().filter(|(_, planned)| planned.is_stale)
 }
 
-pub(crate) fn entry(wanted: &Wanted, files: Vec<FileEntry>) -> PartitionEntry {
-    PartitionEntry::new(wanted.fingerprint.clone(), files)
+pub(crate) fn entry(planned: &PlannedPartition, files: Vec<FileEntry>) -> PartitionEntry {
+    PartitionEntry::new(planned.fingerprint.clone(), files)
 }
 
 fn report_id(report: &ReportEntry) -> Option<[u8; 32]> {

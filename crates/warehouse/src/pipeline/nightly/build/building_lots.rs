@@ -16,7 +16,7 @@ use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::intake::sales_runs::{Run, Runs, SaleRun, drop_runs};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::plan::planned::{FinishedFiles, Kind, Plan, Wanted};
+use crate::pipeline::nightly::plan::planned::{FinishedFiles, Kind, Plan, PlannedPartition};
 use crate::storage::archive::archived_reports::archive_path;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{PartitionEntry, ReportEntry};
@@ -51,10 +51,10 @@ impl Night<'_> {
             let sums = monthly.get(path);
             finished.contains_key(path) && sums.is_none_or(|path| finished.contains_key(*path))
         };
-        let lots: Vec<(&String, &Wanted)> = plan
-            .wanted
+        let lots: Vec<(&String, &PlannedPartition)> = plan
+            .targets
             .iter()
-            .filter(|(_, wanted)| wanted.is_stale && matches!(wanted.kind, Kind::Lots(..)))
+            .filter(|(_, planned)| planned.is_stale && matches!(planned.kind, Kind::Lots(..)))
             .filter(|(path, _)| !is_finished(path))
             .collect();
         self.read_lots_again(&lots, &mut fresh, reports)?;
@@ -64,18 +64,19 @@ impl Night<'_> {
         let bounds = MergeBounds::of(limit_bytes, rayon::current_num_threads());
         let build = || {
             let lots = lots.par_iter().with_max_len(1);
-            lots.map(|(path, wanted)| {
-                let target = |path: &String, wanted: &Wanted| PartitionTarget {
+            lots.map(|(path, planned)| {
+                let target = |path: &String, planned: &PlannedPartition| PartitionTarget {
                     folder: staged.join(path),
-                    provenance: self.provenance(wanted, reports),
+                    provenance: self.provenance(planned, reports),
                 };
-                let own = target(path, wanted);
-                let sums = monthly.get(path).map(|path| (*path, target(path, &plan.wanted[*path])));
+                let own = target(path, planned);
+                let sums =
+                    monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
                 let built =
-                    self.build_lot((path, wanted), &own, sums, bounds, (&fresh, reports))?;
+                    self.build_lot((path, planned), &own, sums, bounds, (&fresh, reports))?;
                 if let Some(kept) = &self.kept {
                     for (path, finished) in &built {
-                        kept.keep_files(path, &plan.wanted[path].fingerprint, staged, finished);
+                        kept.keep_files(path, &plan.targets[path].fingerprint, staged, finished);
                     }
                 }
                 self.progress.advance(1);
@@ -93,7 +94,7 @@ impl Night<'_> {
         for (path, FinishedFiles { files, totals }) in
             finished.into_iter().chain(built.into_iter().flatten())
         {
-            let fingerprint = plan.wanted[&path].fingerprint.clone();
+            let fingerprint = plan.targets[&path].fingerprint.clone();
             let partition = PartitionEntry::new(fingerprint, files);
             partitions.insert(path, PartitionEntry { totals, ..partition });
         }
@@ -107,26 +108,26 @@ impl Night<'_> {
     /// target.
     fn build_lot(
         &self,
-        (path, wanted): (&String, &Wanted),
+        (path, planned): (&String, &PlannedPartition),
         target: &PartitionTarget,
         sums: Option<(&String, PartitionTarget)>,
         bounds: MergeBounds,
         (fresh, reports): (&Mutex<BTreeMap<String, Runs>>, &BTreeMap<String, ReportEntry>),
     ) -> Result<Vec<Finished>, NightlyError> {
-        let Kind::Lots(table, month) = &wanted.kind else {
+        let Kind::Lots(table, month) = &planned.kind else {
             return Ok(Vec::new());
         };
         if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
             let key = (*table, month.clone());
             let inputs: Vec<(String, Vec<Run>)> =
-                take_runs(wanted, fresh, reports, |runs| runs.tables.remove(&key));
+                take_runs(planned, fresh, reports, |runs| runs.tables.remove(&key));
             let PartitionTarget { folder, provenance } = target;
             let files = build_lots(*table, inputs, bounds.n_runs, folder, provenance)?;
             return Ok(vec![(path.clone(), FinishedFiles { files, totals: None })]);
         }
         // A report that was replaced was read like any other.
         let inputs: Vec<(String, Vec<SaleRun>)> =
-            take_runs(wanted, fresh, reports, |runs| runs.sales.remove(month));
+            take_runs(planned, fresh, reports, |runs| runs.sales.remove(month));
         let waiting = self.staging.join("sums").join(path);
         let bounds = StatementBounds {
             n_runs: bounds.n_runs,
@@ -145,13 +146,13 @@ impl Night<'_> {
     /// Reads reports from the archive that feed a stale month and were not read in this run.
     fn read_lots_again(
         &self,
-        lots: &[(&String, &Wanted)],
+        lots: &[(&String, &PlannedPartition)],
         fresh: &mut BTreeMap<String, Runs>,
         reports: &BTreeMap<String, ReportEntry>,
     ) -> Result<(), NightlyError> {
         let missing: BTreeSet<&String> = lots
             .iter()
-            .flat_map(|(_, wanted)| &wanted.reports)
+            .flat_map(|(_, planned)| &planned.reports)
             .filter(|key| !fresh.contains_key(*key))
             .collect();
         let examiner = self.examiner(missing.len());
@@ -191,8 +192,8 @@ impl Night<'_> {
 
 /// Stale partitions of `sales_monthly`, by the path of the partition of `sales` that they sum.
 fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
-    let stale = plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale);
-    let sums = stale.filter_map(|(path, wanted)| match &wanted.kind {
+    let stale = plan.targets.iter().filter(|(_, planned)| planned.is_stale);
+    let sums = stale.filter_map(|(path, planned)| match &planned.kind {
         Kind::SalesMonthly { sales } => Some((sales, path)),
         _ => None,
     });
@@ -201,7 +202,7 @@ fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
 
 /// The names of a partition's reports, in order, each with its runs, which nobody else needs.
 fn take_runs<R>(
-    wanted: &Wanted,
+    planned: &PlannedPartition,
     fresh: &Mutex<BTreeMap<String, Runs>>,
     reports: &BTreeMap<String, ReportEntry>,
     take: impl Fn(&mut Runs) -> Option<Vec<R>>,
@@ -213,5 +214,5 @@ fn take_runs<R>(
         let runs = fresh.get_mut(key).and_then(&take);
         (reports[key].name().to_owned(), runs.unwrap_or_default())
     };
-    wanted.reports.iter().map(runs).collect()
+    planned.reports.iter().map(runs).collect()
 }

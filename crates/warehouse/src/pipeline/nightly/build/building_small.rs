@@ -69,13 +69,13 @@ impl Night<'_> {
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
         let mut partitions = Partitions::new();
-        for (path, wanted) in stale(plan) {
-            let provenance = self.provenance(wanted, reports);
+        for (path, planned) in stale(plan) {
+            let provenance = self.provenance(planned, reports);
             let folder = staged.join(path);
-            let files = match &wanted.kind {
+            let files = match &planned.kind {
                 Kind::Quarantine => {
                     let mut complaints = Vec::new();
-                    for key in &wanted.reports {
+                    for key in &planned.reports {
                         complaints.push((&reports[key], self.notes(&reports[key])?.complaints));
                     }
                     write_quarantine(&folder, &complaints, &provenance)?
@@ -88,7 +88,7 @@ impl Night<'_> {
                 Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
                 Kind::UnmappedValues => {
                     let mut values = Vec::new();
-                    for key in &wanted.reports {
+                    for key in &planned.reports {
                         values.push((&reports[key], self.notes(&reports[key])?.unmapped));
                     }
                     write_unmapped_values(&folder, &values, &provenance)?
@@ -104,7 +104,7 @@ impl Night<'_> {
                 | Kind::Waterfall
                 | Kind::Eligibility => continue,
             };
-            partitions.insert(path.clone(), entry(wanted, files));
+            partitions.insert(path.clone(), entry(planned, files));
         }
         Ok(partitions)
     }

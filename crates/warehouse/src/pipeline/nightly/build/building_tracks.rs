@@ -34,26 +34,26 @@ impl Night<'_> {
         lists: &TrackLists<'_>,
     ) -> Result<BTreeMap<(String, Day), KnownTracks>, NightlyError> {
         let mut dates: BTreeMap<String, BTreeSet<(String, Day)>> = BTreeMap::new();
-        for wanted in lists.plan.wanted.values().filter(|wanted| wanted.is_stale) {
-            let Kind::Plays { store, day } = &wanted.kind else {
+        for planned in lists.plan.targets.values().filter(|planned| planned.is_stale) {
+            let Kind::Plays { store, day } = &planned.kind else {
                 continue;
             };
             let date = day.to_string();
             let is_list = |key: &String| lists.reports[key].track_dates.contains(&date);
-            if wanted.reports.iter().any(is_list) {
+            if planned.reports.iter().any(is_list) {
                 let path = lots_path(LotTable::Tracks, store, &day.month().to_string());
                 dates.entry(path).or_default().insert((store.clone(), *day));
             }
         }
         let mut found = BTreeMap::new();
         for (path, dates) in dates {
-            let (Some(partition), Some(wanted)) =
-                (lists.partitions.get(&path), lists.plan.wanted.get(&path))
+            let (Some(partition), Some(planned)) =
+                (lists.partitions.get(&path), lists.plan.targets.get(&path))
             else {
                 continue;
             };
             let published = self.places.snapshot(lists.former.snapshot).join("tables");
-            let folder = if wanted.is_stale { lists.staged } else { &published }.join(&path);
+            let folder = if planned.is_stale { lists.staged } else { &published }.join(&path);
             let files: Vec<PathBuf> =
                 partition.files.iter().map(|file| folder.join(&file.name)).collect();
             let read = read_lists(&files)

@@ -106,7 +106,7 @@ impl Night<'_> {
     /// Names the waterfalls that the reasons of a plan will change, as far as it can be known before
     /// anything is built.
     pub(crate) fn foresee_waterfalls(&self, plan: &mut Plan, reports: &Reports) {
-        let months = self.settled_months(plan.wanted.keys(), reports);
+        let months = self.settled_months(plan.targets.keys(), reports);
         let is_source = |path: &String| SOURCES.iter().any(|table| is_of(path, table));
         let stale = plan.reasons.iter().map(|(path, _)| path).filter(|path| is_source(path));
         let mut changed: BTreeSet<(String, Month)> =
@@ -152,10 +152,10 @@ impl Night<'_> {
         let window_prints = window.as_ref().map(Window::fingerprint).unwrap_or_default();
         let parts = [&own[..], &[window_prints.as_str()]].concat();
         let keys = inputs.reports(work);
-        work.plan.want(path.clone(), Kind::Waterfall, &parts, keys.clone());
+        work.plan.add_target(path.clone(), Kind::Waterfall, &parts, keys.clone());
         let tracks = path.replacen("waterfall/", "eligibility/", 1);
         if of.rule.is_some() {
-            work.plan.want(tracks.clone(), Kind::Eligibility, &parts, keys);
+            work.plan.add_target(tracks.clone(), Kind::Eligibility, &parts, keys);
         }
         let all = [Some(&path), of.rule.map(|_| &tracks)];
         let stale: Vec<bool> = all.into_iter().flatten().map(|path| work.settle(path)).collect();
@@ -164,7 +164,7 @@ impl Night<'_> {
         }
         let provenance = Provenance {
             inputs: inputs_hash(
-                work.plan.wanted[&path].reports.iter().map(|key| work.reports[key].hash.as_str()),
+                work.plan.targets[&path].reports.iter().map(|key| work.reports[key].hash.as_str()),
             ),
             policy: base.to_owned(),
         };
@@ -304,20 +304,20 @@ impl Explaining<'_> {
         let Some(partition) = self.partitions.get(path) else {
             return Vec::new();
         };
-        let is_staged = self.plan.wanted.get(path).is_some_and(|wanted| wanted.is_stale);
+        let is_staged = self.plan.targets.get(path).is_some_and(|planned| planned.is_stale);
         let folder = if is_staged { self.staged } else { self.published };
         partition.files.iter().map(|file| folder.join(path).join(&file.name)).collect()
     }
 
     /// Takes a partition over if it is as it must be; tells whether it must be made.
     fn settle(&mut self, path: &str) -> bool {
-        let Some(wanted) = self.plan.wanted.get_mut(path) else {
+        let Some(planned) = self.plan.targets.get_mut(path) else {
             return false;
         };
         let published = self.former.partitions.get(path);
         let reason = match published {
             None => "new",
-            Some(partition) if partition.fingerprint != wanted.fingerprint => "its inputs changed",
+            Some(partition) if partition.fingerprint != planned.fingerprint => "its inputs changed",
             Some(_) if self.plan.again.as_ref().is_some_and(|again| again.covers(path)) => {
                 "its month is made anew"
             }
@@ -326,7 +326,7 @@ impl Explaining<'_> {
                 return false;
             }
         };
-        wanted.is_stale = true;
+        planned.is_stale = true;
         self.plan.reasons.push((path.to_owned(), reason.to_owned()));
         true
     }
@@ -334,13 +334,13 @@ impl Explaining<'_> {
     /// There are no such partitions after all.
     fn forget(&mut self, paths: [&String; 2]) {
         for path in paths {
-            self.plan.wanted.remove(path);
+            self.plan.targets.remove(path);
             self.plan.reasons.retain(|(known, _)| known != path);
         }
     }
 
     fn enter(&mut self, path: &str, files: Vec<crate::storage::layout::ledger::FileEntry>) {
-        let fingerprint = self.plan.wanted[path].fingerprint.clone();
+        let fingerprint = self.plan.targets[path].fingerprint.clone();
         self.partitions.insert(path.to_owned(), PartitionEntry::new(fingerprint, files));
     }
 }

@@ -17,7 +17,7 @@ use crate::pipeline::nightly::build::day_inputs::DayInputs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::early::{EarlyDays, LookedUp};
-use crate::pipeline::nightly::plan::planned::{Kind, Plan, Wanted};
+use crate::pipeline::nightly::plan::planned::{Kind, Plan, PlannedPartition};
 use crate::pipeline::partition_paths::trends_path;
 use crate::storage::layout::ledger::{FileEntry, Manifest};
 use crate::storage::layout::offline_keys::{
@@ -65,9 +65,9 @@ impl Night<'_> {
         staged: &Path,
     ) -> BTreeMap<String, FileEntry> {
         let snapshot = staged.parent().unwrap_or(staged);
-        let wanted: Vec<(&String, &Wanted)> = plan.wanted.iter().collect();
-        let files = wanted.par_iter().with_max_len(1).filter_map(|(path, wanted)| {
-            let Kind::Plays { store, day } = &wanted.kind else {
+        let planned: Vec<(&String, &PlannedPartition)> = plan.targets.iter().collect();
+        let files = planned.par_iter().with_max_len(1).filter_map(|(path, planned)| {
+            let Kind::Plays { store, day } = &planned.kind else {
                 return None;
             };
             let keys = fresh.get(&(store.clone(), *day)).filter(|keys| !keys.is_empty())?;
@@ -107,8 +107,8 @@ impl Night<'_> {
         let mut dates = OfflineDates::new();
         let mut index = OfflineKeyIndex::default();
         let mut changed: BTreeMap<Date, [Option<DateKeys>; 2]> = BTreeMap::new();
-        for (path, wanted) in &plan.wanted {
-            let Kind::Plays { store, day } = &wanted.kind else {
+        for (path, planned) in &plan.targets {
+            let Kind::Plays { store, day } = &planned.kind else {
                 continue;
             };
             let date = (store.clone(), *day);
@@ -136,7 +136,7 @@ impl Night<'_> {
             }
             dates.insert(path.clone(), known);
         }
-        for path in former.partitions.keys().filter(|path| !plan.wanted.contains_key(*path)) {
+        for path in former.partitions.keys().filter(|path| !plan.targets.contains_key(*path)) {
             let Some(date) = date_of(path) else {
                 continue;
             };
@@ -156,20 +156,20 @@ impl Night<'_> {
         inputs: &DayInputs,
     ) -> Result<BTreeMap<Date, Arc<OfflineKeys>>, NightlyError> {
         let no_tracks = KnownTracks::default();
-        let stale: Vec<_> = plan.wanted.values().filter(|wanted| wanted.is_stale).collect();
+        let stale: Vec<_> = plan.targets.values().filter(|planned| planned.is_stale).collect();
         let keys = stale
             .par_iter()
             .with_max_len(1)
-            .filter_map(|wanted| match &wanted.kind {
-                Kind::Plays { store, day } => Some((wanted, (store.clone(), *day))),
+            .filter_map(|planned| match &planned.kind {
+                Kind::Plays { store, day } => Some((planned, (store.clone(), *day))),
                 _ => None,
             })
-            .map(|(wanted, date)| {
+            .map(|(planned, date)| {
                 if let Some(early) = inputs.early.get(&date) {
                     return Ok((date, Arc::clone(&early.keys)));
                 }
                 let of_day = |key| inputs.fresh.get(key)?.get(&date.1);
-                let segments = wanted.reports.iter().filter_map(of_day).flatten();
+                let segments = planned.reports.iter().filter_map(of_day).flatten();
                 let tracks = inputs.tracks.get(&date).unwrap_or(&no_tracks);
                 let keys = self.keys_of_segments(segments, tracks, &date.0, date.1)?;
                 Ok((date, keys))
@@ -189,18 +189,18 @@ impl Night<'_> {
         changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
         dates: &mut OfflineDates,
     ) -> Result<(), NightlyError> {
-        let wanted: Vec<(&String, &str, Day, bool)> = plan
-            .wanted
+        let planned: Vec<(&String, &str, Day, bool)> = plan
+            .targets
             .iter()
-            .filter_map(|(path, wanted)| match &wanted.kind {
-                Kind::Plays { store, day } => Some((path, store.as_str(), *day, wanted.is_stale)),
+            .filter_map(|(path, planned)| match &planned.kind {
+                Kind::Plays { store, day } => Some((path, store.as_str(), *day, planned.is_stale)),
                 _ => None,
             })
             .collect();
         // Nobody knows what stood in a damaged list: whatever looks there is looked up again.
         let unknown: BTreeSet<Date> =
             self.damaged_lists.iter().filter_map(|path| date_of(path)).collect();
-        let found: Vec<(String, Vec<OfflineKey>)> = wanted
+        let found: Vec<(String, Vec<OfflineKey>)> = planned
             .par_iter()
             .map(|(path, store, day, is_stale)| {
                 let date = ((*store).to_owned(), *day);
@@ -241,11 +241,12 @@ fn enter_found(plan: &mut Plan, dates: &mut OfflineDates, found: Vec<(String, Ve
     let mut months = BTreeSet::new();
     for (path, earlier) in found {
         let name = name_of_keys(&earlier);
-        let (Some(date), Some(wanted)) = (dates.get_mut(&path), plan.wanted.get_mut(&path)) else {
+        let (Some(date), Some(planned)) = (dates.get_mut(&path), plan.targets.get_mut(&path))
+        else {
             continue;
         };
-        if !wanted.is_stale && name != date.counted_earlier {
-            wanted.is_stale = true;
+        if !planned.is_stale && name != date.counted_earlier {
+            planned.is_stale = true;
             months.insert(trends_path(&path));
             let reason = "offline plays of an earlier date changed".to_owned();
             plan.reasons.push((path, reason));
@@ -253,8 +254,8 @@ fn enter_found(plan: &mut Plan, dates: &mut OfflineDates, found: Vec<(String, Ve
         (date.counted_earlier, date.earlier_keys) = (name, earlier);
     }
     for path in months {
-        if let Some(wanted) = plan.wanted.get_mut(&path).filter(|wanted| !wanted.is_stale) {
-            wanted.is_stale = true;
+        if let Some(planned) = plan.targets.get_mut(&path).filter(|planned| !planned.is_stale) {
+            planned.is_stale = true;
             plan.reasons.push((path, "its dates changed".to_owned()));
         }
     }

@@ -104,14 +104,14 @@ impl Night<'_> {
 fn load_of_plan(plan: &Plan, known: &Manifest, former: &Manifest) -> Load {
     let mut load = Load::default();
     let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
-    for (path, wanted) in plan.wanted.iter().filter(|(_, wanted)| wanted.is_stale) {
+    for (path, planned) in plan.targets.iter().filter(|(_, planned)| planned.is_stale) {
         let partition = former.partitions.get(path);
         let files = partition.into_iter().flat_map(|partition| &partition.files);
         // What is finished is there once more until all is published.
         load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();
-        match wanted.kind {
-            Kind::Plays { .. } if wanted.reports.len() == 1 => alone.extend(&wanted.reports),
-            Kind::Plays { .. } | Kind::Lots(..) => shared.extend(&wanted.reports),
+        match planned.kind {
+            Kind::Plays { .. } if planned.reports.len() == 1 => alone.extend(&planned.reports),
+            Kind::Plays { .. } | Kind::Lots(..) => shared.extend(&planned.reports),
             _ => {}
         }
     }

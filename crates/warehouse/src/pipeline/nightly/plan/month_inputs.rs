@@ -136,7 +136,7 @@ impl MonthInputs {
 
     /// Keys of the reports that feed it.
     pub(crate) fn reports(&self, work: &Explaining<'_>) -> Vec<String> {
-        let keys = self.paths().into_iter().flat_map(|path| &work.plan.wanted[path].reports);
+        let keys = self.paths().into_iter().flat_map(|path| &work.plan.targets[path].reports);
         keys.cloned().collect::<BTreeSet<String>>().into_iter().collect()
     }
 
@@ -145,7 +145,7 @@ impl MonthInputs {
     /// settle together: what has taken another's place corrects it, and moves no statement beside it.
     pub(crate) fn statements(&self, work: &Explaining<'_>) -> Vec<Statement> {
         let paths = self.statement_paths().into_iter();
-        let keys = paths.flat_map(|path| &work.plan.wanted[path].reports);
+        let keys = paths.flat_map(|path| &work.plan.targets[path].reports);
         let reports: BTreeMap<&str, &ReportEntry> =
             keys.map(|key| (work.reports[key].name(), &work.reports[key])).collect();
         in_order_of_settlement(&reports)

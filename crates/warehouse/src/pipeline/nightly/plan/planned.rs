@@ -28,7 +28,7 @@ pub(crate) const COVERAGE: &str = "coverage";
 
 /// A partition that there must be.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct PlannedPartition {
     pub(crate) kind: Kind,
     pub(crate) fingerprint: String,
     /// Keys of the reports that feed it.
@@ -77,7 +77,7 @@ pub(crate) struct FinishedFiles {
 /// All partitions that there must be, by path, and why some must be made.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    pub(crate) wanted: BTreeMap<String, Wanted>,
+    pub(crate) targets: BTreeMap<String, PlannedPartition>,
     /// Path and reason of the partitions to make or drop.
     pub(crate) reasons: Vec<(String, String)>,
     /// What is there and what is due.

@@ -14,9 +14,9 @@ use crate::pipeline::nightly::plan::planned::DAMAGED_LIST;
 use crate::pipeline::nightly::plan::planned::DELIVERIES;
 use crate::pipeline::nightly::plan::planned::Kind;
 use crate::pipeline::nightly::plan::planned::Plan;
+use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planned::REPORTS;
 use crate::pipeline::nightly::plan::planned::UNMAPPED_VALUES;
-use crate::pipeline::nightly::plan::planned::Wanted;
 use crate::pipeline::partition_paths::hive_escaped;
 use crate::pipeline::partition_paths::month_of;
 use crate::pipeline::partition_paths::replaced_paths;
@@ -31,40 +31,40 @@ impl Night<'_> {
         manifest: &Manifest,
     ) -> Plan {
         let mut plan = Plan::default();
-        self.want_plays(reports, &mut plan);
-        want_trends(&mut plan);
+        self.plan_plays(reports, &mut plan);
+        plan_trends(&mut plan);
         let policy = self.judging.base_footer();
-        want_lots(reports, policy, &mut plan);
-        want_quarantine(reports, policy, &mut plan);
+        plan_lots(reports, policy, &mut plan);
+        plan_quarantine(reports, policy, &mut plan);
         plan.coverage = coverage(
             &self.settings.calendar,
             &deliveries(reports, &self.settings.stores),
             self.as_of(),
         );
-        let over = self.months_over(plan.wanted.keys(), reports);
-        want_coverage(reports, policy, &over, &mut plan);
+        let over = self.months_over(plan.targets.keys(), reports);
+        plan_coverage(reports, policy, &over, &mut plan);
         let all = crate::pipeline::intake::config::json(reports);
         let keys: Vec<String> = reports.keys().cloned().collect();
         if !keys.is_empty() {
-            want_unmapped_values(reports, policy, &mut plan);
-            want_deliveries(reports, policy, &mut plan);
-            plan.want(REPORTS.to_owned(), Kind::Reports, &[policy, &all], keys);
+            plan_unmapped_values(reports, policy, &mut plan);
+            plan_deliveries(reports, policy, &mut plan);
+            plan.add_target(REPORTS.to_owned(), Kind::Reports, &[policy, &all], keys);
         }
-        for (path, wanted) in &mut plan.wanted {
+        for (path, planned) in &mut plan.targets {
             let reason = match manifest.partitions.get(path) {
                 None => "new",
-                Some(partition) if partition.fingerprint != wanted.fingerprint => {
+                Some(partition) if partition.fingerprint != planned.fingerprint => {
                     "its inputs changed"
                 }
                 Some(_) if self.has_damaged_list(path) => DAMAGED_LIST,
                 Some(_) => continue,
             };
-            wanted.is_stale = true;
+            planned.is_stale = true;
             plan.reasons.push((path.clone(), reason.to_owned()));
         }
         plan.rebuild_summed_lines();
         let former = manifest.partitions.keys().filter(|path| Plan::is_planned_first(path));
-        let gone: Vec<&String> = former.filter(|path| !plan.wanted.contains_key(*path)).collect();
+        let gone: Vec<&String> = former.filter(|path| !plan.targets.contains_key(*path)).collect();
         for path in gone {
             plan.reasons.push((path.clone(), "no report feeds it any more".to_owned()));
         }
@@ -77,7 +77,7 @@ impl Night<'_> {
         self.damaged_lists.iter().any(|plays| plays == path || trends_path(plays) == path)
     }
 
-    fn want_plays(&self, reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
+    fn plan_plays(&self, reports: &BTreeMap<String, ReportEntry>, plan: &mut Plan) {
         let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
         for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
             for day in report.days.keys() {
@@ -103,7 +103,7 @@ impl Night<'_> {
             let inputs = inputs_as_read(&keys, reports);
             let parts: Vec<&str> = judged_by.iter().chain(&inputs).map(String::as_str).collect();
             let kind = Kind::Plays { store: store.to_owned(), day };
-            plan.want(path, kind, &parts, keys.into_iter().cloned().collect());
+            plan.add_target(path, kind, &parts, keys.into_iter().cloned().collect());
         }
     }
 }
@@ -111,27 +111,33 @@ impl Night<'_> {
 impl Plan {
     /// Lines are summed while they are written: where sums are stale, so are their lines.
     fn rebuild_summed_lines(&mut self) {
-        let stale = self.wanted.values().filter(|wanted| wanted.is_stale);
+        let stale = self.targets.values().filter(|planned| planned.is_stale);
         let summed: Vec<String> = stale
-            .filter_map(|wanted| match &wanted.kind {
+            .filter_map(|planned| match &planned.kind {
                 Kind::SalesMonthly { sales } => Some(sales.clone()),
                 _ => None,
             })
             .collect();
         for path in summed {
-            let Some(wanted) = self.wanted.get_mut(&path) else {
+            let Some(planned) = self.targets.get_mut(&path) else {
                 continue;
             };
-            if !std::mem::replace(&mut wanted.is_stale, true) {
+            if !std::mem::replace(&mut planned.is_stale, true) {
                 self.reasons.push((path, "its sums are rebuilt".to_owned()));
             }
         }
     }
 
-    pub(crate) fn want(&mut self, path: String, kind: Kind, parts: &[&str], reports: Vec<String>) {
+    pub(crate) fn add_target(
+        &mut self,
+        path: String,
+        kind: Kind,
+        parts: &[&str],
+        reports: Vec<String>,
+    ) {
         let fingerprint = fingerprint_of(&kind, &path, parts);
-        let wanted = Wanted { kind, fingerprint, reports, is_stale: false };
-        self.wanted.insert(path, wanted);
+        let planned = PlannedPartition { kind, fingerprint, reports, is_stale: false };
+        self.targets.insert(path, planned);
     }
 }
 
@@ -142,7 +148,7 @@ fn inputs_as_read(keys: &[&String], reports: &BTreeMap<String, ReportEntry>) -> 
 
 /// Months of `sales` and `pools`, and of `sales_monthly`. Nothing of them is judged, but the policy's
 /// hash stands in their footers too.
-fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+fn plan_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
     let replaced: Vec<(String, &String)> = reports
         .iter()
@@ -170,32 +176,32 @@ fn want_lots(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut P
         if table == LotTable::Sales {
             let monthly = path.replacen("sales/", "sales_monthly/", 1);
             let kind = Kind::SalesMonthly { sales: path.clone() };
-            plan.want(monthly, kind, &parts, keys.clone());
+            plan.add_target(monthly, kind, &parts, keys.clone());
         }
-        plan.want(path.clone(), Kind::Lots(table, month), &parts, keys);
+        plan.add_target(path.clone(), Kind::Lots(table, month), &parts, keys);
     }
 }
 
 /// A month of trends is made of its dates of plays.
-fn want_trends(plan: &mut Plan) {
+fn plan_trends(plan: &mut Plan) {
     let mut months: BTreeMap<(String, String), (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for wanted in plan.wanted.values() {
-        if let Kind::Plays { store, day } = &wanted.kind {
+    for planned in plan.targets.values() {
+        if let Kind::Plays { store, day } = &planned.kind {
             let month = months.entry((store.clone(), day.month().to_string())).or_default();
-            month.0.push(wanted.fingerprint.clone());
-            month.1.extend(wanted.reports.iter().cloned());
+            month.0.push(planned.fingerprint.clone());
+            month.1.extend(planned.reports.iter().cloned());
         }
     }
     for ((store, month), (fingerprints, reports)) in months {
         let path = format!("trends_daily/store={store}/month={month}");
         let parts: Vec<&str> = fingerprints.iter().map(String::as_str).collect();
-        plan.want(path, Kind::TrendsDaily { store, month }, &parts, reports);
+        plan.add_target(path, Kind::TrendsDaily { store, month }, &parts, reports);
     }
 }
 
 /// Coverage depends on the clock: it is made anew when a row of it changes, or when another month is
 /// over, so that there is something to do on the day on which a waterfall is to be made.
-fn want_coverage(
+fn plan_coverage(
     reports: &BTreeMap<String, ReportEntry>,
     policy: &str,
     over: &str,
@@ -208,11 +214,11 @@ fn want_coverage(
     let keys: Vec<String> = reports.keys().cloned().collect();
     // The reports stand in the footer, also those that change no row.
     let inputs = keys.join(" ");
-    plan.want(COVERAGE.to_owned(), Kind::Coverage, &[policy, &rows, &inputs, over], keys);
+    plan.add_target(COVERAGE.to_owned(), Kind::Coverage, &[policy, &rows, &inputs, over], keys);
 }
 
 /// The policy's hash stands in the footer, though it judges nothing here.
-fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+fn plan_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let mut months: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
     for (key, report) in reports {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
@@ -237,11 +243,11 @@ fn want_quarantine(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
             .collect();
         let parts: Vec<&str> =
             std::iter::once(policy).chain(entries.iter().map(String::as_str)).collect();
-        plan.want(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
+        plan.add_target(path, Kind::Quarantine, &parts, keys.into_iter().cloned().collect());
     }
 }
 
-fn want_unmapped_values(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+fn plan_unmapped_values(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let is_shown = |report: &ReportEntry| report.is_active() && report.n_unmapped != 0;
     let keys: Vec<&String> =
         reports.iter().filter(|(_, report)| is_shown(report)).map(|(key, _)| key).collect();
@@ -249,11 +255,11 @@ fn want_unmapped_values(reports: &BTreeMap<String, ReportEntry>, policy: &str, p
     let parts: Vec<&str> =
         std::iter::once(policy).chain(inputs.iter().map(String::as_str)).collect();
     let keys = keys.into_iter().cloned().collect();
-    plan.want(UNMAPPED_VALUES.to_owned(), Kind::UnmappedValues, &parts, keys);
+    plan.add_target(UNMAPPED_VALUES.to_owned(), Kind::UnmappedValues, &parts, keys);
 }
 
 /// When a report came under a name never changes, so the names are all that this table depends on.
-fn want_deliveries(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
+fn plan_deliveries(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: &mut Plan) {
     let names = reports.values().flat_map(|report| {
         let last = report.last_date.as_deref().unwrap_or_default();
         report.files.iter().map(move |file| format!("{} {last} {file}", report.id))
@@ -262,5 +268,5 @@ fn want_deliveries(reports: &BTreeMap<String, ReportEntry>, policy: &str, plan: 
     let parts: Vec<&str> =
         std::iter::once(policy).chain(names.iter().map(String::as_str)).collect();
     let keys = reports.keys().cloned().collect();
-    plan.want(DELIVERIES.to_owned(), Kind::Deliveries, &parts, keys);
+    plan.add_target(DELIVERIES.to_owned(), Kind::Deliveries, &parts, keys);
 }

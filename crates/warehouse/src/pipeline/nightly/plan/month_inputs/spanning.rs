@@ -41,7 +41,7 @@ impl Spanning {
                 else {
                     continue;
                 };
-                let reports = work.plan.wanted[path].reports.iter().map(|key| &work.reports[key]);
+                let reports = work.plan.targets[path].reports.iter().map(|key| &work.reports[key]);
                 let Some(reach) =
                     reports.filter_map(|report| reach_of(report, &of.store, begin)).max()
                 else {
