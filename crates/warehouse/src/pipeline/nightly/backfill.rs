@@ -14,7 +14,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::judging::Judging;
-use crate::pipeline::nightly::build::kept::Kept;
+use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -86,7 +86,7 @@ impl<'a> Task<'a> {
     /// Makes the partitions in staging.
     fn make(
         &'a self,
-        kept: Option<Kept>,
+        kept: Option<Checkpoint>,
         damaged_lists: &BTreeSet<String>,
     ) -> Result<Made<'a>, NightlyError> {
         let former = self.former;
@@ -96,7 +96,7 @@ impl<'a> Task<'a> {
             if self.backfill.is_preview { 0 } else { night.mend_notes(&former.reports)? };
         let mut plan = night.plan_backfill(self.backfill, former)?;
         night.require_room_to_build(&plan, &former.reports, former)?;
-        night.kept = kept;
+        night.checkpoint = kept;
         let staged = self.staging.join("snapshot").join("tables");
         let mut examination = night.examine_months(&plan, former, &staged)?;
         let mut done = Backfilled {
@@ -162,7 +162,7 @@ pub fn run_backfill(
     }
     let decisions = &ruling.names();
     with_whole_lists(staging, |damaged_lists| {
-        let kept = Kept::new(places.internal("backfill"));
+        let kept = Checkpoint::new(places.internal("backfill"));
         let made = task.make(Some(kept), damaged_lists)?;
         let Made { mut night, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
@@ -174,13 +174,13 @@ pub fn run_backfill(
             night.note(|summary| summary.snapshot = Some(number));
             warehouse.publish(manifest, former.snapshot)?;
         }
-        let kept = night.kept.take();
+        let kept = night.checkpoint.take();
         done.summary = night.finish();
         if done.summary.snapshot.is_some() {
             record::write_record(places, &task.options, &done.summary)?;
         }
         let away = places.internal("staging/backfill");
-        kept.as_ref().map_or(Ok(()), |kept| kept.clear(&away))?;
+        kept.as_ref().map_or(Ok(()), |kept| checkpoint.clear(&away))?;
         warehouse.clear_staging()?;
         Ok(done)
     })
@@ -245,7 +245,7 @@ pub fn plan_backfill(
 impl Night<'_> {
     /// Waits until all is kept that a backfill has finished so far.
     pub(super) fn finish_keeping(&self) -> Result<(), DiskError> {
-        self.kept.as_ref().map_or(Ok(()), Kept::finish)
+        self.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)
     }
 
     /// All partitions that there are; those of the named months are stale.
@@ -330,12 +330,12 @@ impl Night<'_> {
         let stale = || plan.targets.iter().filter(|(_, planned)| planned.is_stale);
         for (path, planned) in stale() {
             early.fingerprints.insert(path.clone(), planned.fingerprint.clone());
-            let Some(kept) = &self.kept else {
+            let Some(checkpoint) = &self.checkpoint else {
                 continue;
             };
             match &planned.kind {
                 Kind::Plays { store, day } => {
-                    let found = kept.take_day(path, &planned.fingerprint, staged)?;
+                    let found = checkpoint.take_day(path, &planned.fingerprint, staged)?;
                     if let Some(found) = found {
                         let keys = Arc::new(found.keys);
                         early.tell(store, *day, &keys);
@@ -351,7 +351,9 @@ impl Night<'_> {
                     }
                 }
                 Kind::Lots(..) | Kind::SalesMonthly { .. } => {
-                    if let Some(found) = kept.take_files(path, &planned.fingerprint, staged)? {
+                    if let Some(found) =
+                        checkpoint.take_files(path, &planned.fingerprint, staged)?
+                    {
                         files.insert(path.clone(), found);
                     }
                 }

@@ -15,8 +15,8 @@ use crate::pipeline::intake::examine::Examiner;
 use crate::pipeline::intake::held::Holder;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::judging::Judging;
+use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::build::file_checks::FileChecks;
-use crate::pipeline::nightly::build::kept::Kept;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
@@ -48,7 +48,7 @@ pub(crate) struct Night<'a> {
     /// Dates (partitions of `plays`) whose lists of offline plays turned out to be damaged.
     pub(crate) damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) checkpoint: Option<Checkpoint>,
     /// Published months that rows are copied from.
     pub(crate) checks: FileChecks,
     /// Writes lists of offline plays.
@@ -83,7 +83,7 @@ impl<'a> Night<'a> {
             runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
             rows: RowFolder::new(staging.join("rows"), options.memory_limit_bytes / 32),
             damaged_lists: BTreeSet::new(),
-            kept: None,
+            checkpoint: None,
             checks: FileChecks::default(),
             lists: list_queue(),
             stages: Stages::default(),

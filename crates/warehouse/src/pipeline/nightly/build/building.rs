@@ -14,8 +14,8 @@ use crate::pipeline::build::build_month::{KeptTrends, build_month};
 use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::nightly::build::building_lots::LotInputs;
 use crate::pipeline::nightly::build::building_tracks::TrackLists;
+use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
 use crate::pipeline::nightly::build::day_inputs::DayInputs;
-use crate::pipeline::nightly::build::kept::DayToKeep;
 use crate::pipeline::nightly::build::offline::{OfflineDate, OfflineDates};
 use crate::pipeline::nightly::checking::check_day;
 use crate::pipeline::nightly::context::Night;
@@ -268,17 +268,17 @@ impl Night<'_> {
         offline: &OfflineDate,
         staged: &Path,
     ) -> Result<(), NightlyError> {
-        let (Some(kept), Some(keys)) = (&self.kept, &offline.keys) else {
+        let (Some(kept), Some(keys)) = (&self.checkpoint, &offline.keys) else {
             return Ok(());
         };
-        let day = DayToKeep {
+        let day = DayCheckpoint {
             day: task.day,
             built,
             keys,
             counted_earlier: offline.counted_earlier.as_deref(),
             layout: &self.trends_layout,
         };
-        Ok(kept.keep_day(path, &planned.fingerprint, staged, &day)?)
+        Ok(checkpoint.keep_day(path, &planned.fingerprint, staged, &day)?)
     }
 
     fn enter_days(

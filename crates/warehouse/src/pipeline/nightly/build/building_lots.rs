@@ -74,9 +74,14 @@ impl Night<'_> {
                     monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
                 let built =
                     self.build_lot((path, planned), &own, sums, bounds, (&fresh, reports))?;
-                if let Some(kept) = &self.kept {
+                if let Some(checkpoint) = &self.checkpoint {
                     for (path, finished) in &built {
-                        kept.keep_files(path, &plan.targets[path].fingerprint, staged, finished);
+                        checkpoint.keep_files(
+                            path,
+                            &plan.targets[path].fingerprint,
+                            staged,
+                            finished,
+                        );
                     }
                 }
                 self.progress.advance(1);

@@ -6,6 +6,6 @@ pub(crate) mod building_small;
 pub(crate) mod building_tracks;
 pub(crate) mod explaining;
 pub(crate) mod offline;
-pub(crate) mod kept;
+pub(crate) mod checkpoint;
 pub(crate) mod file_checks;
 pub(crate) mod day_inputs;

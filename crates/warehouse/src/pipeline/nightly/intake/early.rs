@@ -13,7 +13,7 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::intake::examine::ExaminedReport;
-use crate::pipeline::nightly::build::kept::DayToKeep;
+use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::turns::{Turn, Turns};
@@ -213,16 +213,17 @@ impl Night<'_> {
         finished: &EarlyDay,
     ) -> Result<(), NightlyError> {
         let path = plays_path(store, &day.to_string());
-        let (Some(kept), Some(fingerprint)) = (&self.kept, early.fingerprints.get(&path)) else {
+        let (Some(kept), Some(fingerprint)) = (&self.checkpoint, early.fingerprints.get(&path))
+        else {
             return Ok(());
         };
-        let day = DayToKeep {
+        let day = DayCheckpoint {
             day,
             built: &finished.built,
             keys: &finished.keys,
             counted_earlier: finished.counted_earlier.as_deref(),
             layout: &self.trends_layout,
         };
-        Ok(kept.keep_day(&path, fingerprint, early.staged, &day)?)
+        Ok(checkpoint.keep_day(&path, fingerprint, early.staged, &day)?)
     }
 }

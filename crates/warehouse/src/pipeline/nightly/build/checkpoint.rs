@@ -33,19 +33,19 @@ const TRENDS: &str = "trends";
 /// The work of a backfill that is kept. It is put on the disk while the next is being made: a date that
 /// was finished a moment before an interruption is made again.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Checkpoint {
     folder: PathBuf,
-    queue: DiskQueue<ToKeep>,
+    queue: DiskQueue<CheckpointEntry>,
 }
 
 /// A partition to keep.
 #[derive(Debug)]
-struct ToKeep {
+struct CheckpointEntry {
     /// Its path.
     path: String,
     /// Where its files are.
     staged: PathBuf,
-    done: Done,
+    done: FinishedPartition,
     /// Of a date: what is kept beside its files.
     day: Option<BesideFiles>,
 }
@@ -62,7 +62,7 @@ struct BesideFiles {
 /// A partition that is complete.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Done {
+struct FinishedPartition {
     fingerprint: String,
     files: Vec<FileEntry>,
     /// Of `sales_monthly`: what its rows come to.
@@ -79,7 +79,7 @@ struct Done {
 
 /// A date that is complete.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DayToKeep<'a> {
+pub(crate) struct DayCheckpoint<'a> {
     pub(crate) day: Day,
     pub(crate) built: &'a BuiltDay,
     pub(crate) keys: &'a Arc<OfflineKeys>,
@@ -89,18 +89,18 @@ pub(crate) struct DayToKeep<'a> {
 
 /// A date that was finished by a backfill that was interrupted.
 #[derive(Debug)]
-pub(crate) struct KeptDay {
+pub(crate) struct CheckpointDay {
     pub(crate) built: BuiltDay,
     pub(crate) keys: OfflineKeys,
     pub(crate) counted_earlier: Option<String>,
 }
 
-impl Kept {
+impl Checkpoint {
     /// The work kept in a folder, which need not be there.
     pub(crate) fn new(folder: PathBuf) -> Self {
         let queue = DiskQueue::new({
             let folder = folder.clone();
-            move |kept: ToKeep| keep(&folder, kept)
+            move |kept: CheckpointEntry| keep(&folder, kept)
         });
         Self { folder, queue }
     }
@@ -113,7 +113,7 @@ impl Kept {
         staged: &Path,
         finished: &FinishedFiles,
     ) {
-        let done = Done {
+        let done = FinishedPartition {
             fingerprint: fingerprint.to_owned(),
             files: finished.files.clone(),
             totals: finished.totals.clone(),
@@ -122,7 +122,7 @@ impl Kept {
             trends: None,
             outcomes: Vec::new(),
         };
-        self.queue.add(ToKeep {
+        self.queue.add(CheckpointEntry {
             path: path.to_owned(),
             staged: staged.to_owned(),
             done,
@@ -139,16 +139,16 @@ impl Kept {
         path: &str,
         fingerprint: &str,
         staged: &Path,
-        day: &DayToKeep<'_>,
+        day: &DayCheckpoint<'_>,
     ) -> Result<(), PartitionError> {
-        let DayToKeep { day, built, keys, counted_earlier, layout } = *day;
+        let DayCheckpoint { day, built, keys, counted_earlier, layout } = *day;
         let trends = built.trends.to_bytes(day, layout);
         let trends = trends.map_err(PartitionError::parquet(&self.folder.join(path)))?;
         let outcomes = built.outcomes.iter().map(|((verdict, reason), (rows, plays))| {
             let reason = reason.map(|reason| reason.as_str().to_owned());
             (verdict.as_str().to_owned(), reason, *rows, *plays)
         });
-        let done = Done {
+        let done = FinishedPartition {
             fingerprint: fingerprint.to_owned(),
             files: built.files.clone(),
             totals: None,
@@ -158,7 +158,12 @@ impl Kept {
             outcomes: outcomes.collect(),
         };
         let day = Some(BesideFiles { day, keys: Arc::clone(keys), trends });
-        self.queue.add(ToKeep { path: path.to_owned(), staged: staged.to_owned(), done, day });
+        self.queue.add(CheckpointEntry {
+            path: path.to_owned(),
+            staged: staged.to_owned(),
+            done,
+            day,
+        });
         Ok(())
     }
 
@@ -177,7 +182,7 @@ impl Kept {
         fingerprint: &str,
         staged: &Path,
     ) -> Result<Option<FinishedFiles>, DiskError> {
-        let Some(Done { files, totals, .. }) = self.find(path, fingerprint) else {
+        let Some(FinishedPartition { files, totals, .. }) = self.find(path, fingerprint) else {
             return Ok(None);
         };
         self.stage(path, staged, &files)?;
@@ -190,7 +195,7 @@ impl Kept {
         path: &str,
         fingerprint: &str,
         staged: &Path,
-    ) -> Result<Option<KeptDay>, PartitionError> {
+    ) -> Result<Option<CheckpointDay>, PartitionError> {
         let Some(done) = self.find(path, fingerprint) else {
             return Ok(None);
         };
@@ -213,13 +218,13 @@ impl Kept {
         let trends = trends.map_err(PartitionError::parquet(&file))?;
         self.stage(path, staged, &done.files)?;
         let built = BuiltDay { files: done.files, trends, outcomes };
-        Ok(Some(KeptDay { built, keys, counted_earlier: done.counted_earlier }))
+        Ok(Some(CheckpointDay { built, keys, counted_earlier: done.counted_earlier }))
     }
 
-    fn find(&self, path: &str, fingerprint: &str) -> Option<Done> {
+    fn find(&self, path: &str, fingerprint: &str) -> Option<FinishedPartition> {
         let folder = self.folder.join(path);
         let bytes = std::fs::read(folder.join(DONE)).ok()?;
-        let done: Done = serde_json::from_slice(&bytes).ok()?;
+        let done: FinishedPartition = serde_json::from_slice(&bytes).ok()?;
         let is_whole = |folder: &Path, file: &FileEntry| {
             hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
         };
@@ -245,8 +250,8 @@ impl Kept {
 }
 
 /// Puts a partition under the folder of what is kept. Its `done.json` comes last.
-fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
-    let ToKeep { path, staged, mut done, day } = kept;
+fn keep(root: &Path, kept: CheckpointEntry) -> Result<(), DiskError> {
+    let CheckpointEntry { path, staged, mut done, day } = kept;
     let folder = root.join(&path);
     // What an attempt that was interrupted has left, or one under other settings.
     remove_tree(&folder)?;
@@ -268,7 +273,7 @@ fn keep(root: &Path, kept: ToKeep) -> Result<(), DiskError> {
     rename(&new, &folder.join(DONE))
 }
 
-fn outcomes_of(done: &Done) -> Option<Outcomes> {
+fn outcomes_of(done: &FinishedPartition) -> Option<Outcomes> {
     let outcome = |(verdict, reason, rows, plays): &(String, Option<String>, u64, i64)| {
         let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict)?;
         let reason = match reason {
