@@ -18,8 +18,8 @@ use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::early::{Early, EarlyDay};
 use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuild, SpeculativeBuilder};
 use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::options::{NightlyOptions, Progress};
 use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, Kind, Plan};
@@ -325,7 +325,8 @@ impl Night<'_> {
         former: &Manifest,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
-        let mut early = Early::new(staged, former, self.places, self.published_keys(former));
+        let mut early =
+            SpeculativeBuilder::new(staged, former, self.places, self.published_keys(former));
         let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
         let stale = || plan.targets.iter().filter(|(_, planned)| planned.is_stale);
         for (path, planned) in stale() {
@@ -340,7 +341,7 @@ impl Night<'_> {
                         let keys = Arc::new(found.keys);
                         early.tell(store, *day, &keys);
                         let (built, counted_earlier) = (found.built, found.counted_earlier);
-                        let day_kept = EarlyDay {
+                        let day_kept = SpeculativeBuild {
                             report: None,
                             built,
                             keys,
@@ -379,7 +380,7 @@ impl Night<'_> {
         examination.n_read = keys.len() as u64;
         examination.kept_files = files;
         examination.n_kept_days = days.len() as u64;
-        examination.early_days.extend(days);
+        examination.speculative_builds.extend(days);
         Ok(examination)
     }
 }

@@ -20,8 +20,8 @@ use crate::pipeline::nightly::build::offline::{OfflineDate, OfflineDates};
 use crate::pipeline::nightly::checking::check_day;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::early::EarlyDays;
 use crate::pipeline::nightly::intake::examination::{Days, Examination};
+use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 use crate::pipeline::nightly::plan::planned::{Kind, Plan, PlannedPartition};
 use crate::pipeline::nightly::plan::store_months::Explaining;
 use crate::storage::archive::archived_reports::archive_path;
@@ -61,7 +61,7 @@ impl Night<'_> {
         staged: &Path,
     ) -> Result<Partitions, NightlyError> {
         let fresh = std::mem::take(&mut examination.fresh);
-        let early = usable_early(plan, examination, staged)?;
+        let early = usable_builds(plan, examination, staged)?;
         let lots = LotInputs {
             fresh: std::mem::take(&mut examination.fresh_runs),
             finished: std::mem::take(&mut examination.kept_files),
@@ -140,7 +140,7 @@ impl Night<'_> {
     fn read_again(
         &self,
         plan: &Plan,
-        early: &EarlyDays,
+        early: &SpeculativeBuilds,
         fresh: &mut BTreeMap<String, Days>,
         reports: &Reports,
     ) -> Result<(), NightlyError> {
@@ -417,13 +417,13 @@ impl Night<'_> {
 }
 
 /// Dates that were built at once from just the reports that feed them; the others are cleared away.
-fn usable_early(
+fn usable_builds(
     plan: &Plan,
     examination: &mut Examination,
     staged: &Path,
-) -> Result<EarlyDays, NightlyError> {
-    let mut usable = EarlyDays::new();
-    for ((store, day), early) in std::mem::take(&mut examination.early_days) {
+) -> Result<SpeculativeBuilds, NightlyError> {
+    let mut usable = SpeculativeBuilds::new();
+    for ((store, day), early) in std::mem::take(&mut examination.speculative_builds) {
         let path = plays_path(&store, &day.to_string());
         let planned = plan.targets.get(&path);
         if planned.is_some_and(|planned| {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
-use crate::pipeline::nightly::intake::early::EarlyDays;
 use crate::pipeline::nightly::intake::examination::Days;
+use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 
 /// What dates are made of, beside the archive.
 pub(crate) struct DayInputs {
     /// Dates that were built at once.
-    pub(crate) early: EarlyDays,
+    pub(crate) early: SpeculativeBuilds,
     /// Plays that were read in this run, by report.
     pub(crate) fresh: BTreeMap<String, Days>,
     /// The stores' lists of tracks.

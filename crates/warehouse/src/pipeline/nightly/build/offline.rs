@@ -16,7 +16,7 @@ use crate::pipeline::intake::held::Segment;
 use crate::pipeline::nightly::build::day_inputs::DayInputs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::early::{EarlyDays, LookedUp};
+use crate::pipeline::nightly::intake::speculative_build::{LookedUp, SpeculativeBuilds};
 use crate::pipeline::nightly::plan::planned::{Kind, Plan, PlannedPartition};
 use crate::pipeline::partition_paths::trends_path;
 use crate::storage::layout::ledger::{FileEntry, Manifest};
@@ -184,7 +184,7 @@ impl Night<'_> {
     fn look_up(
         &self,
         plan: &mut Plan,
-        early: &EarlyDays,
+        early: &SpeculativeBuilds,
         index: &OfflineKeyIndex,
         changed: &BTreeMap<Date, [Option<DateKeys>; 2]>,
         dates: &mut OfflineDates,

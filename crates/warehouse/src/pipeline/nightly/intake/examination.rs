@@ -7,7 +7,7 @@ use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::intake::held::Segment;
 use crate::pipeline::intake::sales_runs::Runs;
-use crate::pipeline::nightly::intake::early::EarlyDays;
+use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::archive::archived_reports::NewReport;
 use crate::storage::archive::row_files::RowList;
@@ -41,7 +41,7 @@ pub(crate) struct Examination {
     /// Archived reports that a backfill has read.
     pub(crate) n_read: u64,
     /// Dates that were built at once, by store and date.
-    pub(crate) early_days: EarlyDays,
+    pub(crate) speculative_builds: SpeculativeBuilds,
     /// Files to put into the archive under a name.
     pub(crate) to_archive: Vec<NewReport>,
     /// What is kept beside the ledger of the reports that were read in this run.

@@ -12,7 +12,6 @@ use crate::pipeline::intake::held::Segment;
 use crate::pipeline::intake::sales_runs::drop_runs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::early::Early;
 use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
@@ -21,6 +20,7 @@ use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
 use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilder;
 use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState};
@@ -34,7 +34,8 @@ impl Night<'_> {
         seen: &mut Seen,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
-        let early = Early::new(staged, manifest, self.places, self.published_keys(manifest));
+        let early =
+            SpeculativeBuilder::new(staged, manifest, self.places, self.published_keys(manifest));
         self.examine_all(inbox, manifest, seen, Some(early))
     }
 
@@ -53,7 +54,7 @@ impl Night<'_> {
         inbox: &Inbox,
         manifest: &Manifest,
         seen: &mut Seen,
-        early: Option<Early<'_>>,
+        early: Option<SpeculativeBuilder<'_>>,
     ) -> Result<Examination, NightlyError> {
         seen.look(inbox);
         let candidates = self.candidates(inbox, manifest, seen);
@@ -82,7 +83,7 @@ impl Night<'_> {
         &self,
         keys: &BTreeSet<&String>,
         manifest: &Manifest,
-        early: Early<'_>,
+        early: SpeculativeBuilder<'_>,
         wanted: &BTreeSet<Day>,
     ) -> Result<Examination, NightlyError> {
         let candidates = self.archived(manifest, |key, _| keys.contains(key));
@@ -95,7 +96,7 @@ impl Night<'_> {
         candidates: &[Candidate<'_>],
         manifest: &Manifest,
         seen: &mut Seen,
-        early: Option<Early<'_>>,
+        early: Option<SpeculativeBuilder<'_>>,
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examination, NightlyError> {
         self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
@@ -127,12 +128,15 @@ impl Night<'_> {
                 Ok((number, examined))
             })
             .collect::<Result<_, NightlyError>>()?;
-        let (early_days, mut not_copied) =
-            early.map(Early::finish).transpose()?.unwrap_or_default();
+        let (speculative_builds, mut not_copied) =
+            early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
         // Some of those dates may be cleared away from here on.
         self.finish_keeping()?;
-        let mut examination =
-            Examination { reports: manifest.reports.clone(), early_days, ..Examination::default() };
+        let mut examination = Examination {
+            reports: manifest.reports.clone(),
+            speculative_builds,
+            ..Examination::default()
+        };
         for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
             match self.as_copied(examined, not_copied.remove(&candidate.path))? {
                 Examined::Growing => {

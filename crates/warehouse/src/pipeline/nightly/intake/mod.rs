@@ -3,7 +3,7 @@
 pub(crate) mod examining;
 pub(crate) mod entering;
 pub(crate) mod seen;
-pub(crate) mod early;
+pub(crate) mod speculative_build;
 pub(crate) mod turns;
 pub(crate) mod keeping_reports;
 pub(crate) mod room;

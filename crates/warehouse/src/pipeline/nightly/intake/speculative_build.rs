@@ -26,11 +26,11 @@ use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_ke
 use crate::storage::layout::places::Places;
 
 /// Dates that were built at once.
-pub(crate) type EarlyDays = BTreeMap<(String, Day), EarlyDay>;
+pub(crate) type SpeculativeBuilds = BTreeMap<(String, Day), SpeculativeBuild>;
 
 /// A date that was built at once.
 #[derive(Debug)]
-pub(crate) struct EarlyDay {
+pub(crate) struct SpeculativeBuild {
     /// The report that it was built from; `None` if a backfill that was interrupted had finished it,
     /// of whatever it was made.
     pub(crate) report: Option<String>,
@@ -51,13 +51,13 @@ pub(crate) struct LookedUp {
 }
 
 /// Which dates may be built at once, and those that were.
-pub(crate) struct Early<'a> {
+pub(crate) struct SpeculativeBuilder<'a> {
     staged: &'a Path,
     former: &'a Manifest,
     /// Stores and dates of known reports, with the report if it is the only one.
     known: BTreeMap<(String, Day), Option<String>>,
     claimed: Mutex<BTreeSet<(String, Day)>>,
-    built: Mutex<EarlyDays>,
+    built: Mutex<SpeculativeBuilds>,
     /// Keys of published dates, and of those that were read in this run so far.
     index: Mutex<OfflineKeyIndex>,
     /// In which order reports began to be read.
@@ -70,7 +70,7 @@ pub(crate) struct Early<'a> {
     not_copied: NotCopied,
 }
 
-impl<'a> Early<'a> {
+impl<'a> SpeculativeBuilder<'a> {
     pub(crate) fn new(
         staged: &'a Path,
         former: &'a Manifest,
@@ -103,7 +103,9 @@ impl<'a> Early<'a> {
     }
 
     /// The dates that were built, once all reports are copied, and the files that could not be.
-    pub(crate) fn finish(self) -> Result<(EarlyDays, BTreeMap<PathBuf, Copied>), NightlyError> {
+    pub(crate) fn finish(
+        self,
+    ) -> Result<(SpeculativeBuilds, BTreeMap<PathBuf, Copied>), NightlyError> {
         self.archiver.finish()?;
         let not_copied = self.not_copied.lock().map(|mut all| std::mem::take(&mut *all));
         Ok((self.built.into_inner().unwrap_or_default(), not_copied.unwrap_or_default()))
@@ -128,7 +130,7 @@ impl Night<'_> {
     /// Builds those dates of a report that no other report is known to have.
     pub(crate) fn build_early(
         &self,
-        early: &Early<'_>,
+        early: &SpeculativeBuilder<'_>,
         store: &str,
         report: &mut ExaminedReport,
         mut turn: Turn<'_>,
@@ -186,10 +188,11 @@ impl Night<'_> {
             };
             let built = self.day_builder(policy).build(&task)?;
             let report = Some(key.clone());
-            let early_day = EarlyDay { report, built, keys, counted_earlier: name, looked_up };
-            self.keep_early(early, store, day, &early_day)?;
+            let speculative_build =
+                SpeculativeBuild { report, built, keys, counted_earlier: name, looked_up };
+            self.keep_early(early, store, day, &speculative_build)?;
             if let Ok(mut all) = early.built.lock() {
-                all.insert((store.to_owned(), day), early_day);
+                all.insert((store.to_owned(), day), speculative_build);
             }
         }
         Ok(())
@@ -197,7 +200,7 @@ impl Night<'_> {
 
     /// Begins the checks of the published month that a date goes to. A backfill makes all dates of a month
     /// and copies none.
-    fn begin_month(&self, early: &Early<'_>, plays_path: &str) {
+    fn begin_month(&self, early: &SpeculativeBuilder<'_>, plays_path: &str) {
         if early.fingerprints.is_empty() {
             let files = self.published_files(&trends_path(plays_path), early.former);
             files.into_iter().for_each(|(path, _)| self.checks.begin(path));
@@ -207,10 +210,10 @@ impl Night<'_> {
     /// Keeps a date that a backfill has finished.
     fn keep_early(
         &self,
-        early: &Early<'_>,
+        early: &SpeculativeBuilder<'_>,
         store: &str,
         day: Day,
-        finished: &EarlyDay,
+        finished: &SpeculativeBuild,
     ) -> Result<(), NightlyError> {
         let path = plays_path(store, &day.to_string());
         let (Some(kept), Some(fingerprint)) = (&self.checkpoint, early.fingerprints.get(&path))
