@@ -26,7 +26,7 @@ use streamledger_core::vocabulary::verdict::{Finding, Reason, Verdict};
 use crate::pipeline::build::build_month::KeptTrends;
 use crate::pipeline::build::merge::{RunFile, merge_runs};
 use crate::pipeline::build::split_trends::SplitTrends;
-use crate::pipeline::intake::held::{BUCKETS, Holder, Segment};
+use crate::pipeline::intake::play_buffer::{BUCKETS, PlayBuffer, SpillablePlays};
 use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::{
@@ -53,7 +53,7 @@ pub struct DayBuilder<'a> {
     /// Layout of `trends_daily`.
     pub trends_layout: &'a TableLayout,
     /// Who held the plays.
-    pub holder: &'a Holder,
+    pub play_buffer: &'a PlayBuffer,
     /// Memory that one date may take, in bytes.
     pub work_bytes_max: usize,
     /// Where the time goes.
@@ -68,7 +68,7 @@ pub struct DayTask<'a> {
     /// Counted date.
     pub day: Day,
     /// Its plays, by hash of the report. Taken out when the date is built.
-    pub segments: Mutex<BTreeMap<[u8; 32], Vec<Segment>>>,
+    pub segments: Mutex<BTreeMap<[u8; 32], Vec<SpillablePlays>>>,
     /// The store's own list of tracks for this date.
     pub tracks: KnownTracks,
     /// Keys, ascending, of its late offline plays that earlier dates have too.
@@ -87,8 +87,8 @@ impl DayTask<'_> {
     }
 }
 
-fn count_rows(segments: &BTreeMap<[u8; 32], Vec<Segment>>) -> usize {
-    segments.values().flatten().map(Segment::n_rows).sum()
+fn count_rows(segments: &BTreeMap<[u8; 32], Vec<SpillablePlays>>) -> usize {
+    segments.values().flatten().map(SpillablePlays::n_rows).sum()
 }
 
 /// A built date.
@@ -139,18 +139,20 @@ impl DayBuilder<'_> {
     fn build_at_once(
         &self,
         task: &DayTask<'_>,
-        segments: BTreeMap<[u8; 32], Vec<Segment>>,
+        segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
         writer: &mut PartitionWriter<'_>,
     ) -> Result<(KeptTrends, Outcomes), PartitionError> {
         let mut pieces = Vec::new();
         for (report, segments) in segments {
             for segment in segments {
                 match segment {
-                    Segment::Memory(piece) => {
-                        self.holder.release(&piece);
+                    SpillablePlays::Memory(piece) => {
+                        self.play_buffer.release(&piece);
                         pieces.push(Piece { report, ..piece });
                     }
-                    Segment::Disk(_) => pieces.extend(segment.share(&(0..BUCKETS), report)?),
+                    SpillablePlays::Disk(_) => {
+                        pieces.extend(segment.read_buckets(&(0..BUCKETS), report)?)
+                    }
                 }
             }
         }
@@ -246,7 +248,7 @@ impl DayBuilder<'_> {
     fn build_in_shares(
         &self,
         task: &DayTask<'_>,
-        segments: BTreeMap<[u8; 32], Vec<Segment>>,
+        segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
         n_shares: usize,
         writer: &mut PartitionWriter<'_>,
     ) -> Result<(KeptTrends, Outcomes), PartitionError> {
@@ -256,7 +258,7 @@ impl DayBuilder<'_> {
             let mut pieces = Vec::new();
             for (report, segments) in &segments {
                 for segment in segments {
-                    pieces.extend(segment.share(&buckets, *report)?);
+                    pieces.extend(segment.read_buckets(&buckets, *report)?);
                 }
             }
             let (plays, order) = self.judge(task, pieces);
@@ -264,14 +266,14 @@ impl DayBuilder<'_> {
                 let sums = outcomes.entry(outcome).or_default();
                 *sums = (sums.0 + rows, sums.1 + n_plays);
             }
-            runs.push(RunFile::write(self.holder.new_path("run"), &plays, &order)?);
+            runs.push(RunFile::write(self.play_buffer.new_path("run"), &plays, &order)?);
         }
         for segment in segments.into_values().flatten() {
-            if let Segment::Memory(piece) = &segment {
-                self.holder.release(piece);
+            if let SpillablePlays::Memory(piece) = &segment {
+                self.play_buffer.release(piece);
             }
         }
-        let mut trends = SplitTrends::new(task.day, self.trends_layout, self.holder);
+        let mut trends = SplitTrends::new(task.day, self.trends_layout, self.play_buffer);
         let in_order = |plays: &Plays| (0_u32..).take(plays.rows.len()).collect::<Vec<u32>>();
         merge_runs(
             &runs,
@@ -294,7 +296,7 @@ const BUCKETS_AT_ONCE: usize = 16;
 /// # Errors
 /// [`DiskError`] if plays on disk cannot be read.
 pub fn collect_offline_keys<'a>(
-    segments: impl Iterator<Item = &'a Segment>,
+    segments: impl Iterator<Item = &'a SpillablePlays>,
     tracks: &KnownTracks,
     day: Day,
     policy: &Policy,
@@ -303,10 +305,10 @@ pub fn collect_offline_keys<'a>(
     let mut keys = OfflineKeys::default();
     for segment in segments {
         match segment {
-            Segment::Memory(piece) => keys.add(piece, tracks, day, days_max),
-            Segment::Disk(_) => {
+            SpillablePlays::Memory(piece) => keys.add(piece, tracks, day, days_max),
+            SpillablePlays::Disk(_) => {
                 for start in (0..BUCKETS).step_by(BUCKETS_AT_ONCE) {
-                    for piece in segment.share(&(start..start + BUCKETS_AT_ONCE), [0; 32])? {
+                    for piece in segment.read_buckets(&(start..start + BUCKETS_AT_ONCE), [0; 32])? {
                         keys.add(&piece, tracks, day, days_max);
                     }
                 }

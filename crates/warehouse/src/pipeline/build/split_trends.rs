@@ -12,7 +12,7 @@ use streamledger_core::aggregate::trends_daily::DayTrends;
 use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::pipeline::build::build_month::KeptTrends;
-use crate::pipeline::intake::held::Holder;
+use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::storage::disk::durable::IoContext as _;
 use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX, TableFile, TableLayout};
 use crate::storage::encode::trends::{DayRows, encode_trends};
@@ -26,7 +26,7 @@ const BATCH_ROWS: usize = 1 << 14;
 pub struct SplitTrends<'a> {
     day: Day,
     layout: &'a TableLayout,
-    holder: &'a Holder,
+    play_buffer: &'a PlayBuffer,
     months: BTreeMap<Month, Unfinished>,
     n_plays: i64,
 }
@@ -47,10 +47,10 @@ impl Unfinished {
 }
 
 impl<'a> SplitTrends<'a> {
-    /// Of a date, in files beside the plays that the holder has put on disk.
+    /// Of a date, in files beside the plays that the play_buffer has put on disk.
     #[must_use]
-    pub fn new(day: Day, layout: &'a TableLayout, holder: &'a Holder) -> Self {
-        Self { day, layout, holder, months: BTreeMap::new(), n_plays: 0 }
+    pub fn new(day: Day, layout: &'a TableLayout, play_buffer: &'a PlayBuffer) -> Self {
+        Self { day, layout, play_buffer, months: BTreeMap::new(), n_plays: 0 }
     }
 
     /// Takes the trends of the next tracks.
@@ -106,7 +106,7 @@ impl<'a> SplitTrends<'a> {
     }
 
     fn start(&self, name: &str) -> Result<Unfinished, PartitionError> {
-        let path = self.holder.new_path(name);
+        let path = self.play_buffer.new_path(name);
         let file = BufWriter::new(File::create_new(&path).at("create", &path)?);
         let file = TableFile::new(file, self.layout, &Provenance::default())
             .map_err(PartitionError::parquet(&path))?;

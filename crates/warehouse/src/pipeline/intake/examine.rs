@@ -18,7 +18,7 @@ use streamledger_core::vocabulary::play::Piece;
 use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
 
 use crate::pipeline::intake::config::Settings;
-use crate::pipeline::intake::held::{Holder, Segment};
+use crate::pipeline::intake::play_buffer::{PlayBuffer, SpillablePlays};
 use crate::pipeline::intake::reading::{Rows, RowsContext, RowsRead, is_compared_table};
 use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
@@ -42,11 +42,11 @@ pub struct Examiner<'a> {
     /// The key of the listeners' hashes.
     pub key: &'a ListenerKey,
     /// Where plays are kept.
-    pub holder: &'a Holder,
+    pub play_buffer: &'a PlayBuffer,
     /// Where lines of statements are kept.
     pub runs: &'a RunStore,
     /// Plays of one report that are kept in memory with their words before they are handed to the
-    /// holder, in bytes.
+    /// play_buffer, in bytes.
     pub segment_bytes_max: usize,
     /// Where lists of rows wait by which reports are compared; `None` where no report is new.
     pub rows: Option<&'a RowFolder>,
@@ -97,7 +97,7 @@ pub struct ExaminedReport {
     /// Why it is refused; `None` if it is taken in.
     pub refusal: Option<RejectedReport>,
     /// Its plays by counted date; none if it is refused.
-    pub days: BTreeMap<Day, Vec<Segment>>,
+    pub days: BTreeMap<Day, Vec<SpillablePlays>>,
     /// Lines of statements or figures taken in, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
@@ -222,7 +222,7 @@ struct Reading<'a> {
     /// Why the bytes are no text of lines.
     text_error: Option<TextError>,
     state: State<'a>,
-    days: BTreeMap<Day, Vec<Segment>>,
+    days: BTreeMap<Day, Vec<SpillablePlays>>,
     runs: Runs,
     /// Rows that are compared with those of other reports.
     collector: RowCollector,
@@ -299,7 +299,7 @@ impl<'a> Reading<'a> {
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
-    /// Hands what was read so far to the holder and the runs.
+    /// Hands what was read so far to the play_buffer and the runs.
     fn seal(&mut self) {
         let State::Rows(rows) = &mut self.state else {
             return;
@@ -318,7 +318,7 @@ impl<'a> Reading<'a> {
             if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
                 continue;
             }
-            match self.examiner.holder.hold(piece) {
+            match self.examiner.play_buffer.hold(piece) {
                 Ok(segment) => self.days.entry(day).or_default().push(segment),
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
@@ -377,7 +377,7 @@ impl<'a> Reading<'a> {
 
     /// Lets go of what was read of a report that is not kept.
     fn abandon(self) -> Result<(), PartitionError> {
-        release(self.examiner.holder, self.days);
+        release(self.examiner.play_buffer, self.days);
         Ok(drop_runs(self.runs)?)
     }
 
@@ -437,10 +437,10 @@ impl Reader for Reading<'_> {
 }
 
 /// Lets go of plays that were held.
-fn release(holder: &Holder, days: BTreeMap<Day, Vec<Segment>>) {
+fn release(play_buffer: &PlayBuffer, days: BTreeMap<Day, Vec<SpillablePlays>>) {
     for segment in days.into_values().flatten() {
-        if let Segment::Memory(piece) = &segment {
-            holder.release(piece);
+        if let SpillablePlays::Memory(piece) = &segment {
+            play_buffer.release(piece);
         }
     }
 }
@@ -464,7 +464,7 @@ impl Examiner<'_> {
     fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
         report.bad_rows.truncate(REFUSED_ROWS_KEPT);
         report.row_list = None;
-        release(self.holder, std::mem::take(&mut report.days));
+        release(self.play_buffer, std::mem::take(&mut report.days));
         Ok(drop_runs(std::mem::take(&mut report.runs))?)
     }
 }

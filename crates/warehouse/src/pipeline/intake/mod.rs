@@ -6,6 +6,6 @@ pub mod reading;
 pub mod recognise;
 pub mod rejected_report;
 pub(crate) mod why_rejected;
-pub mod held;
+pub mod play_buffer;
 pub mod sales_runs;
 pub mod config;

@@ -86,7 +86,7 @@ impl<'a> Task<'a> {
     /// Makes the partitions in staging.
     fn make(
         &'a self,
-        kept: Option<Checkpoint>,
+        checkpoint: Option<Checkpoint>,
         damaged_lists: &BTreeSet<String>,
     ) -> Result<Made<'a>, NightlyError> {
         let former = self.former;
@@ -96,7 +96,7 @@ impl<'a> Task<'a> {
             if self.backfill.is_preview { 0 } else { night.mend_notes(&former.reports)? };
         let mut plan = night.plan_backfill(self.backfill, former)?;
         night.require_room_to_build(&plan, &former.reports, former)?;
-        night.checkpoint = kept;
+        night.checkpoint = checkpoint;
         let staged = self.staging.join("snapshot").join("tables");
         let mut examination = night.examine_months(&plan, former, &staged)?;
         let mut done = Backfilled {
@@ -162,8 +162,8 @@ pub fn run_backfill(
     }
     let decisions = &ruling.names();
     with_whole_lists(staging, |damaged_lists| {
-        let kept = Checkpoint::new(places.internal("backfill"));
-        let made = task.make(Some(kept), damaged_lists)?;
+        let checkpoint = Checkpoint::new(places.internal("backfill"));
+        let made = task.make(Some(checkpoint), damaged_lists)?;
         let Made { mut night, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
         done.n_damaged += count_damaged(&plan, former, places);
@@ -174,13 +174,13 @@ pub fn run_backfill(
             night.note(|summary| summary.snapshot = Some(number));
             warehouse.publish(manifest, former.snapshot)?;
         }
-        let kept = night.checkpoint.take();
+        let checkpoint = night.checkpoint.take();
         done.summary = night.finish();
         if done.summary.snapshot.is_some() {
             record::write_record(places, &task.options, &done.summary)?;
         }
         let away = places.internal("staging/backfill");
-        kept.as_ref().map_or(Ok(()), |kept| checkpoint.clear(&away))?;
+        checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.clear(&away))?;
         warehouse.clear_staging()?;
         Ok(done)
     })
@@ -341,14 +341,14 @@ impl Night<'_> {
                         let keys = Arc::new(found.keys);
                         early.tell(store, *day, &keys);
                         let (built, counted_earlier) = (found.built, found.counted_earlier);
-                        let day_kept = SpeculativeBuild {
+                        let finished_day = SpeculativeBuild {
                             report: None,
                             built,
                             keys,
                             counted_earlier,
                             looked_up: None,
                         };
-                        days.insert((store.clone(), *day), day_kept);
+                        days.insert((store.clone(), *day), finished_day);
                     }
                 }
                 Kind::Lots(..) | Kind::SalesMonthly { .. } => {

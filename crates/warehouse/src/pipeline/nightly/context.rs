@@ -12,7 +12,7 @@ use streamledger_core::vocabulary::listener::ListenerKey;
 use crate::pipeline::build::build_day::DayBuilder;
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::examine::Examiner;
-use crate::pipeline::intake::held::Holder;
+use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::judging::Judging;
 use crate::pipeline::nightly::build::checkpoint::Checkpoint;
@@ -41,7 +41,7 @@ pub(crate) struct Night<'a> {
     pub(crate) places: &'a Places,
     /// Where files are that wait in this run.
     pub(crate) staging: PathBuf,
-    pub(crate) holder: Holder,
+    pub(crate) play_buffer: PlayBuffer,
     pub(crate) runs: RunStore,
     /// Lists of rows of reports that are read in this run.
     pub(crate) rows: RowFolder,
@@ -79,7 +79,7 @@ impl<'a> Night<'a> {
             key,
             places,
             staging: staging.to_owned(),
-            holder: Holder::new(options.memory_limit_bytes / 4, staging.to_owned()),
+            play_buffer: PlayBuffer::new(options.memory_limit_bytes / 4, staging.to_owned()),
             runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
             rows: RowFolder::new(staging.join("rows"), options.memory_limit_bytes / 32),
             damaged_lists: BTreeSet::new(),
@@ -109,7 +109,7 @@ impl Night<'_> {
         Examiner {
             settings: self.settings,
             key: &self.key,
-            holder: &self.holder,
+            play_buffer: &self.play_buffer,
             runs: &self.runs,
             rows: None,
             onlooker: None,
@@ -128,7 +128,7 @@ impl Night<'_> {
             policy,
             layout: &self.plays_layout,
             trends_layout: &self.trends_layout,
-            holder: &self.holder,
+            play_buffer: &self.play_buffer,
             work_bytes_max: (self.options.memory_limit_bytes / (2 * rayon::current_num_threads()))
                 .max(1),
             stages: &self.stages,
@@ -155,7 +155,7 @@ impl Night<'_> {
 
     pub(crate) fn finish(self) -> Summary {
         let mut summary = self.summary.into_inner().unwrap_or_default();
-        summary.spilled_files = self.holder.n_files();
+        summary.spilled_files = self.play_buffer.n_files();
         summary.stages = self.stages.totals().to_vec();
         summary
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
-use crate::pipeline::intake::held::Holder;
+use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
@@ -200,7 +200,7 @@ pub fn plan_nightly(
     let settings = &settings.judged_by(&ruling.in_force);
     let nowhere = Path::new("");
     let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
-    (night.holder, night.runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
+    (night.play_buffer, night.runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::none());
     night.rows = RowFolder::in_memory();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = Seen::read(&places)?;

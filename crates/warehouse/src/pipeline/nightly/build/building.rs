@@ -268,7 +268,7 @@ impl Night<'_> {
         offline: &OfflineDate,
         staged: &Path,
     ) -> Result<(), NightlyError> {
-        let (Some(kept), Some(keys)) = (&self.checkpoint, &offline.keys) else {
+        let (Some(checkpoint), Some(keys)) = (&self.checkpoint, &offline.keys) else {
             return Ok(());
         };
         let day = DayCheckpoint {

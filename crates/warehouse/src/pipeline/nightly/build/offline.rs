@@ -12,7 +12,7 @@ use streamledger_core::normalize::tracks::KnownTracks;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::build::build_day::collect_offline_keys;
-use crate::pipeline::intake::held::Segment;
+use crate::pipeline::intake::play_buffer::SpillablePlays;
 use crate::pipeline::nightly::build::day_inputs::DayInputs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -81,7 +81,7 @@ impl Night<'_> {
 
     pub(crate) fn keys_of_segments<'s>(
         &self,
-        segments: impl Iterator<Item = &'s Segment>,
+        segments: impl Iterator<Item = &'s SpillablePlays>,
         tracks: &KnownTracks,
         store: &str,
         day: Day,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use streamledger_core::vocabulary::day::Day;
 
-use crate::pipeline::intake::held::Segment;
+use crate::pipeline::intake::play_buffer::SpillablePlays;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
@@ -20,7 +20,7 @@ use crate::storage::tables::small_tables::ReportNotes;
 pub(crate) const NO_STORE: &str = "unknown";
 
 /// Plays of a report by counted date.
-pub(crate) type Days = BTreeMap<Day, Vec<Segment>>;
+pub(crate) type Days = BTreeMap<Day, Vec<SpillablePlays>>;
 
 /// Reports by key.
 pub(crate) type Reports = BTreeMap<String, ReportEntry>;

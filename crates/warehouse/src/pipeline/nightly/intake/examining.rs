@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
-use crate::pipeline::intake::held::Segment;
+use crate::pipeline::intake::play_buffer::SpillablePlays;
 use crate::pipeline::intake::sales_runs::drop_runs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -387,8 +387,8 @@ impl Night<'_> {
 
     fn release(&self, days: Days) {
         for segment in days.into_values().flatten() {
-            if let Segment::Memory(piece) = &segment {
-                self.holder.release(piece);
+            if let SpillablePlays::Memory(piece) = &segment {
+                self.play_buffer.release(piece);
             }
         }
     }

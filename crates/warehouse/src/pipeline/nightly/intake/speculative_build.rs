@@ -216,7 +216,8 @@ impl Night<'_> {
         finished: &SpeculativeBuild,
     ) -> Result<(), NightlyError> {
         let path = plays_path(store, &day.to_string());
-        let (Some(kept), Some(fingerprint)) = (&self.checkpoint, early.fingerprints.get(&path))
+        let (Some(checkpoint), Some(fingerprint)) =
+            (&self.checkpoint, early.fingerprints.get(&path))
         else {
             return Ok(());
         };

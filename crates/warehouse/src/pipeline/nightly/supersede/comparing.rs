@@ -18,7 +18,7 @@ use streamledger_core::vocabulary::day::Day;
 use streamledger_core::vocabulary::play::Piece;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner, Onlooker};
-use crate::pipeline::intake::held::Holder;
+use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -139,9 +139,14 @@ impl<'c, 'n> Comparing<'c, 'n> {
             Some(new) => ReportFile::Inbox(&new.path),
             None => ReportFile::Archive(&archived),
         };
-        let (holder, runs) = (Holder::new(0, PathBuf::new()), RunStore::none());
-        let examiner =
-            Examiner { holder: &holder, runs: &runs, rows, onlooker, ..night.examiner(1) };
+        let (play_buffer, runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::none());
+        let examiner = Examiner {
+            play_buffer: &play_buffer,
+            runs: &runs,
+            rows,
+            onlooker,
+            ..night.examiner(1)
+        };
         let nothing = BTreeSet::new();
         let store = Some(report.store.as_str());
         match examiner.examine(file, report.file(), store, Some(&nothing))? {

@@ -74,18 +74,18 @@ proptest! {
         in_memory in any::<bool>(),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let holder =
-            Holder::new(if in_memory { usize::MAX } else { 0 }, folder.path().to_owned());
+        let play_buffer =
+            PlayBuffer::new(if in_memory { usize::MAX } else { 0 }, folder.path().to_owned());
         let whole = piece(&listeners);
         let expected = meaning(std::slice::from_ref(&whole));
-        let segment = holder.hold(whole).unwrap();
-        prop_assert_eq!(matches!(segment, Segment::Memory(_)), in_memory);
+        let segment = play_buffer.hold(whole).unwrap();
+        prop_assert_eq!(matches!(segment, SpillablePlays::Memory(_)), in_memory);
         prop_assert_eq!(segment.n_rows(), listeners.len());
         let mut found = BTreeMap::new();
         let mut share_of_listener = BTreeMap::new();
         for share in 0..n_shares {
             let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
-            for (row, plays) in meaning(&segment.share(&buckets, [7; 32]).unwrap()) {
+            for (row, plays) in meaning(&segment.read_buckets(&buckets, [7; 32]).unwrap()) {
                 for (listener, ..) in &plays {
                     if let Some(listener) = listener {
                         let first = share_of_listener.entry(listener.0).or_insert(share);
@@ -103,12 +103,12 @@ proptest! {
 fn memory_that_is_released_can_be_held_again() {
     let folder = tempfile::tempdir().unwrap();
     let plays = || piece(&[Some(1), Some(2)]);
-    let holder = Holder::new(piece_bytes(&plays()), folder.path().to_owned());
-    let Segment::Memory(first) = holder.hold(plays()).unwrap() else {
+    let play_buffer = PlayBuffer::new(piece_bytes(&plays()), folder.path().to_owned());
+    let SpillablePlays::Memory(first) = play_buffer.hold(plays()).unwrap() else {
         panic!("the first fits");
     };
-    assert!(matches!(holder.hold(plays()).unwrap(), Segment::Disk(_)));
-    holder.release(&first);
-    assert!(matches!(holder.hold(plays()).unwrap(), Segment::Memory(_)));
-    assert_eq!(holder.n_files(), 1);
+    assert!(matches!(play_buffer.hold(plays()).unwrap(), SpillablePlays::Disk(_)));
+    play_buffer.release(&first);
+    assert!(matches!(play_buffer.hold(plays()).unwrap(), SpillablePlays::Memory(_)));
+    assert_eq!(play_buffer.n_files(), 1);
 }

@@ -21,7 +21,7 @@ pub const BUCKETS: usize = 256;
 
 /// Plays of one report and date.
 #[derive(Debug)]
-pub enum Segment {
+pub enum SpillablePlays {
     /// In memory.
     Memory(Piece),
     /// On disk, a block for each bucket.
@@ -39,14 +39,14 @@ pub struct SpilledPiece {
 
 /// Keeps plays within a number of bytes.
 #[derive(Debug)]
-pub struct Holder {
+pub struct PlayBuffer {
     bytes_max: usize,
     bytes: AtomicUsize,
     folder: PathBuf,
     n_files: AtomicU64,
 }
 
-impl Holder {
+impl PlayBuffer {
     /// Holds up to `bytes_max` in memory, the rest in files of `folder`, which must be there when
     /// the first of them is written.
     #[must_use]
@@ -58,13 +58,13 @@ impl Holder {
     ///
     /// # Errors
     /// [`DiskError`] if it has to go to disk and cannot.
-    pub fn hold(&self, piece: Piece) -> Result<Segment, DiskError> {
+    pub fn hold(&self, piece: Piece) -> Result<SpillablePlays, DiskError> {
         let bytes = piece_bytes(&piece);
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max {
-            return Ok(Segment::Memory(piece));
+            return Ok(SpillablePlays::Memory(piece));
         }
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.spill(&piece).map(Segment::Disk)
+        self.spill(&piece).map(SpillablePlays::Disk)
     }
 
     /// Says that a piece from memory is no longer held.
@@ -84,7 +84,7 @@ impl Holder {
         let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
         let mut offsets = vec![0];
         let mut n_rows = 0;
-        for rows in deal(piece) {
+        for rows in hash_partition(piece) {
             n_rows += rows.len();
             let share =
                 Piece { report: piece.report, rows: vec![rows], words: Arc::clone(&piece.words) };
@@ -103,7 +103,7 @@ impl Holder {
     }
 }
 
-impl Segment {
+impl SpillablePlays {
     /// Number of plays.
     #[must_use]
     pub fn n_rows(&self) -> usize {
@@ -117,9 +117,13 @@ impl Segment {
     ///
     /// # Errors
     /// [`DiskError`] if they cannot be read back.
-    pub fn share(&self, buckets: &Range<usize>, report: [u8; 32]) -> Result<Vec<Piece>, DiskError> {
+    pub fn read_buckets(
+        &self,
+        buckets: &Range<usize>,
+        report: [u8; 32],
+    ) -> Result<Vec<Piece>, DiskError> {
         match self {
-            Self::Memory(piece) => Ok(vec![Piece { report, ..share_of(piece, buckets) }]),
+            Self::Memory(piece) => Ok(vec![Piece { report, ..of_buckets(piece, buckets) }]),
             Self::Disk(spilled) => spilled.read(buckets, report),
         }
     }
@@ -159,7 +163,7 @@ fn bucket_of(play: &Play, words: &Words) -> usize {
 }
 
 /// The rows of a piece by bucket, in their order.
-fn deal(piece: &Piece) -> Vec<Vec<Play>> {
+fn hash_partition(piece: &Piece) -> Vec<Vec<Play>> {
     let mut counts = [0; BUCKETS];
     for play in piece.rows.iter().flatten() {
         counts[bucket_of(play, &piece.words)] += 1;
@@ -171,7 +175,7 @@ fn deal(piece: &Piece) -> Vec<Vec<Play>> {
     buckets
 }
 
-fn share_of(piece: &Piece, buckets: &Range<usize>) -> Piece {
+fn of_buckets(piece: &Piece, buckets: &Range<usize>) -> Piece {
     let words = &piece.words;
     let in_share = |play: &&Play| buckets.contains(&bucket_of(play, words));
     let rows = piece.rows.iter().map(|chunk| chunk.iter().filter(in_share).copied().collect());
