@@ -182,12 +182,12 @@ fn the_code_map_names_files_that_are_there() {
 fn every_code_in_quarantine_is_explained() {
     let files = files();
     let examine = text_of(&files, "crates/warehouse/src/pipeline/intake/examine.rs");
-    let defects = quoted_after(text_of(&files, "crates/core/src/normalize/defect.rs"), "=> ");
-    let refusals =
+    let defects = quoted_after(text_of(&files, "crates/core/src/normalize/rejected_row.rs"), "=> ");
+    let rejections =
         [quoted_after(examine, "RejectedReport::new("), quoted_after(examine, "code: ")].concat();
-    assert!(!defects.is_empty() && !refusals.is_empty(), "no codes found in the source");
+    assert!(!defects.is_empty() && !rejections.is_empty(), "no codes found in the source");
     let tables = text_of(&files, "docs/tables.md");
-    let codes = defects.into_iter().chain(refusals);
+    let codes = defects.into_iter().chain(rejections);
     let silent: Vec<&str> = codes.filter(|code| !tables.contains(&format!("`{code}`"))).collect();
     assert!(silent.is_empty(), "docs/tables.md does not explain: {silent:#?}");
 }

@@ -440,7 +440,7 @@ fn outcome(report: &str) -> (Vec<Line5>, Vec<(u32, String)>) {
         })
         .collect();
     sales.sort();
-    let bad = reading.bad_rows.iter().map(|bad| (bad.row, bad.defect.code().to_owned()));
+    let bad = reading.bad_rows.iter().map(|bad| (bad.row, bad.reject_code.code().to_owned()));
     (sales, bad.collect())
 }
 

@@ -818,7 +818,7 @@ fn what_is_not_utf8_is_read_in_the_other_encoding_of_its_format() {
 }
 
 #[test]
-fn use_that_ends_before_it_begins_is_refused() {
+fn use_that_ends_before_it_begins_is_rejected() {
     let format = FORMATS.iter().find(|format| format.format == "meta-sales").unwrap();
     let report = |to: &str| {
         format!(
@@ -826,8 +826,8 @@ fn use_that_ends_before_it_begins_is_refused() {
         )
     };
     assert_eq!(read_report(format, &report("2026-06-02")).map(|read| read.len()), Ok(1));
-    let refused = read_report(format, &report("2026-06-01")).unwrap_err();
-    assert!(refused.contains("OutOfRange") && refused.contains("end_date"), "{refused}");
+    let rejected = read_report(format, &report("2026-06-01")).unwrap_err();
+    assert!(rejected.contains("OutOfRange") && rejected.contains("end_date"), "{rejected}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use streamledger_core::ingest::table::head::{Match, match_head};
 use streamledger_core::ingest::table::text_layout::Delimiter;
 use streamledger_core::ingest::text::{Text, after_first_line_end, is_utf16};
 use streamledger_core::normalize::counts::{Counts, LineCounts};
-use streamledger_core::normalize::defect::{BadRow, Defect, ReportFault};
 use streamledger_core::normalize::dsr::reader::DsrReader;
+use streamledger_core::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
@@ -98,7 +98,7 @@ pub struct ReportRead {
     /// Rows that were ingested, by number, as text.
     pub rows: BTreeMap<u32, String>,
     /// Rows that were not.
-    pub bad_rows: BTreeMap<u32, Defect>,
+    pub bad_rows: BTreeMap<u32, RejectCode>,
     /// Why the report is rejected, other than for its bad rows.
     pub rejected: Option<String>,
 }
@@ -154,14 +154,14 @@ fn blocks(text: &[u8], is_cut: bool) -> Vec<&[u8]> {
     blocks
 }
 
-fn bad_rows(bad_rows: &[BadRow]) -> BTreeMap<u32, Defect> {
-    bad_rows.iter().map(|bad| (bad.row, bad.defect)).collect()
+fn bad_rows(bad_rows: &[RejectedRow]) -> BTreeMap<u32, RejectCode> {
+    bad_rows.iter().map(|bad| (bad.row, bad.reject_code)).collect()
 }
 
 fn rejected(fault: Option<ReportFault>, controls: &[Checked]) -> Option<String> {
     let wrong = controls.iter().find(|control| control.is_binding && !control.agrees);
     fault
-        .map(|fault| fault.defect.code().to_owned())
+        .map(|fault| fault.reject_code.code().to_owned())
         .or_else(|| wrong.map(|wrong| format!("control_total {}", wrong.label)))
 }
 

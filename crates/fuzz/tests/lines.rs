@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::records::split_line;
 use streamledger_core::ingest::table::text_layout::Delimiter;
-use streamledger_core::normalize::defect::Defect;
+use streamledger_core::normalize::rejected_row::RejectCode;
 use streamledger_fuzz::reports::{Kind, ReportRead, formats, read_report};
 
 /// A report of `fixtures/formats`.
@@ -235,7 +235,7 @@ fn two_open_quotes_cost_two_rows_of_a_thousand() {
     let read = read_table(&format!("{header}{rows}"));
     assert_eq!((read.format.as_str(), read.rejected), ("cdbaby", None));
     assert_eq!((read.counts.rows, read.counts.quarantined, read.rows.len()), (1000, 2, 998));
-    assert_eq!(read.bad_rows, [(100, Defect::BadLine), (900, Defect::BadLine)].into());
+    assert_eq!(read.bad_rows, [(100, RejectCode::BadLine), (900, RejectCode::BadLine)].into());
     // In the last line nobody knows whether there was more.
     let read = read_table(&format!("{header}{rows}{}", row("\"Heroes")));
     assert_eq!(read.rejected.as_deref(), Some("cut_report"));

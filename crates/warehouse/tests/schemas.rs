@@ -70,7 +70,7 @@ fn all_formats() -> Vec<Shown> {
             } else {
                 format!("A report named `{}` is", repeats.names.join("` or `"))
             };
-            limits.push(format!("{names} refused as `repeats`: {}", repeats.why));
+            limits.push(format!("{names} rejected as `repeats`: {}", repeats.why));
         }
         Shown {
             feed: format.feed,

@@ -1,4 +1,4 @@
-//! `streamledger inspect`: what a person looks at who has a report that is new or was refused.
+//! `streamledger inspect`: what a person looks at who has a report that is new or was rejected.
 
 use streamledger_core::normalize::counts::LineCounts;
 use streamledger_warehouse::query::inspect::{Inspection, inspect_report};
@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
         Format::Json => to_json(&sheets)?,
         Format::Csv => to_csv(&sheets),
     })?;
-    let is_clean = found.refusal.is_none() && found.counts.quarantined == 0;
+    let is_clean = found.rejection.is_none() && found.counts.quarantined == 0;
     Ok(if is_clean { exit::DONE } else { exit::FAILED })
 }
 
@@ -69,8 +69,8 @@ fn report(found: &Inspection) -> Sheet {
     if !found.unused.is_empty() {
         push("columns not looked at", Some(found.unused.join(", ")));
     }
-    if let Some(refusal) = &found.refusal {
-        push("rejected", Some(format!("{}: {}", refusal.code, refusal.detail)));
+    if let Some(rejection) = &found.rejection {
+        push("rejected", Some(format!("{}: {}", rejection.code, rejection.detail)));
     }
     sheet
 }
@@ -145,7 +145,7 @@ fn bad_rows(found: &Inspection) -> Sheet {
         sheet.push(vec![
             bad.row.to_string(),
             bad.column.clone().unwrap_or_default(),
-            bad.defect.code().to_owned(),
+            bad.reject_code.code().to_owned(),
             bad.detail.clone(),
         ]);
     }

@@ -15,7 +15,7 @@ use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;
 use streamledger_warehouse::pipeline::nightly::plan::proposal::Request;
 use streamledger_warehouse::pipeline::nightly::run::{plan_nightly, run_nightly};
 use streamledger_warehouse::pipeline::nightly::summary::{
-    Figures, RefusedReport, ReplacedReport, Summary,
+    Figures, ListedRejection, ReplacedReport, Summary,
 };
 use streamledger_warehouse::storage::layout::decisions::DecisionError;
 use streamledger_warehouse::storage::layout::error::WarehouseError;
@@ -209,7 +209,7 @@ pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
 }
 
 /// Reports that were rejected, and why.
-pub(crate) fn refused_sheet<'r>(reports: impl IntoIterator<Item = &'r RefusedReport>) -> Sheet {
+pub(crate) fn rejected_sheet<'r>(reports: impl IntoIterator<Item = &'r ListedRejection>) -> Sheet {
     let mut sheet = Sheet::new("rejected", "Rejected reports", &["file", "reason", "detail"]);
     for report in reports {
         sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
@@ -247,7 +247,7 @@ impl Night<'_> {
         [
             self.totals(),
             outcome_sheet(self.summary),
-            refused_sheet(&self.summary.refused),
+            rejected_sheet(&self.summary.rejected),
             self.quarantined(),
             self.unchecked(),
             self.replaced(),
@@ -270,7 +270,7 @@ impl Night<'_> {
             sheet.push(vec![what.to_owned(), grouped(number.into())]);
         };
         push("ingested", summary.taken_in.len() as u64);
-        push("rejected", summary.refused.len() as u64);
+        push("rejected", summary.rejected.len() as u64);
         push("copies of known reports", summary.copies.len() as u64);
         push("known, not changed", summary.n_known as u64);
         push("skipped by their names", summary.passed_over.len() as u64);

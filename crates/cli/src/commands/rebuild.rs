@@ -25,8 +25,8 @@ pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::
     bar.end();
     let rebuilt = result?;
     tracing::info!(ms = start.elapsed().as_millis(), "the warehouse is made");
-    let refused = rebuilt.summaries.iter().flat_map(|summary| &summary.refused);
-    let sheets = [totals(&rebuilt), nightly::refused_sheet(refused), not_archived(&rebuilt)];
+    let rejected = rebuilt.summaries.iter().flat_map(|summary| &summary.rejected);
+    let sheets = [totals(&rebuilt), nightly::rejected_sheet(rejected), not_archived(&rebuilt)];
     print(&match common.format {
         Format::Table => {
             format!("{}\n\n{}", sentence(&rebuilt, other), to_text(&sheets))
@@ -48,7 +48,7 @@ fn sentence(rebuilt: &Rebuilt, other: &Path) -> String {
 
 fn totals(rebuilt: &Rebuilt) -> Sheet {
     let mut sheet = Sheet::new("rebuilt", "Reports", &["what", "#number"]);
-    let n_rejected: usize = rebuilt.summaries.iter().map(|summary| summary.refused.len()).sum();
+    let n_rejected: usize = rebuilt.summaries.iter().map(|summary| summary.rejected.len()).sum();
     let rows = [
         ("archived reports read", rebuilt.n_reports),
         ("rejected now", n_rejected as u64),

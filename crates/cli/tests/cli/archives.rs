@@ -64,7 +64,7 @@ fn an_archive_is_told_by_its_bytes_whatever_its_name_says_and_its_member_may_be_
 }
 
 #[test]
-fn an_archive_of_several_reports_or_with_a_name_that_leads_out_of_it_is_refused() {
+fn an_archive_of_several_reports_or_with_a_name_that_leads_out_of_it_is_rejected() {
     let case = Case::new();
     let other = ROYALTIES.replace(",3,", ",4,");
     let two: [(&str, &[u8]); 2] = [("a.csv", ROYALTIES.as_bytes()), ("b.csv", other.as_bytes())];
@@ -96,7 +96,7 @@ fn an_archive_without_a_report_is_of_no_format_and_a_broken_one_is_corrupt() {
 
 /// What is nearly a report is none of the other files of an archive, and no bytes of one are passed over.
 #[test]
-fn an_archive_with_a_member_that_is_nearly_a_report_or_with_hidden_bytes_is_refused() {
+fn an_archive_with_a_member_that_is_nearly_a_report_or_with_hidden_bytes_is_rejected() {
     let lacking = ROYALTIES.replace("Quantity", "Number");
     let other_store = "date,subscriber_status,country,music_id,isrc,upc,play30s\n";
     let whole = zip(&[("a.csv", ROYALTIES.as_bytes())]);
@@ -197,7 +197,7 @@ fn both_files_in_one_night_give_the_same_tables_as_one_after_the_other() {
 }
 
 #[test]
-fn a_header_that_says_another_file_than_the_name_is_refused() {
+fn a_header_that_says_another_file_than_the_name_is_rejected() {
     let case = Case::new();
     case.put(&part_name(2), part(1, "GBXY12600001", 20));
     case.nightly_verified(4)
@@ -206,7 +206,7 @@ fn a_header_that_says_another_file_than_the_name_is_refused() {
 }
 
 #[test]
-fn a_total_that_the_lines_do_not_make_up_refuses_the_report() {
+fn a_total_that_the_lines_do_not_make_up_rejects_the_report() {
     let case = Case::new();
     let one_file = part(1, "GBXY12600001", 29).replace("\t1\t2\t2026-09-01", "\t1\t1\t2026-09-01");
     case.put(&part_name(1).replace("1of2", "1of1"), one_file);

@@ -205,19 +205,19 @@ fn one_store_is_made_anew_alone() {
 fn what_cannot_be_done_says_what_to_do() {
     let case = three_months();
     let at = snapshot(&case);
-    let refused = |more: &[&str], code: i32, text: &str| {
+    let rejected = |more: &[&str], code: i32, text: &str| {
         backfill(&case, more).expect_code(code).expect_stderr(text);
         assert_eq!(snapshot(&case), at);
     };
-    refused(&["--from", "2026-10", "--to", "2026-09"], 2, "is after --to");
-    refused(&["--from", "2026-13", "--to", "2026-14"], 2, "a month such as 2026-09");
-    refused(&["--from", "2020-01", "--to", "2020-02"], 2, "nothing from 2020-01 to 2020-02");
-    refused(&["--store", "nobody"], 2, "nothing of nobody");
-    refused(&["--policy", "none.toml"], 2, "none.toml");
-    refused(&["--preview", "--dry-run"], 2, "cannot be used with");
+    rejected(&["--from", "2026-10", "--to", "2026-09"], 2, "is after --to");
+    rejected(&["--from", "2026-13", "--to", "2026-14"], 2, "a month such as 2026-09");
+    rejected(&["--from", "2020-01", "--to", "2020-02"], 2, "nothing from 2020-01 to 2020-02");
+    rejected(&["--store", "nobody"], 2, "nothing of nobody");
+    rejected(&["--policy", "none.toml"], 2, "none.toml");
+    rejected(&["--preview", "--dry-run"], 2, "cannot be used with");
     // Settings by which reports are read have changed.
     case.replace("pipelines/stores/spotify.toml", "premium = \"premium\"", "premium = \"family\"");
-    refused(&["--pipeline", "pipelines/nightly.toml"], 2, "run `streamledger nightly` first");
+    rejected(&["--pipeline", "pipelines/nightly.toml"], 2, "run `streamledger nightly` first");
     let empty = Case::new();
     empty.own_pipelines();
     backfill(&empty, &[]).expect_code(2).expect_stderr("is no warehouse");
@@ -315,7 +315,7 @@ fn an_interrupted_backfill_goes_on_where_it_was() {
 }
 
 #[test]
-fn another_listener_key_is_refused_and_named() {
+fn another_listener_key_is_rejected_and_named() {
     let case = three_months();
     let before = case.published();
     fs::write(case.path("other"), [8; 32]).unwrap();

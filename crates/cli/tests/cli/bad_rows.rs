@@ -232,8 +232,8 @@ fn reports_with_listeners_everywhere() -> Vec<(String, Vec<u8>)> {
         .enumerate()
         .map(|(n, header)| (format!("spotify/{n}.tsv"), [header.as_bytes(), b"\n", &body].concat()))
         .collect();
-    let refused: Vec<Line> = (0..200).map(|n| line(DAY, n).with("stream_length", "x")).collect();
-    reports.push(("spotify/refused.tsv".to_owned(), report(&refused)));
+    let rejected: Vec<Line> = (0..200).map(|n| line(DAY, n).with("stream_length", "x")).collect();
+    reports.push(("spotify/rejected.tsv".to_owned(), report(&rejected)));
     reports.push(("spotify/no_header.tsv".to_owned(), body));
     reports.push(("deezer/mismatch.tsv".to_owned(), good_report(DAY, 0..5)));
     reports.push(("deezer/plays_2026-09-01.txt".to_owned(), deezer_report().into_bytes()));

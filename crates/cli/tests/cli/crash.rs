@@ -215,7 +215,7 @@ fn what_a_crash_left_in_staging_is_cleared_away() {
     let staged = case.path("warehouse/internal/staging/snapshot/tables/plays");
     std::fs::create_dir_all::<&Path>(&staged).unwrap();
     std::fs::write(staged.join("half.parquet"), b"PAR1").unwrap();
-    std::fs::write(case.path("warehouse/internal/staging/complaints"), b"[").unwrap();
+    std::fs::write(case.path("warehouse/internal/staging/entries"), b"[").unwrap();
     std::fs::write(case.path("warehouse/internal/staging/seen.json"), b"{").unwrap();
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..30));
     case.nightly_verified(0);

@@ -101,7 +101,7 @@ fn a_damaged_list_of_rejected_rows_is_found_and_the_tables_are_made_right_all_th
     let damages: [fn(&Path); 3] = [
         |path| fs::remove_file(path).unwrap(),
         |path| flip(path, 40),
-        |path| fs::write(path, b"{\"complaints\":[],\"unmapped\":[]}").unwrap(),
+        |path| fs::write(path, b"{\"entries\":[],\"unmapped\":[]}").unwrap(),
     ];
     for damage in damages {
         let case = warehouse();

@@ -155,7 +155,7 @@ fn while_another_run_holds_the_lock_a_night_exits_3_and_names_it() {
 }
 
 #[test]
-fn a_refused_report_that_has_not_changed_is_not_examined_again() {
+fn a_rejected_report_that_has_not_changed_is_not_examined_again() {
     let case = Case::new();
     case.put("spotify/bad.tsv", b"not a report\n");
     case.nightly(&[]).expect_code(4).expect_stdout("unknown_format");
@@ -168,7 +168,7 @@ fn a_refused_report_that_has_not_changed_is_not_examined_again() {
 }
 
 #[test]
-fn a_refused_report_that_was_replaced_by_a_good_one_is_taken_in() {
+fn a_rejected_report_that_was_replaced_by_a_good_one_is_taken_in() {
     let case = Case::new();
     case.put("spotify/a.tsv", b"not a report\n");
     case.nightly_verified(4);

@@ -114,18 +114,18 @@ fn report_value(document: &Value, what: &str) -> Option<String> {
 fn each_fixture_is_read_as_worked_out_by_hand() {
     for fixture in fixtures() {
         let document = fixture.inspect();
-        let refused = report_value(&document, "rejected").unwrap_or_default();
-        let code = refused.split(':').next().unwrap_or_default();
-        match fixture.expected("refused") {
-            Some((_, rows)) => assert_eq!(code, rows[0][0], "{}: {refused}", fixture.format),
+        let rejected = report_value(&document, "rejected").unwrap_or_default();
+        let code = rejected.split(':').next().unwrap_or_default();
+        match fixture.expected("rejected") {
+            Some((_, rows)) => assert_eq!(code, rows[0][0], "{}: {rejected}", fixture.format),
             // A handful of rows with one bad row among them is above any share.
             None => {
-                assert!(["", "too_many_bad_rows"].contains(&code), "{}: {refused}", fixture.format)
+                assert!(["", "too_many_bad_rows"].contains(&code), "{}: {rejected}", fixture.format)
             }
         }
         if code != "repeats" {
             let format = report_value(&document, "format").unwrap_or_default();
-            assert_eq!(format, fixture.format, "{refused}");
+            assert_eq!(format, fixture.format, "{rejected}");
         }
         for table in ["rows", "bad_rows", "controls"] {
             fixture.assert_table(&document, table);
@@ -189,7 +189,7 @@ fn a_night_takes_all_fixtures_in() {
     let fixtures = fixtures();
     let mut published: BTreeMap<&str, BTreeMap<[String; 2], Row>> = BTreeMap::new();
     for fixture in &fixtures {
-        if fixture.expected("refused").is_some() {
+        if fixture.expected("rejected").is_some() {
             continue;
         }
         let (columns, rows) = fixture.expected("rows").unwrap();

@@ -128,8 +128,8 @@ fn what_is_not_there_or_current_cannot_be_gone_back_to() {
     let case = three_nights();
     let before = case.published();
     for number in ["0", "9"] {
-        let refused = case.run(&["snapshots", "rollback", number]).expect_code(2);
-        refused.expect_stderr("snapshots list");
+        let rejected = case.run(&["snapshots", "rollback", number]).expect_code(2);
+        rejected.expect_stderr("snapshots list");
     }
     case.run(&["snapshots", "rollback", "3"])
         .expect_code(2)
@@ -218,8 +218,8 @@ fn counters_bad_rows_and_reports_are_told_by_what_they_are() {
     assert_eq!(line("quarantine", "unknown_format", "bad rows"), i64::try_from(n_unknown).ok());
     assert!(0 < n_unknown);
     let states = case.cells("reports", ["state"]);
-    let n_refused = states.iter().filter(|[state]| state == "rejected").count();
-    assert_eq!(line("reports", "rejected", "reports"), i64::try_from(n_refused).ok());
+    let n_rejected = states.iter().filter(|[state]| state == "rejected").count();
+    assert_eq!(line("reports", "rejected", "reports"), i64::try_from(n_rejected).ok());
     let plays = case.cells("public_counts", ["plays"]);
     let sum: i64 = plays.iter().filter_map(|[plays]| plays.parse::<i64>().ok()).sum();
     assert!(0 < sum);

@@ -44,7 +44,7 @@ fn a_copy_that_comes_a_night_later_is_counted_as_a_copy_only() {
 }
 
 #[test]
-fn a_new_copy_of_a_refused_report_is_no_new_refusal() {
+fn a_new_copy_of_a_rejected_report_is_no_new_rejection() {
     let case = Case::new();
     case.put("spotify/b.tsv", b"not a report\n");
     case.nightly_verified(4);
@@ -105,7 +105,7 @@ fn a_packing_is_told_by_the_bytes_and_not_by_the_name() {
 }
 
 #[test]
-fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
+fn a_report_in_another_stores_folder_is_rejected_there_and_taken_in_here() {
     let bytes = good_report(DAY, 0..10);
     let case = Case::new();
     case.put("deezer/a.tsv", &bytes);
@@ -121,7 +121,7 @@ fn a_report_in_another_stores_folder_is_refused_there_and_taken_in_here() {
 }
 
 #[test]
-fn a_file_in_no_stores_folder_is_refused() {
+fn a_file_in_no_stores_folder_is_rejected() {
     let case = Case::new();
     case.put("a.tsv", good_report(DAY, 0..10));
     case.nightly_verified(4).expect_stdout("a.tsv").expect_stdout("store_mismatch");
@@ -130,7 +130,7 @@ fn a_file_in_no_stores_folder_is_refused() {
 }
 
 #[test]
-fn odd_names_of_folders_and_files_are_refused_or_taken_in_but_never_stop_the_night() {
+fn odd_names_of_folders_and_files_are_rejected_or_taken_in_but_never_stop_the_night() {
     let case = Case::new();
     let good = good_report(DAY, 0..10);
     case.put("spotify/\u{e9}t\u{e9} #1 %20=x/a b.tsv", &good);
@@ -166,7 +166,7 @@ fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
 }
 
 #[test]
-fn unfinished_and_hidden_files_are_passed_over_and_links_refused_and_all_are_named() {
+fn unfinished_and_hidden_files_are_passed_over_and_links_rejected_and_all_are_named() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     for name in ["spotify/.hidden", "spotify/b.tsv.part", "spotify/c.tmp", "d.filepart"] {
@@ -182,8 +182,8 @@ fn unfinished_and_hidden_files_are_passed_over_and_links_refused_and_all_are_nam
         assert!(outcome.stdout.contains(name), "{name}: {}", outcome.stdout);
     }
     assert!(outcome.stdout.contains("passed over"), "{}", outcome.stdout);
-    let refused = |line: &&str| line.contains("skipped: a link");
-    let links: Vec<&str> = outcome.stdout.lines().filter(refused).collect();
+    let rejected = |line: &&str| line.contains("skipped: a link");
+    let links: Vec<&str> = outcome.stdout.lines().filter(rejected).collect();
     assert_eq!(links.len(), 2, "{}", outcome.stdout);
     for (line, name) in links.iter().zip(["spotify/link.tsv", "spotify/linked"]) {
         assert!(line.contains(name), "{line}");

@@ -149,7 +149,7 @@ fn an_archive_and_its_member_by_itself_are_one_report_in_any_order() {
 
 /// What is rejected for its name is read under the right one, and nothing is left of the wrong one.
 #[test]
-fn a_refused_report_that_is_renamed_is_read_as_in_a_fresh_warehouse() {
+fn a_rejected_report_that_is_renamed_is_read_as_in_a_fresh_warehouse() {
     let right = Case::new();
     right.put("spotify/us-fraud-202606.txt", REMOVED);
     right.nightly_verified(0);

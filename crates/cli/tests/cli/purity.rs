@@ -34,7 +34,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// Four generated days; a second report of one of them that shares half of its rows; a report over
-/// several days that overlaps them; a copy, a refused report, one with bad rows, and [`STATEMENTS`].
+/// several days that overlaps them; a copy, a rejected report, one with bad rows, and [`STATEMENTS`].
 fn reports() -> &'static Reports {
     static REPORTS: OnceLock<Reports> = OnceLock::new();
     REPORTS.get_or_init(|| {
@@ -289,7 +289,7 @@ fn other_settings_of_a_store_read_everything_again_as_in_a_fresh_warehouse() {
 }
 
 #[test]
-fn a_report_that_was_refused_for_a_while_comes_back_from_the_archive() {
+fn a_report_that_was_rejected_for_a_while_comes_back_from_the_archive() {
     let options = ["--pipeline", "pipelines/nightly.toml"];
     let case = Case::new();
     case.own_pipelines();

@@ -134,8 +134,8 @@ fn a_warehouse_of_an_earlier_version_is_only_read() {
     let case = warehouse();
     let before = figures(&case.tables());
     make_old(&case.path("warehouse"));
-    let refused = case.nightly(&AS_OF).expect_code(2);
-    refused.expect_stderr("backfill --from-archive OLD --warehouse NEW");
+    let rejected = case.nightly(&AS_OF).expect_code(2);
+    rejected.expect_stderr("backfill --from-archive OLD --warehouse NEW");
     let outcome = rebuild(&case, &[]).expect_code(2);
     outcome.expect_stderr("give the file of its key as --listener-key-file");
     assert!(!case.path("warehouse/tables").exists());

@@ -103,7 +103,7 @@ fn what_a_superseded_report_had_in_quarantine_goes_with_it() {
     case.put(SECOND, good_report("2026-09-01", 0..201));
     case.nightly_verified(0);
     assert_eq!((case.n_rows("quarantine"), case.n_rows("plays")), (0, 201));
-    // The rows that were refused are still counted.
+    // The rows that were rejected are still counted.
     assert_eq!(case.report_row(FIRST)["quarantined"], "1");
 }
 

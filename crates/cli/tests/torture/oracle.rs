@@ -10,7 +10,7 @@ use crate::sample::figure;
 use crate::scene::Scene;
 
 /// What DuckDB finds wrong with the tables of a case.
-fn complaints(case: &Case) -> String {
+fn entries(case: &Case) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/oracle.py");
     let output = Command::new(python()).arg(script).current_dir(case.path("")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -23,7 +23,7 @@ fn another_engine_comes_to_the_same_sums() {
         let case = scene.copy();
         case.run(&scene.arguments);
         assert_eq!(case.published(), scene.after);
-        assert_eq!(complaints(&case), "", "{}", scene.name);
+        assert_eq!(entries(&case), "", "{}", scene.name);
     }
     figure("recomputed by DuckDB", "all states that the trials are compared with: equal");
 }
@@ -41,5 +41,5 @@ fn another_engine_comes_to_the_same_sums_of_a_made_up_store() {
         case.put(&name, std::fs::read(path).unwrap());
     }
     case.run(&nightly_arguments(&[]));
-    assert_eq!(complaints(&case), "");
+    assert_eq!(entries(&case), "");
 }

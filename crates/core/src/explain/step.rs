@@ -53,7 +53,7 @@ pub enum Step {
     PaidUnits,
     /// Counted in this month, heard before it.
     ListenedEarlier,
-    /// RuleInput in this month, counted in a later one.
+    /// Listened to in this month, counted in a later one.
     ListenedHereCountedLater,
 }
 

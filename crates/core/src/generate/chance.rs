@@ -1,6 +1,6 @@
 //! Chance that is the same on every machine and in every version: `SplitMix64` and alias tables.
 //!
-//! All arithmetic is on integers. A library generator was refused because its streams may change
+//! All arithmetic is on integers. A library generator was rejected because its streams may change
 //! between versions, floating weights because `powf` and `ln` differ between platforms: either would
 //! change the bytes of a generated report.
 

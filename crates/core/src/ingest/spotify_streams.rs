@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_column_that_is_there_twice_is_refused() {
+    fn a_mapped_column_that_is_there_twice_is_rejected() {
         let error = Columns::recognise(format!("{NEEDED}\tupc\tupc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header has `upc` more than once");
         assert!(Columns::recognise(format!("{NEEDED}\tx\tx").as_bytes()).is_ok());

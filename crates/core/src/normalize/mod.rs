@@ -1,8 +1,8 @@
-//! Raw cells to plays in our words. What cannot be read becomes a [`defect::Defect`], never a guess.
+//! Raw cells to plays in our words. What cannot be read becomes a [`reject_code::RejectCode`], never a guess.
 
 pub mod counts;
 pub mod unmapped;
-pub mod defect;
+pub mod rejected_row;
 pub mod store;
 mod day_plays;
 pub mod sums;

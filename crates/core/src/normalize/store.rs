@@ -17,7 +17,7 @@ pub struct StoreSettings {
     /// Names by which statements of several stores call it, in any case.
     #[serde(default)]
     pub shops: Vec<String>,
-    /// A report with a larger share of bad rows than this is refused as a whole. Basis points of
+    /// A report with a larger share of bad rows than this is rejected as a whole. Basis points of
     /// its data rows: 100 = 1 %.
     #[schemars(range(max = 10_000))]
     pub bad_rows_max_basis_points: u32,

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused() {
+    fn what_is_no_amount_is_rejected() {
         for text in [
             "",
             ".",

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_for_no_territory_is_refused() {
+    fn an_alias_for_no_territory_is_rejected() {
         let aliases = [("UK".to_owned(), "ZZ".to_owned())].into();
         let wrong = Territories::new(&aliases).unwrap_err();
         assert_eq!(

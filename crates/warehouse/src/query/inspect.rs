@@ -10,7 +10,7 @@ use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::ingest::text::{Text, TextError};
 use streamledger_core::normalize::counts::{Counts, LineCounts};
-use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::table::control_numbers::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::vocabulary::listener::ListenerKey;
@@ -20,7 +20,7 @@ use crate::pipeline::intake::examine::without_folders;
 use crate::pipeline::intake::reading::{Rows, RowsContext};
 use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
-use crate::pipeline::intake::why_rejected::why_refused;
+use crate::pipeline::intake::why_rejected::why_rejected;
 use crate::query::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::stages::Stages;
@@ -68,9 +68,9 @@ pub struct Inspection {
     /// First rows in our words, in the report's order; empty cells are nulls.
     pub rows: Vec<Vec<String>>,
     /// First bad rows.
-    pub bad_rows: Vec<BadRow>,
-    /// Why it would be refused.
-    pub refusal: Option<RejectedReport>,
+    pub bad_rows: Vec<RejectedRow>,
+    /// Why it would be rejected.
+    pub rejection: Option<RejectedReport>,
 }
 
 /// Reads a report of `store`, or of the store whose format claims it, and shows its first rows.
@@ -132,10 +132,10 @@ struct Inspector<'a> {
 
 impl<'a> Inspector<'a> {
     fn take_text(&mut self, mut lines: &[u8]) {
-        if self.rows.is_none() && self.found.refusal.is_none() {
+        if self.rows.is_none() && self.found.rejection.is_none() {
             match self.begin(lines) {
                 Ok(rows_start) => lines = &lines[rows_start..],
-                Err(refusal) => self.found.refusal = Some(refusal),
+                Err(rejection) => self.found.rejection = Some(rejection),
             }
         }
         if let Some(rows) = &mut self.rows {
@@ -151,23 +151,23 @@ impl<'a> Inspector<'a> {
             Some(store) => vec![store.clone()],
             None => settings.stores.keys().cloned().collect(),
         };
-        let mut first_refusal = None;
+        let mut first_rejection = None;
         for store in stores {
             match recognise(settings, Some(&store), &self.file_name, head) {
                 Ok(recognised) => return self.read_as(&store, recognised, head),
                 // Of many stores only the one that is meant says something that helps.
-                Err(refusal) if self.store.is_some() || refusal.code != "unknown_format" => {
-                    let is_better = first_refusal
+                Err(rejection) if self.store.is_some() || rejection.code != "unknown_format" => {
+                    let is_better = first_rejection
                         .as_ref()
                         .is_none_or(|first: &RejectedReport| first.code == "store_mismatch");
                     if is_better {
-                        first_refusal = Some(refusal);
+                        first_rejection = Some(rejection);
                     }
                 }
                 Err(_) => {}
             }
         }
-        Err(first_refusal.unwrap_or_else(|| {
+        Err(first_rejection.unwrap_or_else(|| {
             let n_formats = settings.formats.len() + 1;
             RejectedReport::new(
                 "unknown_format",
@@ -303,14 +303,16 @@ impl<'a> Inspector<'a> {
         match (self.rows, store) {
             (Some(rows), Some(store)) => {
                 let read = rows.finish();
-                found.refusal = why_refused(&read, found.n_lines, store.bad_rows_max_basis_points);
+                found.rejection =
+                    why_rejected(&read, found.n_lines, store.bad_rows_max_basis_points);
                 found.lines = read.lines;
                 (found.counts, found.n_skipped) = (read.counts, read.n_skipped);
                 (found.bad_rows, found.unmapped) = (read.bad_rows, read.unmapped);
                 found.controls = read.controls;
             }
-            _ if found.refusal.is_none() => {
-                found.refusal = Some(RejectedReport::new("empty_file", "the report has no bytes"));
+            _ if found.rejection.is_none() => {
+                found.rejection =
+                    Some(RejectedReport::new("empty_file", "the report has no bytes"));
             }
             _ => {}
         }
@@ -324,11 +326,11 @@ impl<'a> Inspector<'a> {
                 found.packing = Some(packing);
             }
             End::Corrupt { code, detail, .. } => {
-                found.refusal = Some(RejectedReport::new(code, detail));
+                found.rejection = Some(RejectedReport::new(code, detail));
             }
             End::Growing | End::Unreadable(_) => {
                 let detail = "it changed while it was read";
-                found.refusal = Some(RejectedReport::new("growing", detail));
+                found.rejection = Some(RejectedReport::new("growing", detail));
             }
         }
         found.bad_rows.truncate(self.n_rows_max);

@@ -166,7 +166,7 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
             ReportState::Superseded => 0,
             // One entry for the report, one for each of its first bad rows.
             ReportState::Rejected | ReportState::Unaccepted => {
-                1 + n_bad.min(crate::pipeline::intake::examine::REFUSED_ROWS_KEPT as u64)
+                1 + n_bad.min(crate::pipeline::intake::examine::REJECTED_ROWS_KEPT as u64)
             }
         };
         if rows != 0 {

@@ -58,7 +58,7 @@ impl LengthCode {
     pub(super) fn new(lengths: &[u8; N_LENGTH_SYMBOLS]) -> Result<Self, InflateError> {
         let mut table = Table::new();
         table
-            .fill(lengths, &LENGTH_SYMBOLS, Gaps::Refused, Pairs::Apart)
+            .fill(lengths, &LENGTH_SYMBOLS, Gaps::Rejected, Pairs::Apart)
             .ok_or(InflateError::CodeLengthCode)?;
         Ok(Self(table))
     }

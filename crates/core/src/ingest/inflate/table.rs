@@ -21,7 +21,7 @@ const CODE_BITS_MAX: usize = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gaps {
     /// Never.
-    Refused,
+    Rejected,
     /// Where it has one symbol, of one bit, or none at all.
     OfOneSymbol,
 }
@@ -75,7 +75,7 @@ impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
     }
 
     /// Makes the table of the code with these code lengths; `symbols` has an entry a symbol, without
-    /// its code. `None` if there are more codes than bit patterns, or fewer where that is refused.
+    /// its code. `None` if there are more codes than bit patterns, or fewer where that is rejected.
     pub(super) fn fill(
         &mut self,
         lengths: &[u8],
@@ -162,7 +162,7 @@ struct SortedCodes {
 }
 
 impl SortedCodes {
-    /// `None` if there are more codes than bit patterns, or fewer where that is refused.
+    /// `None` if there are more codes than bit patterns, or fewer where that is rejected.
     fn new(lengths: &[u8], symbols: &[Entry], gaps: Gaps) -> Option<Self> {
         let mut counts = [0_u16; CODE_BITS_MAX + 1];
         lengths.iter().for_each(|&length| counts[usize::from(length) & CODE_BITS_MAX] += 1);

@@ -124,7 +124,7 @@ pub struct TableFormat {
     /// somebody to accept it.
     #[serde(default)]
     pub empty_cancels: bool,
-    /// Reports that repeat what others say: they are refused, since their rows would count twice.
+    /// Reports that repeat what others say: they are rejected, since their rows would count twice.
     #[serde(default)]
     pub repeats: Option<Repeats>,
 }
@@ -361,6 +361,23 @@ pub enum DateStyle {
     MonthYear,
     /// `20260901 - 20260930`: from a day to a day.
     Range,
+}
+
+impl DateStyle {
+    /// How a date of this style looks, for a message.
+    #[must_use]
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Iso => "YYYY-MM-DD or YYYYMMDD",
+            Self::YearSlash => "YYYY/MM/DD",
+            Self::DayFirst => "DD/MM/YYYY",
+            Self::MonthFirst => "MM/DD/YYYY",
+            Self::YearMonth => "YYYY-MM",
+            Self::DayOfMonth => "a day that stands for its month",
+            Self::MonthYear => "MM-YYYY",
+            Self::Range => "YYYYMMDD - YYYYMMDD",
+        }
+    }
 }
 
 /// How a number is written.

@@ -2,9 +2,9 @@
 
 use crate::ingest::dsr::records::{Item, SummaryCells, UsageCells};
 use crate::ingest::dsr::{Cells, only_value, unescaped};
-use crate::normalize::defect::{Defect, shown};
 use crate::normalize::dsr::block::NotInBlock;
-use crate::normalize::table::fields::Flaw;
+use crate::normalize::rejected_row::{RejectCode, shown};
+use crate::normalize::table::fields::RowRejection;
 use crate::normalize::values::cells::truth;
 use crate::normalize::values::numbers::{short_whole, whole_number};
 use crate::vocabulary::grid::Grid;
@@ -31,59 +31,64 @@ pub(crate) fn snake_case(text: &str) -> String {
     if snake == "permanent_download" { "download".to_owned() } else { snake }
 }
 
-pub(crate) fn flaw(column: Option<&str>, defect: Defect, expected: &str, found: &[u8]) -> Flaw {
+pub(crate) fn rejection(
+    column: Option<&str>,
+    reject_code: RejectCode,
+    expected: &str,
+    found: &[u8],
+) -> RowRejection {
     let detail = format!("expected {expected}, found {}", shown(found));
-    Flaw { column: column.map(ToOwned::to_owned), defect, detail }
+    RowRejection { column: column.map(ToOwned::to_owned), reject_code, detail }
 }
 
-pub(crate) fn missing(column: &str) -> Flaw {
+pub(crate) fn missing(column: &str) -> RowRejection {
     let detail = "expected a value, found an empty cell".to_owned();
-    Flaw { column: Some(column.to_owned()), defect: Defect::Missing, detail }
+    RowRejection { column: Some(column.to_owned()), reject_code: RejectCode::Missing, detail }
 }
 
-pub(crate) fn optional_whole(column: &str, cell: &[u8]) -> Result<Option<i64>, Flaw> {
+pub(crate) fn optional_whole(column: &str, cell: &[u8]) -> Result<Option<i64>, RowRejection> {
     if cell.is_empty() { Ok(None) } else { whole(column, cell).map(Some) }
 }
 
-pub(crate) fn whole(column: &str, cell: &[u8]) -> Result<i64, Flaw> {
+pub(crate) fn whole(column: &str, cell: &[u8]) -> Result<i64, RowRejection> {
     if cell.is_empty() {
         return Err(missing(column));
     }
     let number = std::str::from_utf8(cell).ok().and_then(whole_number);
     let expected = "a whole number of at most 15 digits";
-    number.ok_or_else(|| flaw(Some(column), Defect::BadNumber, expected, cell))
+    number.ok_or_else(|| rejection(Some(column), RejectCode::BadNumber, expected, cell))
 }
 
 /// An amount, and its text where 12 decimals do not hold it.
 pub(crate) type ReadMoney = (Amount, Option<String>);
 
-pub(crate) fn amount_of(column: &str, cell: &[u8]) -> Result<Option<ReadMoney>, Flaw> {
+pub(crate) fn amount_of(column: &str, cell: &[u8]) -> Result<Option<ReadMoney>, RowRejection> {
     if cell.is_empty() {
         return Ok(None);
     }
     let text = std::str::from_utf8(cell).unwrap_or_default();
     let Some(read) = Amount::parse(text) else {
         let expected = "an amount below 10^20";
-        return Err(flaw(Some(column), Defect::BadNumber, expected, cell));
+        return Err(rejection(Some(column), RejectCode::BadNumber, expected, cell));
     };
     Ok(Some((read.amount, (!read.is_exact).then(|| text.to_owned()))))
 }
 
-pub(crate) fn currency_of(cell: &[u8]) -> Result<Option<Currency>, Flaw> {
+pub(crate) fn currency_of(cell: &[u8]) -> Result<Option<Currency>, RowRejection> {
     if cell.is_empty() {
         return Ok(None);
     }
     let currency = std::str::from_utf8(cell).ok().and_then(Currency::parse);
-    currency
-        .map(Some)
-        .ok_or_else(|| flaw(Some("Currency"), Defect::BadCurrency, "a code of ISO 4217", cell))
+    currency.map(Some).ok_or_else(|| {
+        rejection(Some("Currency"), RejectCode::BadCurrency, "a code of ISO 4217", cell)
+    })
 }
 
 /// Amount and currency of a pool, which has both or no amount.
 pub(crate) fn pool_money(
     cells: &Cells<'_>,
     places: &SummaryCells,
-) -> Result<(Option<ReadMoney>, Option<Currency>), Flaw> {
+) -> Result<(Option<ReadMoney>, Option<Currency>), RowRejection> {
     let amount = match places.amount {
         Some(place) => amount_of("NetRevenue", cells.get(place))?,
         None => None,
@@ -106,7 +111,7 @@ pub(crate) fn grid_of(cells: &Cells<'_>, places: &UsageCells) -> (Option<Grid>, 
 }
 
 /// Units that were used, without those that were given back.
-pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, Flaw> {
+pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, RowRejection> {
     let used = whole("Usages", cells.get(places.units))?;
     let returned = match places.returns {
         Some(place) => optional_whole("Returns", cells.get(place))?,
@@ -164,21 +169,22 @@ pub(crate) fn terms_cells<'c>(
     ]
 }
 
-pub(crate) fn not_in_block(missing: &NotInBlock) -> Flaw {
+pub(crate) fn not_in_block(missing: &NotInBlock) -> RowRejection {
     let NotInBlock { column, expected, reference } = missing;
-    flaw(Some(column), Defect::UnknownReference, expected, reference.as_bytes())
+    rejection(Some(column), RejectCode::UnknownReference, expected, reference.as_bytes())
 }
 
 /// Whether the units bear a royalty; `None` if the record does not say.
 pub(crate) fn royalty_bearing(
     cells: &Cells<'_>,
     places: &UsageCells,
-) -> Result<Option<bool>, Flaw> {
+) -> Result<Option<bool>, RowRejection> {
     let Some(place) = places.royalty_bearing else {
         return Ok(None);
     };
-    truth(cells.get(place))
-        .map_err(|defect| flaw(Some("IsRoyaltyBearing"), defect, "true or false", cells.get(place)))
+    truth(cells.get(place)).map_err(|reject_code| {
+        rejection(Some("IsRoyaltyBearing"), reject_code, "true or false", cells.get(place))
+    })
 }
 
 /// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country

@@ -11,18 +11,19 @@ use crate::ingest::dsr::records::{BLOCK_ID, Item, RecordType, UsageCells};
 use crate::ingest::dsr::{Cells, Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
 use crate::normalize::counts::{Counts, LineCounts};
-use crate::normalize::defect::{BadRow, Defect, ReportFault, raw_cells};
 use crate::normalize::dsr::block::Block;
 use crate::normalize::dsr::cells::{
-    amount_of, flaw, grid_of, missing, not_in_block, royalty_bearing, snake_case, text_of, units,
+    amount_of, grid_of, missing, not_in_block, rejection, royalty_bearing, snake_case, text_of,
+    units,
 };
 use crate::normalize::dsr::known_cells::{KnownCells, KnownItem, KnownLine, KnownTerms};
 use crate::normalize::dsr::summary::{Counted, Foot, Summary, check_foot, summary_of};
+use crate::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault, raw_cells};
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table::control_numbers::Checked;
-use crate::normalize::table::fields::Flaw;
+use crate::normalize::table::fields::RowRejection;
 use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::table::sales_reader::wrong_ids;
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
@@ -76,7 +77,7 @@ pub struct DsrReading {
     /// Why it cannot be trusted as a whole.
     pub fault: Option<ReportFault>,
     /// Bad records in order.
-    pub bad_rows: Vec<BadRow>,
+    pub bad_rows: Vec<RejectedRow>,
     /// Lines taken in by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
@@ -159,8 +160,8 @@ impl<'a> DsrReader<'a> {
                 self.reading.lines.head += 1;
             } else {
                 let cells = line.cut(text);
-                if let Err(flaw) = self.take(&cells) {
-                    self.refuse(&cells, flaw);
+                if let Err(rejection) = self.take(&cells) {
+                    self.reject(&cells, rejection);
                 }
             }
         }
@@ -193,7 +194,7 @@ impl<'a> DsrReader<'a> {
         self.reading
     }
 
-    fn take(&mut self, cells: &Cells<'_>) -> Result<(), Flaw> {
+    fn take(&mut self, cells: &Cells<'_>) -> Result<(), RowRejection> {
         match RecordType::of(cells.get(0)) {
             Some(RecordType::Head) => {
                 self.n_heads += 1;
@@ -242,7 +243,12 @@ impl<'a> DsrReader<'a> {
             None => {
                 self.reading.counts.rows += 1;
                 let expected = "a record of the profiles that are read";
-                Err(flaw(Some("RecordType"), Defect::UnknownRecord, expected, cells.get(0)))
+                Err(rejection(
+                    Some("RecordType"),
+                    RejectCode::UnknownRecord,
+                    expected,
+                    cells.get(0),
+                ))
             }
         }
     }
@@ -254,7 +260,7 @@ impl<'a> DsrReader<'a> {
         }
     }
 
-    fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), Flaw> {
+    fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), RowRejection> {
         let mut has_room = self.block.has_room();
         self.known.forget_items();
         if has_room {
@@ -271,10 +277,10 @@ impl<'a> DsrReader<'a> {
         }
         self.reading.counts.rows += 1;
         let expected = "at most 131,072 recordings, releases and videos in a block";
-        Err(flaw(Some("BlockId"), Defect::OutOfRange, expected, cells.get(BLOCK_ID)))
+        Err(rejection(Some("BlockId"), RejectCode::OutOfRange, expected, cells.get(BLOCK_ID)))
     }
 
-    fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), Flaw> {
+    fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), RowRejection> {
         let (known, new) = self.known.find(cells, places);
         if let Some(KnownLine { item, terms, units, amount }) = known
             && let Some(summary) = self.summaries.get_mut(&terms.summary)
@@ -317,13 +323,13 @@ impl<'a> DsrReader<'a> {
                 self.known.remember(new, KnownItem::new(item, is_bad), terms);
                 Ok(())
             }
-            Err(flaw) => {
+            Err(rejection) => {
                 // The store has summed this line too.
                 match units(cells, places) {
                     Ok(units) => summary.units += i128::from(units),
                     Err(_) => summary.n_lost += 1,
                 }
-                Err(flaw)
+                Err(rejection)
             }
         }
     }
@@ -333,7 +339,7 @@ impl<'a> DsrReader<'a> {
         cells: &Cells<'_>,
         places: &UsageCells,
         id: &str,
-    ) -> Result<(Sale, Counts), Flaw> {
+    ) -> Result<(Sale, Counts), RowRejection> {
         let summary = summary_of(&self.summaries, id, cells.get(places.summary))?;
         let units = units(cells, places)?;
         let amount = match places.amount {
@@ -395,12 +401,14 @@ impl<'a> DsrReader<'a> {
         &self,
         cells: &Cells<'_>,
         validity: Option<(usize, usize)>,
-    ) -> Result<(Day, Day), Flaw> {
+    ) -> Result<(Day, Day), RowRejection> {
         let day = |place: usize, name: &'static str| match cells.get(place) {
             b"" => Ok(None),
             cell => read_date(&String::from_utf8_lossy(cell), &[DateStyle::Iso])
                 .map(|span| Some(span.first))
-                .ok_or_else(|| flaw(Some(name), Defect::BadDate, "YYYY-MM-DD or YYYYMMDD", cell)),
+                .ok_or_else(|| {
+                    rejection(Some(name), RejectCode::BadDate, "YYYY-MM-DD or YYYYMMDD", cell)
+                }),
         };
         let (from, to) = match validity {
             Some((from, to)) => (day(from, "ValidityPeriodStart")?, day(to, "ValidityPeriodEnd")?),
@@ -415,7 +423,7 @@ impl<'a> DsrReader<'a> {
             let found = last.to_string();
             let expected = format!("from {first} to {latest}");
             let name = Some("ValidityPeriodEnd");
-            return Err(flaw(name, Defect::OutOfRange, &expected, found.as_bytes()));
+            return Err(rejection(name, RejectCode::OutOfRange, &expected, found.as_bytes()));
         }
         Ok((first, last))
     }
@@ -438,12 +446,18 @@ impl<'a> DsrReader<'a> {
         controls
     }
 
-    fn refuse(&mut self, cells: &Cells<'_>, flaw: Flaw) {
+    fn reject(&mut self, cells: &Cells<'_>, rejection: RowRejection) {
         self.reading.counts.quarantined += 1;
         if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             let raw = raw_cells(cells.all(), b'\t');
-            let Flaw { column, defect, detail } = flaw;
-            self.reading.bad_rows.push(BadRow { row: self.row, column, defect, detail, raw });
+            let RowRejection { column, reject_code, detail } = rejection;
+            self.reading.bad_rows.push(RejectedRow {
+                row: self.row,
+                column,
+                reject_code,
+                detail,
+                raw,
+            });
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::ingest::dsr::Cells;
-use crate::normalize::defect::Defect;
-use crate::normalize::dsr::cells::flaw;
+use crate::normalize::dsr::cells::rejection;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::table::control_numbers::Checked;
-use crate::normalize::table::fields::Flaw;
+use crate::normalize::table::fields::RowRejection;
 use crate::vocabulary::money::Currency;
 use crate::vocabulary::territory::Territory;
 use crate::vocabulary::tier::Tier;
@@ -89,8 +89,9 @@ pub(crate) fn summary_of<'s>(
     summaries: &'s HashMap<String, Summary>,
     id: &str,
     cell: &[u8],
-) -> Result<&'s Summary, Flaw> {
-    let wrong = |expected| flaw(Some("SummaryRecordId"), Defect::UnknownReference, expected, cell);
+) -> Result<&'s Summary, RowRejection> {
+    let wrong =
+        |expected| rejection(Some("SummaryRecordId"), RejectCode::UnknownReference, expected, cell);
     match summaries.get(id) {
         None => Err(wrong("the id of a summary record of this report")),
         Some(summary) if summary.is_ambiguous => {

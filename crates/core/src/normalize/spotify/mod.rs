@@ -3,4 +3,4 @@
 pub mod streams;
 pub(crate) mod rows;
 pub(crate) mod words;
-pub(crate) mod defects;
+pub(crate) mod reject_reasons;

@@ -14,10 +14,12 @@ use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::day_plays::DayPlays;
-use crate::normalize::defect::{BadRow, Defect, ReportFault, hashed_line, raw_row_of_plays};
 use crate::normalize::played_in::PlayedIn;
+use crate::normalize::rejected_row::{
+    RejectCode, RejectedRow, ReportFault, hashed_line, raw_row_of_plays,
+};
 use crate::normalize::sales_lot::MonthNotes;
-use crate::normalize::spotify::defects::explain_row;
+use crate::normalize::spotify::reject_reasons::explain_row;
 use crate::normalize::spotify::rows::{RowFields, RowReader, TerritoryKind};
 use crate::normalize::spotify::words::WordsBuilder;
 use crate::normalize::store::{StoreSettings, tier_code};
@@ -31,7 +33,7 @@ use crate::vocabulary::play::{Piece, Play};
 use crate::vocabulary::territory::Territories;
 
 /// Most bad rows that are kept in full; of a report with more only the number is known, since it is
-/// refused or a limit of the settings is very loose.
+/// rejected or a limit of the settings is very loose.
 const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
 
 /// What normalising needs to know beside the rows.
@@ -62,7 +64,7 @@ pub struct StreamsReader<'a> {
     about: About,
     played_in: PlayedIn,
     unmapped: UnmappedValues,
-    bad_rows: Vec<BadRow>,
+    bad_rows: Vec<RejectedRow>,
     /// Rows taken in by counted date; those of the last row's date are counted beside.
     day_rows: BTreeMap<Day, u64>,
     last_day: (Day, u64),
@@ -84,7 +86,7 @@ pub struct Reading {
     /// number and are not taken in.
     pub n_lines: u64,
     /// Bad rows in order.
-    pub bad_rows: Vec<BadRow>,
+    pub bad_rows: Vec<RejectedRow>,
     /// Rows taken in by counted date, wanted or not.
     pub day_rows: BTreeMap<Day, u64>,
     /// What the report says of itself.
@@ -128,7 +130,7 @@ impl<'a> StreamsReader<'a> {
             Lines::Rows(rows) => self.read_rows(&rows),
             Lines::Uneven { text, n_cells, line } => {
                 let at_end = ends_in_line && text.as_ptr_range().end == block.as_ptr_range().end;
-                self.refuse_line(line, text, n_cells, at_end);
+                self.reject_line(line, text, n_cells, at_end);
             }
         });
         self.lines_before += u64::from(n_lines);
@@ -196,7 +198,7 @@ impl<'a> StreamsReader<'a> {
         let all = reader.read(rows, &self.columns, &mut self.words, settings);
         for (place, fields) in all.iter().enumerate() {
             if fields.is_bad {
-                self.refuse_row(rows.line(place), &rows.row(place));
+                self.reject_row(rows.line(place), &rows.row(place));
             } else {
                 self.take_in(rows, place, fields);
             }
@@ -266,7 +268,7 @@ impl<'a> StreamsReader<'a> {
         u32::try_from(self.lines_before + u64::from(line) + 1).ok()
     }
 
-    fn refuse_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
+    fn reject_line(&mut self, line: u32, text: &[u8], n_cells: usize, at_end: bool) {
         if self.is_repeated_header(line, text) {
             return;
         }
@@ -276,18 +278,21 @@ impl<'a> StreamsReader<'a> {
             self.counts.quarantined += 1;
             return;
         };
-        let defect =
-            if at_end && n_cells < n_columns { Defect::CutLine } else { Defect::ColumnCount };
-        self.keep_bad_row(BadRow {
+        let reject_code = if at_end && n_cells < n_columns {
+            RejectCode::CutLine
+        } else {
+            RejectCode::ColumnCount
+        };
+        self.keep_bad_row(RejectedRow {
             row,
             column: None,
-            defect,
+            reject_code,
             detail: format!("expected {n_columns} cells, found {n_cells}"),
             raw: hashed_line(text, row, self.context.key),
         });
     }
 
-    fn refuse_row(&mut self, line: u32, row: &Row<'_>) {
+    fn reject_row(&mut self, line: u32, row: &Row<'_>) {
         if self.is_repeated_header(line, row.line()) {
             return;
         }
@@ -296,20 +301,20 @@ impl<'a> StreamsReader<'a> {
             self.counts.quarantined += 1;
             return;
         };
-        let (column, defect, detail) = explain_row(&self.columns, row);
+        let (column, reject_code, detail) = explain_row(&self.columns, row);
         let cells = row.line().split(|byte| *byte == b'\t');
         let listener = Some(self.columns.customer_id);
-        let raw = raw_row_of_plays(cells, number, listener, defect, self.context.key);
-        self.keep_bad_row(BadRow {
+        let raw = raw_row_of_plays(cells, number, listener, reject_code, self.context.key);
+        self.keep_bad_row(RejectedRow {
             row: number,
             column: Some(self.columns.names[column].clone()),
-            defect,
+            reject_code,
             detail,
             raw,
         });
     }
 
-    fn keep_bad_row(&mut self, bad_row: BadRow) {
+    fn keep_bad_row(&mut self, bad_row: RejectedRow) {
         self.counts.quarantined += 1;
         if self.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             self.bad_rows.push(bad_row);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::ingest::lines::{Row, Rows};
 use crate::ingest::spotify_streams::{Columns, STORE};
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::values::cells::{text, trimmed};
 use crate::normalize::values::interning::{Candidate, CellMemory, Cells, Interner};
@@ -22,8 +22,8 @@ use crate::vocabulary::upc::Upc;
 #[derive(Debug)]
 pub(crate) struct Unreadable;
 
-impl From<Defect> for Unreadable {
-    fn from(_: Defect) -> Self {
+impl From<RejectCode> for Unreadable {
+    fn from(_: RejectCode) -> Self {
         Self
     }
 }

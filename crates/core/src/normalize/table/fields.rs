@@ -9,7 +9,7 @@ use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberSt
 use crate::ingest::table::head::{Bound, encoding_of, normal_name};
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
-use crate::normalize::defect::{Defect, shown, shown_of_plays};
+use crate::normalize::rejected_row::{RejectCode, shown, shown_of_plays};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::values::cells::{trimmed, truth};
 use crate::normalize::values::dates::{Span, read_date};
@@ -52,11 +52,11 @@ fn is_name(field: Field) -> bool {
 
 /// Why a row is not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
+pub struct RowRejection {
     /// The store's name of the column; `None` where none is to blame.
     pub column: Option<String>,
     /// What is wrong.
-    pub defect: Defect,
+    pub reject_code: RejectCode,
     /// Expected and found.
     pub detail: String,
 }
@@ -125,7 +125,7 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is.
-    pub fn check_stated(&self, day: Day) -> Result<(), Flaw> {
+    pub fn check_stated(&self, day: Day) -> Result<(), RowRejection> {
         let Some((first, last)) = self.stated else {
             return Ok(());
         };
@@ -134,7 +134,7 @@ impl<'a> TableFields<'a> {
             return Ok(());
         }
         let expected = format!("a day at most {late} days outside of {first} to {last}");
-        Err(self.flaw(Field::Date, Defect::OutsidePeriod, &expected, &day.to_string()))
+        Err(self.rejection(Field::Date, RejectCode::OutsidePeriod, &expected, &day.to_string()))
     }
 
     /// Whether the report, or the format for it, says anything of a field.
@@ -168,7 +168,7 @@ impl<'a> TableFields<'a> {
         &'r self,
         field: Field,
         record: &Record<'r>,
-    ) -> Result<Option<Cow<'r, str>>, Flaw> {
+    ) -> Result<Option<Cow<'r, str>>, RowRejection> {
         let Some(bound) = &self.fields[field as usize] else {
             return Ok(None);
         };
@@ -197,25 +197,25 @@ impl<'a> TableFields<'a> {
         column: usize,
         cell: &'r [u8],
         is_name: bool,
-    ) -> Result<Option<Cow<'r, str>>, Flaw> {
-        let flaw = |defect, expected: &str| {
-            Err(Flaw {
+    ) -> Result<Option<Cow<'r, str>>, RowRejection> {
+        let rejection = |reject_code, expected: &str| {
+            Err(RowRejection {
                 column: self.bound.names.get(column).cloned(),
-                defect,
+                reject_code,
                 detail: format!("expected {expected}, found {}", self.shown(cell)),
             })
         };
         if memchr::memchr(0, cell).is_some() {
-            return flaw(Defect::NulByte, "text without NUL bytes");
+            return rejection(RejectCode::NulByte, "text without NUL bytes");
         }
         let text = match (std::str::from_utf8(cell), self.format.text.fallback) {
             (Ok(text), _) => Cow::Borrowed(text),
-            (Err(_), None) => return flaw(Defect::InvalidUtf8, "valid UTF-8"),
+            (Err(_), None) => return rejection(RejectCode::InvalidUtf8, "valid UTF-8"),
             (Err(_), Some(fallback)) => {
                 let encoding = encoding_of(fallback);
                 match encoding.decode_without_bom_handling_and_without_replacement(cell) {
                     Some(text) => text,
-                    None => return flaw(Defect::InvalidUtf8, encoding.name()),
+                    None => return rejection(RejectCode::InvalidUtf8, encoding.name()),
                 }
             }
         };
@@ -238,12 +238,18 @@ impl<'a> TableFields<'a> {
         Ok((!text.is_empty() && !NOTHING.contains(&&*text)).then_some(text))
     }
 
-    /// A flaw of a field's cell.
+    /// A rejection of a field's cell.
     #[must_use]
-    pub fn flaw(&self, field: Field, defect: Defect, expected: &str, found: &str) -> Flaw {
-        Flaw {
+    pub fn rejection(
+        &self,
+        field: Field,
+        reject_code: RejectCode,
+        expected: &str,
+        found: &str,
+    ) -> RowRejection {
+        RowRejection {
             column: self.column_name(field),
-            defect,
+            reject_code,
             detail: format!("expected {expected}, found {}", self.shown(found.as_bytes())),
         }
     }
@@ -255,9 +261,9 @@ impl<'a> TableFields<'a> {
 
     /// A field that every row needs is empty.
     #[must_use]
-    pub fn missing(&self, field: Field) -> Flaw {
+    pub fn missing(&self, field: Field) -> RowRejection {
         let detail = "expected a value, found an empty cell".to_owned();
-        Flaw { column: self.column_name(field), defect: Defect::Missing, detail }
+        RowRejection { column: self.column_name(field), reject_code: RejectCode::Missing, detail }
     }
 
     fn column_name(&self, field: Field) -> Option<String> {
@@ -271,14 +277,14 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none of the format's styles.
-    pub fn date(&self, field: Field, record: &Record<'_>) -> Result<Option<Span>, Flaw> {
+    pub fn date(&self, field: Field, record: &Record<'_>) -> Result<Option<Span>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
         };
         let styles = self.date_styles(field);
         let span = read_date(&text, styles);
         let expected = || styles.iter().map(|style| style.shown()).collect::<Vec<_>>().join(" or ");
-        span.map(Some).ok_or_else(|| self.flaw(field, Defect::BadDate, &expected(), &text))
+        span.map(Some).ok_or_else(|| self.rejection(field, RejectCode::BadDate, &expected(), &text))
     }
 
     fn date_styles(&self, field: Field) -> &'a [DateStyle] {
@@ -326,7 +332,7 @@ impl<'a> TableFields<'a> {
         &'r self,
         field: Field,
         record: &Record<'r>,
-    ) -> Result<Option<String>, Flaw> {
+    ) -> Result<Option<String>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
         };
@@ -339,7 +345,7 @@ impl<'a> TableFields<'a> {
         }
         match plain_decimal(&text, style, self.bound.decimal_mark) {
             Some(number) => Ok(Some(number.into_owned())),
-            None => Err(self.flaw(field, Defect::BadNumber, "a number", &text)),
+            None => Err(self.rejection(field, RejectCode::BadNumber, "a number", &text)),
         }
     }
 
@@ -360,7 +366,7 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, Flaw> {
+    pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, RowRejection> {
         if let Some(number) = self.plain_cell(field, record).and_then(short_whole) {
             return Ok(Some(number));
         }
@@ -369,7 +375,12 @@ impl<'a> TableFields<'a> {
         };
         let number = whole_number(&text);
         number.map(Some).ok_or_else(|| {
-            self.flaw(field, Defect::BadNumber, "a whole number of at most 15 digits", &text)
+            self.rejection(
+                field,
+                RejectCode::BadNumber,
+                "a whole number of at most 15 digits",
+                &text,
+            )
         })
     }
 
@@ -377,12 +388,13 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn truth(&self, field: Field, record: &Record<'_>) -> Result<Option<bool>, Flaw> {
+    pub fn truth(&self, field: Field, record: &Record<'_>) -> Result<Option<bool>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
         };
-        truth(text.as_bytes())
-            .map_err(|defect| self.flaw(field, defect, "true/false, t/f, yes/no or 1/0", &text))
+        truth(text.as_bytes()).map_err(|reject_code| {
+            self.rejection(field, reject_code, "true/false, t/f, yes/no or 1/0", &text)
+        })
     }
 
     /// The unit and exactness that the format gives a field.
@@ -399,7 +411,7 @@ impl<'a> TableFields<'a> {
         &'r self,
         record: &Record<'r>,
         counts: &mut Counts,
-    ) -> Result<TrackCodes<'r>, Flaw> {
+    ) -> Result<TrackCodes<'r>, RowRejection> {
         let isrc_text = self.text(Field::Isrc, record)?;
         let upc_text = self.text(Field::Upc, record)?;
         let isrc = isrc_text.as_ref().and_then(|text| Isrc::parse(text.as_bytes()));
@@ -422,7 +434,7 @@ impl<'a> TableFields<'a> {
         record: &Record<'_>,
         territories: &Territories,
         counts: &mut Counts,
-    ) -> Result<Option<Territory>, Flaw> {
+    ) -> Result<Option<Territory>, RowRejection> {
         let Some(text) = self.text(Field::Territory, record)? else {
             return Ok(None);
         };
@@ -449,7 +461,7 @@ impl<'a> TableFields<'a> {
         &self,
         record: &Record<'_>,
         store: Option<&StoreSettings>,
-    ) -> Result<(Tier, Option<String>), Flaw> {
+    ) -> Result<(Tier, Option<String>), RowRejection> {
         let product = self.text(Field::TierProduct, record)?;
         let access = self.text(Field::TierAccess, record)?;
         let tier = match store {
@@ -474,21 +486,4 @@ pub struct TrackCodes<'r> {
     pub bad_isrc: Option<Cow<'r, str>>,
     /// A UPC that is none.
     pub bad_upc: Option<Cow<'r, str>>,
-}
-
-impl DateStyle {
-    /// How a date of this style looks, for a message.
-    #[must_use]
-    pub fn shown(self) -> &'static str {
-        match self {
-            Self::Iso => "YYYY-MM-DD or YYYYMMDD",
-            Self::YearSlash => "YYYY/MM/DD",
-            Self::DayFirst => "DD/MM/YYYY",
-            Self::MonthFirst => "MM/DD/YYYY",
-            Self::YearMonth => "YYYY-MM",
-            Self::DayOfMonth => "a day that stands for its month",
-            Self::MonthYear => "MM-YYYY",
-            Self::Range => "YYYYMMDD - YYYYMMDD",
-        }
-    }
 }

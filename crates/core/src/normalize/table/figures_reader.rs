@@ -4,9 +4,9 @@ use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
-use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::sales_reader::SalesContext;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::vocabulary::about::About;
@@ -72,7 +72,7 @@ impl<'a> FiguresReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
         let fields = &self.fields;
         let mut noted = Counts::default();
         let date = fields.date(Field::Date, record)?;
@@ -84,7 +84,7 @@ impl<'a> FiguresReader<'a> {
         let track = fields.track(record, &mut noted)?;
         if track.isrc.is_none() && track.store_track.is_none() {
             let detail = "expected an ISRC or a track id, found neither".to_owned();
-            return Err(Flaw { column: None, defect: Defect::NoTrack, detail });
+            return Err(RowRejection { column: None, reject_code: RejectCode::NoTrack, detail });
         }
         let store = self.context.store;
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;

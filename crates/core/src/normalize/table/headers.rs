@@ -7,7 +7,7 @@ use crate::ingest::table::head::Bound;
 use crate::ingest::table::quotes::without_quotes;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
-use crate::normalize::defect::{ReportDefect, ReportFault};
+use crate::normalize::rejected_row::{ReportFault, ReportRejectCode};
 
 /// Fields in whose columns a name of a column is never read as a value: a header in the place of a row
 /// is no row.
@@ -107,7 +107,7 @@ impl TableHeaders {
                 "row {row} has all cells of a row and stands behind the line with which the rows end: \
                  the report was put together from several; split it there"
             );
-            ReportFault::new(ReportDefect::RowsInTail, detail)
+            ReportFault::new(ReportRejectCode::RowsInTail, detail)
         })
     }
 }

@@ -11,12 +11,12 @@ use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
 use crate::normalize::day_plays::DayPlays;
-use crate::normalize::defect::Defect;
 use crate::normalize::played_in::PlayedIn;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::sums::PlaySums;
-use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths, trimmed};
 use crate::normalize::values::interning::Interner;
@@ -200,7 +200,7 @@ impl<'a> PlaysReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
         let day = self.day(record)?;
         let heard = self.heard(record, day)?;
         let can_be = can_be_heard_at(heard.0, day);
@@ -258,7 +258,7 @@ impl<'a> PlaysReader<'a> {
         Ok(())
     }
 
-    fn day(&mut self, record: &Record<'_>) -> Result<Day, Flaw> {
+    fn day(&mut self, record: &Record<'_>) -> Result<Day, RowRejection> {
         gather(record, &self.columns[3], &mut self.key);
         if let (true, Some(day)) = (self.last_day.0 == self.key, self.last_day.1) {
             return Ok(day);
@@ -271,7 +271,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// The listening time: a stamp, a date (its midnight), or else midnight of the counted date.
-    fn heard(&mut self, record: &Record<'_>, day: Day) -> Result<(i64, bool), Flaw> {
+    fn heard(&mut self, record: &Record<'_>, day: Day) -> Result<(i64, bool), RowRejection> {
         let midnight = midnight(day);
         let Some(text) = self.fields.text(Field::ListenedAt, record)? else {
             return Ok(midnight);
@@ -284,10 +284,15 @@ impl<'a> PlaysReader<'a> {
         let stamp = stamp_or_epoch(text.as_bytes());
         let heard = match stamp {
             Ok(stamp) => stamp.map(|ms| (ms, exact)),
-            Err(defect) => {
+            Err(reject_code) => {
                 let Ok(Some(span)) = self.fields.date(Field::ListenedAt, record) else {
                     let expected = "an ISO 8601 time stamp, a date, or seconds since 1970";
-                    return Err(self.fields.flaw(Field::ListenedAt, defect, expected, &text));
+                    return Err(self.fields.rejection(
+                        Field::ListenedAt,
+                        reject_code,
+                        expected,
+                        &text,
+                    ));
                 };
                 Some((i64::from(span.first.0) * MS_PER_DAY, false))
             }
@@ -297,7 +302,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the track's words.
-    fn track(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+    fn track(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[0], &mut self.key);
         let hash = match self.words.tracks.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -306,9 +311,9 @@ impl<'a> PlaysReader<'a> {
         let mut counts = Counts::default();
         let codes = self.fields.track(record, &mut counts)?;
         if codes.isrc.is_none() && codes.store_track.is_none() {
-            return Err(Flaw {
+            return Err(RowRejection {
                 column: None,
-                defect: Defect::NoTrack,
+                reject_code: RejectCode::NoTrack,
                 detail: "expected an ISRC or a track id, found neither".to_owned(),
             });
         }
@@ -320,7 +325,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the kind's text.
-    fn kind(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+    fn kind(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[1], &mut self.key);
         let hash = match self.words.kinds.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -333,9 +338,9 @@ impl<'a> PlaysReader<'a> {
             let number = fields.whole(Field::Plays, record)?;
             let number = number.ok_or_else(|| fields.missing(Field::Plays))?;
             u32::try_from(number).map_err(|_| {
-                fields.flaw(
+                fields.rejection(
                     Field::Plays,
-                    Defect::OutOfRange,
+                    RejectCode::OutOfRange,
                     "0 to 4,294,967,295",
                     &number.to_string(),
                 )
@@ -368,7 +373,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the territory's text.
-    fn territory(&mut self, record: &Record<'_>) -> Result<u32, Flaw> {
+    fn territory(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[2], &mut self.key);
         let hash = match self.words.territories.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -383,7 +388,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Played time, or as much of the track's as was played.
-    fn played_ms(&self, record: &Record<'_>, track: u32) -> Result<u32, Flaw> {
+    fn played_ms(&self, record: &Record<'_>, track: u32) -> Result<u32, RowRejection> {
         if let Some(ms) = self.milliseconds(Field::PlayedTime, record)? {
             return Ok(ms);
         }
@@ -399,18 +404,19 @@ impl<'a> PlaysReader<'a> {
                 Ok(percent_of(thousandths).unwrap_or(NONE))
             }
             Some(_) => {
-                let flaw = (Field::PlayedPercent, Defect::OutOfRange, "0 to 100 percent");
-                Err(self.fields.flaw(flaw.0, flaw.1, flaw.2, &percent))
+                let rejection = (Field::PlayedPercent, RejectCode::OutOfRange, "0 to 100 percent");
+                Err(self.fields.rejection(rejection.0, rejection.1, rejection.2, &percent))
             }
             None => {
-                let flaw = (Field::PlayedPercent, Defect::BadNumber, "a plain decimal number");
-                Err(self.fields.flaw(flaw.0, flaw.1, flaw.2, &percent))
+                let rejection =
+                    (Field::PlayedPercent, RejectCode::BadNumber, "a plain decimal number");
+                Err(self.fields.rejection(rejection.0, rejection.1, rejection.2, &percent))
             }
         }
     }
 
     /// A length of time in whole milliseconds, cut.
-    fn milliseconds(&self, field: Field, record: &Record<'_>) -> Result<Option<u32>, Flaw> {
+    fn milliseconds(&self, field: Field, record: &Record<'_>) -> Result<Option<u32>, RowRejection> {
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
         };
@@ -419,9 +425,9 @@ impl<'a> PlaysReader<'a> {
             None => (false, text.as_str()),
         };
         let Some(thousandths) = decimal_to_thousandths(digits.as_bytes()) else {
-            return Err(self.fields.flaw(
+            return Err(self.fields.rejection(
                 field,
-                Defect::BadNumber,
+                RejectCode::BadNumber,
                 "a plain decimal number",
                 &text,
             ));
@@ -433,7 +439,12 @@ impl<'a> PlaysReader<'a> {
         let is_sane = ms <= PLAYED_MS_MAX && (!is_negative || ms == 0);
         match u32::try_from(ms) {
             Ok(ms) if is_sane => Ok(Some(ms)),
-            _ => Err(self.fields.flaw(field, Defect::OutOfRange, "0 to 86,400 seconds", &text)),
+            _ => Err(self.fields.rejection(
+                field,
+                RejectCode::OutOfRange,
+                "0 to 86,400 seconds",
+                &text,
+            )),
         }
     }
 }

@@ -10,14 +10,15 @@ use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
 use crate::normalize::counts::{Counts, LineCounts};
-use crate::normalize::defect::{
-    BadRow, Defect, ReportDefect, ReportFault, hashed_line, raw_cells, raw_row_of_plays, shown,
+use crate::normalize::rejected_row::{
+    RejectCode, RejectedRow, ReportFault, ReportRejectCode, hashed_line, raw_cells,
+    raw_row_of_plays, shown,
 };
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sums::PlaySums;
 use crate::normalize::table::control_numbers::Checked;
 use crate::normalize::table::controls::Controls;
-use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::figures_reader::FiguresReader;
 use crate::normalize::table::headers::{TableHeaders, is_repeated};
 use crate::normalize::table::plays::{PlaysContext, PlaysReader};
@@ -59,7 +60,7 @@ pub struct TableReader<'a> {
     fault_row: u32,
     /// The last row that was cut.
     last_row: u32,
-    bad_rows: Vec<BadRow>,
+    bad_rows: Vec<RejectedRow>,
     lot_rows: BTreeMap<SalesMonth, u64>,
     notes: MonthNotes,
 }
@@ -117,7 +118,7 @@ pub struct TableReading {
     /// Why it cannot be trusted as a whole.
     pub fault: Option<ReportFault>,
     /// Bad rows in order.
-    pub bad_rows: Vec<BadRow>,
+    pub bad_rows: Vec<RejectedRow>,
     /// Plays taken in by counted date.
     pub day_rows: BTreeMap<Day, u64>,
     /// Lines of statements, figures or reference data taken in by store and month.
@@ -317,7 +318,7 @@ impl<'a> TableReader<'a> {
                 "the last line (row {}) ends inside a quoted cell: the report was cut off; fetch it again",
                 self.open_quote?
             );
-            Some(ReportFault::new(ReportDefect::CutReport, detail))
+            Some(ReportFault::new(ReportRejectCode::CutReport, detail))
         };
         let in_header = || {
             let names = self.headers.names()?;
@@ -371,12 +372,12 @@ impl<'a> TableReader<'a> {
         if self.headers.must_look_at(&record) && self.is_repeated_header(&record) {
             return;
         }
-        if let Err(flaw) = self.read_row(&record) {
+        if let Err(rejection) = self.read_row(&record) {
             // No header can be read as a row, so that only what cannot be read is looked at.
             if self.is_repeated_header(&record) {
                 return;
             }
-            self.refuse(&record, flaw);
+            self.reject(&record, rejection);
         }
         self.add_to_controls(&record);
         self.counts.rows += 1;
@@ -394,13 +395,13 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn read_row(&mut self, record: &Record<'_>) -> Result<(), Flaw> {
+    fn read_row(&mut self, record: &Record<'_>) -> Result<(), RowRejection> {
         let n_cells = record.n_cells();
         if n_cells != self.n_columns && !self.format.text.ragged {
             let is_cut = !record.has_line_end && n_cells < self.n_columns;
-            return Err(Flaw {
+            return Err(RowRejection {
                 column: None,
-                defect: if is_cut { Defect::CutLine } else { Defect::ColumnCount },
+                reject_code: if is_cut { RejectCode::CutLine } else { RejectCode::ColumnCount },
                 detail: format!("expected {} cells, found {n_cells}", self.n_columns),
             });
         }
@@ -423,13 +424,13 @@ impl<'a> TableReader<'a> {
     fn take_broken(&mut self, text: &[u8], row: u32, fault: LineFault) {
         self.open_quote = (fault == LineFault::OpenQuote).then_some(row);
         if self.format.text.multiline {
-            let defect = match fault {
-                LineFault::OpenQuote => ReportDefect::CutReport,
-                _ => ReportDefect::BadQuotes,
+            let reject_code = match fault {
+                LineFault::OpenQuote => ReportRejectCode::CutReport,
+                _ => ReportRejectCode::BadQuotes,
             };
             let expected = fault.expected();
             let detail = format!("row {row}: expected {expected}; no row behind it can be trusted");
-            self.fault.get_or_insert_with(|| ReportFault::new(defect, detail));
+            self.fault.get_or_insert_with(|| ReportFault::new(reject_code, detail));
         } else if self.headers.is_broken_header(text) {
             self.fault.get_or_insert_with(|| ReportFault::second_header(row));
         }
@@ -445,7 +446,7 @@ impl<'a> TableReader<'a> {
             None => (format!(", found {}", shown(text)), shown(text)),
         };
         let detail = format!("expected {}{found}", fault.expected());
-        self.keep(BadRow { row, column: None, defect: Defect::BadLine, detail, raw });
+        self.keep(RejectedRow { row, column: None, reject_code: RejectCode::BadLine, detail, raw });
     }
 
     /// A line behind the rows.
@@ -468,20 +469,20 @@ impl<'a> TableReader<'a> {
             })
     }
 
-    fn refuse(&mut self, record: &Record<'_>, flaw: Flaw) {
+    fn reject(&mut self, record: &Record<'_>, rejection: RowRejection) {
         let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
         let raw = match self.rows.listener_key() {
             Some(key) => {
                 let listener = self.fields().column(Field::Listener);
-                raw_row_of_plays(record.all(), record.row, listener, flaw.defect, key)
+                raw_row_of_plays(record.all(), record.row, listener, rejection.reject_code, key)
             }
             None => raw_cells(record.all(), delimiter),
         };
-        let Flaw { column, defect, detail } = flaw;
-        self.keep(BadRow { row: record.row, column, defect, detail, raw });
+        let RowRejection { column, reject_code, detail } = rejection;
+        self.keep(RejectedRow { row: record.row, column, reject_code, detail, raw });
     }
 
-    fn keep(&mut self, bad_row: BadRow) {
+    fn keep(&mut self, bad_row: RejectedRow) {
         self.counts.quarantined += 1;
         if self.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             self.bad_rows.push(bad_row);

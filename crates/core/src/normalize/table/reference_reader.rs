@@ -6,9 +6,9 @@ use crate::ingest::table::format::{Field, ReferenceKind, TableFormat, TimeUnit};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
-use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::fields::{RowRejection, TableFields, TrackCodes};
 use crate::normalize::table::sales_reader::SalesContext;
 use crate::normalize::values::cells::decimal_to_thousandths;
 use crate::vocabulary::day::Day;
@@ -66,7 +66,7 @@ impl<'a> ReferenceReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
         let fields = &self.fields;
         let mut noted = Counts::default();
         let date = fields.date(Field::Date, record)?;
@@ -74,20 +74,7 @@ impl<'a> ReferenceReader<'a> {
         let track = fields.track(record, &mut noted)?;
         let (base, quote) = self.pair(record)?;
         let rate = self.decimal(Field::Rate, record)?;
-        match self.kind {
-            ReferenceKind::Tracks if track.store_track.is_none() => {
-                return Err(fields.missing(Field::StoreTrack));
-            }
-            ReferenceKind::Catalogue if track.isrc.is_none() && track.upc.is_none() => {
-                let detail = "expected an ISRC or a UPC, found neither".to_owned();
-                return Err(Flaw { column: None, defect: Defect::NoTrack, detail });
-            }
-            ReferenceKind::FxRates if rate.is_none_or(|rate| rate.0 <= 0) => {
-                let found = fields.text(Field::Rate, record)?.unwrap_or_default();
-                return Err(fields.flaw(Field::Rate, Defect::OutOfRange, "a rate above 0", &found));
-            }
-            _ => {}
-        }
+        self.check_needed(record, &track, rate)?;
         let share = self.decimal(Field::Share, record)?;
         let track_ms = self.track_ms(record)?;
         let mut texts = [None; 6];
@@ -129,8 +116,36 @@ impl<'a> ReferenceReader<'a> {
         Ok(())
     }
 
+    /// Checks what every row of the kind needs.
+    fn check_needed(
+        &self,
+        record: &Record<'_>,
+        track: &TrackCodes<'_>,
+        rate: Option<Amount>,
+    ) -> Result<(), RowRejection> {
+        let fields = &self.fields;
+        match self.kind {
+            ReferenceKind::Tracks if track.store_track.is_none() => {
+                Err(fields.missing(Field::StoreTrack))
+            }
+            ReferenceKind::Catalogue if track.isrc.is_none() && track.upc.is_none() => {
+                let detail = "expected an ISRC or a UPC, found neither".to_owned();
+                Err(RowRejection { column: None, reject_code: RejectCode::NoTrack, detail })
+            }
+            ReferenceKind::FxRates if rate.is_none_or(|rate| rate.0 <= 0) => {
+                let found = fields.text(Field::Rate, record)?.unwrap_or_default();
+                let expected = "a rate above 0";
+                Err(fields.rejection(Field::Rate, RejectCode::OutOfRange, expected, &found))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `EUR/USD`, `EURUSD` or `EUR-USD`: the price of one euro in dollars.
-    fn pair(&self, record: &Record<'_>) -> Result<(Option<Currency>, Option<Currency>), Flaw> {
+    fn pair(
+        &self,
+        record: &Record<'_>,
+    ) -> Result<(Option<Currency>, Option<Currency>), RowRejection> {
         let Some(text) = self.fields.text(Field::Pair, record)? else {
             return match self.kind {
                 ReferenceKind::FxRates => Err(self.fields.missing(Field::Pair)),
@@ -145,22 +160,22 @@ impl<'a> ReferenceReader<'a> {
             Some((base, quote)) if base != quote => Ok((Some(base), Some(quote))),
             _ => {
                 let expected = "two different codes of ISO 4217, such as EUR/USD";
-                Err(self.fields.flaw(Field::Pair, Defect::BadCurrency, expected, &text))
+                Err(self.fields.rejection(Field::Pair, RejectCode::BadCurrency, expected, &text))
             }
         }
     }
 
-    fn decimal(&self, field: Field, record: &Record<'_>) -> Result<Option<Amount>, Flaw> {
+    fn decimal(&self, field: Field, record: &Record<'_>) -> Result<Option<Amount>, RowRejection> {
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
         };
         match Amount::parse(&text) {
             Some(read) => Ok(Some(read.amount)),
-            None => Err(self.fields.flaw(field, Defect::BadNumber, "a number", &text)),
+            None => Err(self.fields.rejection(field, RejectCode::BadNumber, "a number", &text)),
         }
     }
 
-    fn track_ms(&self, record: &Record<'_>) -> Result<Option<u32>, Flaw> {
+    fn track_ms(&self, record: &Record<'_>) -> Result<Option<u32>, RowRejection> {
         let field = Field::TrackTime;
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
@@ -172,7 +187,7 @@ impl<'a> ReferenceReader<'a> {
             Some(TimeUnit::Seconds) | None => thousandths,
         });
         ms.and_then(|ms| u32::try_from(ms).ok()).map(Some).ok_or_else(|| {
-            self.fields.flaw(field, Defect::BadNumber, "a plain decimal number", &text)
+            self.fields.rejection(field, RejectCode::BadNumber, "a plain decimal number", &text)
         })
     }
 }

@@ -6,12 +6,12 @@ use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
 use crate::normalize::counts::Counts;
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::table::cell_groups::CellGroups;
-use crate::normalize::table::fields::{Flaw, TableFields};
+use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::Span;
 use crate::vocabulary::about::About;
@@ -144,7 +144,7 @@ impl<'a> SalesReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), Flaw> {
+    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
         let item = self.items.find(self.item_columns.iter().map(|column| record.cell(*column)));
         let terms = self.terms.find(self.terms_columns.iter().map(|column| record.cell(*column)));
         let new_item = item.as_ref().err().copied();
@@ -203,7 +203,7 @@ impl<'a> SalesReader<'a> {
         &mut self,
         record: &Record<'_>,
         counts: &mut Counts,
-    ) -> Result<(&'a str, Sale, UnknownTexts), Flaw> {
+    ) -> Result<(&'a str, Sale, UnknownTexts), RowRejection> {
         let fields = &self.fields;
         let usage = self.usage(record)?;
         let units = units(fields, record)?;
@@ -264,7 +264,7 @@ impl<'a> SalesReader<'a> {
     }
 
     /// First and last day of use.
-    fn usage(&self, record: &Record<'_>) -> Result<Span, Flaw> {
+    fn usage(&self, record: &Record<'_>) -> Result<Span, RowRejection> {
         let fields = &self.fields;
         let from = fields.date(Field::UsageFrom, record)?;
         let from = from.ok_or_else(|| fields.missing(Field::UsageFrom))?;
@@ -272,14 +272,14 @@ impl<'a> SalesReader<'a> {
         let latest = from.first.after(USAGE_DAYS_MAX.unsigned_abs());
         if last < from.first || latest < last {
             let expected = format!("from {} to {latest}", from.first);
-            let flaw = Defect::OutOfRange;
-            return Err(fields.flaw(Field::UsageTo, flaw, &expected, &last.to_string()));
+            let rejection = RejectCode::OutOfRange;
+            return Err(fields.rejection(Field::UsageTo, rejection, &expected, &last.to_string()));
         }
         Ok(Span { first: from.first, last })
     }
 
     /// The `GRid`, or the text that is none.
-    fn grid(&self, record: &Record<'_>) -> Result<(Option<Grid>, Option<String>), Flaw> {
+    fn grid(&self, record: &Record<'_>) -> Result<(Option<Grid>, Option<String>), RowRejection> {
         let text = self.fields.text(Field::Grid, record)?;
         let grid = text.as_deref().and_then(Grid::parse);
         let bad_text = text.filter(|_| grid.is_none());
@@ -291,7 +291,7 @@ impl<'a> SalesReader<'a> {
         &self,
         record: &Record<'_>,
         amount: Option<Amount>,
-    ) -> Result<Option<Currency>, Flaw> {
+    ) -> Result<Option<Currency>, RowRejection> {
         let Some(text) = self.fields.text(Field::Currency, record)? else {
             return if amount.is_none() {
                 Ok(None)
@@ -301,24 +301,29 @@ impl<'a> SalesReader<'a> {
         };
         let currency = Currency::parse(&text);
         currency.map(Some).ok_or_else(|| {
-            self.fields.flaw(Field::Currency, Defect::BadCurrency, "a code of ISO 4217", &text)
+            self.fields.rejection(
+                Field::Currency,
+                RejectCode::BadCurrency,
+                "a code of ISO 4217",
+                &text,
+            )
         })
     }
 
-    fn line_type(&self, record: &Record<'_>) -> Result<LineType, Flaw> {
+    fn line_type(&self, record: &Record<'_>) -> Result<LineType, RowRejection> {
         let Some(text) = self.fields.text(Field::LineType, record)? else {
             return Ok(LineType::Sale);
         };
         let known = LineType::ALL.into_iter().find(|known| known.as_str() == text);
         known.ok_or_else(|| {
             let expected = "a code that the format knows";
-            self.fields.flaw(Field::LineType, Defect::UnknownCode, expected, &text)
+            self.fields.rejection(Field::LineType, RejectCode::UnknownCode, expected, &text)
         })
     }
 }
 
 /// Units, which every row needs.
-fn units(fields: &TableFields<'_>, record: &Record<'_>) -> Result<i64, Flaw> {
+fn units(fields: &TableFields<'_>, record: &Record<'_>) -> Result<i64, RowRejection> {
     let units = fields.whole(Field::Units, record)?;
     units.ok_or_else(|| fields.missing(Field::Units))
 }
@@ -327,7 +332,7 @@ fn units(fields: &TableFields<'_>, record: &Record<'_>) -> Result<i64, Flaw> {
 fn amount(
     fields: &TableFields<'_>,
     record: &Record<'_>,
-) -> Result<(Option<Amount>, Option<String>), Flaw> {
+) -> Result<(Option<Amount>, Option<String>), RowRejection> {
     if let Some(amount) = fields.short_amount(Field::Amount, record) {
         return Ok((Some(amount), None));
     }
@@ -336,7 +341,7 @@ fn amount(
     };
     let Some(read) = Amount::parse(&text) else {
         let expected = "an amount below 10^20";
-        return Err(fields.flaw(Field::Amount, Defect::BadNumber, expected, &text));
+        return Err(fields.rejection(Field::Amount, RejectCode::BadNumber, expected, &text));
     };
     Ok((Some(read.amount), (!read.is_exact).then_some(text)))
 }

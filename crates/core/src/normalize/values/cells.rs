@@ -1,6 +1,6 @@
 //! Reads cells: played seconds, truth values, text. Whitespace-only is empty; nothing is guessed.
 
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 
 /// Longest played time that is believed, in milliseconds: a day (specification, section 5).
 pub const PLAYED_MS_MAX: u64 = 86_400_000;
@@ -20,10 +20,10 @@ pub fn trimmed(cell: &[u8]) -> &[u8] {
 /// reached 30 s. `None` where the cell is empty.
 ///
 /// # Errors
-/// [`Defect::BadNumber`] for anything else, [`Defect::OutOfRange`] if negative or more than
+/// [`RejectCode::BadNumber`] for anything else, [`RejectCode::OutOfRange`] if negative or more than
 /// [`PLAYED_MS_MAX`] after cutting.
 #[inline]
-pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, Defect> {
+pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, RejectCode> {
     let cell = trimmed(cell);
     // The usual cell, up to five digits of whole seconds, is settled at once.
     if let 1..=5 = cell.len()
@@ -31,7 +31,11 @@ pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, Defect> {
     {
         let seconds = cell.iter().fold(0_u32, |n, byte| n * 10 + u32::from(byte - b'0'));
         let ms = seconds * 1000;
-        return if u64::from(ms) <= PLAYED_MS_MAX { Ok(Some(ms)) } else { Err(Defect::OutOfRange) };
+        return if u64::from(ms) <= PLAYED_MS_MAX {
+            Ok(Some(ms))
+        } else {
+            Err(RejectCode::OutOfRange)
+        };
     }
     if cell.is_empty() { Ok(None) } else { decimal_seconds_to_ms(cell).map(Some) }
 }
@@ -61,16 +65,16 @@ pub fn whole_seconds_to_ms(bytes: u64, length: usize) -> Option<u32> {
     if is_number && ms <= PLAYED_MS_MAX { u32::try_from(ms).ok() } else { None }
 }
 
-fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, Defect> {
+fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, RejectCode> {
     let (negative, digits) = match cell.strip_prefix(b"-") {
         Some(digits) => (true, digits),
         None => (false, cell),
     };
-    let ms = decimal_to_thousandths(digits).ok_or(Defect::BadNumber)?;
+    let ms = decimal_to_thousandths(digits).ok_or(RejectCode::BadNumber)?;
     match u32::try_from(ms) {
         Ok(0) => Ok(0),
         Ok(ms) if !negative && u64::from(ms) <= PLAYED_MS_MAX => Ok(ms),
-        _ => Err(Defect::OutOfRange),
+        _ => Err(RejectCode::OutOfRange),
     }
 }
 
@@ -96,9 +100,9 @@ pub fn decimal_to_thousandths(cell: &[u8]) -> Option<u64> {
 /// A truth value: true/false, t/f, yes/no, 1/0 in any case; `None` where the cell is empty.
 ///
 /// # Errors
-/// [`Defect::BadBool`] for anything else.
+/// [`RejectCode::BadBool`] for anything else.
 #[inline]
-pub fn truth(cell: &[u8]) -> Result<Option<bool>, Defect> {
+pub fn truth(cell: &[u8]) -> Result<Option<bool>, RejectCode> {
     match cell {
         b"" => return Ok(None),
         b"false" => return Ok(Some(false)),
@@ -114,23 +118,23 @@ pub fn truth(cell: &[u8]) -> Result<Option<bool>, Defect> {
     } else if is([b"true", b"1", b"t", b"yes"]) {
         Ok(Some(true))
     } else {
-        Err(Defect::BadBool)
+        Err(RejectCode::BadBool)
     }
 }
 
 /// Text that may go into a table: trimmed UTF-8 without NUL; `None` where the cell is empty.
 ///
 /// # Errors
-/// [`Defect::NulByte`] or [`Defect::InvalidUtf8`], whichever stands first.
-pub fn text(cell: &[u8]) -> Result<Option<&str>, Defect> {
+/// [`RejectCode::NulByte`] or [`RejectCode::InvalidUtf8`], whichever stands first.
+pub fn text(cell: &[u8]) -> Result<Option<&str>, RejectCode> {
     let valid_up_to = match std::str::from_utf8(cell) {
         Ok(_) => cell.len(),
         Err(error) => error.valid_up_to(),
     };
     if cell[..valid_up_to].contains(&0) {
-        return Err(Defect::NulByte);
+        return Err(RejectCode::NulByte);
     }
-    let text = std::str::from_utf8(trimmed(cell)).map_err(|_| Defect::InvalidUtf8)?;
+    let text = std::str::from_utf8(trimmed(cell)).map_err(|_| RejectCode::InvalidUtf8)?;
     Ok((!text.is_empty()).then_some(text))
 }
 
@@ -163,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_length_is_refused() {
+    fn what_is_no_length_is_rejected() {
         for cell in ["86400.001", "86401", "-1", "-0.001", "99999", "99999999999999999999999"] {
-            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::OutOfRange), "{cell}");
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(RejectCode::OutOfRange), "{cell}");
         }
         for cell in ["x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1"]
         {
-            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(Defect::BadNumber), "{cell}");
+            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(RejectCode::BadNumber), "{cell}");
         }
     }
 
@@ -202,17 +206,17 @@ mod tests {
             assert_eq!(truth(cell.as_bytes()), Ok(Some(value)), "{cell}");
         }
         assert_eq!(truth(b" "), Ok(None));
-        assert_eq!(truth(b"2"), Err(Defect::BadBool));
-        assert_eq!(truth(b"tru"), Err(Defect::BadBool));
+        assert_eq!(truth(b"2"), Err(RejectCode::BadBool));
+        assert_eq!(truth(b"tru"), Err(RejectCode::BadBool));
     }
 
     #[test]
     fn text_is_utf8_without_nul() {
         assert_eq!(text(" Bj\u{f6}rk ".as_bytes()), Ok(Some("Bj\u{f6}rk")));
         assert_eq!(text(b"\t "), Ok(None));
-        assert_eq!(text(b"a\0b"), Err(Defect::NulByte));
-        assert_eq!(text(b"a\xffb"), Err(Defect::InvalidUtf8));
-        assert_eq!(text(b"a\xffb\0"), Err(Defect::InvalidUtf8));
+        assert_eq!(text(b"a\0b"), Err(RejectCode::NulByte));
+        assert_eq!(text(b"a\xffb"), Err(RejectCode::InvalidUtf8));
+        assert_eq!(text(b"a\xffb\0"), Err(RejectCode::InvalidUtf8));
     }
 
     proptest! {

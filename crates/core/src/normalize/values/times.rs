@@ -4,7 +4,7 @@
 //! space, seconds and fraction optional, zone `Z`, `+HH`, `+HHMM` or `+HH:MM`, and the mixed form
 //! `YYYYMMDDTHH:MM:SS` that one store writes; seconds or milliseconds since 1970 as plain decimals.
 
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::values::cells::{decimal_to_thousandths, trimmed};
 use crate::vocabulary::day::{Day, MS_PER_DAY};
 
@@ -14,25 +14,25 @@ const EPOCH_MS_MIN: u64 = 100_000_000_000;
 /// A date, `YYYY-MM-DD` or `YYYYMMDD`; `None` where the cell is empty.
 ///
 /// # Errors
-/// [`Defect::BadDate`] for anything else, also for a day that the calendar does not have.
-pub fn date(cell: &[u8]) -> Result<Option<Day>, Defect> {
+/// [`RejectCode::BadDate`] for anything else, also for a day that the calendar does not have.
+pub fn date(cell: &[u8]) -> Result<Option<Day>, RejectCode> {
     let cell = trimmed(cell);
     if cell.is_empty() {
         return Ok(None);
     }
     match leading_date(cell) {
         Some((day, [])) => Ok(Some(day)),
-        _ => Err(Defect::BadDate),
+        _ => Err(RejectCode::BadDate),
     }
 }
 
 /// An ISO 8601 stamp in milliseconds since 1970, cut; `None` where the cell is empty.
 ///
 /// # Errors
-/// [`Defect::BadTime`] for anything else.
-pub fn stamp(cell: &[u8]) -> Result<Option<i64>, Defect> {
+/// [`RejectCode::BadTime`] for anything else.
+pub fn stamp(cell: &[u8]) -> Result<Option<i64>, RejectCode> {
     let cell = trimmed(cell);
-    if cell.is_empty() { Ok(None) } else { iso(cell).ok_or(Defect::BadTime).map(Some) }
+    if cell.is_empty() { Ok(None) } else { iso(cell).ok_or(RejectCode::BadTime).map(Some) }
 }
 
 /// Reads stamps of which many are like the one before.
@@ -48,7 +48,7 @@ impl LastStamp {
     /// # Errors
     /// As [`stamp`].
     #[inline]
-    pub fn read(&mut self, cell: &[u8]) -> Result<Option<i64>, Defect> {
+    pub fn read(&mut self, cell: &[u8]) -> Result<Option<i64>, RejectCode> {
         if cell != self.cell {
             self.ms = stamp(cell)?;
             self.cell.clear();
@@ -62,20 +62,20 @@ impl LastStamp {
 /// `None` where the cell is empty or 0.
 ///
 /// # Errors
-/// [`Defect::BadTime`] for anything else.
-pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, Defect> {
+/// [`RejectCode::BadTime`] for anything else.
+pub fn stamp_or_epoch(cell: &[u8]) -> Result<Option<i64>, RejectCode> {
     let cell = trimmed(cell);
     if cell.is_empty() {
         return Ok(None);
     }
     let ms = match decimal_to_thousandths(cell) {
-        None => return iso(cell).ok_or(Defect::BadTime).map(Some),
+        None => return iso(cell).ok_or(RejectCode::BadTime).map(Some),
         Some(0) => return Ok(None),
         Some(thousandths) if EPOCH_MS_MIN < thousandths / 1000 => thousandths / 1000,
         Some(thousandths) => thousandths,
     };
     // The year 9999 ends a calendar of four digits.
-    i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(Defect::BadTime)
+    i64::try_from(ms).ok().filter(|ms| *ms < EPOCH_MS_END).map(Some).ok_or(RejectCode::BadTime)
 }
 
 /// 2006-01-01: no store streamed before, so an earlier moment is a device's clock that was never set.
@@ -226,7 +226,7 @@ mod tests {
             "26-09-01",
             "2026-09-0x",
         ] {
-            assert_eq!(date(cell.as_bytes()), Err(Defect::BadDate), "{cell}");
+            assert_eq!(date(cell.as_bytes()), Err(RejectCode::BadDate), "{cell}");
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
             "1473465600",
             "noon",
         ] {
-            assert_eq!(stamp(cell.as_bytes()), Err(Defect::BadTime), "{cell}");
+            assert_eq!(stamp(cell.as_bytes()), Err(RejectCode::BadTime), "{cell}");
         }
     }
 
@@ -280,7 +280,7 @@ mod tests {
             assert_eq!(stamp_or_epoch(cell.as_bytes()), Ok(None), "{cell}");
         }
         for cell in ["-5", "1e9", "99999999999999999999999"] {
-            assert_eq!(stamp_or_epoch(cell.as_bytes()), Err(Defect::BadTime), "{cell}");
+            assert_eq!(stamp_or_epoch(cell.as_bytes()), Err(RejectCode::BadTime), "{cell}");
         }
     }
 

@@ -47,7 +47,7 @@ impl Unfinished {
 }
 
 impl<'a> SplitTrends<'a> {
-    /// Of a date, in files beside the plays that the play_buffer has put on disk.
+    /// Of a date, in files beside the plays that the play buffer has put on disk.
     #[must_use]
     pub fn new(day: Day, layout: &'a TableLayout, play_buffer: &'a PlayBuffer) -> Self {
         Self { day, layout, play_buffer, months: BTreeMap::new(), n_plays: 0 }

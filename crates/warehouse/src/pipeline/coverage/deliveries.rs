@@ -31,7 +31,7 @@ struct Series<'a> {
     stores: &'a BTreeMap<String, StoreSettings>,
 }
 
-/// What all reports bring that were not refused.
+/// What all reports bring that were not rejected.
 #[must_use]
 pub fn deliveries(
     reports: &BTreeMap<String, ReportEntry>,

@@ -6,7 +6,7 @@ use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::ingest::text::{Text, TextError};
 use streamledger_core::normalize::counts::Counts;
-use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::sums::PlaySums;
 use streamledger_core::normalize::table::control_numbers::Checked;
@@ -23,7 +23,7 @@ use crate::pipeline::intake::reading::{Rows, RowsContext, RowsRead, is_compared_
 use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::sales_runs::{RunStore, Runs, drop_runs};
-use crate::pipeline::intake::why_rejected::why_refused;
+use crate::pipeline::intake::why_rejected::why_rejected;
 use crate::storage::archive::row_files::{RowCollector, RowFolder, RowList};
 use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::stages::Stages;
@@ -46,7 +46,7 @@ pub struct Examiner<'a> {
     /// Where lines of statements are kept.
     pub runs: &'a RunStore,
     /// Plays of one report that are kept in memory with their words before they are handed to the
-    /// play_buffer, in bytes.
+    /// play buffer, in bytes.
     pub segment_bytes_max: usize,
     /// Where lists of rows wait by which reports are compared; `None` where no report is new.
     pub rows: Option<&'a RowFolder>,
@@ -92,11 +92,11 @@ pub struct ExaminedReport {
     pub counts: Option<Counts>,
     /// Rows that can be read, by counted date.
     pub day_rows: BTreeMap<Day, u64>,
-    /// Bad rows; of a refused report the first [`REFUSED_ROWS_KEPT`].
-    pub bad_rows: Vec<BadRow>,
-    /// Why it is refused; `None` if it is taken in.
-    pub refusal: Option<RejectedReport>,
-    /// Its plays by counted date; none if it is refused.
+    /// Bad rows; of a rejected report the first [`REJECTED_ROWS_KEPT`].
+    pub bad_rows: Vec<RejectedRow>,
+    /// Why it is rejected; `None` if it is taken in.
+    pub rejection: Option<RejectedReport>,
+    /// Its plays by counted date; none if it is rejected.
     pub days: BTreeMap<Day, Vec<SpillablePlays>>,
     /// Lines of statements or figures taken in, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
@@ -104,7 +104,7 @@ pub struct ExaminedReport {
     pub notes: MonthNotes,
     /// Pools by store and month of use.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
-    /// Its lines and pools; none if it is refused.
+    /// Its lines and pools; none if it is rejected.
     pub runs: Runs,
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,
@@ -136,7 +136,7 @@ impl ExaminedReport {
             counts: None,
             day_rows: BTreeMap::new(),
             bad_rows: Vec::new(),
-            refusal: None,
+            rejection: None,
             days: BTreeMap::new(),
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
@@ -160,7 +160,7 @@ impl ExaminedReport {
     }
 
     fn take(&mut self, read: RowsRead, n_lines: u64, bad_rows_max_basis_points: u32) {
-        self.refusal = why_refused(&read, n_lines, bad_rows_max_basis_points);
+        self.rejection = why_rejected(&read, n_lines, bad_rows_max_basis_points);
         self.format = Some(read.format);
         self.feed = Some(read.feed);
         self.counts = Some(read.counts);
@@ -179,8 +179,8 @@ impl ExaminedReport {
     }
 }
 
-/// Of a report refused for too many bad rows, this many are kept (specification of `quarantine`).
-pub const REFUSED_ROWS_KEPT: usize = 100;
+/// Of a report rejected for too many bad rows, this many are kept (specification of `quarantine`).
+pub const REJECTED_ROWS_KEPT: usize = 100;
 
 impl Examiner<'_> {
     /// Reads a report; `name` is its path in the inbox, `wanted` limits which counted dates are kept.
@@ -235,7 +235,7 @@ struct Reading<'a> {
 enum State<'a> {
     Start,
     Rows(Rows<'a>),
-    Refused(RejectedReport),
+    Rejected(RejectedReport),
 }
 
 impl<'a> Reading<'a> {
@@ -273,7 +273,7 @@ impl<'a> Reading<'a> {
                     self.state = State::Rows(rows);
                     lines = &lines[rows_start..];
                 }
-                Err(refusal) => self.state = State::Refused(refusal),
+                Err(rejection) => self.state = State::Rejected(rejection),
             }
         }
         if let State::Rows(rows) = &mut self.state {
@@ -299,7 +299,7 @@ impl<'a> Reading<'a> {
         Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
     }
 
-    /// Hands what was read so far to the play_buffer and the runs.
+    /// Hands what was read so far to the play buffer and the runs.
     fn seal(&mut self) {
         let State::Rows(rows) = &mut self.state else {
             return;
@@ -364,7 +364,7 @@ impl<'a> Reading<'a> {
             End::Corrupt { hash, code, detail } => {
                 self.abandon()?;
                 let mut report = ExaminedReport::new(hash, Packing::Plain);
-                report.refusal = Some(RejectedReport::new(code, detail));
+                report.rejection = Some(RejectedReport::new(code, detail));
                 Ok(Examined::Report(Box::new(report)))
             }
             End::Whole { hash, packing, archive } => {
@@ -395,9 +395,10 @@ impl<'a> Reading<'a> {
         report.name_facts = self.name_facts;
         match self.state {
             State::Start => {
-                report.refusal = Some(RejectedReport::new("empty_file", "the report has no bytes"));
+                report.rejection =
+                    Some(RejectedReport::new("empty_file", "the report has no bytes"));
             }
-            State::Refused(refusal) => report.refusal = Some(refusal),
+            State::Rejected(rejection) => report.rejection = Some(rejection),
             State::Rows(rows) => {
                 if let Some(folder) = self.examiner.rows.filter(|_| rows.is_compared()) {
                     report.row_list = Some(self.collector.finish(folder)?);
@@ -408,7 +409,7 @@ impl<'a> Reading<'a> {
                 report.take(rows.finish(), self.n_lines, bad_rows_max);
             }
         }
-        if report.refusal.is_some() {
+        if report.rejection.is_some() {
             self.examiner.drop_rows(&mut report)?;
         }
         Ok(Box::new(report))
@@ -460,9 +461,9 @@ pub(crate) fn without_folders(name: &str) -> &str {
 }
 
 impl Examiner<'_> {
-    /// A refused report keeps none of its rows.
+    /// A rejected report keeps none of its rows.
     fn drop_rows(&self, report: &mut ExaminedReport) -> Result<(), PartitionError> {
-        report.bad_rows.truncate(REFUSED_ROWS_KEPT);
+        report.bad_rows.truncate(REJECTED_ROWS_KEPT);
         report.row_list = None;
         release(self.play_buffer, std::mem::take(&mut report.days));
         Ok(drop_runs(std::mem::take(&mut report.runs))?)

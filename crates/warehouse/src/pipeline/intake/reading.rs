@@ -8,8 +8,8 @@ use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, Field, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
-use streamledger_core::normalize::defect::{BadRow, ReportFault};
 use streamledger_core::normalize::dsr::reader::DsrReader;
+use streamledger_core::normalize::rejected_row::{RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
@@ -74,7 +74,7 @@ pub struct RowsRead {
     /// Why it cannot be trusted as a whole, beside its control numbers.
     pub fault: Option<ReportFault>,
     /// Bad rows in order.
-    pub bad_rows: Vec<BadRow>,
+    pub bad_rows: Vec<RejectedRow>,
     /// Plays taken in by counted date.
     pub day_rows: BTreeMap<Day, u64>,
     /// Lines of statements or figures taken in, by store and month.

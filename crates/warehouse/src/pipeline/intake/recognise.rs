@@ -17,7 +17,7 @@ use crate::storage::source::report_source::MemberKind;
 /// Store of a format whose reports may lie in any folder.
 pub const ANY_STORE: &str = "*";
 
-/// Most near misses that a refusal tells of, the nearest first.
+/// Most near misses that a rejection tells of, the nearest first.
 const NEAR_MISSES_MAX: usize = 5;
 
 /// What a report turned out to be.
@@ -59,7 +59,7 @@ enum Says<'a> {
 
 /// A format that is not the report's, but could have been meant.
 struct NearMiss {
-    refusal: RejectedReport,
+    rejection: RejectedReport,
     /// How many needed columns are missing; the fewer, the nearer.
     n_missing: usize,
     /// Whether half of the format or more is there.
@@ -70,14 +70,14 @@ struct NearMiss {
 /// text.
 ///
 /// # Errors
-/// Why it is refused: no format of the folder's store claims it, or more than one does.
+/// Why it is rejected: no format of the folder's store claims it, or more than one does.
 pub fn recognise<'a>(
     settings: &'a Settings,
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
 ) -> Result<Recognised<'a>, RejectedReport> {
-    find_format(settings, folder, file_name, head).map_err(|rejected| rejected.refusal)
+    find_format(settings, folder, file_name, head).map_err(|rejected| rejected.rejection)
 }
 
 /// What a member of an archive is, by its name and head. What could have been meant as a report is
@@ -92,23 +92,25 @@ pub fn judge(
 ) -> MemberKind {
     match find_format(settings, folder, file_name, head) {
         Ok(_) => MemberKind::Report,
-        Err(Rejected { refusal: RejectedReport { code, detail, .. }, is_nearly: true }) => {
+        Err(Rejected { rejection: RejectedReport { code, detail, .. }, is_nearly: true }) => {
             MemberKind::Nearly { code, detail }
         }
-        Err(Rejected { refusal, is_nearly: false }) => MemberKind::Other { reason: refusal.detail },
+        Err(Rejected { rejection, is_nearly: false }) => {
+            MemberKind::Other { reason: rejection.detail }
+        }
     }
 }
 
 /// Why no format claims a report.
 struct Rejected {
-    refusal: RejectedReport,
+    rejection: RejectedReport,
     /// Whether it could have been meant as a report that is read.
     is_nearly: bool,
 }
 
 impl Rejected {
     fn nearly(code: &'static str, detail: String) -> Self {
-        Self { refusal: RejectedReport::new(code, detail), is_nearly: true }
+        Self { rejection: RejectedReport::new(code, detail), is_nearly: true }
     }
 }
 
@@ -130,7 +132,7 @@ fn find_format<'a>(
         return Err(Rejected::nearly("ambiguous_format", detail));
     }
     if claims.is_empty() {
-        return Err(refuse(folder, here, &elsewhere));
+        return Err(reject(folder, here, &elsewhere));
     }
     let mine = here.into_iter().find_map(|opinion| match opinion.says {
         Says::Mine(recognised) => Some(recognised),
@@ -139,8 +141,8 @@ fn find_format<'a>(
     match mine {
         Some(Recognised::Table(format, _)) if is_repeat(format, file_name) => {
             let why = format.repeats.as_ref().map_or("", |repeats| &repeats.why);
-            let refusal = RejectedReport::new("repeats", format!("{}: {why}", format.format));
-            Err(Rejected { refusal, is_nearly: false })
+            let rejection = RejectedReport::new("repeats", format!("{}: {why}", format.format));
+            Err(Rejected { rejection, is_nearly: false })
         }
         Some(recognised) => Ok(recognised),
         None => Err(Rejected::nearly("unknown_format", "no format claims it".to_owned())),
@@ -155,7 +157,7 @@ fn is_repeat(format: &TableFormat, file_name: &str) -> bool {
     format.repeats.as_ref().is_some_and(|repeats| repeats.names.iter().any(matches))
 }
 
-fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Rejected {
+fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Rejected {
     let theirs = elsewhere.iter().find(|opinion| matches!(opinion.says, Says::Mine(_)));
     if let Some(other) = theirs {
         let detail = format!(
@@ -186,19 +188,19 @@ fn refuse(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
                     "none of the {n_formats} formats of `{folder}` has a column in common with its header"
                 )
             };
-            Rejected { refusal: RejectedReport::new("unknown_format", detail), is_nearly: false }
+            Rejected { rejection: RejectedReport::new("unknown_format", detail), is_nearly: false }
         }
         Some(nearest) => {
             let is_nearly = near.iter().any(|near| near.is_nearly);
             let (code, column) = if is_clear(nearest) {
-                (nearest.refusal.code, nearest.refusal.column.clone())
+                (nearest.rejection.code, nearest.rejection.column.clone())
             } else {
                 ("unknown_format", None)
             };
             let reasons: Vec<String> =
-                near.into_iter().take(NEAR_MISSES_MAX).map(|near| near.refusal.detail).collect();
+                near.into_iter().take(NEAR_MISSES_MAX).map(|near| near.rejection.detail).collect();
             Rejected {
-                refusal: RejectedReport { code, column, detail: reasons.join("; ") },
+                rejection: RejectedReport { code, column, detail: reasons.join("; ") },
                 is_nearly,
             }
         }
@@ -229,8 +231,8 @@ fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
             let read: Vec<&str> = Profile::ALL.iter().map(|profile| profile.format()).collect();
             let read = read.join(", ");
             let detail = format!("a DDEX report of the profile `{profile}`; read are {read}");
-            let refusal = RejectedReport::new("unknown_format", detail);
-            ("ddex", Says::Near(NearMiss { refusal, n_missing: 0, is_nearly: true }))
+            let rejection = RejectedReport::new("unknown_format", detail);
+            ("ddex", Says::Near(NearMiss { rejection, n_missing: 0, is_nearly: true }))
         }
         DsrMatch::No => ("ddex", Says::No),
     };
@@ -244,8 +246,8 @@ fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opini
         Match::Near { missing: columns, n_found } => Says::Near(missing(name, columns, n_found)),
         Match::Excluded { column } => {
             let detail = format!("not {name}: no report of it has the column `{column}`");
-            let refusal = RejectedReport::new("unknown_format", detail);
-            Says::Near(NearMiss { refusal, n_missing: 1, is_nearly: true })
+            let rejection = RejectedReport::new("unknown_format", detail);
+            Says::Near(NearMiss { rejection, n_missing: 1, is_nearly: true })
         }
         Match::Twice { column } => Says::Near(twice(name, &column)),
         Match::No => Says::No,
@@ -258,7 +260,7 @@ fn missing(format: &str, columns: Vec<String>, n_found: usize) -> NearMiss {
     let n_missing = columns.len();
     let lacks = columns.join(", ");
     let is_nearly = n_missing <= n_found;
-    let refusal = if is_nearly {
+    let rejection = if is_nearly {
         RejectedReport {
             code: "missing_column",
             detail: format!("{format}: the header lacks {lacks}"),
@@ -267,16 +269,16 @@ fn missing(format: &str, columns: Vec<String>, n_found: usize) -> NearMiss {
     } else {
         RejectedReport::new("unknown_format", format!("not {format}: the header lacks {lacks}"))
     };
-    NearMiss { refusal, n_missing, is_nearly }
+    NearMiss { rejection, n_missing, is_nearly }
 }
 
 fn twice(format: &str, column: &str) -> NearMiss {
-    let refusal = RejectedReport {
+    let rejection = RejectedReport {
         code: "ambiguous_column",
         column: Some(column.to_owned()),
         detail: format!("{format}: the header has `{column}` more than once"),
     };
-    NearMiss { refusal, n_missing: 0, is_nearly: true }
+    NearMiss { rejection, n_missing: 0, is_nearly: true }
 }
 
 /// What the head of a member of an archive is, in any encoding.

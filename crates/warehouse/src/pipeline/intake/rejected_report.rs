@@ -12,7 +12,7 @@ pub struct RejectedReport {
 }
 
 impl RejectedReport {
-    /// A refusal that no single column is to blame for.
+    /// A rejection that no single column is to blame for.
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, column: None, detail: detail.into() }
     }

@@ -2,7 +2,7 @@
 
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::normalize::counts::Counts;
-use streamledger_core::normalize::defect::ReportFault;
+use streamledger_core::normalize::rejected_row::ReportFault;
 use streamledger_core::normalize::sums::{LINES_MAX, Sums};
 use streamledger_core::normalize::table::control_numbers::Checked;
 use streamledger_core::normalize::values::numbers::{MarkDoubt, MarksSeen};
@@ -10,8 +10,8 @@ use streamledger_core::normalize::values::numbers::{MarkDoubt, MarksSeen};
 use crate::pipeline::intake::reading::RowsRead;
 use crate::pipeline::intake::rejected_report::RejectedReport;
 
-/// Why a report is refused after all its rows were read; its text has `n_lines`.
-pub(crate) fn why_refused(
+/// Why a report is rejected after all its rows were read; its text has `n_lines`.
+pub(crate) fn why_rejected(
     read: &RowsRead,
     n_lines: u64,
     bad_rows_max_basis_points: u32,
@@ -22,7 +22,9 @@ pub(crate) fn why_refused(
     };
     let fault = || read.fault.clone().or_else(|| ReportFault::of_lines(&read.lines, n_lines));
     problems()
-        .or_else(|| fault().map(|fault| RejectedReport::new(fault.defect.code(), fault.detail)))
+        .or_else(|| {
+            fault().map(|fault| RejectedReport::new(fault.reject_code.code(), fault.detail))
+        })
         .or_else(|| ambiguous_numbers(read.marks))
         .or_else(|| wrong_total(&read.controls))
         .or_else(|| beyond_bounds(read))

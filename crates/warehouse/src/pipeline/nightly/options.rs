@@ -22,7 +22,7 @@ pub struct NightlyOptions {
     pub decisions: Option<PathBuf>,
     /// Memory that the run may use for plays, in bytes.
     pub memory_limit_bytes: usize,
-    /// Whether refused reports that have not changed are examined again.
+    /// Whether rejected reports that have not changed are examined again.
     pub retry_rejected: bool,
     /// Whether listeners are to be hashed with another key than the tables were made with, or with a new one
     /// where that is gone. All plays are read again.

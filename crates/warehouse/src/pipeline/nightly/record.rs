@@ -15,7 +15,7 @@ struct Record<'a> {
     as_of: String,
     snapshot: Option<u64>,
     taken_in: &'a [(String, u64)],
-    refused: Vec<(&'a str, &'a str, &'a str)>,
+    rejected: Vec<(&'a str, &'a str, &'a str)>,
     copies: &'a [(String, String)],
     replaced: &'a [ReplacedReport],
     left_growing: &'a [String],
@@ -46,8 +46,8 @@ pub(super) fn write_record(
     options: &NightlyOptions,
     summary: &Summary,
 ) -> Result<(), DiskError> {
-    let refused =
-        summary.refused.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
+    let rejected =
+        summary.rejected.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
     let outcomes = summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| Outcome {
         verdict: verdict.as_str(),
         reason: reason.map(Reason::as_str),
@@ -59,7 +59,7 @@ pub(super) fn write_record(
         as_of: options.as_of.to_string(),
         snapshot: summary.snapshot,
         taken_in: &summary.taken_in,
-        refused: refused.collect(),
+        rejected: rejected.collect(),
         copies: &summary.copies,
         replaced: &summary.replaced,
         left_growing: &summary.growing,

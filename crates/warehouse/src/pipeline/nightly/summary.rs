@@ -15,8 +15,8 @@ use crate::storage::layout::ledger::ReportEntry;
 pub struct Summary {
     /// Reports taken in: path and rows.
     pub taken_in: Vec<(String, u64)>,
-    /// Reports refused in this run.
-    pub refused: Vec<RefusedReport>,
+    /// Reports rejected in this run.
+    pub rejected: Vec<ListedRejection>,
     /// Files that hold a report which came under another name too: path, and the other name.
     pub copies: Vec<(String, String)>,
     /// Files that changed while they were read.
@@ -83,9 +83,9 @@ pub struct Figures {
     pub money: BTreeMap<String, String>,
 }
 
-/// A report that was refused.
+/// A report that was rejected.
 #[derive(Debug, Clone)]
-pub struct RefusedReport {
+pub struct ListedRejection {
     /// Path in the inbox.
     pub file: String,
     /// Code.
@@ -113,7 +113,7 @@ impl Summary {
     /// Adds what a second run of the same command did.
     pub fn add_run(&mut self, other: Self) {
         self.taken_in.extend(other.taken_in);
-        self.refused.extend(other.refused);
+        self.rejected.extend(other.rejected);
         self.quarantined.extend(other.quarantined);
         self.rebuilt.extend(other.rebuilt);
         self.snapshot = other.snapshot.or(self.snapshot);
@@ -132,16 +132,16 @@ impl Summary {
         self.taken_in.retain(|(taken_in, _)| taken_in != file);
         self.quarantined.retain(|(quarantined, ..)| quarantined != file);
         self.unchecked.retain(|unchecked| unchecked.file != file);
-        self.refused.push(RefusedReport {
+        self.rejected.push(ListedRejection {
             file: file.to_owned(),
             reason: report.reason.clone().unwrap_or_default(),
             detail: report.sizes.rejected_for.clone().unwrap_or_default(),
         });
     }
 
-    /// Whether this run refused a report, quarantined a row, or could not read a file.
+    /// Whether this run rejected a report, quarantined a row, or could not read a file.
     #[must_use]
     pub fn has_complaints(&self) -> bool {
-        !self.refused.is_empty() || !self.quarantined.is_empty() || !self.unreadable.is_empty()
+        !self.rejected.is_empty() || !self.quarantined.is_empty() || !self.unreadable.is_empty()
     }
 }

@@ -222,7 +222,7 @@ fn figures(rows: LazyFrame, kind: Expr) -> LazyFrame {
     .agg([col("plays").sum()])
 }
 
-/// Counted plays have no reason. A reason that nobody knows has no kind, which the reader refuses.
+/// Counted plays have no reason. A reason that nobody knows has no kind, which the reader rejects.
 fn kind_of(outcomes: &[Outcome]) -> Expr {
     let known = outcomes.iter().fold(lit(NULL).cast(DataType::Int32), |rest, outcome| {
         let is_it = col("verdict")

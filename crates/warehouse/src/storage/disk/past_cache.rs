@@ -82,7 +82,7 @@ impl DiskBuffer {
     /// # Errors
     /// What reading fails with; an interruption is none.
     pub(crate) fn fill(&mut self, file: &mut File) -> io::Result<()> {
-        let mut is_refused = false;
+        let mut is_rejected = false;
         while !self.is_full() {
             match file.read(self.room()) {
                 Ok(0) => break,
@@ -94,9 +94,9 @@ impl DiskBuffer {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::InvalidInput && !is_refused => {
+                Err(error) if error.kind() == ErrorKind::InvalidInput && !is_rejected => {
                     past_the_cache(file, false)?;
-                    is_refused = true;
+                    is_rejected = true;
                 }
                 Err(error) => return Err(error),
             }

@@ -21,7 +21,7 @@ use crate::storage::encode::values::Values;
 /// their bytes.
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses a page.
+/// If the `parquet` crate or zstd fails a page.
 pub fn assemble_chunk(
     column: &ColumnDescPtr,
     values: &Values<'_>,

@@ -116,7 +116,7 @@ pub struct EncodedPages {
 /// Puts the pages of a row group together, which come in the order of the rows; `values` by column.
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses.
+/// If the `parquet` crate or zstd fails.
 pub fn assemble_row_group(
     schema: &SchemaDescPtr,
     values: &[Values<'_>],

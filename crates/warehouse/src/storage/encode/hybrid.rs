@@ -12,7 +12,7 @@ use crate::storage::encode::delta::push_varint;
 /// A run of equal values is worth a run of its own from this length on.
 pub const RUN_MIN: usize = 8;
 
-/// Bits that codes from 0 to `max` need; at least 1, since some readers refuse 0.
+/// Bits that codes from 0 to `max` need; at least 1, since some readers reject 0.
 #[must_use]
 pub fn width_for(max: u32) -> u32 {
     (u32::BITS - max.leading_zeros()).max(1)

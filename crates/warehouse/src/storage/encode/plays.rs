@@ -52,7 +52,7 @@ pub const SORTED_BY: [i32; 5] = [4, 6, 2, 0, 1];
 /// Encodes the rows at the given places, in that order.
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses.
+/// If the `parquet` crate or zstd fails.
 pub fn encode_plays(
     plays: &Plays,
     order: &[u32],
@@ -86,7 +86,7 @@ impl<'a> PlaysEncoder<'a> {
     /// A page of each column: of [`PAGE_ROWS`] rows, but for the last ones of the row group.
     ///
     /// # Errors
-    /// If zstd refuses.
+    /// If zstd fails.
     pub fn encode_pages(&self, maker: &mut PageMaker, gathered: &Gathered) -> Result<EncodedPages> {
         maker.encode_pages(self.plays, gathered, &self.codes)
     }
@@ -94,7 +94,7 @@ impl<'a> PlaysEncoder<'a> {
     /// The row group of these pages, which are in the order of the rows.
     ///
     /// # Errors
-    /// If the `parquet` crate or zstd refuses.
+    /// If the `parquet` crate or zstd fails.
     pub fn finish(
         self,
         schema: &SchemaDescPtr,

@@ -54,7 +54,7 @@ pub const SORTED_BY: [i32; 3] = [6, 0, 1];
 /// The columns and the order of the rows.
 ///
 /// # Errors
-/// If the `parquet` crate refuses [`SCHEMA`].
+/// If the `parquet` crate fails [`SCHEMA`].
 pub fn layout() -> Result<TableLayout> {
     TableLayout::new(SCHEMA, &SORTED_BY)
 }
@@ -62,7 +62,7 @@ pub fn layout() -> Result<TableLayout> {
 /// Encodes lines in the order given. `reports` are the names of their reports, by [`SaleLine::report`].
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses.
+/// If the `parquet` crate or zstd fails.
 pub fn encode_sales(
     lines: &[SaleLine],
     words: &SaleWords,

@@ -45,7 +45,7 @@ pub const SORTED_BY: [i32; 7] = [0, 1, 2, 3, 4, 5, 6];
 /// The columns and the order of the rows.
 ///
 /// # Errors
-/// If the `parquet` crate refuses [`SCHEMA`].
+/// If the `parquet` crate fails [`SCHEMA`].
 pub fn layout() -> Result<TableLayout> {
     TableLayout::new(SCHEMA, &SORTED_BY)
 }
@@ -53,7 +53,7 @@ pub fn layout() -> Result<TableLayout> {
 /// Encodes sums in the order given; `terms` is by [`MonthlySum::terms`].
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses.
+/// If the `parquet` crate or zstd fails.
 pub fn encode_sales_monthly(
     sums: &[MonthlySum],
     terms: &[SumTerms],

@@ -103,7 +103,7 @@ impl<'a> DayRows<'a> {
 /// Encodes rows of a month, in the order given.
 ///
 /// # Errors
-/// If the `parquet` crate or zstd refuses.
+/// If the `parquet` crate or zstd fails.
 pub fn encode_trends(rows: &[DayRows<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
     let codes = Codes::new(rows);
     let pages: Vec<EncodedPages> = by_page(rows)

@@ -105,7 +105,7 @@ pub enum ReportState {
     Waiting,
     /// A newer report about the same has taken its place.
     Superseded,
-    /// It was refused as a whole.
+    /// It was rejected as a whole.
     Rejected,
     /// It was read, and is rejected until a person accepts it: its rows are known and archived, so that
     /// this is decided anew in each run.
@@ -206,17 +206,17 @@ pub struct ReportEntry {
     /// Those of `files` that are zip archives, and the member that is the report.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, ArchiveMember>,
-    /// Those of `files` under whose name the report would be refused, while it is taken in under another:
+    /// Those of `files` under whose name the report would be rejected, while it is taken in under another:
     /// copies that are never read.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub refused_files: BTreeSet<String>,
-    /// File in the archive; `None` if it was refused.
+    #[serde(default, alias = "refused_files", skip_serializing_if = "BTreeSet::is_empty")]
+    pub rejected_files: BTreeSet<String>,
+    /// File in the archive; `None` if it was rejected.
     pub archived: Option<String>,
     /// Fingerprint of the settings under which it was read.
     pub reading: String,
     /// Whether it counts.
     pub state: ReportState,
-    /// Code of why it is refused, superseded, or waits.
+    /// Code of why it is rejected, superseded, or waits.
     pub reason: Option<String>,
     /// What it is made of; `None` if it was not recognised.
     #[serde(default)]
@@ -230,7 +230,7 @@ pub struct ReportEntry {
     /// BLAKE3, hex, of what is kept of it beside the ledger: its rejected rows and unknown values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes_hash: Option<String>,
-    /// What was found of a report that is refused until it is accepted, and how to accept it.
+    /// What was found of a report that is rejected until it is accepted, and how to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Counts; `None` if nothing could be counted.
@@ -273,9 +273,9 @@ pub struct ReportEntry {
     /// Name of the report that has taken its place.
     #[serde(default)]
     pub superseded_by: Option<String>,
-    /// First counted date or day of use, also of a refused report.
+    /// First counted date or day of use, also of a rejected report.
     pub first_date: Option<String>,
-    /// Last counted date or last month of use, also of a refused report.
+    /// Last counted date or last month of use, also of a rejected report.
     pub last_date: Option<String>,
 }
 
@@ -330,7 +330,7 @@ impl ReportEntry {
     /// The smallest path under which it came, of those under which it can be read.
     #[must_use]
     pub fn file(&self) -> &str {
-        let readable = self.files.iter().find(|file| !self.refused_files.contains(*file));
+        let readable = self.files.iter().find(|file| !self.rejected_files.contains(*file));
         readable.or(self.files.first()).map_or("", String::as_str)
     }
 
@@ -344,7 +344,7 @@ impl ReportEntry {
     pub(crate) fn keep_files(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.files.retain(|file| is_kept(file));
         self.members.retain(|file, _| is_kept(file));
-        self.refused_files.retain(|file| is_kept(file));
+        self.rejected_files.retain(|file| is_kept(file));
     }
 
     /// Name of the file with its rejected rows and unknown values.

@@ -17,7 +17,7 @@ pub const MANIFEST_SUM: &str = "manifest.blake3";
 /// [`WarehouseError::Damaged`] if it is not what was written.
 pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
-    refuse_other_version(snapshot, &path)?;
+    reject_other_version(snapshot, &path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
     let advice = "`streamledger snapshots list` shows former states, and `rollback` publishes one of \
                   them again";
@@ -48,7 +48,7 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
 const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
 
 /// Tells a manifest of another version from a damaged one, before it is held against its checksum.
-fn refuse_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseError> {
+fn reject_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseError> {
     #[derive(serde::Deserialize)]
     struct Version {
         manifest_version: u32,

@@ -192,7 +192,7 @@ pub fn read_key(path: &Path) -> Result<ListenerKey, WarehouseError> {
     })
 }
 
-/// The kernel releases the lock when its play_buffer dies, so no dead owner is ever in the way.
+/// The kernel releases the lock when its owner dies, so no dead owner is ever in the way.
 fn take_lock(places: &Places, owner: &str) -> Result<File, WarehouseError> {
     let path = places.internal("lock");
     let mut options = std::fs::OpenOptions::new();

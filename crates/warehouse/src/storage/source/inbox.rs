@@ -32,7 +32,7 @@ pub struct Inbox {
     /// Paths that were passed over: ignored names, and what is no regular file. A folder stands for all
     /// that is in it, and ends in `/`.
     pub passed_over: Vec<String>,
-    /// Links: they are refused.
+    /// Links: they are rejected.
     pub links: Vec<String>,
     /// Files and folders that cannot be looked at, and why.
     pub unreadable: Vec<(String, String)>,

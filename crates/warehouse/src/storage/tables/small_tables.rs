@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use streamledger_core::explain::coverage::{CoverageRow, Split};
 use streamledger_core::normalize::counts::Counts;
-use streamledger_core::normalize::defect::BadRow;
+use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 use streamledger_core::vocabulary::day::Day;
 
@@ -27,7 +27,7 @@ use crate::storage::tables::partition::PartitionError;
 /// What is wrong with a report or one of its rows, as it is kept beside the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Complaint {
+pub struct QuarantineEntry {
     /// Data line after the header; `None` for the report as a whole.
     pub row: Option<u32>,
     /// The store's name of the column; `None` where no single one is to blame.
@@ -45,7 +45,8 @@ pub struct Complaint {
 #[serde(deny_unknown_fields)]
 pub struct ReportNotes {
     /// What is wrong with it or its rows.
-    pub complaints: Vec<Complaint>,
+    #[serde(alias = "complaints")]
+    pub entries: Vec<QuarantineEntry>,
     /// Values that no table of ours knows, in order.
     pub unmapped: Vec<UnmappedValue>,
 }
@@ -93,7 +94,7 @@ impl UnmappedValue {
     }
 }
 
-impl Complaint {
+impl QuarantineEntry {
     /// What is wrong with a report as a whole.
     pub(crate) fn of_report(reason: Option<&str>, detail: &str) -> Self {
         Self {
@@ -106,12 +107,12 @@ impl Complaint {
     }
 }
 
-impl From<BadRow> for Complaint {
-    fn from(bad: BadRow) -> Self {
+impl From<RejectedRow> for QuarantineEntry {
+    fn from(bad: RejectedRow) -> Self {
         Self {
             row: Some(bad.row),
             column: bad.column,
-            reason: bad.defect.code().to_owned(),
+            reason: bad.reject_code.code().to_owned(),
             detail: bad.detail,
             raw: Some(bad.raw),
         }
@@ -124,29 +125,26 @@ impl From<BadRow> for Complaint {
 /// [`PartitionError`].
 pub fn write_quarantine(
     folder: &Path,
-    reports: &[(&ReportEntry, Vec<Complaint>)],
+    reports: &[(&ReportEntry, Vec<QuarantineEntry>)],
     provenance: &Provenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
-    let mut rows: Vec<(&ReportEntry, &Complaint)> = reports
+    let mut rows: Vec<(&ReportEntry, &QuarantineEntry)> = reports
         .iter()
-        .flat_map(|(report, complaints)| {
-            complaints.iter().map(move |complaint| (*report, complaint))
-        })
+        .flat_map(|(report, entries)| entries.iter().map(move |entry| (*report, entry)))
         .collect();
-    rows.sort_by_key(|(report, complaint)| (report.name(), complaint.row));
-    let text = |of: &dyn Fn(&(&ReportEntry, &Complaint)) -> Option<String>| -> ArrayRef {
+    rows.sort_by_key(|(report, entry)| (report.name(), entry.row));
+    let text = |of: &dyn Fn(&(&ReportEntry, &QuarantineEntry)) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
     };
-    let numbers: Int64Array =
-        rows.iter().map(|(_, complaint)| complaint.row.map(i64::from)).collect();
+    let numbers: Int64Array = rows.iter().map(|(_, entry)| entry.row.map(i64::from)).collect();
     let columns = vec![
         ("report", text(&|(report, _)| Some(report.name().to_owned()))),
         ("file", text(&|(report, _)| Some(report.file().to_owned()))),
         ("row", Arc::new(numbers) as ArrayRef),
-        ("column", text(&|(_, complaint)| complaint.column.clone())),
-        ("reason", text(&|(_, complaint)| Some(complaint.reason.clone()))),
-        ("detail", text(&|(_, complaint)| Some(complaint.detail.clone()))),
-        ("raw", text(&|(_, complaint)| complaint.raw.clone())),
+        ("column", text(&|(_, entry)| entry.column.clone())),
+        ("reason", text(&|(_, entry)| Some(entry.reason.clone()))),
+        ("detail", text(&|(_, entry)| Some(entry.detail.clone()))),
+        ("raw", text(&|(_, entry)| entry.raw.clone())),
     ];
     let required = ["report", "file", "reason", "detail"];
     write_table(folder, columns, &required, &[(0, false), (2, true)], provenance)

@@ -7,7 +7,7 @@ use crate::normalize::dsr::cells::{
     missing, optional_whole, pool_money, snake_case, territory_of, text_of,
 };
 use crate::normalize::dsr::summary::{Summary, unreadable_total};
-use crate::normalize::table::fields::Flaw;
+use crate::normalize::table::fields::RowRejection;
 use crate::vocabulary::sale::Pool;
 use crate::vocabulary::territory::Territory;
 
@@ -16,7 +16,7 @@ impl DsrReader<'_> {
         &mut self,
         cells: &Cells<'_>,
         places: &SummaryCells,
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), RowRejection> {
         // Each file of a report holds all its summary records; the pools are those of the first.
         let is_first_file = self.head.file_number.is_none_or(|number| number == 1);
         let id = text_of(cells.get(SUMMARY_ID)).ok_or_else(|| missing("SummaryRecordId"))?;

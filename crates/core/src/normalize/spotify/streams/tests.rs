@@ -1,7 +1,7 @@
 //! Claims about reading Spotify's wide table; here the words in which they are made.
 
 mod blocks;
-mod refused;
+mod rejected;
 mod taken_in;
 mod two_paths;
 
@@ -11,8 +11,8 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::{Context, Counts, StreamsReader};
 use crate::ingest::spotify_streams::Columns;
-use crate::normalize::defect::BadRow;
 use crate::normalize::join::join_pieces;
+use crate::normalize::rejected_row::RejectedRow;
 use crate::testing;
 use crate::vocabulary::day::Day;
 use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words};
@@ -85,7 +85,7 @@ type Fields = BTreeMap<&'static str, String>;
 #[derive(Debug, PartialEq)]
 struct Report {
     counts: Counts,
-    bad_rows: Vec<BadRow>,
+    bad_rows: Vec<RejectedRow>,
     day_rows: BTreeMap<Day, u64>,
     /// By counted date, then row.
     plays: BTreeMap<(Day, u32), Fields>,
@@ -98,14 +98,19 @@ impl Report {
             return play[field].clone();
         }
         let bad_row = self.bad_rows.iter().find(|bad_row| bad_row.row == row).unwrap();
-        format!("{} {}", bad_row.column.as_deref().unwrap_or("-"), bad_row.defect.code())
+        format!("{} {}", bad_row.column.as_deref().unwrap_or("-"), bad_row.reject_code.code())
     }
 
     /// Each bad row: row, column, code, expected and found.
-    fn refusals(&self) -> String {
-        let lines = self.bad_rows.iter().map(|BadRow { row, column, defect, detail, .. }| {
-            format!("{row} {} {}: {detail}", column.as_deref().unwrap_or("-"), defect.code())
-        });
+    fn rejections(&self) -> String {
+        let lines =
+            self.bad_rows.iter().map(|RejectedRow { row, column, reject_code, detail, .. }| {
+                format!(
+                    "{row} {} {}: {detail}",
+                    column.as_deref().unwrap_or("-"),
+                    reject_code.code()
+                )
+            });
         lines.collect::<Vec<_>>().join("\n")
     }
 }

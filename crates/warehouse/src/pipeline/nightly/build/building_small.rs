@@ -74,11 +74,11 @@ impl Night<'_> {
             let folder = staged.join(path);
             let files = match &planned.kind {
                 Kind::Quarantine => {
-                    let mut complaints = Vec::new();
+                    let mut entries = Vec::new();
                     for key in &planned.reports {
-                        complaints.push((&reports[key], self.notes(&reports[key])?.complaints));
+                        entries.push((&reports[key], self.notes(&reports[key])?.entries));
                     }
-                    write_quarantine(&folder, &complaints, &provenance)?
+                    write_quarantine(&folder, &entries, &provenance)?
                 }
                 Kind::Reports => {
                     let mut entries: Vec<&ReportEntry> = reports.values().collect();

@@ -31,7 +31,7 @@ fn monthly(manifest: &mut Manifest) -> &mut PartitionEntry {
     manifest.partitions.get_mut("sales_monthly/store=deezer/month=2026-09").unwrap()
 }
 
-fn complaint(change: impl Fn(&mut Manifest)) -> String {
+fn entry(change: impl Fn(&mut Manifest)) -> String {
     let mut manifest = manifest();
     change(&mut manifest);
     check_manifest(&manifest).map_or_else(|error| error.to_string(), |()| String::new())
@@ -39,14 +39,14 @@ fn complaint(change: impl Fn(&mut Manifest)) -> String {
 
 #[test]
 fn sums_that_agree_are_published() {
-    assert_eq!(complaint(|_| ()), "");
+    assert_eq!(entry(|_| ()), "");
 }
 
 #[test]
 fn units_and_money_of_a_month_are_those_of_its_reports() {
     let of = |units, amount: &str| {
         let amounts = [("EUR".to_owned(), amount.to_owned())].into();
-        complaint(move |manifest| {
+        entry(move |manifest| {
             monthly(manifest).totals = Some(Totals { units, amounts: BTreeMap::clone(&amounts) });
         })
     };
@@ -58,13 +58,13 @@ fn units_and_money_of_a_month_are_those_of_its_reports() {
     );
     assert!(of(9, "1.250000000001").ends_with("has 1.250000000001 EUR, its reports have 1.25"));
     assert!(of(9, "much").contains("`much` EUR, which is no amount"));
-    let none = complaint(|manifest| monthly(manifest).totals = None);
+    let none = entry(|manifest| monthly(manifest).totals = None);
     assert!(none.ends_with("has 0 units, its reports have 9"), "{none}");
 }
 
 #[test]
 fn money_in_a_currency_that_no_report_has_is_a_difference() {
-    let found = complaint(|manifest| {
+    let found = entry(|manifest| {
         let totals = monthly(manifest).totals.as_mut().unwrap();
         totals.amounts.insert("USD".to_owned(), "0.5".to_owned());
     });
@@ -74,11 +74,11 @@ fn money_in_a_currency_that_no_report_has_is_a_difference() {
 #[test]
 fn a_row_too_few_or_a_partition_too_few_is_a_difference() {
     let sales = "sales/store=deezer/month=2026-09";
-    let few = complaint(|manifest| manifest.partitions.get_mut(sales).unwrap().files[0].rows = 1);
+    let few = entry(|manifest| manifest.partitions.get_mut(sales).unwrap().files[0].rows = 1);
     assert!(few.ends_with("has 1 rows, its reports have 2"), "{few}");
-    let none = complaint(|manifest| drop(manifest.partitions.remove(sales)));
+    let none = entry(|manifest| drop(manifest.partitions.remove(sales)));
     assert!(none.ends_with("is missing, its reports have 2 rows"), "{none}");
-    let lost = complaint(|manifest| {
+    let lost = entry(|manifest| {
         let report = manifest.reports.values_mut().next().unwrap();
         report.counts.as_mut().unwrap().rows = 3;
     });
@@ -112,7 +112,7 @@ fn a_date_of_trends_holds_the_plays_that_were_judged() {
 fn sums_beyond_64_bits_and_amounts_beyond_10_20_are_read_back() {
     let (units, amount) = (i128::from(i64::MAX) * 4, "100000000000000000000.5");
     let both = |units: i128, amount: &str| {
-        complaint(|manifest| {
+        entry(|manifest| {
             let amounts = [("EUR".to_owned(), amount.to_owned())].into();
             let totals = Totals { units, amounts };
             monthly(manifest).totals = Some(totals.clone());

@@ -12,7 +12,7 @@ use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::intake::examination::{Candidate, Examination};
 use crate::pipeline::nightly::intake::seen::Seen;
-use crate::pipeline::nightly::summary::{RefusedReport, UncheckedTotal};
+use crate::pipeline::nightly::summary::{ListedRejection, UncheckedTotal};
 use crate::storage::archive::archived_reports::{NewReport, archive_name};
 use crate::storage::layout::ledger::{
     ArchiveMember, ReportEntry, ReportState, SourceKind, lots_path,
@@ -22,7 +22,7 @@ use crate::storage::source::inbox::InboxFile;
 use crate::storage::source::report_source::FromArchive;
 use crate::storage::tables::columns::ascii;
 use crate::storage::tables::lot_table::LotTable;
-use crate::storage::tables::small_tables::{Complaint, ReportNotes, UnmappedValue};
+use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes, UnmappedValue};
 
 impl Night<'_> {
     #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
@@ -36,8 +36,8 @@ impl Night<'_> {
         former: Option<&ReportEntry>,
         examination: &mut Examination,
     ) {
-        let is_refused = report.refusal.is_some();
-        let Names { files, members, refused_files } =
+        let is_rejected = report.rejection.is_some();
+        let Names { files, members, rejected_files } =
             names(former, candidate.file.map(|file| file.name.as_str()), &report);
         let former_archived = former.and_then(|entry| entry.archived.clone());
         let archived =
@@ -51,7 +51,7 @@ impl Night<'_> {
             let path = |((store, month), rows): (&SalesMonth, &u64)| {
                 (lots_path(table, store, &month.to_string()), *rows)
             };
-            if is_refused { BTreeMap::new() } else { rows.iter().map(path).collect() }
+            if is_rejected { BTreeMap::new() } else { rows.iter().map(path).collect() }
         };
         let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
         let entry = ReportEntry {
@@ -62,26 +62,26 @@ impl Night<'_> {
             format: report.format.clone(),
             files,
             members,
-            refused_files,
-            archived: if is_refused { former_archived } else { Some(archived) },
+            rejected_files,
+            archived: if is_rejected { former_archived } else { Some(archived) },
             reading: self.reading(store, report.format.as_deref()),
-            state: if is_refused { ReportState::Rejected } else { ReportState::Active },
-            reason: report.refusal.as_ref().map(|refusal| refusal.code.to_owned()),
+            state: if is_rejected { ReportState::Rejected } else { ReportState::Active },
+            reason: report.rejection.as_ref().map(|rejection| rejection.code.to_owned()),
             source_kind: self.source_kind(report.format.as_deref()),
             decision: None,
-            n_unmapped: if is_refused { 0 } else { report.unmapped.len() as u64 },
+            n_unmapped: if is_rejected { 0 } else { report.unmapped.len() as u64 },
             notes_hash: None,
             detail: None,
             sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
             counts: report.counts,
-            days: if is_refused { BTreeMap::new() } else { day_rows.collect() },
+            days: if is_rejected { BTreeMap::new() } else { day_rows.collect() },
             lines: paths(lines_table, &report.lot_rows),
             territories: territories(&report),
             reaches: reaches(&report),
             totals: totals(&report),
             sizes: sizes(&report),
             pools: paths(LotTable::RevenuePools, &report.pool_rows),
-            track_dates: if is_refused { BTreeSet::new() } else { texts(&report.track_dates) },
+            track_dates: if is_rejected { BTreeSet::new() } else { texts(&report.track_dates) },
             part: report.part.clone(),
             about: report.about.clone(),
             superseded_by: None,
@@ -108,19 +108,19 @@ impl Night<'_> {
     fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
         let file = entry.file().to_owned();
         let counts = entry.counts.unwrap_or_default();
-        self.note(|summary| match &report.refusal {
-            Some(refusal) if is_news => summary.refused.push(RefusedReport {
+        self.note(|summary| match &report.rejection {
+            Some(rejection) if is_news => summary.rejected.push(ListedRejection {
                 file,
-                reason: refusal.code.to_owned(),
-                detail: refusal.detail.clone(),
+                reason: rejection.code.to_owned(),
+                detail: rejection.detail.clone(),
             }),
             Some(_) => {}
             None => {
-                // Names for which it was refused in this run are those of copies after all.
-                let refused = std::mem::take(&mut summary.refused).into_iter();
-                let (copies, refused): (Vec<_>, Vec<_>) =
-                    refused.partition(|refused| entry.refused_files.contains(&refused.file));
-                summary.refused = refused;
+                // Names for which it was rejected in this run are those of copies after all.
+                let rejected = std::mem::take(&mut summary.rejected).into_iter();
+                let (copies, rejected): (Vec<_>, Vec<_>) =
+                    rejected.partition(|rejected| entry.rejected_files.contains(&rejected.file));
+                summary.rejected = rejected;
                 let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
                 summary.copies.extend(copies);
                 summary.taken_in.push((file.clone(), counts.rows));
@@ -164,20 +164,20 @@ fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut Ex
 
 /// What is kept of a report beside the ledger, taken out of what was found of it.
 pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
-    let is_refused = report.refusal.is_some();
-    let whole = report.refusal.take().map(complaint);
+    let is_rejected = report.rejection.is_some();
+    let whole = report.rejection.take().map(entry);
     let bad_rows = std::mem::take(&mut report.bad_rows);
-    let complaints = whole.into_iter().chain(bad_rows.into_iter().map(Into::into));
-    let unmapped = report.unmapped.iter().filter(|_| !is_refused);
+    let entries = whole.into_iter().chain(bad_rows.into_iter().map(Into::into));
+    let unmapped = report.unmapped.iter().filter(|_| !is_rejected);
     let unmapped = unmapped.map(|(key, sums)| UnmappedValue::new(&key, sums));
-    ReportNotes { complaints: complaints.collect(), unmapped: unmapped.collect() }
+    ReportNotes { entries: entries.collect(), unmapped: unmapped.collect() }
 }
 
 /// The names under which a report came.
 struct Names {
     files: BTreeSet<String>,
     members: BTreeMap<String, ArchiveMember>,
-    refused_files: BTreeSet<String>,
+    rejected_files: BTreeSet<String>,
 }
 
 /// Names of a report after it was read under one, or from the archive.
@@ -186,22 +186,22 @@ fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedRepo
         None => Names {
             files: BTreeSet::new(),
             members: BTreeMap::new(),
-            refused_files: BTreeSet::new(),
+            rejected_files: BTreeSet::new(),
         },
         Some(former) => Names {
             files: former.files.clone(),
             members: former.members.clone(),
-            refused_files: former.refused_files.clone(),
+            rejected_files: former.rejected_files.clone(),
         },
     };
-    let is_refused = report.refusal.is_some();
+    let is_rejected = report.rejection.is_some();
     if former.is_some_and(|former| former.state == ReportState::Rejected) {
-        // What was refused under other names is so still, as far as anybody knows.
-        names.refused_files = if is_refused { BTreeSet::new() } else { names.files.clone() };
+        // What was rejected under other names is so still, as far as anybody knows.
+        names.rejected_files = if is_rejected { BTreeSet::new() } else { names.files.clone() };
     }
     if let Some(file) = file {
         names.files.insert(file.to_owned());
-        names.refused_files.remove(file);
+        names.rejected_files.remove(file);
         note_member(&mut names.members, file, report.archive.as_ref());
     }
     names
@@ -221,15 +221,15 @@ fn note_member(
     };
 }
 
-/// Whether what a report is under a new name stands in the place of what is known of it: a refusal holds
+/// Whether what a report is under a new name stands in the place of what is known of it: a rejection holds
 /// for the name and the bytes. One name for which it is a report is enough, and of names for which it is
 /// none the smallest one counts.
-pub(crate) fn takes_over(entry: &ReportEntry, file: &str, is_refused: bool) -> bool {
+pub(crate) fn takes_over(entry: &ReportEntry, file: &str, is_rejected: bool) -> bool {
     let is_first = entry.files.first().is_none_or(|first| file < first.as_str());
-    entry.state == ReportState::Rejected && (!is_refused || is_first)
+    entry.state == ReportState::Rejected && (!is_rejected || is_first)
 }
 
-/// Forgets names under which a refused report is in the inbox no longer: nothing of it is kept, so that it
+/// Forgets names under which a rejected report is in the inbox no longer: nothing of it is kept, so that it
 /// is as if it had never had them.
 pub(crate) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
     if entry.state == ReportState::Rejected && entry.archived.is_none() {
@@ -241,19 +241,19 @@ pub(crate) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
 pub(crate) fn note_copy(
     entry: &mut ReportEntry,
     file: &str,
-    is_refused: bool,
+    is_rejected: bool,
     archive: Option<&FromArchive>,
 ) {
     entry.files.insert(file.to_owned());
     note_member(&mut entry.members, file, archive);
-    if is_refused && entry.state != ReportState::Rejected {
-        entry.refused_files.insert(file.to_owned());
+    if is_rejected && entry.state != ReportState::Rejected {
+        entry.rejected_files.insert(file.to_owned());
     } else {
-        entry.refused_files.remove(file);
+        entry.rejected_files.remove(file);
     }
 }
 
-/// Forgets refused reports that are in the inbox no longer, where their bytes are a report under another
+/// Forgets rejected reports that are in the inbox no longer, where their bytes are a report under another
 /// name: they were renamed.
 pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &Seen) {
     if !seen.has_looked() {
@@ -270,13 +270,13 @@ pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &S
     });
 }
 
-/// What the quarantine says of a refused report.
-fn complaint(refusal: RejectedReport) -> Complaint {
-    Complaint {
+/// What the quarantine says of a rejected report.
+fn entry(rejection: RejectedReport) -> QuarantineEntry {
+    QuarantineEntry {
         row: None,
-        column: refusal.column,
-        reason: refusal.code.to_owned(),
-        detail: refusal.detail,
+        column: rejection.column,
+        reason: rejection.code.to_owned(),
+        detail: rejection.detail,
         raw: None,
     }
 }
@@ -307,13 +307,13 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
         };
         (path, codes.collect())
     };
-    let notes = report.notes.iter().filter(|_| report.refusal.is_none());
+    let notes = report.notes.iter().filter(|_| report.rejection.is_none());
     notes.map(of_path).collect()
 }
 
 /// How many lines of statements end on which day of later months, by path of their partition.
 fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
-    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let is_kept = report.rejection.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
         let path = lots_path(LotTable::Sales, store, &month.to_string());
@@ -325,7 +325,7 @@ fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
 
 /// Control totals of the lines by path of their partition.
 fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
-    let is_kept = report.refusal.is_none() && report.feed == Some(Feed::Sales);
+    let is_kept = report.rejection.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
         let path = lots_path(LotTable::Sales, store, &month.to_string());
@@ -337,7 +337,7 @@ fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
 
 /// How large the numbers of a report are that is not rejected.
 fn sizes(report: &ExaminedReport) -> ReportSizes {
-    if report.refusal.is_some() {
+    if report.rejection.is_some() {
         return ReportSizes::default();
     }
     let mut lots = BTreeMap::new();

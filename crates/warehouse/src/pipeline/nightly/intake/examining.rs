@@ -68,7 +68,7 @@ impl Night<'_> {
             self.note_unreadable(file.clone(), why.clone());
         }
         for file in &inbox.links {
-            tracing::warn!(file, "a link in the inbox is refused: put the report itself there");
+            tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
         }
         let nothing = BTreeSet::new();
         let wanted = if early.is_some() { None } else { Some(&nothing) };
@@ -117,7 +117,7 @@ impl Night<'_> {
                 if let (Some(early), Some(turn), Examined::Report(report)) =
                     (&early, turn, &mut examined)
                 {
-                    if let (None, Some(file)) = (&report.refusal, candidate.file) {
+                    if let (None, Some(file)) = (&report.rejection, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);
                         early.archiver.add(new_report(candidate, file, name, report));
                     }
@@ -196,7 +196,7 @@ impl Night<'_> {
                 Some((_, report)) if !self.is_archived(report) => None,
                 Some((_, report)) if !self.must_read_again(report) => continue,
                 // Under other settings its name may be one to read it by.
-                Some((_, report)) if report.refused_files.contains(&file.name) => None,
+                Some((_, report)) if report.rejected_files.contains(&file.name) => None,
                 Some((_, report)) if report.archived.is_some() => continue,
                 Some((key, report)) if report.state == ReportState::Rejected => {
                     // Each of its names, since another one may be that of a report.
@@ -243,7 +243,7 @@ impl Night<'_> {
         let mut candidates = Vec::new();
         for found in archived {
             // Under other settings its names may tell it from itself: each of them is read.
-            let is_read = |file: &&String| !found.1.refused_files.contains(*file);
+            let is_read = |file: &&String| !found.1.rejected_files.contains(*file);
             let all = found.1.files.iter().filter(is_read).map(String::as_str);
             let n_names = if self.is_outdated(found.1) { usize::MAX } else { 1 };
             candidates.extend(all.take(n_names).map(|file| candidate(found, file)));
@@ -316,13 +316,14 @@ impl Night<'_> {
             };
             let is_new = !entry.files.contains(&file.name);
             forget_names(entry, seen, &key);
-            let is_refused = report.refusal.is_some();
+            let is_rejected = report.rejection.is_some();
             let other = entry.file().to_owned();
-            if is_new && !other.is_empty() && (is_refused || entry.state != ReportState::Rejected) {
+            if is_new && !other.is_empty() && (is_rejected || entry.state != ReportState::Rejected)
+            {
                 self.note(|summary| summary.copies.push((file.name.clone(), other)));
             }
-            if !takes_over(entry, &file.name, is_refused) {
-                note_copy(entry, &file.name, is_refused, report.archive.as_ref());
+            if !takes_over(entry, &file.name, is_rejected) {
+                note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
                 return self.let_go(report);
             }
             former = Some(entry.clone());
@@ -357,7 +358,7 @@ impl Night<'_> {
         if let Some(other) = examination.reports.get_mut(&key) {
             other.files.append(&mut former.files);
             other.members.append(&mut former.members);
-            other.refused_files.append(&mut former.refused_files);
+            other.rejected_files.append(&mut former.rejected_files);
             return self.let_go(report);
         }
         self.enter_new(candidate, key, store, hash, report, Some(&former), examination);

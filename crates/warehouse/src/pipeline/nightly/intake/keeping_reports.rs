@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::pipeline::intake::examine::{Examined, REFUSED_ROWS_KEPT};
+use crate::pipeline::intake::examine::{Examined, REJECTED_ROWS_KEPT};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::entering::notes_of;
@@ -15,7 +15,7 @@ use crate::storage::disk::durable::IoContext as _;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
 use crate::storage::source::report_source::ReportFile;
-use crate::storage::tables::small_tables::{Complaint, ReportNotes};
+use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 
 impl Night<'_> {
     /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
@@ -93,15 +93,15 @@ impl Night<'_> {
             None => self.remake_notes(report)?,
         };
         if report.state == ReportState::Unaccepted {
-            notes.complaints.truncate(REFUSED_ROWS_KEPT);
+            notes.entries.truncate(REJECTED_ROWS_KEPT);
             let detail = report.detail.as_deref().unwrap_or_default();
-            let whole = Complaint::of_report(report.reason.as_deref(), detail);
-            notes.complaints.insert(0, whole);
+            let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
+            notes.entries.insert(0, whole);
         }
         if let Some(detail) = &report.sizes.rejected_for {
-            notes.complaints.truncate(REFUSED_ROWS_KEPT);
-            let whole = Complaint::of_report(report.reason.as_deref(), detail);
-            notes.complaints.insert(0, whole);
+            notes.entries.truncate(REJECTED_ROWS_KEPT);
+            let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
+            notes.entries.insert(0, whole);
         }
         Ok(notes)
     }

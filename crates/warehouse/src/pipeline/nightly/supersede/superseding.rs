@@ -1,5 +1,5 @@
 //! Which reports count: what the ledger knows of them is handed to the decision, and what comes out is
-//! entered. It is decided anew in each run over all reports, those too that were superseded or refused
+//! entered. It is decided anew in each run over all reports, those too that were superseded or rejected
 //! until somebody accepts them, so that a report that comes or a decision changes what hangs on it.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::pipeline::known_days::known_days;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
-use crate::pipeline::nightly::summary::{Figures, RefusedReport, ReplacedReport};
+use crate::pipeline::nightly::summary::{Figures, ListedRejection, ReplacedReport};
 use crate::pipeline::nightly::supersede::bounds::{is_out_of_bounds, readmit, reject_largest};
 use crate::pipeline::nightly::supersede::comparing::Comparing;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
@@ -161,8 +161,8 @@ impl Night<'_> {
                         self.note(|summary| summary.replaced.push(replaced));
                     }
                     let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
-                    let refused = RefusedReport { file, reason, detail: detail.clone() };
-                    self.note(|summary| summary.refused.push(refused));
+                    let rejected = ListedRejection { file, reason, detail: detail.clone() };
+                    self.note(|summary| summary.rejected.push(rejected));
                 }
             }
         }

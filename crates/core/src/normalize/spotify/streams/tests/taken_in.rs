@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What becomes of a column's cells: the field of the play, or column and code of the refusal.
+/// What becomes of a column's cells: the field of the play, or column and code of the rejection.
 fn cells(column: &str, field: &str, cells: &[&str]) -> String {
     let lines: Vec<_> = cells.iter().map(|cell| line(&[(column, cell.as_bytes())])).collect();
     let report = read(&lines);
@@ -224,14 +224,14 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
 }
 
 #[test]
-fn wrong_identifiers_of_refused_rows_are_not_counted() {
-    let refused = [
+fn wrong_identifiers_of_rejected_rows_are_not_counted() {
+    let rejected = [
         line(&[("isrc", b"x"), ("country_code", b"ZZ"), ("upc", b"1"), ("day", b"")]),
         line(&[("country_code", b"UK"), ("financial_product", b"new"), ("stream_device", b"\xff")]),
         line(&[("country_code", b"ZZ"), ("isrc", b"x"), ("upc", b"1"), ("track_id", b"")]),
         line(&[("country_code", b"\xff"), ("isrc", b"x"), ("upc", b"1")]),
     ];
-    let report = read(&refused);
+    let report = read(&rejected);
     assert_eq!(report.counts, Counts { rows: 4, quarantined: 4, ..Counts::default() });
     assert_eq!(report.day_rows, BTreeMap::new());
 }
@@ -286,7 +286,7 @@ fn blank_lines_are_counted_but_are_no_rows() {
     let report = read(&text);
     assert_eq!(report.counts, Counts { rows: 2, quarantined: 1, ..Counts::default() });
     assert_eq!(report.plays.keys().map(|(_, row)| *row).collect::<Vec<_>>(), [2]);
-    insta::assert_snapshot!(report.refusals(), @"5 day missing: expected a value, found an empty cell");
+    insta::assert_snapshot!(report.rejections(), @"5 day missing: expected a value, found an empty cell");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The fast path and the slow explanation against a plain reading of each cell: a row is taken in, as
-//! the cells say, or refused for the first bad cell in the report's column order.
+//! the cells say, or rejected for the first bad cell in the report's column order.
 
 use proptest::prelude::*;
 
@@ -140,7 +140,7 @@ fn rows() -> impl Strategy<Value = Vec<Cells>> {
     prop::collection::vec(row.prop_map(Cells::from_iter), 1..12)
 }
 
-/// What becomes of a row: the play's fields, or column and code of the refusal.
+/// What becomes of a row: the play's fields, or column and code of the rejection.
 type Reading = Result<Fields, (String, &'static str)>;
 
 fn plain_reading(header: &[&'static str], cells: &Cells) -> Reading {
@@ -225,7 +225,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_row_is_taken_in_or_refused_for_its_first_bad_cell_in_any_order_of_the_columns(
+    fn a_row_is_taken_in_or_rejected_for_its_first_bad_cell_in_any_order_of_the_columns(
         header in Just(HEADER.to_vec()).prop_shuffle(), rows in rows(),
     ) {
         let text: Vec<u8> = rows
@@ -247,7 +247,7 @@ proptest! {
                 }
                 Err((column, code)) => {
                     prop_assert_eq!(play, None);
-                    let bad_row = bad_row.map(|b| (b.column.clone(), b.defect.code()));
+                    let bad_row = bad_row.map(|b| (b.column.clone(), b.reject_code.code()));
                     prop_assert_eq!(bad_row, Some((Some(column.clone()), *code)));
                 }
             }

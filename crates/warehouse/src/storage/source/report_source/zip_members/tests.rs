@@ -65,7 +65,7 @@ fn the_one_member_that_is_a_report_is_chosen_and_what_lies_beside_it_is_listed()
 }
 
 #[test]
-fn none_or_several_reports_are_refused_with_their_names() {
+fn none_or_several_reports_are_rejected_with_their_names() {
     let none = chosen(&[("a.csv", b"artist\n"), ("b", b"")]).unwrap_err();
     assert!(none.contains("a.csv (nothing in common), b (it has no bytes)"), "{none}");
     let several = [("a.tsv", b"day\t\n".as_slice()), ("b.tsv", b"day\t\n")];
@@ -138,15 +138,15 @@ fn an_encrypted_member_and_one_of_another_method_are_named() {
 }
 
 #[test]
-fn a_name_that_leads_out_of_the_archive_is_refused() {
+fn a_name_that_leads_out_of_the_archive_is_rejected() {
     for name in ["../../etc/cron.d/x", "a/../../b", "..\\b", "C:/b"] {
-        let refused = chosen(&[(name, b"day\t\n")]).unwrap_err();
-        assert!(refused.contains(name), "{refused}");
+        let rejected = chosen(&[(name, b"day\t\n")]).unwrap_err();
+        assert!(rejected.contains(name), "{rejected}");
     }
 }
 
 #[test]
-fn too_many_members_are_refused_before_they_are_read() {
+fn too_many_members_are_rejected_before_they_are_read() {
     let names: Vec<String> = (0..=MEMBERS_MAX).map(|n| n.to_string()).collect();
     let members: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &b""[..])).collect();
     assert!(chosen(&members).unwrap_err().contains("1001 members"));

@@ -3,23 +3,27 @@
 
 use crate::ingest::lines::Row;
 use crate::ingest::spotify_streams::Columns;
-use crate::normalize::defect::{Defect, shown_of_plays};
+use crate::normalize::rejected_row::{RejectCode, shown_of_plays};
 use crate::normalize::values::cells::{seconds_to_ms, text, truth};
 use crate::normalize::values::times::{date, stamp, stamp_or_epoch};
 
 /// The slow path: the first bad cell in the report's column order.
-pub(crate) fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, Defect, String) {
+pub(crate) fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, RejectCode, String) {
     let offline = truth(row.cell(columns.stream_cached)).ok().flatten() == Some(true);
     let stamp_cell = columns.offline_timestamp.filter(|_| offline).map(|c| row.cell(c));
     let stamp_used = stamp_cell.is_some_and(|cell| !matches!(stamp_or_epoch(cell), Ok(None)));
     (0..columns.n_columns)
         .find_map(|column| {
-            let defect = cell_defect(columns, row, column, offline, stamp_used)?;
-            Some((column, defect, describe(defect, column, columns, row.cell(column))))
+            let reject_code = cell_defect(columns, row, column, offline, stamp_used)?;
+            Some((column, reject_code, describe(reject_code, column, columns, row.cell(column))))
         })
         .unwrap_or_else(|| {
             let column = columns.track_id.min(columns.isrc);
-            (column, Defect::NoTrack, "expected an ISRC or a track id, found neither".to_owned())
+            (
+                column,
+                RejectCode::NoTrack,
+                "expected an ISRC or a track id, found neither".to_owned(),
+            )
         })
 }
 
@@ -29,21 +33,21 @@ fn cell_defect(
     column: usize,
     offline: bool,
     stamp_used: bool,
-) -> Option<Defect> {
+) -> Option<RejectCode> {
     let cell = row.cell(column);
     let is = |place: Option<usize>| place == Some(column);
     let is_used =
         (column != columns.log_time || !stamp_used) && (!is(columns.offline_timestamp) || offline);
     if is_used
         && columns.is_mapped(column)
-        && let Err(defect) = text(cell)
+        && let Err(reject_code) = text(cell)
     {
-        return Some(defect);
+        return Some(reject_code);
     }
     if column == columns.day {
-        date(cell).map_or_else(Some, |day| day.is_none().then_some(Defect::Missing))
+        date(cell).map_or_else(Some, |day| day.is_none().then_some(RejectCode::Missing))
     } else if column == columns.log_time && !stamp_used {
-        stamp(cell).map_or_else(Some, |ms| ms.is_none().then_some(Defect::Missing))
+        stamp(cell).map_or_else(Some, |ms| ms.is_none().then_some(RejectCode::Missing))
     } else if is(columns.offline_timestamp) && offline {
         stamp_or_epoch(cell).err()
     } else if column == columns.stream_length {
@@ -55,23 +59,23 @@ fn cell_defect(
     }
 }
 
-fn describe(defect: Defect, column: usize, columns: &Columns, cell: &[u8]) -> String {
+fn describe(reject_code: RejectCode, column: usize, columns: &Columns, cell: &[u8]) -> String {
     let found = if column == columns.customer_id {
         "it (not shown)".to_owned()
     } else {
         shown_of_plays(cell)
     };
-    let expected = match defect {
-        Defect::Missing => return "expected a value, found an empty cell".to_owned(),
-        Defect::BadDate => "YYYY-MM-DD or YYYYMMDD",
-        Defect::BadTime if Some(column) == columns.offline_timestamp => {
+    let expected = match reject_code {
+        RejectCode::Missing => return "expected a value, found an empty cell".to_owned(),
+        RejectCode::BadDate => "YYYY-MM-DD or YYYYMMDD",
+        RejectCode::BadTime if Some(column) == columns.offline_timestamp => {
             "an ISO 8601 time stamp, or seconds or milliseconds since 1970"
         }
-        Defect::BadTime => "an ISO 8601 time stamp",
-        Defect::BadNumber => "seconds as a plain decimal number",
-        Defect::OutOfRange => "0 to 86,400 seconds",
-        Defect::BadBool => "true/false, t/f, yes/no or 1/0",
-        Defect::NulByte => "text without NUL bytes",
+        RejectCode::BadTime => "an ISO 8601 time stamp",
+        RejectCode::BadNumber => "seconds as a plain decimal number",
+        RejectCode::OutOfRange => "0 to 86,400 seconds",
+        RejectCode::BadBool => "true/false, t/f, yes/no or 1/0",
+        RejectCode::NulByte => "text without NUL bytes",
         _ => "valid UTF-8",
     };
     format!("expected {expected}, found {found}")

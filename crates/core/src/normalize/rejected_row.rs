@@ -1,4 +1,4 @@
-//! Defect: why a row or a report is not taken in. Data errors are data: each has a code, the column
+//! Why a row or a report is rejected. Data errors are data: each has a code, the column
 //! it was found in, and what was expected and found.
 
 use crate::ingest::header_names::data_in_header;
@@ -9,7 +9,7 @@ use crate::vocabulary::listener::ListenerKey;
 /// What is wrong with a cell or a row. The codes stand in `quarantine.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Defect {
+pub enum RejectCode {
     /// The line has another number of cells than the header.
     ColumnCount,
     /// The last line has too few cells and no line end: the report was cut off.
@@ -46,7 +46,7 @@ pub enum Defect {
     NoTrack,
 }
 
-impl Defect {
+impl RejectCode {
     /// The code in `quarantine.reason`.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -76,7 +76,7 @@ impl Defect {
 /// stand in `quarantine.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ReportDefect {
+pub enum ReportRejectCode {
     /// It ends inside a quoted cell.
     CutReport,
     /// Its cells may span lines, and a quote stands where none may be.
@@ -91,7 +91,7 @@ pub enum ReportDefect {
     LinesDoNotAddUp,
 }
 
-impl ReportDefect {
+impl ReportRejectCode {
     /// The code in `quarantine.reason`.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -110,7 +110,7 @@ impl ReportDefect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFault {
     /// What is wrong.
-    pub defect: ReportDefect,
+    pub reject_code: ReportRejectCode,
     /// Where and how, for a person.
     pub detail: String,
 }
@@ -118,8 +118,8 @@ pub struct ReportFault {
 impl ReportFault {
     /// A fault.
     #[must_use]
-    pub fn new(defect: ReportDefect, detail: impl Into<String>) -> Self {
-        Self { defect, detail: detail.into() }
+    pub fn new(reject_code: ReportRejectCode, detail: impl Into<String>) -> Self {
+        Self { reject_code, detail: detail.into() }
     }
 
     /// Whether the lines that were read are those of the report's text.
@@ -131,7 +131,7 @@ impl ReportFault {
                 "the report has {n_lines} lines, of which {n_read} were read: a fault of the program; \
                  please report it, with the report if you can ({lines:?})"
             );
-            Self::new(ReportDefect::LinesDoNotAddUp, detail)
+            Self::new(ReportRejectCode::LinesDoNotAddUp, detail)
         })
     }
 
@@ -145,7 +145,7 @@ impl ReportFault {
              CR LF or CR, or rows were joined to the header; fetch it again",
             column + 1
         );
-        Some(Self::new(ReportDefect::DataInHeader, detail))
+        Some(Self::new(ReportRejectCode::DataInHeader, detail))
     }
 
     /// Another header in this row.
@@ -155,19 +155,19 @@ impl ReportFault {
             "row {row} is a header with other columns than the first one, or in another order: the \
              report was put together from several; split it there"
         );
-        Self::new(ReportDefect::SecondHeader, detail)
+        Self::new(ReportRejectCode::SecondHeader, detail)
     }
 }
 
 /// A row that was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
+pub struct RejectedRow {
     /// Data line after the header, from 1; blank lines are counted.
     pub row: u32,
     /// The store's header name of the first bad cell; `None` where the whole row is bad.
     pub column: Option<String>,
     /// What is wrong.
-    pub defect: Defect,
+    pub reject_code: RejectCode,
     /// Expected and found, for a person.
     pub detail: String,
     /// The line, at most [`RAW_BYTES_MAX`] bytes, invalid bytes escaped; of plays without what could be a
@@ -187,7 +187,7 @@ const SHORT_BYTES: usize = 4;
 /// Longest date, time or number, in bytes.
 const PLAIN_BYTES_MAX: usize = 32;
 
-impl Defect {
+impl RejectCode {
     /// Whether the cells of such a row stand in their columns: what is wrong is no sign that they moved.
     #[must_use]
     pub fn leaves_cells_in_place(self) -> bool {
@@ -203,10 +203,10 @@ pub fn raw_row_of_plays<'a>(
     cells: impl Iterator<Item = &'a [u8]> + Clone,
     row: u32,
     listener: Option<usize>,
-    defect: Defect,
+    reject_code: RejectCode,
     key: &ListenerKey,
 ) -> String {
-    if !defect.leaves_cells_in_place() {
+    if !reject_code.leaves_cells_in_place() {
         let line = cells.collect::<Vec<&[u8]>>().join(&b'\t');
         return hashed_line(&line, row, key);
     }
@@ -320,12 +320,12 @@ mod tests {
         let key = ListenerKey::new([1; 32]);
         let cells = |line: &'static str| line.split('\t').map(str::as_bytes);
         let line = "2026-09-01\tsecret\tGBXY12600001\t8f3a99\tGB\t30.5\tSong\t\t12345";
-        let raw = |defect| raw_row_of_plays(cells(line), 7, Some(1), defect, &key);
+        let raw = |reject_code| raw_row_of_plays(cells(line), 7, Some(1), reject_code, &key);
         assert_eq!(
-            raw(Defect::NoTrack),
+            raw(RejectCode::NoTrack),
             "2026-09-01\t<listener>\tGBXY12600001\t<6 bytes>\tGB\t30.5\tSong\t\t<5 bytes>"
         );
-        let hidden = raw(Defect::BadNumber);
+        let hidden = raw(RejectCode::BadNumber);
         assert!(hidden.starts_with("<row 7, 57 bytes, hash ") && hidden.len() == 56, "{hidden}");
         assert_eq!(hidden, hashed_line(line.as_bytes(), 7, &key));
         let other = ListenerKey::new([2; 32]);

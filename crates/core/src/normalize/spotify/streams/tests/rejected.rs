@@ -3,19 +3,19 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::normalize::defect::Defect;
+use crate::normalize::rejected_row::RejectCode;
 
 /// What is said of rows with these cells.
-fn refusals(rows: &[&Changes<'_>]) -> String {
+fn rejections(rows: &[&Changes<'_>]) -> String {
     let lines: Vec<_> = rows.iter().map(|changes| line(changes)).collect();
     let report = read(&lines);
     assert_eq!(report.counts.quarantined, report.bad_rows.len() as u64);
-    report.refusals()
+    report.rejections()
 }
 
 #[test]
 fn what_is_wrong_with_a_cell_is_named() {
-    insta::assert_snapshot!(refusals(&[
+    insta::assert_snapshot!(rejections(&[
         &[("day", b"")],
         &[("day", b"01.09.2026")],
         &[("day", b"2026-02-29")],
@@ -54,10 +54,10 @@ fn one_of_isrc_and_store_track_is_enough() {
 }
 
 #[test]
-fn bytes_that_are_no_text_refuse_the_row_in_each_column_that_is_read() {
+fn bytes_that_are_no_text_reject_the_row_in_each_column_that_is_read() {
     let mapped = HEADER.iter().filter(|column| !["mobile", "postal_code"].contains(column));
     for &column in mapped {
-        for (cell, defect, found) in [
+        for (cell, reject_code, found) in [
             (&b"a\0b"[..], "nul_byte: expected text without NUL bytes, found", 3),
             (b"a\xffb", "invalid_utf8: expected valid UTF-8, found", 3),
             (b"\0\xff", "nul_byte: expected text without NUL bytes, found", 2),
@@ -65,13 +65,14 @@ fn bytes_that_are_no_text_refuse_the_row_in_each_column_that_is_read() {
         ] {
             let offline = [("stream_cached", &b"true"[..]), (column, cell)];
             let changes = if column == "offline_timestamp" { &offline[..] } else { &offline[1..] };
-            // Twice: what was refused once must not be known the second time.
+            // Twice: what was rejected once must not be known the second time.
             let found = match column {
                 "customer_id" => "it (not shown)".to_owned(),
                 _ => format!("{found} bytes that are not shown"),
             };
-            let expected = format!("1 {column} {defect} {found}\n2 {column} {defect} {found}");
-            assert_eq!(refusals(&[changes, changes]), expected);
+            let expected =
+                format!("1 {column} {reject_code} {found}\n2 {column} {reject_code} {found}");
+            assert_eq!(rejections(&[changes, changes]), expected);
         }
     }
 }
@@ -134,12 +135,12 @@ fn no_track_is_said_of_the_first_of_both_columns() {
 }
 
 #[test]
-fn a_line_with_another_number_of_cells_is_refused_whole() {
+fn a_line_with_another_number_of_cells_is_rejected_whole() {
     let too_few = b"2026-09-01\t20260901T121500\n".to_vec();
     let mut too_many = line(&[]);
     too_many.splice(0..0, *b"x\t");
     let report = read(&[too_few.clone(), line(&[]), too_many, b"\t\n".to_vec(), b"x\n".to_vec()]);
-    insta::assert_snapshot!(report.refusals(), @"
+    insta::assert_snapshot!(report.rejections(), @"
     1 - column_count: expected 16 cells, found 2
     3 - column_count: expected 16 cells, found 17
     4 - column_count: expected 16 cells, found 2
@@ -152,17 +153,17 @@ fn a_line_with_another_number_of_cells_is_refused_whole() {
 fn a_line_is_cut_only_if_it_is_the_last_and_lacks_both_cells_and_its_end() {
     let last = |text: &[u8]| {
         let report = read(&[line(&[]), text.to_vec()]);
-        report.bad_rows.last().map(|bad_row| bad_row.defect)
+        report.bad_rows.last().map(|bad_row| bad_row.reject_code)
     };
     let whole = line(&[]);
     let without_end = &whole[..whole.len() - 1];
-    assert_eq!(last(b"2026-09-01\t20260901T12"), Some(Defect::CutLine));
-    assert_eq!(last(b"2"), Some(Defect::CutLine));
-    assert_eq!(last(b"2\t3\n4"), Some(Defect::CutLine));
-    assert_eq!(last(b"2026-09-01\t20260901T12\n"), Some(Defect::ColumnCount));
-    assert_eq!(last(b"2026-09-01\t20260901T12\r\n"), Some(Defect::ColumnCount));
-    assert_eq!(last(&[without_end, b"\tx"].concat()), Some(Defect::ColumnCount));
-    assert_eq!(last(&[b"2\n", without_end].concat()), Some(Defect::ColumnCount));
+    assert_eq!(last(b"2026-09-01\t20260901T12"), Some(RejectCode::CutLine));
+    assert_eq!(last(b"2"), Some(RejectCode::CutLine));
+    assert_eq!(last(b"2\t3\n4"), Some(RejectCode::CutLine));
+    assert_eq!(last(b"2026-09-01\t20260901T12\n"), Some(RejectCode::ColumnCount));
+    assert_eq!(last(b"2026-09-01\t20260901T12\r\n"), Some(RejectCode::ColumnCount));
+    assert_eq!(last(&[without_end, b"\tx"].concat()), Some(RejectCode::ColumnCount));
+    assert_eq!(last(&[b"2\n", without_end].concat()), Some(RejectCode::ColumnCount));
     assert_eq!(last(without_end), None);
     assert_eq!(last(b"  "), None);
 }
@@ -171,7 +172,7 @@ fn a_line_is_cut_only_if_it_is_the_last_and_lacks_both_cells_and_its_end() {
 fn a_cut_line_is_told_from_others_in_the_last_block_only() {
     let whole = line(&[]);
     let report = read_blocks(&HEADER, &[(b"1\n", false), (&whole, true), (b"1\t2", false)], None);
-    insta::assert_snapshot!(report.refusals(), @"
+    insta::assert_snapshot!(report.rejections(), @"
     1 - column_count: expected 16 cells, found 1
     3 - cut_line: expected 16 cells, found 2
     ");
@@ -225,10 +226,10 @@ fn mangled_lines() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn a_refusal_never_shows_the_listener(lines in prop::collection::vec(mangled_lines(), 1..4)) {
+    fn a_rejection_never_shows_the_listener(lines in prop::collection::vec(mangled_lines(), 1..4)) {
         let report = read(&lines);
         prop_assert_eq!(report.bad_rows.len(), lines.len());
-        for BadRow { raw, detail, .. } in &report.bad_rows {
+        for RejectedRow { raw, detail, .. } in &report.bad_rows {
             prop_assert!(!raw.contains("secret") && !detail.contains("secret"), "{raw} {detail}");
         }
     }
@@ -241,12 +242,12 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_never_shows_a_listener_that_is_no_text(
+    fn a_rejection_never_shows_a_listener_that_is_no_text(
         listener in prop::sample::select(vec![&b"secret\0"[..], b"\xffsecret", b"secret\xff\0"]),
         day in prop::sample::select(vec![&b"2026-09-01"[..], b"", b"x"]),
     ) {
         let report = read(&[line(&[("customer_id", listener), ("day", day)])]);
-        let BadRow { raw, detail, .. } = &report.bad_rows[0];
+        let RejectedRow { raw, detail, .. } = &report.bad_rows[0];
         prop_assert!(!raw.contains("secret") && !detail.contains("secret"), "{raw} {detail}");
     }
 }
