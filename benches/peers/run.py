@@ -28,6 +28,7 @@ ROOT = HERE.parents[1]
 WORK = HERE / "work"
 BINARY = ROOT / "target" / "release" / "streamledger"
 AS_OF = "2026-09-07"
+STATEMENT_AS_OF = "2026-05-31"
 SEED = 7
 
 EXAMPLES = """\
@@ -164,8 +165,9 @@ def list_contestants(
         output = WORK / "out-streamledger"
         pipeline = str(ROOT / "pipelines" / "nightly.toml")
         places = ["--inbox", str(inbox), "--warehouse", str(output), "--pipeline", pipeline]
-        # The day after the last report, as every night: the peers make no waterfall either.
-        command = [str(BINARY), "nightly", *places, *threads, "--as-of", AS_OF]
+        # A day on which no month of the reports is over: the peers make no waterfall either.
+        as_of = STATEMENT_AS_OF if arguments.statement_lines else AS_OF
+        command = [str(BINARY), "nightly", *places, *threads, "--as-of", as_of]
         contestants.append(Contestant("streamledger", command, output, done=(0, 1)))
     for job in peers:
         name = job.split("_")[0]
