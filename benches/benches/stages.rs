@@ -16,8 +16,8 @@ use streamledger_core::filter::order::judge_plays;
 use streamledger_core::ingest::inflate::WINDOW_BYTES;
 use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::ingest::lines::LineCutter;
+use streamledger_core::model::play::Plays;
 use streamledger_core::normalize::join::join_pieces;
-use streamledger_core::vocabulary::play::Plays;
 use streamledger_warehouse::storage::encode::file::TableLayout;
 use streamledger_warehouse::storage::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
 

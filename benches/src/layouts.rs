@@ -6,11 +6,11 @@ use std::path::Path;
 use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
-use streamledger_core::vocabulary::listener::ListenerKey;
 use streamledger_warehouse::pipeline::intake::config::Settings;
 
 use crate::BLOCK_BYTES;

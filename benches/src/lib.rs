@@ -14,12 +14,12 @@ use flate2::write::GzEncoder;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::generate::{Settings as World, World as Generator};
 use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::model::day::Day as Date;
+use streamledger_core::model::listener::ListenerKey;
+use streamledger_core::model::play::Piece;
+use streamledger_core::model::territory::Territories;
 use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::vocabulary::day::Day as Date;
-use streamledger_core::vocabulary::listener::ListenerKey;
-use streamledger_core::vocabulary::play::Piece;
-use streamledger_core::vocabulary::territory::Territories;
 use streamledger_warehouse::pipeline::intake::config::Settings;
 
 /// Bytes of a block.

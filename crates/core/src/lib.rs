@@ -3,7 +3,7 @@
 
 #![deny(missing_docs)]
 
-pub mod vocabulary;
+pub mod model;
 pub mod numbers;
 pub mod ingest;
 pub mod normalize;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::filter::policy::Policy;
+use crate::model::isrc::Isrc;
+use crate::model::listener::ListenerKey;
+use crate::model::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
+use crate::model::tier::Tier;
 use crate::normalize::join::settle;
 use crate::normalize::store::{AtBound, Clock, Minimum, PlayedTime, StoreSettings, TierTable};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::ListenerKey;
-use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
-use crate::vocabulary::tier::Tier;
 
 /// The key of all tests.
 pub(crate) fn key() -> ListenerKey {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use streamledger_core::ingest::dsr::head::{Match, match_head};
+use streamledger_core::model::sale::Sale;
+use streamledger_core::model::territory::Territories;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::dsr::reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::vocabulary::sale::Sale;
-use streamledger_core::vocabulary::territory::Territories;
-use streamledger_core::vocabulary::upc::Upc;
 
 const STORE: &str = include_str!("../../../pipelines/stores/spotify.toml");
 

@@ -9,12 +9,12 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::model::sale::Sale;
+use streamledger_core::model::territory::Territories;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
-use streamledger_core::vocabulary::sale::Sale;
-use streamledger_core::vocabulary::territory::Territories;
 
 fn load<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<T> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines").join(folder);

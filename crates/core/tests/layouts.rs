@@ -11,19 +11,19 @@ use streamledger_core::ingest::table::format::{
 };
 use streamledger_core::ingest::table::head::{Match, match_head};
 use streamledger_core::ingest::table::text_layout::{Delimiter, Preamble};
+use streamledger_core::model::day::Day;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::listener::ListenerKey;
+use streamledger_core::model::money::Amount;
+use streamledger_core::model::play::{NONE, OFFLINE, ONLINE};
+use streamledger_core::model::territory::{Territories, Territory};
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 use streamledger_core::normalize::values::times::can_be_heard_at;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::listener::ListenerKey;
-use streamledger_core::vocabulary::money::Amount;
-use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE};
-use streamledger_core::vocabulary::territory::{Territories, Territory};
-use streamledger_core::vocabulary::upc::Upc;
 
 fn load<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<T> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines").join(folder);

@@ -10,6 +10,10 @@ use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::{Match, match_head};
 use streamledger_core::ingest::table::text_layout::Delimiter;
 use streamledger_core::ingest::text::{Text, after_first_line_end, is_utf16};
+use streamledger_core::model::day::Day;
+use streamledger_core::model::listener::ListenerKey;
+use streamledger_core::model::play::Piece;
+use streamledger_core::model::territory::Territories;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault};
@@ -20,10 +24,6 @@ use streamledger_core::normalize::table::control_numbers::Checked;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::listener::ListenerKey;
-use streamledger_core::vocabulary::play::Piece;
-use streamledger_core::vocabulary::territory::Territories;
 
 /// What the readers need beside a report: the project's own settings.
 struct World {

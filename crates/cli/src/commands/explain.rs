@@ -8,7 +8,7 @@ use streamledger_core::explain::figures::Line;
 use streamledger_core::explain::known::Known;
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::step::Kind;
-use streamledger_core::vocabulary::isrc::Isrc;
+use streamledger_core::model::isrc::Isrc;
 use streamledger_warehouse::pipeline::intake::config::Settings;
 use streamledger_warehouse::query::explain::{
     Answer, Explained, Published, Question, made_from, store_of,

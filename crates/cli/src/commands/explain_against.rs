@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, ensure};
+use streamledger_core::model::isrc::Isrc;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::isrc::Isrc;
 use streamledger_warehouse::query::explain::Question;
 
 use crate::print::output::grouped;

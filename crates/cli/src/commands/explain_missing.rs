@@ -8,7 +8,7 @@ use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
 use streamledger_core::explain::waterfall::why;
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 use streamledger_warehouse::query::explain::{Answer, Explained, Published, Question};
 
 use crate::print::state_words::StateWords;

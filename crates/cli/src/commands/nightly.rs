@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::NaiveDate;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::listener::ListenerKey;
+use streamledger_core::model::money::Amount;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::listener::ListenerKey;
-use streamledger_core::vocabulary::money::Amount;
 use streamledger_warehouse::pipeline::intake::config::{ConfigError, Settings};
 use streamledger_warehouse::pipeline::nightly::error::NightlyError;
 use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;

@@ -4,8 +4,8 @@
 use serde::Serialize;
 use streamledger_core::explain::freshness::{Freshness, Lag};
 use streamledger_core::explain::period::{Period, PeriodLength};
+use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
 use streamledger_warehouse::query::status::{Status, read_status};
 use streamledger_warehouse::storage::layout::settings_of_months::SettingsOfMonths;
 

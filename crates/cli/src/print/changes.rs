@@ -1,6 +1,6 @@
 //! Figures that differ between two states of the tables, as they are printed: one by one, and summed.
 
-use streamledger_core::vocabulary::money::Amount;
+use streamledger_core::model::money::Amount;
 use streamledger_warehouse::storage::tables::compare::{Change, Changes, Figure};
 
 use crate::print::output::{Sheet, grouped};

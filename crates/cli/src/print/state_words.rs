@@ -7,7 +7,7 @@ use streamledger_core::explain::known::{Known, MonthState};
 use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::Step;
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 use streamledger_warehouse::query::explain::made_from;
 
 use crate::print::words::{counted, date_in_words};

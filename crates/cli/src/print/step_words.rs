@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::explain::figures::Line;
 use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::model::verdict::Reason;
 use streamledger_core::normalize::store::{AtBound, DayEnds, StoreSettings};
-use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::print::output::grouped;
 use crate::print::words::{counted, title_of};

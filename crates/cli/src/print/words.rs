@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use streamledger_core::explain::period::Period;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::print::output::grouped;
 

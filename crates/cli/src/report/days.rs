@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::figures::{Figures, Plays, StoreNumber};
 use streamledger_core::explain::step::Step;
+use streamledger_core::model::day::Month;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Month;
 
 use crate::print::words::{date_in_words, month_in_words};
 use crate::report::book::Book;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::freshness::Freshness;
 use streamledger_core::explain::period::{Period, month_after};
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 
 use crate::commands::status::message;
 use crate::print::words::{date_in_words, month_in_words, period_in_words, title_of};

@@ -7,7 +7,7 @@ use streamledger_core::explain::figures::{Figures, Line, Lines, StoreNumber};
 use streamledger_core::explain::freshness::Freshness;
 use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 
 use crate::commands::explain::share;
 use crate::commands::status::{capitalised, headline};

@@ -1,6 +1,6 @@
 //! Some plays in the order of the table, fetched from all over the memory.
 
-use crate::vocabulary::play::{Play, Plays};
+use crate::model::play::{Play, Plays};
 
 /// Plays in another order than they lie in. They are copied before anything is done with them: with
 /// nothing between two fetches, the processor waits for many of them at once.
@@ -35,9 +35,9 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::play::Mark;
+    use crate::model::verdict::{Finding, Reason};
     use crate::testing;
-    use crate::vocabulary::play::Mark;
-    use crate::vocabulary::verdict::{Finding, Reason};
 
     #[test]
     fn rows_come_with_what_the_filter_found_of_them_and_before_it_ran_without() {

@@ -7,15 +7,15 @@ use bytemuck::{Pod, Zeroable};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::model::day::Month;
+use crate::model::isrc::Isrc;
+use crate::model::money::{Amount, Currency};
+use crate::model::sale::TextId;
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
 use crate::normalize::sale_lines::{IdTable, SaleLine, SaleWords, isrc_key};
 use crate::numbers::exact;
-use crate::vocabulary::day::Month;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::sale::TextId;
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
 
 /// In place of the money of a sum none of whose lines has any.
 const NO_AMOUNT: i128 = i128::MIN;

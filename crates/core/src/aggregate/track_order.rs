@@ -5,8 +5,8 @@
 
 use bytemuck::{Zeroable, zeroed_vec};
 
+use crate::model::play::{Plays, Track};
 use crate::numbers::exact;
-use crate::vocabulary::play::{Plays, Track};
 
 /// Places of the rows in the order of the table.
 #[must_use]
@@ -75,8 +75,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::play::Play;
     use crate::testing;
-    use crate::vocabulary::play::Play;
 
     proptest! {
         #[test]

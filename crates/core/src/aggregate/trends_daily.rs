@@ -15,13 +15,13 @@ pub use self::rows::{DayTrends, Group, MonthTrends, Release, Sum, Trend};
 
 use crate::aggregate::gathered::Gathered;
 use crate::filter::policy::Policy;
+use crate::model::day::{Day, Month};
+use crate::model::isrc::Isrc;
+use crate::model::play::{Kind, NONE, Play, Plays, Words};
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
+use crate::model::verdict::{Finding, Reason, Verdict};
 use crate::numbers::exact;
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{Kind, NONE, Play, Plays, Words};
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::{Finding, Reason, Verdict};
 
 mod rows;
 

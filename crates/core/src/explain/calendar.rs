@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::period::{Period, PeriodLength, months_after};
 use crate::ingest::table::format::Feed;
-use crate::vocabulary::day::Day;
+use crate::model::day::Day;
 
 /// When reports are due.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

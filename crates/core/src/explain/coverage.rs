@@ -12,8 +12,8 @@ use crate::explain::delivery::{AboutDays, Delivery, Standing};
 use crate::explain::period::{Period, PeriodLength};
 use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
+use crate::model::day::Day;
 use crate::numbers::exact;
-use crate::vocabulary::day::Day;
 
 /// So many days before the day of the clock, twenty years, no report is missing: an older date of a report
 /// says only that it has figures of it.

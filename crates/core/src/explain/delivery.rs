@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ingest::table::format::Feed;
-use crate::vocabulary::day::Day;
+use crate::model::day::Day;
 
 /// What a report brings for a store.
 #[derive(Debug, Clone, PartialEq, Eq)]

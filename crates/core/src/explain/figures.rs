@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::states::States;
 use crate::explain::step::{Kind, Step};
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::verdict::Verdict;
+use crate::model::day::{Day, Month};
+use crate::model::verdict::Verdict;
 
 /// Place of a store in the list of stores that the figures are about.
 pub type StoreNumber = u16;
@@ -282,7 +282,7 @@ mod tests {
         let mut lines = Lines::default();
         lines.add(&line(Step::Counted, Some(7), ""));
         lines.add(&line(Step::Reported, Some(10), ""));
-        lines.add(&line(Step::Held(crate::vocabulary::verdict::Reason::Repeater), Some(-3), ""));
+        lines.add(&line(Step::Held(crate::model::verdict::Reason::Repeater), Some(-3), ""));
         let steps: Vec<String> = lines.all().iter().map(|line| line.step.name()).collect();
         assert_eq!(steps, ["reported", "held_repeater", "counted"]);
         assert_eq!(lines.first_gap(), Some((Step::Reported, 10)));

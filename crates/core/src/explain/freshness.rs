@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::explain::coverage::{CoverageRow, Split, State};
 use crate::explain::period::Period;
 use crate::ingest::table::format::Feed;
-use crate::vocabulary::day::Day;
+use crate::model::day::Day;
 
 /// How it stands with a store's feed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::explain::coverage::{CoverageRow, Split, State};
 use crate::explain::period::{Period, months_within};
 use crate::ingest::table::format::Feed;
-use crate::vocabulary::day::{Day, Month};
+use crate::model::day::{Day, Month};
 
 /// What is known of a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

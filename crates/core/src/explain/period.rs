@@ -4,8 +4,8 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::day::{Day, Month};
 use crate::numbers::exact;
-use crate::vocabulary::day::{Day, Month};
 
 /// How long the periods of a feed are.
 #[derive(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::model::verdict::{Reason, Verdict};
 use crate::numbers::exact;
-use crate::vocabulary::verdict::{Reason, Verdict};
 
 /// A line of the waterfall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

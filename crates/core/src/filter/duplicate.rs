@@ -9,10 +9,10 @@
 //! rows of one report, not of all, makes a report that was sent twice count once.
 
 use crate::filter::rule_input::RuleInput;
+use crate::model::play::{Mark, NONE};
+use crate::model::verdict::{Finding, Reason};
 use crate::normalize::store::Clock;
 use crate::numbers::exact;
-use crate::vocabulary::play::{Mark, NONE};
-use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Sorts a listener's plays so that possible duplicates stand together, and calls `take` with each
 /// duplicate. Measured: rows of the group; threshold: rows of it that are kept.

@@ -4,8 +4,8 @@
 
 use crate::filter::policy::ImpossibleTime;
 use crate::filter::rule_input::{RuleInput, sum_played_ms};
-use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::play::Mark;
+use crate::model::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: milliseconds; threshold: most that a day has.
 #[must_use]

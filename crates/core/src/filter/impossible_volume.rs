@@ -5,8 +5,8 @@
 
 use crate::filter::policy::ImpossibleVolume;
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::play::Mark;
+use crate::model::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: plays; threshold: most that a day can hold.
 #[must_use]

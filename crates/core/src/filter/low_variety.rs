@@ -9,8 +9,8 @@
 
 use crate::filter::policy::LowVariety;
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::play::Mark;
+use crate::model::verdict::{Finding, Reason};
 
 /// What gave a day away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,9 +4,9 @@
 //! ago is one that the store should not have sent. Only where the store says that it was offline.
 
 use crate::filter::policy::OfflineExpired;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{Mark, OFFLINE};
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::day::Day;
+use crate::model::play::{Mark, OFFLINE};
+use crate::model::verdict::{Finding, Reason};
 
 /// Judges a play by its age when it was counted. Measured: days; threshold: days still accepted.
 #[must_use]

@@ -11,12 +11,12 @@ use std::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
+use crate::model::day::Day;
+use crate::model::isrc::Isrc;
+use crate::model::listener::Listener;
+use crate::model::play::{Mark, NONE, OFFLINE, Piece, Play, Plays, Track, Words};
+use crate::model::verdict::{Finding, Reason};
 use crate::normalize::tracks::KnownTracks;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::Listener;
-use crate::vocabulary::play::{Mark, NONE, OFFLINE, Piece, Play, Plays, Track, Words};
-use crate::vocabulary::verdict::{Finding, Reason};
 
 /// What makes two offline plays the same: 128 bits of a hash over listener, track, listening time and
 /// played time.

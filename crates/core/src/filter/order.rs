@@ -14,10 +14,10 @@ use crate::filter::{
     duplicate, impossible_time, impossible_volume, low_variety, offline_expired, offline_repeats,
     repeater, short_cluster, too_short,
 };
+use crate::model::day::Day;
+use crate::model::play::{Kind, Mark, NONE, Play, Plays};
 use crate::normalize::store::StoreSettings;
 use crate::numbers::exact;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{Kind, Mark, NONE, Play, Plays};
 
 /// The place in the marks of a play that is not marked.
 const UNMARKED: u32 = 0;

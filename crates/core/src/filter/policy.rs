@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::verdict::{Finding, Reason, Verdict};
+use crate::model::verdict::{Finding, Reason, Verdict};
 
 /// The numbers of the filter rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

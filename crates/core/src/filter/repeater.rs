@@ -7,8 +7,8 @@
 
 use crate::filter::policy::{Repeater, RepeaterAction};
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::play::Mark;
+use crate::model::verdict::{Finding, Reason};
 
 /// Judges one track in a listener's day, rows in order of listening time, report and row; calls
 /// `take` with each row that is marked. Measured: plays; threshold: plays from which the rule looks.

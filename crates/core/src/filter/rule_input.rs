@@ -1,8 +1,8 @@
 //! What the rules need to know of a play, side by side, so that all plays of a
 //! listener are read from memory once.
 
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::NONE;
+use crate::model::day::Day;
+use crate::model::play::NONE;
 
 /// What the rules need to know of a play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,9 +15,9 @@ pub struct RuleInput {
     pub listener: u32,
     /// The track: equal where the ISRC is, or where there is none the store's track.
     pub track: u32,
-    /// Played time; [`crate::vocabulary::play::NONE`] if not known.
+    /// Played time; [`crate::model::play::NONE`] if not known.
     pub played_ms: u32,
-    /// Length of the track; [`crate::vocabulary::play::NONE`] if not known.
+    /// Length of the track; [`crate::model::play::NONE`] if not known.
     pub track_ms: u32,
     /// Number of plays that the row stands for.
     pub plays: u32,
@@ -25,7 +25,7 @@ pub struct RuleInput {
     pub report: u32,
     /// 1 if the time is exact, 0 if it is read off a rounded clock.
     pub exact: u8,
-    /// As [`crate::vocabulary::play::Play::offline`].
+    /// As [`crate::model::play::Play::offline`].
     pub offline: u8,
 }
 

@@ -5,8 +5,8 @@
 
 use crate::filter::policy::ShortCluster;
 use crate::filter::rule_input::RuleInput;
-use crate::vocabulary::play::Mark;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::play::Mark;
+use crate::model::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: share of short plays, basis points, cut; threshold: share from
 /// which they are suspicious.

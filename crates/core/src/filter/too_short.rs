@@ -3,9 +3,9 @@
 //! Spotify, Deezer and most count from 30 s on, Apple from above 30 s. A play whose length nobody
 //! knows is held, unless the store's feed holds countable plays only.
 
+use crate::model::play::{Mark, NONE};
+use crate::model::verdict::{Finding, Reason};
 use crate::normalize::store::StoreSettings;
-use crate::vocabulary::play::{Mark, NONE};
-use crate::vocabulary::verdict::{Finding, Reason};
 
 /// Judges a played time ([`NONE`] if not known). Measured: milliseconds; threshold: the bound.
 #[must_use]

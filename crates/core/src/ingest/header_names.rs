@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use crate::ingest::table::head::normal_name;
-use crate::vocabulary::isrc::Isrc;
+use crate::model::isrc::Isrc;
 
 /// The column names of a report, and of its format.
 #[derive(Debug)]

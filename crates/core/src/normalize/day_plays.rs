@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::Play;
+use crate::model::day::Day;
+use crate::model::play::Play;
 
 /// Rows are kept in chunks of at most this many plays. A chunk gets all of its room as soon as it has
 /// [`CHUNK_ROWS_SMALL`]: what is not used yet costs no memory, and growing never copies much.

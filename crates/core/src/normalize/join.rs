@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::model::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 use crate::normalize::listeners::{Settled, settle_listeners};
 use crate::numbers::exact;
-use crate::vocabulary::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
 
 /// The plays of all pieces: rows in order of report and row.
 ///

@@ -6,9 +6,9 @@
 
 use bytemuck::{Zeroable, zeroed_vec};
 
+use crate::model::listener::Listener;
+use crate::model::play::Play;
 use crate::numbers::exact;
-use crate::vocabulary::listener::Listener;
-use crate::vocabulary::play::Play;
 
 /// Rows of a hand, about: its entries stay in the first-level cache.
 const HAND_ROWS: usize = 512;
@@ -143,7 +143,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::vocabulary::play::NONE;
+    use crate::model::play::NONE;
 
     use super::*;
     use crate::testing;

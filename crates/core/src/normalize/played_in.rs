@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::day::{Day, Month};
+use crate::model::territory::set::TerritorySet;
 use crate::normalize::sales_lot::{MonthNote, MonthNotes};
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::territory::set::TerritorySet;
 
 /// Territories of plays.
 #[derive(Debug, Clone, Default)]

@@ -2,9 +2,9 @@
 //! it was found in, and what was expected and found.
 
 use crate::ingest::header_names::data_in_header;
+use crate::model::isrc::Isrc;
+use crate::model::listener::ListenerKey;
 use crate::normalize::counts::LineCounts;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::ListenerKey;
 
 /// What is wrong with a cell or a row. The codes stand in `quarantine.reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

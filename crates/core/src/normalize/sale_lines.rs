@@ -7,16 +7,16 @@ use bytemuck::{Pod, Zeroable};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use crate::model::day::{Day, Month};
+use crate::model::isrc::Isrc;
+use crate::model::money::{Amount, Currency};
+use crate::model::play::NONE;
+use crate::model::sale::{LineType, Sale, TextId};
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
 use crate::normalize::values::interning::Interner;
 use crate::numbers::exact;
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::play::NONE;
-use crate::vocabulary::sale::{LineType, Sale, TextId};
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
 
 /// In place of an amount where a line has none. No amount of a report comes near it.
 const NO_AMOUNT: i128 = i128::MIN;

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::day::{Day, Month};
+use crate::model::money::{Amount, Currency};
+use crate::model::play::NONE;
+use crate::model::reference::Reference;
+use crate::model::sale::{Figure, Pool, Sale, TextId};
+use crate::model::territory::Territory;
 use crate::normalize::sale_lines::{SaleLine, SaleWords, SaleWordsBuilder};
 use crate::normalize::sums::{Sum, Sums};
 use crate::numbers::exact;
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::play::NONE;
-use crate::vocabulary::reference::Reference;
-use crate::vocabulary::sale::{Figure, Pool, Sale, TextId};
-use crate::vocabulary::territory::Territory;
 
 /// Store (name of its partitions) and month of use.
 pub type SalesMonth = (String, Month);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::eligibility::EligibilityRule;
-use crate::vocabulary::tier::Tier;
+use crate::model::tier::Tier;
 
 /// What differs from store to store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

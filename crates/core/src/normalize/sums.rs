@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::vocabulary::money::{Amount, Currency, SCALE};
+use crate::model::money::{Amount, Currency, SCALE};
 
 /// Largest size of a report's units or plays: 10^14.
 pub const UNITS_MAX: u128 = 10_u128.pow(14);

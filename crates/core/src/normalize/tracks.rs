@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{Piece, Track};
-use crate::vocabulary::upc::Upc;
+use crate::model::isrc::Isrc;
+use crate::model::play::{Piece, Track};
+use crate::model::upc::Upc;
 
 /// What a store says of a track of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

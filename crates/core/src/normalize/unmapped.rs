@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::vocabulary::money::{Amount, Currency};
+use crate::model::money::{Amount, Currency};
 
 /// What kind of value is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
+use crate::model::play::{NONE, Piece, Play, Track};
 use crate::supersede::row_hash::{Mixer, RowSums, at, text_hash};
-use crate::vocabulary::play::{NONE, Piece, Play, Track};
 
 /// What every row of a report says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl RowsSay {
         // Both formats are of one store, so its own id tells more than an ISRC.
         let name = match &track.store_track {
             Some(store_track) if self.store_track => text_hash(store_track.as_bytes()),
-            _ => track.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed),
+            _ => track.isrc.map_or(0, crate::model::isrc::Isrc::packed),
         };
         Mixer::new(8).word(name)
     }
@@ -141,11 +141,11 @@ mod tests {
     use bytemuck::Zeroable as _;
 
     use super::*;
-    use crate::vocabulary::listener::Listener;
-    use crate::vocabulary::play::{Kind, Words};
+    use crate::model::listener::Listener;
+    use crate::model::play::{Kind, Words};
 
     fn track(isrc: Option<&str>, store_track: Option<&str>) -> Track {
-        let isrc = isrc.and_then(|isrc| crate::vocabulary::isrc::Isrc::parse(isrc.as_bytes()));
+        let isrc = isrc.and_then(|isrc| crate::model::isrc::Isrc::parse(isrc.as_bytes()));
         Track { isrc, upc: None, store_track: store_track.map(Into::into), track_ms: None }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decisions::{AcceptKind, Accepted};
+use crate::model::day::Day;
 use crate::supersede::names::{KnownDays, NameFacts};
 use crate::supersede::periods::Days;
-use crate::vocabulary::day::Day;
 
 /// Territory of a report with several.
 pub(crate) const SEVERAL: &str = "*";

@@ -1,8 +1,8 @@
 //! What a person is told of a report that does not count until it is accepted: what was found, against
 //! which report, and what to do.
 
+use crate::model::money::Amount;
 use crate::supersede::facts::{ReportFacts, ReportTotals, Shared};
-use crate::vocabulary::money::Amount;
 
 /// Digits of a report's name in the tables, which the command takes.
 const NAME_DIGITS: usize = 16;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::explain::period::{Period, PeriodLength, month_after};
-use crate::vocabulary::day::Day;
+use crate::model::day::Day;
 
 /// So many months after the days of a report its name may still speak of: statements are named for the
 /// month in which they are made.

@@ -1,7 +1,7 @@
 //! Which days a report speaks of, by what it says and whether those of two reports meet.
 
 use crate::explain::period::Period;
-use crate::vocabulary::day::Day;
+use crate::model::day::Day;
 
 /// What stands before a period that is settled, not used.
 const STATEMENT: &str = "statement ";

@@ -5,11 +5,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use crate::model::day::Day;
 use crate::supersede::content::{ROWS_MIN, parties};
 use crate::supersede::facts::{ReportFacts, SEVERAL};
 use crate::supersede::names::{KnownDays, NameFacts, NamePart};
 use crate::supersede::periods::Days;
-use crate::vocabulary::day::Day;
 
 /// By which of two reports is the newer one: the mark of a version in its name, when it was made, the
 /// date of the folder in which it was delivered, its days, its rows, its id. Never when it arrived. Of two

@@ -8,13 +8,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::money::{Amount, Currency};
+use crate::model::play::{Kind, Piece, Play, Words};
+use crate::model::sale::{Figure, Pool, TextId};
+use crate::model::territory::Territory;
 use crate::normalize::sale_lines::{SaleItem, SaleLine, SaleTerms};
 use crate::normalize::sales_lot::SalesLot;
 use crate::supersede::facts::ComparedBy;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::play::{Kind, Piece, Play, Words};
-use crate::vocabulary::sale::{Figure, Pool, TextId};
-use crate::vocabulary::territory::Territory;
 
 /// Version of the hash: lists of another one are made again.
 pub const ROW_HASH_VERSION: u8 = 2;
@@ -185,15 +185,15 @@ pub(super) fn at<T>(list: &[T], id: u32) -> Option<&T> {
 
 /// When a play was heard, where the report says more than its date.
 fn listened(play: &Play, day: i32) -> u64 {
-    let midnight = i64::from(day) * crate::vocabulary::day::MS_PER_DAY;
+    let midnight = i64::from(day) * crate::model::day::MS_PER_DAY;
     if play.listened_at_ms == midnight { NO_TIME } else { signed(play.listened_at_ms) }
 }
 
-fn track_of_plays(track: &crate::vocabulary::play::Track) -> Mixer {
-    let isrc = track.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+fn track_of_plays(track: &crate::model::play::Track) -> Mixer {
+    let isrc = track.isrc.map_or(0, crate::model::isrc::Isrc::packed);
     let store_track = track.store_track.as_deref().filter(|_| isrc == 0);
     let store_track = store_track.map_or(0, |text| text_hash(text.as_bytes()));
-    let upc = track.upc.map_or(0, crate::vocabulary::upc::Upc::packed);
+    let upc = track.upc.map_or(0, crate::model::upc::Upc::packed);
     Mixer::new(4).word(isrc).word(store_track).word(upc)
 }
 
@@ -212,9 +212,9 @@ fn kind_hash(kind: &Kind, words: &Words) -> u64 {
 
 /// The words of a line that are those of its item.
 fn item_words(item: &SaleItem, text: impl Fn(Option<TextId>) -> u64) -> [u64; 2] {
-    let isrc = item.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let isrc = item.isrc.map_or(0, crate::model::isrc::Isrc::packed);
     let store_track = text(item.store_track.filter(|_| isrc == 0));
-    let upc = item.upc.map_or(0, crate::vocabulary::upc::Upc::packed);
+    let upc = item.upc.map_or(0, crate::model::upc::Upc::packed);
     [isrc ^ store_track.rotate_left(7), upc]
 }
 
@@ -286,12 +286,12 @@ fn figure_row(
     how: HashedAs<'_>,
     text: impl Fn(Option<TextId>) -> u64,
 ) -> Mixer {
-    let isrc = figure.isrc.map_or(0, crate::vocabulary::isrc::Isrc::packed);
+    let isrc = figure.isrc.map_or(0, crate::model::isrc::Isrc::packed);
     let store_track = text(figure.store_track.filter(|_| isrc == 0));
     Mixer::new(3)
         .word(signed(figure.date.0.into()))
         .word(isrc ^ store_track.rotate_left(7))
-        .word(figure.upc.map_or(0, crate::vocabulary::upc::Upc::packed))
+        .word(figure.upc.map_or(0, crate::model::upc::Upc::packed))
         .word(packed(figure.territory).into())
         .word(text(figure.tier_code))
         .word(how.number(figure.plays))

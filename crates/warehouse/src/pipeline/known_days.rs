@@ -1,8 +1,8 @@
 //! The days of which a report speaks.
 
+use streamledger_core::model::day::Day;
 use streamledger_core::supersede::names::KnownDays;
 use streamledger_core::supersede::periods::Days;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::storage::layout::ledger::ReportEntry;
 

@@ -1,7 +1,7 @@
 //! Paths of partitions, and what they say.
 
+use streamledger_core::model::day::Month;
 use streamledger_core::normalize::sales_lot::SalesMonth;
-use streamledger_core::vocabulary::day::Month;
 
 use crate::storage::layout::ledger::{ReportEntry, fingerprint};
 

@@ -13,8 +13,8 @@ use streamledger_core::explain::figures::{Line, Lines};
 use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::vocabulary::day::{Day, Month};
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+use streamledger_core::model::day::{Day, Month};
+use streamledger_core::model::verdict::{Reason, Verdict};
 
 use crate::pipeline::nightly::build::explaining::settled_from;
 use crate::pipeline::nightly::error::NightlyError;

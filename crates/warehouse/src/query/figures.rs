@@ -18,9 +18,9 @@ use streamledger_core::explain::figures::{
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::states::States;
 use streamledger_core::explain::step::Step;
+use streamledger_core::model::day::{Day, Month};
+use streamledger_core::model::verdict::Verdict;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::{Day, Month};
-use streamledger_core::vocabulary::verdict::Verdict;
 
 use crate::query::explain::{Published, unknown};
 use crate::query::recordings::{FIGURES, Recording, Span};

@@ -9,11 +9,11 @@ use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::Bound;
 use streamledger_core::ingest::text::{Text, TextError};
+use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::counts::{Counts, LineCounts};
 use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::table::control_numbers::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
-use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::examine::without_folders;

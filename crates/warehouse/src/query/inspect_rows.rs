@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::{NONE, OFFLINE, ONLINE, Piece, Play};
+use streamledger_core::model::territory::Territory;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::{NONE, OFFLINE, ONLINE, Piece, Play};
-use streamledger_core::vocabulary::territory::Territory;
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::reference_columns::reference_columns;

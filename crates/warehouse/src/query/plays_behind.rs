@@ -7,10 +7,10 @@ use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
 use streamledger_core::explain::step::Step;
 use streamledger_core::filter::low_variety::{Sign, sign_of};
 use streamledger_core::filter::rule_input::RuleInput;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::NONE;
+use streamledger_core::model::verdict::Reason;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::NONE;
-use streamledger_core::vocabulary::verdict::Reason;
 
 use crate::query::explain::{Published, Question, of_recordings, store_of};
 use crate::storage::tables::scan::{collect, numbers_of};
@@ -185,7 +185,7 @@ impl Published {
 
 /// A rule's plays are in the step of what was decided of them.
 fn is_of(step: Step, row: &PlayRow) -> bool {
-    use streamledger_core::vocabulary::verdict::Verdict;
+    use streamledger_core::model::verdict::Verdict;
     let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == row.verdict);
     let reason =
         Reason::ALL.into_iter().find(|known| Some(known.as_str()) == row.reason.as_deref());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polars::prelude::{Expr, PolarsResult, StringChunked, col};
 use streamledger_core::explain::figures::StoreNumber;
 use streamledger_core::explain::period::Period;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::query::explain::{Published, store_of};
 use crate::storage::tables::scan::collect;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use streamledger_core::explain::coverage::{CoverageRow, coverage};
 use streamledger_core::explain::freshness::{Freshness, Lag, freshness, lags};
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::coverage::deliveries::deliveries;
 use crate::pipeline::intake::config::Settings;

@@ -10,7 +10,7 @@ use polars::prelude::{
     Column, DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, UnionArgs, concat, lit,
 };
 use rayon::prelude::*;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::error::NightlyError;

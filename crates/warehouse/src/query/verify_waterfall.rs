@@ -5,7 +5,7 @@ use std::path::Path;
 
 use polars::prelude::{DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat};
 use streamledger_core::explain::step::{Kind, Step};
-use streamledger_core::vocabulary::verdict::Verdict;
+use streamledger_core::model::verdict::Verdict;
 
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::tables::scan::{collect, scan};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::vocabulary::report_id::{NameFacts, ReportId};
+use streamledger_core::model::report_id::{NameFacts, ReportId};
 
 use crate::case::{Case, nightly_arguments};
 use crate::histories::{KEYS, new_case, run_all};

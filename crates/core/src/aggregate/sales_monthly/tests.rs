@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::day::Day;
+use crate::model::sale::LineType;
 use crate::normalize::sale_lines::{SaleItem, SaleTerms, in_isrc_order};
-use crate::vocabulary::day::Day;
-use crate::vocabulary::sale::LineType;
 
 /// Place of the item and of the terms, units, money.
 type Line = (u32, u32, i64, Option<i128>);

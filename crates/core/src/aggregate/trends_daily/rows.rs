@@ -4,14 +4,14 @@
 
 use std::num::NonZeroU32;
 
+use crate::model::day::Month;
+use crate::model::isrc::Isrc;
+use crate::model::play::NONE;
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
+use crate::model::verdict::{Reason, Verdict};
 use crate::numbers::exact;
-use crate::vocabulary::day::Month;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::NONE;
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::{Reason, Verdict};
 
 /// One row of `trends_daily`, without its date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

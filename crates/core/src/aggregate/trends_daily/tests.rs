@@ -8,15 +8,15 @@ use proptest::prelude::*;
 use super::{DayTrends, Sum, Trend, sum_trends};
 use crate::aggregate::track_order::order_by_track;
 use crate::filter::policy::{Policy, RepeaterAction};
-use crate::testing::{self, FlatPlay};
-use crate::vocabulary::day::{Day, MS_PER_DAY};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{
+use crate::model::day::{Day, MS_PER_DAY};
+use crate::model::isrc::Isrc;
+use crate::model::play::{
     Mark, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Plays, Product, Track, Words,
 };
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::{Finding, Reason};
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
+use crate::model::verdict::{Finding, Reason};
+use crate::testing::{self, FlatPlay};
 
 /// ISRC, UPC, store track. Recordings under several store tracks and on several releases, tracks
 /// without an ISRC, the smallest and the largest of all UPCs.

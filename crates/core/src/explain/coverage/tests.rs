@@ -3,7 +3,7 @@
 use super::*;
 use crate::explain::calendar::{Delay, NotSent};
 use crate::explain::known::Known;
-use crate::vocabulary::day::Month;
+use crate::model::day::Month;
 
 fn day(text: &str) -> Day {
     Day(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days())

@@ -1,7 +1,7 @@
 //! Freshness of made-up coverage.
 
 use super::*;
-use crate::vocabulary::day::Month;
+use crate::model::day::Month;
 
 fn row(feed: Feed, month: u8, state: State) -> CoverageRow {
     let period = Period::Month(Month { year: 2026, month });

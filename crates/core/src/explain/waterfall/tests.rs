@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::explain::step::Kind;
-use crate::vocabulary::verdict::{Reason, Verdict};
+use crate::model::verdict::{Reason, Verdict};
 
 const WHOLE: Source = Some(State::Complete);
 

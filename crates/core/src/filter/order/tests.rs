@@ -8,11 +8,11 @@ mod properties;
 
 use super::judge_plays;
 use crate::filter::policy::{Action, Policy, RepeaterAction};
+use crate::model::day::{Day, MS_PER_DAY};
+use crate::model::play::{Mark, NONE, OFFLINE, Plays};
+use crate::model::verdict::{Finding, Reason, Verdict};
 use crate::normalize::store::StoreSettings;
 use crate::testing::{self, FlatPlay};
-use crate::vocabulary::day::{Day, MS_PER_DAY};
-use crate::vocabulary::play::{Mark, NONE, OFFLINE, Plays};
-use crate::vocabulary::verdict::{Finding, Reason, Verdict};
 
 /// 2026-09-15.
 const COUNTED: Day = Day(20_711);

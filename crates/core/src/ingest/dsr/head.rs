@@ -4,11 +4,11 @@
 use crate::ingest::dsr::records::RecordType;
 use crate::ingest::dsr::{Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
+use crate::model::day::Day;
+use crate::model::report_id::NameFacts;
 use crate::normalize::values::dates::read_date;
 use crate::normalize::values::numbers::whole_number;
 use crate::normalize::values::times;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::report_id::NameFacts;
 
 /// A profile that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use crate::ingest::table::decimal_mark::DecimalMark;
 use crate::ingest::table::format::{Control, Field, FieldSource, TableFormat};
 use crate::ingest::table::records::split_line;
 use crate::ingest::table::text_layout::{Fallback, Preamble};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::Currency;
-use crate::vocabulary::report_id::NameFacts;
+use crate::model::isrc::Isrc;
+use crate::model::money::Currency;
+use crate::model::report_id::NameFacts;
 
 /// A report of a format, as its head says.
 #[derive(Debug, Clone, PartialEq, Eq)]

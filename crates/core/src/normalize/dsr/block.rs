@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ingest::dsr::records::{DSP_ID, ICPN, ISRC, Item, REFERENCE, USED_RESOURCES, VIDEO_IDS};
 use crate::ingest::dsr::{Cells, only_value, unescaped, values};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::upc::Upc;
+use crate::model::isrc::Isrc;
+use crate::model::upc::Upc;
 
 /// Most records of one block: it is kept in memory.
 const RECORDS_MAX: usize = 1 << 17;

@@ -2,14 +2,14 @@
 
 use crate::ingest::dsr::records::{Item, SummaryCells, UsageCells};
 use crate::ingest::dsr::{Cells, only_value, unescaped};
+use crate::model::grid::Grid;
+use crate::model::money::{Amount, Currency};
+use crate::model::territory::{Territories, Territory, TerritoryCell};
 use crate::normalize::dsr::block::NotInBlock;
 use crate::normalize::rejected_row::{RejectCode, shown};
 use crate::normalize::table::fields::RowRejection;
 use crate::normalize::values::cells::truth;
 use crate::normalize::values::numbers::{short_whole, whole_number};
-use crate::vocabulary::grid::Grid;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
 
 /// A value as text, without escapes; `None` if the cell is empty.
 pub(crate) fn text_of(cell: &[u8]) -> Option<String> {

@@ -3,11 +3,11 @@
 
 use crate::ingest::dsr::Cells;
 use crate::ingest::dsr::records::UsageCells;
+use crate::model::money::{Amount, Currency};
 use crate::normalize::counts::Counts;
 use crate::normalize::dsr::cells::{item_cells, short_numbers, terms_cells};
 use crate::normalize::table::cell_groups::CellGroups;
 use crate::normalize::unmapped::UnknownTexts;
-use crate::vocabulary::money::{Amount, Currency};
 
 /// What cells mean that were read before.
 #[derive(Debug, Default)]

@@ -10,6 +10,12 @@ use crate::ingest::dsr::head::{Head, Profile};
 use crate::ingest::dsr::records::{BLOCK_ID, Item, RecordType, UsageCells};
 use crate::ingest::dsr::{Cells, Line, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
+use crate::model::about::About;
+use crate::model::day::Day;
+use crate::model::grid::Grid;
+use crate::model::sale::{LineType, Sale, TextId, USAGE_DAYS_MAX};
+use crate::model::territory::Territories;
+use crate::model::tier::Tier;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::dsr::block::Block;
 use crate::normalize::dsr::cells::{
@@ -28,12 +34,6 @@ use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::table::sales_reader::wrong_ids;
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::read_date;
-use crate::vocabulary::about::About;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::grid::Grid;
-use crate::vocabulary::sale::{LineType, Sale, TextId, USAGE_DAYS_MAX};
-use crate::vocabulary::territory::Territories;
-use crate::vocabulary::tier::Tier;
 
 mod summary_records;
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::ingest::dsr::Cells;
+use crate::model::money::Currency;
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
 use crate::normalize::dsr::cells::rejection;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::table::control_numbers::Checked;
 use crate::normalize::table::fields::RowRejection;
-use crate::vocabulary::money::Currency;
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
 
 /// What summary records of one id say; where several say different things, nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,14 +6,14 @@
 
 use crate::ingest::lines::Rows;
 use crate::ingest::spotify_streams::Columns;
+use crate::model::day::Day;
+use crate::model::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play};
+use crate::model::territory::{Territories, TerritoryCell};
 use crate::normalize::spotify::words::{TrackFlaws, Unreadable, WordsBuilder};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::values::cells::{seconds_to_ms, text, trimmed, truth, whole_seconds_to_ms};
 use crate::normalize::values::interning::{Candidate, hash};
 use crate::normalize::values::times::{LastStamp, can_be_heard_at, stamp_or_epoch};
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play};
-use crate::vocabulary::territory::{Territories, TerritoryCell};
 
 /// What a row says.
 #[derive(Debug, Clone, Copy)]

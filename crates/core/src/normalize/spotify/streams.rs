@@ -12,6 +12,11 @@ use std::sync::Arc;
 use crate::ingest::header_names::HeaderNames;
 use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
 use crate::ingest::spotify_streams::Columns;
+use crate::model::about::About;
+use crate::model::day::Day;
+use crate::model::listener::ListenerKey;
+use crate::model::play::{Piece, Play};
+use crate::model::territory::Territories;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::played_in::PlayedIn;
@@ -26,11 +31,6 @@ use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table::headers::is_repeated;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::normalize::values::cells::text;
-use crate::vocabulary::about::About;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::listener::ListenerKey;
-use crate::vocabulary::play::{Piece, Play};
-use crate::vocabulary::territory::Territories;
 
 /// Most bad rows that are kept in full; of a report with more only the number is known, since it is
 /// rejected or a limit of the settings is very loose.

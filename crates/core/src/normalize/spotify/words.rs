@@ -5,18 +5,18 @@ use std::collections::HashMap;
 
 use crate::ingest::lines::{Row, Rows};
 use crate::ingest::spotify_streams::{Columns, STORE};
+use crate::model::day::Day;
+use crate::model::isrc::Isrc;
+use crate::model::listener::{Listener, ListenerKey};
+use crate::model::play::{Kind, NONE, Product, Track, Words};
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::values::cells::{text, trimmed};
 use crate::normalize::values::interning::{Candidate, CellMemory, Cells, Interner};
 use crate::normalize::values::times::date;
 use crate::numbers::exact;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::{Listener, ListenerKey};
-use crate::vocabulary::play::{Kind, NONE, Product, Track, Words};
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
 
 /// The fast path found something that it cannot read; the slow path says what.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use crate::ingest::table::decimal_mark::DecimalMark;
 use crate::ingest::table::format::{Control, Feed, Field, NumberStyle, TableFormat, Total};
+use crate::model::money::{Amount, Currency};
 use crate::normalize::sums::{Sum, Sums};
 use crate::normalize::values::numbers::plain_decimal;
-use crate::vocabulary::money::{Amount, Currency};
 
 /// A control number that was checked against the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Checked {
 }
 
 /// One, in 10^-12.
-const ONE: i128 = 10_i128.pow(crate::vocabulary::money::SCALE);
+const ONE: i128 = 10_i128.pow(crate::model::money::SCALE);
 
 /// Whether a cell of a tail is a number, with either decimal mark.
 pub(crate) fn is_number(cell: &str) -> bool {

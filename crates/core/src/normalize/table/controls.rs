@@ -10,12 +10,12 @@ use crate::ingest::table::decimal_mark::DecimalMark;
 use crate::ingest::table::format::{Control, Feed, Field, TableFormat, Total};
 use crate::ingest::table::head::{Stated, stated_in};
 use crate::ingest::table::records::Record;
+use crate::model::money::{Amount, Currency};
 use crate::normalize::table::control_numbers::{
     Checked, Lost, Money, RowNumbers, Totals, Unreadable, is_number, style_of,
 };
 use crate::normalize::table::fields::TableFields;
 use crate::normalize::table::summary_tables::SummaryTables;
-use crate::vocabulary::money::{Amount, Currency};
 
 /// Most different statements that are kept of a report. Of so many at least one is wrong: there are only
 /// so many currencies.

@@ -8,6 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat};
 use crate::ingest::table::head::{Bound, encoding_of, normal_name};
 use crate::ingest::table::records::Record;
+use crate::model::day::Day;
+use crate::model::isrc::Isrc;
+use crate::model::money::Amount;
+use crate::model::territory::{Territories, Territory, TerritoryCell};
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
 use crate::normalize::counts::Counts;
 use crate::normalize::rejected_row::{RejectCode, shown, shown_of_plays};
 use crate::normalize::store::{StoreSettings, tier_code};
@@ -16,12 +22,6 @@ use crate::normalize::values::dates::{Span, read_date};
 use crate::normalize::values::numbers::{
     MarksSeen, plain_decimal, short_whole, unwrapped, whole_number,
 };
-use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::Amount;
-use crate::vocabulary::territory::{Territories, Territory, TerritoryCell};
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
 
 /// Fields, for a table by field.
 const N_FIELDS: usize = Field::RateSource as usize + 1;

@@ -3,16 +3,16 @@
 use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
+use crate::model::about::About;
+use crate::model::sale::Figure;
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
 use crate::normalize::counts::Counts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::sales_reader::SalesContext;
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
-use crate::vocabulary::about::About;
-use crate::vocabulary::sale::Figure;
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
 
 /// Reads the rows of one report.
 #[derive(Debug)]

@@ -9,6 +9,14 @@ use std::sync::Arc;
 use crate::ingest::table::format::{Field, TableFormat, TimeUnit};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
+use crate::model::about::About;
+use crate::model::day::{Day, MS_PER_DAY};
+use crate::model::listener::{Listener, ListenerKey};
+use crate::model::play::{
+    Kind, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Product, Track, Words,
+};
+use crate::model::territory::Territories;
+use crate::model::tier::Tier;
 use crate::normalize::counts::Counts;
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::played_in::PlayedIn;
@@ -22,14 +30,6 @@ use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths, tri
 use crate::normalize::values::interning::Interner;
 use crate::normalize::values::times::{can_be_heard_at, stamp_or_epoch};
 use crate::numbers::exact;
-use crate::vocabulary::about::About;
-use crate::vocabulary::day::{Day, MS_PER_DAY};
-use crate::vocabulary::listener::{Listener, ListenerKey};
-use crate::vocabulary::play::{
-    Kind, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Product, Track, Words,
-};
-use crate::vocabulary::territory::Territories;
-use crate::vocabulary::tier::Tier;
 
 /// What reading plays needs to know beside the rows.
 #[derive(Debug, Clone, Copy)]
@@ -381,7 +381,7 @@ impl<'a> PlaysReader<'a> {
         };
         let mut counts = Counts::default();
         let territory = self.fields.territory(record, self.context.territories, &mut counts)?;
-        let packed = territory.map_or(0, crate::vocabulary::territory::Territory::packed);
+        let packed = territory.map_or(0, crate::model::territory::Territory::packed);
         self.about.note_territory(packed);
         self.words.territory_words.push((packed, counts));
         Ok(self.words.territories.insert(hash, &self.key))

@@ -9,6 +9,10 @@ use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{Bound, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
 use crate::ingest::table::records::{Cut, Record, RecordCutter};
+use crate::model::about::About;
+use crate::model::day::Day;
+use crate::model::listener::ListenerKey;
+use crate::model::play::Piece;
 use crate::normalize::counts::{Counts, LineCounts};
 use crate::normalize::rejected_row::{
     RejectCode, RejectedRow, ReportFault, ReportRejectCode, hashed_line, raw_cells,
@@ -26,10 +30,6 @@ use crate::normalize::table::reference_reader::ReferenceReader;
 use crate::normalize::table::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::unmapped::UnmappedValues;
 use crate::normalize::values::numbers::MarksSeen;
-use crate::vocabulary::about::About;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::listener::ListenerKey;
-use crate::vocabulary::play::Piece;
 
 mod sharing;
 

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use crate::ingest::table::format::{Field, ReferenceKind, TableFormat, TimeUnit};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
+use crate::model::day::Day;
+use crate::model::money::{Amount, Currency};
+use crate::model::reference::Reference;
+use crate::model::sale::TextId;
 use crate::normalize::counts::Counts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::table::fields::{RowRejection, TableFields, TrackCodes};
 use crate::normalize::table::sales_reader::SalesContext;
 use crate::normalize::values::cells::decimal_to_thousandths;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::reference::Reference;
-use crate::vocabulary::sale::TextId;
 
 /// Reads the rows of one report.
 #[derive(Debug)]

@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use crate::ingest::table::format::{Field, TableFormat};
 use crate::ingest::table::head::Bound;
 use crate::ingest::table::records::Record;
+use crate::model::about::About;
+use crate::model::grid::Grid;
+use crate::model::money::{Amount, Currency};
+use crate::model::sale::{LineType, Sale, USAGE_DAYS_MAX};
+use crate::model::territory::{Territories, Territory};
+use crate::model::tier::Tier;
 use crate::normalize::counts::Counts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sale_lines::SaleLine;
@@ -14,12 +20,6 @@ use crate::normalize::table::cell_groups::CellGroups;
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::Span;
-use crate::vocabulary::about::About;
-use crate::vocabulary::grid::Grid;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::sale::{LineType, Sale, USAGE_DAYS_MAX};
-use crate::vocabulary::territory::{Territories, Territory};
-use crate::vocabulary::tier::Tier;
 
 /// What reading sales needs to know beside the rows.
 #[derive(Debug, Clone, Copy)]

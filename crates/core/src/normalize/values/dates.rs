@@ -2,7 +2,7 @@
 //! names. A month or a range names its first and its last day.
 
 use crate::ingest::table::format::DateStyle;
-use crate::vocabulary::day::{Day, Month};
+use crate::model::day::{Day, Month};
 
 /// From a day to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

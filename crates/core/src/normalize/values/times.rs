@@ -4,9 +4,9 @@
 //! space, seconds and fraction optional, zone `Z`, `+HH`, `+HHMM` or `+HH:MM`, and the mixed form
 //! `YYYYMMDDTHH:MM:SS` that one store writes; seconds or milliseconds since 1970 as plain decimals.
 
+use crate::model::day::{Day, MS_PER_DAY};
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::values::cells::{decimal_to_thousandths, trimmed};
-use crate::vocabulary::day::{Day, MS_PER_DAY};
 
 /// From this number on, a stamp is in milliseconds: 10^11 s lie in the year 5138, 10^11 ms in 1973.
 const EPOCH_MS_MIN: u64 = 100_000_000_000;

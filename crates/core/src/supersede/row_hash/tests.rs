@@ -1,9 +1,9 @@
 use super::*;
+use crate::model::day::{Day, Month};
+use crate::model::isrc::Isrc;
+use crate::model::sale::{LineType, Sale};
+use crate::model::tier::Tier;
 use crate::normalize::sales_lot::SalesBuilder;
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::sale::{LineType, Sale};
-use crate::vocabulary::tier::Tier;
 
 fn sale() -> Sale {
     Sale {
@@ -81,7 +81,7 @@ fn each_compared_field_changes_the_hash_and_no_other_does() {
         Sale { usage_to: Day(20_028), ..sale() },
         Sale { isrc: Isrc::parse(b"ZZSL12600002"), ..sale() },
         Sale { isrc: None, ..sale() },
-        Sale { upc: crate::vocabulary::upc::Upc::parse(b"5901234123457"), ..sale() },
+        Sale { upc: crate::model::upc::Upc::parse(b"5901234123457"), ..sale() },
         Sale { territory: None, ..sale() },
         Sale { tier_code: None, ..sale() },
         Sale { use_type: 2, ..sale() },

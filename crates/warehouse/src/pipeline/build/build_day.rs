@@ -16,12 +16,12 @@ use streamledger_core::aggregate::trends_daily::{DayTrends, TrendSums, sum_trend
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::{Kind, Piece, Plays};
+use streamledger_core::model::verdict::{Finding, Reason, Verdict};
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::tracks::KnownTracks;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::{Kind, Piece, Plays};
-use streamledger_core::vocabulary::verdict::{Finding, Reason, Verdict};
 
 use crate::pipeline::build::build_month::KeptTrends;
 use crate::pipeline::build::merge::{RunFile, merge_runs};

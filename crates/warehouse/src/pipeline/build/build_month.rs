@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
 use streamledger_core::aggregate::trends_daily::DayTrends;
-use streamledger_core::vocabulary::day::{Day, Month as CalendarMonth};
+use streamledger_core::model::day::{Day, Month as CalendarMonth};
 
 use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::{

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use streamledger_core::aggregate::sales_monthly::{
     MonthTotals, MonthlySum, SalesSummer, SumBeyondColumn,
 };
-use streamledger_core::vocabulary::money::Amount;
+use streamledger_core::model::money::Amount;
 
 use crate::pipeline::build::merge_statements::merge_statements;
 use crate::pipeline::build::waiting_sums::WaitingSums;

@@ -14,8 +14,8 @@ use streamledger_core::explain::step::{Kind, Step};
 use streamledger_core::explain::waterfall::{
     Facts, Group, Line, Lines, SoldUnits, Source, Sources, waterfall,
 };
+use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::plans::waterfall::{
     COUNTED, COUNTED_LATER, DECLARED, KINDS_OF_REPORT, LISTENED_EARLIER, SHOWN, SHOWN_UNREPORTED,

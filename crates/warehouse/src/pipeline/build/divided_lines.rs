@@ -12,7 +12,7 @@ use polars::prelude::{
 };
 use streamledger_core::explain::divide::divide;
 use streamledger_core::explain::period::months_within;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::plans::waterfall::is_listed_only;
 use crate::storage::tables::scan::{collect, numbers_of};

@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use chrono::{DateTime, NaiveDate};
 use streamledger_core::explain::period::Period;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::storage::archive::delivery_log::{DeliveryEntry, DeliveryLog};
 use crate::storage::encode::file::Provenance;

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
+use streamledger_core::model::play::{Mark, Play, Plays, Track, Words};
 use streamledger_core::normalize::join::{JoinedWords, Translation};
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::play::{Mark, Play, Plays, Track, Words};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{read_plays, write_plays};

@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use streamledger_core::aggregate::trends_daily::DayTrends;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::build::build_month::KeptTrends;
 use crate::pipeline::intake::play_buffer::PlayBuffer;

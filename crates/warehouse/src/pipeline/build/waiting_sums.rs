@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use bytemuck::Zeroable as _;
 use streamledger_core::aggregate::sales_monthly::{ByPeriod, MonthlySum};
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::tables::partition::PartitionError;

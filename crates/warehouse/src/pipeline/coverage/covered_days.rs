@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use streamledger_core::explain::delivery::AboutDays;
+use streamledger_core::model::day::Day;
 use streamledger_core::supersede::names::dates_of_name;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::coverage::territory_series::{SeriesKey, key_of};
 use crate::storage::layout::ledger::ReportEntry;

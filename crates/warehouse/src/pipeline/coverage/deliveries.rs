@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::explain::delivery::{AboutDays, Delivery, Standing};
 use streamledger_core::explain::period::{Period, month_after, months_within};
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::model::day::{Day, Month};
 use streamledger_core::normalize::store::{SHARE_MIN, StoreSettings};
 use streamledger_core::supersede::names::dates_of_name;
-use streamledger_core::vocabulary::day::{Day, Month};
 
 use crate::pipeline::coverage::covered_days::{RowsOfSeries, covered_days, is_sane};
 use crate::pipeline::coverage::territory_series::{TerritorySeries, series_name};

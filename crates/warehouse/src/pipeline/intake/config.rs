@@ -10,8 +10,8 @@ use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{Field, TableFormat};
+use streamledger_core::model::territory::Territories;
 use streamledger_core::normalize::store::{StoreSettings, TierTable};
-use streamledger_core::vocabulary::territory::Territories;
 
 use crate::storage::source::ignored::Ignored;
 

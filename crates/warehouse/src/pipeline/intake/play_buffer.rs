@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use streamledger_core::model::play::{Piece, Play, Words};
 use streamledger_core::normalize::join::join_pieces;
-use streamledger_core::vocabulary::play::{Piece, Play, Words};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{read_plays, write_plays};

@@ -8,7 +8,7 @@ use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{Bound, Match, match_head};
 use streamledger_core::ingest::text::{Text, is_utf16};
-use streamledger_core::vocabulary::report_id::NameFacts;
+use streamledger_core::model::report_id::NameFacts;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::rejected_report::RejectedReport;

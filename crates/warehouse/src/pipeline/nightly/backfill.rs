@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::judging::Judging;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use streamledger_core::vocabulary::money::Amount;
+use streamledger_core::model::money::Amount;
 
 use crate::pipeline::build::build_waterfall::WaterfallSums;
 use crate::pipeline::nightly::error::NightlyError;

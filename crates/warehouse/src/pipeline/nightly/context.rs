@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use streamledger_core::filter::policy::Policy;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::listener::ListenerKey;
 
 use crate::pipeline::build::build_day::DayBuilder;
 use crate::pipeline::intake::config::Settings;

@@ -2,7 +2,7 @@
 //! tables never depend on it, so the clock may stand here.
 
 use serde::Serialize;
-use streamledger_core::vocabulary::verdict::Reason;
+use streamledger_core::model::verdict::Reason;
 
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::summary::{ReplacedReport, Summary};

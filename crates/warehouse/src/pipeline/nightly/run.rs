@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::play_buffer::PlayBuffer;

@@ -5,7 +5,7 @@
 //! lost for want of a partner on another.
 
 use polars::prelude::*;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 /// Columns of [`facts`].
 pub const GRAIN: [&str; 3] = ["isrc", "territory", "kind"];

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::Piece;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::supersede::across_formats::{RowsSay, hash_each_play};
 use streamledger_core::supersede::facts::ComparedBy;
@@ -17,8 +19,6 @@ use streamledger_core::supersede::row_hash::{
     HashedAs, ROW_HASH_VERSION, RowSums, checksum, hash_lot, hash_plays,
 };
 use streamledger_core::supersede::row_lists::ListSize;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::Piece;
 
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_file, rename, write_new,

@@ -8,17 +8,17 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytemuck::Zeroable as _;
+use streamledger_core::model::day::{Day, Month};
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::money::Currency;
+use streamledger_core::model::play::NONE;
+use streamledger_core::model::sale::{LineType, TextId};
+use streamledger_core::model::territory::Territory;
+use streamledger_core::model::tier::Tier;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sale_lines::{
     LineCopier, SaleItem, SaleLine, SaleTerms, SaleWords, SaleWordsBuilder,
 };
-use streamledger_core::vocabulary::day::{Day, Month};
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::money::Currency;
-use streamledger_core::vocabulary::play::NONE;
-use streamledger_core::vocabulary::sale::{LineType, TextId};
-use streamledger_core::vocabulary::territory::Territory;
-use streamledger_core::vocabulary::tier::Tier;
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 use crate::storage::disk::spill::{

@@ -5,12 +5,12 @@
 
 use std::io::{self, Read, Write};
 
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::listener::Listener;
-use streamledger_core::vocabulary::play::{Kind, Mark, Play, Plays, Product, Track, Words};
-use streamledger_core::vocabulary::tier::Tier;
-use streamledger_core::vocabulary::upc::Upc;
-use streamledger_core::vocabulary::verdict::Finding;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::listener::Listener;
+use streamledger_core::model::play::{Kind, Mark, Play, Plays, Product, Track, Words};
+use streamledger_core::model::tier::Tier;
+use streamledger_core::model::upc::Upc;
+use streamledger_core::model::verdict::Finding;
 
 /// Appends a block.
 ///

@@ -1,8 +1,8 @@
 //! Codes: which values a row group uses, and the code of each in a sorted dictionary.
 
+use streamledger_core::model::listener::Listener;
+use streamledger_core::model::play::NONE;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::listener::Listener;
-use streamledger_core::vocabulary::play::NONE;
 
 use crate::storage::encode::values::{TextList, Values};
 

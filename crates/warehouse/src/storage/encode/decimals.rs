@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use streamledger_core::vocabulary::play::NONE;
+use streamledger_core::model::play::NONE;
 
 use crate::storage::encode::page::{Nulls, Page, PageEncoder};
 use crate::storage::encode::values::Values;

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use fearless_simd::dispatch;
 use parquet::basic::Encoding;
 use streamledger_core::ingest::LEVEL;
+use streamledger_core::model::play::NONE;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::play::NONE;
 
 use crate::storage::encode::bits::push_packed;
 use crate::storage::encode::delta::{Integer, push_delta};

@@ -5,14 +5,14 @@ use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
 use streamledger_core::aggregate::gathered::Gathered;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::play::{
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::play::{
     Kind, Mark, NONE, OFFLINE, ONLINE, Play, Plays, Track, Words,
 };
-use streamledger_core::vocabulary::territory::Territory;
-use streamledger_core::vocabulary::upc::Upc;
-use streamledger_core::vocabulary::verdict::{Finding, Verdict};
+use streamledger_core::model::territory::Territory;
+use streamledger_core::model::upc::Upc;
+use streamledger_core::model::verdict::{Finding, Verdict};
+use streamledger_core::numbers::exact;
 
 use crate::storage::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
 use crate::storage::encode::delta::Integer;

@@ -4,13 +4,13 @@ use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
 use streamledger_core::aggregate::sales_monthly::{MonthlySum, SumTerms};
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::money::Currency;
+use streamledger_core::model::play::NONE;
+use streamledger_core::model::territory::Territory;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sale_lines::SaleWords;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::money::Currency;
-use streamledger_core::vocabulary::play::NONE;
-use streamledger_core::vocabulary::territory::Territory;
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::storage::encode::codes::{NumberCodes, WordCodes};
 use crate::storage::encode::decimals::DecimalCodes;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use parquet::basic::Type;
+use streamledger_core::model::listener::Listener;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::listener::Listener;
 
 use crate::storage::encode::hybrid::width_for;
 use crate::storage::encode::page::{ZSTD_LEVEL, ZSTD_LEVEL_RANDOM};

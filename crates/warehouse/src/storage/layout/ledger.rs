@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::explain::period::Period;
+use streamledger_core::model::day::Month;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::supersede::facts::Superseding;
-use streamledger_core::vocabulary::day::Month;
 
 use crate::storage::layout::report_sums::{ReportSizes, ReportSums, Totals};
 use crate::storage::source::report_source::FileState;
@@ -193,7 +193,7 @@ pub struct AboutReport {
 pub struct ReportEntry {
     /// Folder in the inbox; `unknown` where the file lay in none.
     pub store: String,
-    /// 64 hex digits of its [id](streamledger_core::vocabulary::report_id::ReportId).
+    /// 64 hex digits of its [id](streamledger_core::model::report_id::ReportId).
     pub id: String,
     /// BLAKE3 of its uncompressed bytes, 64 hex digits.
     pub hash: String,

@@ -22,8 +22,8 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use streamledger_core::model::money::{Amount, Currency};
 use streamledger_core::normalize::sums::{Sum, Sums};
 use streamledger_core::supersede::row_hash::RowSums;
-use streamledger_core::vocabulary::money::{Amount, Currency};
 
 /// What the rows of a report come to, where they are compared with those of other reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::model::listener::ListenerKey;
 
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_tree, rename, sync, sync_above,

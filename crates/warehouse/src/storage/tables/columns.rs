@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Decimal128Array, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use streamledger_core::model::money::SCALE;
+use streamledger_core::model::sale::TextId;
+use streamledger_core::model::territory::Territory;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::money::SCALE;
-use streamledger_core::vocabulary::sale::TextId;
-use streamledger_core::vocabulary::territory::Territory;
 
 /// Digits of an amount.
 const PRECISION: u8 = 38;

@@ -8,7 +8,7 @@ use polars::prelude::{
     AnyValue, DataFrame, DataType, Expr, LazyFrame, PolarsError, PolarsResult, UnionArgs, col,
     concat, len,
 };
-use streamledger_core::vocabulary::money::Amount;
+use streamledger_core::model::money::Amount;
 
 use crate::storage::layout::ledger::{FileEntry, Manifest};
 use crate::storage::tables::scan::{collect, scan};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
+use streamledger_core::model::money::{Amount, Currency};
+use streamledger_core::model::reference::Reference;
+use streamledger_core::model::sale::TextId;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::vocabulary::money::{Amount, Currency};
-use streamledger_core::vocabulary::reference::Reference;
-use streamledger_core::vocabulary::sale::TextId;
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::storage::tables::columns::{amounts, ascii, strings, texts};
 use crate::storage::tables::lot_table::{LotTable, reference_schema};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
+use streamledger_core::model::sale::{Figure, Pool, Sale, TextId};
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::vocabulary::sale::{Figure, Pool, Sale, TextId};
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::storage::tables::columns::{amounts, ascii, strings, territories, texts};
 use crate::storage::tables::lot_table::LotTable;

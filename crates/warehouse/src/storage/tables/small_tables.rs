@@ -13,10 +13,10 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use streamledger_core::explain::coverage::{CoverageRow, Split};
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::counts::Counts;
 use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
-use streamledger_core::vocabulary::day::Day;
 
 use crate::storage::disk::durable::{make_folder, write_new};
 use crate::storage::encode::file::{CREATED_BY, Provenance};

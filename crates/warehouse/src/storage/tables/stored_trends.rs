@@ -24,14 +24,14 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 use streamledger_core::aggregate::trends_daily::{DayTrends, Trend};
+use streamledger_core::model::day::{Day, Month};
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::play::NONE;
+use streamledger_core::model::territory::Territory;
+use streamledger_core::model::tier::Tier;
+use streamledger_core::model::upc::Upc;
+use streamledger_core::model::verdict::{Reason, Verdict};
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::{Day, Month};
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::play::NONE;
-use streamledger_core::vocabulary::territory::Territory;
-use streamledger_core::vocabulary::tier::Tier;
-use streamledger_core::vocabulary::upc::Upc;
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 /// Part of a row group: a date, and which of the date's rows.
 pub type Part = (Day, Range<usize>);

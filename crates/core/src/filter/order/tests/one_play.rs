@@ -1,8 +1,8 @@
 //! Rules 1 to 3: what a play is by itself, and whether it is there already.
 
 use super::*;
+use crate::model::play::{OFFLINE_UNKNOWN, ONLINE};
 use crate::normalize::store::AtBound;
-use crate::vocabulary::play::{OFFLINE_UNKNOWN, ONLINE};
 
 /// Read off the store's clock, which is rounded to 900 s.
 fn rounded(played_ms: u32) -> FlatPlay {

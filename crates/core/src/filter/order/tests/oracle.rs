@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::*;
+use crate::model::isrc::Isrc;
+use crate::model::play::{Kind, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Track, Words};
 use crate::normalize::store::AtBound;
 use crate::testing::id_of;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::play::{Kind, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Track, Words};
 
 /// Number of the report, number of the row.
 pub(super) type Name = (u8, u32);

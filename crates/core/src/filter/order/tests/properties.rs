@@ -9,9 +9,9 @@ use proptest::test_runner::TestRunner;
 
 use super::oracle::{self, Found, Row, pieces};
 use super::*;
+use crate::model::play::{Piece, Play};
 use crate::normalize::join::join_pieces;
 use crate::normalize::store::AtBound;
-use crate::vocabulary::play::{Piece, Play};
 
 /// (ISRC, store track): two names of one recording, another with the same store track, and tracks
 /// without an ISRC.

@@ -3,13 +3,13 @@
 use super::{DsrReader, SUMMARIES_MAX};
 use crate::ingest::dsr::Cells;
 use crate::ingest::dsr::records::{SUMMARY_ID, SummaryCells};
+use crate::model::sale::Pool;
+use crate::model::territory::Territory;
 use crate::normalize::dsr::cells::{
     missing, optional_whole, pool_money, snake_case, territory_of, text_of,
 };
 use crate::normalize::dsr::summary::{Summary, unreadable_total};
 use crate::normalize::table::fields::RowRejection;
-use crate::vocabulary::sale::Pool;
-use crate::vocabulary::territory::Territory;
 
 impl DsrReader<'_> {
     pub(super) fn take_summary(

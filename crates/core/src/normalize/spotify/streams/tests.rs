@@ -11,13 +11,13 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::{Context, Counts, StreamsReader};
 use crate::ingest::spotify_streams::Columns;
+use crate::model::day::Day;
+use crate::model::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words};
+use crate::model::territory::{Territories, Territory};
+use crate::model::upc::Upc;
 use crate::normalize::join::join_pieces;
 use crate::normalize::rejected_row::RejectedRow;
 use crate::testing;
-use crate::vocabulary::day::Day;
-use crate::vocabulary::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words};
-use crate::vocabulary::territory::{Territories, Territory};
-use crate::vocabulary::upc::Upc;
 
 /// Every mapped column, and two that are not.
 const HEADER: [&str; 16] = [

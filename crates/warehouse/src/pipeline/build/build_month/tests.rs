@@ -4,11 +4,11 @@
 use std::ops::Range;
 
 use streamledger_core::aggregate::trends_daily::Trend;
-use streamledger_core::vocabulary::day::Month as ListeningMonth;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::play::NONE;
-use streamledger_core::vocabulary::tier::Tier;
-use streamledger_core::vocabulary::verdict::Verdict;
+use streamledger_core::model::day::Month as ListeningMonth;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::play::NONE;
+use streamledger_core::model::tier::Tier;
+use streamledger_core::model::verdict::Verdict;
 
 use super::*;
 use crate::storage::encode::trends::{SCHEMA, SORTED_BY};

@@ -1,12 +1,12 @@
 //! Random lines of some reports, in runs in memory and on disk, merged in passes and all at once.
 
 use proptest::prelude::*;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::sale::{LineType, Sale};
+use streamledger_core::model::tier::Tier;
 use streamledger_core::normalize::sale_lines::in_isrc_order;
 use streamledger_core::normalize::sales_lot::SalesBuilder;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::sale::{LineType, Sale};
-use streamledger_core::vocabulary::tier::Tier;
 
 use super::*;
 

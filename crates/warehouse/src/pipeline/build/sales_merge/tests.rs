@@ -3,11 +3,11 @@
 
 use arrow::compute::concat_batches;
 use proptest::prelude::*;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::sale::Figure;
+use streamledger_core::model::tier::Tier;
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::sale::Figure;
-use streamledger_core::vocabulary::tier::Tier;
 
 use super::*;
 use crate::storage::tables::sales_columns::figures_columns;

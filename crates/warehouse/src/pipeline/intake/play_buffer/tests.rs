@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use streamledger_core::vocabulary::listener::Listener;
-use streamledger_core::vocabulary::play::{Kind, NONE, Product, Track};
-use streamledger_core::vocabulary::tier::Tier;
+use streamledger_core::model::listener::Listener;
+use streamledger_core::model::play::{Kind, NONE, Product, Track};
+use streamledger_core::model::tier::Tier;
 
 use super::*;
 

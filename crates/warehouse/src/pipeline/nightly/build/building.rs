@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::report_id::ReportId;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::report_id::ReportId;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::build::build_month::{KeptTrends, build_month};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
 use polars::prelude::{DataType, PolarsError, PolarsResult, col};
+use streamledger_core::model::day::Day;
+use streamledger_core::model::isrc::Isrc;
+use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::tracks::{KnownTrack, KnownTracks};
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::isrc::Isrc;
-use streamledger_core::vocabulary::upc::Upc;
 
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;

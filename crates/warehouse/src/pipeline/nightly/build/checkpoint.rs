@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use streamledger_core::filter::offline_repeats::OfflineKeys;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
+use streamledger_core::model::day::Day;
+use streamledger_core::model::verdict::{Reason, Verdict};
 
 use crate::pipeline::build::build_day::{BuiltDay, Outcomes};
 use crate::pipeline::build::build_month::KeptTrends;

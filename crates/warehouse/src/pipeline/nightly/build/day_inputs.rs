@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;

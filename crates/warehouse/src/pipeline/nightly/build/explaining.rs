@@ -16,7 +16,7 @@ use streamledger_core::explain::known::Known;
 use streamledger_core::explain::period::{Period, month_after, month_before, months_within};
 use streamledger_core::explain::waterfall::{Source, Sources};
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::build::build_eligibility::{
     EligibilityOf, judge_eligibility, write_eligibility,

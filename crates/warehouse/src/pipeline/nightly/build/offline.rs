@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::build::build_day::collect_offline_keys;
 use crate::pipeline::intake::play_buffer::SpillablePlays;

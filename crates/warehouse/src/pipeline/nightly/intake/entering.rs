@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::normalize::sums::{PlaySums, Sum};
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::rejected_report::RejectedReport;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::intake::play_buffer::SpillablePlays;
 use crate::pipeline::intake::sales_runs::Runs;

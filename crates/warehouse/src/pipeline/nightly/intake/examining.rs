@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
 use crate::pipeline::intake::play_buffer::SpillablePlays;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::intake::examine::ExaminedReport;

@@ -10,7 +10,7 @@ use streamledger_core::decisions::settings::canonical;
 use streamledger_core::explain::coverage::{CoverageRow, State};
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::explain::waterfall::Source;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::build::build_waterfall::{ByTerritory, MonthKnown};
 use crate::pipeline::nightly::plan::planned::Kind;

@@ -14,9 +14,9 @@ use polars::prelude::{
 };
 use streamledger_core::explain::period::{Period, month_after};
 use streamledger_core::explain::step::Step;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::verdict::{Reason, Verdict};
 use streamledger_core::numbers::exact;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::verdict::{Reason, Verdict};
 
 use crate::pipeline::build::build_waterfall::{
     ByTerritory, Corrects, MonthKnown, Statement, WaterfallSums, kind_of_report,

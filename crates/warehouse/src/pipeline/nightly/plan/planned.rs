@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use streamledger_core::explain::coverage::CoverageRow;
+use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::SalesMonth;
-use streamledger_core::vocabulary::day::Day;
 
 use crate::pipeline::nightly::options::Backfill;
 use crate::storage::layout::ledger::FileEntry;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use streamledger_core::explain::coverage::coverage;
-use streamledger_core::vocabulary::day::Day;
+use streamledger_core::model::day::Day;
 
 use crate::pipeline::coverage::deliveries::deliveries;
 use crate::pipeline::nightly::context::Night;

@@ -1,6 +1,6 @@
 //! What must hold before a run does anything: the listener key is the one that the tables were made with.
 
-use streamledger_core::vocabulary::listener::ListenerKey;
+use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::options::NightlyOptions;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::explain::eligibility::EligibilityRule;
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 
 use crate::pipeline::nightly::plan::planned::Plan;
 use crate::storage::layout::ledger::{Manifest, PartitionEntry, ReportEntry};

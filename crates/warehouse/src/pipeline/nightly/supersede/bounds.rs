@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use streamledger_core::model::money::Amount;
 use streamledger_core::normalize::values::cells::PLAYED_MS_MAX;
-use streamledger_core::vocabulary::money::Amount;
 
 use crate::storage::layout::ledger::{ReportEntry, ReportState, plays_path};
 use crate::storage::layout::report_sums::PlaySizes;

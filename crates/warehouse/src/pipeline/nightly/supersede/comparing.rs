@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::Piece;
 use streamledger_core::supersede::across_formats::{
     Comparison, PlaySums, RowsSay, shared_plays, sum_plays,
 };
 use streamledger_core::supersede::facts::{ComparedBy, Shared};
 use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
 use streamledger_core::supersede::row_lists::shared_rows;
-use streamledger_core::vocabulary::day::Day;
-use streamledger_core::vocabulary::play::Piece;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner, Onlooker};
 use crate::pipeline::intake::play_buffer::PlayBuffer;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use streamledger_core::decisions::Accepted;
 use streamledger_core::ingest::table::format::{Feed, Restates};
+use streamledger_core::model::money::Amount;
 use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
-use streamledger_core::vocabulary::money::Amount;
 
 use crate::pipeline::known_days::known_days;
 use crate::pipeline::nightly::context::Night;

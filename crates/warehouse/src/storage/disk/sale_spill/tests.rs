@@ -1,9 +1,9 @@
 //! Random lines written block by block are read back as they were.
 
 use proptest::prelude::*;
+use streamledger_core::model::money::Amount;
+use streamledger_core::model::sale::Sale;
 use streamledger_core::normalize::sales_lot::{SalesBuilder, SalesLot};
-use streamledger_core::vocabulary::money::Amount;
-use streamledger_core::vocabulary::sale::Sale;
 
 use super::*;
 

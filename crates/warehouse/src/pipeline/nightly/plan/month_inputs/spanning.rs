@@ -4,7 +4,7 @@
 use parquet::errors::ParquetError;
 use polars::prelude::{LazyFrame, PolarsResult};
 use streamledger_core::explain::period::{Period, months_within};
-use streamledger_core::vocabulary::day::{Day, Month};
+use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::build::divided_lines::StorePlays;
 use crate::pipeline::nightly::plan::store_months::{Explaining, StoreMonth};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use streamledger_core::explain::coverage::State;
 use streamledger_core::explain::step::Kind;
 use streamledger_core::explain::waterfall::{Line, Source, Sources, waterfall};
-use streamledger_core::vocabulary::day::Month;
+use streamledger_core::model::day::Month;
 
 use super::*;
 use crate::pipeline::build::build_waterfall::{ByTerritory, each_track};

@@ -1,7 +1,7 @@
 //! About: what a report says of itself, by which a newer report about the same is told from another.
 
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::territory::Territory;
+use crate::model::day::{Day, Month};
+use crate::model::territory::Territory;
 
 /// What a report says of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,12 +7,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::day::{Day, Month};
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::territory::Territory;
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
+use crate::model::day::{Day, Month};
+use crate::model::isrc::Isrc;
+use crate::model::money::{Amount, Currency};
+use crate::model::territory::Territory;
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
 
 /// Id of a text in [`SaleTexts`].
 pub type TextId = u32;

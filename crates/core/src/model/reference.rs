@@ -1,11 +1,11 @@
 //! Reference: one row of what the distributor or a store says of recordings and currencies, beside all
 //! plays and sales.
 
-use crate::vocabulary::day::Day;
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::money::{Amount, Currency};
-use crate::vocabulary::sale::TextId;
-use crate::vocabulary::upc::Upc;
+use crate::model::day::Day;
+use crate::model::isrc::Isrc;
+use crate::model::money::{Amount, Currency};
+use crate::model::sale::TextId;
+use crate::model::upc::Upc;
 
 /// One row of a catalogue, of a store's list of tracks, or of exchange rates. Each kind uses a part of
 /// the fields.

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::vocabulary::isrc::Isrc;
-use crate::vocabulary::listener::Listener;
-use crate::vocabulary::tier::Tier;
-use crate::vocabulary::upc::Upc;
-use crate::vocabulary::verdict::Finding;
+use crate::model::isrc::Isrc;
+use crate::model::listener::Listener;
+use crate::model::tier::Tier;
+use crate::model::upc::Upc;
+use crate::model::verdict::Finding;
 
 /// In an id: the store gave none. In a number of milliseconds: not known.
 pub const NONE: u32 = u32::MAX;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::territory::Territory;
 use crate::numbers::exact;
-use crate::vocabulary::territory::Territory;
 
 /// Letters of the alphabet.
 const LETTERS: u16 = 26;
