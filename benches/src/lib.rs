@@ -52,7 +52,7 @@ impl Day {
         let mut text = Vec::new();
         world.write_day(0, &mut text).expect("memory takes it");
         let header_end = text.iter().position(|byte| *byte == b'\n').expect("a header") + 1;
-        let columns = Columns::recognise(&text[..header_end - 1]).expect("the format");
+        let columns = Columns::detect_format(&text[..header_end - 1]).expect("the format");
         text.drain(..header_end);
         let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly.toml");
         let settings = Settings::load(&pipeline).expect("the project's own settings");

@@ -168,7 +168,7 @@ fn rejected(fault: Option<ReportFault>, controls: &[Checked]) -> Option<String> 
 fn streams(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
     let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let header = text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]);
-    let columns = Columns::recognise(header).ok()?;
+    let columns = Columns::detect_format(header).ok()?;
     let world = &*WORLD;
     let context = Context {
         store: &world.stores["spotify"],

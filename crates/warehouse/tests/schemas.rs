@@ -101,7 +101,7 @@ const PAGE: &str = "# Formats
 
 <!-- Made from the format files by a test: `just bless` writes it anew. -->
 
-What is read, by feed and store. A report is recognised by its content; the folder of the inbox in which it lies says of which store it must be.
+What is read, by feed and store. The report type is detected from its content; the folder of the inbox in which it lies says of which store it must be.
 How well a layout is known: *sample*: a real report was looked at; *specification*: the store or a standards body publishes it; *parsers*: it is only known from programs that read it, so look at the first report with `streamledger inspect` before you trust it.
 
 A layout of the plain-table kind is added by a file in [`pipelines/formats`](../pipelines/formats), without a change of the program: [`format.json`](../pipelines/schema/format.json) describes what stands in one, and `streamledger inspect FILE` shows what it makes of a report.

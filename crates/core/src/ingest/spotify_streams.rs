@@ -88,7 +88,7 @@ impl Columns {
     ///
     /// # Errors
     /// [`HeaderMismatch`] with what is missing or ambiguous.
-    pub fn recognise(header: &[u8]) -> Result<Self, HeaderMismatch> {
+    pub fn detect_format(header: &[u8]) -> Result<Self, HeaderMismatch> {
         let names: Vec<String> = header
             .split(|byte| *byte == b'\t')
             .map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned())
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_in_any_order_and_case() {
-        let columns = Columns::recognise(
+        let columns = Columns::detect_format(
             b"source\tUPC\tstream_cached\tstream_length\tcountry_code\tisrc\ttrack_id\tcustomer_id\tlog_time\tDay ",
         )
         .unwrap();
@@ -197,20 +197,20 @@ mod tests {
 
     #[test]
     fn the_needed_columns_alone_are_enough() {
-        assert!(Columns::recognise(NEEDED.as_bytes()).is_ok());
+        assert!(Columns::detect_format(NEEDED.as_bytes()).is_ok());
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Columns::recognise(NEEDED.replace("isrc", "irsc").as_bytes()).unwrap_err();
+        let error = Columns::detect_format(NEEDED.replace("isrc", "irsc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header lacks isrc");
         assert_eq!(error, HeaderMismatch::Missing { columns: vec!["isrc"], n_found: 7 });
     }
 
     #[test]
     fn a_mapped_column_that_is_there_twice_is_rejected() {
-        let error = Columns::recognise(format!("{NEEDED}\tupc\tupc").as_bytes()).unwrap_err();
+        let error = Columns::detect_format(format!("{NEEDED}\tupc\tupc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header has `upc` more than once");
-        assert!(Columns::recognise(format!("{NEEDED}\tx\tx").as_bytes()).is_ok());
+        assert!(Columns::detect_format(format!("{NEEDED}\tx\tx").as_bytes()).is_ok());
     }
 }

@@ -16,9 +16,9 @@ use streamledger_core::normalize::table::control_numbers::Checked;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 
 use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::detect_format::{DetectedFormat, detect_format, judge_member};
 use crate::pipeline::intake::examine::without_folders;
 use crate::pipeline::intake::reading::{Rows, RowsContext};
-use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::why_rejected::why_rejected;
 use crate::query::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
@@ -153,8 +153,8 @@ impl<'a> Inspector<'a> {
         };
         let mut first_rejection = None;
         for store in stores {
-            match recognise(settings, Some(&store), &self.file_name, head) {
-                Ok(recognised) => return self.read_as(&store, recognised, head),
+            match detect_format(settings, Some(&store), &self.file_name, head) {
+                Ok(detected) => return self.read_as(&store, detected, head),
                 // Of many stores only the one that is meant says something that helps.
                 Err(rejection) if self.store.is_some() || rejection.code != "unknown_format" => {
                     let is_better = first_rejection
@@ -179,7 +179,7 @@ impl<'a> Inspector<'a> {
     fn read_as(
         &mut self,
         store: &str,
-        recognised: Recognised<'a>,
+        detected: DetectedFormat<'a>,
         head: &[u8],
     ) -> Result<usize, RejectedReport> {
         let settings = self.settings;
@@ -190,10 +190,10 @@ impl<'a> Inspector<'a> {
             )
         })?;
         self.found.store = Some(store.store.clone());
-        match &recognised {
-            Recognised::SpotifyStreams(columns) => self.describe_streams(columns),
-            Recognised::Dsr(head) => self.describe_dsr(head),
-            Recognised::Table(format, bound) => self.describe(format, bound),
+        match &detected {
+            DetectedFormat::SpotifyStreams(columns) => self.describe_streams(columns),
+            DetectedFormat::Dsr(head) => self.describe_dsr(head),
+            DetectedFormat::Table(format, bound) => self.describe(format, bound),
         }
         let context = RowsContext {
             settings,
@@ -202,7 +202,7 @@ impl<'a> Inspector<'a> {
             decimal_mark: self.mark,
             n_readers: 1,
         };
-        let (rows, rows_start) = Rows::open(context, &store.store, recognised, head)?;
+        let (rows, rows_start) = Rows::open(context, &store.store, detected, head)?;
         self.found.feed = Some(rows.feed());
         self.found.columns = columns_of(rows.lot_table());
         self.rows = Some(rows);

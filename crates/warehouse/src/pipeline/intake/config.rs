@@ -159,7 +159,7 @@ impl Settings {
 
     /// Names what reading a store's reports depends on: a report that was read under another
     /// fingerprint is read again. `listener_key` is the fingerprint of the key; `format` that of the
-    /// report, `None` where it was not recognised.
+    /// report, `None` where it was not detected.
     ///
     /// Which of a store's formats a report is of depends on those of its folder alone, so a format of
     /// another store changes nothing but what is said of reports that no format claims. How a

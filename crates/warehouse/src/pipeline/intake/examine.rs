@@ -18,9 +18,9 @@ use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::supersede::row_hash::RowSums;
 
 use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::detect_format::{DetectedFormat, detect_format, judge_member};
 use crate::pipeline::intake::play_buffer::{PlayBuffer, SpillablePlays};
 use crate::pipeline::intake::reading::{Rows, RowsContext, RowsRead, is_compared_table};
-use crate::pipeline::intake::recognise::{Recognised, judge_member, recognise};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::sales_runs::{RunStore, Runs, drop_runs};
 use crate::pipeline::intake::why_rejected::why_rejected;
@@ -84,11 +84,11 @@ pub struct ExaminedReport {
     pub packing: Packing,
     /// Of an archive: the member that is the report, and the others.
     pub archive: Option<FromArchive>,
-    /// Name of the format; `None` if it was not recognised.
+    /// Name of the format; `None` if it was not detected.
     pub format: Option<String>,
-    /// What it is for; `None` if it was not recognised.
+    /// What it is for; `None` if it was not detected.
     pub feed: Option<Feed>,
-    /// Counts; `None` if the bytes could not be decoded or the format was not recognised.
+    /// Counts; `None` if the bytes could not be decoded or the format was not detected.
     pub counts: Option<Counts>,
     /// Rows that can be read, by counted date.
     pub day_rows: BTreeMap<Day, u64>,
@@ -287,16 +287,16 @@ impl<'a> Reading<'a> {
     /// The reader of the report's format, and where in its head the rows start.
     fn begin(&mut self, head: &[u8]) -> Result<(Rows<'a>, usize), RejectedReport> {
         let Examiner { settings, key, .. } = self.examiner;
-        let recognised = recognise(settings, self.store_folder, &self.file_name, head)?;
-        self.name_facts = recognised.name_facts().clone();
-        let reads_all = self.examiner.rows.is_some() && is_compared(&recognised);
+        let detected = detect_format(settings, self.store_folder, &self.file_name, head)?;
+        self.name_facts = detected.name_facts().clone();
+        let reads_all = self.examiner.rows.is_some() && is_compared(&detected);
         let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
         let n_readers = match self.examiner.decode_mode {
             DecodeMode::SameThread => 1,
             DecodeMode::OwnThread => rayon::current_num_threads(),
         };
         let context = RowsContext { settings, key, wanted, decimal_mark: self.mark, n_readers };
-        Rows::open(context, self.store_folder.unwrap_or_default(), recognised, head)
+        Rows::open(context, self.store_folder.unwrap_or_default(), detected, head)
     }
 
     /// Hands what was read so far to the play buffer and the runs.
@@ -447,11 +447,11 @@ fn release(play_buffer: &PlayBuffer, days: BTreeMap<Day, Vec<SpillablePlays>>) {
 }
 
 /// Whether all rows of a report are read whatever dates are wanted, since they are compared.
-fn is_compared(recognised: &Recognised<'_>) -> bool {
-    match recognised {
-        Recognised::SpotifyStreams(_) => false,
-        Recognised::Dsr(_) => true,
-        Recognised::Table(format, _) => is_compared_table(format),
+fn is_compared(detected: &DetectedFormat<'_>) -> bool {
+    match detected {
+        DetectedFormat::SpotifyStreams(_) => false,
+        DetectedFormat::Dsr(_) => true,
+        DetectedFormat::Table(format, _) => is_compared_table(format),
     }
 }
 

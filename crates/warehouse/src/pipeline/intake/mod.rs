@@ -3,7 +3,7 @@
 pub mod examine;
 pub mod table_rows;
 pub mod reading;
-pub mod recognise;
+pub mod detect_format;
 pub mod rejected_report;
 pub(crate) mod why_rejected;
 pub mod play_buffer;

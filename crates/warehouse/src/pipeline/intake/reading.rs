@@ -26,7 +26,7 @@ use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::normalize::values::numbers::MarksSeen;
 
 use crate::pipeline::intake::config::Settings;
-use crate::pipeline::intake::recognise::{ANY_STORE, Recognised};
+use crate::pipeline::intake::detect_format::{ANY_STORE, DetectedFormat};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::table_rows::TableRows;
 use crate::storage::layout::ledger::{AboutReport, Part};
@@ -113,24 +113,24 @@ impl<'a> Rows<'a> {
     pub fn open(
         context: RowsContext<'a>,
         store: &str,
-        recognised: Recognised<'a>,
+        detected: DetectedFormat<'a>,
         head: &[u8],
     ) -> Result<(Self, usize), RejectedReport> {
         let store = context.settings.stores.get(store).ok_or_else(|| {
             let detail = format!("no store file of the pipeline is for `{store}`");
             RejectedReport::new("unknown_store", detail)
         })?;
-        match recognised {
-            Recognised::SpotifyStreams(columns) => {
+        match detected {
+            DetectedFormat::SpotifyStreams(columns) => {
                 let rows_start = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
                 Ok((Self::streams(context, store, columns), rows_start))
             }
-            Recognised::Dsr(head) => {
+            DetectedFormat::Dsr(head) => {
                 let territories = &context.settings.territories;
                 let reader = DsrReader::new(*head, store, territories);
                 Ok((Self::Dsr(Box::new(reader)), 0))
             }
-            Recognised::Table(format, bound) => {
+            DetectedFormat::Table(format, bound) => {
                 let rows_start = bound.rows_start;
                 let bound = Bound { decimal_mark: context.decimal_mark, ..*bound };
                 Ok((Self::table(context, store, format, bound), rows_start))

@@ -197,9 +197,9 @@ pub struct ReportEntry {
     pub id: String,
     /// BLAKE3 of its uncompressed bytes, 64 hex digits.
     pub hash: String,
-    /// What the report is for; `None` if it was not recognised.
+    /// What the report is for; `None` if it was not detected.
     pub feed: Option<String>,
-    /// Name of the format; `None` if it was not recognised.
+    /// Name of the format; `None` if it was not detected.
     pub format: Option<String>,
     /// Paths in the inbox under which it came.
     pub files: BTreeSet<String>,
@@ -218,7 +218,7 @@ pub struct ReportEntry {
     pub state: ReportState,
     /// Code of why it is rejected, superseded, or waits.
     pub reason: Option<String>,
-    /// What it is made of; `None` if it was not recognised.
+    /// What it is made of; `None` if it was not detected.
     #[serde(default)]
     pub source_kind: Option<SourceKind>,
     /// Name of the decision by which it counts; `None` if it needs none.

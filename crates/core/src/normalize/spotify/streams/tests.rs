@@ -125,7 +125,7 @@ fn read_blocks(
     let territories = Territories::new(&aliases.into()).unwrap();
     let (store, key) = (testing::store(), testing::key());
     let context = Context { store: &store, territories: &territories, key: &key, wanted };
-    let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
+    let columns = Columns::detect_format(header.join("\t").as_bytes()).unwrap();
     let mut reader = StreamsReader::new(columns, context);
     let mut pieces = BTreeMap::<Day, Vec<Piece>>::new();
     let mut take_out = |reader: &mut StreamsReader<'_>| {

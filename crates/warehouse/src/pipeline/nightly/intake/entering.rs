@@ -98,7 +98,7 @@ impl Night<'_> {
         keep(entry, report, examination);
     }
 
-    /// What reports of a format are made of; `None` if it was not recognised.
+    /// What reports of a format are made of; `None` if it was not detected.
     fn source_kind(&self, format: Option<&str>) -> Option<SourceKind> {
         let table = self.settings.formats.get(format?);
         let is_json = table.is_some_and(|table| table.text.delimiter.byte().is_none());

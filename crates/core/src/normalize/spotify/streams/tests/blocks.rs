@@ -73,7 +73,7 @@ fn with_reader(header: &[&str], read: impl FnOnce(StreamsReader<'_>)) {
     let territories = Territories::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
     let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
-    let columns = Columns::recognise(header.join("\t").as_bytes()).unwrap();
+    let columns = Columns::detect_format(header.join("\t").as_bytes()).unwrap();
     read(StreamsReader::new(columns, context));
 }
 

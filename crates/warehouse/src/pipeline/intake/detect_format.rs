@@ -22,7 +22,7 @@ const NEAR_MISSES_MAX: usize = 5;
 
 /// What a report turned out to be.
 #[derive(Debug)]
-pub enum Recognised<'a> {
+pub enum DetectedFormat<'a> {
     /// Spotify's wide table of raw streams.
     SpotifyStreams(Columns),
     /// A DDEX DSR flat file.
@@ -31,7 +31,7 @@ pub enum Recognised<'a> {
     Table(&'a TableFormat, Box<Bound>),
 }
 
-impl Recognised<'_> {
+impl DetectedFormat<'_> {
     /// What the format reads from the name of the file.
     #[must_use]
     pub fn name_facts(&self) -> &NameFacts {
@@ -52,7 +52,7 @@ struct Opinion<'a> {
 }
 
 enum Says<'a> {
-    Mine(Recognised<'a>),
+    Mine(DetectedFormat<'a>),
     Near(NearMiss),
     No,
 }
@@ -71,12 +71,12 @@ struct NearMiss {
 ///
 /// # Errors
 /// Why it is rejected: no format of the folder's store claims it, or more than one does.
-pub fn recognise<'a>(
+pub fn detect_format<'a>(
     settings: &'a Settings,
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
-) -> Result<Recognised<'a>, RejectedReport> {
+) -> Result<DetectedFormat<'a>, RejectedReport> {
     find_format(settings, folder, file_name, head).map_err(|rejected| rejected.rejection)
 }
 
@@ -119,7 +119,7 @@ fn find_format<'a>(
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
-) -> Result<Recognised<'a>, Rejected> {
+) -> Result<DetectedFormat<'a>, Rejected> {
     let folder = folder.unwrap_or_default();
     let mut opinions = vec![ask_spotify_streams(head), ask_dsr(head, file_name)];
     opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
@@ -135,16 +135,16 @@ fn find_format<'a>(
         return Err(reject(folder, here, &elsewhere));
     }
     let mine = here.into_iter().find_map(|opinion| match opinion.says {
-        Says::Mine(recognised) => Some(recognised),
+        Says::Mine(detected) => Some(detected),
         _ => None,
     });
     match mine {
-        Some(Recognised::Table(format, _)) if is_repeat(format, file_name) => {
+        Some(DetectedFormat::Table(format, _)) if is_repeat(format, file_name) => {
             let why = format.repeats.as_ref().map_or("", |repeats| &repeats.why);
             let rejection = RejectedReport::new("repeats", format!("{}: {why}", format.format));
             Err(Rejected { rejection, is_nearly: false })
         }
-        Some(recognised) => Ok(recognised),
+        Some(detected) => Ok(detected),
         None => Err(Rejected::nearly("unknown_format", "no format claims it".to_owned())),
     }
 }
@@ -211,8 +211,8 @@ fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
     let header = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
     let format = spotify_streams::FORMAT;
-    let says = match Columns::recognise(header) {
-        Ok(columns) => Says::Mine(Recognised::SpotifyStreams(columns)),
+    let says = match Columns::detect_format(header) {
+        Ok(columns) => Says::Mine(DetectedFormat::SpotifyStreams(columns)),
         // Half of the needed columns make a near miss: that format with a hole.
         Err(HeaderMismatch::Missing { columns, n_found: n_found @ 1.. }) => {
             let columns = columns.iter().map(ToString::to_string).collect();
@@ -226,7 +226,7 @@ fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
 
 fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
     let (format, says) = match match_dsr(head, file_name) {
-        DsrMatch::Yes(head) => (head.profile.format(), Says::Mine(Recognised::Dsr(head))),
+        DsrMatch::Yes(head) => (head.profile.format(), Says::Mine(DetectedFormat::Dsr(head))),
         DsrMatch::OtherProfile(profile) => {
             let read: Vec<&str> = Profile::ALL.iter().map(|profile| profile.format()).collect();
             let read = read.join(", ");
@@ -242,7 +242,7 @@ fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
 fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opinion<'a> {
     let name = format.format.as_str();
     let says = match match_head(format, head, file_name) {
-        Match::Yes(bound) => Says::Mine(Recognised::Table(format, bound)),
+        Match::Yes(bound) => Says::Mine(DetectedFormat::Table(format, bound)),
         Match::Near { missing: columns, n_found } => Says::Near(missing(name, columns, n_found)),
         Match::Excluded { column } => {
             let detail = format!("not {name}: no report of it has the column `{column}`");
