@@ -47,7 +47,7 @@ const DEFAULTED: &[(&str, usize, &str)] = &[
         "a partition that no report has rows for",
     ),
     (
-        "crates/warehouse/src/pipeline/nightly/intake/room.rs",
+        "crates/warehouse/src/pipeline/nightly/intake/disk_space.rs",
         1,
         "more than 64 bits of bytes fit no disk",
     ),

@@ -245,7 +245,7 @@ fn a_night_takes_all_fixtures_in() {
 
 /// The public samples that may lie beside the project; it builds and passes without them.
 #[test]
-fn public_samples_are_recognised_and_their_wrong_totals_are_named() {
+fn public_samples_are_detected_and_their_wrong_totals_are_named() {
     let folder = repository().join("../shared/samples/ddex_dsr");
     if !folder.is_dir() {
         return;

@@ -84,7 +84,7 @@ pub enum HeaderMismatch {
 }
 
 impl Columns {
-    /// Recognises the format by its header line (without BOM and line end).
+    /// Detects the format by its header line (without BOM and line end).
     ///
     /// # Errors
     /// [`HeaderMismatch`] with what is missing or ambiguous.

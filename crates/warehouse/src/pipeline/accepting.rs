@@ -7,7 +7,7 @@ use streamledger_core::decisions::AcceptKind;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::layout::decisions::{Author, DecisionError, Decisions};
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Fewest digits that name a report on the command line.
 const PREFIX_MIN: usize = 16;
@@ -49,7 +49,7 @@ pub fn accept_report(
     folder: Option<&Path>,
     acceptance: &Acceptance,
 ) -> Result<AcceptedReport, NightlyError> {
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     places.require()?;
     let manifest = places.current_manifest()?.with_all_reports();
     let own = places.internal("decisions");

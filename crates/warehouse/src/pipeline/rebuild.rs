@@ -24,8 +24,8 @@ use crate::storage::disk::durable::{
 };
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::manifest::MANIFEST;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::KeySource;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Folder of the laid out inbox in the new warehouse.
 const INBOX: &str = "from-archive";
@@ -74,7 +74,7 @@ pub fn rebuild_from_archive(
     options: &NightlyOptions,
     progress: &dyn Progress,
 ) -> Result<Rebuilt, NightlyError> {
-    let (from, to) = (Places::new(other), Places::new(&options.warehouse));
+    let (from, to) = (WarehouseLayout::new(other), WarehouseLayout::new(&options.warehouse));
     from.require()?;
     if to.current()?.is_some() {
         let message = format!(
@@ -117,7 +117,7 @@ pub fn rebuild_from_archive(
 }
 
 /// What the archive says of its reports; `None` if it says nothing.
-fn of_archive(places: &Places) -> Result<Option<OtherManifest>, DiskError> {
+fn of_archive(places: &WarehouseLayout) -> Result<Option<OtherManifest>, DiskError> {
     let found = read_names(places)?.into_iter().enumerate();
     let reports: BTreeMap<String, OtherReport> = found
         .map(|(number, (archived, report))| {
@@ -172,7 +172,7 @@ fn lay_out(round: &Round, inbox: &Path) -> Result<(), DiskError> {
 }
 
 /// Puts the listener key of the other warehouse into the new one.
-fn keep_key(others: &Path, to: &Places) -> Result<(), NightlyError> {
+fn keep_key(others: &Path, to: &WarehouseLayout) -> Result<(), NightlyError> {
     if !others.exists() {
         let message = format!(
             "the other warehouse has no listener key of its own ({} is missing); give the file of its \
@@ -191,7 +191,7 @@ fn keep_key(others: &Path, to: &Places) -> Result<(), NightlyError> {
 }
 
 /// The manifest of the newest snapshot that can be read.
-fn newest_manifest(places: &Places) -> Result<OtherManifest, WarehouseError> {
+fn newest_manifest(places: &WarehouseLayout) -> Result<OtherManifest, WarehouseError> {
     let mut last_error = WarehouseError::Empty { path: places.root().to_owned() };
     for number in places.snapshots()?.into_iter().rev() {
         match read_other(&places.snapshot(number).join(MANIFEST)) {

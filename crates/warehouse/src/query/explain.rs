@@ -20,7 +20,7 @@ use crate::pipeline::nightly::build::explaining::settled_from;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::tables::scan::{collect, numbers_of, scan};
 
 /// What is to be explained. Nothing given means all of it.
@@ -104,7 +104,7 @@ impl Published {
     /// # Errors
     /// If nothing is published, or the ledger cannot be read.
     pub fn open(root: &Path) -> Result<Self, NightlyError> {
-        let places = Places::new(root);
+        let places = WarehouseLayout::new(root);
         if places.current()?.is_none() {
             return Err(WarehouseError::Empty { path: root.to_owned() }.into());
         }

@@ -12,8 +12,8 @@ use crate::pipeline::intake::config::Settings;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::settings_of_months::SettingsOfMonths;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// What is there and what is due.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Status {
 /// # Errors
 /// If nothing is published, or the ledger cannot be read.
 pub fn read_status(root: &Path, settings: &Settings, as_of: Day) -> Result<Status, NightlyError> {
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     if places.current()?.is_none() {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     }

@@ -26,8 +26,8 @@ use crate::storage::encode::file::SCHEMA_VERSION;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState, inputs_hash};
 use crate::storage::layout::manifest::read_manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::KeySource;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::tables::scan::{collect, scan};
 
 /// Reads the current snapshot again.
@@ -39,7 +39,7 @@ pub fn verify_warehouse(
     root: &Path,
     key: Option<&KeySource>,
 ) -> Result<Verification, NightlyError> {
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     let Some(snapshot) = places.current()? else {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
     };

@@ -17,8 +17,8 @@ use crate::storage::disk::stages::Stages;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::layout::offline_keys::offline_folder;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::{KeySource, read_key};
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::report_source::{DecodeMode, End, ReportFile, read_through};
 
 /// The lists of offline plays, by which later runs find plays that are counted twice.
@@ -51,7 +51,11 @@ pub(crate) fn verify_offline(
 }
 
 /// The lists of rejected rows and unknown values, of which tables are made.
-pub(crate) fn verify_notes(places: &Places, manifest: &Manifest, found: &mut Verification) {
+pub(crate) fn verify_notes(
+    places: &WarehouseLayout,
+    manifest: &Manifest,
+    found: &mut Verification,
+) {
     for report in manifest.reports.values() {
         let Some(hash) = &report.notes_hash else {
             continue;
@@ -67,7 +71,7 @@ pub(crate) fn verify_notes(places: &Places, manifest: &Manifest, found: &mut Ver
 
 /// The listener key is the one that the listeners of the tables were hashed with.
 pub(crate) fn verify_key(
-    places: &Places,
+    places: &WarehouseLayout,
     manifest: &Manifest,
     key: Option<&KeySource>,
     found: &mut Verification,
@@ -89,7 +93,11 @@ pub(crate) fn verify_key(
 }
 
 /// Every report that was taken in is in the archive, with its bytes.
-pub(crate) fn verify_archive(places: &Places, manifest: &Manifest, found: &mut Verification) {
+pub(crate) fn verify_archive(
+    places: &WarehouseLayout,
+    manifest: &Manifest,
+    found: &mut Verification,
+) {
     for (name, bytes) in names_of(&manifest.reports) {
         let subject = format!("{NAMES}{name}");
         match is_kept(places, &name, &bytes) {

@@ -1,5 +1,5 @@
 //! The head of a plain table: which line is the header, where each field stands, and what the lines
-//! before it say. Recognising is by content alone.
+//! before it say. A format is detected from the content alone.
 
 use std::collections::BTreeMap;
 

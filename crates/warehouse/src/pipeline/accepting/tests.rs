@@ -39,7 +39,7 @@ fn warehouse(root: &Path) -> PathBuf {
         .into(),
         ..Manifest::default()
     };
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     fs::create_dir_all(places.snapshot(1)).unwrap();
     write_manifest(&places.snapshot(1), &manifest).unwrap();
     places.flip(1).unwrap();

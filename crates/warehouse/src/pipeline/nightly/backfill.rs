@@ -33,9 +33,9 @@ use crate::storage::disk::file_hash::hash_cold;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 use crate::storage::layout::offline_keys::offline_folder;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::preview::PreviewFolder;
 use crate::storage::layout::warehouse::Warehouse;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::tables::compare::{Changes, State, compare};
 
 /// What a backfill did.
@@ -61,7 +61,7 @@ struct Task<'a> {
     options: NightlyOptions,
     backfill: &'a Backfill,
     key: ListenerKey,
-    places: &'a Places,
+    places: &'a WarehouseLayout,
     /// Where it works.
     staging: &'a Path,
     former: &'a Manifest,
@@ -194,7 +194,7 @@ fn preview_backfill(
     backfill: &Backfill,
     progress: &dyn Progress,
 ) -> Result<Backfilled, NightlyError> {
-    let places = &Places::new(&options.warehouse);
+    let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
     let key = key_of(options, places, former)?;
@@ -223,7 +223,7 @@ pub fn plan_backfill(
     backfill: &Backfill,
     progress: &dyn Progress,
 ) -> Result<Backfilled, NightlyError> {
-    let places = &Places::new(&options.warehouse);
+    let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
     let key = key_of(options, places, former)?;
@@ -411,7 +411,7 @@ fn is_small(kind: &Kind) -> bool {
 }
 
 /// Partitions that were made anew and whose published files are not what was published.
-fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
+fn count_damaged(plan: &Plan, former: &Manifest, places: &WarehouseLayout) -> u64 {
     let stale = plan.targets.iter().filter(|(_, planned)| planned.is_stale).map(|(path, _)| path);
     let stale: Vec<&String> = stale.collect();
     let n_whole =
@@ -420,7 +420,7 @@ fn count_damaged(plan: &Plan, former: &Manifest, places: &Places) -> u64 {
 }
 
 /// Whether the files of a published partition, and its list of offline plays, are as they were written.
-fn is_whole(places: &Places, former: &Manifest, path: &str) -> bool {
+fn is_whole(places: &WarehouseLayout, former: &Manifest, path: &str) -> bool {
     let Some(partition) = former.partitions.get(path) else {
         return true;
     };

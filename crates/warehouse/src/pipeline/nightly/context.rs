@@ -27,7 +27,7 @@ use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::TableLayout;
 use crate::storage::encode::{plays, trends};
 use crate::storage::layout::offline_keys::{NewList, list_queue};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::report_source::DecodeMode;
 use crate::storage::tables::partition::PartitionError;
 
@@ -38,7 +38,7 @@ pub(crate) struct Night<'a> {
     pub(crate) judging: Judging,
     pub(crate) options: &'a NightlyOptions,
     pub(crate) key: ListenerKey,
-    pub(crate) places: &'a Places,
+    pub(crate) places: &'a WarehouseLayout,
     /// Where files are that wait in this run.
     pub(crate) staging: PathBuf,
     pub(crate) play_buffer: PlayBuffer,
@@ -68,7 +68,7 @@ impl<'a> Night<'a> {
         judging: Judging,
         options: &'a NightlyOptions,
         key: ListenerKey,
-        places: &'a Places,
+        places: &'a WarehouseLayout,
         staging: &Path,
         progress: &'a dyn Progress,
     ) -> Result<Self, NightlyError> {

@@ -21,8 +21,8 @@ use crate::storage::disk::durable::{
 use crate::storage::layout::decisions::unwritable;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::manifest::MANIFEST;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::preview::PreviewFolder;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::tables::compare::{Change, Changes, Figure, MEASURES, State, compare};
 
 /// Folder of the effects of proposals that were computed.
@@ -35,7 +35,7 @@ pub(crate) fn propose(
     options: &NightlyOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Proposal>, NightlyError> {
-    let places = &Places::new(&options.warehouse);
+    let places = &WarehouseLayout::new(&options.warehouse);
     if places.current()?.is_none() {
         return Ok(None);
     }
@@ -90,7 +90,7 @@ struct Comparison<'a> {
     settings: &'a Settings,
     options: &'a NightlyOptions,
     ruling: &'a Ruling,
-    places: &'a Places,
+    places: &'a WarehouseLayout,
     published: Manifest,
 }
 
@@ -140,7 +140,11 @@ struct Cache {
 struct Row(String, String, String, String, String, String, String);
 
 impl Cache {
-    fn of(places: &Places, published: &Manifest, ruling: &Ruling) -> Result<Self, DiskError> {
+    fn of(
+        places: &WarehouseLayout,
+        published: &Manifest,
+        ruling: &Ruling,
+    ) -> Result<Self, DiskError> {
         let folder = places.internal(PROPOSALS);
         let manifest = places.snapshot(published.snapshot).join(MANIFEST);
         let bytes = std::fs::read(&manifest).at("read", &manifest)?;

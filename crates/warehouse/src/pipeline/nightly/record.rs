@@ -7,7 +7,7 @@ use streamledger_core::model::verdict::Reason;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::summary::{ReplacedReport, Summary};
 use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -42,7 +42,7 @@ pub(super) fn name(options: &NightlyOptions) -> String {
 
 /// Writes the record of a run that did something, named for its start.
 pub(super) fn write_record(
-    places: &Places,
+    places: &WarehouseLayout,
     options: &NightlyOptions,
     summary: &Summary,
 ) -> Result<(), DiskError> {

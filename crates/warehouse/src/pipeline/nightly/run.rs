@@ -13,7 +13,7 @@ use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
-use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
 use crate::pipeline::nightly::plan::planned::{DELIVERIES, Plan};
@@ -28,8 +28,8 @@ use crate::storage::archive::row_files::RowFolder;
 use crate::storage::layout::decisions::DecisionError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 use crate::storage::layout::manifest::read_manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::{Warehouse, read_key};
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::inbox::{Inbox, require_inbox, scan_inbox};
 
 /// Takes in what is new, builds what it changes, publishes, and tells what settings that are edited and
@@ -122,7 +122,7 @@ fn run_night(
 ) -> Result<Summary, NightlyError> {
     let (options, places) = (night.options, night.places);
     let inbox = scan_inbox(&options.inbox, &night.settings.ignore)?;
-    let mut seen = Seen::read(places)?;
+    let mut seen = IntakeIndex::read(places)?;
     let staged = warehouse.staged_tables();
     let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
@@ -181,7 +181,7 @@ pub fn plan_nightly(
     progress: &dyn Progress,
 ) -> Result<Summary, NightlyError> {
     require_inbox(&options.inbox)?;
-    let places = Places::new(&options.warehouse);
+    let places = WarehouseLayout::new(&options.warehouse);
     let manifest = match places.current()? {
         Some(number) => read_manifest(&places.snapshot(number))?.with_all_reports(),
         None => Manifest::default(),
@@ -203,7 +203,7 @@ pub fn plan_nightly(
     (night.play_buffer, night.runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::none());
     night.rows = RowFolder::in_memory();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
-    let mut seen = Seen::read(&places)?;
+    let mut seen = IntakeIndex::read(&places)?;
     let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
     let mut plan: Plan = night.plan(&examination.reports, &manifest);
     night.foresee_waterfalls(&mut plan, &examination.reports);

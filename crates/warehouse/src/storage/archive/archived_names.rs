@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 use crate::storage::archive::archived_reports::{archive_path, write_private};
 use crate::storage::disk::durable::{DiskError, IoContext as _, remove_file, rename};
 use crate::storage::layout::ledger::{ArchiveMember, ReportEntry};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Ending of the files.
 const ENDING: &str = "names";
@@ -62,7 +62,11 @@ pub(crate) fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<Stri
 ///
 /// # Errors
 /// [`DiskError`] if it is there and cannot be read.
-pub(crate) fn is_kept(places: &Places, name: &str, bytes: &[u8]) -> Result<bool, DiskError> {
+pub(crate) fn is_kept(
+    places: &WarehouseLayout,
+    name: &str,
+    bytes: &[u8],
+) -> Result<bool, DiskError> {
     let path = archive_path(places, name);
     match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -75,7 +79,7 @@ pub(crate) fn is_kept(places: &Places, name: &str, bytes: &[u8]) -> Result<bool,
 /// # Errors
 /// [`DiskError`].
 pub(crate) fn keep_names(
-    places: &Places,
+    places: &WarehouseLayout,
     reports: &BTreeMap<String, ReportEntry>,
 ) -> Result<u64, DiskError> {
     let new = places.internal("staging/names");
@@ -99,7 +103,9 @@ pub(crate) fn keep_names(
 ///
 /// # Errors
 /// [`DiskError`] if a file cannot be read or is not one.
-pub(crate) fn read_names(places: &Places) -> Result<Vec<(String, ArchivedReport)>, DiskError> {
+pub(crate) fn read_names(
+    places: &WarehouseLayout,
+) -> Result<Vec<(String, ArchivedReport)>, DiskError> {
     let root = places.internal("archive");
     let mut found = Vec::new();
     for entry in WalkDir::new(&root).sort_by_file_name() {

@@ -15,7 +15,7 @@ use crate::storage::disk::durable::{
     DiskError, IoContext as _, copy_new, make_folder, open_file, read_full, remove_file, rename,
     sync,
 };
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::report_source::{FileState, Packing, unpacked_member};
 
 /// Level of what is packed here. Text of statements gets a ninth of its size; level 3 takes twice as long for
@@ -30,7 +30,7 @@ pub fn archive_name(hash: &str, packing: Packing) -> String {
 
 /// Path of a report in the archive.
 #[must_use]
-pub fn archive_path(places: &Places, name: &str) -> PathBuf {
+pub fn archive_path(places: &WarehouseLayout, name: &str) -> PathBuf {
     places.internal("archive").join(name)
 }
 
@@ -49,7 +49,7 @@ pub enum Copied {
 ///
 /// # Errors
 /// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
-pub fn archive_report(places: &Places, report: &NewReport) -> Result<Copied, DiskError> {
+pub fn archive_report(places: &WarehouseLayout, report: &NewReport) -> Result<Copied, DiskError> {
     let NewReport { path: from, name, .. } = report;
     let to = archive_path(places, name);
     let folder = to.parent().unwrap_or(&to).to_owned();
@@ -161,7 +161,10 @@ pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, Copied>>>;
 
 /// Copies reports to the archive while others are still being read: the disk and the processors work
 /// at the same time. What is wrong with one file of the inbox is noted and keeps no other from its copy.
-pub(crate) fn archive_queue(places: &Places, not_copied: &NotCopied) -> DiskQueue<NewReport> {
+pub(crate) fn archive_queue(
+    places: &WarehouseLayout,
+    not_copied: &NotCopied,
+) -> DiskQueue<NewReport> {
     let (places, not_copied) = (places.clone(), Arc::clone(not_copied));
     DiskQueue::new(move |report: NewReport| {
         match archive_report(&places, &report)? {
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn whoever_gives_up_leaves_no_copy_in_the_making() {
         let root = tempfile::tempdir().unwrap();
-        let places = Places::new(root.path());
+        let places = WarehouseLayout::new(root.path());
         make_folder(&places.internal("archive")).unwrap();
         make_folder(&places.internal("staging")).unwrap();
         let path = root.path().join("report");

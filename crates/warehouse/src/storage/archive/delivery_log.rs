@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::ReportEntry;
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// A report under one of its names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl DeliveryLog {
     ///
     /// # Errors
     /// [`WarehouseError::Damaged`] if a line is no delivery.
-    pub fn read(places: &Places) -> Result<Self, WarehouseError> {
+    pub fn read(places: &WarehouseLayout) -> Result<Self, WarehouseError> {
         let path = places.internal(NAME);
         let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -96,7 +96,7 @@ impl DeliveryLog {
     ///
     /// # Errors
     /// [`DiskError`]; the former log is still there then.
-    pub fn write(&self, places: &Places) -> Result<(), DiskError> {
+    pub fn write(&self, places: &WarehouseLayout) -> Result<(), DiskError> {
         let path = places.internal(NAME);
         let new = places.internal("staging").join(NAME);
         let mut bytes = Vec::new();

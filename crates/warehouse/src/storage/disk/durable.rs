@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::numbers::exact;
 
-use crate::storage::disk::past_cache::DiskBuffer;
+use crate::storage::disk::direct_io::DiskBuffer;
 
 /// A step on the disk failed.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::storage::disk::past_cache::{DiskBuffer, past_the_cache};
+use crate::storage::disk::direct_io::{DiskBuffer, past_the_cache};
 
 /// Bytes that are written and hashed at a time.
 const BUFFER_BYTES: usize = 1 << 20;

@@ -2,7 +2,7 @@
 
 pub mod durable;
 pub(crate) mod disk_queue;
-pub(crate) mod past_cache;
+pub(crate) mod direct_io;
 pub(crate) mod read_ahead;
 pub(crate) mod file_hash;
 pub(crate) mod hashing;

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::storage::disk::past_cache::{DiskBuffer, past_the_cache};
+use crate::storage::disk::direct_io::{DiskBuffer, past_the_cache};
 
 /// From this size on a file is worth a thread.
 pub(crate) const READ_AHEAD_FROM: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 //! the manifest.
 
 pub mod error;
-pub mod places;
+pub mod warehouse_layout;
 pub mod manifest;
 pub mod warehouse;
 pub mod snapshots;

@@ -9,7 +9,7 @@ use chrono::Utc;
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_file, remove_tree,
 };
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Folder of all of them.
 const PREVIEWS: &str = "previews";
@@ -27,7 +27,7 @@ pub(crate) struct PreviewFolder {
 
 impl PreviewFolder {
     /// Makes one. The lock is there before the folder, so that nobody takes the folder for left over.
-    pub(crate) fn open(places: &Places) -> Result<Self, DiskError> {
+    pub(crate) fn open(places: &WarehouseLayout) -> Result<Self, DiskError> {
         clear_left_over(places)?;
         let previews = places.internal(PREVIEWS);
         make_folder(&previews)?;
@@ -55,7 +55,7 @@ impl Drop for PreviewFolder {
 }
 
 /// Removes the folders of runs that were killed.
-pub(crate) fn clear_left_over(places: &Places) -> Result<(), DiskError> {
+pub(crate) fn clear_left_over(places: &WarehouseLayout) -> Result<(), DiskError> {
     let previews = places.internal(PREVIEWS);
     if !previews.exists() {
         return Ok(());
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_a_killed_run_left_goes_and_what_is_in_use_stays() {
         let root = tempfile::tempdir().unwrap();
-        let places = Places::new(root.path());
+        let places = WarehouseLayout::new(root.path());
         let in_use = PreviewFolder::open(&places).unwrap();
         let left = places.internal("previews/1-1");
         make_folder(&left.join("snapshot")).unwrap();

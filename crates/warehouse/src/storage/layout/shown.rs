@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, remove_file, rename, write_new};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
-fn path(places: &Places, number: u64) -> PathBuf {
+fn path(places: &WarehouseLayout, number: u64) -> PathBuf {
     places.internal("shown").join(format!("{number:06}"))
 }
 
@@ -20,7 +20,7 @@ fn path(places: &Places, number: u64) -> PathBuf {
 ///
 /// # Errors
 /// [`DiskError`]; the next run makes up for it.
-pub(crate) fn note_shown(places: &Places, number: u64) -> Result<(), DiskError> {
+pub(crate) fn note_shown(places: &WarehouseLayout, number: u64) -> Result<(), DiskError> {
     write(places, number, Utc::now())
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn note_shown(places: &Places, number: u64) -> Result<(), DiskError> 
 ///
 /// # Errors
 /// [`DiskError`].
-pub(crate) fn make_up_for(places: &Places, number: u64) -> Result<(), DiskError> {
+pub(crate) fn make_up_for(places: &WarehouseLayout, number: u64) -> Result<(), DiskError> {
     if path(places, number).exists() {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub(crate) fn make_up_for(places: &Places, number: u64) -> Result<(), DiskError>
     write(places, number, changed.at("look at", &link)?.into())
 }
 
-fn write(places: &Places, number: u64, moment: DateTime<Utc>) -> Result<(), DiskError> {
+fn write(places: &WarehouseLayout, number: u64, moment: DateTime<Utc>) -> Result<(), DiskError> {
     let new = places.internal("staging/shown");
     remove_file(&new)?;
     write_new(&new, moment.to_rfc3339_opts(SecondsFormat::Millis, true).as_bytes())?;
@@ -47,7 +47,7 @@ fn write(places: &Places, number: u64, moment: DateTime<Utc>) -> Result<(), Disk
 /// When readers were moved to a snapshot. Where that was not noted, when it got its name: not before
 /// that. `None` if nobody knows.
 #[must_use]
-pub(crate) fn shown_at(places: &Places, number: u64) -> Option<DateTime<Utc>> {
+pub(crate) fn shown_at(places: &WarehouseLayout, number: u64) -> Option<DateTime<Utc>> {
     let noted = std::fs::read_to_string(path(places, number)).ok();
     let noted = noted.and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
     let named = || std::fs::metadata(places.snapshot(number)).and_then(|data| data.modified());
@@ -58,6 +58,6 @@ pub(crate) fn shown_at(places: &Places, number: u64) -> Option<DateTime<Utc>> {
 ///
 /// # Errors
 /// [`DiskError`].
-pub(crate) fn forget(places: &Places, number: u64) -> Result<(), DiskError> {
+pub(crate) fn forget(places: &WarehouseLayout, number: u64) -> Result<(), DiskError> {
     remove_file(&path(places, number))
 }

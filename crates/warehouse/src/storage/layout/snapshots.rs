@@ -9,10 +9,10 @@ use crate::storage::disk::durable::{remove_tree, rename, sync};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::manifest::read_manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::settings_of_months::SettingsOfMonths;
 use crate::storage::layout::shown::{forget, shown_at};
 use crate::storage::layout::warehouse::Warehouse;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::tables::compare::{Changes, State, compare};
 
 /// A snapshot could not be used.
@@ -87,7 +87,7 @@ impl Snapshot {
 /// # Errors
 /// [`SnapshotError`] if one cannot be read.
 pub fn list_snapshots(root: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     places.require()?;
     let current = places.current()?;
     let mut known = std::collections::HashSet::new();
@@ -137,7 +137,7 @@ fn rows_of_plays(manifest: &Manifest) -> u64 {
 /// # Errors
 /// [`SnapshotError`].
 pub fn diff_snapshots(root: &Path, one: u64, other: u64) -> Result<Changes, SnapshotError> {
-    let places = Places::new(root);
+    let places = WarehouseLayout::new(root);
     places.require()?;
     let [one, other] = [one, other].map(|number| snapshot_of(&places, number));
     let ((one, one_tables), (other, other_tables)) = (one?, other?);
@@ -147,7 +147,10 @@ pub fn diff_snapshots(root: &Path, one: u64, other: u64) -> Result<Changes, Snap
     )?)
 }
 
-fn snapshot_of(places: &Places, number: u64) -> Result<(Manifest, PathBuf), SnapshotError> {
+fn snapshot_of(
+    places: &WarehouseLayout,
+    number: u64,
+) -> Result<(Manifest, PathBuf), SnapshotError> {
     let folder = places.snapshot(number);
     if !folder.exists() {
         return Err(SnapshotError::Unknown { number });

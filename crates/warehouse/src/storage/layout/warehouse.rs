@@ -13,15 +13,15 @@ use crate::storage::disk::durable::{
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::manifest::read_manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::preview::clear_left_over;
 use crate::storage::layout::shown::{make_up_for, note_shown};
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// A warehouse that this process may write to.
 #[derive(Debug)]
 pub struct Warehouse {
     /// Where everything is.
-    pub places: Places,
+    pub places: WarehouseLayout,
     /// The current snapshot's manifest; an empty one before the first.
     pub manifest: Manifest,
     _lock: File,
@@ -81,7 +81,7 @@ impl Warehouse {
     /// # Errors
     /// [`WarehouseError::NotThere`] if there is none, else as [`Warehouse::open`].
     pub fn open_existing(root: &Path, owner: &str) -> Result<Self, WarehouseError> {
-        Places::new(root).require()?;
+        WarehouseLayout::new(root).require()?;
         Self::open(root, owner)
     }
 
@@ -122,8 +122,8 @@ impl Warehouse {
 }
 
 /// Makes the folders, takes the lock, and clears away what a run left unfinished.
-fn take(root: &Path, owner: &str) -> Result<(Places, File), WarehouseError> {
-    let places = Places::new(root);
+fn take(root: &Path, owner: &str) -> Result<(WarehouseLayout, File), WarehouseError> {
+    let places = WarehouseLayout::new(root);
     for name in ["archive", "bad_rows", "rows", "snapshots", "shown", "runs"] {
         make_folder(&places.internal(name))?;
     }
@@ -147,7 +147,7 @@ fn restrict(folder: &Path) -> Result<(), DiskError> {
     std::fs::set_permissions(folder, owner_only).at("restrict", folder)
 }
 
-fn clear_staging(places: &Places) -> Result<(), DiskError> {
+fn clear_staging(places: &WarehouseLayout) -> Result<(), DiskError> {
     let staging = places.internal("staging");
     remove_tree(&staging)?;
     make_folder(&staging)
@@ -193,7 +193,7 @@ pub fn read_key(path: &Path) -> Result<ListenerKey, WarehouseError> {
 }
 
 /// The kernel releases the lock when its owner dies, so no dead owner is ever in the way.
-fn take_lock(places: &Places, owner: &str) -> Result<File, WarehouseError> {
+fn take_lock(places: &WarehouseLayout, owner: &str) -> Result<File, WarehouseError> {
     let path = places.internal("lock");
     let mut options = std::fs::OpenOptions::new();
     let mut file = options

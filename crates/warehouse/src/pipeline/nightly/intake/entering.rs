@@ -11,7 +11,7 @@ use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::intake::examination::{Candidate, Examination};
-use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::summary::{ListedRejection, UncheckedTotal};
 use crate::storage::archive::archived_reports::{NewReport, archive_name};
 use crate::storage::layout::ledger::{
@@ -231,7 +231,7 @@ pub(crate) fn takes_over(entry: &ReportEntry, file: &str, is_rejected: bool) -> 
 
 /// Forgets names under which a rejected report is in the inbox no longer: nothing of it is kept, so that it
 /// is as if it had never had them.
-pub(crate) fn forget_names(entry: &mut ReportEntry, seen: &Seen, key: &str) {
+pub(crate) fn forget_names(entry: &mut ReportEntry, seen: &IntakeIndex, key: &str) {
     if entry.state == ReportState::Rejected && entry.archived.is_none() {
         entry.keep_files(|file| seen.has(file, key));
     }
@@ -255,7 +255,7 @@ pub(crate) fn note_copy(
 
 /// Forgets rejected reports that are in the inbox no longer, where their bytes are a report under another
 /// name: they were renamed.
-pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &Seen) {
+pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &IntakeIndex) {
     if !seen.has_looked() {
         return;
     }

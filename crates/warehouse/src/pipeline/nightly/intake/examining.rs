@@ -19,7 +19,7 @@ use crate::pipeline::nightly::intake::examination::Candidate;
 use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
-use crate::pipeline::nightly::intake::seen::Seen;
+use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilder;
 use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
 use crate::storage::layout::error::WarehouseError;
@@ -31,7 +31,7 @@ impl Night<'_> {
         &self,
         inbox: &Inbox,
         manifest: &Manifest,
-        seen: &mut Seen,
+        seen: &mut IntakeIndex,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
         let early =
@@ -44,7 +44,7 @@ impl Night<'_> {
         &self,
         inbox: &Inbox,
         manifest: &Manifest,
-        seen: &mut Seen,
+        seen: &mut IntakeIndex,
     ) -> Result<Examination, NightlyError> {
         self.examine_all(inbox, manifest, seen, None)
     }
@@ -53,7 +53,7 @@ impl Night<'_> {
         &self,
         inbox: &Inbox,
         manifest: &Manifest,
-        seen: &mut Seen,
+        seen: &mut IntakeIndex,
         early: Option<SpeculativeBuilder<'_>>,
     ) -> Result<Examination, NightlyError> {
         seen.look(inbox);
@@ -87,7 +87,7 @@ impl Night<'_> {
         wanted: &BTreeSet<Day>,
     ) -> Result<Examination, NightlyError> {
         let candidates = self.archived(manifest, |key, _| keys.contains(key));
-        let mut seen = Seen::default();
+        let mut seen = IntakeIndex::default();
         self.read_candidates(&candidates, manifest, &mut seen, Some(early), Some(wanted))
     }
 
@@ -95,7 +95,7 @@ impl Night<'_> {
         &self,
         candidates: &[Candidate<'_>],
         manifest: &Manifest,
-        seen: &mut Seen,
+        seen: &mut IntakeIndex,
         early: Option<SpeculativeBuilder<'_>>,
         wanted: Option<&BTreeSet<Day>>,
     ) -> Result<Examination, NightlyError> {
@@ -183,7 +183,7 @@ impl Night<'_> {
         &self,
         inbox: &'a Inbox,
         manifest: &'a Manifest,
-        seen: &Seen,
+        seen: &IntakeIndex,
     ) -> Vec<Candidate<'a>> {
         let mut candidates = Vec::new();
         let mut read_again = BTreeSet::new();
@@ -286,7 +286,7 @@ impl Night<'_> {
         candidate: &Candidate<'_>,
         report: ExaminedReport,
         manifest: &Manifest,
-        seen: &mut Seen,
+        seen: &mut IntakeIndex,
         examination: &mut Examination,
     ) -> Result<(), NightlyError> {
         let store = candidate.store.unwrap_or(NO_STORE);

@@ -2,9 +2,9 @@
 
 pub(crate) mod examining;
 pub(crate) mod entering;
-pub(crate) mod seen;
+pub(crate) mod intake_index;
 pub(crate) mod speculative_build;
 pub(crate) mod turns;
 pub(crate) mod keeping_reports;
-pub(crate) mod room;
+pub(crate) mod disk_space;
 pub(crate) mod examination;

@@ -23,7 +23,7 @@ use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::encode::file::Provenance;
 use crate::storage::layout::ledger::{Manifest, inputs_hash, plays_path};
 use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Dates that were built at once.
 pub(crate) type SpeculativeBuilds = BTreeMap<(String, Day), SpeculativeBuild>;
@@ -74,7 +74,7 @@ impl<'a> SpeculativeBuilder<'a> {
     pub(crate) fn new(
         staged: &'a Path,
         former: &'a Manifest,
-        places: &Places,
+        places: &WarehouseLayout,
         index: OfflineKeyIndex,
     ) -> Self {
         let mut known = BTreeMap::new();

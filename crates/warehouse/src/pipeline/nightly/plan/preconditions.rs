@@ -6,15 +6,15 @@ use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
-use crate::storage::layout::places::Places;
 use crate::storage::layout::warehouse::KeySource;
 use crate::storage::layout::warehouse::read_key;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Whether the listener key is the one that the tables were made with. Another one would make other persons
 /// of all listeners, so a key is changed, or made anew, only where that is asked for.
 pub(crate) fn require_key(
     manifest: &Manifest,
-    places: &Places,
+    places: &WarehouseLayout,
     options: &NightlyOptions,
 ) -> Result<(), NightlyError> {
     if manifest.snapshot == 0 || manifest.listener_key.is_empty() || options.rekey {
@@ -42,7 +42,7 @@ pub(crate) fn require_key(
 /// The key that the tables were made with; a backfill makes none.
 pub(crate) fn key_of(
     options: &NightlyOptions,
-    places: &Places,
+    places: &WarehouseLayout,
     former: &Manifest,
 ) -> Result<ListenerKey, NightlyError> {
     if former.snapshot == 0 {

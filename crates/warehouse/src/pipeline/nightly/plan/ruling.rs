@@ -14,7 +14,7 @@ use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::storage::layout::decisions::{Author, BY_PROGRAM, DecisionError, Decisions, unwritable};
 use crate::storage::layout::ledger::Manifest;
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// Digits of a hash in a command that is printed.
 const SHORT: usize = 12;
@@ -37,7 +37,7 @@ impl Ruling {
     pub(crate) fn read(
         settings: &Settings,
         options: &NightlyOptions,
-        places: &Places,
+        places: &WarehouseLayout,
         published: &Manifest,
     ) -> Result<Self, DecisionError> {
         let own = places.internal("decisions");

@@ -30,11 +30,11 @@ use crate::storage::layout::manifest::read_manifest;
 
 /// The places of a warehouse.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct WarehouseLayout {
     root: PathBuf,
 }
 
-impl Places {
+impl WarehouseLayout {
     /// The places under a folder, which need not be there.
     #[must_use]
     pub fn new(root: &Path) -> Self {

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::ledger::SeenFile;
-use crate::storage::layout::places::Places;
+use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::inbox::{Inbox, InboxFile};
 
 /// Inbox files by path. Only saves work: what is wrong or missing here is found again by hash.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct IntakeIndex {
     files: BTreeMap<String, SeenFile>,
     /// Those that are in the inbox as they were; `None` where nobody looked.
     present: Option<BTreeSet<String>>,
 }
 
-impl Seen {
+impl IntakeIndex {
     /// Reads what is there; a damaged file is as good as none.
-    pub(crate) fn read(places: &Places) -> Result<Self, DiskError> {
+    pub(crate) fn read(places: &WarehouseLayout) -> Result<Self, DiskError> {
         let path = places.internal("seen.json");
         let files = match std::fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
@@ -27,7 +27,7 @@ impl Seen {
     }
 
     /// Writes what is known now.
-    pub(crate) fn write(&self, places: &Places) -> Result<(), DiskError> {
+    pub(crate) fn write(&self, places: &WarehouseLayout) -> Result<(), DiskError> {
         let path = places.internal("seen.json");
         let new = places.internal("staging/seen.json");
         let bytes =
