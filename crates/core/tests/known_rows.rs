@@ -220,6 +220,31 @@ proptest! {
     }
 }
 
+/// Where lines are many and what they have in common is little, the next lot goes on with the words of the one
+/// before: each says what its lines say.
+#[test]
+fn lots_that_share_their_words_say_what_one_says() {
+    let (name, columns) = REPORTS[0];
+    let format = FORMATS.iter().find(|format| format.format == name).unwrap();
+    let delimiter = char::from(format.text.delimiter.byte().unwrap()).to_string();
+    let header = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(&delimiter);
+    let row = |n: u8| row_of(columns, &[n, 1, n / 2, n, n / 3, 1, 1], &delimiter);
+    let rows: Vec<String> =
+        (0..3_000_u32).map(|n| row(u8::try_from(n % 7).unwrap() * 2 + 1)).collect();
+    let mut reader = reader(format, &header);
+    let mut lines = BTreeMap::new();
+    let mut n_words = Vec::new();
+    for part in rows.chunks(1_000) {
+        part.iter().for_each(|row| reader.read_block(format!("{row}\n").as_bytes()));
+        let lot = reader.take_lot();
+        n_words.push(lot.words.items.len() + lot.words.terms.len());
+        take(&lot, &mut lines);
+    }
+    assert_eq!(n_words[0], n_words[2], "the words go on");
+    assert!(reader.size_bytes() > 0, "the words go on");
+    assert_eq!(outcome(lines, reader), read(format, &header, &rows, false));
+}
+
 proptest! {
     /// Several readers of one report, each of some of its blocks, know together what one knows.
     #[test]

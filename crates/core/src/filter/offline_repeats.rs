@@ -147,8 +147,128 @@ pub(super) fn mark_repeats(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::day::MS_PER_DAY;
+    use crate::normalize::join::join_pieces;
     use crate::testing;
+
+    /// Days back that rule 1 looks.
+    const DAYS_MAX: u32 = 60;
+
+    const FIRST: Day = Day(20_000);
+    const SECOND: Day = Day(20_003);
+
+    /// ISRC and store's id; the first two are one recording.
+    const TRACKS: [(&str, &str); 4] =
+        [("USABC1234567", "a"), ("USABC1234567", "b"), ("", "a"), ("", "b")];
+
+    /// Listener (`None`: unknown), track, listening day, moment of that day, played time, whether offline.
+    type Row = (Option<u8>, usize, i32, i64, u32, bool);
+
+    fn rows(counted: Day) -> impl Strategy<Value = Vec<Row>> {
+        let listener = prop_oneof![4 => (0_u8..2).prop_map(Some), 1 => Just(None)];
+        let days = prop::sample::select(vec![0, 1, 2, 3, 4, 5, 60, 61, 63, 64]);
+        let day = days.prop_map(move |days| counted.0 - days);
+        let offline = prop_oneof![4 => Just(true), 1 => Just(false)];
+        let row = (listener, 0..TRACKS.len(), day, 0_i64..2, 40_000_u32..40_002, offline);
+        prop::collection::vec(row, 0..24)
+    }
+
+    fn piece_of(report: u8, rows: &[Row]) -> Piece {
+        let names: Vec<String> = rows.iter().map(|row| format!("{:?}", row.0)).collect();
+        let plays: Vec<(&str, &str, &str)> = rows
+            .iter()
+            .zip(&names)
+            .map(|(row, name)| (TRACKS[row.1].0, TRACKS[row.1].1, name.as_str()))
+            .collect();
+        let mut piece = testing::piece(report, &plays);
+        for (play, (listener, _, day, moment, played_ms, offline)) in
+            piece.rows[0].iter_mut().zip(rows)
+        {
+            play.listened_at_ms = i64::from(*day) * MS_PER_DAY + moment;
+            play.played_ms = *played_ms;
+            play.offline = if *offline { OFFLINE } else { crate::model::play::ONLINE };
+            if listener.is_none() {
+                play.listener = NONE;
+            }
+        }
+        piece
+    }
+
+    fn keys_of(rows: &[Row], counted: Day) -> Vec<OfflineKey> {
+        let mut keys = OfflineKeys::default();
+        keys.add(&piece_of(1, rows), &KnownTracks::default(), counted, DAYS_MAX);
+        keys.settle();
+        let mut all = [keys.same_day, keys.late].concat();
+        all.sort_unstable();
+        all
+    }
+
+    /// Marks by place of the row, in the order of the rows.
+    fn marked(rows: &[Row], earlier: &[OfflineKey]) -> BTreeMap<u32, Mark> {
+        let plays = join_pieces(vec![piece_of(2, rows)]);
+        let mut marks = BTreeMap::new();
+        mark_repeats(&plays, SECOND, earlier, |place, mark| {
+            assert!(marks.insert(plays.rows[place as usize].row - 1, mark).is_none());
+        });
+        marks
+    }
+
+    fn is_same(a: &Row, b: &Row) -> bool {
+        let track = |row: &Row| {
+            let (isrc, store_track) = TRACKS[row.1];
+            if isrc.is_empty() { store_track } else { isrc }
+        };
+        (a.0, a.2, a.3, a.4) == (b.0, b.2, b.3, b.4) && track(a) == track(b)
+    }
+
+    /// The rule across dates, read plainly.
+    fn expected(first: &[Row], second: &[Row]) -> BTreeMap<u32, Mark> {
+        let is_late = |row: &&Row| row.0.is_some() && row.5 && row.2 < SECOND.0;
+        let is_there = |row: &Row| {
+            let oldest = FIRST.0 - DAYS_MAX.cast_signed();
+            first.iter().any(|other| other.5 && oldest <= other.2 && is_same(row, other))
+        };
+        let repeated: Vec<&Row> =
+            second.iter().filter(is_late).filter(|row| is_there(row)).collect();
+        let mark = |row: &Row| {
+            let n_rows = repeated.iter().filter(|other| is_same(row, other)).count();
+            Mark {
+                finding: Finding::of(Reason::Duplicate),
+                measured: i64::try_from(n_rows).ok(),
+                threshold: Some(0),
+            }
+        };
+        let marks = (0_u32..).zip(second).filter(|(_, row)| is_late(row) && is_there(row));
+        marks.map(|(place, row)| (place, mark(row))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_late_play_that_an_earlier_date_has_is_a_duplicate(
+            first in rows(FIRST), second in rows(SECOND), n_copied in 0_usize..12,
+        ) {
+            // Some of the plays come again.
+            let again: Vec<Row> = first.iter().take(n_copied).copied().chain(second).collect();
+            let found = marked(&again, &keys_of(&first, FIRST));
+            prop_assert_eq!(found, expected(&first, &again));
+        }
+
+        #[test]
+        fn more_earlier_plays_never_make_fewer_duplicates(
+            first in rows(FIRST), second in rows(SECOND), n_less in 0_usize..24,
+        ) {
+            let again: Vec<Row> = first.iter().copied().chain(second).collect();
+            let fewer = &first[..first.len().saturating_sub(n_less)];
+            let all = marked(&again, &keys_of(&first, FIRST));
+            let some = marked(&again, &keys_of(fewer, FIRST));
+            prop_assert!(some.iter().all(|(place, mark)| all.get(place) == Some(mark)));
+        }
+    }
 
     #[test]
     fn a_key_depends_on_all_that_makes_two_plays_the_same() {

@@ -215,7 +215,25 @@ impl SalesBuilder {
         self.n_rows * size_of::<SaleLine>() + self.words.size_bytes()
     }
 
-    /// What was gathered so far; the next line begins a new lot.
+    /// Whether the words are few beside the lines, also with what a reader remembers of them, in bytes: then
+    /// it is cheaper to go on with them than to gather them anew.
+    #[must_use]
+    pub fn has_few_words(&self, remembered_bytes: usize) -> bool {
+        const LINES_TO_WORDS: usize = 4;
+        let words_bytes = self.words.size_bytes() + remembered_bytes;
+        LINES_TO_WORDS * words_bytes < self.n_rows * size_of::<SaleLine>()
+    }
+
+    /// What was gathered so far. Words keep their ids for the lines to come.
+    pub fn take_lines(&mut self) -> SalesLot {
+        let (lot, months) = (std::mem::take(&mut self.lot), std::mem::take(&mut self.months));
+        self.month_of_terms.clear();
+        self.n_rows = 0;
+        let words = self.words.words().clone();
+        SalesLot { sales: months.into_iter().collect(), words, ..lot }
+    }
+
+    /// What was gathered so far; the next line begins with no words.
     pub fn take(&mut self) -> SalesLot {
         let Self { lot, words, months, .. } = std::mem::take(self);
         SalesLot { sales: months.into_iter().collect(), words: words.finish(), ..lot }

@@ -170,9 +170,13 @@ impl<'a> DsrReader<'a> {
 
     /// Takes the lines and pools that were read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
-        // They mean ids of the lot.
-        self.known = KnownCells::default();
-        let lot = self.builder.take();
+        let lot = if self.builder.has_few_words(self.known.size_bytes()) {
+            self.builder.take_lines()
+        } else {
+            // They mean ids of the lot.
+            self.known = KnownCells::default();
+            self.builder.take()
+        };
         lot.note(&mut self.reading.notes);
         for (month, sales) in &lot.sales {
             *self.reading.lot_rows.entry(month.clone()).or_default() += sales.len() as u64;

@@ -128,6 +128,9 @@ impl<'a> SalesReader<'a> {
 
     /// Takes what was read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
+        if self.builder.has_few_words(self.items.size_bytes() + self.terms.size_bytes()) {
+            return self.builder.take_lines();
+        }
         // They mean ids of the lot.
         self.items.clear();
         self.terms.clear();
