@@ -31,6 +31,14 @@ pub(crate) struct LotInputs {
     pub(crate) finished: BTreeMap<String, FinishedFiles>,
 }
 
+/// Where the rows of partitions come from and where these go.
+struct LotSources<'a> {
+    /// Runs by report, which nobody else needs.
+    fresh: Mutex<BTreeMap<String, Runs>>,
+    reports: &'a BTreeMap<String, ReportEntry>,
+    staged: &'a Path,
+}
+
 /// A partition that is finished, by its path.
 type Finished = (String, FinishedFiles);
 
@@ -58,36 +66,51 @@ impl Night<'_> {
             .filter(|(path, _)| !is_finished(path))
             .collect();
         self.read_lots_again(&lots, &mut fresh, reports)?;
-        let fresh = Mutex::new(fresh);
+        let sources = LotSources { fresh: Mutex::new(fresh), reports, staged };
+        let built = self.build_each_lot(plan, &lots, &monthly, &sources)?;
+        // What was built takes the place of what was finished before.
+        for (path, FinishedFiles { files, totals }) in finished.into_iter().chain(built) {
+            let fingerprint = plan.targets[&path].fingerprint.clone();
+            let partition = PartitionEntry::new(fingerprint, files);
+            partitions.insert(path, PartitionEntry { totals, ..partition });
+        }
+        if let Ok(rest) = sources.fresh.into_inner() {
+            rest.into_values().try_for_each(drop_runs)?;
+        }
+        Ok(())
+    }
+
+    /// Builds as many partitions at a time as fit the memory.
+    fn build_each_lot(
+        &self,
+        plan: &Plan,
+        lots: &[(&String, &PlannedPartition)],
+        monthly: &BTreeMap<&String, &String>,
+        sources: &LotSources<'_>,
+    ) -> Result<Vec<Finished>, NightlyError> {
         self.progress.begin("building sales", lots.len() as u64);
         let limit_bytes = self.options.memory_limit_bytes;
         let bounds = MergeBounds::of(limit_bytes, rayon::current_num_threads());
-        let build = || {
-            let lots = lots.par_iter().with_max_len(1);
-            lots.map(|(path, planned)| {
-                let target = |path: &String, planned: &PlannedPartition| PartitionTarget {
-                    folder: staged.join(path),
-                    provenance: self.provenance(planned, reports),
-                };
-                let own = target(path, planned);
-                let sums =
-                    monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
-                let built =
-                    self.build_lot((path, planned), &own, sums, bounds, (&fresh, reports))?;
-                if let Some(checkpoint) = &self.checkpoint {
-                    for (path, finished) in &built {
-                        checkpoint.keep_files(
-                            path,
-                            &plan.targets[path].fingerprint,
-                            staged,
-                            finished,
-                        );
-                    }
+        let target = |path: &String, planned: &PlannedPartition| PartitionTarget {
+            folder: sources.staged.join(path),
+            provenance: self.provenance(planned, sources.reports),
+        };
+        let build = |(path, planned): &(&String, &PlannedPartition)| {
+            let own = target(path, planned);
+            let sums = monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
+            let built = self.build_lot((path, planned), &own, sums, bounds, sources)?;
+            if let Some(checkpoint) = &self.checkpoint {
+                for (path, finished) in &built {
+                    let fingerprint = &plan.targets[path].fingerprint;
+                    checkpoint.keep_files(path, fingerprint, sources.staged, finished);
                 }
-                self.progress.advance(1);
-                Ok(built)
-            })
-            .collect::<Result<Vec<Vec<Finished>>, NightlyError>>()
+            }
+            self.progress.advance(1);
+            Ok(built)
+        };
+        let build = || {
+            let built = lots.par_iter().with_max_len(1).map(build);
+            built.collect::<Result<Vec<Vec<Finished>>, NightlyError>>()
         };
         // Threads of their own: as many as partitions fit the memory, and when they end, so does what the
         // allocator keeps for each of them.
@@ -95,18 +118,7 @@ impl Night<'_> {
             Ok(threads) => threads.install(build)?,
             Err(_) => build()?,
         };
-        // What was built takes the place of what was finished before.
-        for (path, FinishedFiles { files, totals }) in
-            finished.into_iter().chain(built.into_iter().flatten())
-        {
-            let fingerprint = plan.targets[&path].fingerprint.clone();
-            let partition = PartitionEntry::new(fingerprint, files);
-            partitions.insert(path, PartitionEntry { totals, ..partition });
-        }
-        if let Ok(rest) = fresh.into_inner() {
-            rest.into_values().try_for_each(drop_runs)?;
-        }
-        Ok(())
+        Ok(built.into_iter().flatten().collect())
     }
 
     /// Builds a partition of lines, figures or reference data, and of the sums of its lines if they have a
@@ -117,7 +129,7 @@ impl Night<'_> {
         target: &PartitionTarget,
         sums: Option<(&String, PartitionTarget)>,
         bounds: MergeBounds,
-        (fresh, reports): (&Mutex<BTreeMap<String, Runs>>, &BTreeMap<String, ReportEntry>),
+        sources: &LotSources<'_>,
     ) -> Result<Vec<Finished>, NightlyError> {
         let Kind::Lots(table, month) = &planned.kind else {
             return Ok(Vec::new());
@@ -125,14 +137,14 @@ impl Night<'_> {
         if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
             let key = (*table, month.clone());
             let inputs: Vec<(String, Vec<Run>)> =
-                take_runs(planned, fresh, reports, |runs| runs.tables.remove(&key));
+                take_runs(planned, sources, |runs| runs.tables.remove(&key));
             let PartitionTarget { folder, provenance } = target;
             let files = build_lots(*table, inputs, bounds.n_runs, folder, provenance)?;
             return Ok(vec![(path.clone(), FinishedFiles { files, totals: None })]);
         }
         // A report that was replaced was read like any other.
         let inputs: Vec<(String, Vec<SaleRun>)> =
-            take_runs(planned, fresh, reports, |runs| runs.sales.remove(month));
+            take_runs(planned, sources, |runs| runs.sales.remove(month));
         let waiting = self.staging.join("sums").join(path);
         let bounds = StatementBounds {
             n_runs: bounds.n_runs,
@@ -208,8 +220,7 @@ fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
 /// The names of a partition's reports, in order, each with its runs, which nobody else needs.
 fn take_runs<R>(
     planned: &PlannedPartition,
-    fresh: &Mutex<BTreeMap<String, Runs>>,
-    reports: &BTreeMap<String, ReportEntry>,
+    LotSources { fresh, reports, .. }: &LotSources<'_>,
     take: impl Fn(&mut Runs) -> Option<Vec<R>>,
 ) -> Vec<(String, Vec<R>)> {
     let Ok(mut fresh) = fresh.lock() else {
