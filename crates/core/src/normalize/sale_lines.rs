@@ -369,36 +369,53 @@ pub fn isrc_key(item: &SaleItem) -> u64 {
     item.isrc.map_or(u64::MAX, Isrc::packed)
 }
 
-/// Puts lines in the order of `sales`: by ISRC, those without one last, and as they were among equals.
-#[must_use]
-pub fn in_isrc_order(lines: &[SaleLine], items: &[SaleItem]) -> Vec<SaleLine> {
-    let mut by_key: Vec<(u64, u32)> = (0..).zip(items).map(|(id, i)| (isrc_key(i), id)).collect();
-    by_key.sort_unstable();
-    let mut ranks = vec![0_u32; items.len()];
-    let mut n_ranks = 0;
-    for (rank, same) in (0..).zip(by_key.chunk_by(|a, b| a.0 == b.0)) {
-        same.iter().for_each(|(_, id)| ranks[*id as usize] = rank);
-        n_ranks = rank + 1;
+/// Where the lines of each item stand in the order of `sales`.
+#[derive(Debug, Clone)]
+pub struct IsrcRanks {
+    /// By item; equal where the ISRC is.
+    ranks: Vec<u32>,
+    n_ranks: usize,
+}
+
+impl IsrcRanks {
+    /// Of these items.
+    #[must_use]
+    pub fn new(items: &[SaleItem]) -> Self {
+        let keys = (0..).zip(items).map(|(id, item)| (isrc_key(item), id));
+        let mut by_key: Vec<(u64, u32)> = keys.collect();
+        by_key.sort_unstable();
+        let mut ranks = vec![0_u32; items.len()];
+        let mut n_ranks = 0;
+        for (rank, same) in (0..).zip(by_key.chunk_by(|a, b| a.0 == b.0)) {
+            same.iter().for_each(|(_, id)| ranks[*id as usize] = rank);
+            n_ranks = rank as usize + 1;
+        }
+        Self { ranks, n_ranks }
     }
-    let rank = |line: &SaleLine| ranks[line.item as usize];
-    if lines.len() < n_ranks as usize {
-        let mut sorted = lines.to_vec();
-        sorted.sort_by_key(rank);
-        return sorted;
+
+    /// Puts lines in the order of `sales`: by ISRC, those without one last, and as they were among equals.
+    #[must_use]
+    pub fn sort(&self, lines: &[SaleLine]) -> Vec<SaleLine> {
+        let rank = |line: &SaleLine| self.ranks[line.item as usize];
+        if lines.len() < self.n_ranks {
+            let mut sorted = lines.to_vec();
+            sorted.sort_by_key(rank);
+            return sorted;
+        }
+        // By counting: where the lines of each rank start.
+        let mut starts = vec![0_u32; self.n_ranks + 1];
+        lines.iter().for_each(|line| starts[rank(line) as usize + 1] += 1);
+        for place in 1..starts.len() {
+            starts[place] += starts[place - 1];
+        }
+        let mut sorted = vec![SaleLine::zeroed(); lines.len()];
+        for line in lines {
+            let start = &mut starts[rank(line) as usize];
+            sorted[*start as usize] = *line;
+            *start += 1;
+        }
+        sorted
     }
-    // By counting: where the lines of each rank start.
-    let mut starts = vec![0_u32; n_ranks as usize + 1];
-    lines.iter().for_each(|line| starts[rank(line) as usize + 1] += 1);
-    for place in 1..starts.len() {
-        starts[place] += starts[place - 1];
-    }
-    let mut sorted = vec![SaleLine::zeroed(); lines.len()];
-    for line in lines {
-        let start = &mut starts[rank(line) as usize];
-        sorted[*start as usize] = *line;
-        *start += 1;
-    }
-    sorted
 }
 
 #[cfg(test)]
@@ -429,7 +446,7 @@ mod tests {
                 let isrc = items[line.item as usize].isrc;
                 (isrc.is_none(), isrc, line.row)
             });
-            prop_assert_eq!(in_isrc_order(&lines, &items), expected);
+            prop_assert_eq!(IsrcRanks::new(&items).sort(&lines), expected);
         }
 
         #[test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::day::Day;
 use crate::model::sale::LineType;
-use crate::normalize::sale_lines::{SaleItem, SaleTerms, in_isrc_order};
+use crate::normalize::sale_lines::{IsrcRanks, SaleItem, SaleTerms};
 
 /// Place of the item and of the terms, units, money.
 type Line = (u32, u32, i64, Option<i128>);
@@ -110,7 +110,7 @@ proptest! {
         takes in any::<bool>(),
     ) {
         let words = words();
-        let sorted = in_isrc_order(&to_lines(&lines), &words.items);
+        let sorted = IsrcRanks::new(&words.items).sort(&to_lines(&lines));
         let mut summer = SalesSummer::default();
         let mut all = ByPeriod::new();
         for part in sorted.chunks(n_at_a_time) {

@@ -179,10 +179,6 @@ impl ExaminedReport {
     }
 }
 
-/// Bytes of lines of a report that are gathered before they are sorted and put down: enough that what they
-/// have in common is kept once, and few beside what a run may use.
-const LOT_BYTES_MAX: usize = 32 << 20;
-
 /// Of a report rejected for too many bad rows, this many are kept (specification of `quarantine`).
 pub const REJECTED_ROWS_KEPT: usize = 100;
 
@@ -282,11 +278,7 @@ impl<'a> Reading<'a> {
         }
         if let State::Rows(rows) = &mut self.state {
             rows.read_block(lines);
-            let bytes_max = match rows.lot_table() {
-                None => self.examiner.segment_bytes_max,
-                Some(_) => self.examiner.segment_bytes_max.min(LOT_BYTES_MAX),
-            };
-            if bytes_max < rows.size_bytes() {
+            if self.examiner.segment_bytes_max < rows.size_bytes() {
                 self.seal();
             }
         }

@@ -14,7 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
-use streamledger_core::normalize::sale_lines::{SaleLine, SaleWords, in_isrc_order};
+use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLine, SaleWords};
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
@@ -181,22 +181,22 @@ impl RunStore {
             let key = (LotTable::RevenuePools, month);
             tables.entry(key).or_default().push(self.run(folder, batch)?);
         }
+        let ranks = IsrcRanks::new(&lot.words.items);
         let words = Arc::new(lot.words);
         for (month, lines) in lot.sales {
-            let run = self.keep_lines(folder, &lines, &words)?;
+            let run = self.keep_lines(folder, ranks.sort(&lines), &words)?;
             sales.entry(month).or_default().push(run);
         }
         Ok(())
     }
 
-    /// Keeps lines of statements in memory as long as there is room for them, else on disk.
+    /// Keeps lines of statements that are in order in memory as long as there is room for them, else on disk.
     fn keep_lines(
         &self,
         folder: &Path,
-        lines: &[SaleLine],
+        lines: Vec<SaleLine>,
         words: &Arc<SaleWords>,
     ) -> Result<SaleRun, PartitionError> {
-        let lines = in_isrc_order(lines, &words.items);
         if self.has_room(size_of_val(lines.as_slice())) {
             return Ok(SaleRun::Memory { lines, words: Arc::clone(words) });
         }
