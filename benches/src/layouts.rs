@@ -8,6 +8,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::ingest::table::head::{Match, match_head};
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::dsr::reader::DsrReader;
+use streamledger_core::normalize::sale_lines::SaleLines;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
@@ -255,6 +256,6 @@ impl Report {
 fn taken(reader: &mut TableReader<'_>) -> u64 {
     let pieces = reader.take_pieces();
     let n_plays: usize = pieces.values().flat_map(|piece| &piece.rows).map(Vec::len).sum();
-    let n_lines: usize = reader.take_lot().sales.values().map(Vec::len).sum();
+    let n_lines: usize = reader.take_lot().sales.values().map(SaleLines::len).sum();
     (n_plays + n_lines) as u64
 }

@@ -2,6 +2,7 @@
 //! kept once, so that a line is a few numbers, and a column of a table is looked up instead of computed.
 
 use std::hash::{BuildHasher as _, Hash};
+use std::iter::Flatten;
 
 use bytemuck::{Pod, Zeroable};
 use foldhash::fast::FixedState;
@@ -174,6 +175,74 @@ impl Sale {
             pool: self.pool,
             shop: self.shop,
         }
+    }
+}
+
+/// Lines of a piece of [`SaleLines`].
+const PIECE_LINES: usize = 1 << 14;
+
+/// Lines in pieces: adding one never moves more than those of its piece, and needs no memory of twice the size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SaleLines {
+    pieces: Vec<Vec<SaleLine>>,
+}
+
+impl SaleLines {
+    /// Appends a line.
+    #[inline]
+    pub fn push(&mut self, line: SaleLine) {
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE_LINES => piece.push(line),
+            last => {
+                let n_lines = if last.is_some() { PIECE_LINES } else { 1 };
+                let mut piece = Vec::with_capacity(n_lines);
+                piece.push(line);
+                self.pieces.push(piece);
+            }
+        }
+    }
+
+    /// Number of lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there is no line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The lines in order.
+    pub fn iter(&self) -> Flatten<std::slice::Iter<'_, Vec<SaleLine>>> {
+        self.pieces.iter().flatten()
+    }
+}
+
+impl<'l> IntoIterator for &'l SaleLines {
+    type Item = &'l SaleLine;
+    type IntoIter = Flatten<std::slice::Iter<'l, Vec<SaleLine>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for SaleLines {
+    type Item = SaleLine;
+    type IntoIter = Flatten<std::vec::IntoIter<Vec<SaleLine>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
+    }
+}
+
+impl FromIterator<SaleLine> for SaleLines {
+    fn from_iter<I: IntoIterator<Item = SaleLine>>(lines: I) -> Self {
+        let mut all = Self::default();
+        lines.into_iter().for_each(|line| all.push(line));
+        all
     }
 }
 
@@ -395,10 +464,10 @@ impl IsrcRanks {
 
     /// Puts lines in the order of `sales`: by ISRC, those without one last, and as they were among equals.
     #[must_use]
-    pub fn sort(&self, lines: &[SaleLine]) -> Vec<SaleLine> {
+    pub fn sort(&self, lines: &SaleLines) -> Vec<SaleLine> {
         let rank = |line: &SaleLine| self.ranks[line.item as usize];
         if lines.len() < self.n_ranks {
-            let mut sorted = lines.to_vec();
+            let mut sorted: Vec<SaleLine> = lines.iter().copied().collect();
             sorted.sort_by_key(rank);
             return sorted;
         }
@@ -440,8 +509,8 @@ mod tests {
             let line = |(row, item): (u32, &usize)| {
                 SaleLine::new(row, (u32::try_from(*item).unwrap(), 0), 1, None)
             };
-            let lines: Vec<SaleLine> = (1..).zip(&of).map(line).collect();
-            let mut expected = lines.clone();
+            let lines: SaleLines = (1..).zip(&of).map(line).collect();
+            let mut expected: Vec<SaleLine> = lines.iter().copied().collect();
             expected.sort_by_key(|line| {
                 let isrc = items[line.item as usize].isrc;
                 (isrc.is_none(), isrc, line.row)

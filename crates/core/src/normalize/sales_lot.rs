@@ -8,7 +8,7 @@ use crate::model::play::NONE;
 use crate::model::reference::Reference;
 use crate::model::sale::{Figure, Pool, Sale, TextId};
 use crate::model::territory::Territory;
-use crate::normalize::sale_lines::{SaleLine, SaleWords, SaleWordsBuilder};
+use crate::normalize::sale_lines::{SaleLine, SaleLines, SaleWords, SaleWordsBuilder};
 use crate::normalize::sums::{Sum, Sums};
 use crate::numbers::exact;
 
@@ -47,7 +47,7 @@ impl MonthNote {
 #[derive(Debug, Default)]
 pub struct SalesLot {
     /// Lines by store and month of use, in order of rows.
-    pub sales: BTreeMap<SalesMonth, Vec<SaleLine>>,
+    pub sales: BTreeMap<SalesMonth, SaleLines>,
     /// Pools by store and month of use, in order of rows.
     pub pools: BTreeMap<SalesMonth, Vec<Pool>>,
     /// Counters or declared streams by store and month, in order of rows.
@@ -91,7 +91,7 @@ impl SalesLot {
     fn note_lines(
         &self,
         month: Month,
-        lines: &[SaleLine],
+        lines: &SaleLines,
         by_terms: &mut [TermsSums],
         known: &mut MonthNote,
     ) {
@@ -142,7 +142,7 @@ pub struct SalesBuilder {
     lot: SalesLot,
     words: SaleWordsBuilder,
     /// Months of the lines, with the lines of each.
-    months: Vec<(SalesMonth, Vec<SaleLine>)>,
+    months: Vec<(SalesMonth, SaleLines)>,
     /// By id of the terms: the place of their month, [`NONE`] before their first line.
     month_of_terms: Vec<u32>,
     n_rows: usize,
@@ -184,7 +184,7 @@ impl SalesBuilder {
         let month = self.words.words().terms[terms].usage_from.month();
         let is_same = |((of, at), _): &(SalesMonth, _)| of == store && *at == month;
         let place = self.months.iter().position(is_same).unwrap_or_else(|| {
-            self.months.push(((store.to_owned(), month), Vec::new()));
+            self.months.push(((store.to_owned(), month), SaleLines::default()));
             self.months.len() - 1
         });
         self.months[place].1.push(line);

@@ -110,7 +110,7 @@ proptest! {
         takes in any::<bool>(),
     ) {
         let words = words();
-        let sorted = IsrcRanks::new(&words.items).sort(&to_lines(&lines));
+        let sorted = IsrcRanks::new(&words.items).sort(&to_lines(&lines).into_iter().collect());
         let mut summer = SalesSummer::default();
         let mut all = ByPeriod::new();
         for part in sorted.chunks(n_at_a_time) {

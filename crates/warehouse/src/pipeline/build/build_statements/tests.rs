@@ -17,7 +17,7 @@ use streamledger_core::model::sale::{LineType, Sale};
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::tier::Tier;
 use streamledger_core::model::upc::Upc;
-use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLine};
+use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLine, SaleLines};
 use streamledger_core::normalize::sales_lot::{SalesBuilder, SalesLot};
 
 use super::*;
@@ -71,9 +71,9 @@ fn lot_of(lines: &[Line]) -> SalesLot {
     }
     let mut lot = builder.take();
     // Days of a month alone.
-    let all: Vec<SaleLine> = std::mem::take(&mut lot.sales).into_values().flatten().collect();
+    let all: SaleLines = std::mem::take(&mut lot.sales).into_values().flatten().collect();
     let month = ("store".to_owned(), Month { year: 2024, month: 10 });
-    lot.sales.insert(month, IsrcRanks::new(&lot.words.items).sort(&all));
+    lot.sales.insert(month, IsrcRanks::new(&lot.words.items).sort(&all).into_iter().collect());
     lot
 }
 

@@ -5,7 +5,7 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::sale::{LineType, Sale};
 use streamledger_core::model::tier::Tier;
-use streamledger_core::normalize::sale_lines::IsrcRanks;
+use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLines};
 use streamledger_core::normalize::sales_lot::SalesBuilder;
 
 use super::*;
@@ -63,7 +63,7 @@ fn runs(lines: &[Line], n_of_run: usize, folder: &std::path::Path) -> Vec<Vec<Sa
                 builder.push("store", &sale(row, *recording, texts));
             }
             let lot = builder.take();
-            let lines: Vec<SaleLine> = lot.sales.into_values().flatten().collect();
+            let lines: SaleLines = lot.sales.into_values().flatten().collect();
             let lines = IsrcRanks::new(&lot.words.items).sort(&lines);
             runs.push(if row % 3 == 0 {
                 SaleRun::Memory { lines, words: Arc::new(lot.words) }
