@@ -414,7 +414,7 @@ fn large_statement(n_lines: u32) -> String {
 /// is little memory.
 #[test]
 fn how_many_read_a_statement_and_in_how_much_memory_does_not_change_a_byte() {
-    let statement = ("distrokid/statement.tsv".to_owned(), large_statement(60_000).into_bytes());
+    let statement = ("distrokid/statement.tsv".to_owned(), large_statement(30_000).into_bytes());
     let found = |options: &[&str]| published_after(&[vec![&statement]], options);
     let expected = found(&["--threads", "1"]);
     assert!(expected.keys().any(|path| path.starts_with("sales_monthly/")));
