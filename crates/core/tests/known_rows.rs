@@ -220,6 +220,26 @@ proptest! {
     }
 }
 
+/// A row without money and without a currency is a line; the next one of the same terms has money, and is none.
+#[test]
+fn money_without_a_currency_is_rejected_also_where_its_terms_are_known() {
+    let (name, columns) = REPORTS[2];
+    let format = FORMATS.iter().find(|format| format.format == name).unwrap();
+    let row = |amount: &str| {
+        let cells = columns.iter().map(|(name, cells)| match *name {
+            "Reported Royalty" => amount,
+            "Currency" => "",
+            _ => cells[0],
+        });
+        cells.collect::<Vec<_>>().join(",")
+    };
+    let header = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
+    let rows = [row(""), row("0.5"), row("")];
+    let outcome = read(format, &header, &rows, false);
+    assert_eq!(outcome.lines.keys().copied().collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(outcome, read(format, &header, &rows, true));
+}
+
 /// Where lines are many and what they have in common is little, the next lot goes on with the words of the one
 /// before: each says what its lines say.
 #[test]
