@@ -45,6 +45,19 @@ REASONS = (
     "too_short",
 )
 
+# How codes of recordings and releases are read, of plays and of statements.
+IDENTIFIERS = f"""
+CREATE MACRO isrc_of(cell) AS nullif(regexp_extract(
+    replace(replace(upper(cell), '-', ''), ' ', ''),
+    '^(?:ISRC)?([A-Z]{{2}}[A-Z0-9]{{3}}[0-9]{{7}})$', 1), '');
+-- Weights 1, 3, 1, 3 ... from the right, check digit included: one pattern once padded to 14.
+CREATE MACRO has_check_digit(digits) AS
+    list_sum([lpad(digits, 14, '0')[i]::INTEGER * (1 + i % 2 * 2) FOR i IN range(1, 15)]) % 10 = 0;
+CREATE MACRO upc_of(cell) AS
+    CASE WHEN NOT regexp_full_match(cell, '[0-9]+') OR length(cell) NOT IN {v.UPC_LENGTHS} THEN NULL
+         WHEN has_check_digit(cell) THEN cell END;
+"""
+
 DEFINITIONS = f"""
 CREATE TYPE verdict AS ENUM {VERDICTS};
 CREATE TYPE reason AS ENUM {REASONS};
@@ -74,16 +87,7 @@ CREATE MACRO ms_of_stamp(cell) AS
 CREATE MACRO date_of(cell) AS
     CASE WHEN cell[5] = '-' THEN cell::DATE ELSE strptime(cell, '%Y%m%d')::DATE END;
 
-CREATE MACRO isrc_of(cell) AS nullif(regexp_extract(
-    replace(replace(upper(cell), '-', ''), ' ', ''),
-    '^(?:ISRC)?([A-Z]{{2}}[A-Z0-9]{{3}}[0-9]{{7}})$', 1), '');
--- Weights 1, 3, 1, 3 ... from the right, check digit included: one pattern once padded to 14.
-CREATE MACRO has_check_digit(digits) AS
-    list_sum([lpad(digits, 14, '0')[i]::INTEGER * (1 + i % 2 * 2) FOR i IN range(1, 15)]) % 10 = 0;
-CREATE MACRO upc_of(cell) AS
-    CASE WHEN NOT regexp_full_match(cell, '[0-9]+') OR length(cell) NOT IN {v.UPC_LENGTHS} THEN NULL
-         WHEN has_check_digit(cell) THEN cell END;
-"""
+{IDENTIFIERS}"""
 
 LOAD = """
 CREATE TABLE loaded AS

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 import vocabulary as v
+from duckdb_job import IDENTIFIERS
 
 STORE = "distrokid"
 STORES = Path(__file__).resolve().parents[2] / "pipelines" / "stores"
@@ -45,17 +46,6 @@ SALES = (
 MONTHLY = (
     "statement_period isrc upc territory tier use_type currency units amount lines"
 ).split()
-
-DEFINITIONS = f"""
-CREATE MACRO isrc_of(cell) AS nullif(regexp_extract(
-    replace(replace(upper(cell), '-', ''), ' ', ''),
-    '^(?:ISRC)?([A-Z]{{2}}[A-Z0-9]{{3}}[0-9]{{7}})$', 1), '');
-CREATE MACRO has_check_digit(digits) AS
-    list_sum([lpad(digits, 14, '0')[i]::INTEGER * (1 + i % 2 * 2) FOR i IN range(1, 15)]) % 10 = 0;
-CREATE MACRO upc_of(cell) AS
-    CASE WHEN NOT regexp_full_match(cell, '[0-9]+') OR length(cell) NOT IN {v.UPC_LENGTHS} THEN NULL
-         WHEN has_check_digit(cell) THEN cell END;
-"""
 
 LOAD = """
 CREATE TABLE loaded AS
@@ -126,7 +116,7 @@ def main() -> None:
 
 
 def load(db: duckdb.DuckDBPyConnection, file: Path) -> None:
-    db.execute(DEFINITIONS)
+    db.execute(IDENTIFIERS)
     db.execute("CREATE TABLE shops (name VARCHAR, store VARCHAR)")
     for path in sorted(STORES.glob("*.toml")):
         settings = tomllib.loads(path.read_text())

@@ -263,15 +263,6 @@ impl SaleWords {
     pub fn text(&self, id: TextId) -> &str {
         self.texts.get(id as usize).map_or("", |text| text)
     }
-
-    /// About how much memory this takes, in bytes.
-    #[must_use]
-    pub fn size_bytes(&self) -> usize {
-        let texts = self.texts.iter().map(|text| text.len() + size_of::<Box<str>>());
-        self.items.len() * size_of::<SaleItem>()
-            + self.terms.len() * size_of::<SaleTerms>()
-            + texts.sum::<usize>()
-    }
 }
 
 /// Gives equal values one id each, in the order in which they come.

@@ -6,7 +6,7 @@ use crate::ingest::dsr::records::UsageCells;
 use crate::model::money::{Amount, Currency};
 use crate::normalize::counts::Counts;
 use crate::normalize::dsr::cells::{item_cells, short_numbers, terms_cells};
-use crate::normalize::table::cell_groups::CellGroups;
+use crate::normalize::table::cell_groups::{CellGroups, KnownItem};
 use crate::normalize::unmapped::UnknownTexts;
 
 /// What cells mean that were read before.
@@ -15,14 +15,6 @@ pub(crate) struct KnownCells {
     /// Of the block.
     items: CellGroups<KnownItem>,
     terms: CellGroups<KnownTerms>,
-}
-
-/// What cells mean that say what was used.
-#[derive(Debug)]
-pub(crate) struct KnownItem {
-    pub(crate) id: u32,
-    pub(crate) is_bad_isrc: bool,
-    pub(crate) is_bad_upc: bool,
 }
 
 /// What cells mean that say how it was used.
@@ -52,12 +44,6 @@ pub(crate) struct KnownLine<'k> {
 pub(crate) struct NewCells {
     item: Option<u32>,
     terms: Option<u32>,
-}
-
-impl KnownItem {
-    pub(crate) fn new(id: u32, (is_bad_isrc, is_bad_upc): (bool, bool)) -> Self {
-        Self { id, is_bad_isrc, is_bad_upc }
-    }
 }
 
 impl KnownCells {

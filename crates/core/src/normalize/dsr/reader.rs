@@ -22,12 +22,13 @@ use crate::normalize::dsr::cells::{
     amount_of, grid_of, missing, not_in_block, rejection, royalty_bearing, snake_case, text_of,
     units,
 };
-use crate::normalize::dsr::known_cells::{KnownCells, KnownItem, KnownLine, KnownTerms};
+use crate::normalize::dsr::known_cells::{KnownCells, KnownLine, KnownTerms};
 use crate::normalize::dsr::summary::{Counted, Foot, Summary, check_foot, summary_of};
 use crate::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault, raw_cells};
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::table::cell_groups::{KnownItem, without_identifiers};
 use crate::normalize::table::control_numbers::Checked;
 use crate::normalize::table::fields::RowRejection;
 use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
@@ -291,8 +292,7 @@ impl<'a> DsrReader<'a> {
         {
             summary.units += i128::from(units);
             self.reading.counts.add(&terms.counts);
-            self.reading.counts.bad_isrc += u64::from(item.is_bad_isrc);
-            self.reading.counts.bad_upc += u64::from(item.is_bad_upc);
+            item.count(&mut self.reading.counts);
             let money = terms.currency.zip(amount);
             self.reading.unmapped.note_all(&terms.unknown, units, money);
             let line = SaleLine::new(self.row, (item.id, terms.id), units, amount);
@@ -320,11 +320,10 @@ impl<'a> DsrReader<'a> {
                     id: terms,
                     summary: id,
                     currency: sale.currency,
-                    counts: Counts { bad_isrc: 0, bad_upc: 0, ..counts },
+                    counts: without_identifiers(&counts),
                     unknown,
                 };
-                let is_bad = (counts.bad_isrc != 0, counts.bad_upc != 0);
-                self.known.remember(new, KnownItem::new(item, is_bad), terms);
+                self.known.remember(new, KnownItem::new(item, &counts), terms);
                 Ok(())
             }
             Err(rejection) => {

@@ -16,7 +16,7 @@ use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::store::StoreSettings;
-use crate::normalize::table::cell_groups::CellGroups;
+use crate::normalize::table::cell_groups::{CellGroups, KnownItem, without_identifiers};
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::Span;
@@ -50,14 +50,6 @@ pub struct SalesReader<'a> {
     items: CellGroups<KnownItem>,
     /// What all other cells mean but those of units and amount.
     terms: CellGroups<KnownTerms<'a>>,
-}
-
-/// What cells mean that name a recording.
-#[derive(Debug)]
-struct KnownItem {
-    id: u32,
-    is_bad_isrc: bool,
-    is_bad_upc: bool,
 }
 
 /// What cells mean that say how a line was sold.
@@ -157,8 +149,7 @@ impl<'a> SalesReader<'a> {
             let (amount, amount_text) = amount(&self.fields, record)?;
             if amount.is_none() || terms.has_currency {
                 counts.add(&terms.counts);
-                counts.bad_isrc += u64::from(item.is_bad_isrc);
-                counts.bad_upc += u64::from(item.is_bad_upc);
+                item.count(counts);
                 let mut line = SaleLine::new(record.row, (item.id, terms.id), units, amount);
                 if let Some(text) = amount_text {
                     line.amount_text = self.builder.text(&text);
@@ -178,15 +169,14 @@ impl<'a> SalesReader<'a> {
         self.unmapped.note_all(&unknown, sale.units, sale.currency.zip(sale.amount));
         let (item, terms) = self.builder.push(store, &sale);
         if let Some(hash) = new_item {
-            let (is_bad_isrc, is_bad_upc) = (noted.bad_isrc != 0, noted.bad_upc != 0);
-            self.items.insert(hash, KnownItem { id: item, is_bad_isrc, is_bad_upc });
+            self.items.insert(hash, KnownItem::new(item, &noted));
         }
         if let Some(hash) = new_terms {
             let known = KnownTerms {
                 id: terms,
                 store,
                 has_currency: sale.currency.is_some(),
-                counts: Counts { bad_isrc: 0, bad_upc: 0, ..noted },
+                counts: without_identifiers(&noted),
                 unknown,
             };
             self.terms.insert(hash, known);

@@ -1,4 +1,4 @@
-//! Random lines as files, read back by another reader and held against the rows that the `arrow` crate makes
+//! Random lines as files, read back by another reader and compared with the rows that the `arrow` crate makes
 //! of the same lines, and against sums by plain code. Bounds change no byte.
 
 use std::collections::BTreeMap;
