@@ -6,10 +6,10 @@ use std::fs;
 
 use crate::case::{Case, copy_tree, nightly_arguments, repository};
 
-const FIXTURE: &str = "fixtures/artist-asks";
+pub(crate) const FIXTURE: &str = "fixtures/artist-asks";
 
 /// The first day that is asked about, and the one on which more has come.
-const DAY: &str = "2026-10-07";
+pub(crate) const DAY: &str = "2026-10-07";
 const LATER: &str = "2026-10-25";
 
 pub(crate) fn pipeline() -> String {
@@ -38,7 +38,7 @@ fn night(case: &Case, as_of: &str) {
     case.verify().expect_code(0);
 }
 
-fn expected(name: &str) -> Vec<String> {
+pub(crate) fn expected(name: &str) -> Vec<String> {
     let path = repository().join(FIXTURE).join("expect").join(name);
     let text = fs::read_to_string(path).unwrap();
     let mut lines: Vec<String> = text.lines().skip(1).map(ToOwned::to_owned).collect();
@@ -46,7 +46,7 @@ fn expected(name: &str) -> Vec<String> {
     lines
 }
 
-fn waterfall(case: &Case) -> Vec<String> {
+pub(crate) fn waterfall(case: &Case) -> Vec<String> {
     let columns = ["store", "month", "isrc", "territory", "step", "plays", "state"];
     let mut lines: Vec<String> =
         case.cells("waterfall", columns).iter().map(|cells| cells.join(",")).collect();

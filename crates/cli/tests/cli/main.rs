@@ -39,6 +39,7 @@ mod python;
 mod readme;
 mod rebuilt;
 mod restated;
+mod schema_upgrade;
 mod settings_edits;
 mod stray_dates;
 mod superseded;

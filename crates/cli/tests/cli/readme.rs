@@ -148,7 +148,8 @@ fn both_engines_read_as_many_rows_of_every_table_as_verify() {
 #[test]
 fn duckdb_sums_sales_to_the_same_sales_monthly() {
     let case = crate::formats::all_fixtures();
-    let grain = "store, month, statement_period, isrc, upc, territory, tier, use_type, currency";
+    let grain = "store, month, statement_period, isrc, upc, territory, tier, tier_code, use_type, \
+                 line_type, royalty_bearing, currency";
     let read = |table: &str| {
         format!("read_parquet('warehouse/tables/{table}/**/*.parquet', hive_partitioning = true)")
     };

@@ -10,11 +10,11 @@ use hashbrown::HashMap;
 use crate::model::day::Month;
 use crate::model::isrc::Isrc;
 use crate::model::money::{Amount, Currency};
-use crate::model::sale::TextId;
+use crate::model::sale::{LineType, TextId};
 use crate::model::territory::Territory;
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
-use crate::normalize::sale_lines::{IdTable, SaleLine, SaleWords, isrc_key};
+use crate::normalize::sale_lines::{IdTable, SaleLine, SaleTerms, SaleWords, isrc_key};
 use crate::numbers::exact;
 
 /// In place of the money of a sum none of whose lines has any.
@@ -29,10 +29,33 @@ pub struct SumTerms {
     pub territory: Option<Territory>,
     /// The plan tier.
     pub tier: Tier,
+    /// The store's codes of the tier; `None` sorts last.
+    pub tier_code: Option<TextId>,
     /// What kind of use.
     pub use_type: TextId,
+    /// Whether units were used, given back, given away, or something else is settled.
+    pub line_type: LineType,
+    /// Whether royalties are due; `None`, where the store does not say, sorts last.
+    pub royalty_bearing: Option<bool>,
     /// In which currency; `None` sorts last.
     pub currency: Option<Currency>,
+}
+
+impl SumTerms {
+    /// What lines of some terms are summed by.
+    #[must_use]
+    pub fn of(terms: &SaleTerms) -> Self {
+        Self {
+            statement_period: terms.statement_period,
+            territory: terms.territory,
+            tier: terms.tier,
+            tier_code: terms.tier_code,
+            use_type: terms.use_type,
+            line_type: terms.line_type,
+            royalty_bearing: terms.royalty_bearing,
+            currency: terms.currency,
+        }
+    }
 }
 
 /// A row of `sales_monthly`.
@@ -122,13 +145,7 @@ impl SalesSummer {
     /// [`SumBeyondColumn`].
     pub fn add(&mut self, lines: &[SaleLine], words: &SaleWords) -> Result<(), SumBeyondColumn> {
         for terms in &words.terms[self.sum_terms_of.len()..] {
-            let of = SumTerms {
-                statement_period: terms.statement_period,
-                territory: terms.territory,
-                tier: terms.tier,
-                use_type: terms.use_type,
-                currency: terms.currency,
-            };
+            let of = SumTerms::of(terms);
             self.sum_terms_of.push(self.terms_ids.id_of(of, &mut self.terms));
         }
         let keys: Vec<(u64, u64)> = words
@@ -208,9 +225,14 @@ impl SalesSummer {
 /// Where terms stand among those of one period and release.
 fn ranks(terms: &[SumTerms], words: &SaleWords) -> Vec<u32> {
     let key = |id: &u32| {
-        let SumTerms { territory, tier, use_type, currency, .. } = terms[*id as usize];
-        let use_type = words.text(use_type);
-        (territory.is_none(), territory, tier, use_type, currency.is_none(), currency)
+        let of = terms[*id as usize];
+        let tier_code = of.tier_code.map(|code| words.text(code));
+        (
+            (of.territory.is_none(), of.territory, of.tier),
+            (tier_code.is_none(), tier_code, words.text(of.use_type), of.line_type.as_str()),
+            (of.royalty_bearing.is_none(), of.royalty_bearing),
+            (of.currency.is_none(), of.currency),
+        )
     };
     let mut ids: Vec<u32> = (0..exact::<u32>(terms.len())).collect();
     ids.sort_by_key(key);

@@ -49,8 +49,14 @@ fn words() -> SaleWords {
             terms(b"AT", 1, 1, "EUR"),
             terms(&[0, 0], 0, 1, ""),
             terms(b"AT", 1, 1, "USD"),
+            SaleTerms { tier_code: Some(3), ..terms(b"AT", 1, 1, "USD") },
+            SaleTerms { tier_code: Some(2), ..terms(b"AT", 1, 1, "USD") },
+            SaleTerms { line_type: LineType::Return, ..terms(b"AT", 1, 1, "USD") },
+            SaleTerms { line_type: LineType::Fine, ..terms(b"AT", 1, 1, "USD") },
+            SaleTerms { royalty_bearing: Some(true), ..terms(b"AT", 1, 1, "USD") },
+            SaleTerms { royalty_bearing: Some(false), ..terms(b"AT", 1, 1, "USD") },
         ],
-        texts: vec!["stream".into(), "download".into()],
+        texts: vec!["stream".into(), "download".into(), "premium".into(), "family".into()],
     }
 }
 
@@ -69,7 +75,10 @@ fn grain(item: &SaleItem, of: &SumTerms, words: &SaleWords) -> Vec<String> {
         text(item.upc.map(Upc::to_text)),
         text(of.territory.map(|territory| ascii(&territory.to_text()))),
         of.tier.as_str().to_owned(),
+        text(of.tier_code.map(|code| words.text(code).to_owned())),
         words.text(of.use_type).to_owned(),
+        of.line_type.as_str().to_owned(),
+        text(of.royalty_bearing.map(|is_due| is_due.to_string())),
         text(of.currency.map(|currency| currency.as_str().to_owned())),
     ]
 }
@@ -78,13 +87,7 @@ fn expected(lines: &[Line], words: &SaleWords) -> Vec<Row> {
     let mut rows: BTreeMap<Vec<String>, (i64, Option<i128>, i64)> = BTreeMap::new();
     for (item, terms, units, amount) in lines {
         let terms = &words.terms[*terms as usize];
-        let of = SumTerms {
-            statement_period: terms.statement_period,
-            territory: terms.territory,
-            tier: terms.tier,
-            use_type: terms.use_type,
-            currency: terms.currency,
-        };
+        let of = SumTerms::of(terms);
         let row = rows.entry(grain(&words.items[*item as usize], &of, words)).or_default();
         row.0 += units;
         row.1 = amount.map_or(row.1, |amount| Some(row.1.unwrap_or_default() + amount));
@@ -104,7 +107,7 @@ proptest! {
     #[test]
     fn sums_are_those_of_all_lines_in_the_order_of_the_table(
         lines in prop::collection::vec(
-            (0_u32..5, 0_u32..6, -50_i64..50, prop::option::of(-9_i128..9)), 0..60,
+            (0_u32..5, 0_u32..12, -50_i64..50, prop::option::of(-9_i128..9)), 0..60,
         ),
         n_at_a_time in 1_usize..20,
         takes in any::<bool>(),

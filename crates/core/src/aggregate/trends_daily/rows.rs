@@ -172,7 +172,8 @@ impl MonthTrends {
         self.end_release(row.isrc, store_track, row.upc);
     }
 
-    fn rows(&self) -> impl Iterator<Item = Trend> {
+    /// Its rows, in the order of the table.
+    pub fn rows(&self) -> impl Iterator<Item = Trend> {
         let starts = std::iter::once(0).chain(self.releases.iter().map(|release| release.end));
         let of_release = move |(start, release): (usize, &Release)| {
             let Release { isrc, store_track, upc, end } = *release;

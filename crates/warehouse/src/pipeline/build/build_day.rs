@@ -23,9 +23,8 @@ use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::tracks::KnownTracks;
 
-use crate::pipeline::build::build_month::KeptTrends;
+use crate::pipeline::build::build_trends::{BuiltTrends, EncodedTrends, TrendsEncoder};
 use crate::pipeline::build::merge::{RunFile, merge_runs};
-use crate::pipeline::build::split_trends::SplitTrends;
 use crate::pipeline::intake::play_buffer::{BUCKETS, PlayBuffer, SpillablePlays};
 use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::stages::Stages;
@@ -75,6 +74,8 @@ pub struct DayTask<'a> {
     pub counted_earlier: Vec<OfflineKey>,
     /// The partition's folder in staging.
     pub folder: PathBuf,
+    /// The folder of its month of `trends_daily` in staging.
+    pub trends_folder: PathBuf,
     /// What the footer says.
     pub provenance: Provenance,
 }
@@ -96,11 +97,14 @@ fn count_rows(segments: &BTreeMap<[u8; 32], Vec<SpillablePlays>>) -> usize {
 pub struct BuiltDay {
     /// Its files.
     pub files: Vec<FileEntry>,
-    /// Its rows of `trends_daily`.
-    pub trends: KeptTrends,
+    /// Its file of `trends_daily`.
+    pub trends: BuiltTrends,
     /// Rows and plays by verdict and reason.
     pub outcomes: Outcomes,
 }
+
+/// Files of `plays`, those of `trends_daily`, and what was decided.
+type Written = (Vec<FileEntry>, BuiltTrends, Outcomes);
 
 /// Rows and plays by verdict and reason.
 pub type Outcomes = BTreeMap<(Verdict, Option<Reason>), (u64, i64)>;
@@ -119,14 +123,13 @@ impl DayBuilder<'_> {
         } else {
             (n_rows * SHARE_BYTES_PER_PLAY).div_ceil(self.work_bytes_max).clamp(2, BUCKETS)
         };
-        let mut writer =
+        let writer =
             PartitionWriter::new(task.folder.clone(), self.layout, &task.provenance, self.stages)?;
-        let (trends, outcomes) = if n_shares == 1 {
-            self.build_at_once(task, segments, &mut writer)?
+        let (files, trends, outcomes) = if n_shares == 1 {
+            self.build_at_once(task, segments, writer)?
         } else {
-            self.build_in_shares(task, segments, n_shares, &mut writer)?
+            self.build_in_shares(task, segments, n_shares, writer)?
         };
-        let files = writer.finish()?;
         let n_written: u64 = files.iter().map(|file| file.rows).sum();
         let n_judged: u64 = outcomes.values().map(|(rows, _)| rows).sum();
         if (n_written, n_judged) != (n_rows as u64, n_rows as u64) {
@@ -140,8 +143,8 @@ impl DayBuilder<'_> {
         &self,
         task: &DayTask<'_>,
         segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
-        writer: &mut PartitionWriter<'_>,
-    ) -> Result<(KeptTrends, Outcomes), PartitionError> {
+        mut writer: PartitionWriter<'_>,
+    ) -> Result<Written, PartitionError> {
         let mut pieces = Vec::new();
         for (report, segments) in segments {
             for segment in segments {
@@ -166,16 +169,27 @@ impl DayBuilder<'_> {
         }
         let (trends, outcomes) = self.stages.aggregate.time(|| sums.finish(self.policy));
         drop((plays, order));
-        let (trends, written) = rayon::join(
+        let (trends, files) = rayon::join(
             || {
-                let keep = || KeptTrends::new(task.day, trends, self.trends_layout);
-                self.stages.encode.time(keep)
+                let encode = || EncodedTrends::new(task.day, &trends, self.trends_layout);
+                self.write_trends(task, self.stages.encode.time(encode))
             },
-            || last.map_or(Ok(()), |row_group| writer.push(row_group)),
+            || {
+                last.map_or(Ok(()), |row_group| writer.push(row_group))?;
+                writer.finish()
+            },
         );
-        written?;
-        let trends = trends.map_err(PartitionError::parquet(&task.folder))?;
-        Ok((trends, outcomes))
+        Ok((files?, trends?, outcomes))
+    }
+
+    fn write_trends(
+        &self,
+        task: &DayTask<'_>,
+        trends: Result<EncodedTrends, ParquetError>,
+    ) -> Result<BuiltTrends, PartitionError> {
+        let trends = trends.map_err(PartitionError::parquet(&task.trends_folder))?;
+        let DayTask { day, trends_folder, provenance, .. } = task;
+        trends.write(*day, trends_folder, self.trends_layout, provenance, self.stages)
     }
 
     /// Encodes the rows at these places and sums them, page by page: plays lie all over the memory, and
@@ -250,8 +264,8 @@ impl DayBuilder<'_> {
         task: &DayTask<'_>,
         segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
         n_shares: usize,
-        writer: &mut PartitionWriter<'_>,
-    ) -> Result<(KeptTrends, Outcomes), PartitionError> {
+        mut writer: PartitionWriter<'_>,
+    ) -> Result<Written, PartitionError> {
         let (mut runs, mut outcomes) = (Vec::new(), Outcomes::new());
         for share in 0..n_shares {
             let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
@@ -273,18 +287,20 @@ impl DayBuilder<'_> {
                 self.play_buffer.release(piece);
             }
         }
-        let mut trends = SplitTrends::new(task.day, self.trends_layout, self.play_buffer);
+        let mut trends = TrendsEncoder::new(task.day, self.trends_layout);
         let in_order = |plays: &Plays| (0_u32..).take(plays.rows.len()).collect::<Vec<u32>>();
         merge_runs(
             &runs,
-            |plays| self.encode(task, plays, &in_order(plays), writer),
+            |plays| self.encode(task, plays, &in_order(plays), &mut writer),
             |plays| {
                 let sum = || sum_trends(plays, &in_order(plays), self.policy);
                 let sums = self.stages.aggregate.time(sum);
-                self.stages.encode.time(|| trends.take(&sums))
+                let added = self.stages.encode.time(|| trends.add(&sums));
+                added.map_err(PartitionError::parquet(&task.trends_folder))
             },
         )?;
-        Ok((trends.finish()?, outcomes))
+        let trends = self.stages.encode.time(|| trends.finish());
+        Ok((writer.finish()?, self.write_trends(task, trends)?, outcomes))
     }
 }
 

@@ -2,12 +2,11 @@
 
 pub mod build_day;
 pub mod build_eligibility;
-pub mod build_month;
+pub mod build_trends;
 pub mod build_sales;
 pub(crate) mod build_statements;
 pub mod build_waterfall;
 pub mod merge;
-pub mod split_trends;
 pub mod sales_merge;
 pub(crate) mod merge_statements;
 pub(crate) mod waiting_sums;

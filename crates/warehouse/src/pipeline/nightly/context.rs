@@ -16,7 +16,6 @@ use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::judging::Judging;
 use crate::pipeline::nightly::build::checkpoint::Checkpoint;
-use crate::pipeline::nightly::build::file_checks::FileChecks;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
@@ -49,8 +48,6 @@ pub(crate) struct Night<'a> {
     pub(crate) damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// Published months that rows are copied from.
-    pub(crate) checks: FileChecks,
     /// Writes lists of offline plays.
     pub(crate) lists: DiskQueue<NewList>,
     pub(crate) stages: Stages,
@@ -84,7 +81,6 @@ impl<'a> Night<'a> {
             rows: RowFolder::new(staging.join("rows"), options.memory_limit_bytes / 32),
             damaged_lists: BTreeSet::new(),
             checkpoint: None,
-            checks: FileChecks::default(),
             lists: list_queue(),
             stages: Stages::default(),
             progress,

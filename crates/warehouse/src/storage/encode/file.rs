@@ -17,7 +17,6 @@ use crate::storage::encode::chunk::assemble_chunk;
 use crate::storage::encode::page::Page;
 use crate::storage::encode::pieces::Pieces;
 use crate::storage::encode::values::Values;
-use crate::storage::tables::stored_trends::StoredGroup;
 
 /// Most rows of a row group (specification of the tables).
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
@@ -32,7 +31,7 @@ pub const PAGE_ROWS: usize = 1 << 15;
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Version of the columns of all tables; it changes when a column does.
-pub const SCHEMA_VERSION: &str = "2";
+pub const SCHEMA_VERSION: &str = "3";
 
 /// Who wrote the file, in the grammar that readers know: name, version, build.
 pub(crate) const CREATED_BY: &str =
@@ -162,28 +161,6 @@ impl<W: Write + Send> TableFile<W> {
         let mut writer = self.writer.next_row_group()?;
         for (bytes, close) in row_group.columns {
             writer.append_column(&bytes, close)?;
-        }
-        writer.close().map(|_| ())
-    }
-
-    /// Appends a row group of another file of this table as it is.
-    ///
-    /// # Errors
-    /// If it cannot be read or written, or has other columns.
-    pub fn copy(&mut self, group: &StoredGroup<'_>) -> Result<()> {
-        let index = group.metadata.page_index_for_row_group(group.group);
-        let metadata = group.metadata.row_group(group.group);
-        let mut writer = self.writer.next_row_group()?;
-        for (place, column) in metadata.columns().iter().enumerate() {
-            let close = ColumnCloseResult {
-                bytes_written: u64::try_from(column.compressed_size())?,
-                rows_written: u64::try_from(metadata.num_rows())?,
-                metadata: column.clone(),
-                bloom_filter: None,
-                column_index: index.column_index(place).cloned(),
-                offset_index: index.offset_index(place).cloned(),
-            };
-            writer.append_column(group.bytes, close)?;
         }
         writer.close().map(|_| ())
     }

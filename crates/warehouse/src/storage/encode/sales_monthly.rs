@@ -28,7 +28,10 @@ pub const SCHEMA: &str = "message sales_monthly {
     optional binary upc (UTF8);
     optional binary territory (UTF8);
     required binary tier (UTF8);
+    optional binary tier_code (UTF8);
     required binary use_type (UTF8);
+    required binary line_type (UTF8);
+    optional boolean royalty_bearing;
     optional binary currency (UTF8);
     required int64 units;
     optional fixed_len_byte_array(16) amount (DECIMAL(38,12));
@@ -36,11 +39,21 @@ pub const SCHEMA: &str = "message sales_monthly {
 }";
 
 /// The columns by which lines are summed, in their order.
-pub const GRAIN: [&str; 7] =
-    ["statement_period", "isrc", "upc", "territory", "tier", "use_type", "currency"];
+pub const GRAIN: [&str; 10] = [
+    "statement_period",
+    "isrc",
+    "upc",
+    "territory",
+    "tier",
+    "tier_code",
+    "use_type",
+    "line_type",
+    "royalty_bearing",
+    "currency",
+];
 
 /// Places in [`SCHEMA`] of the columns by which the rows are sorted (the grain); nulls last.
-pub const SORTED_BY: [i32; 7] = [0, 1, 2, 3, 4, 5, 6];
+pub const SORTED_BY: [i32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// The columns and the order of the rows.
 ///
@@ -63,7 +76,7 @@ pub fn encode_sales_monthly(
     let codes = Codes::new(sums, terms, words);
     let pages: Vec<EncodedPages> = sums
         .par_chunks(PAGE_ROWS)
-        .map_init(PageEncoder::default, |encoder, sums| codes.encode_pages(encoder, sums))
+        .map_init(PageEncoder::default, |encoder, sums| codes.encode_pages(encoder, sums, terms))
         .collect::<Result<_>>()?;
     assemble_row_group(schema, &codes.into_values(), pages, sums.len())
 }
@@ -75,7 +88,9 @@ struct Codes {
     upc: PackedCodes,
     territory: WordCodes,
     tier: WordCodes,
+    tier_code: WordCodes,
     use_type: WordCodes,
+    line_type: WordCodes,
     currency: WordCodes,
     units: NumberCodes,
     amount: DecimalCodes,
@@ -94,7 +109,9 @@ impl Codes {
             upc: PackedCodes::new(sums.iter().filter_map(upc_of), upc_text),
             territory: WordCodes::new(&used, |id| terms[id].territory.map(Territory::to_text)),
             tier: WordCodes::new(&used, |id| Some(terms[id].tier.as_str())),
+            tier_code: WordCodes::new(&used, |id| terms[id].tier_code.map(|t| words.text(t))),
             use_type: WordCodes::new(&used, |id| Some(words.text(terms[id].use_type))),
+            line_type: WordCodes::new(&used, |id| Some(terms[id].line_type.as_str())),
             currency: WordCodes::new(&used, |id| terms[id].currency.map(Currency::letters)),
             units: NumberCodes::new(sums.iter().map(|sum| sum.units).collect()),
             amount: DecimalCodes::new(sums.iter().map(MonthlySum::amount)),
@@ -103,7 +120,12 @@ impl Codes {
     }
 
     /// A page of each column, in the order of the schema.
-    fn encode_pages(&self, encoder: &mut PageEncoder, sums: &[MonthlySum]) -> Result<EncodedPages> {
+    fn encode_pages(
+        &self,
+        encoder: &mut PageEncoder,
+        sums: &[MonthlySum],
+        of_terms: &[SumTerms],
+    ) -> Result<EncodedPages> {
         use Nulls::{Allowed, Never};
         let terms = || sums.iter().map(|sum| sum.terms as usize);
         let mut isrc = self.isrc.cursor();
@@ -119,7 +141,10 @@ impl Codes {
             encoder.of_codes(upcs, self.upc.width, Allowed)?,
             word_page(encoder, terms(), &self.territory, Allowed)?,
             word_page(encoder, terms(), &self.tier, Never)?,
+            word_page(encoder, terms(), &self.tier_code, Allowed)?,
             word_page(encoder, terms(), &self.use_type, Never)?,
+            word_page(encoder, terms(), &self.line_type, Never)?,
+            encoder.of_truths(terms().map(|id| of_terms[id].royalty_bearing), Allowed)?,
             word_page(encoder, terms(), &self.currency, Allowed)?,
             number_page(encoder, units, &self.units, Never)?,
             self.amount.page(encoder, amounts)?,
@@ -136,7 +161,10 @@ impl Codes {
             self.upc.values,
             self.territory.values,
             self.tier.values,
+            self.tier_code.values,
             self.use_type.values,
+            self.line_type.values,
+            Values::Plain,
             self.currency.values,
             self.units.values,
             self.amount.values,

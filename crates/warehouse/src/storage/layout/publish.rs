@@ -22,7 +22,7 @@ impl Warehouse {
         self.places.internal(STAGED).join("tables")
     }
 
-    /// Publishes a snapshot: partitions that are not in staging are linked from the snapshot `from`.
+    /// Publishes a snapshot: files that are not in staging are linked from the snapshot `from`.
     ///
     /// # Errors
     /// [`DiskError`]; readers then still see the former snapshot, or, if the last step failed, will
@@ -62,10 +62,9 @@ fn link_former(
     }
     let path = Path::new("tables").join(path);
     let folder = staged.join(&path);
-    if folder.exists() {
-        return Ok(());
-    }
     make_folder(&folder)?;
-    let mut files = partition.files.iter().map(|file| &file.name);
+    // A file's name tells its content, so that one which is there is the right one.
+    let is_missing = |name: &&String| !folder.join(name).exists();
+    let mut files = partition.files.iter().map(|file| &file.name).filter(is_missing);
     files.try_for_each(|name| link(&former.join(&path).join(name), &folder.join(name)))
 }

@@ -8,6 +8,5 @@ pub mod lot_table;
 pub(crate) mod reference_columns;
 pub mod sales_columns;
 pub mod isrc_slices;
-pub mod stored_trends;
 pub mod compare;
 pub mod scan;

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
-use streamledger_core::numbers::exact;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::disk::hashing::Hashing;
@@ -14,7 +13,6 @@ use crate::storage::encode::file::{
     EncodedRowGroup, FILE_BYTES_MAX, Provenance, TableFile, TableLayout,
 };
 use crate::storage::layout::ledger::FileEntry;
-use crate::storage::tables::stored_trends::StoredGroup;
 
 /// A partition cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +53,8 @@ pub struct PartitionWriter<'a> {
     layout: &'a TableLayout,
     provenance: &'a Provenance,
     stages: &'a Stages,
+    /// With which the files' names begin.
+    prefix: String,
     open: Option<(TableFile<Hashing>, u64)>,
     files: Vec<FileEntry>,
 }
@@ -71,7 +71,13 @@ impl<'a> PartitionWriter<'a> {
         stages: &'a Stages,
     ) -> Result<Self, DiskError> {
         make_folder(&folder)?;
-        Ok(Self { folder, layout, provenance, stages, open: None, files: Vec::new() })
+        let prefix = "part".to_owned();
+        Ok(Self { folder, layout, provenance, stages, prefix, open: None, files: Vec::new() })
+    }
+
+    /// Begins the files' names with something else than `part`, where several writers write to the folder.
+    pub fn name_files(&mut self, prefix: &str) {
+        prefix.clone_into(&mut self.prefix);
     }
 
     /// Appends a row group; starts another file first if this one is large enough.
@@ -80,23 +86,6 @@ impl<'a> PartitionWriter<'a> {
     /// [`PartitionError`].
     pub fn push(&mut self, row_group: EncodedRowGroup) -> Result<(), PartitionError> {
         let n_rows = row_group.n_rows as u64;
-        self.append(n_rows, |file| file.push(row_group))
-    }
-
-    /// The same with a row group of another file, as it is there.
-    ///
-    /// # Errors
-    /// [`PartitionError`].
-    pub fn copy(&mut self, group: &StoredGroup<'_>) -> Result<(), PartitionError> {
-        let n_rows = group.metadata.row_group(group.group).num_rows();
-        self.append(exact::<u64>(n_rows), |file| file.copy(group))
-    }
-
-    fn append(
-        &mut self,
-        n_rows: u64,
-        append: impl FnOnce(&mut TableFile<Hashing>) -> Result<(), ParquetError>,
-    ) -> Result<(), PartitionError> {
         if self.open.as_mut().is_some_and(|(file, _)| FILE_BYTES_MAX <= file.size_bytes()) {
             self.close_file()?;
         }
@@ -105,14 +94,19 @@ impl<'a> PartitionWriter<'a> {
             Some(open) => open,
             None => (self.open_file()?, 0),
         };
-        append(&mut file).map_err(PartitionError::parquet(&self.folder))?;
+        file.push(row_group).map_err(PartitionError::parquet(&self.folder))?;
         self.open = Some((file, n_before + n_rows));
         self.stages.write.add(start.elapsed());
         Ok(())
     }
 
+    /// The passing name of a file that is being written.
+    fn unfinished(&self) -> PathBuf {
+        self.folder.join(format!("{}.unfinished", self.prefix))
+    }
+
     fn open_file(&self) -> Result<TableFile<Hashing>, PartitionError> {
-        let path = self.folder.join("unfinished");
+        let path = self.unfinished();
         let file = File::create_new(&path).at("create", &path)?;
         TableFile::new(Hashing::new(file), self.layout, self.provenance)
             .map_err(PartitionError::parquet(&self.folder))
@@ -124,9 +118,9 @@ impl<'a> PartitionWriter<'a> {
         };
         let start = std::time::Instant::now();
         let sink = file.finish().map_err(PartitionError::parquet(&self.folder))?;
-        let path = self.folder.join("unfinished");
+        let path = self.unfinished();
         let (blake3, size_bytes) = sink.finish().at("write and sync", &path)?;
-        let name = format!("part-{:04}-{}.parquet", self.files.len(), &blake3[..16]);
+        let name = format!("{}-{:04}-{}.parquet", self.prefix, self.files.len(), &blake3[..16]);
         std::fs::rename(&path, self.folder.join(&name)).at("rename", &path)?;
         self.files.push(FileEntry { name, rows, size_bytes, blake3 });
         self.stages.write.add(start.elapsed());

@@ -132,7 +132,10 @@ fn summed(lots: &[SalesLot]) -> Vec<(Vec<String>, i64, Option<i128>, i64)> {
                 text(sale.upc.map(Upc::to_text)),
                 text(sale.territory.map(|territory| ascii(&territory.to_text()))),
                 sale.tier.as_str().to_owned(),
+                text(sale.tier_code.map(|code| lot.text(code).to_owned())),
                 lot.text(sale.use_type).to_owned(),
+                sale.line_type.as_str().to_owned(),
+                text(sale.royalty_bearing.map(|is_due| is_due.to_string())),
                 text(sale.currency.map(|currency| currency.as_str().to_owned())),
             ];
             let sum = sums.entry(grain).or_default();
@@ -149,13 +152,18 @@ fn rows_of(monthly: &RecordBatch) -> Vec<(Vec<String>, i64, Option<i128>, i64)> 
         |column: usize, row: usize| monthly.column(column).as_primitive::<Int64Type>().value(row);
     let row = |row: usize| {
         let text = |column: &ArrayRef| {
-            let texts = column.as_string::<i32>();
-            if texts.is_null(row) { "~".to_owned() } else { texts.value(row).to_owned() }
+            if column.is_null(row) {
+                "~".to_owned()
+            } else if let Some(texts) = column.as_string_opt::<i32>() {
+                texts.value(row).to_owned()
+            } else {
+                column.as_boolean().value(row).to_string()
+            }
         };
-        let amounts = monthly.column(8).as_primitive::<Decimal128Type>();
+        let amounts = monthly.column(11).as_primitive::<Decimal128Type>();
         let amount = amounts.is_valid(row).then(|| amounts.value(row));
-        let grain = monthly.columns()[..7].iter().map(text).collect();
-        (grain, number(7, row), amount, number(9, row))
+        let grain = monthly.columns()[..10].iter().map(text).collect();
+        (grain, number(10, row), amount, number(12, row))
     };
     (0..monthly.num_rows()).map(row).collect()
 }

@@ -2,7 +2,7 @@
 //! months, then the small tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::report_id::ReportId;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
-use crate::pipeline::build::build_month::{KeptTrends, build_month};
+use crate::pipeline::build::build_trends::BuiltTrends;
 use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::nightly::build::building_lots::LotInputs;
 use crate::pipeline::nightly::build::building_tracks::TrackLists;
@@ -21,24 +21,23 @@ use crate::pipeline::nightly::checking::check_day;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::{Days, Examination};
-use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
+use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuild, SpeculativeBuilds};
 use crate::pipeline::nightly::plan::planned::{Kind, Plan, PlannedPartition};
 use crate::pipeline::nightly::plan::store_months::Explaining;
+use crate::pipeline::partition_paths::trends_path;
 use crate::storage::archive::archived_reports::archive_path;
-use crate::storage::disk::durable::{DiskError, remove_tree};
+use crate::storage::disk::durable::{DiskError, link, make_folder, remove_file, remove_tree};
 use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{
     FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash, plays_path,
 };
 use crate::storage::source::report_source::ReportFile;
-use crate::storage::tables::partition::PartitionError;
-use crate::storage::tables::stored_trends::{StoredTrends, TrendsFile};
 
 type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;
-/// Trends of built dates by store and date.
-type StoreTrends = BTreeMap<(String, Day), KeptTrends>;
+/// Files of `trends_daily` of built dates, by path of the partition of `plays`.
+type TrendsFiles = BTreeMap<String, Vec<FileEntry>>;
 
 /// How many dates to build at once, so that they keep within half of the memory limit, in bytes: the
 /// plays of a row group, and what is encoded of them, are in memory of each. All, where there is memory
@@ -77,14 +76,9 @@ impl Night<'_> {
         let mut inputs = DayInputs { early, fresh, tracks: BTreeMap::new() };
         let offline = self.gather(plan, &mut inputs, former, reports, staged, &partitions)?;
         let trends = self.build_days(plan, inputs, &offline, reports, staged, &mut partitions)?;
-        // A month waits for the processor, small tables for the disk.
-        let (months, small) = rayon::join(
-            || self.build_months(plan, trends, former, reports, staged),
-            || self.build_small(plan, former, reports, staged),
-        );
-        partitions.extend(months?);
-        partitions.extend(small?);
         let published = self.places.snapshot(former.snapshot).join("tables");
+        partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
+        partitions.extend(self.build_small(plan, former, reports, staged)?);
         self.explain(&mut Explaining {
             plan,
             former,
@@ -124,9 +118,10 @@ impl Night<'_> {
                 .early
                 .get(&date)
                 .is_some_and(|early| early.counted_earlier != known.counted_earlier)
+                && let Some(early) = inputs.early.remove(&date)
             {
-                inputs.early.remove(&date);
-                drop_early(staged, path, "offline plays of it stand under an earlier date")?;
+                let why = "offline plays of it stand under an earlier date";
+                drop_early(staged, path, &early, why)?;
             }
         }
         self.read_again(plan, &inputs.early, &mut inputs.fresh, reports)?;
@@ -205,7 +200,7 @@ impl Night<'_> {
         reports: &Reports,
         staged: &Path,
         partitions: &mut Partitions,
-    ) -> Result<StoreTrends, NightlyError> {
+    ) -> Result<TrendsFiles, NightlyError> {
         let DayInputs { mut early, mut fresh, mut tracks } = inputs;
         let mut results = Vec::new();
         let mut tasks = Vec::new();
@@ -214,7 +209,7 @@ impl Night<'_> {
                 continue;
             };
             if let Some(early) = early.remove(&(store.clone(), *day)) {
-                results.push((path, planned, store.clone(), *day, early.built));
+                results.push((path, planned, *day, early.built));
                 continue;
             }
             let Some(store) = self.store_of(store, &day.month().to_string()) else {
@@ -233,6 +228,7 @@ impl Night<'_> {
                     tracks: tracks.remove(&(store.store.clone(), *day)).unwrap_or_default(),
                     counted_earlier: offline[path].earlier_keys.clone(),
                     folder: staged.join(path),
+                    trends_folder: staged.join(trends_path(path)),
                     provenance: self.provenance(planned, reports),
                 },
             ));
@@ -241,7 +237,7 @@ impl Night<'_> {
         let build = |(path, planned, task): &(&String, &PlannedPartition, DayTask<'_>)| {
             let (policy, _) = self.policy_of(&task.store.store, task.day);
             let built = self.day_builder(policy).build(task)?;
-            self.keep_built((path, planned), task, &built, &offline[*path], staged)?;
+            self.keep_built((path, planned), task, &built, &offline[*path], staged);
             self.progress.advance(1);
             Ok(built)
         };
@@ -254,7 +250,7 @@ impl Night<'_> {
             built.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
         }
         for ((path, planned, task), built) in tasks.into_iter().zip(built) {
-            results.push((path, planned, task.store.store.clone(), task.day, built));
+            results.push((path, planned, task.day, built));
         }
         self.enter_days(results, offline, partitions)
     }
@@ -267,40 +263,39 @@ impl Night<'_> {
         built: &BuiltDay,
         offline: &OfflineDate,
         staged: &Path,
-    ) -> Result<(), NightlyError> {
+    ) {
         let (Some(checkpoint), Some(keys)) = (&self.checkpoint, &offline.keys) else {
-            return Ok(());
+            return;
         };
         let day = DayCheckpoint {
             day: task.day,
             built,
             keys,
             counted_earlier: offline.counted_earlier.as_deref(),
-            layout: &self.trends_layout,
         };
-        Ok(checkpoint.keep_day(path, &planned.fingerprint, staged, &day)?)
+        checkpoint.keep_day(path, &planned.fingerprint, staged, &day);
     }
 
     fn enter_days(
         &self,
-        built: Vec<(&String, &PlannedPartition, String, Day, BuiltDay)>,
+        built: Vec<(&String, &PlannedPartition, Day, BuiltDay)>,
         offline: &OfflineDates,
         partitions: &mut Partitions,
-    ) -> Result<StoreTrends, NightlyError> {
-        let mut trends = StoreTrends::new();
-        for (path, planned, store, day, built) in built {
+    ) -> Result<TrendsFiles, NightlyError> {
+        let mut trends = TrendsFiles::new();
+        for (path, planned, day, built) in built {
             let judged = built.outcomes.values().map(|(_, plays)| plays).sum();
-            check_day(path, judged, built.trends.n_plays())?;
+            let BuiltTrends { files, n_plays, listened_months } = built.trends;
+            check_day(path, judged, n_plays)?;
             self.note(|summary| {
                 for (outcome, (rows, n_plays)) in &built.outcomes {
                     let sums = summary.outcomes.entry(*outcome).or_default();
                     *sums = (sums.0 + rows, sums.1 + n_plays);
                 }
             });
-            let heard = built.trends.listened_months().into_iter();
-            let heard_in = heard.filter(|month| *month != day.month()).map(|m| m.to_string());
-            let heard_in = heard_in.collect();
-            trends.insert((store, day), built.trends);
+            let month = day.month().to_string();
+            let heard_in = listened_months.into_iter().filter(|heard| *heard != month).collect();
+            trends.insert(path.clone(), files);
             let OfflineDate { file, counted_earlier, .. } = &offline[path];
             let partition = PartitionEntry {
                 offline_keys: file.clone(),
@@ -311,83 +306,6 @@ impl Night<'_> {
             partitions.insert(path.clone(), partition);
         }
         Ok(trends)
-    }
-
-    fn build_months(
-        &self,
-        plan: &Plan,
-        mut trends: StoreTrends,
-        former: &Manifest,
-        reports: &Reports,
-        staged: &Path,
-    ) -> Result<Partitions, NightlyError> {
-        let mut partitions = Partitions::new();
-        for (path, planned) in stale(plan) {
-            let Kind::TrendsDaily { store, month } = &planned.kind else {
-                continue;
-            };
-            let (mut days, mut as_before) = (BTreeMap::new(), BTreeSet::new());
-            for date in plan.targets.values() {
-                let Kind::Plays { store: of, day } = &date.kind else {
-                    continue;
-                };
-                if of != store || day.month().to_string() != *month {
-                    continue;
-                }
-                match trends.remove(&(store.clone(), *day)) {
-                    Some(built) => drop(days.insert(*day, built)),
-                    None => drop(as_before.insert(*day)),
-                }
-            }
-            let published =
-                if as_before.is_empty() { Vec::new() } else { self.published_files(path, former) };
-            let provenance = self.provenance(planned, reports);
-            let (whole, files) = rayon::join(
-                || published.iter().try_for_each(|(path, file)| self.check_whole(path, file)),
-                || {
-                    let mut stored = StoredTrends::default();
-                    let open = |(path, _): &(PathBuf, &FileEntry)| {
-                        TrendsFile::open(path).map_err(PartitionError::parquet(path))
-                    };
-                    let files = published.iter().map(open).collect::<Result<_, _>>()?;
-                    stored.add(files, &as_before);
-                    build_month(
-                        days,
-                        stored,
-                        &staged.join(path),
-                        &self.trends_layout,
-                        &provenance,
-                        &self.stages,
-                    )
-                },
-            );
-            whole?;
-            let files = files?;
-            partitions.insert(path.clone(), entry(planned, files));
-        }
-        Ok(partitions)
-    }
-
-    /// The files of a published partition.
-    pub(crate) fn published_files<'f>(
-        &self,
-        path: &str,
-        former: &'f Manifest,
-    ) -> Vec<(PathBuf, &'f FileEntry)> {
-        let folder = self.places.snapshot(former.snapshot).join("tables").join(path);
-        let files = former.partitions.get(path).into_iter().flat_map(|partition| &partition.files);
-        files.map(|file| (folder.join(&file.name), file)).collect()
-    }
-
-    /// Rows are copied from a published file: it has to be what was published.
-    fn check_whole(&self, path: &Path, file: &FileEntry) -> Result<(), NightlyError> {
-        if hex::encode(self.checks.hash(path)?) == file.blake3 {
-            return Ok(());
-        }
-        let message = "does not have its checksum any more; `streamledger backfill` of its month \
-                       makes it again"
-            .to_owned();
-        Err(WarehouseError::Damaged { path: path.to_owned(), message }.into())
     }
 
     /// Hash of the policy that stands in a partition's footers.
@@ -432,16 +350,73 @@ fn usable_builds(
         }) {
             usable.insert((store, day), early);
         } else {
-            drop_early(staged, &path, "it has more than one report")?;
+            drop_early(staged, &path, &early, "it has more than one report")?;
         }
     }
     Ok(usable)
 }
 
 /// Clears away a date that was built at once on a wrong assumption.
-fn drop_early(staged: &Path, path: &str, why: &str) -> Result<(), DiskError> {
+fn drop_early(
+    staged: &Path,
+    path: &str,
+    early: &SpeculativeBuild,
+    why: &str,
+) -> Result<(), DiskError> {
     tracing::info!(%path, why, "a date is built again");
+    let month = staged.join(trends_path(path));
+    for FileEntry { name, .. } in &early.built.trends.files {
+        remove_file(&month.join(name))?;
+    }
     remove_tree(&staged.join(path))
+}
+
+/// Puts stale months of `trends_daily` together from the files of their dates. Those of dates that were
+/// not built are the published ones.
+fn assemble_months(
+    plan: &Plan,
+    built: &TrendsFiles,
+    former: &Manifest,
+    published: &Path,
+    staged: &Path,
+) -> Result<Partitions, NightlyError> {
+    let mut partitions = Partitions::new();
+    for (path, planned) in stale(plan) {
+        let Kind::TrendsDaily { .. } = &planned.kind else {
+            continue;
+        };
+        let folder = staged.join(path);
+        make_folder(&folder)?;
+        let dates = format!("{}/", path.replacen("trends_daily/", "plays/", 1));
+        let before = former.partitions.get(path).map_or(&[][..], |entry| &entry.files);
+        let mut files = Vec::new();
+        let in_month = plan.targets.range(dates.clone()..);
+        for (date, _) in in_month.take_while(|(date, _)| date.starts_with(&dates)) {
+            if let Some(built) = built.get(date) {
+                files.extend(built.iter().cloned());
+                continue;
+            }
+            let day = date.rsplit_once("date=").map_or(date.as_str(), |(_, day)| day);
+            let of_date = before.iter().filter(|file| is_of_date(file, day));
+            let of_date: Vec<FileEntry> = of_date.cloned().collect();
+            if of_date.is_empty() {
+                let message = format!("has no file of {day}, which was not rebuilt");
+                let path = published.join(path);
+                return Err(WarehouseError::Damaged { path, message }.into());
+            }
+            for FileEntry { name, .. } in &of_date {
+                link(&published.join(path).join(name), &folder.join(name))?;
+            }
+            files.extend(of_date);
+        }
+        partitions.insert(path.clone(), entry(planned, files));
+    }
+    Ok(partitions)
+}
+
+/// Whether a file of a month of `trends_daily` is of a date.
+fn is_of_date(file: &FileEntry, day: &str) -> bool {
+    file.name.strip_prefix(day).is_some_and(|rest| rest.starts_with('-'))
 }
 
 pub(crate) fn stale(plan: &Plan) -> impl Iterator<Item = (&String, &PlannedPartition)> {

@@ -5,21 +5,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use streamledger_core::filter::offline_repeats::OfflineKeys;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::verdict::{Reason, Verdict};
 
 use crate::pipeline::build::build_day::{BuiltDay, Outcomes};
-use crate::pipeline::build::build_month::KeptTrends;
+use crate::pipeline::build::build_trends::BuiltTrends;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
+use crate::pipeline::partition_paths::trends_path;
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, link, make_folder, remove_tree, rename, sync, write_new,
 };
 use crate::storage::disk::file_hash::hash_as_is;
-use crate::storage::encode::file::TableLayout;
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::layout::offline_keys::{NewList, read_keys};
 use crate::storage::layout::report_sums::Totals;
@@ -27,8 +26,6 @@ use crate::storage::tables::partition::PartitionError;
 
 /// Name of the file that says that a partition is complete.
 const DONE: &str = "done.json";
-/// Name of the file with a date's rows of `trends_daily`.
-const TRENDS: &str = "trends";
 
 /// The work of a backfill that is kept. It is put on the disk while the next is being made: a date that
 /// was finished a moment before an interruption is made again.
@@ -55,8 +52,6 @@ struct CheckpointEntry {
 struct BesideFiles {
     day: Day,
     keys: Arc<OfflineKeys>,
-    /// Its rows of `trends_daily`.
-    trends: Bytes,
 }
 
 /// A partition that is complete.
@@ -71,10 +66,17 @@ struct FinishedPartition {
     counted_earlier: Option<String>,
     /// Of a date: the list of its offline plays.
     keys: Option<FileEntry>,
-    /// Of a date: BLAKE3, hex, of its rows of `trends_daily`.
-    trends: Option<String>,
+    /// Of a date: its file of `trends_daily`.
+    trends: Option<BuiltTrends>,
     /// Of a date: rows and plays by verdict and reason.
     outcomes: Vec<(String, Option<String>, u64, i64)>,
+}
+
+impl FinishedPartition {
+    fn all_files(&self) -> impl Iterator<Item = &FileEntry> {
+        let trends = self.trends.iter().flat_map(|trends| &trends.files);
+        self.files.iter().chain(&self.keys).chain(trends)
+    }
 }
 
 /// A date that is complete.
@@ -84,7 +86,6 @@ pub(crate) struct DayCheckpoint<'a> {
     pub(crate) built: &'a BuiltDay,
     pub(crate) keys: &'a Arc<OfflineKeys>,
     pub(crate) counted_earlier: Option<&'a str>,
-    pub(crate) layout: &'a TableLayout,
 }
 
 /// A date that was finished by a backfill that was interrupted.
@@ -131,19 +132,14 @@ impl Checkpoint {
     }
 
     /// Keeps a date.
-    ///
-    /// # Errors
-    /// If its rows of `trends_daily` cannot be encoded.
     pub(crate) fn keep_day(
         &self,
         path: &str,
         fingerprint: &str,
         staged: &Path,
         day: &DayCheckpoint<'_>,
-    ) -> Result<(), PartitionError> {
-        let DayCheckpoint { day, built, keys, counted_earlier, layout } = *day;
-        let trends = built.trends.to_bytes(day, layout);
-        let trends = trends.map_err(PartitionError::parquet(&self.folder.join(path)))?;
+    ) {
+        let DayCheckpoint { day, built, keys, counted_earlier } = *day;
         let outcomes = built.outcomes.iter().map(|((verdict, reason), (rows, plays))| {
             let reason = reason.map(|reason| reason.as_str().to_owned());
             (verdict.as_str().to_owned(), reason, *rows, *plays)
@@ -154,17 +150,16 @@ impl Checkpoint {
             totals: None,
             counted_earlier: counted_earlier.map(str::to_owned),
             keys: None,
-            trends: None,
+            trends: Some(built.trends.clone()),
             outcomes: outcomes.collect(),
         };
-        let day = Some(BesideFiles { day, keys: Arc::clone(keys), trends });
+        let day = Some(BesideFiles { day, keys: Arc::clone(keys) });
         self.queue.add(CheckpointEntry {
             path: path.to_owned(),
             staged: staged.to_owned(),
             done,
             day,
         });
-        Ok(())
     }
 
     /// Waits until all is kept: what lies in staging may be moved from then on.
@@ -185,7 +180,7 @@ impl Checkpoint {
         let Some(FinishedPartition { files, totals, .. }) = self.find(path, fingerprint) else {
             return Ok(None);
         };
-        self.stage(path, staged, &files)?;
+        link_all(&files, &self.folder.join(path), &staged.join(path))?;
         Ok(Some(FinishedFiles { files, totals }))
     }
 
@@ -202,21 +197,13 @@ impl Checkpoint {
         let Some(outcomes) = outcomes_of(&done) else {
             return Ok(None);
         };
-        let Some(keys) = &done.keys else {
+        let (Some(keys), Some(trends)) = (&done.keys, done.trends) else {
             return Ok(None);
         };
-        let keys = read_keys(&self.folder.join(path).join(&keys.name))?;
-        let file = self.folder.join(path).join(TRENDS);
-        let bytes = match std::fs::read(&file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.at("read", &file)?,
-        };
-        if done.trends != Some(blake3::hash(&bytes).to_hex().to_string()) {
-            return Ok(None);
-        }
-        let trends = KeptTrends::from_bytes(bytes.into());
-        let trends = trends.map_err(PartitionError::parquet(&file))?;
-        self.stage(path, staged, &done.files)?;
+        let from = self.folder.join(path);
+        let keys = read_keys(&from.join(&keys.name))?;
+        link_all(&done.files, &from, &staged.join(path))?;
+        link_all(&trends.files, &from, &staged.join(trends_path(path)))?;
         let built = BuiltDay { files: done.files, trends, outcomes };
         Ok(Some(CheckpointDay { built, keys, counted_earlier: done.counted_earlier }))
     }
@@ -228,16 +215,9 @@ impl Checkpoint {
         let is_whole = |folder: &Path, file: &FileEntry| {
             hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
         };
-        let is_there = done.fingerprint == fingerprint
-            && done.files.iter().chain(&done.keys).all(|file| is_whole(&folder, file));
+        let is_there =
+            done.fingerprint == fingerprint && done.all_files().all(|file| is_whole(&folder, file));
         is_there.then_some(done)
-    }
-
-    fn stage(&self, path: &str, staged: &Path, files: &[FileEntry]) -> Result<(), DiskError> {
-        let to = staged.join(path);
-        make_folder(&to)?;
-        let from = self.folder.join(path);
-        files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
     }
 
     /// Takes all away in one step, to a place that the next run clears at the latest.
@@ -256,21 +236,26 @@ fn keep(root: &Path, kept: CheckpointEntry) -> Result<(), DiskError> {
     // What an attempt that was interrupted has left, or one under other settings.
     remove_tree(&folder)?;
     make_folder(&folder)?;
-    if let Some(BesideFiles { day, keys, trends }) = day {
+    if let Some(BesideFiles { day, keys }) = day {
         let list = NewList::new(folder.clone(), day, keys);
         list.write()?;
         done.keys = Some(list.entry);
-        write_new(&folder.join(TRENDS), &trends)?;
-        done.trends = Some(blake3::hash(&trends).to_hex().to_string());
     }
-    for file in &done.files {
-        link(&staged.join(&path).join(&file.name), &folder.join(&file.name))?;
+    link_all(&done.files, &staged.join(&path), &folder)?;
+    if let Some(trends) = &done.trends {
+        link_all(&trends.files, &staged.join(trends_path(&path)), &folder)?;
     }
     sync(&folder)?;
     let new = folder.join("done.new");
     let bytes = serde_json::to_vec(&done).map_err(std::io::Error::other).at("write", &new)?;
     write_new(&new, &bytes)?;
     rename(&new, &folder.join(DONE))
+}
+
+/// Links files into another folder, which is made.
+fn link_all(files: &[FileEntry], from: &Path, to: &Path) -> Result<(), DiskError> {
+    make_folder(to)?;
+    files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
 }
 
 fn outcomes_of(done: &FinishedPartition) -> Option<Outcomes> {

@@ -7,5 +7,4 @@ pub(crate) mod building_tracks;
 pub(crate) mod explaining;
 pub(crate) mod offline;
 pub(crate) mod checkpoint;
-pub(crate) mod file_checks;
 pub(crate) mod day_inputs;

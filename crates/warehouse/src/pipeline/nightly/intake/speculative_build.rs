@@ -53,7 +53,6 @@ pub(crate) struct LookedUp {
 /// Which dates may be built at once, and those that were.
 pub(crate) struct SpeculativeBuilder<'a> {
     staged: &'a Path,
-    former: &'a Manifest,
     /// Stores and dates of known reports, with the report if it is the only one.
     known: BTreeMap<(String, Day), Option<String>>,
     claimed: Mutex<BTreeSet<(String, Day)>>,
@@ -90,7 +89,6 @@ impl<'a> SpeculativeBuilder<'a> {
         let not_copied = NotCopied::default();
         Self {
             staged,
-            former,
             known,
             claimed: Mutex::default(),
             built: Mutex::default(),
@@ -171,7 +169,6 @@ impl Night<'_> {
             let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
             let name = name_of_keys(&counted_earlier);
             let path = plays_path(store, &day.to_string());
-            self.begin_month(early, &path);
             let looked_up = Some(LookedUp { near, found: counted_earlier.clone() });
             let task = DayTask {
                 store: settings,
@@ -180,6 +177,7 @@ impl Night<'_> {
                 // A date with a list of tracks is built with all its reports.
                 tracks: KnownTracks::default(),
                 counted_earlier,
+                trends_folder: early.staged.join(trends_path(&path)),
                 folder: early.staged.join(path),
                 provenance: Provenance {
                     inputs: inputs_hash(std::iter::once(hash.as_str())),
@@ -190,21 +188,12 @@ impl Night<'_> {
             let report = Some(key.clone());
             let speculative_build =
                 SpeculativeBuild { report, built, keys, counted_earlier: name, looked_up };
-            self.keep_early(early, store, day, &speculative_build)?;
+            self.keep_early(early, store, day, &speculative_build);
             if let Ok(mut all) = early.built.lock() {
                 all.insert((store.to_owned(), day), speculative_build);
             }
         }
         Ok(())
-    }
-
-    /// Begins the checks of the published month that a date goes to. A backfill makes all dates of a month
-    /// and copies none.
-    fn begin_month(&self, early: &SpeculativeBuilder<'_>, plays_path: &str) {
-        if early.fingerprints.is_empty() {
-            let files = self.published_files(&trends_path(plays_path), early.former);
-            files.into_iter().for_each(|(path, _)| self.checks.begin(path));
-        }
     }
 
     /// Keeps a date that a backfill has finished.
@@ -214,20 +203,19 @@ impl Night<'_> {
         store: &str,
         day: Day,
         finished: &SpeculativeBuild,
-    ) -> Result<(), NightlyError> {
+    ) {
         let path = plays_path(store, &day.to_string());
         let (Some(checkpoint), Some(fingerprint)) =
             (&self.checkpoint, early.fingerprints.get(&path))
         else {
-            return Ok(());
+            return;
         };
         let day = DayCheckpoint {
             day,
             built: &finished.built,
             keys: &finished.keys,
             counted_earlier: finished.counted_earlier.as_deref(),
-            layout: &self.trends_layout,
         };
-        Ok(checkpoint.keep_day(&path, fingerprint, early.staged, &day)?)
+        checkpoint.keep_day(&path, fingerprint, early.staged, &day);
     }
 }
