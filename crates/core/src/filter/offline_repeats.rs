@@ -67,6 +67,13 @@ impl OfflineKeys {
     }
 }
 
+/// The plays of a piece that can have a key.
+#[must_use]
+pub fn offline_plays(mut piece: Piece) -> Piece {
+    piece.rows.iter_mut().for_each(|rows| rows.retain(is_offline));
+    piece
+}
+
 fn is_offline(play: &Play) -> bool {
     play.offline == OFFLINE && play.listener != NONE
 }

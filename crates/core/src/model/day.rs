@@ -10,8 +10,16 @@ use crate::numbers::exact;
 /// Milliseconds of a day. There are no leap seconds in UTC stamps of stores.
 pub const MS_PER_DAY: i64 = 86_400_000;
 
-/// A day, in days since 1970-01-01 (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A text is no date or no month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a date as YYYY-MM-DD, or a month as YYYY-MM")]
+pub struct NotInCalendar;
+
+/// A day, in days since 1970-01-01 (UTC). As text: `YYYY-MM-DD`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct Day(pub i32);
 
 impl Day {
@@ -63,8 +71,36 @@ impl std::fmt::Display for Day {
     }
 }
 
-/// A calendar month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+impl std::str::FromStr for Day {
+    type Err = NotInCalendar;
+
+    fn from_str(text: &str) -> Result<Self, NotInCalendar> {
+        let date: NaiveDate = text.parse().map_err(|_| NotInCalendar)?;
+        let day = Self(date.to_epoch_days());
+        // Other texts of the same day are none: a path has one form.
+        (day.to_string() == text).then_some(day).ok_or(NotInCalendar)
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = NotInCalendar;
+
+    fn try_from(text: String) -> Result<Self, NotInCalendar> {
+        text.parse()
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.to_string()
+    }
+}
+
+/// A calendar month. As text: `YYYY-MM`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct Month {
     /// The year, four digits.
     pub year: i16,
@@ -76,6 +112,28 @@ impl std::fmt::Display for Month {
     /// `YYYY-MM`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl std::str::FromStr for Month {
+    type Err = NotInCalendar;
+
+    fn from_str(text: &str) -> Result<Self, NotInCalendar> {
+        format!("{text}-01").parse().map(Day::month)
+    }
+}
+
+impl TryFrom<String> for Month {
+    type Error = NotInCalendar;
+
+    fn try_from(text: String) -> Result<Self, NotInCalendar> {
+        text.parse()
+    }
+}
+
+impl From<Month> for String {
+    fn from(month: Month) -> Self {
+        month.to_string()
     }
 }
 

@@ -6,11 +6,12 @@
 //! filter found is a list of its own. Text is interned once a report; ids mean nothing without their
 //! [`Words`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::model::day::{Day, Month};
 use crate::model::isrc::Isrc;
 use crate::model::listener::Listener;
 use crate::model::tier::Tier;
@@ -160,6 +161,23 @@ pub struct Piece {
     pub rows: Vec<Vec<Play>>,
     /// What their ids mean.
     pub words: Arc<Words>,
+}
+
+impl Piece {
+    /// Months in which the plays were listened to.
+    #[must_use]
+    pub fn listened_months(&self) -> BTreeSet<Month> {
+        let mut days = BTreeSet::new();
+        let mut last = None;
+        // Plays of a day mostly stand together.
+        for play in self.rows.iter().flatten() {
+            let day = Day::of_ms(play.listened_at_ms);
+            if last.replace(day) != Some(day) {
+                days.insert(day);
+            }
+        }
+        days.into_iter().map(Day::month).collect()
+    }
 }
 
 /// All plays of one store and counted date (or of a share of its listeners), with what their ids

@@ -1,6 +1,5 @@
 //! Paths of partitions, and what they say.
 
-use streamledger_core::model::day::Month;
 use streamledger_core::normalize::sales_lot::SalesMonth;
 
 use crate::storage::layout::ledger::{ReportEntry, fingerprint};
@@ -16,14 +15,19 @@ pub(crate) fn replaced_paths(report: &ReportEntry) -> impl Iterator<Item = Strin
 pub(crate) fn month_of(path: &str) -> Option<SalesMonth> {
     let (rest, month) = path.rsplit_once("/month=")?;
     let (_, store) = rest.split_once("/store=")?;
-    let (year, month) = month.split_once('-')?;
-    Some((store.to_owned(), Month { year: year.parse().ok()?, month: month.parse().ok()? }))
+    Some((store.to_owned(), month.parse().ok()?))
 }
 
 /// Path of the month of `trends_daily` that a date of `plays` is in.
 pub(crate) fn trends_path(plays_path: &str) -> String {
     let month = plays_path.rsplit_once('/').map_or(plays_path, |(month, _)| month);
     month.replacen("plays/", "trends_daily/", 1)
+}
+
+/// Whether a file of a month of `trends_daily` is of the date of a partition of `plays`.
+pub(crate) fn is_of_date(file_name: &str, plays_path: &str) -> bool {
+    let date = plays_path.rsplit_once("date=").map_or(plays_path, |(_, date)| date);
+    file_name.strip_prefix(date).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Longest name of a store's folder in a path: file systems take 255 bytes with `store=`.

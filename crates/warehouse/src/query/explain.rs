@@ -16,8 +16,8 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::verdict::{Reason, Verdict};
 
-use crate::pipeline::nightly::build::explaining::settled_from;
 use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::plan::store_months::settled_from;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
@@ -113,13 +113,14 @@ impl Published {
         Ok(Self { manifest, tables })
     }
 
-    /// Paths of the partitions of a table, of a month if one is given.
+    /// Paths of the partitions of a table that have rows, of a month if one is given.
     pub fn partitions<'a>(
         &'a self,
         table: &'a str,
         month: Option<&'a str>,
     ) -> impl Iterator<Item = &'a String> {
-        let paths = self.manifest.partitions.keys();
+        let partitions = self.manifest.partitions.iter().filter(|(_, of)| of.rows() != 0);
+        let paths = partitions.map(|(path, _)| path);
         paths.filter(move |path| {
             let rest = path.strip_prefix(table).filter(|rest| rest.starts_with('/'));
             rest.is_some_and(|rest| {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::case::Case;
 
 mod ddex;
+mod dry_runs;
 mod originals;
 mod plays;
 mod reports;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::model::report_id::{NameFacts, ReportId};
 
 use crate::case::{Case, nightly_arguments};
+use crate::histories::dry_runs::Foreseen;
 use crate::histories::{KEYS, new_case, run_all};
 use crate::report::{Line, line, report};
 use crate::sample::{Chance, figure, n_histories};
@@ -267,7 +268,10 @@ impl History {
         self.steps.push("night".to_owned());
         // A snapshot that was rolled back to may have been made with another key.
         let key = ["--listener-key-file", KEYS[self.key], "--rekey"];
-        self.run(&nightly_arguments(&key));
+        let command = nightly_arguments(&key);
+        let foreseen = Foreseen::new(&self.case, &command);
+        self.run(&command);
+        foreseen.check(&self.case, &self.steps);
         self.taken_in = self.delivered.len();
         self.check();
     }
@@ -281,7 +285,10 @@ impl History {
         self.steps.push(format!("backfill, other policy: {by_other}"));
         let policy = if by_other { "other.toml" } else { "pipelines/policies/default.toml" };
         let month = ["--from", "2026-09", "--to", "2026-09", "--listener-key-file", KEYS[self.key]];
-        self.run(&[&["backfill"], &month[..], &["--policy", policy]].concat());
+        let command = [&["backfill"], &month[..], &["--policy", policy]].concat();
+        let foreseen = Foreseen::new(&self.case, &command);
+        self.run(&command);
+        foreseen.check(&self.case, &self.steps);
         self.policy = usize::from(by_other);
         self.check();
     }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Outcome, copy_tree, nightly_arguments};
+use crate::histories::dry_runs::Foreseen;
 use crate::histories::originals::{Form, Kind, Original, Row, isrc};
 use crate::histories::settings::{Edited, PLAYED_MS};
 use crate::histories::{KEYS, new_case, run_all};
@@ -136,7 +137,15 @@ impl History {
 
     fn night(&mut self, more: &[&str]) {
         self.steps.push(format!("night {}", more.join(" ")));
-        self.run(&self.case, more);
+        let key = [&PIPELINE[..], &["--listener-key-file", KEYS[self.key]]].concat();
+        let foreseen = more.is_empty().then(|| Foreseen::new(&self.case, &nightly_arguments(&key)));
+        let outcome = self.run(&self.case, more);
+        // Edits that change nothing are accepted by a second run, which no dry run foresees.
+        if let Some(foreseen) =
+            foreseen.filter(|_| !outcome.stdout.contains("so they are accepted"))
+        {
+            foreseen.check(&self.case, &self.steps);
+        }
         self.check();
     }
 

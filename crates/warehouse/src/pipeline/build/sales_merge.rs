@@ -171,7 +171,6 @@ impl Batches {
 }
 
 /// All batches of a run.
-#[cfg(test)]
 pub(crate) fn each_batch(
     run: &Run,
     mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,

@@ -19,7 +19,7 @@ use streamledger_core::supersede::row_hash::RowSums;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::detect_format::{DetectedFormat, detect_format, judge_member};
-use crate::pipeline::intake::play_buffer::{PlayBuffer, SpillablePlays};
+use crate::pipeline::intake::play_buffer::{PlayBuffer, ReportDay, SpillablePlays};
 use crate::pipeline::intake::reading::{Rows, RowsContext, RowsRead, is_compared_table};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::sales_runs::{RunStore, Runs, drop_runs};
@@ -97,7 +97,7 @@ pub struct ExaminedReport {
     /// Why it is rejected; `None` if it is taken in.
     pub rejection: Option<RejectedReport>,
     /// Its plays by counted date; none if it is rejected.
-    pub days: BTreeMap<Day, Vec<SpillablePlays>>,
+    pub days: BTreeMap<Day, ReportDay>,
     /// Lines of statements or figures taken in, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
@@ -222,7 +222,7 @@ struct Reading<'a> {
     /// Why the bytes are no text of lines.
     text_error: Option<TextError>,
     state: State<'a>,
-    days: BTreeMap<Day, Vec<SpillablePlays>>,
+    days: BTreeMap<Day, ReportDay>,
     runs: Runs,
     /// Rows that are compared with those of other reports.
     collector: RowCollector,
@@ -318,8 +318,10 @@ impl<'a> Reading<'a> {
             if self.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
                 continue;
             }
+            let of_day = self.days.entry(day).or_default();
+            of_day.listened_months.extend(piece.listened_months());
             match self.examiner.play_buffer.hold(piece) {
-                Ok(segment) => self.days.entry(day).or_default().push(segment),
+                Ok(segment) => of_day.segments.push(segment),
                 Err(error) => self.error = self.error.take().or(Some(error.into())),
             }
         }
@@ -438,8 +440,8 @@ impl Reader for Reading<'_> {
 }
 
 /// Lets go of plays that were held.
-fn release(play_buffer: &PlayBuffer, days: BTreeMap<Day, Vec<SpillablePlays>>) {
-    for segment in days.into_values().flatten() {
+fn release(play_buffer: &PlayBuffer, days: BTreeMap<Day, ReportDay>) {
+    for segment in days.into_values().flat_map(|of_day| of_day.segments) {
         if let SpillablePlays::Memory(piece) = &segment {
             play_buffer.release(piece);
         }

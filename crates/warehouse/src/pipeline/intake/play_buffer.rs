@@ -3,6 +3,7 @@
 //! What goes to disk is split by listener into [`BUCKETS`], so that a date that does not fit the
 //! memory is judged bucket by bucket: no rule looks at two listeners at once.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use streamledger_core::filter::offline_repeats::offline_plays;
+use streamledger_core::model::day::Month;
 use streamledger_core::model::play::{Piece, Play, Words};
 use streamledger_core::normalize::join::join_pieces;
 
@@ -28,6 +31,15 @@ pub enum SpillablePlays {
     Disk(SpilledPiece),
 }
 
+/// Plays of a report of one counted date.
+#[derive(Debug, Default)]
+pub struct ReportDay {
+    /// The plays, in order.
+    pub segments: Vec<SpillablePlays>,
+    /// Months in which all plays of the date were listened to, those too that are not kept.
+    pub listened_months: BTreeSet<Month>,
+}
+
 /// Where the blocks of a piece lie.
 #[derive(Debug)]
 pub struct SpilledPiece {
@@ -44,6 +56,8 @@ pub struct PlayBuffer {
     bytes: AtomicUsize,
     folder: PathBuf,
     n_files: AtomicU64,
+    /// Whether offline plays alone are kept, all of them in memory.
+    is_of_offline_plays: bool,
 }
 
 impl PlayBuffer {
@@ -51,7 +65,19 @@ impl PlayBuffer {
     /// the first of them is written.
     #[must_use]
     pub fn new(bytes_max: usize, folder: PathBuf) -> Self {
-        Self { bytes_max, bytes: AtomicUsize::new(0), folder, n_files: AtomicU64::new(0) }
+        Self {
+            bytes_max,
+            bytes: AtomicUsize::new(0),
+            folder,
+            n_files: AtomicU64::new(0),
+            is_of_offline_plays: false,
+        }
+    }
+
+    /// Keeps offline plays, in memory, and forgets all others: for a run that only plans.
+    #[must_use]
+    pub fn of_offline_plays() -> Self {
+        Self { is_of_offline_plays: true, ..Self::new(0, PathBuf::new()) }
     }
 
     /// Takes a piece.
@@ -59,6 +85,12 @@ impl PlayBuffer {
     /// # Errors
     /// [`DiskError`] if it has to go to disk and cannot.
     pub fn hold(&self, piece: Piece) -> Result<SpillablePlays, DiskError> {
+        if self.is_of_offline_plays {
+            let report = piece.report;
+            let plays = join_pieces(vec![offline_plays(piece)]);
+            let (rows, words) = (vec![plays.rows], Arc::new(plays.words));
+            return Ok(SpillablePlays::Memory(Piece { report, rows, words }));
+        }
         let bytes = piece_bytes(&piece);
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max {
             return Ok(SpillablePlays::Memory(piece));

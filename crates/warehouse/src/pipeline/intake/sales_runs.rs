@@ -109,7 +109,7 @@ impl Runs {
 /// Where runs are put down.
 #[derive(Debug)]
 pub struct RunStore {
-    /// `None`: runs are forgotten.
+    /// `None`: lists of tracks are kept in memory, all other runs are forgotten.
     folder: Option<PathBuf>,
     n_files: AtomicU64,
     /// Bytes of the runs in memory, and how many there may be: many small lots are as much as a large one.
@@ -122,12 +122,12 @@ impl RunStore {
     /// as all of them have no more than so many bytes.
     #[must_use]
     pub fn new(folder: PathBuf, memory_bytes_max: usize) -> Self {
-        Self { folder: Some(folder), memory_bytes_max, ..Self::none() }
+        Self { folder: Some(folder), memory_bytes_max, ..Self::of_lists() }
     }
 
-    /// Forgets all runs: for a run that only says what it would do.
+    /// Keeps lists of tracks, in memory, and forgets all other runs: for a run that only plans.
     #[must_use]
-    pub fn none() -> Self {
+    pub fn of_lists() -> Self {
         Self {
             folder: None,
             n_files: AtomicU64::new(0),
@@ -162,8 +162,11 @@ impl RunStore {
         table: Option<LotTable>,
         runs: &mut Runs,
     ) -> Result<(), PartitionError> {
-        let (Some(folder), Some(table)) = (&self.folder, table) else {
+        let Some(table) = table else {
             return Ok(());
+        };
+        let Some(folder) = &self.folder else {
+            return keep_lists(lot, table, runs);
         };
         let at = |error| PartitionError::parquet(folder)(ParquetError::from(error));
         let pools = std::mem::take(&mut lot.pools);
@@ -243,6 +246,19 @@ impl RunStore {
         let number = self.n_files.fetch_add(1, Ordering::Relaxed);
         Ok(folder.join(format!("{name}-{number:06}")))
     }
+}
+
+/// Keeps the lists of tracks of a lot.
+fn keep_lists(mut lot: SalesLot, table: LotTable, runs: &mut Runs) -> Result<(), PartitionError> {
+    if table != LotTable::Tracks {
+        return Ok(());
+    }
+    for (month, references) in std::mem::take(&mut lot.references) {
+        let batch = reference_columns(table, &lot, references)
+            .map_err(|error| PartitionError::parquet(Path::new("tracks"))(error.into()))?;
+        runs.tables.entry((table, month)).or_default().push(Run::Memory(batch));
+    }
+    Ok(())
 }
 
 /// Writes a run into a file.

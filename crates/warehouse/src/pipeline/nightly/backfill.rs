@@ -13,7 +13,10 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::play_buffer::PlayBuffer;
+use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::judging::Judging;
+use crate::pipeline::nightly::build::building::BuildBasis;
 use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
@@ -22,16 +25,19 @@ use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuild, SpeculativeBuilder};
 use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::options::{NightlyOptions, Progress};
-use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, Kind, Plan};
+use crate::pipeline::nightly::plan::completing::{KeptPlays, PlanBasis};
+use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, PartitionKind, Plan};
+use crate::pipeline::nightly::plan::planning::{PlanDraft, Targets};
 use crate::pipeline::nightly::plan::preconditions::key_of;
 use crate::pipeline::nightly::plan::ruling::Ruling;
+use crate::pipeline::nightly::plan::run_inputs::RunInputs;
 use crate::pipeline::nightly::record;
 use crate::pipeline::nightly::summary::Summary;
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::file_hash::hash_cold;
 use crate::storage::layout::error::WarehouseError;
-use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
+use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest, PartitionEntry};
 use crate::storage::layout::offline_keys::offline_folder;
 use crate::storage::layout::preview::PreviewFolder;
 use crate::storage::layout::warehouse::Warehouse;
@@ -94,19 +100,20 @@ impl<'a> Task<'a> {
         night.damaged_lists.clone_from(damaged_lists);
         let n_mended =
             if self.backfill.is_preview { 0 } else { night.mend_notes(&former.reports)? };
-        let mut plan = night.plan_backfill(self.backfill, former)?;
-        night.require_room_to_build(&plan, &former.reports, former)?;
+        let draft = night.draft_backfill(self.backfill, former)?;
+        night.require_room_to_build(&draft.targets, &former.reports, former)?;
         night.checkpoint = checkpoint;
         let staged = self.staging.join("snapshot").join("tables");
-        let mut examination = night.examine_months(&plan, former, &staged)?;
+        let mut examination = night.examine_months(&draft.targets, former, &staged)?;
         let mut done = Backfilled {
             n_kept: examination.n_kept(),
             n_reports: examination.n_read,
             ..Backfilled::default()
         };
-        let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+        let of = (former, Some(self.backfill));
+        let (plan, partitions) = night.plan_and_build(draft, &mut examination, of, &staged)?;
         night.finish_keeping()?;
-        night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+        night.note(|summary| summary.rebuilt = plan.reasons());
         let (empty_tables, n_damaged) = night.empty_tables(&partitions, former, &staged)?;
         done.n_damaged = n_damaged + n_mended;
         let manifest = Manifest {
@@ -156,7 +163,7 @@ pub fn run_backfill(
     let task =
         Task { settings, judging, options, backfill, key, places, staging, former, progress };
     // What cannot be done is not decided.
-    task.night()?.plan_backfill(backfill, former)?;
+    task.night()?.draft_backfill(backfill, former)?;
     if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
         ruling.write(months, numbers, author)?;
     }
@@ -234,11 +241,20 @@ pub fn plan_backfill(
     let settings = &settings.judged_by(&ruling.in_force);
     let task =
         Task { settings, judging, options, backfill, key, places, staging, former, progress };
-    let night = task.night()?;
-    let plan = night.plan_backfill(backfill, former)?;
-    let n_reports = stale_reports(&plan, &BTreeSet::new()).len() as u64;
+    let mut night = task.night()?;
+    (night.play_buffer, night.runs) = (PlayBuffer::of_offline_plays(), RunStore::of_lists());
+    let draft = night.draft_backfill(backfill, former)?;
+    let n_reports = stale_reports(&draft.targets, &BTreeSet::new()).len() as u64;
+    let basis = PlanBasis {
+        reports: &former.reports,
+        former,
+        backfill: Some(backfill),
+        kept: KeptPlays::Offline,
+        staged: staging,
+    };
+    let (plan, _) = night.complete_plan(draft, &mut RunInputs::default(), basis)?;
     let mut summary = night.finish();
-    summary.rebuilt = plan.reasons;
+    summary.rebuilt = plan.reasons();
     Ok(Backfilled { summary, n_reports, ..Backfilled::default() })
 }
 
@@ -248,8 +264,29 @@ impl Night<'_> {
         self.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)
     }
 
+    /// Completes a plan whose reports were read, and builds it.
+    pub(super) fn plan_and_build(
+        &self,
+        draft: PlanDraft,
+        examination: &mut Examination,
+        (former, backfill): (&Manifest, Option<&Backfill>),
+        staged: &Path,
+    ) -> Result<(Plan, BTreeMap<String, PartitionEntry>), NightlyError> {
+        let mut inputs = examination.take_inputs(&draft.targets, staged)?;
+        let reports = &former.reports;
+        let basis = PlanBasis { reports, former, backfill, kept: KeptPlays::All, staged };
+        let (plan, coverage) = self.complete_plan(draft, &mut inputs, basis)?;
+        let basis = BuildBasis { reports, coverage: &coverage, former, staged };
+        let partitions = self.build(&plan, inputs, basis)?;
+        Ok((plan, partitions))
+    }
+
     /// All partitions that there are; those of the named months are stale.
-    fn plan_backfill(&self, backfill: &Backfill, former: &Manifest) -> Result<Plan, NightlyError> {
+    fn draft_backfill(
+        &self,
+        backfill: &Backfill,
+        former: &Manifest,
+    ) -> Result<PlanDraft, NightlyError> {
         let not_now = |why: &str| {
             let message =
                 format!("{why}; run `streamledger nightly` first, then the backfill again");
@@ -267,23 +304,25 @@ impl Night<'_> {
                 .to_owned();
             return Err(NightlyError::NotNow { message });
         }
-        let mut plan = self.plan(&former.reports, former);
-        if plan.targets.iter().any(|(path, planned)| {
-            planned.kind != Kind::Coverage && !former.partitions.contains_key(path)
+        let mut draft = self.targets_of(&former.reports);
+        if draft.targets.iter().any(|(path, planned)| {
+            planned.kind != PartitionKind::Coverage && !former.partitions.contains_key(path)
         }) {
             return not_now("the settings have changed since the reports were read");
         }
-        self.make_stale(&mut plan, backfill, former);
-        let is_told = |path: &&String| Plan::is_planned_first(path);
-        if former.partitions.keys().filter(is_told).any(|path| !plan.targets.contains_key(path)) {
+        let is_any = self.make_stale(&mut draft.targets, backfill, former);
+        let is_fed = |path: &&String| {
+            !["waterfall/", "eligibility/"].iter().any(|table| path.starts_with(table))
+        };
+        if former.partitions.keys().filter(is_fed).any(|path| !draft.targets.contains_key(path)) {
             return not_now("the settings have changed since the reports were read");
         }
-        let keys = stale_reports(&plan, &BTreeSet::new());
+        let keys = stale_reports(&draft.targets, &BTreeSet::new());
         let is_outdated = |key: &&String| self.is_outdated(&former.reports[*key]);
         if keys.iter().any(is_outdated) {
             return not_now("the settings have changed since the reports were read");
         }
-        if plan.reasons.is_empty() {
+        if !is_any {
             let of = backfill.store.as_ref().map_or(String::new(), |store| format!(" of {store}"));
             let message = format!(
                 "nothing{of} from {} to {} is published; months are those of the counted date, of \
@@ -292,14 +331,13 @@ impl Night<'_> {
             );
             return Err(NightlyError::NotNow { message });
         }
-        Ok(plan)
+        Ok(draft)
     }
 
-    /// What is of the named months is stale, and what is damaged and cannot be named.
-    fn make_stale(&self, plan: &mut Plan, backfill: &Backfill, former: &Manifest) {
-        plan.reasons.clear();
-        plan.again = Some(backfill.clone());
-        for (path, planned) in &mut plan.targets {
+    /// What is of the named months is stale, and what is damaged and cannot be named; whether there is any.
+    fn make_stale(&self, targets: &mut Targets, backfill: &Backfill, former: &Manifest) -> bool {
+        let mut is_any = false;
+        for (path, planned) in targets {
             // What is due depends on the day of the run.
             let is_other =
                 former.partitions.get(path).is_none_or(|p| p.fingerprint != planned.fingerprint);
@@ -310,32 +348,34 @@ impl Night<'_> {
             } else if backfill.covers(path) {
                 "its month is made anew"
             } else {
-                planned.is_stale = planned.kind == Kind::Coverage && is_other;
+                let is_due = planned.kind == PartitionKind::Coverage && is_other;
+                planned.why = is_due.then(|| "its inputs changed".to_owned());
                 continue;
             };
-            planned.is_stale = true;
-            plan.reasons.push((path.clone(), reason.to_owned()));
+            planned.why = Some(reason.to_owned());
+            is_any = true;
         }
+        is_any
     }
 
     /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
     pub(super) fn examine_months(
         &self,
-        plan: &Plan,
+        targets: &Targets,
         former: &Manifest,
         staged: &Path,
     ) -> Result<Examination, NightlyError> {
         let mut early =
             SpeculativeBuilder::new(staged, former, self.places, self.published_keys(former));
         let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
-        let stale = || plan.targets.iter().filter(|(_, planned)| planned.is_stale);
+        let stale = || targets.iter().filter(|(_, planned)| planned.is_stale());
         for (path, planned) in stale() {
             early.fingerprints.insert(path.clone(), planned.fingerprint.clone());
             let Some(checkpoint) = &self.checkpoint else {
                 continue;
             };
             match &planned.kind {
-                Kind::Plays { store, day } => {
+                PartitionKind::Plays { store, day } => {
                     let found = checkpoint.take_day(path, &planned.fingerprint, staged)?;
                     if let Some(found) = found {
                         let keys = Arc::new(found.keys);
@@ -351,7 +391,7 @@ impl Night<'_> {
                         days.insert((store.clone(), *day), finished_day);
                     }
                 }
-                Kind::Lots(..) | Kind::SalesMonthly { .. } => {
+                PartitionKind::Lots(..) | PartitionKind::SalesMonthly { .. } => {
                     if let Some(found) =
                         checkpoint.take_files(path, &planned.fingerprint, staged)?
                     {
@@ -363,16 +403,16 @@ impl Night<'_> {
         }
         let finished: BTreeSet<&String> = stale()
             .filter(|(path, planned)| match &planned.kind {
-                Kind::Plays { store, day } => days.contains_key(&(store.clone(), *day)),
+                PartitionKind::Plays { store, day } => days.contains_key(&(store.clone(), *day)),
                 _ => files.contains_key(*path),
             })
             .map(|(path, _)| path)
             .collect();
-        let keys = stale_reports(plan, &finished);
+        let keys = stale_reports(targets, &finished);
         let wanted_days: BTreeSet<Day> = stale()
             .filter(|(path, _)| !finished.contains(path))
             .filter_map(|(_, planned)| match &planned.kind {
-                Kind::Plays { day, .. } => Some(*day),
+                PartitionKind::Plays { day, .. } => Some(*day),
                 _ => None,
             })
             .collect();
@@ -392,28 +432,33 @@ impl Examination {
 }
 
 /// The reports that feed stale partitions that are not finished.
-fn stale_reports<'a>(plan: &'a Plan, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
-    plan.targets
+fn stale_reports<'a>(targets: &'a Targets, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
+    targets
         .iter()
-        .filter(|(path, planned)| planned.is_stale && !finished.contains(path))
+        .filter(|(path, planned)| planned.is_stale() && !finished.contains(path))
         // A month of trends or sums is made of partitions, which are named themselves.
-        .filter(|(_, planned)| matches!(planned.kind, Kind::Plays { .. } | Kind::Lots(..)))
+        .filter(|(_, planned)| {
+            matches!(planned.kind, PartitionKind::Plays { .. } | PartitionKind::Lots(..))
+        })
         .flat_map(|(_, planned)| &planned.reports)
         .collect()
 }
 
 /// Tables that are small and not of a month that can be named: a backfill of any month mends them.
-fn is_small(kind: &Kind) -> bool {
+fn is_small(kind: &PartitionKind) -> bool {
     matches!(
         kind,
-        Kind::Quarantine | Kind::Reports | Kind::Coverage | Kind::UnmappedValues | Kind::Deliveries
+        PartitionKind::Quarantine
+            | PartitionKind::Reports
+            | PartitionKind::Coverage
+            | PartitionKind::UnmappedValues
+            | PartitionKind::Deliveries
     )
 }
 
 /// Partitions that were made anew and whose published files are not what was published.
 fn count_damaged(plan: &Plan, former: &Manifest, places: &WarehouseLayout) -> u64 {
-    let stale = plan.targets.iter().filter(|(_, planned)| planned.is_stale).map(|(path, _)| path);
-    let stale: Vec<&String> = stale.collect();
+    let stale: Vec<&String> = plan.stale().map(|(path, _)| path).collect();
     let n_whole =
         stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();
     (stale.len() - n_whole) as u64

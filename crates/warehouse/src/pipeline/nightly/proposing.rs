@@ -114,11 +114,12 @@ impl Comparison<'_> {
             let judging = judging.clone();
             let mut night = Night::new(settings, judging, options, key, places, staging, progress)?;
             night.damaged_lists.clone_from(damaged_lists);
-            let mut plan = night.plan(&former.reports, former);
-            night.require_room_to_build(&plan, &former.reports, former)?;
+            let draft = night.draft_plan(&former.reports, former);
+            night.require_room_to_build(&draft.targets, &former.reports, former)?;
             let staged = staging.join("snapshot").join("tables");
-            let mut examination = night.examine_months(&plan, former, &staged)?;
-            let partitions = night.build(&mut plan, &mut examination, former, &staged)?;
+            let mut examination = night.examine_months(&draft.targets, former, &staged)?;
+            let (_, partitions) =
+                night.plan_and_build(draft, &mut examination, (former, None), &staged)?;
             let manifest = Manifest { partitions, ..former.clone() };
             let tables = places.snapshot(former.snapshot).join("tables");
             Ok(compare(

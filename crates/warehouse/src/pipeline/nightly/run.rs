@@ -2,13 +2,14 @@
 //! together. [`run_nightly`] shows the whole run on one screen.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
 use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
+use crate::pipeline::nightly::build::building::BuildBasis;
 use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
@@ -16,7 +17,8 @@ use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
-use crate::pipeline::nightly::plan::planned::{DELIVERIES, Plan};
+use crate::pipeline::nightly::plan::completing::{KeptPlays, PlanBasis};
+use crate::pipeline::nightly::plan::planned::{DELIVERIES, PlannedPartition};
 use crate::pipeline::nightly::plan::preconditions::require_key;
 use crate::pipeline::nightly::plan::proposal::{Proposal, Request};
 use crate::pipeline::nightly::plan::ruling::{Ruling, by_program};
@@ -126,18 +128,33 @@ fn run_night(
     let staged = warehouse.staged_tables();
     let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
     night.keep_reports(&examination)?;
-    let mut plan = night.plan(&examination.reports, &warehouse.manifest);
+    let draft = night.draft_plan(&examination.reports, &warehouse.manifest);
+    night.require_room_to_build(&draft.targets, &examination.reports, &warehouse.manifest)?;
+    let mut inputs = examination.take_inputs(&draft.targets, &staged)?;
+    let basis = PlanBasis {
+        reports: &examination.reports,
+        former: &warehouse.manifest,
+        backfill: None,
+        kept: KeptPlays::All,
+        staged: &staged,
+    };
+    let (plan, coverage) = night.complete_plan(draft, &mut inputs, basis)?;
     if plan.is_empty() && !is_judged_anew(&warehouse.manifest, ruling) {
         seen.write(places)?;
         warehouse.clear_staging()?;
         return Ok(night.finish());
     }
-    night.require_room_to_build(&plan, &examination.reports, &warehouse.manifest)?;
-    if plan.targets.get(DELIVERIES).is_some_and(|planned| planned.is_stale) {
+    if plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
         night.keep_deliveries(&examination.reports, &warehouse.manifest)?;
     }
-    let partitions = night.build(&mut plan, &mut examination, &warehouse.manifest, &staged)?;
-    night.note(|summary| summary.rebuilt.clone_from(&plan.reasons));
+    let basis = BuildBasis {
+        reports: &examination.reports,
+        coverage: &coverage,
+        former: &warehouse.manifest,
+        staged: &staged,
+    };
+    let partitions = night.build(&plan, inputs, basis)?;
+    night.note(|summary| summary.rebuilt = plan.reasons());
     ruling.write_pending()?;
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
@@ -200,15 +217,23 @@ pub fn plan_nightly(
     let settings = &settings.judged_by(&ruling.in_force);
     let nowhere = Path::new("");
     let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
-    (night.play_buffer, night.runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::none());
+    (night.play_buffer, night.runs) = (PlayBuffer::of_offline_plays(), RunStore::of_lists());
     night.rows = RowFolder::in_memory();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = IntakeIndex::read(&places)?;
-    let examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
-    let mut plan: Plan = night.plan(&examination.reports, &manifest);
-    night.foresee_waterfalls(&mut plan, &examination.reports);
+    let mut examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
+    let draft = night.draft_plan(&examination.reports, &manifest);
+    let mut inputs = examination.take_inputs(&draft.targets, nowhere)?;
+    let basis = PlanBasis {
+        reports: &examination.reports,
+        former: &manifest,
+        backfill: None,
+        kept: KeptPlays::Offline,
+        staged: nowhere,
+    };
+    let (plan, _) = night.complete_plan(draft, &mut inputs, basis)?;
     night.note(|summary| {
-        summary.rebuilt.clone_from(&plan.reasons);
+        summary.rebuilt = plan.reasons();
         summary.proposal = proposal;
     });
     Ok(night.finish())

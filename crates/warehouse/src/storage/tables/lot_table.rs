@@ -112,7 +112,10 @@ pub(crate) fn reference_schema(table: LotTable) -> SchemaRef {
 }
 
 /// A table that is made of lots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum LotTable {
     /// `sales`.
     Sales,

@@ -1,6 +1,6 @@
 //! The partitions of `sales`, `pools` and `sales_monthly` that must be made anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -12,24 +12,15 @@ use crate::pipeline::build::build_statements::{
     PartitionTarget, StatementBounds, build_statements,
 };
 use crate::pipeline::build::sales_merge::MergeBounds;
-use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::intake::sales_runs::{Run, Runs, SaleRun, drop_runs};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::plan::planned::{FinishedFiles, Kind, Plan, PlannedPartition};
-use crate::storage::archive::archived_reports::archive_path;
-use crate::storage::layout::error::WarehouseError;
+use crate::pipeline::nightly::plan::planned::{
+    FinishedFiles, PartitionKind, Plan, PlannedPartition,
+};
+use crate::pipeline::nightly::plan::run_inputs::RunInputs;
 use crate::storage::layout::ledger::{PartitionEntry, ReportEntry};
-use crate::storage::source::report_source::ReportFile;
 use crate::storage::tables::lot_table::LotTable;
-
-/// What lines and sums are made of, beside the archive.
-pub(crate) struct LotInputs {
-    /// Runs of the reports that were read in this run.
-    pub(crate) fresh: BTreeMap<String, Runs>,
-    /// Partitions that are in staging already.
-    pub(crate) finished: BTreeMap<String, FinishedFiles>,
-}
 
 /// Where the rows of partitions come from and where these go.
 struct LotSources<'a> {
@@ -43,31 +34,30 @@ struct LotSources<'a> {
 type Finished = (String, FinishedFiles);
 
 impl Night<'_> {
-    /// Builds them in staging and enters them into `partitions`. Reports that were not read in this run
-    /// are read from the archive.
+    /// Builds them in staging. Reports that were not read in this run are read from the archive.
     pub(crate) fn build_lots(
         &self,
         plan: &Plan,
-        inputs: LotInputs,
+        inputs: &mut RunInputs,
         reports: &BTreeMap<String, ReportEntry>,
         staged: &Path,
-        partitions: &mut BTreeMap<String, PartitionEntry>,
-    ) -> Result<(), NightlyError> {
-        let LotInputs { mut fresh, finished } = inputs;
+    ) -> Result<BTreeMap<String, PartitionEntry>, NightlyError> {
+        let mut fresh = std::mem::take(&mut inputs.runs);
+        let finished = std::mem::take(&mut inputs.finished);
         let monthly = monthly_partitions(plan);
         let is_finished = |path: &String| {
             let sums = monthly.get(path);
             finished.contains_key(path) && sums.is_none_or(|path| finished.contains_key(*path))
         };
         let lots: Vec<(&String, &PlannedPartition)> = plan
-            .targets
-            .iter()
-            .filter(|(_, planned)| planned.is_stale && matches!(planned.kind, Kind::Lots(..)))
+            .stale()
+            .filter(|(_, planned)| matches!(planned.kind, PartitionKind::Lots(..)))
             .filter(|(path, _)| !is_finished(path))
             .collect();
         self.read_lots_again(&lots, &mut fresh, reports)?;
         let sources = LotSources { fresh: Mutex::new(fresh), reports, staged };
         let built = self.build_each_lot(plan, &lots, &monthly, &sources)?;
+        let mut partitions = BTreeMap::new();
         // What was built takes the place of what was finished before.
         for (path, FinishedFiles { files, totals }) in finished.into_iter().chain(built) {
             let fingerprint = plan.targets[&path].fingerprint.clone();
@@ -77,7 +67,7 @@ impl Night<'_> {
         if let Ok(rest) = sources.fresh.into_inner() {
             rest.into_values().try_for_each(drop_runs)?;
         }
-        Ok(())
+        Ok(partitions)
     }
 
     /// Builds as many partitions at a time as fit the memory.
@@ -131,7 +121,7 @@ impl Night<'_> {
         bounds: MergeBounds,
         sources: &LotSources<'_>,
     ) -> Result<Vec<Finished>, NightlyError> {
-        let Kind::Lots(table, month) = &planned.kind else {
+        let PartitionKind::Lots(table, month) = &planned.kind else {
             return Ok(Vec::new());
         };
         if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
@@ -159,59 +149,12 @@ impl Night<'_> {
         });
         Ok(std::iter::once(own).chain(of_sums).collect())
     }
-
-    /// Reads reports from the archive that feed a stale month and were not read in this run.
-    fn read_lots_again(
-        &self,
-        lots: &[(&String, &PlannedPartition)],
-        fresh: &mut BTreeMap<String, Runs>,
-        reports: &BTreeMap<String, ReportEntry>,
-    ) -> Result<(), NightlyError> {
-        let missing: BTreeSet<&String> = lots
-            .iter()
-            .flat_map(|(_, planned)| &planned.reports)
-            .filter(|key| !fresh.contains_key(*key))
-            .collect();
-        let examiner = self.examiner(missing.len());
-        let nothing = BTreeSet::new();
-        let missing: Vec<&String> = missing.into_iter().collect();
-        self.progress.begin("reading archived reports", missing.len() as u64);
-        let read: Vec<(String, Runs)> = missing
-            .par_iter()
-            .with_max_len(1)
-            .map(|key| {
-                let report = &reports[*key];
-                let name = report.archived.as_deref().unwrap_or_default();
-                let path = archive_path(self.places, name);
-                let examined = examiner.examine(
-                    ReportFile::Archive(&path),
-                    report.read_as(report.file()),
-                    Some(&report.store),
-                    Some(&nothing),
-                )?;
-                self.progress.advance(1);
-                match examined {
-                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
-                        Ok(((*key).clone(), read.runs))
-                    }
-                    _ => {
-                        let message = format!("does not hold the report {} any more", report.hash);
-                        let damaged = WarehouseError::Damaged { path, message };
-                        Err(NightlyError::Warehouse(damaged))
-                    }
-                }
-            })
-            .collect::<Result<_, NightlyError>>()?;
-        fresh.extend(read);
-        Ok(())
-    }
 }
 
 /// Stale partitions of `sales_monthly`, by the path of the partition of `sales` that they sum.
 fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
-    let stale = plan.targets.iter().filter(|(_, planned)| planned.is_stale);
-    let sums = stale.filter_map(|(path, planned)| match &planned.kind {
-        Kind::SalesMonthly { sales } => Some((sales, path)),
+    let sums = plan.stale().filter_map(|(path, planned)| match &planned.kind {
+        PartitionKind::SalesMonthly { sales } => Some((sales, path)),
         _ => None,
     });
     sums.collect()

@@ -7,10 +7,10 @@ use streamledger_core::numbers::exact;
 
 use crate::pipeline::build::empty_tables::{tables_without, write_empty_table};
 use crate::pipeline::build::history_tables::{write_deliveries, write_unmapped_values};
-use crate::pipeline::nightly::build::building::{entry, stale};
+use crate::pipeline::nightly::build::building::{BuildBasis, entry};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::plan::planned::{Kind, Plan};
+use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan};
 use crate::pipeline::nightly::record;
 use crate::storage::archive::delivery_log::{DeliveryLog, FoundBy};
 use crate::storage::disk::file_hash::hash_as_is;
@@ -64,45 +64,43 @@ impl Night<'_> {
     pub(crate) fn build_small(
         &self,
         plan: &Plan,
-        former: &Manifest,
-        reports: &Reports,
-        staged: &Path,
+        BuildBasis { reports, coverage, former, staged }: BuildBasis<'_>,
     ) -> Result<Partitions, NightlyError> {
         let mut partitions = Partitions::new();
-        for (path, planned) in stale(plan) {
+        for (path, planned) in plan.stale() {
             let provenance = self.provenance(planned, reports);
             let folder = staged.join(path);
             let files = match &planned.kind {
-                Kind::Quarantine => {
+                PartitionKind::Quarantine => {
                     let mut entries = Vec::new();
                     for key in &planned.reports {
                         entries.push((&reports[key], self.notes(&reports[key])?.entries));
                     }
                     write_quarantine(&folder, &entries, &provenance)?
                 }
-                Kind::Reports => {
+                PartitionKind::Reports => {
                     let mut entries: Vec<&ReportEntry> = reports.values().collect();
                     entries.sort_by_key(|report| (report.name(), &report.store));
                     write_reports(&folder, &entries, &provenance)?
                 }
-                Kind::Coverage => write_coverage(&folder, &plan.coverage, &provenance)?,
-                Kind::UnmappedValues => {
+                PartitionKind::Coverage => write_coverage(&folder, coverage, &provenance)?,
+                PartitionKind::UnmappedValues => {
                     let mut values = Vec::new();
                     for key in &planned.reports {
                         values.push((&reports[key], self.notes(&reports[key])?.unmapped));
                     }
                     write_unmapped_values(&folder, &values, &provenance)?
                 }
-                Kind::Deliveries => {
+                PartitionKind::Deliveries => {
                     let log = self.log_deliveries(reports, former)?;
                     write_deliveries(&folder, reports.values(), &log, &provenance)?
                 }
-                Kind::Plays { .. }
-                | Kind::TrendsDaily { .. }
-                | Kind::Lots(..)
-                | Kind::SalesMonthly { .. }
-                | Kind::Waterfall
-                | Kind::Eligibility => continue,
+                PartitionKind::Plays { .. }
+                | PartitionKind::TrendsDaily { .. }
+                | PartitionKind::Lots(..)
+                | PartitionKind::SalesMonthly { .. }
+                | PartitionKind::Waterfall
+                | PartitionKind::Eligibility => continue,
             };
             partitions.insert(path.clone(), entry(planned, files));
         }

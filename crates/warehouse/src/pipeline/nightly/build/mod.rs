@@ -3,8 +3,6 @@
 pub(crate) mod building;
 pub(crate) mod building_lots;
 pub(crate) mod building_small;
-pub(crate) mod building_tracks;
 pub(crate) mod explaining;
-pub(crate) mod offline;
 pub(crate) mod checkpoint;
-pub(crate) mod day_inputs;
+pub(crate) mod month_frames;

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Candidate;
-use crate::pipeline::nightly::plan::planned::{Kind, Plan};
+use crate::pipeline::nightly::plan::planned::PartitionKind;
+use crate::pipeline::nightly::plan::planning::Targets;
 use crate::storage::disk::durable::free_bytes;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::source::report_source::BLOCK_BYTES;
@@ -52,7 +53,8 @@ impl Night<'_> {
         candidates: &[Candidate<'_>],
         former: &Manifest,
     ) -> Result<(), NightlyError> {
-        let mut load = load_of_plan(&self.plan(&former.reports, former), former, former);
+        let mut load =
+            load_of_plan(&self.draft_plan(&former.reports, former).targets, former, former);
         for candidate in candidates {
             let is_new = candidate.file.is_some();
             let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
@@ -67,12 +69,12 @@ impl Night<'_> {
     /// For the stale partitions of a plan.
     pub(crate) fn require_room_to_build(
         &self,
-        plan: &Plan,
+        targets: &Targets,
         reports: &BTreeMap<String, ReportEntry>,
         former: &Manifest,
     ) -> Result<(), NightlyError> {
         let known = Manifest { reports: reports.clone(), ..Manifest::default() };
-        self.require(load_of_plan(plan, &known, former))
+        self.require(load_of_plan(targets, &known, former))
     }
 
     fn require(&self, load: Load) -> Result<(), NightlyError> {
@@ -101,17 +103,21 @@ impl Night<'_> {
 }
 
 /// What the stale partitions of a plan put on the disk.
-fn load_of_plan(plan: &Plan, known: &Manifest, former: &Manifest) -> Load {
+fn load_of_plan(targets: &Targets, known: &Manifest, former: &Manifest) -> Load {
     let mut load = Load::default();
     let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
-    for (path, planned) in plan.targets.iter().filter(|(_, planned)| planned.is_stale) {
+    for (path, planned) in targets.iter().filter(|(_, planned)| planned.is_stale()) {
         let partition = former.partitions.get(path);
         let files = partition.into_iter().flat_map(|partition| &partition.files);
         // What is finished is there once more until all is published.
         load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();
         match planned.kind {
-            Kind::Plays { .. } if planned.reports.len() == 1 => alone.extend(&planned.reports),
-            Kind::Plays { .. } | Kind::Lots(..) => shared.extend(&planned.reports),
+            PartitionKind::Plays { .. } if planned.reports.len() == 1 => {
+                alone.extend(&planned.reports)
+            }
+            PartitionKind::Plays { .. } | PartitionKind::Lots(..) => {
+                shared.extend(&planned.reports)
+            }
             _ => {}
         }
     }

@@ -1,14 +1,17 @@
 //! What a run knows after it has read what is new.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use streamledger_core::model::day::Day;
 
-use crate::pipeline::intake::play_buffer::SpillablePlays;
+use crate::pipeline::intake::play_buffer::ReportDay;
 use crate::pipeline::intake::sales_runs::Runs;
-use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuilds, usable_builds};
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
+use crate::pipeline::nightly::plan::planning::Targets;
+use crate::pipeline::nightly::plan::run_inputs::RunInputs;
 use crate::storage::archive::archived_reports::NewReport;
 use crate::storage::archive::row_files::RowList;
 use crate::storage::layout::ledger::ReportEntry;
@@ -20,7 +23,7 @@ use crate::storage::tables::small_tables::ReportNotes;
 pub(crate) const NO_STORE: &str = "unknown";
 
 /// Plays of a report by counted date.
-pub(crate) type Days = BTreeMap<Day, Vec<SpillablePlays>>;
+pub(crate) type Days = BTreeMap<Day, ReportDay>;
 
 /// Reports by key.
 pub(crate) type Reports = BTreeMap<String, ReportEntry>;
@@ -50,6 +53,24 @@ pub(crate) struct Examination {
     pub(crate) row_lists: BTreeMap<String, RowList>,
     /// How many rows pairs of reports have in common, to be kept; `None` where nothing is new.
     pub(crate) comparisons: Option<String>,
+}
+
+impl Examination {
+    /// What partitions are built from: of the dates that were built at once, those that a plan can use.
+    pub(crate) fn take_inputs(
+        &mut self,
+        targets: &Targets,
+        staged: &Path,
+    ) -> Result<RunInputs, NightlyError> {
+        let builds = std::mem::take(&mut self.speculative_builds);
+        Ok(RunInputs {
+            plays: std::mem::take(&mut self.fresh),
+            runs: std::mem::take(&mut self.fresh_runs),
+            finished: std::mem::take(&mut self.kept_files),
+            early: usable_builds(targets, builds, staged)?,
+            ..RunInputs::default()
+        })
+    }
 }
 
 /// A file to read.

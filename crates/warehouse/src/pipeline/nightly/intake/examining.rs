@@ -39,7 +39,7 @@ impl Night<'_> {
         self.examine_all(inbox, manifest, seen, Some(early))
     }
 
-    /// The same without keeping any plays.
+    /// The same without copying and building anything.
     pub(crate) fn examine_dry(
         &self,
         inbox: &Inbox,
@@ -70,12 +70,10 @@ impl Night<'_> {
         for file in &inbox.links {
             tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
         }
-        let nothing = BTreeSet::new();
-        let wanted = if early.is_some() { None } else { Some(&nothing) };
         if early.is_some() {
             self.require_room_for_night(&candidates, manifest)?;
         }
-        self.read_candidates(&candidates, manifest, seen, early, wanted)
+        self.read_candidates(&candidates, manifest, seen, early, None)
     }
 
     /// Reads known reports from the archive again; of their plays, those of the wanted dates.
@@ -387,7 +385,7 @@ impl Night<'_> {
     }
 
     fn release(&self, days: Days) {
-        for segment in days.into_values().flatten() {
+        for segment in days.into_values().flat_map(|of_day| of_day.segments) {
             if let SpillablePlays::Memory(piece) = &segment {
                 self.play_buffer.release(piece);
             }

@@ -13,15 +13,19 @@ use streamledger_core::normalize::tracks::KnownTracks;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::intake::examine::ExaminedReport;
+use crate::pipeline::intake::play_buffer::ReportDay;
 use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::turns::{Turn, Turns};
+use crate::pipeline::nightly::plan::planned::PlannedPartition;
+use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::partition_paths::trends_path;
 use crate::storage::archive::archived_reports::{Copied, NewReport, NotCopied, archive_queue};
 use crate::storage::disk::disk_queue::DiskQueue;
+use crate::storage::disk::durable::{DiskError, remove_file, remove_tree};
 use crate::storage::encode::file::Provenance;
-use crate::storage::layout::ledger::{Manifest, inputs_hash, plays_path};
+use crate::storage::layout::ledger::{FileEntry, Manifest, inputs_hash, plays_path};
 use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
@@ -143,7 +147,7 @@ impl Night<'_> {
         let mut claimed = Vec::new();
         for day in days {
             if early.claim(&(store.to_owned(), day), &key)
-                && let Some(segments) = report.days.remove(&day)
+                && let Some(ReportDay { segments, .. }) = report.days.remove(&day)
             {
                 let keys =
                     self.keys_of_segments(segments.iter(), &KnownTracks::default(), store, day)?;
@@ -218,4 +222,43 @@ impl Night<'_> {
         };
         checkpoint.keep_day(&path, fingerprint, early.staged, &day);
     }
+}
+
+/// Dates that were built at once from just the reports that feed them; the others are cleared away.
+pub(crate) fn usable_builds(
+    targets: &Targets,
+    builds: SpeculativeBuilds,
+    staged: &Path,
+) -> Result<SpeculativeBuilds, NightlyError> {
+    let mut usable = SpeculativeBuilds::new();
+    for ((store, day), early) in builds {
+        let path = plays_path(&store, &day.to_string());
+        let is_fed_by =
+            |report: &String, planned: &PlannedPartition| planned.reports == [report.as_str()];
+        let is_usable = targets.get(&path).is_some_and(|planned| {
+            planned.is_stale()
+                && early.report.as_ref().is_none_or(|report| is_fed_by(report, planned))
+        });
+        if is_usable {
+            usable.insert((store, day), early);
+        } else {
+            drop_early(staged, &path, &early, "it has more than one report")?;
+        }
+    }
+    Ok(usable)
+}
+
+/// Clears away a date that was built at once on a wrong assumption.
+pub(crate) fn drop_early(
+    staged: &Path,
+    path: &str,
+    early: &SpeculativeBuild,
+    why: &str,
+) -> Result<(), DiskError> {
+    tracing::info!(%path, why, "a date is built again");
+    let month = staged.join(trends_path(path));
+    for FileEntry { name, .. } in &early.built.trends.files {
+        remove_file(&month.join(name))?;
+    }
+    remove_tree(&staged.join(path))
 }

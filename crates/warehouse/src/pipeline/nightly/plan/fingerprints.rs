@@ -13,29 +13,29 @@ use streamledger_core::explain::waterfall::Source;
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::build::build_waterfall::{ByTerritory, MonthKnown};
-use crate::pipeline::nightly::plan::planned::Kind;
+use crate::pipeline::nightly::plan::planned::PartitionKind;
 use crate::storage::encode::file::SCHEMA_VERSION;
 
 /// Name and version of the stage that makes partitions of a kind. A version is raised when the stage
 /// makes other bytes of the same inputs.
-fn stage(kind: &Kind) -> (&'static str, u32) {
+fn stage(kind: &PartitionKind) -> (&'static str, u32) {
     match kind {
-        Kind::Plays { .. } => ("plays", 2),
-        Kind::TrendsDaily { .. } => ("trends_daily", 1),
-        Kind::Lots(..) => ("lots", 1),
-        Kind::SalesMonthly { .. } => ("sales_monthly", 1),
-        Kind::Quarantine => ("quarantine", 1),
-        Kind::Reports => ("reports", 1),
-        Kind::UnmappedValues => ("unmapped_values", 1),
-        Kind::Deliveries => ("deliveries", 1),
-        Kind::Coverage => ("coverage", 1),
-        Kind::Waterfall => ("waterfall", 2),
-        Kind::Eligibility => ("eligibility", 1),
+        PartitionKind::Plays { .. } => ("plays", 2),
+        PartitionKind::TrendsDaily { .. } => ("trends_daily", 1),
+        PartitionKind::Lots(..) => ("lots", 1),
+        PartitionKind::SalesMonthly { .. } => ("sales_monthly", 1),
+        PartitionKind::Quarantine => ("quarantine", 1),
+        PartitionKind::Reports => ("reports", 1),
+        PartitionKind::UnmappedValues => ("unmapped_values", 1),
+        PartitionKind::Deliveries => ("deliveries", 1),
+        PartitionKind::Coverage => ("coverage", 1),
+        PartitionKind::Waterfall => ("waterfall", 2),
+        PartitionKind::Eligibility => ("eligibility", 1),
     }
 }
 
 /// The fingerprint of a partition: 32 hex digits.
-pub(crate) fn fingerprint_of(kind: &Kind, path: &str, parts: &[&str]) -> String {
+pub(crate) fn fingerprint_of(kind: &PartitionKind, path: &str, parts: &[&str]) -> String {
     let (name, version) = stage(kind);
     let inputs = json!([name, version, SCHEMA_VERSION, path, parts]);
     blake3::hash(canonical(&inputs).as_bytes()).to_hex()[..32].to_owned()
@@ -114,14 +114,14 @@ mod tests {
     /// Pinned: where one of these changes, everything that is published is made again.
     #[test]
     fn fingerprints_stay_as_they_are() {
-        let plays = Kind::Plays { store: "spotify".to_owned(), day: Day(20_000) };
+        let plays = PartitionKind::Plays { store: "spotify".to_owned(), day: Day(20_000) };
         let path = "plays/store=spotify/month=2024-10/date=2024-10-04";
         let of = |parts: &[&str]| fingerprint_of(&plays, path, parts);
         insta::assert_snapshot!(of(&["policy", "numbers", "report"]), @"239b93c3818cdc48d56eed5de8e27753");
-        insta::assert_snapshot!(fingerprint_of(&Kind::Coverage, "coverage", &["[]"]), @"3be1b1810b5e096c7b654a85c4f4c2ca");
+        insta::assert_snapshot!(fingerprint_of(&PartitionKind::Coverage, "coverage", &["[]"]), @"3be1b1810b5e096c7b654a85c4f4c2ca");
         // Where one part ends and the next begins is told apart.
         assert_ne!(of(&["a", "b"]), of(&["a\nb"]));
-        assert_ne!(of(&["a"]), fingerprint_of(&Kind::Reports, path, &["a"]));
+        assert_ne!(of(&["a"]), fingerprint_of(&PartitionKind::Reports, path, &["a"]));
         assert_ne!(of(&["a"]), fingerprint_of(&plays, "plays", &["a"]));
     }
 

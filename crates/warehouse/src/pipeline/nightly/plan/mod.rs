@@ -1,10 +1,15 @@
 //! What a run has to build, and by which settings it judges.
 
 pub(crate) mod planning;
+pub(crate) mod completing;
+pub(crate) mod reading_again;
+pub(crate) mod run_inputs;
+pub(crate) mod track_lists;
+pub(crate) mod offline_dates;
 pub(crate) mod fingerprints;
 pub(crate) mod month_inputs;
 pub(crate) mod preconditions;
 pub(crate) mod ruling;
 pub mod proposal;
-pub(crate) mod planned;
+pub mod planned;
 pub(crate) mod store_months;

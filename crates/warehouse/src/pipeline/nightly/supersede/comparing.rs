@@ -139,7 +139,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
             Some(new) => ReportFile::Inbox(&new.path),
             None => ReportFile::Archive(&archived),
         };
-        let (play_buffer, runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::none());
+        let (play_buffer, runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::of_lists());
         let examiner = Examiner {
             play_buffer: &play_buffer,
             runs: &runs,

@@ -1,31 +1,27 @@
 //! Lines of statements whose days lie in several months, as those of a fiscal month: where they are, and
 //! the plays by which they are divided.
 
-use parquet::errors::ParquetError;
-use polars::prelude::{LazyFrame, PolarsResult};
 use streamledger_core::explain::period::{Period, months_within};
 use streamledger_core::model::day::{Day, Month};
 
-use crate::pipeline::build::divided_lines::StorePlays;
-use crate::pipeline::nightly::plan::store_months::{Explaining, StoreMonth};
+use crate::pipeline::nightly::plan::store_months::{PlanView, StoreMonth};
 use crate::pipeline::partition_paths::month_of;
 use crate::storage::layout::ledger::{ReportEntry, lots_path};
 use crate::storage::tables::lot_table::LotTable;
-use crate::storage::tables::scan::scan;
 
 /// Where the lines are whose days lie in several months, and the plays by which they are divided.
-pub(super) struct Spanning {
+pub(crate) struct Spanning {
     /// Months of `sales` and of `sales_superseded` in which such lines begin.
-    pub(super) sales: Vec<String>,
-    pub(super) replaced: Vec<String>,
+    pub(crate) sales: Vec<String>,
+    pub(crate) replaced: Vec<String>,
     /// Months of `trends_daily` in which they have days.
-    pub(super) trends: Vec<String>,
+    pub(crate) trends: Vec<String>,
     /// First and last day of these months.
-    days: (Day, Day),
+    pub(crate) days: (Day, Day),
 }
 
 impl Spanning {
-    pub(super) fn new(of: &StoreMonth, work: &Explaining<'_>) -> Option<Self> {
+    pub(super) fn new(of: &StoreMonth, view: PlanView<'_>) -> Option<Self> {
         let mut found = Self {
             sales: Vec::new(),
             replaced: Vec::new(),
@@ -34,14 +30,14 @@ impl Spanning {
         };
         for (table, is_replaced) in [("sales", false), ("sales_superseded", true)] {
             let prefix = format!("{table}/store={}/month=", of.store);
-            let paths = work.partitions.range(prefix.clone()..);
+            let paths = view.targets.range(prefix.clone()..);
             let paths = paths.map(|(path, _)| path).take_while(|path| path.starts_with(&prefix));
             for path in paths {
                 let Some((_, begin)) = month_of(path).filter(|(_, begin)| *begin <= of.month)
                 else {
                     continue;
                 };
-                let reports = work.plan.targets[path].reports.iter().map(|key| &work.reports[key]);
+                let reports = view.targets[path].reports.iter().map(|key| &view.reports[key]);
                 let Some(reach) =
                     reports.filter_map(|report| reach_of(report, &of.store, begin)).max()
                 else {
@@ -61,22 +57,13 @@ impl Spanning {
         let paths = months_within(found.days).into_iter();
         let paths =
             paths.map(|(month, _)| format!("trends_daily/store={}/month={month}", of.store));
-        found.trends = paths.filter(|path| work.partitions.contains_key(path)).collect();
+        found.trends = paths.filter(|path| view.targets.contains_key(path)).collect();
         Some(found)
     }
 
     /// All of these partitions.
     pub(super) fn paths(&self) -> impl Iterator<Item = &String> {
         self.sales.iter().chain(&self.replaced).chain(&self.trends)
-    }
-
-    /// Counted plays of the store on the days of lines that are divided.
-    pub(super) fn store_plays(&self, work: &Explaining<'_>) -> Result<StorePlays, ParquetError> {
-        let files = self.trends.iter().flat_map(|path| work.files(path));
-        let frames = files.map(|file| scan(&file)).collect::<PolarsResult<Vec<LazyFrame>>>();
-        frames
-            .and_then(|frames| StorePlays::read(frames, self.days))
-            .map_err(|error| ParquetError::External(Box::new(error)))
     }
 }
 

@@ -9,6 +9,8 @@ use streamledger_core::model::day::Month;
 
 use super::*;
 use crate::pipeline::build::build_waterfall::{ByTerritory, each_track};
+use crate::pipeline::nightly::plan::month_inputs::in_order_of_settlement;
+use crate::storage::layout::ledger::ReportEntry;
 use crate::storage::layout::ledger::ReportState;
 use crate::storage::tables::scan::collect;
 

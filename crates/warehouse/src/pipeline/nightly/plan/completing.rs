@@ -1,0 +1,126 @@
+//! Completes a plan: what depends on other partitions. Reports that feed stale dates are read for it, since
+//! only their plays tell which later dates share offline plays with them. Nothing is built.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use streamledger_core::explain::coverage::CoverageRow;
+use streamledger_core::explain::known::Known;
+
+use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::speculative_build::drop_early;
+use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::nightly::plan::offline_dates::{PlannedDates, reports_of_date};
+use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan, PlannedPartition};
+use crate::pipeline::nightly::plan::planning::{PlanDraft, Targets};
+use crate::pipeline::nightly::plan::run_inputs::{RunInputs, before_its_month};
+use crate::storage::layout::ledger::{Manifest, ReportEntry};
+
+/// What a run keeps of the plays that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptPlays {
+    /// All of them: dates are built.
+    All,
+    /// Offline plays alone: a dry run only has to know which dates share some.
+    Offline,
+}
+
+/// What a plan is completed from.
+#[derive(Clone, Copy)]
+pub(crate) struct PlanBasis<'a> {
+    pub(crate) reports: &'a BTreeMap<String, ReportEntry>,
+    pub(crate) former: &'a Manifest,
+    /// Months that are rebuilt whatever their fingerprints say.
+    pub(crate) backfill: Option<&'a Backfill>,
+    pub(crate) kept: KeptPlays,
+    /// The tables of the coming snapshot.
+    pub(crate) staged: &'a Path,
+}
+
+impl Night<'_> {
+    /// The whole plan, with what is there and what is due. What was read for it is added to the inputs.
+    pub(crate) fn complete_plan(
+        &self,
+        draft: PlanDraft,
+        inputs: &mut RunInputs,
+        basis: PlanBasis<'_>,
+    ) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
+        let PlanBasis { reports, former, backfill, kept, staged } = basis;
+        let PlanDraft { mut targets, coverage } = draft;
+        let is_as_published = |path: &String, planned: &PlannedPartition| {
+            let published = former.partitions.get(path);
+            published.is_some_and(|published| published.fingerprint == planned.fingerprint)
+                && !self.damaged_lists.contains(path)
+        };
+        // The offline plays of a date that is as it is published stand in its list.
+        let is_needed = |path: &String, planned: &PlannedPartition| {
+            kept == KeptPlays::All || !is_as_published(path, planned)
+        };
+        self.read_again(&targets, inputs, reports, is_needed)?;
+        self.find_tracks(&targets, inputs, reports, former)?;
+        self.collect_keys(&targets, inputs, reports)?;
+        let mut dates = self.settle_offline(&mut targets, inputs, former)?;
+        if kept == KeptPlays::All {
+            drop_wrong_builds(&targets, &dates, inputs, staged)?;
+            // Dates that became stale now.
+            self.read_again(&targets, inputs, reports, |_, _| true)?;
+            self.find_tracks(&targets, inputs, reports, former)?;
+        }
+        note_months(&targets, &mut dates, inputs, (reports, former))?;
+        let known = Known::new(&coverage);
+        self.plan_waterfalls(&mut targets, &known, (&dates, reports), (former, backfill));
+        let is_gone = |path: &&String| !targets.contains_key(*path);
+        let dropped = former.partitions.keys().filter(is_gone).cloned().collect();
+        Ok((Plan { targets, dates, dropped }, coverage))
+    }
+}
+
+/// Clears away dates that were built before it was known which of their plays stand under an earlier date.
+fn drop_wrong_builds(
+    targets: &Targets,
+    dates: &PlannedDates,
+    inputs: &mut RunInputs,
+    staged: &Path,
+) -> Result<(), NightlyError> {
+    for (path, known) in dates {
+        let PartitionKind::Plays { store, day } = &targets[path].kind else {
+            continue;
+        };
+        let date = (store.clone(), *day);
+        let early = inputs.early.get(&date);
+        let is_wrong = early.is_some_and(|early| early.counted_earlier != known.counted_earlier);
+        if is_wrong && let Some(early) = inputs.early.remove(&date) {
+            drop_early(staged, path, &early, "offline plays of it stand under an earlier date")?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes in which earlier months the plays of each date were listened to. Where they were not read, they
+/// are as they were.
+fn note_months(
+    targets: &Targets,
+    dates: &mut PlannedDates,
+    inputs: &RunInputs,
+    (reports, former): (&BTreeMap<String, ReportEntry>, &Manifest),
+) -> Result<(), NightlyError> {
+    for (path, known) in dates {
+        let planned = &targets[path];
+        let PartitionKind::Plays { store, day } = &planned.kind else {
+            continue;
+        };
+        let of_date = reports_of_date(planned, *day, reports);
+        let read = || inputs.listened_months(&(store.clone(), *day), &of_date);
+        let months = if planned.is_stale() { read() } else { None };
+        known.heard_in = match (months, former.partitions.get(path)) {
+            (Some(months), _) => before_its_month(&months, *day),
+            (None, Some(published)) => published.heard_in.clone(),
+            (None, None) => {
+                let message = format!("{path} is planned, and its reports were not read");
+                return Err(NightlyError::Inconsistent { message });
+            }
+        };
+    }
+    Ok(())
+}
