@@ -3,7 +3,7 @@
 //! What goes to disk is split by listener into [`BUCKETS`], so that a date that does not fit the
 //! memory is judged bucket by bucket: no rule looks at two listeners at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use streamledger_core::filter::offline_repeats::offline_plays;
-use streamledger_core::model::day::Month;
+use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::play::{Piece, Play, Words};
 use streamledger_core::normalize::join::join_pieces;
 
@@ -39,6 +39,9 @@ pub struct ReportDay {
     /// Months in which all plays of the date were listened to, those too that are not kept.
     pub listened_months: BTreeSet<Month>,
 }
+
+/// Plays of a report by counted date.
+pub type ReportDays = BTreeMap<Day, ReportDay>;
 
 /// Where the blocks of a piece lie.
 #[derive(Debug)]

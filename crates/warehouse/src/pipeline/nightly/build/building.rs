@@ -12,7 +12,7 @@ use streamledger_core::model::report_id::ReportId;
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::build::build_trends::BuiltTrends;
 use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
-use crate::pipeline::nightly::build::explaining::RunTables;
+use crate::pipeline::nightly::build::run_tables::RunTables;
 use crate::pipeline::nightly::checking::check_day;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;

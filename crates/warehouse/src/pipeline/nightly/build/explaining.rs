@@ -1,7 +1,7 @@
 //! Builds the stale months of `waterfall` and `eligibility` from the other tables.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use streamledger_core::explain::eligibility::Eligibility;
 use streamledger_core::explain::known::Known;
@@ -11,48 +11,19 @@ use crate::pipeline::build::build_eligibility::{
 };
 use crate::pipeline::build::build_waterfall::{WaterfallWriter, polars_failed};
 use crate::pipeline::nightly::build::month_frames::MonthFrames;
+use crate::pipeline::nightly::build::run_tables::RunTables;
 use crate::pipeline::nightly::checking::check_waterfall;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::plan::planned::{Plan, PlannedPartition};
-use crate::pipeline::nightly::plan::store_months::{PlanView, PlannedMonth, plan_month};
+use crate::pipeline::nightly::plan::plan_view::PlanView;
+use crate::pipeline::nightly::plan::planned::PlannedPartition;
+use crate::pipeline::nightly::plan::store_months::{PlannedMonth, plan_month};
 use crate::storage::encode::file::Provenance;
-use crate::storage::layout::ledger::{FileEntry, PartitionEntry, ReportEntry, inputs_hash};
+use crate::storage::layout::ledger::{ReportEntry, inputs_hash};
 use crate::storage::tables::partition::PartitionError;
 use crate::storage::tables::scan::collect;
 
 type Reports = BTreeMap<String, ReportEntry>;
-type Partitions = BTreeMap<String, PartitionEntry>;
-
-/// The tables of a run: what is built is in staging, what is not is published.
-pub(crate) struct RunTables<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) partitions: &'a mut Partitions,
-    pub(crate) staged: &'a Path,
-    pub(crate) published: &'a Path,
-}
-
-impl RunTables<'_> {
-    /// Files of a partition, wherever they are.
-    pub(crate) fn files(&self, path: &str) -> Vec<PathBuf> {
-        let Some(partition) = self.partitions.get(path) else {
-            return Vec::new();
-        };
-        let is_staged = self.plan.targets.get(path).is_some_and(PlannedPartition::is_stale);
-        let folder = if is_staged { self.staged } else { self.published };
-        partition.files.iter().map(|file| folder.join(path).join(&file.name)).collect()
-    }
-
-    /// Rows of a partition.
-    pub(crate) fn rows(&self, path: &str) -> u64 {
-        self.partitions.get(path).map_or(0, PartitionEntry::rows)
-    }
-
-    fn enter(&mut self, path: &str, files: Vec<FileEntry>) {
-        let fingerprint = self.plan.targets[path].fingerprint.clone();
-        self.partitions.insert(path.to_owned(), PartitionEntry::new(fingerprint, files));
-    }
-}
 
 impl Night<'_> {
     /// Builds the stale months in staging and enters them, the earliest first: the eligibility of a month

@@ -3,6 +3,7 @@
 pub(crate) mod building;
 pub(crate) mod building_lots;
 pub(crate) mod building_small;
+pub(crate) mod run_tables;
 pub(crate) mod explaining;
 pub(crate) mod checkpoint;
 pub(crate) mod month_frames;

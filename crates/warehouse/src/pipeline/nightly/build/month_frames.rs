@@ -21,10 +21,10 @@ use crate::pipeline::build::build_waterfall::{
     ByTerritory, MonthKnown, WaterfallSums, kind_of_report,
 };
 use crate::pipeline::build::divided_lines::{DividedLines, StorePlays, divided_lines};
-use crate::pipeline::nightly::build::explaining::RunTables;
+use crate::pipeline::nightly::build::run_tables::RunTables;
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
 use crate::pipeline::nightly::plan::month_inputs::spanning::Spanning;
-use crate::pipeline::nightly::plan::store_months::StoreMonth;
+use crate::pipeline::nightly::plan::plan_view::StoreMonth;
 use crate::pipeline::partition_paths::{is_of_date, month_of, trends_path};
 use crate::pipeline::plans::waterfall::{
     Inputs, MonthLines, Outcome, SOLD_LINES, Statements, facts, over_several_months,

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use streamledger_core::model::day::Day;
-
-use crate::pipeline::intake::play_buffer::ReportDay;
+use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuilds, usable_builds};
@@ -22,9 +20,6 @@ use crate::storage::tables::small_tables::ReportNotes;
 /// Store of a file that lies in no store's folder.
 pub(crate) const NO_STORE: &str = "unknown";
 
-/// Plays of a report by counted date.
-pub(crate) type Days = BTreeMap<Day, ReportDay>;
-
 /// Reports by key.
 pub(crate) type Reports = BTreeMap<String, ReportEntry>;
 
@@ -34,7 +29,7 @@ pub(crate) struct Examination {
     /// All reports, known and new.
     pub(crate) reports: Reports,
     /// Plays of the reports that were read in this run, of dates that were not built at once.
-    pub(crate) fresh: BTreeMap<String, Days>,
+    pub(crate) fresh: BTreeMap<String, ReportDays>,
     /// Lines and pools of the reports that were read in this run.
     pub(crate) fresh_runs: BTreeMap<String, Runs>,
     /// Partitions of lines and sums that a backfill which was interrupted had finished.

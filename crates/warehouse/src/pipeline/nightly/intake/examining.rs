@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
+use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::play_buffer::SpillablePlays;
 use crate::pipeline::intake::sales_runs::drop_runs;
 use crate::pipeline::nightly::context::Night;
@@ -16,7 +17,6 @@ use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
 use crate::pipeline::nightly::intake::examination::Candidate;
-use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
@@ -384,7 +384,7 @@ impl Night<'_> {
         }
     }
 
-    fn release(&self, days: Days) {
+    fn release(&self, days: ReportDays) {
         for segment in days.into_values().flat_map(|of_day| of_day.segments) {
             if let SpillablePlays::Memory(piece) = &segment {
                 self.play_buffer.release(piece);

@@ -7,6 +7,7 @@ pub(crate) mod run_inputs;
 pub(crate) mod track_lists;
 pub(crate) mod offline_dates;
 pub(crate) mod fingerprints;
+pub(crate) mod plan_view;
 pub(crate) mod month_inputs;
 pub(crate) mod preconditions;
 pub(crate) mod ruling;

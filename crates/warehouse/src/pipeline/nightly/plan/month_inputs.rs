@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::explain::period::month_after;
 
 use crate::pipeline::build::build_waterfall::{Corrects, Statement};
-use crate::pipeline::nightly::plan::store_months::{PlanView, SOURCES, StoreMonth};
+use crate::pipeline::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::storage::layout::ledger::ReportEntry;
 
 pub(crate) mod spanning;

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::intake::examine::Examined;
+use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::plan::offline_dates::{reports_of_date, stale_dates};
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planning::Targets;
@@ -44,7 +44,7 @@ impl Night<'_> {
         let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
         self.progress.begin("reading archived reports", wanted_days.len() as u64);
         let examiner = self.examiner(wanted_days.len());
-        let read: Vec<(String, Days)> = wanted_days
+        let read: Vec<(String, ReportDays)> = wanted_days
             .par_iter()
             .with_max_len(1)
             .map(|(key, days)| {

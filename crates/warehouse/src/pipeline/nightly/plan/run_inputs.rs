@@ -7,8 +7,8 @@ use streamledger_core::filter::offline_repeats::OfflineKeys;
 use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
 
+use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::sales_runs::Runs;
-use crate::pipeline::nightly::intake::examination::Days;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::layout::offline_keys::NewList;
@@ -20,7 +20,7 @@ pub(crate) type Date = (String, Day);
 #[derive(Debug, Default)]
 pub(crate) struct RunInputs {
     /// Plays of the reports that were read in this run, by report.
-    pub(crate) plays: BTreeMap<String, Days>,
+    pub(crate) plays: BTreeMap<String, ReportDays>,
     /// Lines, figures and reference data of the reports that were read in this run, by report.
     pub(crate) runs: BTreeMap<String, Runs>,
     /// Partitions of lines and sums that are in staging already.

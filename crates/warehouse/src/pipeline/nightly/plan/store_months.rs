@@ -20,34 +20,13 @@ use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::plan::fingerprints::{rule_text, states_text};
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
 use crate::pipeline::nightly::plan::offline_dates::PlannedDates;
+use crate::pipeline::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::pipeline::nightly::plan::planned::PartitionKind;
 use crate::pipeline::nightly::plan::planning::{Targets, add_target};
 use crate::pipeline::partition_paths::month_of;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 
 type Reports = BTreeMap<String, ReportEntry>;
-
-/// Tables whose months have a waterfall.
-pub(crate) const SOURCES: [&str; 5] =
-    ["trends_daily", "public_counts", "store_removals", "sales", "sales_superseded"];
-
-/// What a waterfall is planned from.
-#[derive(Clone, Copy)]
-pub(crate) struct PlanView<'a> {
-    pub(crate) targets: &'a Targets,
-    pub(crate) dates: &'a PlannedDates,
-    pub(crate) reports: &'a Reports,
-}
-
-/// A store's month.
-#[derive(Debug, Clone)]
-pub(crate) struct StoreMonth {
-    pub(crate) store: String,
-    pub(crate) month: Month,
-    /// The last month of the store that is over.
-    pub(crate) last_over: Month,
-    pub(crate) rule: Option<EligibilityRule>,
-}
 
 /// What the partitions of a month are made of.
 pub(crate) struct PlannedMonth {

@@ -4,7 +4,7 @@
 use streamledger_core::explain::period::{Period, months_within};
 use streamledger_core::model::day::{Day, Month};
 
-use crate::pipeline::nightly::plan::store_months::{PlanView, StoreMonth};
+use crate::pipeline::nightly::plan::plan_view::{PlanView, StoreMonth};
 use crate::pipeline::partition_paths::month_of;
 use crate::storage::layout::ledger::{ReportEntry, lots_path};
 use crate::storage::tables::lot_table::LotTable;
