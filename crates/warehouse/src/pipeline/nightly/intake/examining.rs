@@ -105,22 +105,23 @@ impl Night<'_> {
             // In order, so that the dates before one are mostly read when it is built.
             .par_bridge()
             .map(|(number, candidate)| {
-                let turn = early.as_ref().map(|early| early.turns.turn(number));
                 let mut examined = examiner.examine(
                     candidate.report_file(),
                     candidate.name,
                     candidate.store,
                     wanted,
                 )?;
-                if let (Some(early), Some(turn), Examined::Report(report)) =
-                    (&early, turn, &mut examined)
-                {
-                    if let (None, Some(file)) = (&report.rejection, candidate.file) {
-                        let name = archive_name(&hex::encode(report.hash), report.packing);
-                        early.archiver.add(new_report(candidate, file, name, report));
+                if let Some(early) = &early {
+                    let mut claimed = Vec::new();
+                    if let Examined::Report(report) = &mut examined {
+                        if let (None, Some(file)) = (&report.rejection, candidate.file) {
+                            let name = archive_name(&hex::encode(report.hash), report.packing);
+                            early.archiver.add(new_report(candidate, file, name, report));
+                        }
+                        let store = candidate.store.unwrap_or(NO_STORE);
+                        claimed = self.claim_dates(early, store, report)?;
                     }
-                    let store = candidate.store.unwrap_or(NO_STORE);
-                    self.build_early(early, store, report, turn)?;
+                    self.build_claimed(early, number, claimed)?;
                 }
                 self.progress.advance(candidate.size_bytes);
                 Ok((number, examined))

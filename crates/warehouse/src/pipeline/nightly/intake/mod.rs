@@ -4,7 +4,7 @@ pub(crate) mod examining;
 pub(crate) mod entering;
 pub(crate) mod intake_index;
 pub(crate) mod speculative_build;
-pub(crate) mod turns;
+pub(crate) mod ordered_barrier;
 pub(crate) mod keeping_reports;
 pub(crate) mod disk_space;
 pub(crate) mod examination;

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex};
 
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::model::day::Day;
+use streamledger_core::model::report_id::ReportId;
 use streamledger_core::normalize::tracks::KnownTracks;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::intake::examine::ExaminedReport;
-use crate::pipeline::intake::play_buffer::ReportDay;
+use crate::pipeline::intake::play_buffer::{ReportDay, SpillablePlays};
 use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
 use crate::pipeline::nightly::context::Night;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::turns::{Turn, Turns};
+use crate::pipeline::nightly::intake::ordered_barrier::OrderedBarrier;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::partition_paths::trends_path;
@@ -54,6 +55,19 @@ pub(crate) struct LookedUp {
     pub(crate) found: Vec<OfflineKey>,
 }
 
+/// A date of a report that no other report is known to have.
+#[derive(Debug)]
+pub(crate) struct ClaimedDate {
+    store: String,
+    day: Day,
+    id: ReportId,
+    /// Hash of the report.
+    hash: String,
+    segments: Vec<SpillablePlays>,
+    /// Keys of its offline plays.
+    keys: Arc<OfflineKeys>,
+}
+
 /// Which dates may be built at once, and those that were.
 pub(crate) struct SpeculativeBuilder<'a> {
     staged: &'a Path,
@@ -63,8 +77,8 @@ pub(crate) struct SpeculativeBuilder<'a> {
     built: Mutex<SpeculativeBuilds>,
     /// Keys of published dates, and of those that were read in this run so far.
     index: Mutex<OfflineKeyIndex>,
-    /// In which order reports began to be read.
-    pub(crate) turns: Turns,
+    /// Dates with late plays, by the number of their report.
+    pub(crate) barrier: OrderedBarrier<ClaimedDate>,
     /// By path, what the dates that a backfill makes depend on.
     pub(crate) fingerprints: BTreeMap<String, String>,
     /// Copies what is taken in.
@@ -97,7 +111,7 @@ impl<'a> SpeculativeBuilder<'a> {
             claimed: Mutex::default(),
             built: Mutex::default(),
             index: Mutex::new(index),
-            turns: Turns::default(),
+            barrier: OrderedBarrier::new(2 * rayon::current_num_threads()),
             fingerprints: BTreeMap::new(),
             archiver: archive_queue(places, &not_copied),
             not_copied,
@@ -129,73 +143,88 @@ impl<'a> SpeculativeBuilder<'a> {
 }
 
 impl Night<'_> {
-    /// Builds those dates of a report that no other report is known to have.
-    pub(crate) fn build_early(
+    /// Takes those dates out of a report that no other report is known to have, and lets others look up their
+    /// offline plays.
+    pub(crate) fn claim_dates(
         &self,
         early: &SpeculativeBuilder<'_>,
         store: &str,
         report: &mut ExaminedReport,
-        mut turn: Turn<'_>,
-    ) -> Result<(), NightlyError> {
+    ) -> Result<Vec<ClaimedDate>, NightlyError> {
         if !self.settings.stores.contains_key(store) {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let hash = hex::encode(report.hash);
         let id = report.id(store);
-        let key = id.to_hex();
+        let (hash, key) = (hex::encode(report.hash), id.to_hex());
         let days: Vec<Day> = report.days.keys().copied().collect();
         let mut claimed = Vec::new();
         for day in days {
             if early.claim(&(store.to_owned(), day), &key)
                 && let Some(ReportDay { segments, .. }) = report.days.remove(&day)
             {
-                let keys =
-                    self.keys_of_segments(segments.iter(), &KnownTracks::default(), store, day)?;
+                let no_tracks = KnownTracks::default();
+                let keys = self.keys_of_segments(segments.iter(), &no_tracks, store, day)?;
                 early.tell(store, day, &keys);
-                claimed.push((day, segments, keys));
+                let (store, hash) = (store.to_owned(), hash.clone());
+                claimed.push(ClaimedDate { store, day, id, hash, segments, keys });
             }
         }
-        turn.through();
-        if claimed.iter().any(|(_, _, keys)| !keys.late.is_empty()) {
-            turn.wait();
-        }
-        for (day, segments, keys) in claimed {
-            let (policy, policy_hash) = self.policy_of(store, day);
-            let Some(settings) = self.store_of(store, &day.month().to_string()) else {
-                continue;
-            };
-            let days_max = policy.duplicate.offline_days_max;
-            let near = early
-                .index
-                .lock()
-                .map(|index| index.near(store, day, days_max))
-                .unwrap_or_default();
-            let counted_earlier = near.counted_earlier(store, day, days_max, &keys.late)?;
-            let name = name_of_keys(&counted_earlier);
-            let path = plays_path(store, &day.to_string());
-            let looked_up = Some(LookedUp { near, found: counted_earlier.clone() });
-            let task = DayTask {
-                store: settings,
-                day,
-                segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
-                // A date with a list of tracks is built with all its reports.
-                tracks: KnownTracks::default(),
-                counted_earlier,
-                trends_folder: early.staged.join(trends_path(&path)),
-                folder: early.staged.join(path),
-                provenance: Provenance {
-                    inputs: inputs_hash(std::iter::once(hash.as_str())),
-                    policy: policy_hash.to_owned(),
-                },
-            };
-            let built = self.day_builder(policy).build(&task)?;
-            let report = Some(key.clone());
-            let speculative_build =
-                SpeculativeBuild { report, built, keys, counted_earlier: name, looked_up };
-            self.keep_early(early, store, day, &speculative_build);
-            if let Ok(mut all) = early.built.lock() {
-                all.insert((store.to_owned(), day), speculative_build);
-            }
+        Ok(claimed)
+    }
+
+    /// Builds claimed dates of a report, which has this number: those with late plays when the reports before
+    /// it are read. The dates of others that may be built then are built too.
+    pub(crate) fn build_claimed(
+        &self,
+        early: &SpeculativeBuilder<'_>,
+        number: usize,
+        claimed: Vec<ClaimedDate>,
+    ) -> Result<(), NightlyError> {
+        let (later, now): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|date| !date.keys.late.is_empty());
+        let ready = early.barrier.complete(number, later);
+        now.into_iter().chain(ready).try_for_each(|date| self.build_early(early, date))
+    }
+
+    fn build_early(
+        &self,
+        early: &SpeculativeBuilder<'_>,
+        claimed: ClaimedDate,
+    ) -> Result<(), NightlyError> {
+        let ClaimedDate { store, day, id, hash, segments, keys } = claimed;
+        let (policy, policy_hash) = self.policy_of(&store, day);
+        let Some(settings) = self.store_of(&store, &day.month().to_string()) else {
+            return Ok(());
+        };
+        let days_max = policy.duplicate.offline_days_max;
+        let near =
+            early.index.lock().map(|index| index.near(&store, day, days_max)).unwrap_or_default();
+        let found = near.counted_earlier(&store, day, days_max, &keys.late)?;
+        let path = plays_path(&store, &day.to_string());
+        let task = DayTask {
+            store: settings,
+            day,
+            segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
+            // A date with a list of tracks is built with all its reports.
+            tracks: KnownTracks::default(),
+            counted_earlier: found.clone(),
+            trends_folder: early.staged.join(trends_path(&path)),
+            folder: early.staged.join(path),
+            provenance: Provenance {
+                inputs: inputs_hash(std::iter::once(hash.as_str())),
+                policy: policy_hash.to_owned(),
+            },
+        };
+        let speculative_build = SpeculativeBuild {
+            report: Some(id.to_hex()),
+            built: self.day_builder(policy).build(&task)?,
+            keys,
+            counted_earlier: name_of_keys(&found),
+            looked_up: Some(LookedUp { near, found }),
+        };
+        self.keep_early(early, &store, day, &speculative_build);
+        if let Ok(mut all) = early.built.lock() {
+            all.insert((store, day), speculative_build);
         }
         Ok(())
     }
