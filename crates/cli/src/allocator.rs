@@ -1,5 +1,5 @@
 //! How soon the allocator gives freed memory back to the system. It keeps it for a second as a rule, in
-//! which a night frees and takes a few hundred megabytes: with room for that it is the fastest, and
+//! which a run frees and takes a few hundred megabytes: with room for that it is the fastest, and
 //! under a small limit it is what breaks the limit.
 
 use std::os::unix::process::CommandExt as _;

@@ -261,7 +261,7 @@ pub(crate) struct Backfill {
     /// File of 32 bytes that listeners are hashed with; else the warehouse's own.
     #[arg(long, value_name = "FILE", env = "STREAMLEDGER_LISTENER_KEY_FILE")]
     pub(crate) listener_key_file: Option<PathBuf>,
-    /// The day that it is, for what is due and late; that of the last night if not given.
+    /// The day that it is, for what is due and late; that of the last run if not given.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) as_of: Option<NaiveDate>,
     /// Memory for plays; what does not fit goes to disk. Never changes a result.
@@ -428,7 +428,7 @@ pub(crate) enum SnapshotAction {
         #[arg(value_name = "B")]
         other: u64,
     },
-    /// Publish a former state again, as a new snapshot. The next night builds the tables from all
+    /// Publish a former state again, as a new snapshot. The next run builds the tables from all
     /// reports again: correct what was wrong before it runs.
     Rollback {
         /// Number of the snapshot.

@@ -182,7 +182,7 @@ impl<'a> Told<'a> {
         if let Some(store) = self.answer.not_yet.first() {
             return format!(
                 "{words} is not over for {}, and no report so far has a row of what was asked for; its \
-                 waterfall is made by the first night from {} on",
+                 waterfall is made by the first run from {} on",
                 title_of(store),
                 self.made_from(store)
             );
@@ -258,7 +258,7 @@ impl<'a> Told<'a> {
         for store in &self.answer.not_yet {
             let from = self.made_from(store);
             parts.push(format!(
-                "The month is not over for {}: what it shows and pays is told by the first night from {from} \
+                "The month is not over for {}: what it shows and pays is told by the first run from {from} \
                  on.\n",
                 title_of(store)
             ));

@@ -28,7 +28,7 @@ use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
 use crate::print::progress::Bar;
 use crate::{allocator, exit, folders};
 
-/// Runs or plans a night and prints what it did.
+/// Runs or plans a run and prints what it did.
 pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     allocator::keep_little_under(command.memory_limit);
     start_threads(common)?;
@@ -71,11 +71,11 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     for (stage, time) in &summary.stages {
         tracing::info!(stage, ms = time.as_millis(), "time of a stage, summed over threads");
     }
-    let night = Night { summary: &summary, elapsed, command };
+    let run = NightlyOutput { summary: &summary, elapsed, command };
     print(&match common.format {
-        Format::Table => night.to_text(),
-        Format::Json => to_json(&night.sheets())?,
-        Format::Csv => to_csv(&night.sheets()),
+        Format::Table => run.to_text(),
+        Format::Json => to_json(&run.sheets())?,
+        Format::Csv => to_csv(&run.sheets()),
     })?;
     Ok(code_of(summary.has_complaints() && !command.dry_run, command.fail_on))
 }
@@ -188,8 +188,8 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     if is_message && error.chain().count() == 1 { exit::USAGE } else { exit::FAILED }
 }
 
-/// A night as it is printed.
-struct Night<'a> {
+/// A run as it is printed.
+struct NightlyOutput<'a> {
     summary: &'a Summary,
     elapsed: Duration,
     command: &'a Nightly,
@@ -226,7 +226,7 @@ pub(crate) fn plan_sheet(summary: &Summary) -> Sheet {
     sheet
 }
 
-impl Night<'_> {
+impl NightlyOutput<'_> {
     /// What a person reads: a sentence, then the tables that have rows.
     fn to_text(&self) -> String {
         let summary = self.summary;

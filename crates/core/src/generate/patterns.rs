@@ -21,7 +21,7 @@ const AIM_SHARE: u64 = 300;
 pub(super) enum Kind {
     /// Honest: one track over and over, heard to the end.
     Looper,
-    /// Honest: music in a shop, from morning to night.
+    /// Honest: music in a shop, from morning to run.
     Background,
     /// 636 short plays a day over many tracks, one account of many (US v. Smith).
     BotFarm,

@@ -1,5 +1,5 @@
 //! Status: what is there and what is due on a day, by the ledger of the published state. Reads one file
-//! and takes no lock, so that it can be asked while a night runs.
+//! and takes no lock, so that it can be asked while a run runs.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Before a night publishes: what is about to be shown is held against what the ledger knows of the
+//! Before a run publishes: what is about to be shown is held against what the ledger knows of the
 //! reports, row by row in number, and statements in units and money too. A difference is named, and
 //! nothing is published.
 

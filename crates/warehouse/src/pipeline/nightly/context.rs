@@ -1,4 +1,4 @@
-//! What all steps of a run share.
+//! What all steps of a run are given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,78 +21,117 @@ use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
 use crate::pipeline::nightly::summary::Summary;
 use crate::storage::archive::row_files::RowFolder;
-use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::stages::Stages;
 use crate::storage::encode::file::TableLayout;
 use crate::storage::encode::{plays, trends};
-use crate::storage::layout::offline_keys::{NewList, list_queue};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::report_source::DecodeMode;
 use crate::storage::tables::partition::PartitionError;
 
-/// What all steps of a night share.
-pub(crate) struct Night<'a> {
+/// What a run is asked to do, by what it reads and judges, and where it works.
+pub(crate) struct RunContext<'a> {
     /// With the accepted numbers, those for all months, in the place of the pipeline's.
     pub(crate) settings: &'a Settings,
     pub(crate) judging: Judging,
     pub(crate) options: &'a NightlyOptions,
     pub(crate) key: ListenerKey,
     pub(crate) places: &'a WarehouseLayout,
+    pub(crate) work: Workspace<'a>,
+}
+
+/// Where a run works.
+pub(crate) struct Workspace<'a> {
     /// Where files are that wait in this run.
     pub(crate) staging: PathBuf,
-    pub(crate) play_buffer: PlayBuffer,
-    pub(crate) runs: RunStore,
-    /// Lists of rows of reports that are read in this run.
-    pub(crate) rows: RowFolder,
+    pub(crate) buffers: RunBuffers,
+    pub(crate) layouts: TableLayouts,
+    pub(crate) journal: RunJournal<'a>,
     /// Dates (partitions of `plays`) whose lists of offline plays turned out to be damaged.
     pub(crate) damaged_lists: BTreeSet<String>,
     /// Where a backfill keeps what it has finished; `None` in other runs.
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// Writes lists of offline plays.
-    pub(crate) lists: DiskQueue<NewList>,
-    pub(crate) stages: Stages,
-    pub(crate) progress: &'a dyn Progress,
-    pub(crate) plays_layout: TableLayout,
-    pub(crate) trends_layout: TableLayout,
     /// By store and format, fingerprints of what reading depends on.
     pub(crate) readings: Mutex<BTreeMap<(String, Option<String>), String>>,
-    pub(crate) summary: Mutex<Summary>,
 }
 
-impl<'a> Night<'a> {
-    pub(crate) fn new(
-        settings: &'a Settings,
-        judging: Judging,
-        options: &'a NightlyOptions,
-        key: ListenerKey,
-        places: &'a WarehouseLayout,
-        staging: &Path,
-        progress: &'a dyn Progress,
-    ) -> Result<Self, NightlyError> {
-        Ok(Self {
-            settings,
-            judging,
-            options,
-            key,
-            places,
-            staging: staging.to_owned(),
-            play_buffer: PlayBuffer::new(options.memory_limit_bytes / 4, staging.to_owned()),
-            runs: RunStore::new(staging.join("runs"), options.memory_limit_bytes / 8),
-            rows: RowFolder::new(staging.join("rows"), options.memory_limit_bytes / 32),
-            damaged_lists: BTreeSet::new(),
-            checkpoint: None,
-            lists: list_queue(),
-            stages: Stages::default(),
-            progress,
-            plays_layout: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
-            trends_layout: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
-            readings: Mutex::default(),
-            summary: Mutex::default(),
-        })
+/// What was read and waits to be built, in memory or in staging.
+pub(crate) struct RunBuffers {
+    pub(crate) play_buffer: PlayBuffer,
+    /// Lines, figures and reference data.
+    pub(crate) runs: RunStore,
+    /// Lists of rows of reports.
+    pub(crate) rows: RowFolder,
+}
+
+impl RunBuffers {
+    /// In a folder, within a number of bytes.
+    fn new(staging: &Path, memory_limit_bytes: usize) -> Self {
+        Self {
+            play_buffer: PlayBuffer::new(memory_limit_bytes / 4, staging.to_owned()),
+            runs: RunStore::new(staging.join("runs"), memory_limit_bytes / 8),
+            rows: RowFolder::new(staging.join("rows"), memory_limit_bytes / 32),
+        }
+    }
+
+    /// For a run that only plans: what plans depend on, in memory.
+    pub(crate) fn of_plan() -> Self {
+        Self {
+            play_buffer: PlayBuffer::of_offline_plays(),
+            runs: RunStore::of_lists(),
+            rows: RowFolder::in_memory(),
+        }
     }
 }
 
-impl Night<'_> {
+/// Layouts of the tables of each date.
+pub(crate) struct TableLayouts {
+    pub(crate) plays: TableLayout,
+    pub(crate) trends: TableLayout,
+}
+
+/// How a run gets on, and what it did.
+pub(crate) struct RunJournal<'a> {
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) stages: Stages,
+    summary: Mutex<Summary>,
+}
+
+/// What a run is for.
+#[derive(Clone, Copy)]
+pub(crate) struct RunRequest<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) options: &'a NightlyOptions,
+    pub(crate) places: &'a WarehouseLayout,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl<'a> RunContext<'a> {
+    pub(crate) fn new(
+        request: RunRequest<'a>,
+        judging: Judging,
+        key: ListenerKey,
+        staging: &Path,
+    ) -> Result<Self, NightlyError> {
+        let RunRequest { settings, options, places, progress } = request;
+        let layouts = TableLayouts {
+            plays: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
+            trends: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
+        };
+        let journal = RunJournal { progress, stages: Stages::default(), summary: Mutex::default() };
+        let work = Workspace {
+            staging: staging.to_owned(),
+            buffers: RunBuffers::new(staging, options.memory_limit_bytes),
+            layouts,
+            journal,
+            damaged_lists: BTreeSet::new(),
+            checkpoint: None,
+            readings: Mutex::default(),
+        };
+        Ok(Self { settings, judging, options, key, places, work })
+    }
+}
+
+impl RunContext<'_> {
     /// Bytes of plays of a report that wait to be held.
     pub(crate) fn segment_bytes_max(&self) -> usize {
         // Up to two reports a thread are being read: half of the held bytes for all of them.
@@ -105,8 +144,8 @@ impl Night<'_> {
         Examiner {
             settings: self.settings,
             key: &self.key,
-            play_buffer: &self.play_buffer,
-            runs: &self.runs,
+            play_buffer: &self.work.buffers.play_buffer,
+            runs: &self.work.buffers.runs,
             rows: None,
             onlooker: None,
             segment_bytes_max: self.segment_bytes_max(),
@@ -115,19 +154,19 @@ impl Night<'_> {
             } else {
                 DecodeMode::SameThread
             },
-            stages: &self.stages,
+            stages: &self.work.journal.stages,
         }
     }
 
     pub(crate) fn day_builder<'n>(&'n self, policy: &'n Policy) -> DayBuilder<'n> {
         DayBuilder {
             policy,
-            layout: &self.plays_layout,
-            trends_layout: &self.trends_layout,
-            play_buffer: &self.play_buffer,
+            layout: &self.work.layouts.plays,
+            trends_layout: &self.work.layouts.trends,
+            play_buffer: &self.work.buffers.play_buffer,
             work_bytes_max: (self.options.memory_limit_bytes / (2 * rayon::current_num_threads()))
                 .max(1),
-            stages: &self.stages,
+            stages: &self.work.journal.stages,
         }
     }
 
@@ -144,15 +183,16 @@ impl Night<'_> {
     }
 
     pub(crate) fn note(&self, write: impl FnOnce(&mut Summary)) {
-        if let Ok(mut summary) = self.summary.lock() {
+        if let Ok(mut summary) = self.work.journal.summary.lock() {
             write(&mut summary);
         }
     }
 
     pub(crate) fn finish(self) -> Summary {
-        let mut summary = self.summary.into_inner().unwrap_or_default();
-        summary.spilled_files = self.play_buffer.n_files();
-        summary.stages = self.stages.totals().to_vec();
+        let Workspace { buffers, journal, .. } = self.work;
+        let mut summary = journal.summary.into_inner().unwrap_or_default();
+        summary.spilled_files = buffers.play_buffer.n_files();
+        summary.stages = journal.stages.totals().to_vec();
         summary
     }
 }

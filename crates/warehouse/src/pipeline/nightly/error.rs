@@ -7,7 +7,7 @@ use crate::storage::layout::decisions::DecisionError;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::tables::partition::PartitionError;
 
-/// A night that could not be done.
+/// A run that could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NightlyError {

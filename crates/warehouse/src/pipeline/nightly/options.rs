@@ -9,7 +9,7 @@ use crate::storage::layout::decisions::Author;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::warehouse::KeySource;
 
-/// What a night is told.
+/// What a run is told.
 #[derive(Debug, Clone)]
 pub struct NightlyOptions {
     /// Where reports lie.
@@ -57,7 +57,7 @@ pub struct Backfill {
     pub policy: Option<(Policy, Author)>,
     /// Whether what would change is only told.
     pub is_preview: bool,
-    /// The day for which it says what is due; `None` for that of the last night.
+    /// The day for which it says what is due; `None` for that of the last run.
     pub as_of: Option<NaiveDate>,
 }
 

@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
 
 use crate::pipeline::intake::config::Settings;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::backfill::examine_months;
+use crate::pipeline::nightly::backfill::plan_and_build;
+use crate::pipeline::nightly::context::{RunContext, RunRequest};
 use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::disk_space::require_room_to_build;
 use crate::pipeline::nightly::options::{NightlyOptions, Progress};
+use crate::pipeline::nightly::plan::planning::draft_plan;
 use crate::pipeline::nightly::plan::preconditions::key_of;
 use crate::pipeline::nightly::plan::proposal::{Effect, Proposal};
 use crate::pipeline::nightly::plan::ruling::{Ruling, short};
@@ -112,14 +116,15 @@ impl Comparison<'_> {
         let staging = folder.path();
         with_whole_lists(staging, |damaged_lists| {
             let judging = judging.clone();
-            let mut night = Night::new(settings, judging, options, key, places, staging, progress)?;
-            night.damaged_lists.clone_from(damaged_lists);
-            let draft = night.draft_plan(&former.reports, former);
-            night.require_room_to_build(&draft.targets, &former.reports, former)?;
+            let request = RunRequest { settings, options, places, progress };
+            let mut run = RunContext::new(request, judging, key, staging)?;
+            run.work.damaged_lists.clone_from(damaged_lists);
+            let draft = draft_plan(&run, &former.reports, former);
+            require_room_to_build(&run, &draft.targets, &former.reports, former)?;
             let staged = staging.join("snapshot").join("tables");
-            let mut examination = night.examine_months(&draft.targets, former, &staged)?;
+            let mut examination = examine_months(&run, &draft.targets, former, &staged)?;
             let (_, partitions) =
-                night.plan_and_build(draft, &mut examination, (former, None), &staged)?;
+                plan_and_build(&run, draft, &mut examination, (former, None), &staged)?;
             let manifest = Manifest { partitions, ..former.clone() };
             let tables = places.snapshot(former.snapshot).join("tables");
             Ok(compare(

@@ -7,18 +7,25 @@ use std::path::Path;
 use streamledger_core::model::listener::ListenerKey;
 
 use crate::pipeline::intake::config::Settings;
-use crate::pipeline::intake::play_buffer::PlayBuffer;
-use crate::pipeline::intake::sales_runs::RunStore;
-use crate::pipeline::nightly::build::building::BuildBasis;
+use crate::pipeline::nightly::build::build_basis::BuildBasis;
+use crate::pipeline::nightly::build::building::build_plan;
+use crate::pipeline::nightly::build::building_small::empty_tables;
+use crate::pipeline::nightly::build::building_small::keep_deliveries;
 use crate::pipeline::nightly::checking::check_manifest;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::{RunBuffers, RunContext, RunRequest};
 use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::disk_space::require_room_to_build;
 use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examining::examine_dry;
+use crate::pipeline::nightly::intake::examining::examine_inbox;
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
+use crate::pipeline::nightly::intake::keeping_reports::keep_reports;
 use crate::pipeline::nightly::options::NightlyOptions;
 use crate::pipeline::nightly::options::Progress;
+use crate::pipeline::nightly::plan::completing::complete_plan;
 use crate::pipeline::nightly::plan::completing::{KeptPlays, PlanBasis};
 use crate::pipeline::nightly::plan::planned::{DELIVERIES, PlannedPartition};
+use crate::pipeline::nightly::plan::planning::draft_plan;
 use crate::pipeline::nightly::plan::preconditions::require_key;
 use crate::pipeline::nightly::plan::proposal::{Proposal, Request};
 use crate::pipeline::nightly::plan::ruling::{Ruling, by_program};
@@ -26,7 +33,6 @@ use crate::pipeline::nightly::proposing::{propose, warn_of};
 use crate::pipeline::nightly::record::write_record;
 use crate::pipeline::nightly::summary::Summary;
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
-use crate::storage::archive::row_files::RowFolder;
 use crate::storage::layout::decisions::DecisionError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 use crate::storage::layout::manifest::read_manifest;
@@ -109,27 +115,28 @@ fn night_once(
     let settings = &settings.judged_by(&ruling.in_force);
     let summary = with_whole_lists(&staging, |damaged_lists| {
         let judging = judging.clone();
-        let mut night = Night::new(settings, judging, options, key, &places, &staging, progress)?;
-        night.damaged_lists.clone_from(damaged_lists);
-        run_night(night, &mut warehouse, &mut ruling)
+        let request = RunRequest { settings, options, places: &places, progress };
+        let mut run = RunContext::new(request, judging, key, &staging)?;
+        run.work.damaged_lists.clone_from(damaged_lists);
+        run_night(run, &mut warehouse, &mut ruling)
     })?;
     Ok((summary, warehouse.manifest.snapshot))
 }
 
-/// The night itself.
+/// The run itself.
 fn run_night(
-    night: Night<'_>,
+    run: RunContext<'_>,
     warehouse: &mut Warehouse,
     ruling: &mut Ruling,
 ) -> Result<Summary, NightlyError> {
-    let (options, places) = (night.options, night.places);
-    let inbox = scan_inbox(&options.inbox, &night.settings.ignore)?;
+    let (options, places) = (run.options, run.places);
+    let inbox = scan_inbox(&options.inbox, &run.settings.ignore)?;
     let mut seen = IntakeIndex::read(places)?;
     let staged = warehouse.staged_tables();
-    let mut examination = night.examine(&inbox, &warehouse.manifest, &mut seen, &staged)?;
-    night.keep_reports(&examination)?;
-    let draft = night.draft_plan(&examination.reports, &warehouse.manifest);
-    night.require_room_to_build(&draft.targets, &examination.reports, &warehouse.manifest)?;
+    let mut examination = examine_inbox(&run, &inbox, &warehouse.manifest, &mut seen, &staged)?;
+    keep_reports(&run, &examination)?;
+    let draft = draft_plan(&run, &examination.reports, &warehouse.manifest);
+    require_room_to_build(&run, &draft.targets, &examination.reports, &warehouse.manifest)?;
     let mut inputs = examination.take_inputs(&draft.targets, &staged)?;
     let basis = PlanBasis {
         reports: &examination.reports,
@@ -138,14 +145,14 @@ fn run_night(
         kept: KeptPlays::All,
         staged: &staged,
     };
-    let (plan, coverage) = night.complete_plan(draft, &mut inputs, basis)?;
+    let (plan, coverage) = complete_plan(&run, draft, &mut inputs, basis)?;
     if plan.is_empty() && !is_judged_anew(&warehouse.manifest, ruling) {
         seen.write(places)?;
         warehouse.clear_staging()?;
-        return Ok(night.finish());
+        return Ok(run.finish());
     }
     if plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
-        night.keep_deliveries(&examination.reports, &warehouse.manifest)?;
+        keep_deliveries(&run, &examination.reports, &warehouse.manifest)?;
     }
     let basis = BuildBasis {
         reports: &examination.reports,
@@ -153,13 +160,13 @@ fn run_night(
         former: &warehouse.manifest,
         staged: &staged,
     };
-    let partitions = night.build(&plan, inputs, basis)?;
-    night.note(|summary| summary.rebuilt = plan.reasons());
+    let partitions = build_plan(&run, &plan, inputs, basis)?;
+    run.note(|summary| summary.rebuilt = plan.reasons());
     ruling.write_pending()?;
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
         snapshot: warehouse.manifest.snapshot + 1,
-        listener_key: night.key.fingerprint(),
+        listener_key: run.key.fingerprint(),
         has_own_key: options.listener_key.is_none(),
         settings: ruling.in_force.clone(),
         decisions: ruling.names(),
@@ -168,15 +175,15 @@ fn run_night(
         origin: "nightly".to_owned(),
         set_aside: BTreeMap::new(),
         reports: examination.reports,
-        empty_tables: night.empty_tables(&partitions, &warehouse.manifest, &staged)?.0,
+        empty_tables: empty_tables(&run, &partitions, &warehouse.manifest, &staged)?.0,
         partitions,
     };
     check_manifest(&manifest)?;
-    night.note(|summary| summary.snapshot = Some(manifest.snapshot));
+    run.note(|summary| summary.snapshot = Some(manifest.snapshot));
     let from = warehouse.manifest.snapshot;
-    night.stages.write.time(|| warehouse.publish(manifest, from))?;
+    run.work.journal.stages.write.time(|| warehouse.publish(manifest, from))?;
     seen.write(places)?;
-    let summary = night.finish();
+    let summary = run.finish();
     write_record(places, options, &summary)?;
     warehouse.clear_staging()?;
     Ok(summary)
@@ -216,13 +223,13 @@ pub fn plan_nightly(
     let proposal = Proposal::foreseen(&ruling)?;
     let settings = &settings.judged_by(&ruling.in_force);
     let nowhere = Path::new("");
-    let mut night = Night::new(settings, judging, options, key, &places, nowhere, progress)?;
-    (night.play_buffer, night.runs) = (PlayBuffer::of_offline_plays(), RunStore::of_lists());
-    night.rows = RowFolder::in_memory();
+    let request = RunRequest { settings, options, places: &places, progress };
+    let mut run = RunContext::new(request, judging, key, nowhere)?;
+    run.work.buffers = RunBuffers::of_plan();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = IntakeIndex::read(&places)?;
-    let mut examination: Examination = night.examine_dry(&inbox, &manifest, &mut seen)?;
-    let draft = night.draft_plan(&examination.reports, &manifest);
+    let mut examination: Examination = examine_dry(&run, &inbox, &manifest, &mut seen)?;
+    let draft = draft_plan(&run, &examination.reports, &manifest);
     let mut inputs = examination.take_inputs(&draft.targets, nowhere)?;
     let basis = PlanBasis {
         reports: &examination.reports,
@@ -231,10 +238,10 @@ pub fn plan_nightly(
         kept: KeptPlays::Offline,
         staged: nowhere,
     };
-    let (plan, _) = night.complete_plan(draft, &mut inputs, basis)?;
-    night.note(|summary| {
+    let (plan, _) = complete_plan(&run, draft, &mut inputs, basis)?;
+    run.note(|summary| {
         summary.rebuilt = plan.reasons();
         summary.proposal = proposal;
     });
-    Ok(night.finish())
+    Ok(run.finish())
 }

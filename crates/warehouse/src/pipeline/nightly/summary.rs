@@ -1,4 +1,4 @@
-//! What a night did, for people.
+//! What a run did, for people.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::pipeline::build::build_day::Outcomes;
 use crate::pipeline::nightly::plan::proposal::Proposal;
 use crate::storage::layout::ledger::ReportEntry;
 
-/// What a night did.
+/// What a run did.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     /// Reports taken in: path and rows.

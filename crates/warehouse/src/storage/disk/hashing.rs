@@ -1,8 +1,8 @@
 //! A file that is hashed as it is written: of a large one the hash is taken in a thread of its own,
-//! since both take about as long and the file of a month is most of what a night writes.
+//! since both take about as long and the file of a month is most of what a run writes.
 //!
 //! Large files go past the page cache where the file system can: filling the cache takes longer than
-//! writing to the disk, and a night is not waited for by whoever reads its tables first.
+//! writing to the disk, and a run is not waited for by whoever reads its tables first.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write};

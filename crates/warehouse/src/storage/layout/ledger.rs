@@ -36,7 +36,7 @@ pub struct Manifest {
     /// The decisions that it was made with, by the names of their files.
     #[serde(default)]
     pub decisions: BTreeSet<String>,
-    /// The day for which it says what is due (`YYYY-MM-DD`), that of the last night.
+    /// The day for which it says what is due (`YYYY-MM-DD`), that of the last run.
     #[serde(default)]
     pub as_of: String,
     /// When the run that made it started, ISO 8601 UTC; no table depends on it. When readers were moved
@@ -47,7 +47,7 @@ pub struct Manifest {
     #[serde(default)]
     pub origin: String,
     /// Reports that came after the state that was rolled back to: none of their rows is in the tables
-    /// until the next night.
+    /// until the next run.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set_aside: BTreeMap<String, ReportEntry>,
     /// Reports by id (64 hex digits).

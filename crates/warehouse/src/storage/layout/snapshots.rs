@@ -159,7 +159,7 @@ fn snapshot_of(
 }
 
 /// Publishes a former state again, as a new snapshot. Reports that came after it stay known, without
-/// their rows, until the next night builds the tables from all of them. Returns the new number.
+/// their rows, until the next run builds the tables from all of them. Returns the new number.
 ///
 /// # Errors
 /// [`SnapshotError`]; readers then see what they saw before.

@@ -5,45 +5,37 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use streamledger_core::explain::coverage::CoverageRow;
 use streamledger_core::explain::known::Known;
 use streamledger_core::model::report_id::ReportId;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
 use crate::pipeline::build::build_trends::BuiltTrends;
+use crate::pipeline::nightly::build::build_basis::BuildBasis;
+use crate::pipeline::nightly::build::building_lots::build_stale_lots;
+use crate::pipeline::nightly::build::building_small::build_small;
 use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
+use crate::pipeline::nightly::build::explaining::build_waterfalls;
+use crate::pipeline::nightly::build::provenance::{entry, provenance};
 use crate::pipeline::nightly::build::run_tables::RunTables;
 use crate::pipeline::nightly::checking::check_day;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::plan::offline_dates::stale_dates;
 use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan, PlannedDate, PlannedPartition};
 use crate::pipeline::nightly::plan::run_inputs::{RunInputs, before_its_month};
 use crate::pipeline::partition_paths::{is_of_date, trends_path};
 use crate::storage::disk::durable::{link, make_folder};
-use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
+use crate::storage::encode::file::ROW_GROUP_ROWS_MAX;
 use crate::storage::layout::error::WarehouseError;
-use crate::storage::layout::ledger::{
-    FileEntry, Manifest, PartitionEntry, ReportEntry, inputs_hash,
-};
+use crate::storage::layout::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
+use crate::storage::layout::offline_keys::list_queue;
 
-type Reports = BTreeMap<String, ReportEntry>;
 type Partitions = BTreeMap<String, PartitionEntry>;
 /// Files of `trends_daily` of built dates, by path of the partition of `plays`.
 type TrendsFiles = BTreeMap<String, Vec<FileEntry>>;
 
 /// Files of the keys of offline plays, by path of the partition of `plays`; `None` where there are no keys.
 type KeysFiles = BTreeMap<String, Option<FileEntry>>;
-
-/// What a run builds from.
-#[derive(Clone, Copy)]
-pub(crate) struct BuildBasis<'a> {
-    pub(crate) reports: &'a Reports,
-    pub(crate) coverage: &'a [CoverageRow],
-    pub(crate) former: &'a Manifest,
-    /// The tables of the coming snapshot.
-    pub(crate) staged: &'a Path,
-}
 
 /// How many dates to build at once, so that they keep within half of the memory limit, in bytes: the
 /// plays of a row group, and what is encoded of them, are in memory of each. All, where there is memory
@@ -56,158 +48,132 @@ fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize, n_threads: usize)
     if n_dates < n_threads { n_dates } else { usize::MAX }
 }
 
-impl Night<'_> {
-    /// Builds the stale partitions in staging; returns all partitions, the others as they were.
-    pub(crate) fn build(
-        &self,
-        plan: &Plan,
-        mut inputs: RunInputs,
-        basis: BuildBasis<'_>,
-    ) -> Result<Partitions, NightlyError> {
-        let BuildBasis { reports, coverage, former, staged } = basis;
-        let mut partitions: Partitions = plan
-            .targets
-            .iter()
-            .filter(|(_, planned)| !planned.is_stale())
-            .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
-            .collect();
-        let lists = std::mem::take(&mut inputs.lists);
-        let file_of = |path: &String| lists.get(path).map(|list| list.entry.clone());
-        let keys_files: KeysFiles =
-            inputs.keys.keys().map(|path| (path.clone(), file_of(path))).collect();
-        let built = self.build_lots(plan, &mut inputs, reports, staged)?;
-        partitions.extend(built);
-        let days = self.build_days(plan, inputs, basis)?;
-        let (dates, trends) = self.enter_days(plan, days, (&keys_files, former))?;
-        partitions.extend(dates);
-        lists.into_values().for_each(|list| self.lists.add(list));
-        let published = self.places.snapshot(former.snapshot).join("tables");
-        partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
-        partitions.extend(self.build_small(plan, basis)?);
-        let mut tables =
-            RunTables { plan, partitions: &mut partitions, staged, published: &published };
-        self.explain(&mut tables, &Known::new(coverage), reports)?;
-        self.lists.finish()?;
-        Ok(partitions)
-    }
+/// Builds the stale partitions in staging; returns all partitions, the others as they were.
+pub(crate) fn build_plan(
+    run: &RunContext<'_>,
+    plan: &Plan,
+    mut inputs: RunInputs,
+    basis: BuildBasis<'_>,
+) -> Result<Partitions, NightlyError> {
+    let BuildBasis { reports, coverage, former, staged } = basis;
+    let mut partitions: Partitions = plan
+        .targets
+        .iter()
+        .filter(|(_, planned)| !planned.is_stale())
+        .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
+        .collect();
+    let lists = std::mem::take(&mut inputs.lists);
+    let file_of = |path: &String| lists.get(path).map(|list| list.entry.clone());
+    let keys_files: KeysFiles =
+        inputs.keys.keys().map(|path| (path.clone(), file_of(path))).collect();
+    let built = build_stale_lots(run, plan, &mut inputs, reports, staged)?;
+    partitions.extend(built);
+    let days = build_days(run, plan, inputs, basis)?;
+    let (dates, trends) = enter_days(run, plan, days, (&keys_files, former))?;
+    partitions.extend(dates);
+    let queue = list_queue();
+    lists.into_values().for_each(|list| queue.add(list));
+    let published = run.places.snapshot(former.snapshot).join("tables");
+    partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
+    partitions.extend(build_small(run, plan, basis)?);
+    let mut tables = RunTables { plan, partitions: &mut partitions, staged, published: &published };
+    build_waterfalls(run, &mut tables, &Known::new(coverage), reports)?;
+    queue.finish()?;
+    Ok(partitions)
+}
 
-    fn build_days<'p>(
-        &self,
-        plan: &'p Plan,
-        inputs: RunInputs,
-        BuildBasis { reports, staged, .. }: BuildBasis<'_>,
-    ) -> Result<Vec<(&'p String, BuiltDay)>, NightlyError> {
-        let RunInputs { mut early, mut plays, mut tracks, keys, .. } = inputs;
-        let mut results = Vec::new();
-        let mut tasks = Vec::new();
-        for (path, planned, date) in stale_dates(&plan.targets) {
-            if let Some(early) = early.remove(&date) {
-                results.push((path, early.built));
-                continue;
-            }
-            let (store, day) = &date;
-            let Some(store) = self.store_of(store, &day.month().to_string()) else {
-                continue;
-            };
-            let segments = planned.reports.iter().filter_map(|key| {
-                Some((report_id(&reports[key])?, plays.get_mut(key)?.remove(day)?.segments))
-            });
-            let task = DayTask {
-                store,
-                day: *day,
-                segments: Mutex::new(segments.collect()),
-                counted_earlier: plan.dates[path].earlier_keys.clone(),
-                folder: staged.join(path),
-                trends_folder: staged.join(trends_path(path)),
-                provenance: self.provenance(planned, reports),
-                tracks: tracks.remove(&date).unwrap_or_default(),
-            };
-            tasks.push((path, planned, task));
+fn build_days<'p>(
+    run: &RunContext<'_>,
+    plan: &'p Plan,
+    inputs: RunInputs,
+    BuildBasis { reports, staged, .. }: BuildBasis<'_>,
+) -> Result<Vec<(&'p String, BuiltDay)>, NightlyError> {
+    let RunInputs { mut early, mut plays, mut tracks, keys, .. } = inputs;
+    let mut results = Vec::new();
+    let mut tasks = Vec::new();
+    for (path, planned, date) in stale_dates(&plan.targets) {
+        if let Some(early) = early.remove(&date) {
+            results.push((path, early.built));
+            continue;
         }
-        self.progress.begin("building dates", tasks.len() as u64);
-        let build = |(path, planned, task): &(&'p String, &PlannedPartition, DayTask<'_>)| {
-            let (policy, _) = self.policy_of(&task.store.store, task.day);
-            let built = self.day_builder(policy).build(task)?;
-            if let (Some(checkpoint), Some(keys)) = (&self.checkpoint, keys.get(*path)) {
-                let counted_earlier = plan.dates[*path].counted_earlier.as_deref();
-                let day = DayCheckpoint { day: task.day, built: &built, keys, counted_earlier };
-                checkpoint.keep_day(path, &planned.fingerprint, staged, &day);
-            }
-            self.progress.advance(1);
-            Ok((*path, built))
+        let (store, day) = &date;
+        let Some(store) = run.store_of(store, &day.month().to_string()) else {
+            continue;
         };
-        let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or_default();
-        let limit_bytes = self.options.memory_limit_bytes;
-        let n_at_once = dates_at_once(limit_bytes, n_rows_max, rayon::current_num_threads());
-        for tasks in tasks.chunks(n_at_once) {
-            let tasks = tasks.par_iter().with_max_len(1);
-            results.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
-        }
-        Ok(results)
+        let segments = planned.reports.iter().filter_map(|key| {
+            Some((report_id(&reports[key])?, plays.get_mut(key)?.remove(day)?.segments))
+        });
+        let task = DayTask {
+            store,
+            day: *day,
+            segments: Mutex::new(segments.collect()),
+            counted_earlier: plan.dates[path].earlier_keys.clone(),
+            folder: staged.join(path),
+            trends_folder: staged.join(trends_path(path)),
+            provenance: provenance(run, planned, reports),
+            tracks: tracks.remove(&date).unwrap_or_default(),
+        };
+        tasks.push((path, planned, task));
     }
+    run.work.journal.progress.begin("building dates", tasks.len() as u64);
+    let build = |(path, planned, task): &(&'p String, &PlannedPartition, DayTask<'_>)| {
+        let (policy, _) = run.policy_of(&task.store.store, task.day);
+        let built = run.day_builder(policy).build(task)?;
+        if let (Some(checkpoint), Some(keys)) = (&run.work.checkpoint, keys.get(*path)) {
+            let counted_earlier = plan.dates[*path].counted_earlier.as_deref();
+            let day = DayCheckpoint { day: task.day, built: &built, keys, counted_earlier };
+            checkpoint.keep_day(path, &planned.fingerprint, staged, &day);
+        }
+        run.work.journal.progress.advance(1);
+        Ok((*path, built))
+    };
+    let n_rows_max = tasks.iter().map(|(_, _, task)| task.n_rows()).max().unwrap_or_default();
+    let limit_bytes = run.options.memory_limit_bytes;
+    let n_at_once = dates_at_once(limit_bytes, n_rows_max, rayon::current_num_threads());
+    for tasks in tasks.chunks(n_at_once) {
+        let tasks = tasks.par_iter().with_max_len(1);
+        results.extend(tasks.map(build).collect::<Result<Vec<_>, NightlyError>>()?);
+    }
+    Ok(results)
+}
 
-    /// The partitions of built dates, and their files of `trends_daily`.
-    fn enter_days(
-        &self,
-        plan: &Plan,
-        built: Vec<(&String, BuiltDay)>,
-        (keys_files, former): (&KeysFiles, &Manifest),
-    ) -> Result<(Partitions, TrendsFiles), NightlyError> {
-        let (mut partitions, mut trends) = (Partitions::new(), TrendsFiles::new());
-        for (path, BuiltDay { files, trends: of_date, outcomes }) in built {
-            let judged = outcomes.values().map(|(_, plays)| plays).sum();
-            let BuiltTrends { files: trends_files, n_plays, listened_months } = of_date;
-            check_day(path, judged, n_plays)?;
-            self.note(|summary| {
-                for (outcome, (rows, n_plays)) in &outcomes {
-                    let sums = summary.outcomes.entry(*outcome).or_default();
-                    *sums = (sums.0 + rows, sums.1 + n_plays);
-                }
-            });
-            let planned = &plan.targets[path];
-            let PlannedDate { heard_in, counted_earlier, .. } = plan.dates[path].clone();
-            if let PartitionKind::Plays { day, .. } = &planned.kind
-                && heard_in != before_its_month(&listened_months, *day)
-            {
-                let message = format!("{path} has plays of other months than it was planned with");
-                return Err(NightlyError::Inconsistent { message });
+/// The partitions of built dates, and their files of `trends_daily`.
+fn enter_days(
+    run: &RunContext<'_>,
+    plan: &Plan,
+    built: Vec<(&String, BuiltDay)>,
+    (keys_files, former): (&KeysFiles, &Manifest),
+) -> Result<(Partitions, TrendsFiles), NightlyError> {
+    let (mut partitions, mut trends) = (Partitions::new(), TrendsFiles::new());
+    for (path, BuiltDay { files, trends: of_date, outcomes }) in built {
+        let judged = outcomes.values().map(|(_, plays)| plays).sum();
+        let BuiltTrends { files: trends_files, n_plays, listened_months } = of_date;
+        check_day(path, judged, n_plays)?;
+        run.note(|summary| {
+            for (outcome, (rows, n_plays)) in &outcomes {
+                let sums = summary.outcomes.entry(*outcome).or_default();
+                *sums = (sums.0 + rows, sums.1 + n_plays);
             }
-            trends.insert(path.clone(), trends_files);
-            let offline_keys = match keys_files.get(path) {
-                Some(file) => file.clone(),
-                // It is stale for an earlier date alone: it has the keys that it had.
-                None => former.partitions.get(path).and_then(|p| p.offline_keys.clone()),
-            };
-            let partition =
-                PartitionEntry { offline_keys, counted_earlier, heard_in, ..entry(planned, files) };
-            partitions.insert(path.clone(), partition);
+        });
+        let planned = &plan.targets[path];
+        let PlannedDate { heard_in, counted_earlier, .. } = plan.dates[path].clone();
+        if let PartitionKind::Plays { day, .. } = &planned.kind
+            && heard_in != before_its_month(&listened_months, *day)
+        {
+            let message = format!("{path} has plays of other months than it was planned with");
+            return Err(NightlyError::Inconsistent { message });
         }
-        Ok((partitions, trends))
+        trends.insert(path.clone(), trends_files);
+        let offline_keys = match keys_files.get(path) {
+            Some(file) => file.clone(),
+            // It is stale for an earlier date alone: it has the keys that it had.
+            None => former.partitions.get(path).and_then(|p| p.offline_keys.clone()),
+        };
+        let partition =
+            PartitionEntry { offline_keys, counted_earlier, heard_in, ..entry(planned, files) };
+        partitions.insert(path.clone(), partition);
     }
-
-    /// Hash of the policy that stands in a partition's footers.
-    fn policy_hash(&self, kind: &PartitionKind) -> String {
-        match kind {
-            PartitionKind::Plays { store, day } => self.policy_of(store, *day).1.to_owned(),
-            PartitionKind::TrendsDaily { store, month } => {
-                self.judging.footer(store, &month.to_string()).to_owned()
-            }
-            PartitionKind::Lots(..)
-            | PartitionKind::SalesMonthly { .. }
-            | PartitionKind::Quarantine
-            | PartitionKind::Reports
-            | PartitionKind::UnmappedValues
-            | PartitionKind::Deliveries
-            | PartitionKind::Coverage
-            | PartitionKind::Waterfall
-            | PartitionKind::Eligibility => self.judging.base_footer().to_owned(),
-        }
-    }
-
-    pub(crate) fn provenance(&self, planned: &PlannedPartition, reports: &Reports) -> Provenance {
-        let hashes = planned.reports.iter().map(|key| reports[key].hash.as_str());
-        Provenance { inputs: inputs_hash(hashes), policy: self.policy_hash(&planned.kind) }
-    }
+    Ok((partitions, trends))
 }
 
 /// Puts stale months of `trends_daily` together from the files of their dates. Those of dates that were
@@ -250,10 +216,6 @@ fn assemble_months(
         partitions.insert(path.clone(), entry(planned, files));
     }
     Ok(partitions)
-}
-
-pub(crate) fn entry(planned: &PlannedPartition, files: Vec<FileEntry>) -> PartitionEntry {
-    PartitionEntry::new(planned.fingerprint.clone(), files)
 }
 
 fn report_id(report: &ReportEntry) -> Option<[u8; 32]> {

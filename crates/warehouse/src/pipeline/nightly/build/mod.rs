@@ -1,5 +1,7 @@
 //! Builds the partitions of a plan.
 
+pub(crate) mod provenance;
+pub(crate) mod build_basis;
 pub(crate) mod building;
 pub(crate) mod building_lots;
 pub(crate) mod building_small;

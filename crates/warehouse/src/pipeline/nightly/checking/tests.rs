@@ -1,4 +1,4 @@
-//! Every check stops a night whose sums do not agree, and names the difference.
+//! Every check stops a run whose sums do not agree, and names the difference.
 
 use super::*;
 use crate::storage::layout::ledger::PartitionEntry;

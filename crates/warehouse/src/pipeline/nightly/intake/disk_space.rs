@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Candidate;
 use crate::pipeline::nightly::plan::planned::PartitionKind;
 use crate::pipeline::nightly::plan::planning::Targets;
+use crate::pipeline::nightly::plan::planning::draft_plan;
 use crate::storage::disk::durable::free_bytes;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::source::report_source::BLOCK_BYTES;
@@ -45,61 +46,58 @@ struct Load {
     held_bytes: u64,
 }
 
-impl Night<'_> {
-    /// For a night: new reports are copied, and as a rule, with room to spare, their tables are as large
-    /// again. What other settings make stale is known before anything is read.
-    pub(crate) fn require_room_for_night(
-        &self,
-        candidates: &[Candidate<'_>],
-        former: &Manifest,
-    ) -> Result<(), NightlyError> {
-        let mut load =
-            load_of_plan(&self.draft_plan(&former.reports, former).targets, former, former);
-        for candidate in candidates {
-            let is_new = candidate.file.is_some();
-            let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
-            load.n_reports += 1;
-            load.stays_bytes += candidate.size_bytes * if is_new { 2 } else { 1 };
-            load.text_bytes += text;
-            load.held_bytes += text;
-        }
-        self.require(load)
+/// For a run: new reports are copied, and as a rule, with room to spare, their tables are as large
+/// again. What other settings make stale is known before anything is read.
+pub(crate) fn require_room_for_night(
+    run: &RunContext<'_>,
+    candidates: &[Candidate<'_>],
+    former: &Manifest,
+) -> Result<(), NightlyError> {
+    let mut load = load_of_plan(&draft_plan(run, &former.reports, former).targets, former, former);
+    for candidate in candidates {
+        let is_new = candidate.file.is_some();
+        let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
+        load.n_reports += 1;
+        load.stays_bytes += candidate.size_bytes * if is_new { 2 } else { 1 };
+        load.text_bytes += text;
+        load.held_bytes += text;
     }
+    require_disk_space(run, load)
+}
 
-    /// For the stale partitions of a plan.
-    pub(crate) fn require_room_to_build(
-        &self,
-        targets: &Targets,
-        reports: &BTreeMap<String, ReportEntry>,
-        former: &Manifest,
-    ) -> Result<(), NightlyError> {
-        let known = Manifest { reports: reports.clone(), ..Manifest::default() };
-        self.require(load_of_plan(targets, &known, former))
-    }
+/// For the stale partitions of a plan.
+pub(crate) fn require_room_to_build(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    reports: &BTreeMap<String, ReportEntry>,
+    former: &Manifest,
+) -> Result<(), NightlyError> {
+    let known = Manifest { reports: reports.clone(), ..Manifest::default() };
+    require_disk_space(run, load_of_plan(targets, &known, former))
+}
 
-    fn require(&self, load: Load) -> Result<(), NightlyError> {
-        let limit = self.options.memory_limit_bytes as u64;
-        let mut needed_bytes = load.stays_bytes;
-        if limit / 4 < load.held_bytes {
-            // A report is looked at block by block.
-            let share_bytes = self.segment_bytes_max().max(BLOCK_BYTES) as u64;
-            let n_shares = DATES * (load.n_reports + load.text_bytes / share_bytes);
-            needed_bytes += load.text_bytes + n_shares * SHARE_BYTES;
-        }
-        let path = self.places.root().to_owned();
-        let free_bytes = free_bytes(&path)?;
-        tracing::info!(
-            needed_bytes,
-            free_bytes,
-            reports = load.n_reports,
-            "room that is needed on the disk, at most as a rule"
-        );
-        if free_bytes < needed_bytes {
-            let n_reports = load.n_reports;
-            return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
-        }
-        Ok(())
+fn require_disk_space(run: &RunContext<'_>, load: Load) -> Result<(), NightlyError> {
+    let limit = run.options.memory_limit_bytes as u64;
+    let mut needed_bytes = load.stays_bytes;
+    if limit / 4 < load.held_bytes {
+        // A report is looked at block by block.
+        let share_bytes = run.segment_bytes_max().max(BLOCK_BYTES) as u64;
+        let n_shares = DATES * (load.n_reports + load.text_bytes / share_bytes);
+        needed_bytes += load.text_bytes + n_shares * SHARE_BYTES;
     }
+    let path = run.places.root().to_owned();
+    let free_bytes = free_bytes(&path)?;
+    tracing::info!(
+        needed_bytes,
+        free_bytes,
+        reports = load.n_reports,
+        "room that is needed on the disk, at most as a rule"
+    );
+    if free_bytes < needed_bytes {
+        let n_reports = load.n_reports;
+        return Err(NightlyError::NoSpace { path, n_reports, needed_bytes, free_bytes });
+    }
+    Ok(())
 }
 
 /// What the stale partitions of a plan put on the disk.

@@ -9,9 +9,10 @@ use streamledger_core::normalize::sums::{PlaySums, Sum};
 
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::rejected_report::RejectedReport;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::intake::examination::{Candidate, Examination};
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
+use crate::pipeline::nightly::intake::read_again::reading_fingerprint;
 use crate::pipeline::nightly::summary::{ListedRejection, UncheckedTotal};
 use crate::storage::archive::archived_reports::{NewReport, archive_name};
 use crate::storage::layout::ledger::{
@@ -24,131 +25,133 @@ use crate::storage::tables::columns::ascii;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes, UnmappedValue};
 
-impl Night<'_> {
-    #[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
-    pub(crate) fn enter_new(
-        &self,
-        candidate: &Candidate<'_>,
-        key: String,
-        store: &str,
-        hash: String,
-        report: ExaminedReport,
-        former: Option<&ReportEntry>,
-        examination: &mut Examination,
-    ) {
-        let is_rejected = report.rejection.is_some();
-        let Names { files, members, rejected_files } =
-            names(former, candidate.file.map(|file| file.name.as_str()), &report);
-        let former_archived = former.and_then(|entry| entry.archived.clone());
-        let archived =
-            former_archived.clone().unwrap_or_else(|| archive_name(&hash, report.packing));
-        let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
-        // A line of a statement is dated by its month of use.
-        dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
-        dates.sort();
-        let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
-        let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
-            let path = |((store, month), rows): (&SalesMonth, &u64)| {
-                (lots_path(table, store, &month.to_string()), *rows)
-            };
-            if is_rejected { BTreeMap::new() } else { rows.iter().map(path).collect() }
+#[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
+pub(crate) fn enter_new_report(
+    run: &RunContext<'_>,
+    candidate: &Candidate<'_>,
+    key: String,
+    store: &str,
+    hash: String,
+    report: ExaminedReport,
+    former: Option<&ReportEntry>,
+    examination: &mut Examination,
+) {
+    let is_rejected = report.rejection.is_some();
+    let Names { files, members, rejected_files } =
+        names(former, candidate.file.map(|file| file.name.as_str()), &report);
+    let former_archived = former.and_then(|entry| entry.archived.clone());
+    let archived = former_archived.clone().unwrap_or_else(|| archive_name(&hash, report.packing));
+    let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
+    // A line of a statement is dated by its month of use.
+    dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
+    dates.sort();
+    let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
+    let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
+        let path = |((store, month), rows): (&SalesMonth, &u64)| {
+            (lots_path(table, store, &month.to_string()), *rows)
         };
-        let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
-        let entry = ReportEntry {
-            store: store.to_owned(),
-            id: key,
-            hash,
-            feed: report.feed.map(|feed| feed.as_str().to_owned()),
-            format: report.format.clone(),
-            files,
-            members,
-            rejected_files,
-            archived: if is_rejected { former_archived } else { Some(archived) },
-            reading: self.reading(store, report.format.as_deref()),
-            state: if is_rejected { ReportState::Rejected } else { ReportState::Active },
-            reason: report.rejection.as_ref().map(|rejection| rejection.code.to_owned()),
-            source_kind: self.source_kind(report.format.as_deref()),
-            decision: None,
-            n_unmapped: if is_rejected { 0 } else { report.unmapped.len() as u64 },
-            notes_hash: None,
-            detail: None,
-            sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
-            counts: report.counts,
-            days: if is_rejected { BTreeMap::new() } else { day_rows.collect() },
-            lines: paths(lines_table, &report.lot_rows),
-            territories: territories(&report),
-            reaches: reaches(&report),
-            totals: totals(&report),
-            sizes: sizes(&report),
-            pools: paths(LotTable::RevenuePools, &report.pool_rows),
-            track_dates: if is_rejected { BTreeSet::new() } else { texts(&report.track_dates) },
-            part: report.part.clone(),
-            about: report.about.clone(),
-            superseded_by: None,
-            first_date: dates.first().cloned(),
-            last_date: dates.last().cloned(),
-        };
-        // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
-        let is_news = self.options.retry_rejected
-            || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
-        self.summarise(&entry, &report, is_news);
-        if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
-            examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
-        }
-        keep(entry, report, examination);
+        if is_rejected { BTreeMap::new() } else { rows.iter().map(path).collect() }
+    };
+    let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
+    let entry = ReportEntry {
+        store: store.to_owned(),
+        id: key,
+        hash,
+        feed: report.feed.map(|feed| feed.as_str().to_owned()),
+        format: report.format.clone(),
+        files,
+        members,
+        rejected_files,
+        archived: if is_rejected { former_archived } else { Some(archived) },
+        reading: reading_fingerprint(run, store, report.format.as_deref()),
+        state: if is_rejected { ReportState::Rejected } else { ReportState::Active },
+        reason: report.rejection.as_ref().map(|rejection| rejection.code.to_owned()),
+        source_kind: source_kind(run, report.format.as_deref()),
+        decision: None,
+        n_unmapped: if is_rejected { 0 } else { report.unmapped.len() as u64 },
+        notes_hash: None,
+        detail: None,
+        sums: report.row_list.as_ref().map(|(sums, _)| ReportSums::of(sums)),
+        counts: report.counts,
+        days: if is_rejected { BTreeMap::new() } else { day_rows.collect() },
+        lines: paths(lines_table, &report.lot_rows),
+        territories: territories(&report),
+        reaches: reaches(&report),
+        totals: totals(&report),
+        sizes: sizes(&report),
+        pools: paths(LotTable::RevenuePools, &report.pool_rows),
+        track_dates: if is_rejected { BTreeSet::new() } else { texts(&report.track_dates) },
+        part: report.part.clone(),
+        about: report.about.clone(),
+        superseded_by: None,
+        first_date: dates.first().cloned(),
+        last_date: dates.last().cloned(),
+    };
+    // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
+    let is_news = run.options.retry_rejected
+        || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
+    summarise_report(run, &entry, &report, is_news);
+    if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
+        examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
     }
-
-    /// What reports of a format are made of; `None` if it was not detected.
-    fn source_kind(&self, format: Option<&str>) -> Option<SourceKind> {
-        let table = self.settings.formats.get(format?);
-        let is_json = table.is_some_and(|table| table.text.delimiter.byte().is_none());
-        Some(if is_json { SourceKind::Json } else { SourceKind::Text })
-    }
-
-    fn summarise(&self, entry: &ReportEntry, report: &ExaminedReport, is_news: bool) {
-        let file = entry.file().to_owned();
-        let counts = entry.counts.unwrap_or_default();
-        self.note(|summary| match &report.rejection {
-            Some(rejection) if is_news => summary.rejected.push(ListedRejection {
-                file,
-                reason: rejection.code.to_owned(),
-                detail: rejection.detail.clone(),
-            }),
-            Some(_) => {}
-            None => {
-                // Names for which it was rejected in this run are those of copies after all.
-                let rejected = std::mem::take(&mut summary.rejected).into_iter();
-                let (copies, rejected): (Vec<_>, Vec<_>) =
-                    rejected.partition(|rejected| entry.rejected_files.contains(&rejected.file));
-                summary.rejected = rejected;
-                let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
-                summary.copies.extend(copies);
-                summary.taken_in.push((file.clone(), counts.rows));
-                for control in &report.controls {
-                    if control.is_unchecked() {
-                        summary.unchecked.push(UncheckedTotal {
-                            file: file.clone(),
-                            label: control.label.clone(),
-                            said: control.said.clone(),
-                            found: control.found.clone(),
-                            why: control.why_not.clone(),
-                        });
-                    }
-                }
-                if counts.quarantined != 0 {
-                    summary.quarantined.push((file, counts.quarantined, counts.rows));
-                }
-                let store = &entry.store;
-                for (key, sums) in report.unmapped.iter() {
-                    let all = summary.unmapped.entry((store.clone(), key)).or_default();
-                    all.add(sums);
-                }
-            }
-        });
-    }
+    keep(entry, report, examination);
 }
 
-/// Keeps a report and what was read of it for the rest of the night.
+/// What reports of a format are made of; `None` if it was not detected.
+fn source_kind(run: &RunContext<'_>, format: Option<&str>) -> Option<SourceKind> {
+    let table = run.settings.formats.get(format?);
+    let is_json = table.is_some_and(|table| table.text.delimiter.byte().is_none());
+    Some(if is_json { SourceKind::Json } else { SourceKind::Text })
+}
+
+fn summarise_report(
+    run: &RunContext<'_>,
+    entry: &ReportEntry,
+    report: &ExaminedReport,
+    is_news: bool,
+) {
+    let file = entry.file().to_owned();
+    let counts = entry.counts.unwrap_or_default();
+    run.note(|summary| match &report.rejection {
+        Some(rejection) if is_news => summary.rejected.push(ListedRejection {
+            file,
+            reason: rejection.code.to_owned(),
+            detail: rejection.detail.clone(),
+        }),
+        Some(_) => {}
+        None => {
+            // Names for which it was rejected in this run are those of copies after all.
+            let rejected = std::mem::take(&mut summary.rejected).into_iter();
+            let (copies, rejected): (Vec<_>, Vec<_>) =
+                rejected.partition(|rejected| entry.rejected_files.contains(&rejected.file));
+            summary.rejected = rejected;
+            let copies = copies.into_iter().map(|copy| (copy.file, file.clone()));
+            summary.copies.extend(copies);
+            summary.taken_in.push((file.clone(), counts.rows));
+            for control in &report.controls {
+                if control.is_unchecked() {
+                    summary.unchecked.push(UncheckedTotal {
+                        file: file.clone(),
+                        label: control.label.clone(),
+                        said: control.said.clone(),
+                        found: control.found.clone(),
+                        why: control.why_not.clone(),
+                    });
+                }
+            }
+            if counts.quarantined != 0 {
+                summary.quarantined.push((file, counts.quarantined, counts.rows));
+            }
+            let store = &entry.store;
+            for (key, sums) in report.unmapped.iter() {
+                let all = summary.unmapped.entry((store.clone(), key)).or_default();
+                all.add(sums);
+            }
+        }
+    });
+}
+
+/// Keeps a report and what was read of it for the rest of the run.
 fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut Examination) {
     let key = entry.id.clone();
     let notes = notes_of(&mut report);

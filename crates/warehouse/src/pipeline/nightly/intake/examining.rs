@@ -1,4 +1,4 @@
-//! First step of a night: every file of the inbox that is not known is examined, and every known
+//! First step of a run: every file of the inbox that is not known is examined, and every known
 //! report that was read under other settings is read again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
-use crate::pipeline::intake::play_buffer::ReportDays;
-use crate::pipeline::intake::play_buffer::SpillablePlays;
-use crate::pipeline::intake::sales_runs::drop_runs;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::build::checkpoint::Checkpoint;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
+use crate::pipeline::nightly::intake::disk_space::require_room_for_night;
+use crate::pipeline::nightly::intake::entering::enter_new_report;
 use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
@@ -20,377 +20,348 @@ use crate::pipeline::nightly::intake::examination::Candidate;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
+use crate::pipeline::nightly::intake::read_again::is_outdated;
+use crate::pipeline::nightly::intake::read_again::let_go;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilder;
+use crate::pipeline::nightly::intake::speculative_build::build_claimed;
+use crate::pipeline::nightly::intake::speculative_build::claim_dates;
+use crate::pipeline::nightly::plan::offline_dates::published_keys;
+use crate::pipeline::nightly::supersede::superseding::settle_reports;
 use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState};
 use crate::storage::source::inbox::{Inbox, why_unreadable};
 
-impl Night<'_> {
-    pub(crate) fn examine(
-        &self,
-        inbox: &Inbox,
-        manifest: &Manifest,
-        seen: &mut IntakeIndex,
-        staged: &Path,
-    ) -> Result<Examination, NightlyError> {
-        let early =
-            SpeculativeBuilder::new(staged, manifest, self.places, self.published_keys(manifest));
-        self.examine_all(inbox, manifest, seen, Some(early))
-    }
+pub(crate) fn examine_inbox(
+    run: &RunContext<'_>,
+    inbox: &Inbox,
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+    staged: &Path,
+) -> Result<Examination, NightlyError> {
+    let early =
+        SpeculativeBuilder::new(staged, manifest, run.places, published_keys(run, manifest));
+    examine_all(run, inbox, manifest, seen, Some(early))
+}
 
-    /// The same without copying and building anything.
-    pub(crate) fn examine_dry(
-        &self,
-        inbox: &Inbox,
-        manifest: &Manifest,
-        seen: &mut IntakeIndex,
-    ) -> Result<Examination, NightlyError> {
-        self.examine_all(inbox, manifest, seen, None)
-    }
+/// The same without copying and building anything.
+pub(crate) fn examine_dry(
+    run: &RunContext<'_>,
+    inbox: &Inbox,
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+) -> Result<Examination, NightlyError> {
+    examine_all(run, inbox, manifest, seen, None)
+}
 
-    fn examine_all(
-        &self,
-        inbox: &Inbox,
-        manifest: &Manifest,
-        seen: &mut IntakeIndex,
-        early: Option<SpeculativeBuilder<'_>>,
-    ) -> Result<Examination, NightlyError> {
-        seen.look(inbox);
-        let candidates = self.candidates(inbox, manifest, seen);
-        let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
-        self.note(|summary| {
-            summary.n_known = n_known;
-            summary.passed_over.clone_from(&inbox.passed_over);
-            summary.links.clone_from(&inbox.links);
-        });
-        for (file, why) in &inbox.unreadable {
-            self.note_unreadable(file.clone(), why.clone());
-        }
-        for file in &inbox.links {
-            tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
-        }
-        if early.is_some() {
-            self.require_room_for_night(&candidates, manifest)?;
-        }
-        self.read_candidates(&candidates, manifest, seen, early, None)
+fn examine_all(
+    run: &RunContext<'_>,
+    inbox: &Inbox,
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+    early: Option<SpeculativeBuilder<'_>>,
+) -> Result<Examination, NightlyError> {
+    seen.look(inbox);
+    let candidates = candidates(run, inbox, manifest, seen);
+    let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
+    run.note(|summary| {
+        summary.n_known = n_known;
+        summary.passed_over.clone_from(&inbox.passed_over);
+        summary.links.clone_from(&inbox.links);
+    });
+    for (file, why) in &inbox.unreadable {
+        note_unreadable(run, file.clone(), why.clone());
     }
-
-    /// Reads known reports from the archive again; of their plays, those of the wanted dates.
-    pub(crate) fn examine_known(
-        &self,
-        keys: &BTreeSet<&String>,
-        manifest: &Manifest,
-        early: SpeculativeBuilder<'_>,
-        wanted: &BTreeSet<Day>,
-    ) -> Result<Examination, NightlyError> {
-        let candidates = self.archived(manifest, |key, _| keys.contains(key));
-        let mut seen = IntakeIndex::default();
-        self.read_candidates(&candidates, manifest, &mut seen, Some(early), Some(wanted))
+    for file in &inbox.links {
+        tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
     }
+    if early.is_some() {
+        require_room_for_night(run, &candidates, manifest)?;
+    }
+    read_candidates(run, &candidates, manifest, seen, early, None)
+}
 
-    fn read_candidates(
-        &self,
-        candidates: &[Candidate<'_>],
-        manifest: &Manifest,
-        seen: &mut IntakeIndex,
-        early: Option<SpeculativeBuilder<'_>>,
-        wanted: Option<&BTreeSet<Day>>,
-    ) -> Result<Examination, NightlyError> {
-        self.progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
-        let examiner = Examiner { rows: Some(&self.rows), ..self.examiner(candidates.len()) };
-        let examined: BTreeMap<usize, Examined> = candidates
-            .iter()
-            .enumerate()
-            // In order, so that the dates before one are mostly read when it is built.
-            .par_bridge()
-            .map(|(number, candidate)| {
-                let mut examined = examiner.examine(
-                    candidate.report_file(),
-                    candidate.name,
-                    candidate.store,
-                    wanted,
-                )?;
-                if let Some(early) = &early {
-                    let mut claimed = Vec::new();
-                    if let Examined::Report(report) = &mut examined {
-                        if let (None, Some(file)) = (&report.rejection, candidate.file) {
-                            let name = archive_name(&hex::encode(report.hash), report.packing);
-                            early.archiver.add(new_report(candidate, file, name, report));
-                        }
-                        let store = candidate.store.unwrap_or(NO_STORE);
-                        claimed = self.claim_dates(early, store, report)?;
+/// Reads known reports from the archive again; of their plays, those of the wanted dates.
+pub(crate) fn examine_known(
+    run: &RunContext<'_>,
+    keys: &BTreeSet<&String>,
+    manifest: &Manifest,
+    early: SpeculativeBuilder<'_>,
+    wanted: &BTreeSet<Day>,
+) -> Result<Examination, NightlyError> {
+    let candidates = archived_candidates(run, manifest, |key, _| keys.contains(key));
+    let mut seen = IntakeIndex::default();
+    read_candidates(run, &candidates, manifest, &mut seen, Some(early), Some(wanted))
+}
+
+fn read_candidates(
+    run: &RunContext<'_>,
+    candidates: &[Candidate<'_>],
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+    early: Option<SpeculativeBuilder<'_>>,
+    wanted: Option<&BTreeSet<Day>>,
+) -> Result<Examination, NightlyError> {
+    run.work
+        .journal
+        .progress
+        .begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
+    let examiner =
+        Examiner { rows: Some(&run.work.buffers.rows), ..run.examiner(candidates.len()) };
+    let examined: BTreeMap<usize, Examined> = candidates
+        .iter()
+        .enumerate()
+        // In order, so that the dates before one are mostly read when it is built.
+        .par_bridge()
+        .map(|(number, candidate)| {
+            let mut examined = examiner.examine(
+                candidate.report_file(),
+                candidate.name,
+                candidate.store,
+                wanted,
+            )?;
+            if let Some(early) = &early {
+                let mut claimed = Vec::new();
+                if let Examined::Report(report) = &mut examined {
+                    if let (None, Some(file)) = (&report.rejection, candidate.file) {
+                        let name = archive_name(&hex::encode(report.hash), report.packing);
+                        early.archiver.add(new_report(candidate, file, name, report));
                     }
-                    self.build_claimed(early, number, claimed)?;
+                    let store = candidate.store.unwrap_or(NO_STORE);
+                    claimed = claim_dates(run, early, store, report)?;
                 }
-                self.progress.advance(candidate.size_bytes);
-                Ok((number, examined))
-            })
-            .collect::<Result<_, NightlyError>>()?;
-        let (speculative_builds, mut not_copied) =
-            early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
-        // Some of those dates may be cleared away from here on.
-        self.finish_keeping()?;
-        let mut examination = Examination {
-            reports: manifest.reports.clone(),
-            speculative_builds,
-            ..Examination::default()
+                build_claimed(run, early, number, claimed)?;
+            }
+            run.work.journal.progress.advance(candidate.size_bytes);
+            Ok((number, examined))
+        })
+        .collect::<Result<_, NightlyError>>()?;
+    let (speculative_builds, mut not_copied) =
+        early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
+    // Some of those dates may be cleared away from here on.
+    run.work.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)?;
+    let mut examination = Examination {
+        reports: manifest.reports.clone(),
+        speculative_builds,
+        ..Examination::default()
+    };
+    for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
+        match examined_as_copied(run, examined, not_copied.remove(&candidate.path))? {
+            Examined::Growing => {
+                run.note(|summary| summary.growing.push(candidate.shown()));
+            }
+            Examined::Unreadable(error) => {
+                note_unreadable(run, candidate.shown(), why_unreadable(&error.source));
+            }
+            Examined::Report(report) => {
+                enter_report(run, candidate, *report, manifest, seen, &mut examination)?;
+            }
+        }
+    }
+    drop_renamed(&mut examination.reports, seen);
+    settle_reports(run, &mut examination, &manifest.reports)?;
+    Ok(examination)
+}
+
+/// A file that is not what was read any more, or is gone, before its copy was made: it is as if it had
+/// not been read. Dates that were built of it are cleared away, since no report has them.
+fn examined_as_copied(
+    run: &RunContext<'_>,
+    examined: Examined,
+    copied: Option<Copied>,
+) -> Result<Examined, NightlyError> {
+    let instead = match copied {
+        None | Some(Copied::Whole) => return Ok(examined),
+        Some(Copied::Changed) => Examined::Growing,
+        Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+    };
+    if let Examined::Report(report) = examined {
+        let_go(run, *report)?;
+    }
+    Ok(instead)
+}
+
+fn note_unreadable(run: &RunContext<'_>, file: String, why: String) {
+    tracing::warn!(file, why, "it cannot be read: it is left for the next run");
+    run.note(|summary| summary.unreadable.push((file, why)));
+}
+
+/// Files that are new or changed, and known reports that must be read again.
+fn candidates<'a>(
+    run: &RunContext<'_>,
+    inbox: &'a Inbox,
+    manifest: &'a Manifest,
+    seen: &IntakeIndex,
+) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::new();
+    let mut read_again = BTreeSet::new();
+    for file in &inbox.files {
+        let entry = seen.report(file).and_then(|key| manifest.reports.get_key_value(key));
+        let known = match entry {
+            // A file that moved within the inbox is another copy.
+            Some((_, report)) if !report.files.contains(&file.name) => None,
+            // What was lost from the archive is put there once more.
+            Some((_, report)) if !is_archived(run, report) => None,
+            Some((_, report)) if !must_read_again(run, report) => continue,
+            // Under other settings its name may be one to read it by.
+            Some((_, report)) if report.rejected_files.contains(&file.name) => None,
+            Some((_, report)) if report.archived.is_some() => continue,
+            Some((key, report)) if report.state == ReportState::Rejected => {
+                // Each of its names, since another one may be that of a report.
+                read_again.insert(key.as_str()).then_some(key.as_str())
+            }
+            Some(_) => continue,
+            None => None,
         };
-        for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
-            match self.as_copied(examined, not_copied.remove(&candidate.path))? {
-                Examined::Growing => {
-                    self.note(|summary| summary.growing.push(candidate.shown()));
-                }
-                Examined::Unreadable(error) => {
-                    self.note_unreadable(candidate.shown(), why_unreadable(&error.source));
-                }
-                Examined::Report(report) => {
-                    self.enter(candidate, *report, manifest, seen, &mut examination)?;
-                }
-            }
-        }
-        drop_renamed(&mut examination.reports, seen);
-        self.settle(&mut examination, &manifest.reports)?;
-        Ok(examination)
+        candidates.push(Candidate {
+            path: file.path.clone(),
+            name: &file.name,
+            store: file.store.as_deref(),
+            size_bytes: file.state.size_bytes,
+            file: Some(file),
+            known,
+            came_as: None,
+        });
     }
+    // A report that was taken in is read again from the archive, where its bytes cannot change.
+    candidates.extend(archived_candidates(run, manifest, |_, report| must_read_again(run, report)));
+    candidates
+}
 
-    /// A file that is not what was read any more, or is gone, before its copy was made: it is as if it had
-    /// not been read. Dates that were built of it are cleared away, since no report has them.
-    fn as_copied(
-        &self,
-        examined: Examined,
-        copied: Option<Copied>,
-    ) -> Result<Examined, NightlyError> {
-        let instead = match copied {
-            None | Some(Copied::Whole) => return Ok(examined),
-            Some(Copied::Changed) => Examined::Growing,
-            Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+/// Archived reports, those of early dates first.
+fn archived_candidates<'a>(
+    run: &RunContext<'_>,
+    manifest: &'a Manifest,
+    is_wanted: impl Fn(&String, &ReportEntry) -> bool,
+) -> Vec<Candidate<'a>> {
+    let mut archived: Vec<_> = manifest
+        .reports
+        .iter()
+        .filter(|(key, report)| is_wanted(key, report))
+        .filter_map(|(key, report)| Some((key, report, report.archived.as_ref()?)))
+        .collect();
+    archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
+    let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
+        let path = archive_path(run.places, name);
+        let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
+        let (name, came_as) = (report.read_as(file), Some(file));
+        Candidate { path, name, store, size_bytes, file: None, known, came_as }
+    };
+    let mut candidates = Vec::new();
+    for found in archived {
+        // Under other settings its names may tell it from itself: each of them is read.
+        let is_read = |file: &&String| !found.1.rejected_files.contains(*file);
+        let all = found.1.files.iter().filter(is_read).map(String::as_str);
+        let n_names = if is_outdated(run, found.1) { usize::MAX } else { 1 };
+        candidates.extend(all.take(n_names).map(|file| candidate(found, file)));
+    }
+    candidates
+}
+
+/// Whether the archive has a report, as far as it should.
+fn is_archived(run: &RunContext<'_>, report: &ReportEntry) -> bool {
+    let name = report.archived.as_ref();
+    name.is_none_or(|name| archive_path(run.places, name).exists())
+}
+
+fn must_read_again(run: &RunContext<'_>, report: &ReportEntry) -> bool {
+    let retry = run.options.retry_rejected && report.state == ReportState::Rejected;
+    retry || is_outdated(run, report)
+}
+
+/// Enters what was found into the ledger.
+fn enter_report(
+    run: &RunContext<'_>,
+    candidate: &Candidate<'_>,
+    report: ExaminedReport,
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+    examination: &mut Examination,
+) -> Result<(), NightlyError> {
+    let store = candidate.store.unwrap_or(NO_STORE);
+    let hash = hex::encode(report.hash);
+    let key = report.id(store).to_hex();
+    if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
+        check_archived(&manifest.reports[known], &hash, &candidate.path)?;
+        if known != key {
+            return enter_as_other_report(run, candidate, (known, key), hash, report, examination);
+        }
+        // Read before in this run, under another of its names.
+        if examination.notes.contains_key(&key) {
+            return let_go(run, report);
+        }
+    }
+    if let Some(file) = candidate.file {
+        seen.note(file, &key);
+    }
+    note_skipped(run, candidate, &report);
+    let is_read_again = candidate.known == Some(key.as_str());
+    // Some of its names may have become those of other reports.
+    let known = examination.reports.get(&key).or_else(|| manifest.reports.get(&key));
+    let mut former = known.cloned();
+    if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
+        let Some(file) = candidate.file else {
+            return let_go(run, report);
         };
-        if let Examined::Report(report) = examined {
-            self.let_go(*report)?;
+        let is_new = !entry.files.contains(&file.name);
+        forget_names(entry, seen, &key);
+        let is_rejected = report.rejection.is_some();
+        let other = entry.file().to_owned();
+        if is_new && !other.is_empty() && (is_rejected || entry.state != ReportState::Rejected) {
+            run.note(|summary| summary.copies.push((file.name.clone(), other)));
         }
-        Ok(instead)
-    }
-
-    fn note_unreadable(&self, file: String, why: String) {
-        tracing::warn!(file, why, "it cannot be read: it is left for the next run");
-        self.note(|summary| summary.unreadable.push((file, why)));
-    }
-
-    /// Files that are new or changed, and known reports that must be read again.
-    fn candidates<'a>(
-        &self,
-        inbox: &'a Inbox,
-        manifest: &'a Manifest,
-        seen: &IntakeIndex,
-    ) -> Vec<Candidate<'a>> {
-        let mut candidates = Vec::new();
-        let mut read_again = BTreeSet::new();
-        for file in &inbox.files {
-            let entry = seen.report(file).and_then(|key| manifest.reports.get_key_value(key));
-            let known = match entry {
-                // A file that moved within the inbox is another copy.
-                Some((_, report)) if !report.files.contains(&file.name) => None,
-                // What was lost from the archive is put there once more.
-                Some((_, report)) if !self.is_archived(report) => None,
-                Some((_, report)) if !self.must_read_again(report) => continue,
-                // Under other settings its name may be one to read it by.
-                Some((_, report)) if report.rejected_files.contains(&file.name) => None,
-                Some((_, report)) if report.archived.is_some() => continue,
-                Some((key, report)) if report.state == ReportState::Rejected => {
-                    // Each of its names, since another one may be that of a report.
-                    read_again.insert(key.as_str()).then_some(key.as_str())
-                }
-                Some(_) => continue,
-                None => None,
-            };
-            candidates.push(Candidate {
-                path: file.path.clone(),
-                name: &file.name,
-                store: file.store.as_deref(),
-                size_bytes: file.state.size_bytes,
-                file: Some(file),
-                known,
-                came_as: None,
-            });
+        if !takes_over(entry, &file.name, is_rejected) {
+            note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
+            return let_go(run, report);
         }
-        // A report that was taken in is read again from the archive, where its bytes cannot change.
-        candidates.extend(self.archived(manifest, |_, report| self.must_read_again(report)));
-        candidates
+        former = Some(entry.clone());
     }
-
-    /// Archived reports, those of early dates first.
-    fn archived<'a>(
-        &self,
-        manifest: &'a Manifest,
-        is_wanted: impl Fn(&String, &ReportEntry) -> bool,
-    ) -> Vec<Candidate<'a>> {
-        let mut archived: Vec<_> = manifest
-            .reports
-            .iter()
-            .filter(|(key, report)| is_wanted(key, report))
-            .filter_map(|(key, report)| Some((key, report, report.archived.as_ref()?)))
-            .collect();
-        archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
-        let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
-            let path = archive_path(self.places, name);
-            let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
-            let (name, came_as) = (report.read_as(file), Some(file));
-            Candidate { path, name, store, size_bytes, file: None, known, came_as }
-        };
-        let mut candidates = Vec::new();
-        for found in archived {
-            // Under other settings its names may tell it from itself: each of them is read.
-            let is_read = |file: &&String| !found.1.rejected_files.contains(*file);
-            let all = found.1.files.iter().filter(is_read).map(String::as_str);
-            let n_names = if self.is_outdated(found.1) { usize::MAX } else { 1 };
-            candidates.extend(all.take(n_names).map(|file| candidate(found, file)));
-        }
-        candidates
+    if let (Some(former), Some(_)) = (&mut former, candidate.file) {
+        forget_names(former, seen, &key);
     }
+    enter_new_report(run, candidate, key, store, hash, report, former.as_ref(), examination);
+    Ok(())
+}
 
-    /// Whether the archive has a report, as far as it should.
-    fn is_archived(&self, report: &ReportEntry) -> bool {
-        let name = report.archived.as_ref();
-        name.is_none_or(|name| archive_path(self.places, name).exists())
+/// Enters an archived report that is another one than before under one of its names, since its format
+/// now reads other things from the name.
+fn enter_as_other_report(
+    run: &RunContext<'_>,
+    candidate: &Candidate<'_>,
+    (known, key): (&str, String),
+    hash: String,
+    report: ExaminedReport,
+    examination: &mut Examination,
+) -> Result<(), NightlyError> {
+    let (file, store) = (candidate.came_as, candidate.store.unwrap_or(NO_STORE));
+    let Some(before) = examination.reports.get_mut(known) else {
+        return let_go(run, report);
+    };
+    let mut former = before.clone();
+    former.keep_files(|name| Some(name) == file);
+    before.keep_files(|name| Some(name) != file);
+    if before.files.is_empty() {
+        examination.reports.remove(known);
     }
-
-    fn must_read_again(&self, report: &ReportEntry) -> bool {
-        let retry = self.options.retry_rejected && report.state == ReportState::Rejected;
-        retry || self.is_outdated(report)
+    if let Some(other) = examination.reports.get_mut(&key) {
+        other.files.append(&mut former.files);
+        other.members.append(&mut former.members);
+        other.rejected_files.append(&mut former.rejected_files);
+        return let_go(run, report);
     }
+    enter_new_report(run, candidate, key, store, hash, report, Some(&former), examination);
+    Ok(())
+}
 
-    /// Whether it was read under other settings.
-    pub(crate) fn is_outdated(&self, report: &ReportEntry) -> bool {
-        report.reading != self.reading(&report.store, report.format.as_deref())
-    }
-
-    /// Fingerprint of what reading a store's reports of a format depends on; of all formats where none is
-    /// named.
-    pub(crate) fn reading(&self, store: &str, format: Option<&str>) -> String {
-        let fingerprint =
-            || self.settings.reading_fingerprint(store, &self.key.fingerprint(), format);
-        // Asked for every known report and date, and it takes all settings to answer.
-        let Ok(mut known) = self.readings.lock() else {
-            return fingerprint();
-        };
-        let key = (store.to_owned(), format.map(str::to_owned));
-        known.entry(key).or_insert_with(fingerprint).clone()
-    }
-
-    /// Enters what was found into the ledger.
-    fn enter(
-        &self,
-        candidate: &Candidate<'_>,
-        report: ExaminedReport,
-        manifest: &Manifest,
-        seen: &mut IntakeIndex,
-        examination: &mut Examination,
-    ) -> Result<(), NightlyError> {
-        let store = candidate.store.unwrap_or(NO_STORE);
-        let hash = hex::encode(report.hash);
-        let key = report.id(store).to_hex();
-        if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
-            check_archived(&manifest.reports[known], &hash, &candidate.path)?;
-            if known != key {
-                return self.enter_as_other(candidate, (known, key), hash, report, examination);
-            }
-            // Read before in this run, under another of its names.
-            if examination.notes.contains_key(&key) {
-                return self.let_go(report);
-            }
-        }
-        if let Some(file) = candidate.file {
-            seen.note(file, &key);
-        }
-        self.note_skipped(candidate, &report);
-        let is_read_again = candidate.known == Some(key.as_str());
-        // Some of its names may have become those of other reports.
-        let known = examination.reports.get(&key).or_else(|| manifest.reports.get(&key));
-        let mut former = known.cloned();
-        if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
-            let Some(file) = candidate.file else {
-                return self.let_go(report);
-            };
-            let is_new = !entry.files.contains(&file.name);
-            forget_names(entry, seen, &key);
-            let is_rejected = report.rejection.is_some();
-            let other = entry.file().to_owned();
-            if is_new && !other.is_empty() && (is_rejected || entry.state != ReportState::Rejected)
-            {
-                self.note(|summary| summary.copies.push((file.name.clone(), other)));
-            }
-            if !takes_over(entry, &file.name, is_rejected) {
-                note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
-                return self.let_go(report);
-            }
-            former = Some(entry.clone());
-        }
-        if let (Some(former), Some(_)) = (&mut former, candidate.file) {
-            forget_names(former, seen, &key);
-        }
-        self.enter_new(candidate, key, store, hash, report, former.as_ref(), examination);
-        Ok(())
-    }
-
-    /// Enters an archived report that is another one than before under one of its names, since its format
-    /// now reads other things from the name.
-    fn enter_as_other(
-        &self,
-        candidate: &Candidate<'_>,
-        (known, key): (&str, String),
-        hash: String,
-        report: ExaminedReport,
-        examination: &mut Examination,
-    ) -> Result<(), NightlyError> {
-        let (file, store) = (candidate.came_as, candidate.store.unwrap_or(NO_STORE));
-        let Some(before) = examination.reports.get_mut(known) else {
-            return self.let_go(report);
-        };
-        let mut former = before.clone();
-        former.keep_files(|name| Some(name) == file);
-        before.keep_files(|name| Some(name) != file);
-        if before.files.is_empty() {
-            examination.reports.remove(known);
-        }
-        if let Some(other) = examination.reports.get_mut(&key) {
-            other.files.append(&mut former.files);
-            other.members.append(&mut former.members);
-            other.rejected_files.append(&mut former.rejected_files);
-            return self.let_go(report);
-        }
-        self.enter_new(candidate, key, store, hash, report, Some(&former), examination);
-        Ok(())
-    }
-
-    pub(crate) fn let_go(&self, report: ExaminedReport) -> Result<(), NightlyError> {
-        self.release(report.days);
-        Ok(drop_runs(report.runs)?)
-    }
-
-    /// Tells of the members of an archive that are not read.
-    fn note_skipped(&self, candidate: &Candidate<'_>, report: &ExaminedReport) {
-        let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
-        for member in skipped {
-            let (file, reason) = (candidate.shown(), member.reason.clone());
-            let member = member.name.clone();
-            tracing::warn!(
-                file,
-                member,
-                reason,
-                "a member of an archive is no report: it is not read"
-            );
-            self.note(|summary| summary.skipped_members.push((file, member, reason)));
-        }
-    }
-
-    fn release(&self, days: ReportDays) {
-        for segment in days.into_values().flat_map(|of_day| of_day.segments) {
-            if let SpillablePlays::Memory(piece) = &segment {
-                self.play_buffer.release(piece);
-            }
-        }
+/// Tells of the members of an archive that are not read.
+fn note_skipped(run: &RunContext<'_>, candidate: &Candidate<'_>, report: &ExaminedReport) {
+    let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
+    for member in skipped {
+        let (file, reason) = (candidate.shown(), member.reason.clone());
+        let member = member.name.clone();
+        tracing::warn!(file, member, reason, "a member of an archive is no report: it is not read");
+        run.note(|summary| summary.skipped_members.push((file, member, reason)));
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::pipeline::intake::examine::{Examined, REJECTED_ROWS_KEPT};
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::entering::notes_of;
 use crate::pipeline::nightly::intake::examination::{Examination, NO_STORE};
+use crate::pipeline::nightly::intake::read_again::let_go;
+use crate::pipeline::nightly::supersede::comparing::keep_rows;
 use crate::storage::archive::archived_names::{keep_names, read_names};
 use crate::storage::archive::archived_reports::{Copied, archive_path, archive_report};
 use crate::storage::disk::durable::IoContext as _;
@@ -17,146 +19,160 @@ use crate::storage::layout::ledger::{ReportEntry, ReportState};
 use crate::storage::source::report_source::ReportFile;
 use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 
-impl Night<'_> {
-    /// Puts new reports into the archive, and what is wrong with them beside the ledger, before
-    /// anything is published that refers to them.
-    pub(crate) fn keep_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
-        for report in &examination.to_archive {
-            match archive_report(self.places, report)? {
-                Copied::Whole => {}
-                // Its copy was made while others were read, and somebody has removed it since.
-                Copied::Changed => {
-                    let error = std::io::Error::other("it changed after it was read; run again");
-                    return Err(error).at("copy to the archive", &report.path)?;
-                }
-                Copied::Unreadable(error) => return Err(error.into()),
+/// Puts new reports into the archive, and what is wrong with them beside the ledger, before
+/// anything is published that refers to them.
+pub(crate) fn keep_reports(
+    run: &RunContext<'_>,
+    examination: &Examination,
+) -> Result<(), NightlyError> {
+    for report in &examination.to_archive {
+        match archive_report(run.places, report)? {
+            Copied::Whole => {}
+            // Its copy was made while others were read, and somebody has removed it since.
+            Copied::Changed => {
+                let error = std::io::Error::other("it changed after it was read; run again");
+                return Err(error).at("copy to the archive", &report.path)?;
             }
+            Copied::Unreadable(error) => return Err(error.into()),
         }
-        keep_names(self.places, &examination.reports)?;
-        self.warn_of_unknown_reports(examination)?;
-        self.keep_rows(examination)?;
-        for (key, notes) in &examination.notes {
-            self.write_notes(&examination.reports[key], notes)?;
-        }
-        Ok(())
     }
-
-    /// Warns of archived reports that a first run knows nothing of: the manifest was lost, or the archive was
-    /// put back from a backup. What a run that was cut off has archived is in the inbox still.
-    fn warn_of_unknown_reports(&self, examination: &Examination) -> Result<(), NightlyError> {
-        if self.places.current()?.is_some() {
-            return Ok(());
-        }
-        let known: BTreeSet<&String> =
-            examination.reports.values().filter_map(|report| report.archived.as_ref()).collect();
-        let archived = read_names(self.places)?;
-        let unknown = archived.iter().filter(|(name, _)| !known.contains(name)).count();
-        if unknown != 0 {
-            tracing::warn!(
-                unknown,
-                archive = %self.places.internal("archive").display(),
-                "the archive holds reports that are in no table and not in the inbox; `streamledger backfill \
-                 --from-archive OLD --warehouse NEW` makes a new warehouse of them"
-            );
-        }
-        Ok(())
+    keep_names(run.places, &examination.reports)?;
+    warn_of_unknown_reports(run, examination)?;
+    keep_rows(run, examination)?;
+    for (key, notes) in &examination.notes {
+        write_notes(run, &examination.reports[key], notes)?;
     }
+    Ok(())
+}
 
-    fn write_notes(&self, report: &ReportEntry, notes: &ReportNotes) -> Result<(), NightlyError> {
-        let new = self.places.internal("staging/notes");
-        let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &new)?;
-        crate::storage::disk::durable::write_new(&new, &bytes)?;
-        Ok(crate::storage::disk::durable::rename(&new, &self.notes_path(report))?)
+/// Warns of archived reports that a first run knows nothing of: the manifest was lost, or the archive was
+/// put back from a backup. What a run that was cut off has archived is in the inbox still.
+fn warn_of_unknown_reports(
+    run: &RunContext<'_>,
+    examination: &Examination,
+) -> Result<(), NightlyError> {
+    if run.places.current()?.is_some() {
+        return Ok(());
     }
-
-    /// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there, and
-    /// what the archive says of them. Tells how many files it made.
-    pub(crate) fn mend_notes(
-        &self,
-        reports: &BTreeMap<String, ReportEntry>,
-    ) -> Result<u64, NightlyError> {
-        let mut n_mended = keep_names(self.places, reports)?;
-        for report in reports.values() {
-            if self.read_notes(report)?.is_none() {
-                let notes = self.remake_notes(report)?;
-                self.write_notes(report, &notes)?;
-                n_mended += 1;
-            }
-        }
-        Ok(n_mended)
-    }
-
-    /// What is kept of a report beside the ledger.
-    pub(crate) fn notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
-        let mut notes = match self.read_notes(report)? {
-            Some(notes) => notes,
-            None => self.remake_notes(report)?,
-        };
-        if report.state == ReportState::Unaccepted {
-            notes.entries.truncate(REJECTED_ROWS_KEPT);
-            let detail = report.detail.as_deref().unwrap_or_default();
-            let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
-            notes.entries.insert(0, whole);
-        }
-        if let Some(detail) = &report.sizes.rejected_for {
-            notes.entries.truncate(REJECTED_ROWS_KEPT);
-            let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
-            notes.entries.insert(0, whole);
-        }
-        Ok(notes)
-    }
-
-    /// What is kept of a report; `None` if it is gone or not what was written.
-    fn read_notes(&self, report: &ReportEntry) -> Result<Option<ReportNotes>, NightlyError> {
-        let path = self.notes_path(report);
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.at("read", &path)?,
-        };
-        let is_other = report
-            .notes_hash
-            .as_ref()
-            .is_some_and(|hash| *hash != blake3::hash(&bytes).to_hex().as_str());
-        if is_other {
-            return Ok(None);
-        }
-        Ok(serde_json::from_slice(&bytes).ok())
-    }
-
-    /// Reads a report again whose rejected rows and unknown values are lost: from the archive, or where it
-    /// was rejected as a whole, from the inbox.
-    fn remake_notes(&self, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
-        let path = self.notes_path(report);
+    let known: BTreeSet<&String> =
+        examination.reports.values().filter_map(|report| report.archived.as_ref()).collect();
+    let archived = read_names(run.places)?;
+    let unknown = archived.iter().filter(|(name, _)| !known.contains(name)).count();
+    if unknown != 0 {
         tracing::warn!(
-            path = %path.display(), file = report.file(),
-            "the list of rejected rows and unknown values is damaged: the report is read again"
+            unknown,
+            archive = %run.places.internal("archive").display(),
+            "the archive holds reports that are in no table and not in the inbox; `streamledger backfill \
+             --from-archive OLD --warehouse NEW` makes a new warehouse of them"
         );
-        let archived = report.archived.as_ref().map(|name| archive_path(self.places, name));
-        let in_inbox = self.options.inbox.join(report.file());
-        let (source, name) = match &archived {
-            Some(archived) => (ReportFile::Archive(archived), report.read_as(report.file())),
-            None => (ReportFile::Inbox(&in_inbox), report.file()),
-        };
-        let nothing = BTreeSet::new();
-        let store = Some(report.store.as_str()).filter(|store| *store != NO_STORE);
-        let examined = self.examiner(1).examine(source, name, store, Some(&nothing))?;
-        if let Examined::Report(mut found) = examined
-            && hex::encode(found.hash) == report.hash
-        {
-            let notes = notes_of(&mut found);
-            self.let_go(*found)?;
-            return Ok(notes);
-        }
-        let message = format!(
-            "is not what was written, and the report is not in {}: put {} there again and run \
-             `streamledger nightly --retry-rejected`",
-            if archived.is_some() { "the archive" } else { "the inbox" },
-            report.file()
-        );
-        Err(NightlyError::Warehouse(WarehouseError::Damaged { path, message }))
     }
+    Ok(())
+}
 
-    fn notes_path(&self, report: &ReportEntry) -> PathBuf {
-        self.places.internal("bad_rows").join(report.notes_file())
+fn write_notes(
+    run: &RunContext<'_>,
+    report: &ReportEntry,
+    notes: &ReportNotes,
+) -> Result<(), NightlyError> {
+    let new = run.places.internal("staging/notes");
+    let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &new)?;
+    crate::storage::disk::durable::write_new(&new, &bytes)?;
+    Ok(crate::storage::disk::durable::rename(&new, &notes_path(run, report))?)
+}
+
+/// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there, and
+/// what the archive says of them. Tells how many files it made.
+pub(crate) fn mend_notes(
+    run: &RunContext<'_>,
+    reports: &BTreeMap<String, ReportEntry>,
+) -> Result<u64, NightlyError> {
+    let mut n_mended = keep_names(run.places, reports)?;
+    for report in reports.values() {
+        if read_notes(run, report)?.is_none() {
+            let notes = remake_notes(run, report)?;
+            write_notes(run, report, &notes)?;
+            n_mended += 1;
+        }
     }
+    Ok(n_mended)
+}
+
+/// What is kept of a report beside the ledger.
+pub(crate) fn notes_of_report(
+    run: &RunContext<'_>,
+    report: &ReportEntry,
+) -> Result<ReportNotes, NightlyError> {
+    let mut notes = match read_notes(run, report)? {
+        Some(notes) => notes,
+        None => remake_notes(run, report)?,
+    };
+    if report.state == ReportState::Unaccepted {
+        notes.entries.truncate(REJECTED_ROWS_KEPT);
+        let detail = report.detail.as_deref().unwrap_or_default();
+        let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
+        notes.entries.insert(0, whole);
+    }
+    if let Some(detail) = &report.sizes.rejected_for {
+        notes.entries.truncate(REJECTED_ROWS_KEPT);
+        let whole = QuarantineEntry::of_report(report.reason.as_deref(), detail);
+        notes.entries.insert(0, whole);
+    }
+    Ok(notes)
+}
+
+/// What is kept of a report; `None` if it is gone or not what was written.
+fn read_notes(
+    run: &RunContext<'_>,
+    report: &ReportEntry,
+) -> Result<Option<ReportNotes>, NightlyError> {
+    let path = notes_path(run, report);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.at("read", &path)?,
+    };
+    let is_other = report
+        .notes_hash
+        .as_ref()
+        .is_some_and(|hash| *hash != blake3::hash(&bytes).to_hex().as_str());
+    if is_other {
+        return Ok(None);
+    }
+    Ok(serde_json::from_slice(&bytes).ok())
+}
+
+/// Reads a report again whose rejected rows and unknown values are lost: from the archive, or where it
+/// was rejected as a whole, from the inbox.
+fn remake_notes(run: &RunContext<'_>, report: &ReportEntry) -> Result<ReportNotes, NightlyError> {
+    let path = notes_path(run, report);
+    tracing::warn!(
+        path = %path.display(), file = report.file(),
+        "the list of rejected rows and unknown values is damaged: the report is read again"
+    );
+    let archived = report.archived.as_ref().map(|name| archive_path(run.places, name));
+    let in_inbox = run.options.inbox.join(report.file());
+    let (source, name) = match &archived {
+        Some(archived) => (ReportFile::Archive(archived), report.read_as(report.file())),
+        None => (ReportFile::Inbox(&in_inbox), report.file()),
+    };
+    let nothing = BTreeSet::new();
+    let store = Some(report.store.as_str()).filter(|store| *store != NO_STORE);
+    let examined = run.examiner(1).examine(source, name, store, Some(&nothing))?;
+    if let Examined::Report(mut found) = examined
+        && hex::encode(found.hash) == report.hash
+    {
+        let notes = notes_of(&mut found);
+        let_go(run, *found)?;
+        return Ok(notes);
+    }
+    let message = format!(
+        "is not what was written, and the report is not in {}: put {} there again and run \
+         `streamledger nightly --retry-rejected`",
+        if archived.is_some() { "the archive" } else { "the inbox" },
+        report.file()
+    );
+    Err(NightlyError::Warehouse(WarehouseError::Damaged { path, message }))
+}
+
+fn notes_path(run: &RunContext<'_>, report: &ReportEntry) -> PathBuf {
+    run.places.internal("bad_rows").join(report.notes_file())
 }

@@ -12,11 +12,11 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::report_id::ReportId;
 use streamledger_core::normalize::tracks::KnownTracks;
 
-use crate::pipeline::build::build_day::{BuiltDay, DayTask};
+use crate::pipeline::build::build_day::{BuiltDay, DayTask, collect_offline_keys};
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::play_buffer::{ReportDay, SpillablePlays};
 use crate::pipeline::nightly::build::checkpoint::DayCheckpoint;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::ordered_barrier::OrderedBarrier;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
@@ -142,115 +142,113 @@ impl<'a> SpeculativeBuilder<'a> {
     }
 }
 
-impl Night<'_> {
-    /// Takes those dates out of a report that no other report is known to have, and lets others look up their
-    /// offline plays.
-    pub(crate) fn claim_dates(
-        &self,
-        early: &SpeculativeBuilder<'_>,
-        store: &str,
-        report: &mut ExaminedReport,
-    ) -> Result<Vec<ClaimedDate>, NightlyError> {
-        if !self.settings.stores.contains_key(store) {
-            return Ok(Vec::new());
+/// Takes those dates out of a report that no other report is known to have, and lets others look up their
+/// offline plays.
+pub(crate) fn claim_dates(
+    run: &RunContext<'_>,
+    early: &SpeculativeBuilder<'_>,
+    store: &str,
+    report: &mut ExaminedReport,
+) -> Result<Vec<ClaimedDate>, NightlyError> {
+    if !run.settings.stores.contains_key(store) {
+        return Ok(Vec::new());
+    }
+    let id = report.id(store);
+    let (hash, key) = (hex::encode(report.hash), id.to_hex());
+    let days: Vec<Day> = report.days.keys().copied().collect();
+    let mut claimed = Vec::new();
+    for day in days {
+        if early.claim(&(store.to_owned(), day), &key)
+            && let Some(ReportDay { segments, .. }) = report.days.remove(&day)
+        {
+            let no_tracks = KnownTracks::default();
+            let keys = keys_of_segments(run, segments.iter(), &no_tracks, store, day)?;
+            early.tell(store, day, &keys);
+            let (store, hash) = (store.to_owned(), hash.clone());
+            claimed.push(ClaimedDate { store, day, id, hash, segments, keys });
         }
-        let id = report.id(store);
-        let (hash, key) = (hex::encode(report.hash), id.to_hex());
-        let days: Vec<Day> = report.days.keys().copied().collect();
-        let mut claimed = Vec::new();
-        for day in days {
-            if early.claim(&(store.to_owned(), day), &key)
-                && let Some(ReportDay { segments, .. }) = report.days.remove(&day)
-            {
-                let no_tracks = KnownTracks::default();
-                let keys = self.keys_of_segments(segments.iter(), &no_tracks, store, day)?;
-                early.tell(store, day, &keys);
-                let (store, hash) = (store.to_owned(), hash.clone());
-                claimed.push(ClaimedDate { store, day, id, hash, segments, keys });
-            }
-        }
-        Ok(claimed)
     }
+    Ok(claimed)
+}
 
-    /// Builds claimed dates of a report, which has this number: those with late plays when the reports before
-    /// it are read. The dates of others that may be built then are built too.
-    pub(crate) fn build_claimed(
-        &self,
-        early: &SpeculativeBuilder<'_>,
-        number: usize,
-        claimed: Vec<ClaimedDate>,
-    ) -> Result<(), NightlyError> {
-        let (later, now): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|date| !date.keys.late.is_empty());
-        let ready = early.barrier.complete(number, later);
-        now.into_iter().chain(ready).try_for_each(|date| self.build_early(early, date))
-    }
+/// Builds claimed dates of a report, which has this number: those with late plays when the reports before
+/// it are read. The dates of others that may be built then are built too.
+pub(crate) fn build_claimed(
+    run: &RunContext<'_>,
+    early: &SpeculativeBuilder<'_>,
+    number: usize,
+    claimed: Vec<ClaimedDate>,
+) -> Result<(), NightlyError> {
+    let (later, now): (Vec<_>, Vec<_>) =
+        claimed.into_iter().partition(|date| !date.keys.late.is_empty());
+    let ready = early.barrier.complete(number, later);
+    now.into_iter().chain(ready).try_for_each(|date| build_early(run, early, date))
+}
 
-    fn build_early(
-        &self,
-        early: &SpeculativeBuilder<'_>,
-        claimed: ClaimedDate,
-    ) -> Result<(), NightlyError> {
-        let ClaimedDate { store, day, id, hash, segments, keys } = claimed;
-        let (policy, policy_hash) = self.policy_of(&store, day);
-        let Some(settings) = self.store_of(&store, &day.month().to_string()) else {
-            return Ok(());
-        };
-        let days_max = policy.duplicate.offline_days_max;
-        let near =
-            early.index.lock().map(|index| index.near(&store, day, days_max)).unwrap_or_default();
-        let found = near.counted_earlier(&store, day, days_max, &keys.late)?;
-        let path = plays_path(&store, &day.to_string());
-        let task = DayTask {
-            store: settings,
-            day,
-            segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
-            // A date with a list of tracks is built with all its reports.
-            tracks: KnownTracks::default(),
-            counted_earlier: found.clone(),
-            trends_folder: early.staged.join(trends_path(&path)),
-            folder: early.staged.join(path),
-            provenance: Provenance {
-                inputs: inputs_hash(std::iter::once(hash.as_str())),
-                policy: policy_hash.to_owned(),
-            },
-        };
-        let speculative_build = SpeculativeBuild {
-            report: Some(id.to_hex()),
-            built: self.day_builder(policy).build(&task)?,
-            keys,
-            counted_earlier: name_of_keys(&found),
-            looked_up: Some(LookedUp { near, found }),
-        };
-        self.keep_early(early, &store, day, &speculative_build);
-        if let Ok(mut all) = early.built.lock() {
-            all.insert((store, day), speculative_build);
-        }
-        Ok(())
+fn build_early(
+    run: &RunContext<'_>,
+    early: &SpeculativeBuilder<'_>,
+    claimed: ClaimedDate,
+) -> Result<(), NightlyError> {
+    let ClaimedDate { store, day, id, hash, segments, keys } = claimed;
+    let (policy, policy_hash) = run.policy_of(&store, day);
+    let Some(settings) = run.store_of(&store, &day.month().to_string()) else {
+        return Ok(());
+    };
+    let days_max = policy.duplicate.offline_days_max;
+    let near =
+        early.index.lock().map(|index| index.near(&store, day, days_max)).unwrap_or_default();
+    let found = near.counted_earlier(&store, day, days_max, &keys.late)?;
+    let path = plays_path(&store, &day.to_string());
+    let task = DayTask {
+        store: settings,
+        day,
+        segments: Mutex::new(BTreeMap::from([(id.0, segments)])),
+        // A date with a list of tracks is built with all its reports.
+        tracks: KnownTracks::default(),
+        counted_earlier: found.clone(),
+        trends_folder: early.staged.join(trends_path(&path)),
+        folder: early.staged.join(path),
+        provenance: Provenance {
+            inputs: inputs_hash(std::iter::once(hash.as_str())),
+            policy: policy_hash.to_owned(),
+        },
+    };
+    let speculative_build = SpeculativeBuild {
+        report: Some(id.to_hex()),
+        built: run.day_builder(policy).build(&task)?,
+        keys,
+        counted_earlier: name_of_keys(&found),
+        looked_up: Some(LookedUp { near, found }),
+    };
+    keep_early(run, early, &store, day, &speculative_build);
+    if let Ok(mut all) = early.built.lock() {
+        all.insert((store, day), speculative_build);
     }
+    Ok(())
+}
 
-    /// Keeps a date that a backfill has finished.
-    fn keep_early(
-        &self,
-        early: &SpeculativeBuilder<'_>,
-        store: &str,
-        day: Day,
-        finished: &SpeculativeBuild,
-    ) {
-        let path = plays_path(store, &day.to_string());
-        let (Some(checkpoint), Some(fingerprint)) =
-            (&self.checkpoint, early.fingerprints.get(&path))
-        else {
-            return;
-        };
-        let day = DayCheckpoint {
-            day,
-            built: &finished.built,
-            keys: &finished.keys,
-            counted_earlier: finished.counted_earlier.as_deref(),
-        };
-        checkpoint.keep_day(&path, fingerprint, early.staged, &day);
-    }
+/// Keeps a date that a backfill has finished.
+fn keep_early(
+    run: &RunContext<'_>,
+    early: &SpeculativeBuilder<'_>,
+    store: &str,
+    day: Day,
+    finished: &SpeculativeBuild,
+) {
+    let path = plays_path(store, &day.to_string());
+    let (Some(checkpoint), Some(fingerprint)) =
+        (&run.work.checkpoint, early.fingerprints.get(&path))
+    else {
+        return;
+    };
+    let day = DayCheckpoint {
+        day,
+        built: &finished.built,
+        keys: &finished.keys,
+        counted_earlier: finished.counted_earlier.as_deref(),
+    };
+    checkpoint.keep_day(&path, fingerprint, early.staged, &day);
 }
 
 /// Dates that were built at once from just the reports that feed them; the others are cleared away.
@@ -290,4 +288,21 @@ pub(crate) fn drop_early(
         remove_file(&month.join(name))?;
     }
     remove_tree(&staged.join(path))
+}
+
+pub(crate) fn keys_of_segments<'s>(
+    run: &RunContext<'_>,
+    segments: impl Iterator<Item = &'s SpillablePlays>,
+    tracks: &KnownTracks,
+    store: &str,
+    day: Day,
+) -> Result<Arc<OfflineKeys>, NightlyError> {
+    let (policy, _) = run.policy_of(store, day);
+    let keys = run
+        .work
+        .journal
+        .stages
+        .judge
+        .time(|| collect_offline_keys(segments, tracks, day, policy))?;
+    Ok(Arc::new(keys))
 }

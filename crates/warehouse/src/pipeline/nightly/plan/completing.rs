@@ -7,14 +7,19 @@ use std::path::Path;
 use streamledger_core::explain::coverage::CoverageRow;
 use streamledger_core::explain::known::Known;
 
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::speculative_build::drop_early;
 use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::nightly::plan::offline_dates::collect_keys;
+use crate::pipeline::nightly::plan::offline_dates::settle_offline;
 use crate::pipeline::nightly::plan::offline_dates::{PlannedDates, reports_of_date};
 use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan, PlannedPartition};
 use crate::pipeline::nightly::plan::planning::{PlanDraft, Targets};
+use crate::pipeline::nightly::plan::reading_again::read_again;
 use crate::pipeline::nightly::plan::run_inputs::{RunInputs, before_its_month};
+use crate::pipeline::nightly::plan::store_months::plan_waterfalls;
+use crate::pipeline::nightly::plan::track_lists::find_tracks;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 
 /// What a run keeps of the plays that it reads.
@@ -38,42 +43,40 @@ pub(crate) struct PlanBasis<'a> {
     pub(crate) staged: &'a Path,
 }
 
-impl Night<'_> {
-    /// The whole plan, with what is there and what is due. What was read for it is added to the inputs.
-    pub(crate) fn complete_plan(
-        &self,
-        draft: PlanDraft,
-        inputs: &mut RunInputs,
-        basis: PlanBasis<'_>,
-    ) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
-        let PlanBasis { reports, former, backfill, kept, staged } = basis;
-        let PlanDraft { mut targets, coverage } = draft;
-        let is_as_published = |path: &String, planned: &PlannedPartition| {
-            let published = former.partitions.get(path);
-            published.is_some_and(|published| published.fingerprint == planned.fingerprint)
-                && !self.damaged_lists.contains(path)
-        };
-        // The offline plays of a date that is as it is published stand in its list.
-        let is_needed = |path: &String, planned: &PlannedPartition| {
-            kept == KeptPlays::All || !is_as_published(path, planned)
-        };
-        self.read_again(&targets, inputs, reports, is_needed)?;
-        self.find_tracks(&targets, inputs, reports, former)?;
-        self.collect_keys(&targets, inputs, reports)?;
-        let mut dates = self.settle_offline(&mut targets, inputs, former)?;
-        if kept == KeptPlays::All {
-            drop_wrong_builds(&targets, &dates, inputs, staged)?;
-            // Dates that became stale now.
-            self.read_again(&targets, inputs, reports, |_, _| true)?;
-            self.find_tracks(&targets, inputs, reports, former)?;
-        }
-        note_months(&targets, &mut dates, inputs, (reports, former))?;
-        let known = Known::new(&coverage);
-        self.plan_waterfalls(&mut targets, &known, (&dates, reports), (former, backfill));
-        let is_gone = |path: &&String| !targets.contains_key(*path);
-        let dropped = former.partitions.keys().filter(is_gone).cloned().collect();
-        Ok((Plan { targets, dates, dropped }, coverage))
+/// The whole plan, with what is there and what is due. What was read for it is added to the inputs.
+pub(crate) fn complete_plan(
+    run: &RunContext<'_>,
+    draft: PlanDraft,
+    inputs: &mut RunInputs,
+    basis: PlanBasis<'_>,
+) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
+    let PlanBasis { reports, former, backfill, kept, staged } = basis;
+    let PlanDraft { mut targets, coverage } = draft;
+    let is_as_published = |path: &String, planned: &PlannedPartition| {
+        let published = former.partitions.get(path);
+        published.is_some_and(|published| published.fingerprint == planned.fingerprint)
+            && !run.work.damaged_lists.contains(path)
+    };
+    // The offline plays of a date that is as it is published stand in its list.
+    let is_needed = |path: &String, planned: &PlannedPartition| {
+        kept == KeptPlays::All || !is_as_published(path, planned)
+    };
+    read_again(run, &targets, inputs, reports, is_needed)?;
+    find_tracks(run, &targets, inputs, reports, former)?;
+    collect_keys(run, &targets, inputs, reports)?;
+    let mut dates = settle_offline(run, &mut targets, inputs, former)?;
+    if kept == KeptPlays::All {
+        drop_wrong_builds(&targets, &dates, inputs, staged)?;
+        // Dates that became stale now.
+        read_again(run, &targets, inputs, reports, |_, _| true)?;
+        find_tracks(run, &targets, inputs, reports, former)?;
     }
+    note_months(&targets, &mut dates, inputs, (reports, former))?;
+    let known = Known::new(&coverage);
+    plan_waterfalls(run, &mut targets, &known, (&dates, reports), (former, backfill));
+    let is_gone = |path: &&String| !targets.contains_key(*path);
+    let dropped = former.partitions.keys().filter(is_gone).cloned().collect();
+    Ok((Plan { targets, dates, dropped }, coverage))
 }
 
 /// Clears away dates that were built before it was known which of their plays stand under an earlier date.

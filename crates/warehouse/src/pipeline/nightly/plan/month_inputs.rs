@@ -31,7 +31,7 @@ impl MonthInputs {
         });
         let month = of.month.to_string();
         let after = format!("plays/store={}/month={}", of.store, month_after(of.month, 1));
-        // Months that go on are left out: they would make this one anew every night.
+        // Months that go on are left out: they would make this one anew every run.
         let end = month_after(of.last_over, 1).max(month_after(of.month, 1));
         let end = format!("plays/store={}/month={end}", of.store);
         let later = view.dates.range(after..end);

@@ -6,15 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
+use streamledger_core::filter::offline_repeats::OfflineKey;
 use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
 
-use crate::pipeline::build::build_day::collect_offline_keys;
-use crate::pipeline::intake::play_buffer::SpillablePlays;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::speculative_build::LookedUp;
+use crate::pipeline::nightly::intake::speculative_build::{LookedUp, keys_of_segments};
 use crate::pipeline::nightly::plan::planned::{PartitionKind, PlannedDate, PlannedPartition};
 use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::nightly::plan::run_inputs::{Date, RunInputs};
@@ -30,170 +28,152 @@ pub(crate) type PlannedDates = BTreeMap<String, PlannedDate>;
 /// Dates whose offline plays are others than the published ones: those of before, and those of now.
 type ChangedDates = BTreeMap<Date, [Option<DateKeys>; 2]>;
 
-impl Night<'_> {
-    /// The keys of what is published, but for lists that were found damaged.
-    pub(crate) fn published_keys(&self, manifest: &Manifest) -> OfflineKeyIndex {
-        let snapshot = self.places.snapshot(manifest.snapshot);
-        let mut index = OfflineKeyIndex::default();
-        for (path, partition) in &manifest.partitions {
-            if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys)
-                && !self.damaged_lists.contains(path)
-            {
-                index.dates.insert(date, DateKeys::File(ListFile::new(&snapshot, path, file)));
-            }
+/// The keys of what is published, but for lists that were found damaged.
+pub(crate) fn published_keys(run: &RunContext<'_>, manifest: &Manifest) -> OfflineKeyIndex {
+    let snapshot = run.places.snapshot(manifest.snapshot);
+    let mut index = OfflineKeyIndex::default();
+    for (path, partition) in &manifest.partitions {
+        if let (Some(date), Some(file)) = (date_of(path), &partition.offline_keys)
+            && !run.work.damaged_lists.contains(path)
+        {
+            index.dates.insert(date, DateKeys::File(ListFile::new(&snapshot, path, file)));
         }
-        index
     }
+    index
+}
 
-    pub(crate) fn keys_of_segments<'s>(
-        &self,
-        segments: impl Iterator<Item = &'s SpillablePlays>,
-        tracks: &KnownTracks,
-        store: &str,
-        day: Day,
-    ) -> Result<Arc<OfflineKeys>, NightlyError> {
-        let (policy, _) = self.policy_of(store, day);
-        let keys =
-            self.stages.judge.time(|| collect_offline_keys(segments, tracks, day, policy))?;
-        Ok(Arc::new(keys))
-    }
-
-    /// Collects the keys of stale dates whose plays were read, and names the files for them.
-    pub(crate) fn collect_keys(
-        &self,
-        targets: &Targets,
-        inputs: &mut RunInputs,
-        reports: &BTreeMap<String, ReportEntry>,
-    ) -> Result<(), NightlyError> {
-        let no_tracks = KnownTracks::default();
-        let snapshot = self.staging.join("snapshot");
-        let dates: Vec<(&String, &PlannedPartition, Date)> = stale_dates(targets).collect();
-        let of_date = |(path, planned, date): &(&String, &PlannedPartition, Date)| {
-            let keys = if let Some(early) = inputs.early.get(date) {
-                Arc::clone(&early.keys)
-            } else {
-                let mut segments = Vec::new();
-                for key in reports_of_date(planned, date.1, reports) {
-                    let Some(of_report) = inputs.plays.get(key).and_then(|days| days.get(&date.1))
-                    else {
-                        return Ok(None);
-                    };
-                    segments.extend(&of_report.segments);
-                }
-                let tracks = inputs.tracks.get(date).unwrap_or(&no_tracks);
-                self.keys_of_segments(segments.into_iter(), tracks, &date.0, date.1)?
-            };
-            let folder = snapshot.join(offline_folder(path));
-            let list = (!keys.is_empty()).then(|| NewList::new(folder, date.1, Arc::clone(&keys)));
-            Ok(Some(((*path).clone(), keys, list)))
+/// Collects the keys of stale dates whose plays were read, and names the files for them.
+pub(crate) fn collect_keys(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    inputs: &mut RunInputs,
+    reports: &BTreeMap<String, ReportEntry>,
+) -> Result<(), NightlyError> {
+    let no_tracks = KnownTracks::default();
+    let snapshot = run.work.staging.join("snapshot");
+    let dates: Vec<(&String, &PlannedPartition, Date)> = stale_dates(targets).collect();
+    let of_date = |(path, planned, date): &(&String, &PlannedPartition, Date)| {
+        let keys = if let Some(early) = inputs.early.get(date) {
+            Arc::clone(&early.keys)
+        } else {
+            let mut segments = Vec::new();
+            for key in reports_of_date(planned, date.1, reports) {
+                let Some(of_report) = inputs.plays.get(key).and_then(|days| days.get(&date.1))
+                else {
+                    return Ok(None);
+                };
+                segments.extend(&of_report.segments);
+            }
+            let tracks = inputs.tracks.get(date).unwrap_or(&no_tracks);
+            keys_of_segments(run, segments.into_iter(), tracks, &date.0, date.1)?
         };
-        let found: Vec<_> = dates
-            .par_iter()
-            .with_max_len(1)
-            .map(of_date)
-            .collect::<Result<Vec<_>, NightlyError>>()?;
-        for (path, keys, list) in found.into_iter().flatten() {
-            inputs.lists.extend(list.map(|list| (path.clone(), list)));
-            inputs.keys.insert(path, keys);
-        }
-        Ok(())
+        let folder = snapshot.join(offline_folder(path));
+        let list = (!keys.is_empty()).then(|| NewList::new(folder, date.1, Arc::clone(&keys)));
+        Ok(Some(((*path).clone(), keys, list)))
+    };
+    let found: Vec<_> =
+        dates.par_iter().with_max_len(1).map(of_date).collect::<Result<Vec<_>, NightlyError>>()?;
+    for (path, keys, list) in found.into_iter().flatten() {
+        inputs.lists.extend(list.map(|list| (path.clone(), list)));
+        inputs.keys.insert(path, keys);
     }
+    Ok(())
+}
 
-    /// Settles for all dates which of their late plays earlier dates have too. Dates for which that has
-    /// changed become stale, with their months.
-    pub(crate) fn settle_offline(
-        &self,
-        targets: &mut Targets,
-        inputs: &RunInputs,
-        former: &Manifest,
-    ) -> Result<PlannedDates, NightlyError> {
-        let published = self.published_keys(former);
-        let mut dates = PlannedDates::new();
-        let mut index = OfflineKeyIndex::default();
-        let mut changed = ChangedDates::new();
-        for (path, planned) in targets.iter() {
-            let PartitionKind::Plays { store, day } = &planned.kind else {
-                continue;
-            };
-            let date = (store.clone(), *day);
-            let before = former.partitions.get(path);
-            let mut known = PlannedDate::default();
-            let mut name_now = None;
-            if let Some(keys) = inputs.keys.get(path) {
-                name_now = inputs.lists.get(path).map(|list| list.entry.blake3.as_str());
-                if !keys.is_empty() {
-                    index.dates.insert(date.clone(), DateKeys::Memory(Arc::clone(keys)));
-                }
-            } else if let Some(before) = before {
-                name_now = list_name(before);
-                known.counted_earlier.clone_from(&before.counted_earlier);
-                if let Some(keys) = published.dates.get(&date) {
-                    index.dates.insert(date.clone(), keys.clone());
-                }
-            }
-            let is_other = before.and_then(list_name) != name_now;
-            if is_other || self.damaged_lists.contains(path) {
-                let keys = [&published, &index].map(|index| index.dates.get(&date).cloned());
-                changed.insert(date, keys);
-            }
-            dates.insert(path.clone(), known);
-        }
-        for path in former.partitions.keys().filter(|path| !targets.contains_key(*path)) {
-            let Some(date) = date_of(path) else {
-                continue;
-            };
-            let keys = published.dates.get(&date).cloned();
-            if keys.is_some() || self.damaged_lists.contains(path) {
-                changed.insert(date, [keys, None]);
-            }
-        }
-        let found = self.look_up(targets, inputs, &index, &changed)?;
-        enter_found(targets, &mut dates, found);
-        Ok(dates)
-    }
-
-    /// Looks up the late plays of the dates for which something may have changed.
-    fn look_up(
-        &self,
-        targets: &Targets,
-        inputs: &RunInputs,
-        index: &OfflineKeyIndex,
-        changed: &ChangedDates,
-    ) -> Result<Vec<(String, Vec<OfflineKey>)>, NightlyError> {
-        // Nobody knows what stood in a damaged list: whatever looks there is looked up again.
-        let unknown: BTreeSet<Date> =
-            self.damaged_lists.iter().filter_map(|path| date_of(path)).collect();
-        let of_date = |(path, planned): (&String, &PlannedPartition)| {
-            let PartitionKind::Plays { store, day } = &planned.kind else {
-                return Ok(None);
-            };
-            let date = (store.clone(), *day);
-            let days_max = self.policy_of(store, *day).0.duplicate.offline_days_max;
-            let mut changed = changed.range(before(store, *day, days_max)).peekable();
-            let keys = index.dates.get(&date);
-            if !planned.is_stale() && changed.peek().is_none() {
-                return Ok(None);
-            }
-            let looked_up = inputs.early.get(&date).and_then(|early| early.looked_up.as_ref());
-            if let Some(LookedUp { near, found }) = looked_up
-                && *near == index.near(store, *day, days_max)
-            {
-                return Ok(Some((path.clone(), found.clone())));
-            }
-            let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
-            let is_unknown = changed.clone().any(|(date, _)| unknown.contains(date));
-            if !planned.is_stale()
-                && !is_unknown
-                && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())?
-            {
-                return Ok(None);
-            }
-            let earlier = index.counted_earlier(store, *day, days_max, &late)?;
-            Ok(Some((path.clone(), earlier)))
+/// Settles for all dates which of their late plays earlier dates have too. Dates for which that has
+/// changed become stale, with their months.
+pub(crate) fn settle_offline(
+    run: &RunContext<'_>,
+    targets: &mut Targets,
+    inputs: &RunInputs,
+    former: &Manifest,
+) -> Result<PlannedDates, NightlyError> {
+    let published = published_keys(run, former);
+    let mut dates = PlannedDates::new();
+    let mut index = OfflineKeyIndex::default();
+    let mut changed = ChangedDates::new();
+    for (path, planned) in targets.iter() {
+        let PartitionKind::Plays { store, day } = &planned.kind else {
+            continue;
         };
-        let found = targets.par_iter().map(of_date).collect::<Result<Vec<_>, NightlyError>>()?;
-        Ok(found.into_iter().flatten().collect())
+        let date = (store.clone(), *day);
+        let before = former.partitions.get(path);
+        let mut known = PlannedDate::default();
+        let mut name_now = None;
+        if let Some(keys) = inputs.keys.get(path) {
+            name_now = inputs.lists.get(path).map(|list| list.entry.blake3.as_str());
+            if !keys.is_empty() {
+                index.dates.insert(date.clone(), DateKeys::Memory(Arc::clone(keys)));
+            }
+        } else if let Some(before) = before {
+            name_now = list_name(before);
+            known.counted_earlier.clone_from(&before.counted_earlier);
+            if let Some(keys) = published.dates.get(&date) {
+                index.dates.insert(date.clone(), keys.clone());
+            }
+        }
+        let is_other = before.and_then(list_name) != name_now;
+        if is_other || run.work.damaged_lists.contains(path) {
+            let keys = [&published, &index].map(|index| index.dates.get(&date).cloned());
+            changed.insert(date, keys);
+        }
+        dates.insert(path.clone(), known);
     }
+    for path in former.partitions.keys().filter(|path| !targets.contains_key(*path)) {
+        let Some(date) = date_of(path) else {
+            continue;
+        };
+        let keys = published.dates.get(&date).cloned();
+        if keys.is_some() || run.work.damaged_lists.contains(path) {
+            changed.insert(date, [keys, None]);
+        }
+    }
+    let found = look_up(run, targets, inputs, &index, &changed)?;
+    enter_found(targets, &mut dates, found);
+    Ok(dates)
+}
+
+/// Looks up the late plays of the dates for which something may have changed.
+fn look_up(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    inputs: &RunInputs,
+    index: &OfflineKeyIndex,
+    changed: &ChangedDates,
+) -> Result<Vec<(String, Vec<OfflineKey>)>, NightlyError> {
+    // Nobody knows what stood in a damaged list: whatever looks there is looked up again.
+    let unknown: BTreeSet<Date> =
+        run.work.damaged_lists.iter().filter_map(|path| date_of(path)).collect();
+    let of_date = |(path, planned): (&String, &PlannedPartition)| {
+        let PartitionKind::Plays { store, day } = &planned.kind else {
+            return Ok(None);
+        };
+        let date = (store.clone(), *day);
+        let days_max = run.policy_of(store, *day).0.duplicate.offline_days_max;
+        let mut changed = changed.range(before(store, *day, days_max)).peekable();
+        let keys = index.dates.get(&date);
+        if !planned.is_stale() && changed.peek().is_none() {
+            return Ok(None);
+        }
+        let looked_up = inputs.early.get(&date).and_then(|early| early.looked_up.as_ref());
+        if let Some(LookedUp { near, found }) = looked_up
+            && *near == index.near(store, *day, days_max)
+        {
+            return Ok(Some((path.clone(), found.clone())));
+        }
+        let late = keys.map(DateKeys::late).transpose()?.unwrap_or_default();
+        let is_unknown = changed.clone().any(|(date, _)| unknown.contains(date));
+        if !planned.is_stale()
+            && !is_unknown
+            && !shares(&late, changed.flat_map(|(_, keys)| keys).flatten())?
+        {
+            return Ok(None);
+        }
+        let earlier = index.counted_earlier(store, *day, days_max, &late)?;
+        Ok(Some((path.clone(), earlier)))
+    };
+    let found = targets.par_iter().map(of_date).collect::<Result<Vec<_>, NightlyError>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn list_name(partition: &PartitionEntry) -> Option<&str> {

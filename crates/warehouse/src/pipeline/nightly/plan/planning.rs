@@ -8,7 +8,7 @@ use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::coverage::deliveries::deliveries;
 use crate::pipeline::intake::config::json;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::plan::fingerprints::{coverage_hash, fingerprint_of};
 use crate::pipeline::nightly::plan::planned::{
     COVERAGE, DAMAGED_LIST, DELIVERIES, PartitionKind, PlannedPartition, REPORTS, UNMAPPED_VALUES,
@@ -30,80 +30,78 @@ pub(crate) struct PlanDraft {
     pub(crate) coverage: Vec<CoverageRow>,
 }
 
-impl Night<'_> {
-    /// The partitions that reports feed. Those whose inputs are other than the published ones' are stale.
-    pub(crate) fn draft_plan(&self, reports: &Reports, former: &Manifest) -> PlanDraft {
-        let mut draft = self.targets_of(reports);
-        for (path, planned) in &mut draft.targets {
-            planned.why = match former.partitions.get(path) {
-                None => Some("new".to_owned()),
-                Some(partition) if partition.fingerprint != planned.fingerprint => {
-                    Some("its inputs changed".to_owned())
-                }
-                Some(_) if self.has_damaged_list(path) => Some(DAMAGED_LIST.to_owned()),
-                Some(_) => None,
-            };
+/// The partitions that reports feed. Those whose inputs are other than the published ones' are stale.
+pub(crate) fn draft_plan(run: &RunContext<'_>, reports: &Reports, former: &Manifest) -> PlanDraft {
+    let mut draft = targets_of(run, reports);
+    for (path, planned) in &mut draft.targets {
+        planned.why = match former.partitions.get(path) {
+            None => Some("new".to_owned()),
+            Some(partition) if partition.fingerprint != planned.fingerprint => {
+                Some("its inputs changed".to_owned())
+            }
+            Some(_) if has_damaged_list(run, path) => Some(DAMAGED_LIST.to_owned()),
+            Some(_) => None,
+        };
+    }
+    rebuild_summed_lines(&mut draft.targets);
+    draft
+}
+
+/// The partitions that reports feed, none of them stale.
+pub(crate) fn targets_of(run: &RunContext<'_>, reports: &Reports) -> PlanDraft {
+    let mut draft = PlanDraft::default();
+    let targets = &mut draft.targets;
+    plan_plays(run, reports, targets);
+    plan_trends(targets);
+    let policy = run.judging.base_footer();
+    plan_lots(reports, policy, targets);
+    plan_quarantine(reports, policy, targets);
+    let keys: Vec<String> = reports.keys().cloned().collect();
+    if keys.is_empty() {
+        return draft;
+    }
+    let deliveries = deliveries(reports, &run.settings.stores);
+    draft.coverage = coverage(&run.settings.calendar, &deliveries, run.as_of());
+    plan_coverage(&draft.coverage, policy, &keys, targets);
+    plan_unmapped_values(reports, policy, targets);
+    plan_deliveries(reports, policy, targets);
+    let all = json(reports);
+    add_target(targets, REPORTS.to_owned(), PartitionKind::Reports, (&[policy, &all], keys));
+    draft
+}
+
+/// Whether a partition is rebuilt for a damaged list of offline plays: that of its date, or of a date of
+/// its month.
+pub(crate) fn has_damaged_list(run: &RunContext<'_>, path: &str) -> bool {
+    run.work.damaged_lists.iter().any(|plays| plays == path || trends_path(plays) == path)
+}
+
+fn plan_plays(run: &RunContext<'_>, reports: &Reports, targets: &mut Targets) {
+    let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
+    for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
+        for day in report.days.keys() {
+            by_day.entry((&report.store, day)).or_default().push(key);
         }
-        rebuild_summed_lines(&mut draft.targets);
-        draft
     }
-
-    /// The partitions that reports feed, none of them stale.
-    pub(crate) fn targets_of(&self, reports: &Reports) -> PlanDraft {
-        let mut draft = PlanDraft::default();
-        let targets = &mut draft.targets;
-        self.plan_plays(reports, targets);
-        plan_trends(targets);
-        let policy = self.judging.base_footer();
-        plan_lots(reports, policy, targets);
-        plan_quarantine(reports, policy, targets);
-        let keys: Vec<String> = reports.keys().cloned().collect();
-        if keys.is_empty() {
-            return draft;
-        }
-        let deliveries = deliveries(reports, &self.settings.stores);
-        draft.coverage = coverage(&self.settings.calendar, &deliveries, self.as_of());
-        plan_coverage(&draft.coverage, policy, &keys, targets);
-        plan_unmapped_values(reports, policy, targets);
-        plan_deliveries(reports, policy, targets);
-        let all = json(reports);
-        add_target(targets, REPORTS.to_owned(), PartitionKind::Reports, (&[policy, &all], keys));
-        draft
-    }
-
-    /// Whether a partition is rebuilt for a damaged list of offline plays: that of its date, or of a date of
-    /// its month.
-    pub(crate) fn has_damaged_list(&self, path: &str) -> bool {
-        self.damaged_lists.iter().any(|plays| plays == path || trends_path(plays) == path)
-    }
-
-    fn plan_plays(&self, reports: &Reports, targets: &mut Targets) {
-        let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
-        for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
-            for day in report.days.keys() {
-                by_day.entry((&report.store, day)).or_default().push(key);
+    // Lists of tracks name the recordings of plays that have only the store's id; a list of a date
+    // without plays makes no date.
+    for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
+        for date in &report.track_dates {
+            if let Some(keys) = by_day.get_mut(&(report.store.as_str(), date.as_str())) {
+                keys.push(key);
             }
         }
-        // Lists of tracks name the recordings of plays that have only the store's id; a list of a date
-        // without plays makes no date.
-        for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
-            for date in &report.track_dates {
-                if let Some(keys) = by_day.get_mut(&(report.store.as_str(), date.as_str())) {
-                    keys.push(key);
-                }
-            }
-        }
-        for ((store, date), keys) in by_day {
-            let Ok(day) = date.parse::<Day>() else {
-                continue;
-            };
-            let judged_by = self.judging.of_plays(store, &date[..7]);
-            let inputs = inputs_as_read(&keys, reports);
-            let parts: Vec<&str> = judged_by.iter().chain(&inputs).map(String::as_str).collect();
-            let kind = PartitionKind::Plays { store: store.to_owned(), day };
-            let keys = keys.into_iter().cloned().collect();
-            add_target(targets, plays_path(store, date), kind, (&parts, keys));
-        }
+    }
+    for ((store, date), keys) in by_day {
+        let Ok(day) = date.parse::<Day>() else {
+            continue;
+        };
+        let judged_by = run.judging.of_plays(store, &date[..7]);
+        let inputs = inputs_as_read(&keys, reports);
+        let parts: Vec<&str> = judged_by.iter().chain(&inputs).map(String::as_str).collect();
+        let kind = PartitionKind::Plays { store: store.to_owned(), day };
+        let keys = keys.into_iter().cloned().collect();
+        add_target(targets, plays_path(store, date), kind, (&parts, keys));
     }
 }
 

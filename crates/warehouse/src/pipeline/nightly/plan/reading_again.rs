@@ -8,7 +8,7 @@ use streamledger_core::model::day::Day;
 use crate::pipeline::intake::examine::Examined;
 use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::sales_runs::Runs;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::plan::offline_dates::{reports_of_date, stale_dates};
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
@@ -21,107 +21,104 @@ use crate::storage::source::report_source::ReportFile;
 
 type Reports = BTreeMap<String, ReportEntry>;
 
-impl Night<'_> {
-    /// Reads reports that feed a stale date and were not read in this run from the archive.
-    pub(crate) fn read_again(
-        &self,
-        targets: &Targets,
-        inputs: &mut RunInputs,
-        reports: &Reports,
-        is_needed: impl Fn(&String, &PlannedPartition) -> bool,
-    ) -> Result<(), NightlyError> {
-        let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
-        for (path, planned, date) in stale_dates(targets) {
-            if inputs.early.contains_key(&date) || !is_needed(path, planned) {
-                continue;
-            }
-            for key in reports_of_date(planned, date.1, reports) {
-                if inputs.plays.get(key).is_none_or(|days| !days.contains_key(&date.1)) {
-                    wanted_days.entry(key).or_default().insert(date.1);
-                }
+/// Reads reports that feed a stale date and were not read in this run from the archive.
+pub(crate) fn read_again(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    inputs: &mut RunInputs,
+    reports: &Reports,
+    is_needed: impl Fn(&String, &PlannedPartition) -> bool,
+) -> Result<(), NightlyError> {
+    let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
+    for (path, planned, date) in stale_dates(targets) {
+        if inputs.early.contains_key(&date) || !is_needed(path, planned) {
+            continue;
+        }
+        for key in reports_of_date(planned, date.1, reports) {
+            if inputs.plays.get(key).is_none_or(|days| !days.contains_key(&date.1)) {
+                wanted_days.entry(key).or_default().insert(date.1);
             }
         }
-        let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
-        self.progress.begin("reading archived reports", wanted_days.len() as u64);
-        let examiner = self.examiner(wanted_days.len());
-        let read: Vec<(String, ReportDays)> = wanted_days
-            .par_iter()
-            .with_max_len(1)
-            .map(|(key, days)| {
-                let report = &reports[*key];
-                let path =
-                    archive_path(self.places, report.archived.as_deref().unwrap_or_default());
-                let examined = examiner.examine(
-                    ReportFile::Archive(&path),
-                    report.read_as(report.file()),
-                    Some(&report.store),
-                    Some(days),
-                )?;
-                self.progress.advance(1);
-                match examined {
-                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
-                        Ok(((*key).clone(), read.days))
-                    }
-                    _ => Err(NightlyError::Warehouse(WarehouseError::Damaged {
-                        path,
-                        message: format!(
-                            "is not the report {} any more; put the original back into the inbox \
-                             and remove this file",
-                            report.hash
-                        ),
-                    })),
-                }
-            })
-            .collect::<Result<_, NightlyError>>()?;
-        for (key, days) in read {
-            inputs.plays.entry(key).or_default().extend(days);
-        }
-        Ok(())
     }
+    let wanted_days: Vec<(&String, BTreeSet<Day>)> = wanted_days.into_iter().collect();
+    run.work.journal.progress.begin("reading archived reports", wanted_days.len() as u64);
+    let examiner = run.examiner(wanted_days.len());
+    let read: Vec<(String, ReportDays)> = wanted_days
+        .par_iter()
+        .with_max_len(1)
+        .map(|(key, days)| {
+            let report = &reports[*key];
+            let path = archive_path(run.places, report.archived.as_deref().unwrap_or_default());
+            let examined = examiner.examine(
+                ReportFile::Archive(&path),
+                report.read_as(report.file()),
+                Some(&report.store),
+                Some(days),
+            )?;
+            run.work.journal.progress.advance(1);
+            match examined {
+                Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                    Ok(((*key).clone(), read.days))
+                }
+                _ => Err(NightlyError::Warehouse(WarehouseError::Damaged {
+                    path,
+                    message: format!(
+                        "is not the report {} any more; put the original back into the inbox \
+                         and remove this file",
+                        report.hash
+                    ),
+                })),
+            }
+        })
+        .collect::<Result<_, NightlyError>>()?;
+    for (key, days) in read {
+        inputs.plays.entry(key).or_default().extend(days);
+    }
+    Ok(())
+}
 
-    /// Reads reports from the archive that feed a stale month and were not read in this run.
-    pub(crate) fn read_lots_again(
-        &self,
-        lots: &[(&String, &PlannedPartition)],
-        fresh: &mut BTreeMap<String, Runs>,
-        reports: &BTreeMap<String, ReportEntry>,
-    ) -> Result<(), NightlyError> {
-        let missing: BTreeSet<&String> = lots
-            .iter()
-            .flat_map(|(_, planned)| &planned.reports)
-            .filter(|key| !fresh.contains_key(*key))
-            .collect();
-        let examiner = self.examiner(missing.len());
-        let nothing = BTreeSet::new();
-        let missing: Vec<&String> = missing.into_iter().collect();
-        self.progress.begin("reading archived reports", missing.len() as u64);
-        let read: Vec<(String, Runs)> = missing
-            .par_iter()
-            .with_max_len(1)
-            .map(|key| {
-                let report = &reports[*key];
-                let name = report.archived.as_deref().unwrap_or_default();
-                let path = archive_path(self.places, name);
-                let examined = examiner.examine(
-                    ReportFile::Archive(&path),
-                    report.read_as(report.file()),
-                    Some(&report.store),
-                    Some(&nothing),
-                )?;
-                self.progress.advance(1);
-                match examined {
-                    Examined::Report(read) if hex::encode(read.hash) == report.hash => {
-                        Ok(((*key).clone(), read.runs))
-                    }
-                    _ => {
-                        let message = format!("does not hold the report {} any more", report.hash);
-                        let damaged = WarehouseError::Damaged { path, message };
-                        Err(NightlyError::Warehouse(damaged))
-                    }
+/// Reads reports from the archive that feed a stale month and were not read in this run.
+pub(crate) fn read_lots_again(
+    run: &RunContext<'_>,
+    lots: &[(&String, &PlannedPartition)],
+    fresh: &mut BTreeMap<String, Runs>,
+    reports: &BTreeMap<String, ReportEntry>,
+) -> Result<(), NightlyError> {
+    let missing: BTreeSet<&String> = lots
+        .iter()
+        .flat_map(|(_, planned)| &planned.reports)
+        .filter(|key| !fresh.contains_key(*key))
+        .collect();
+    let examiner = run.examiner(missing.len());
+    let nothing = BTreeSet::new();
+    let missing: Vec<&String> = missing.into_iter().collect();
+    run.work.journal.progress.begin("reading archived reports", missing.len() as u64);
+    let read: Vec<(String, Runs)> = missing
+        .par_iter()
+        .with_max_len(1)
+        .map(|key| {
+            let report = &reports[*key];
+            let name = report.archived.as_deref().unwrap_or_default();
+            let path = archive_path(run.places, name);
+            let examined = examiner.examine(
+                ReportFile::Archive(&path),
+                report.read_as(report.file()),
+                Some(&report.store),
+                Some(&nothing),
+            )?;
+            run.work.journal.progress.advance(1);
+            match examined {
+                Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                    Ok(((*key).clone(), read.runs))
                 }
-            })
-            .collect::<Result<_, NightlyError>>()?;
-        fresh.extend(read);
-        Ok(())
-    }
+                _ => {
+                    let message = format!("does not hold the report {} any more", report.hash);
+                    let damaged = WarehouseError::Damaged { path, message };
+                    Err(NightlyError::Warehouse(damaged))
+                }
+            }
+        })
+        .collect::<Result<_, NightlyError>>()?;
+    fresh.extend(read);
+    Ok(())
 }

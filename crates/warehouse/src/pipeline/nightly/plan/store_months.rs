@@ -15,7 +15,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::build::build_waterfall::{ByTerritory, MonthKnown};
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::options::Backfill;
 use crate::pipeline::nightly::plan::fingerprints::{rule_text, states_text};
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
@@ -39,85 +39,89 @@ pub(crate) struct PlannedMonth {
     pub(crate) tracks: String,
 }
 
-impl Night<'_> {
+impl RunContext<'_> {
     pub(crate) fn as_of(&self) -> Day {
         Day(self.options.as_of.to_epoch_days())
     }
+}
 
-    /// Months with figures whose last trends are due, by store, the earliest first.
-    pub(crate) fn settled_months(&self, targets: &Targets, reports: &Reports) -> Vec<StoreMonth> {
-        let as_of = self.as_of();
-        let mut months: BTreeSet<(String, Month)> = targets
-            .keys()
-            .filter(|path| SOURCES.iter().any(|table| is_of(path, table)))
-            .filter_map(|path| month_of(path))
-            .collect();
-        let told = reports.values().filter(|report| report.is_active() || report.is_restated());
-        months.extend(told.flat_map(reached_months));
-        let calendar = &self.settings.calendar;
-        let is_settled =
-            |(store, month): &(String, Month)| settled_from(calendar, store, *month) <= as_of;
-        let settled = months.into_iter().filter(is_settled);
-        settled
-            .map(|(store, month)| StoreMonth {
-                rule: self
-                    .store_of(&store, &month.to_string())
-                    .and_then(|settings| settings.eligibility),
-                last_over: last_over(calendar, &store, as_of),
-                store,
-                month,
-            })
-            .collect()
-    }
+/// Months with figures whose last trends are due, by store, the earliest first.
+pub(crate) fn settled_months(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    reports: &Reports,
+) -> Vec<StoreMonth> {
+    let as_of = run.as_of();
+    let mut months: BTreeSet<(String, Month)> = targets
+        .keys()
+        .filter(|path| SOURCES.iter().any(|table| is_of(path, table)))
+        .filter_map(|path| month_of(path))
+        .collect();
+    let told = reports.values().filter(|report| report.is_active() || report.is_restated());
+    months.extend(told.flat_map(reached_months));
+    let calendar = &run.settings.calendar;
+    let is_settled =
+        |(store, month): &(String, Month)| settled_from(calendar, store, *month) <= as_of;
+    let settled = months.into_iter().filter(is_settled);
+    settled
+        .map(|(store, month)| StoreMonth {
+            rule: run
+                .store_of(&store, &month.to_string())
+                .and_then(|settings| settings.eligibility),
+            last_over: last_over(calendar, &store, as_of),
+            store,
+            month,
+        })
+        .collect()
+}
 
-    /// Adds the partitions of `waterfall` and `eligibility`. All others are planned; of those of earlier
-    /// months, a month's eligibility depends on.
-    pub(crate) fn plan_waterfalls(
-        &self,
-        targets: &mut Targets,
-        known: &Known,
-        (dates, reports): (&PlannedDates, &Reports),
-        (former, backfill): (&Manifest, Option<&Backfill>),
-    ) {
-        for of in self.settled_months(targets, reports) {
-            let view = PlanView { targets, dates, reports };
-            let month = plan_month(of, known, view);
-            let parts = self.parts_of(&month, view);
-            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-            let keys = month.inputs.reports(view);
-            let PlannedMonth { of, path, tracks, .. } = month;
-            add_target(targets, path.clone(), PartitionKind::Waterfall, (&parts, keys.clone()));
-            if of.rule.is_some() {
-                let kind = PartitionKind::Eligibility;
-                add_target(targets, tracks.clone(), kind, (&parts, keys));
-            }
-            for path in [path, tracks] {
-                let Some(planned) = targets.get_mut(&path) else {
-                    continue;
-                };
-                planned.why = match former.partitions.get(&path) {
-                    None => Some("new".to_owned()),
-                    Some(partition) if partition.fingerprint != planned.fingerprint => {
-                        Some("its inputs changed".to_owned())
-                    }
-                    Some(_) if backfill.is_some_and(|backfill| backfill.covers(&path)) => {
-                        Some("its month is made anew".to_owned())
-                    }
-                    Some(_) => None,
-                };
-            }
+/// Adds the partitions of `waterfall` and `eligibility`. All others are planned; of those of earlier
+/// months, a month's eligibility depends on.
+pub(crate) fn plan_waterfalls(
+    run: &RunContext<'_>,
+    targets: &mut Targets,
+    known: &Known,
+    (dates, reports): (&PlannedDates, &Reports),
+    (former, backfill): (&Manifest, Option<&Backfill>),
+) {
+    for of in settled_months(run, targets, reports) {
+        let view = PlanView { targets, dates, reports };
+        let month = plan_month(of, known, view);
+        let parts = parts_of(run, &month, view);
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let keys = month.inputs.reports(view);
+        let PlannedMonth { of, path, tracks, .. } = month;
+        add_target(targets, path.clone(), PartitionKind::Waterfall, (&parts, keys.clone()));
+        if of.rule.is_some() {
+            let kind = PartitionKind::Eligibility;
+            add_target(targets, tracks.clone(), kind, (&parts, keys));
+        }
+        for path in [path, tracks] {
+            let Some(planned) = targets.get_mut(&path) else {
+                continue;
+            };
+            planned.why = match former.partitions.get(&path) {
+                None => Some("new".to_owned()),
+                Some(partition) if partition.fingerprint != planned.fingerprint => {
+                    Some("its inputs changed".to_owned())
+                }
+                Some(_) if backfill.is_some_and(|backfill| backfill.covers(&path)) => {
+                    Some("its month is made anew".to_owned())
+                }
+                Some(_) => None,
+            };
         }
     }
+}
 
-    /// What the fingerprints of a month are made of.
-    fn parts_of(&self, month: &PlannedMonth, view: PlanView<'_>) -> Vec<String> {
-        let of = &month.of;
-        let base = self.judging.footer(&of.store, &of.month.to_string()).to_owned();
-        let mut parts = vec![base, states_text(&month.known), rule_text(of.rule)];
-        parts.extend(month.inputs.fingerprints(view));
-        parts.push(month.window.as_ref().map(|of| of.fingerprint(view)).unwrap_or_default());
-        parts
-    }
+/// What the fingerprints of a month are made of.
+fn parts_of(run: &RunContext<'_>, month: &PlannedMonth, view: PlanView<'_>) -> Vec<String> {
+    let of = &month.of;
+    let base = run.judging.footer(&of.store, &of.month.to_string()).to_owned();
+    let mut parts = vec![base, states_text(&month.known), rule_text(of.rule)];
+    parts.extend(month.inputs.fingerprints(view));
+    parts.push(month.window.as_ref().map(|of| of.fingerprint(view)).unwrap_or_default());
+    parts
 }
 
 /// What the partitions of a month are made of, by the plan.

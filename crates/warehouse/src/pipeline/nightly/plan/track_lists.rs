@@ -12,11 +12,12 @@ use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::tracks::{KnownTrack, KnownTracks};
 
 use crate::pipeline::build::sales_merge::each_batch as each_batch_of_run;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::plan::offline_dates::stale_dates;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planning::Targets;
+use crate::pipeline::nightly::plan::reading_again::read_lots_again;
 use crate::pipeline::nightly::plan::run_inputs::{Date, RunInputs};
 use crate::storage::layout::ledger::{FileEntry, Manifest, ReportEntry, lots_path};
 use crate::storage::tables::lot_table::LotTable;
@@ -28,51 +29,49 @@ type Reports = BTreeMap<String, ReportEntry>;
 /// The columns of `tracks` that plays are filled in from.
 const COLUMNS: [&str; 5] = ["date", "store_track", "isrc", "upc", "track_ms"];
 
-impl Night<'_> {
-    /// Finds the tracks of each stale date for which a store sent a list. They are in the published partition
-    /// of `tracks`, or, where that is stale itself, in the reports that feed it: those that were not read in
-    /// this run are read.
-    pub(crate) fn find_tracks(
-        &self,
-        targets: &Targets,
-        inputs: &mut RunInputs,
-        reports: &Reports,
-        former: &Manifest,
-    ) -> Result<(), NightlyError> {
-        let mut by_month: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
-        for (_, planned, date) in stale_dates(targets) {
-            let day = date.1.to_string();
-            let is_list = |key: &String| reports[key].track_dates.contains(&day);
-            if !inputs.tracks.contains_key(&date) && planned.reports.iter().any(is_list) {
-                let path = lots_path(LotTable::Tracks, &date.0, &date.1.month().to_string());
-                by_month.entry(path).or_default().insert(date);
-            }
+/// Finds the tracks of each stale date for which a store sent a list. They are in the published partition
+/// of `tracks`, or, where that is stale itself, in the reports that feed it: those that were not read in
+/// this run are read.
+pub(crate) fn find_tracks(
+    run: &RunContext<'_>,
+    targets: &Targets,
+    inputs: &mut RunInputs,
+    reports: &Reports,
+    former: &Manifest,
+) -> Result<(), NightlyError> {
+    let mut by_month: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
+    for (_, planned, date) in stale_dates(targets) {
+        let day = date.1.to_string();
+        let is_list = |key: &String| reports[key].track_dates.contains(&day);
+        if !inputs.tracks.contains_key(&date) && planned.reports.iter().any(is_list) {
+            let path = lots_path(LotTable::Tracks, &date.0, &date.1.month().to_string());
+            by_month.entry(path).or_default().insert(date);
         }
-        for (path, dates) in by_month {
-            let Some(planned) = targets.get(&path) else {
-                continue;
-            };
-            let published = self.places.snapshot(former.snapshot).join("tables");
-            let lists = if !planned.is_stale() {
-                let partition = former.partitions.get(&path);
-                lists_of_files(&published.join(&path), partition.map_or(&[], |p| &p.files))?
-            } else if let Some(finished) = inputs.finished.get(&path) {
-                let staged = self.staging.join("snapshot").join("tables");
-                lists_of_files(&staged.join(&path), &finished.files)?
-            } else {
-                self.read_lots_again(&[(&path, planned)], &mut inputs.runs, reports)?;
-                lists_of_runs(planned, &dates, inputs)?
-            };
-            for (store, day) in dates {
-                let mut tracks = KnownTracks::default();
-                for (store_track, track) in lists.get(&day).into_iter().flatten() {
-                    tracks.add(store_track, *track);
-                }
-                inputs.tracks.insert((store, day), tracks);
-            }
-        }
-        Ok(())
     }
+    for (path, dates) in by_month {
+        let Some(planned) = targets.get(&path) else {
+            continue;
+        };
+        let published = run.places.snapshot(former.snapshot).join("tables");
+        let lists = if !planned.is_stale() {
+            let partition = former.partitions.get(&path);
+            lists_of_files(&published.join(&path), partition.map_or(&[], |p| &p.files))?
+        } else if let Some(finished) = inputs.finished.get(&path) {
+            let staged = run.work.staging.join("snapshot").join("tables");
+            lists_of_files(&staged.join(&path), &finished.files)?
+        } else {
+            read_lots_again(run, &[(&path, planned)], &mut inputs.runs, reports)?;
+            lists_of_runs(planned, &dates, inputs)?
+        };
+        for (store, day) in dates {
+            let mut tracks = KnownTracks::default();
+            for (store_track, track) in lists.get(&day).into_iter().flatten() {
+                tracks.add(store_track, *track);
+            }
+            inputs.tracks.insert((store, day), tracks);
+        }
+    }
+    Ok(())
 }
 
 /// Tracks by date.

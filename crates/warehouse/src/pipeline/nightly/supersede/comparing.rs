@@ -20,7 +20,7 @@ use streamledger_core::supersede::row_lists::shared_rows;
 use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner, Onlooker};
 use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::storage::archive::archived_reports::{NewReport, archive_path};
@@ -41,7 +41,7 @@ type Counts = BTreeMap<(String, String), Shared>;
 
 /// Counts rows, and knows what was counted.
 pub(crate) struct Comparing<'c, 'n> {
-    night: &'c Night<'n>,
+    run: &'c RunContext<'n>,
     reports: &'c BTreeMap<String, ReportEntry>,
     /// Lists of reports that were read in this run.
     lists: &'c mut BTreeMap<String, RowList>,
@@ -54,12 +54,12 @@ pub(crate) struct Comparing<'c, 'n> {
 
 impl<'c, 'n> Comparing<'c, 'n> {
     pub(crate) fn new(
-        night: &'c Night<'n>,
+        run: &'c RunContext<'n>,
         reports: &'c BTreeMap<String, ReportEntry>,
         lists: &'c mut BTreeMap<String, RowList>,
         new: &'c [NewReport],
     ) -> Self {
-        Self { night, reports, lists, new, known: None, is_new: false }
+        Self { run, reports, lists, new, known: None, is_new: false }
     }
 
     /// What two reports have in common.
@@ -73,7 +73,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let names = [a, b].map(|key| list_name(key, &self.reports[key]) + kind);
         let [first, second] = names;
         let pair = if first <= second { (first, second) } else { (second, first) };
-        let known = self.known.get_or_insert_with(|| self.night.known_counts());
+        let known = self.known.get_or_insert_with(|| known_counts(self.run));
         if let Some(shared) = known.get(&pair) {
             return Ok(*shared);
         }
@@ -100,13 +100,13 @@ impl<'c, 'n> Comparing<'c, 'n> {
             tracing::warn!(%error, "a list of rows is lost or damaged: it is made again from the archive");
             self.make_again(a)?;
             self.make_again(b)?;
-            let list = self.night.list_path(a, &self.reports[a]);
+            let list = list_path(self.run, a, &self.reports[a]);
             Ok(self.count(a, b).at("read", &list)?)
         })
     }
 
     fn count(&self, a: &str, b: &str) -> io::Result<u64> {
-        let kept = |key: &str| RowList::File(self.night.list_path(key, &self.reports[key]));
+        let kept = |key: &str| RowList::File(list_path(self.run, key, &self.reports[key]));
         let (of_a, of_b) = (kept(a), kept(b));
         let list_a = self.lists.get(a).unwrap_or(&of_a).read()?;
         let list_b = self.lists.get(b).unwrap_or(&of_b).read()?;
@@ -131,22 +131,17 @@ impl<'c, 'n> Comparing<'c, 'n> {
         rows: Option<&RowFolder>,
         onlooker: Option<Onlooker<'_>>,
     ) -> Result<Box<ExaminedReport>, NightlyError> {
-        let (night, report) = (self.night, &self.reports[key]);
+        let (run, report) = (self.run, &self.reports[key]);
         let name = report.archived.as_deref().unwrap_or_default();
-        let archived = archive_path(night.places, name);
+        let archived = archive_path(run.places, name);
         let new = self.new.iter().find(|new| new.name == name);
         let file = match new {
             Some(new) => ReportFile::Inbox(&new.path),
             None => ReportFile::Archive(&archived),
         };
         let (play_buffer, runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::of_lists());
-        let examiner = Examiner {
-            play_buffer: &play_buffer,
-            runs: &runs,
-            rows,
-            onlooker,
-            ..night.examiner(1)
-        };
+        let examiner =
+            Examiner { play_buffer: &play_buffer, runs: &runs, rows, onlooker, ..run.examiner(1) };
         let nothing = BTreeSet::new();
         let store = Some(report.store.as_str());
         match examiner.examine(file, report.file(), store, Some(&nothing))? {
@@ -189,7 +184,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let Some((_, list)) = read.row_list else {
             return Ok(self.play_sums(key, RowsSay::default())?.into_keys().collect());
         };
-        let path = self.night.places.internal(ROWS);
+        let path = self.run.places.internal(ROWS);
         let hashes = list.read().and_then(|(_, hashes)| hashes.collect::<io::Result<_>>());
         Ok(hashes.at("read", &path)?)
     }
@@ -200,7 +195,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     fn shared_plays(&self, a: &str, b: &str, say: RowsSay) -> Result<u64, NightlyError> {
         let (first, second) = (self.play_list(a, say)?, self.play_list(b, say)?);
-        let path = self.night.places.internal(ROWS);
+        let path = self.run.places.internal(ROWS);
         let shared = first.read().and_then(|first| shared_rows(first, second.read()?));
         Ok(shared.at("read", &path)?)
     }
@@ -219,7 +214,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
     }
 
     fn play_list(&self, key: &str, say: RowsSay) -> Result<RowList, NightlyError> {
-        let folder = &self.night.rows;
+        let folder = &self.run.work.buffers.rows;
         let collected = Mutex::new((RowCollector::default(), None));
         let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
             let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -304,29 +299,30 @@ fn words_of(shared: Shared) -> String {
     }
 }
 
-impl Night<'_> {
-    fn list_path(&self, key: &str, report: &ReportEntry) -> PathBuf {
-        self.places.internal(ROWS).join(format!("{}.rows", list_name(key, report)))
-    }
+fn list_path(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> PathBuf {
+    run.places.internal(ROWS).join(format!("{}.rows", list_name(key, report)))
+}
 
-    fn known_counts(&self) -> Counts {
-        let text = std::fs::read_to_string(self.places.internal(COUNTS));
-        text.map(|text| counts_of(&text)).unwrap_or_default()
-    }
+fn known_counts(run: &RunContext<'_>) -> Counts {
+    let text = std::fs::read_to_string(run.places.internal(COUNTS));
+    text.map(|text| counts_of(&text)).unwrap_or_default()
+}
 
-    /// Keeps the lists of rows that are new, and what was counted.
-    pub(crate) fn keep_rows(&self, examination: &Examination) -> Result<(), NightlyError> {
-        let new = self.places.internal("staging/list");
-        for (key, list) in &examination.row_lists {
-            list.keep(&self.list_path(key, &examination.reports[key]), &new)?;
-        }
-        if let Some(text) = &examination.comparisons {
-            remove_file(&new)?;
-            write_new(&new, text.as_bytes())?;
-            rename(&new, &self.places.internal(COUNTS))?;
-        }
-        Ok(())
+/// Keeps the lists of rows that are new, and what was counted.
+pub(crate) fn keep_rows(
+    run: &RunContext<'_>,
+    examination: &Examination,
+) -> Result<(), NightlyError> {
+    let new = run.places.internal("staging/list");
+    for (key, list) in &examination.row_lists {
+        list.keep(&list_path(run, key, &examination.reports[key]), &new)?;
     }
+    if let Some(text) = &examination.comparisons {
+        remove_file(&new)?;
+        write_new(&new, text.as_bytes())?;
+        rename(&new, &run.places.internal(COUNTS))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
 
 use crate::pipeline::known_days::known_days;
-use crate::pipeline::nightly::context::Night;
+use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::summary::{Figures, ListedRejection, ReplacedReport};
@@ -33,137 +33,138 @@ struct Settled {
     names: BTreeMap<String, String>,
 }
 
-impl Night<'_> {
-    /// Settles which reports count, and notes what is new about that. Of a partition that would sum to
-    /// more than its columns hold, the largest report does not: what hangs on it is settled anew.
-    pub(crate) fn settle(
-        &self,
-        examination: &mut Examination,
-        former: &Reports,
-    ) -> Result<(), NightlyError> {
-        readmit(&mut examination.reports);
-        let mut settled = self.settle_once(examination)?;
-        while reject_largest(&mut examination.reports) {
-            settled = self.settle_once(examination)?;
+/// Settles which reports count, and notes what is new about that. Of a partition that would sum to
+/// more than its columns hold, the largest report does not: what hangs on it is settled anew.
+pub(crate) fn settle_reports(
+    run: &RunContext<'_>,
+    examination: &mut Examination,
+    former: &Reports,
+) -> Result<(), NightlyError> {
+    readmit(&mut examination.reports);
+    let mut settled = settle_reports_once(run, examination)?;
+    while reject_largest(&mut examination.reports) {
+        settled = settle_reports_once(run, examination)?;
+    }
+    let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
+    for (key, report) in beyond {
+        if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
+            run.note(|summary| summary.reject_again(report));
         }
-        let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
-        for (key, report) in beyond {
-            if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
-                self.note(|summary| summary.reject_again(report));
+    }
+    let Settled { standings, facts, names } = settled;
+    note_standings(run, &standings, &facts, (&names, former));
+    Ok(())
+}
+
+fn settle_reports_once(
+    run: &RunContext<'_>,
+    examination: &mut Examination,
+) -> Result<Settled, NightlyError> {
+    let reports = &examination.reports;
+    let is_read = |(_, report): &(&String, &ReportEntry)| report.state != ReportState::Rejected;
+    let facts: BTreeMap<String, ReportFacts> = reports
+        .iter()
+        .filter(is_read)
+        .map(|(key, report)| (key.clone(), facts_of(run, key, report)))
+        .collect();
+    let accepted = run.judging.accepted();
+    let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
+    let mut comparing = Comparing::new(run, reports, lists, new);
+    let standings =
+        supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
+    examination.comparisons = comparing.finish();
+    let names: BTreeMap<String, String> =
+        reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
+    for (key, standing) in &standings {
+        if let Some(report) = examination.reports.get_mut(key) {
+            enter_standing(report, standing, &names);
+            report.decision = decisions_of(key, report, accepted);
+        }
+    }
+    Ok(Settled { standings, facts, names })
+}
+
+/// What the ledger knows of a report, as far as it decides whether it counts.
+fn facts_of(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> ReportFacts {
+    let format = report.format.as_deref().and_then(|name| run.settings.formats.get(name));
+    let is_dsr = format.is_none() && report.about.set.is_some();
+    let feed = report.feed.clone().unwrap_or_default();
+    let months = report.days.keys().chain(report.lines.keys()).chain(report.pools.keys());
+    let sums = report.sums.as_ref();
+    let fingerprint = |text: &String| u128::from_str_radix(text, 16).ok();
+    ReportFacts {
+        id: key.rsplit('/').next().unwrap_or(key).to_owned(),
+        hash: report.hash.clone(),
+        store: report.store.clone(),
+        format: report.format.clone().unwrap_or_default(),
+        files: report.files.clone(),
+        set: report.about.set.clone(),
+        part: report.part.as_ref().map(|part| FilePart { number: part.number, of: part.of }),
+        period: report.about.period.clone(),
+        territory: report.about.territory.clone(),
+        only_territory: only_territory(report),
+        created_ms: report.about.created_ms,
+        known_days: known_days(report),
+        months: months.cloned().collect(),
+        totals: totals(report),
+        fingerprint: sums.and_then(|sums| fingerprint(&sums.fingerprint)),
+        adds: format.is_some_and(|format| format.restates == Restates::Add),
+        // The tail of a DDEX report says that it has no lines: one that was cut off has none.
+        empty_cancels: format.map_or(is_dsr, |format| format.empty_cancels),
+        proves_store: report.about.proves_store,
+        is_figures: feed != Feed::Reference.as_str(),
+        feed,
+    }
+}
+
+fn note_standings(
+    run: &RunContext<'_>,
+    standings: &BTreeMap<String, ReportStanding>,
+    facts: &BTreeMap<String, ReportFacts>,
+    (names, former): (&BTreeMap<String, String>, &Reports),
+) {
+    for (key, standing) in standings {
+        let (report, before) = (&facts[key], former.get(key));
+        match standing {
+            ReportStanding::Active => {}
+            ReportStanding::Waiting { missing, of } => {
+                let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                let missing = format!("{} of {of}", missing.join(", "));
+                let file = report.file().to_owned();
+                run.note(|summary| summary.waiting.push((file, missing)));
             }
-        }
-        let Settled { standings, facts, names } = settled;
-        self.note_standings(&standings, &facts, (&names, former));
-        Ok(())
-    }
-
-    fn settle_once(&self, examination: &mut Examination) -> Result<Settled, NightlyError> {
-        let reports = &examination.reports;
-        let is_read = |(_, report): &(&String, &ReportEntry)| report.state != ReportState::Rejected;
-        let facts: BTreeMap<String, ReportFacts> = reports
-            .iter()
-            .filter(is_read)
-            .map(|(key, report)| (key.clone(), self.facts(key, report)))
-            .collect();
-        let accepted = self.judging.accepted();
-        let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
-        let mut comparing = Comparing::new(self, reports, lists, new);
-        let standings =
-            supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
-        examination.comparisons = comparing.finish();
-        let names: BTreeMap<String, String> =
-            reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
-        for (key, standing) in &standings {
-            if let Some(report) = examination.reports.get_mut(key) {
-                enter_standing(report, standing, &names);
-                report.decision = decisions_of(key, report, accepted);
-            }
-        }
-        Ok(Settled { standings, facts, names })
-    }
-
-    /// What the ledger knows of a report, as far as it decides whether it counts.
-    fn facts(&self, key: &str, report: &ReportEntry) -> ReportFacts {
-        let format = report.format.as_deref().and_then(|name| self.settings.formats.get(name));
-        let is_dsr = format.is_none() && report.about.set.is_some();
-        let feed = report.feed.clone().unwrap_or_default();
-        let months = report.days.keys().chain(report.lines.keys()).chain(report.pools.keys());
-        let sums = report.sums.as_ref();
-        let fingerprint = |text: &String| u128::from_str_radix(text, 16).ok();
-        ReportFacts {
-            id: key.rsplit('/').next().unwrap_or(key).to_owned(),
-            hash: report.hash.clone(),
-            store: report.store.clone(),
-            format: report.format.clone().unwrap_or_default(),
-            files: report.files.clone(),
-            set: report.about.set.clone(),
-            part: report.part.as_ref().map(|part| FilePart { number: part.number, of: part.of }),
-            period: report.about.period.clone(),
-            territory: report.about.territory.clone(),
-            only_territory: only_territory(report),
-            created_ms: report.about.created_ms,
-            known_days: known_days(report),
-            months: months.cloned().collect(),
-            totals: totals(report),
-            fingerprint: sums.and_then(|sums| fingerprint(&sums.fingerprint)),
-            adds: format.is_some_and(|format| format.restates == Restates::Add),
-            // The tail of a DDEX report says that it has no lines: one that was cut off has none.
-            empty_cancels: format.map_or(is_dsr, |format| format.empty_cancels),
-            proves_store: report.about.proves_store,
-            is_figures: feed != Feed::Reference.as_str(),
-            feed,
-        }
-    }
-
-    fn note_standings(
-        &self,
-        standings: &BTreeMap<String, ReportStanding>,
-        facts: &BTreeMap<String, ReportFacts>,
-        (names, former): (&BTreeMap<String, String>, &Reports),
-    ) {
-        for (key, standing) in standings {
-            let (report, before) = (&facts[key], former.get(key));
-            match standing {
-                ReportStanding::Active => {}
-                ReportStanding::Waiting { missing, of } => {
-                    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-                    let missing = format!("{} of {of}", missing.join(", "));
-                    let file = report.file().to_owned();
-                    self.note(|summary| summary.waiting.push((file, missing)));
+            ReportStanding::Superseded { by, why } => {
+                let (newer, name) = (&facts[by], names.get(by));
+                if before.is_some_and(|before| before.superseded_by.as_ref() == name) {
+                    continue;
                 }
-                ReportStanding::Superseded { by, why } => {
-                    let (newer, name) = (&facts[by], names.get(by));
-                    if before.is_some_and(|before| before.superseded_by.as_ref() == name) {
-                        continue;
-                    }
+                let replaced = ReplacedReport {
+                    file: report.file().to_owned(),
+                    newer: newer.file().to_owned(),
+                    why: why.as_str(),
+                    before: figures(&report.totals),
+                    after: figures(&newer.totals),
+                };
+                run.note(|summary| summary.replaced.push(replaced));
+            }
+            ReportStanding::Rejected { what, detail } => {
+                if before.is_some_and(|before| before.detail.as_ref() == Some(detail)) {
+                    continue;
+                }
+                if before.is_some_and(ReportEntry::is_active) {
+                    let instead = counts_instead(report, standings, (facts, former));
                     let replaced = ReplacedReport {
                         file: report.file().to_owned(),
-                        newer: newer.file().to_owned(),
-                        why: why.as_str(),
+                        newer: instead.0,
+                        why: what.as_str(),
                         before: figures(&report.totals),
-                        after: figures(&newer.totals),
+                        after: figures(&instead.1),
                     };
-                    self.note(|summary| summary.replaced.push(replaced));
+                    run.note(|summary| summary.replaced.push(replaced));
                 }
-                ReportStanding::Rejected { what, detail } => {
-                    if before.is_some_and(|before| before.detail.as_ref() == Some(detail)) {
-                        continue;
-                    }
-                    if before.is_some_and(ReportEntry::is_active) {
-                        let instead = counts_instead(report, standings, (facts, former));
-                        let replaced = ReplacedReport {
-                            file: report.file().to_owned(),
-                            newer: instead.0,
-                            why: what.as_str(),
-                            before: figures(&report.totals),
-                            after: figures(&instead.1),
-                        };
-                        self.note(|summary| summary.replaced.push(replaced));
-                    }
-                    let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
-                    let rejected = ListedRejection { file, reason, detail: detail.clone() };
-                    self.note(|summary| summary.rejected.push(rejected));
-                }
+                let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
+                let rejected = ListedRejection { file, reason, detail: detail.clone() };
+                run.note(|summary| summary.rejected.push(rejected));
             }
         }
     }

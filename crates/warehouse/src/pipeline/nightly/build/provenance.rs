@@ -1,0 +1,42 @@
+//! What the files of a partition say of themselves, and what the manifest says of them.
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::nightly::context::RunContext;
+use crate::pipeline::nightly::plan::planned::{PartitionKind, PlannedPartition};
+use crate::storage::encode::file::Provenance;
+use crate::storage::layout::ledger::{FileEntry, PartitionEntry, ReportEntry, inputs_hash};
+
+type Reports = BTreeMap<String, ReportEntry>;
+
+pub(crate) fn provenance(
+    run: &RunContext<'_>,
+    planned: &PlannedPartition,
+    reports: &Reports,
+) -> Provenance {
+    let hashes = planned.reports.iter().map(|key| reports[key].hash.as_str());
+    Provenance { inputs: inputs_hash(hashes), policy: policy_hash(run, &planned.kind) }
+}
+
+/// Hash of the policy that stands in a partition's footers.
+fn policy_hash(run: &RunContext<'_>, kind: &PartitionKind) -> String {
+    match kind {
+        PartitionKind::Plays { store, day } => run.policy_of(store, *day).1.to_owned(),
+        PartitionKind::TrendsDaily { store, month } => {
+            run.judging.footer(store, &month.to_string()).to_owned()
+        }
+        PartitionKind::Lots(..)
+        | PartitionKind::SalesMonthly { .. }
+        | PartitionKind::Quarantine
+        | PartitionKind::Reports
+        | PartitionKind::UnmappedValues
+        | PartitionKind::Deliveries
+        | PartitionKind::Coverage
+        | PartitionKind::Waterfall
+        | PartitionKind::Eligibility => run.judging.base_footer().to_owned(),
+    }
+}
+
+pub(crate) fn entry(planned: &PlannedPartition, files: Vec<FileEntry>) -> PartitionEntry {
+    PartitionEntry::new(planned.fingerprint.clone(), files)
+}
