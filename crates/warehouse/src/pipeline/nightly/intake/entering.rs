@@ -10,7 +10,7 @@ use streamledger_core::normalize::sums::{PlaySums, Sum};
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::nightly::context::RunContext;
-use crate::pipeline::nightly::intake::examination::{Candidate, Examination};
+use crate::pipeline::nightly::intake::examination::{Candidate, Examination, ReadReport};
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::read_again::reading_fingerprint;
 use crate::pipeline::nightly::summary::{ListedRejection, UncheckedTotal};
@@ -25,22 +25,36 @@ use crate::storage::tables::columns::ascii;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes, UnmappedValue};
 
-#[expect(clippy::too_many_arguments, reason = "one call; a struct would only rename them")]
+/// Enters a report that was read; `former` is what is known of it.
 pub(crate) fn enter_new_report(
     run: &RunContext<'_>,
-    candidate: &Candidate<'_>,
-    key: String,
-    store: &str,
-    hash: String,
-    report: ExaminedReport,
+    read: ReadReport<'_>,
     former: Option<&ReportEntry>,
     examination: &mut Examination,
 ) {
+    let entry = entry_of(run, &read, former);
+    let ReadReport { candidate, report, .. } = read;
+    // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
+    let is_news = run.options.retry_rejected
+        || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
+    summarise_report(run, &entry, &report, is_news);
+    if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
+        examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
+    }
+    keep(entry, report, examination);
+}
+
+/// What the ledger says of a report.
+fn entry_of(
+    run: &RunContext<'_>,
+    ReadReport { candidate, store, key, hash, report }: &ReadReport<'_>,
+    former: Option<&ReportEntry>,
+) -> ReportEntry {
     let is_rejected = report.rejection.is_some();
     let Names { files, members, rejected_files } =
-        names(former, candidate.file.map(|file| file.name.as_str()), &report);
+        names(former, candidate.file.map(|file| file.name.as_str()), report);
     let former_archived = former.and_then(|entry| entry.archived.clone());
-    let archived = former_archived.clone().unwrap_or_else(|| archive_name(&hash, report.packing));
+    let archived = former_archived.clone().unwrap_or_else(|| archive_name(hash, report.packing));
     let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
     // A line of a statement is dated by its month of use.
     dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
@@ -53,10 +67,10 @@ pub(crate) fn enter_new_report(
         if is_rejected { BTreeMap::new() } else { rows.iter().map(path).collect() }
     };
     let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
-    let entry = ReportEntry {
-        store: store.to_owned(),
-        id: key,
-        hash,
+    ReportEntry {
+        store: (*store).to_owned(),
+        id: key.clone(),
+        hash: hash.clone(),
         feed: report.feed.map(|feed| feed.as_str().to_owned()),
         format: report.format.clone(),
         files,
@@ -75,10 +89,10 @@ pub(crate) fn enter_new_report(
         counts: report.counts,
         days: if is_rejected { BTreeMap::new() } else { day_rows.collect() },
         lines: paths(lines_table, &report.lot_rows),
-        territories: territories(&report),
-        reaches: reaches(&report),
-        totals: totals(&report),
-        sizes: sizes(&report),
+        territories: territories(report),
+        reaches: reaches(report),
+        totals: totals(report),
+        sizes: sizes(report),
         pools: paths(LotTable::RevenuePools, &report.pool_rows),
         track_dates: if is_rejected { BTreeSet::new() } else { texts(&report.track_dates) },
         part: report.part.clone(),
@@ -86,15 +100,7 @@ pub(crate) fn enter_new_report(
         superseded_by: None,
         first_date: dates.first().cloned(),
         last_date: dates.last().cloned(),
-    };
-    // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
-    let is_news = run.options.retry_rejected
-        || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
-    summarise_report(run, &entry, &report, is_news);
-    if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
-        examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
     }
-    keep(entry, report, examination);
 }
 
 /// What reports of a format are made of; `None` if it was not detected.

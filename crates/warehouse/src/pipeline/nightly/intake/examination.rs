@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::play_buffer::ReportDays;
 use crate::pipeline::intake::sales_runs::Runs;
 use crate::pipeline::nightly::error::NightlyError;
@@ -65,6 +66,25 @@ impl Examination {
             early: usable_builds(targets, builds, staged)?,
             ..RunInputs::default()
         })
+    }
+}
+
+/// A report that was read.
+pub(crate) struct ReadReport<'a> {
+    pub(crate) candidate: &'a Candidate<'a>,
+    pub(crate) store: &'a str,
+    /// Its id, hex.
+    pub(crate) key: String,
+    /// Hash of its bytes, hex.
+    pub(crate) hash: String,
+    pub(crate) report: ExaminedReport,
+}
+
+impl<'a> ReadReport<'a> {
+    pub(crate) fn new(candidate: &'a Candidate<'a>, report: ExaminedReport) -> Self {
+        let store = candidate.store.unwrap_or(NO_STORE);
+        let (key, hash) = (report.id(store).to_hex(), hex::encode(report.hash));
+        Self { candidate, store, key, hash, report }
     }
 }
 

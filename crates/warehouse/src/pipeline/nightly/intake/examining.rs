@@ -16,9 +16,9 @@ use crate::pipeline::nightly::intake::entering::enter_new_report;
 use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
-use crate::pipeline::nightly::intake::examination::Candidate;
 use crate::pipeline::nightly::intake::examination::Examination;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
+use crate::pipeline::nightly::intake::examination::{Candidate, ReadReport};
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::read_again::is_outdated;
 use crate::pipeline::nightly::intake::read_again::let_go;
@@ -78,7 +78,8 @@ fn examine_all(
     if early.is_some() {
         require_room_for_night(run, &candidates, manifest)?;
     }
-    read_candidates(run, &candidates, manifest, seen, early, None)
+    let examined = read_candidates(run, &candidates, early.as_ref(), None)?;
+    enter_examined(run, (&candidates, examined), early, manifest, seen)
 }
 
 /// Reads known reports from the archive again; of their plays, those of the wanted dates.
@@ -90,37 +91,31 @@ pub(crate) fn examine_known(
     wanted: &BTreeSet<Day>,
 ) -> Result<Examination, NightlyError> {
     let candidates = archived_candidates(run, manifest, |key, _| keys.contains(key));
+    let examined = read_candidates(run, &candidates, Some(&early), Some(wanted))?;
     let mut seen = IntakeIndex::default();
-    read_candidates(run, &candidates, manifest, &mut seen, Some(early), Some(wanted))
+    enter_examined(run, (&candidates, examined), Some(early), manifest, &mut seen)
 }
 
+/// Reads reports, several at a time.
 fn read_candidates(
     run: &RunContext<'_>,
     candidates: &[Candidate<'_>],
-    manifest: &Manifest,
-    seen: &mut IntakeIndex,
-    early: Option<SpeculativeBuilder<'_>>,
+    early: Option<&SpeculativeBuilder<'_>>,
     wanted: Option<&BTreeSet<Day>>,
-) -> Result<Examination, NightlyError> {
-    run.work
-        .journal
-        .progress
-        .begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
-    let examiner =
-        Examiner { rows: Some(&run.work.buffers.rows), ..run.examiner(candidates.len()) };
-    let examined: BTreeMap<usize, Examined> = candidates
+) -> Result<BTreeMap<usize, Examined>, NightlyError> {
+    let progress = run.work.journal.progress;
+    progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
+    let rows = Some(&run.work.buffers.rows);
+    let examiner = Examiner { rows, ..run.examiner(candidates.len()) };
+    candidates
         .iter()
         .enumerate()
         // In order, so that the dates before one are mostly read when it is built.
         .par_bridge()
         .map(|(number, candidate)| {
-            let mut examined = examiner.examine(
-                candidate.report_file(),
-                candidate.name,
-                candidate.store,
-                wanted,
-            )?;
-            if let Some(early) = &early {
+            let file = candidate.report_file();
+            let mut examined = examiner.examine(file, candidate.name, candidate.store, wanted)?;
+            if let Some(early) = early {
                 let mut claimed = Vec::new();
                 if let Examined::Report(report) = &mut examined {
                     if let (None, Some(file)) = (&report.rejection, candidate.file) {
@@ -132,10 +127,20 @@ fn read_candidates(
                 }
                 build_claimed(run, early, number, claimed)?;
             }
-            run.work.journal.progress.advance(candidate.size_bytes);
+            progress.advance(candidate.size_bytes);
             Ok((number, examined))
         })
-        .collect::<Result<_, NightlyError>>()?;
+        .collect()
+}
+
+/// Enters what was read into the ledger, in order, and settles which reports count.
+fn enter_examined(
+    run: &RunContext<'_>,
+    (candidates, examined): (&[Candidate<'_>], BTreeMap<usize, Examined>),
+    early: Option<SpeculativeBuilder<'_>>,
+    manifest: &Manifest,
+    seen: &mut IntakeIndex,
+) -> Result<Examination, NightlyError> {
     let (speculative_builds, mut not_copied) =
         early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
     // Some of those dates may be cleared away from here on.
@@ -154,7 +159,8 @@ fn read_candidates(
                 note_unreadable(run, candidate.shown(), why_unreadable(&error.source));
             }
             Examined::Report(report) => {
-                enter_report(run, candidate, *report, manifest, seen, &mut examination)?;
+                let read = ReadReport::new(candidate, *report);
+                enter_report(run, read, manifest, seen, &mut examination)?;
             }
         }
     }
@@ -273,39 +279,36 @@ fn must_read_again(run: &RunContext<'_>, report: &ReportEntry) -> bool {
 /// Enters what was found into the ledger.
 fn enter_report(
     run: &RunContext<'_>,
-    candidate: &Candidate<'_>,
-    report: ExaminedReport,
+    read: ReadReport<'_>,
     manifest: &Manifest,
     seen: &mut IntakeIndex,
     examination: &mut Examination,
 ) -> Result<(), NightlyError> {
-    let store = candidate.store.unwrap_or(NO_STORE);
-    let hash = hex::encode(report.hash);
-    let key = report.id(store).to_hex();
+    let ReadReport { candidate, key, report, .. } = &read;
     if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
-        check_archived(&manifest.reports[known], &hash, &candidate.path)?;
+        check_archived(&manifest.reports[known], &read.hash, &candidate.path)?;
         if known != key {
-            return enter_as_other_report(run, candidate, (known, key), hash, report, examination);
+            return enter_as_other_report(run, read, known, examination);
         }
         // Read before in this run, under another of its names.
-        if examination.notes.contains_key(&key) {
-            return let_go(run, report);
+        if examination.notes.contains_key(key) {
+            return let_go(run, read.report);
         }
     }
     if let Some(file) = candidate.file {
-        seen.note(file, &key);
+        seen.note(file, key);
     }
-    note_skipped(run, candidate, &report);
+    note_skipped(run, candidate, report);
     let is_read_again = candidate.known == Some(key.as_str());
     // Some of its names may have become those of other reports.
-    let known = examination.reports.get(&key).or_else(|| manifest.reports.get(&key));
+    let known = examination.reports.get(key).or_else(|| manifest.reports.get(key));
     let mut former = known.cloned();
-    if let (Some(entry), false) = (examination.reports.get_mut(&key), is_read_again) {
+    if let (Some(entry), false) = (examination.reports.get_mut(key), is_read_again) {
         let Some(file) = candidate.file else {
-            return let_go(run, report);
+            return let_go(run, read.report);
         };
         let is_new = !entry.files.contains(&file.name);
-        forget_names(entry, seen, &key);
+        forget_names(entry, seen, key);
         let is_rejected = report.rejection.is_some();
         let other = entry.file().to_owned();
         if is_new && !other.is_empty() && (is_rejected || entry.state != ReportState::Rejected) {
@@ -313,14 +316,14 @@ fn enter_report(
         }
         if !takes_over(entry, &file.name, is_rejected) {
             note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
-            return let_go(run, report);
+            return let_go(run, read.report);
         }
         former = Some(entry.clone());
     }
     if let (Some(former), Some(_)) = (&mut former, candidate.file) {
-        forget_names(former, seen, &key);
+        forget_names(former, seen, key);
     }
-    enter_new_report(run, candidate, key, store, hash, report, former.as_ref(), examination);
+    enter_new_report(run, read, former.as_ref(), examination);
     Ok(())
 }
 
@@ -328,15 +331,13 @@ fn enter_report(
 /// now reads other things from the name.
 fn enter_as_other_report(
     run: &RunContext<'_>,
-    candidate: &Candidate<'_>,
-    (known, key): (&str, String),
-    hash: String,
-    report: ExaminedReport,
+    read: ReadReport<'_>,
+    known: &str,
     examination: &mut Examination,
 ) -> Result<(), NightlyError> {
-    let (file, store) = (candidate.came_as, candidate.store.unwrap_or(NO_STORE));
+    let file = read.candidate.came_as;
     let Some(before) = examination.reports.get_mut(known) else {
-        return let_go(run, report);
+        return let_go(run, read.report);
     };
     let mut former = before.clone();
     former.keep_files(|name| Some(name) == file);
@@ -344,13 +345,13 @@ fn enter_as_other_report(
     if before.files.is_empty() {
         examination.reports.remove(known);
     }
-    if let Some(other) = examination.reports.get_mut(&key) {
+    if let Some(other) = examination.reports.get_mut(&read.key) {
         other.files.append(&mut former.files);
         other.members.append(&mut former.members);
         other.rejected_files.append(&mut former.rejected_files);
-        return let_go(run, report);
+        return let_go(run, read.report);
     }
-    enter_new_report(run, candidate, key, store, hash, report, Some(&former), examination);
+    enter_new_report(run, read, Some(&former), examination);
     Ok(())
 }
 
