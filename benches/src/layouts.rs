@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
+use streamledger_core::ingest::dsr::head::{DsrMatch, match_head as match_dsr};
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::ingest::table::head::{Match, match_head};
+use streamledger_core::ingest::table::head::{HeadMatch, match_head};
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::sale_lines::SaleLines;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
-use streamledger_warehouse::pipeline::intake::config::Settings;
+use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
 
 use crate::BLOCK_BYTES;
 
@@ -153,7 +153,7 @@ pub struct Report {
     store: &'static str,
     /// All of its text.
     pub text: Vec<u8>,
-    settings: Settings,
+    settings: PipelineSettings,
 }
 
 impl Report {
@@ -165,7 +165,7 @@ impl Report {
     pub fn generate(format: &str, n_bytes: usize) -> Self {
         let layout = LAYOUTS.iter().find(|layout| layout.format == format).expect("a layout");
         let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly.toml");
-        let settings = Settings::load(&pipeline).expect("the project's own settings");
+        let settings = PipelineSettings::load(&pipeline).expect("the project's own settings");
         let mut text = layout.head.to_owned();
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut below = |limit: u64| {
@@ -214,7 +214,8 @@ impl Report {
             return n_rows;
         }
         let format = &self.settings.formats[self.format];
-        let Match::Yes(bound) = match_head(format, &self.text[..BLOCK_BYTES], "report.txt") else {
+        let HeadMatch::Yes(bound) = match_head(format, &self.text[..BLOCK_BYTES], "report.txt")
+        else {
             unreachable!("{}", self.format)
         };
         let sales =

@@ -12,15 +12,15 @@ use chrono::NaiveDate;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::generate::{Settings as World, World as Generator};
-use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::generate::{GeneratedWorld, GeneratorSettings};
+use streamledger_core::ingest::spotify_streams::StreamColumns;
 use streamledger_core::model::day::Day as Date;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_core::model::play::Piece;
-use streamledger_core::model::territory::Territories;
-use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
+use streamledger_core::model::play::ReportPlays;
+use streamledger_core::model::territory::TerritoryTable;
+use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_warehouse::pipeline::intake::config::Settings;
+use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
 
 /// Bytes of a block.
 pub const BLOCK_BYTES: usize = 256 << 10;
@@ -36,8 +36,8 @@ pub struct Day {
     pub store: StoreSettings,
     /// The default policy.
     pub policy: Policy,
-    columns: Columns,
-    territories: Territories,
+    columns: StreamColumns,
+    territories: TerritoryTable,
 }
 
 impl Day {
@@ -48,21 +48,21 @@ impl Day {
     #[must_use]
     pub fn generate(plays: u64) -> Self {
         let first_day = NaiveDate::from_ymd_opt(2026, 9, 1).expect("a date");
-        let world = Generator::new(&World { plays, days: 1, seed: 7, first_day });
+        let world = GeneratedWorld::new(&GeneratorSettings { plays, days: 1, seed: 7, first_day });
         let mut text = Vec::new();
         world.write_day(0, &mut text).expect("memory takes it");
         let header_end = text.iter().position(|byte| *byte == b'\n').expect("a header") + 1;
-        let columns = Columns::detect_format(&text[..header_end - 1]).expect("the format");
+        let columns = StreamColumns::detect_format(&text[..header_end - 1]).expect("the format");
         text.drain(..header_end);
         let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly.toml");
-        let settings = Settings::load(&pipeline).expect("the project's own settings");
+        let settings = PipelineSettings::load(&pipeline).expect("the project's own settings");
         Self {
             date: Date(first_day.to_epoch_days()),
             text,
             store: settings.stores["spotify"].clone(),
             policy: settings.policy,
             columns,
-            territories: Territories::new(&BTreeMap::new()).expect("no aliases"),
+            territories: TerritoryTable::new(&BTreeMap::new()).expect("no aliases"),
         }
     }
 
@@ -94,10 +94,14 @@ impl Day {
     /// # Panics
     /// If a row of the generator cannot be read.
     #[must_use]
-    pub fn read(&self) -> Vec<Piece> {
+    pub fn read(&self) -> Vec<ReportPlays> {
         let key = ListenerKey::new([1; 32]);
-        let context =
-            Context { store: &self.store, territories: &self.territories, key: &key, wanted: None };
+        let context = StreamsContext {
+            store: &self.store,
+            territories: &self.territories,
+            key: &key,
+            wanted: None,
+        };
         let mut reader = StreamsReader::new(self.columns.clone(), context);
         self.blocks().for_each(|block| reader.read_block(block));
         let pieces = reader.take_pieces([1; 32]).into_values().collect();

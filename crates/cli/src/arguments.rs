@@ -28,52 +28,52 @@ Exit codes:
 /// Turns the reports of streaming stores into tables in which every play has a verdict and a reason.
 #[derive(Debug, Parser)]
 #[command(name = "streamledger", version, after_help = EXAMPLES, max_term_width = 100)]
-pub(crate) struct Arguments {
+pub(crate) struct CommandLine {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
     /// Options of all commands.
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonOptions,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Take in every report of the inbox that is not yet in the ledger, build the partitions whose
     /// inputs changed, and publish all tables together.
-    Nightly(Nightly),
+    Nightly(NightlyCommand),
     /// Make named months anew from the archived reports, as they are or judged by another policy, and
     /// tell what that changes.
-    Backfill(Backfill),
+    Backfill(BackfillCommand),
     /// Accept a report that is rejected until somebody has looked at it; the next run makes its rows
     /// count.
-    Accept(Accept),
+    Accept(AcceptCommand),
     /// Former states of the tables: list them, compare two, go back to one, remove old ones.
-    Snapshots(Snapshots),
+    Snapshots(SnapshotsCommand),
     /// Say what is complete, what is due next and when, and what is late.
     Status(StatusOptions),
     /// Explain the difference between what a store shows and what is paid, step by step.
-    Explain(Explain),
+    Explain(ExplainCommand),
     /// Write the same for every recording and artist as pages that a person reads in a browser.
-    Report(Report),
+    Report(ReportCommand),
     /// Read everything again that is published: checksums, row counts, sums.
-    Verify(Verify),
+    Verify(VerifyCommand),
     /// Say which format a report is and why, what it maps to what, and show its first rows in our
     /// words. Writes nothing.
-    Inspect(Inspect),
+    Inspect(InspectCommand),
     /// List the formats that are read.
-    Formats(Formats),
+    Formats(FormatsCommand),
     /// Make a realistic inbox from a seed, for demos, tests and benchmarks.
-    Generate(Generate),
+    Generate(GenerateCommand),
 }
 
 /// Options of all commands.
 #[derive(Debug, Args)]
-pub(crate) struct Common {
+pub(crate) struct CommonOptions {
     /// Form of what is printed to stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table, help_heading = "Output")]
-    pub(crate) format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table, help_heading = "Output")]
+    pub(crate) format: OutputFormat,
     /// Form of the logs on stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = "Output")]
     pub(crate) log_format: LogFormat,
@@ -90,7 +90,7 @@ pub(crate) struct Common {
 
 /// Form of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     /// Aligned, for people.
     Table,
     /// One JSON document.
@@ -111,7 +111,7 @@ pub(crate) enum LogFormat {
 /// Options of `nightly`.
 #[derive(Debug, Args)]
 #[command(after_help = NIGHTLY_EXAMPLES)]
-pub(crate) struct Nightly {
+pub(crate) struct NightlyCommand {
     /// Pipeline file: stores, policy, what the inbox ignores.
     #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
     pub(crate) pipeline: PathBuf,
@@ -188,7 +188,7 @@ pub(crate) struct DecisionOptions {
 /// Options of `accept`.
 #[derive(Debug, Args)]
 #[command(after_help = ACCEPT_EXAMPLES)]
-pub(crate) struct Accept {
+pub(crate) struct AcceptCommand {
     /// The report: at least 16 digits of its id, as the message of the rejection gives them.
     #[arg(value_name = "REPORT")]
     pub(crate) report: String,
@@ -223,7 +223,7 @@ What is accepted:
 /// Options of `backfill`.
 #[derive(Debug, Args)]
 #[command(after_help = BACKFILL_EXAMPLES)]
-pub(crate) struct Backfill {
+pub(crate) struct BackfillCommand {
     /// First month: of the counted date, of statements the month of use.
     #[arg(long, value_name = "YYYY-MM", value_parser = month, required_unless_present = "from_archive")]
     pub(crate) from: Option<String>,
@@ -291,7 +291,7 @@ fn month(text: &str) -> Result<String, String> {
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
+pub(crate) struct VerifyCommand {
     /// Folder of the tables.
     #[arg(long, value_name = "DIR", default_value = "warehouse")]
     pub(crate) warehouse: PathBuf,
@@ -326,7 +326,7 @@ Exit codes: 0 all in time, 1 something is late.";
 /// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
-pub(crate) struct Explain {
+pub(crate) struct ExplainCommand {
     /// Month of the counted date.
     #[arg(long, value_name = "YYYY-MM", value_parser = month)]
     pub(crate) month: String,
@@ -370,7 +370,7 @@ Examples:
 /// Options of `report`.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
-pub(crate) struct Report {
+pub(crate) struct ReportCommand {
     /// Folder for the pages. It is made, or replaced if it holds pages of this program.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -398,7 +398,7 @@ Open pages/index.html in a browser. Each page stands by itself and can be sent."
 /// Options of `snapshots`.
 #[derive(Debug, Args)]
 #[command(after_help = SNAPSHOT_EXAMPLES)]
-pub(crate) struct Snapshots {
+pub(crate) struct SnapshotsCommand {
     /// What to do.
     #[command(subcommand)]
     pub(crate) action: SnapshotAction,
@@ -454,7 +454,7 @@ pub(crate) enum SnapshotAction {
 
 /// Options of `inspect`.
 #[derive(Debug, Args)]
-pub(crate) struct Inspect {
+pub(crate) struct InspectCommand {
     /// The report.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -471,7 +471,7 @@ pub(crate) struct Inspect {
 
 /// Options of `formats`.
 #[derive(Debug, Args)]
-pub(crate) struct Formats {
+pub(crate) struct FormatsCommand {
     /// Pipeline file: stores and formats.
     #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
     pub(crate) pipeline: PathBuf,
@@ -479,7 +479,7 @@ pub(crate) struct Formats {
 
 /// Options of `generate`.
 #[derive(Debug, Args)]
-pub(crate) struct Generate {
+pub(crate) struct GenerateCommand {
     /// Plays in all.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) plays: u64,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;
 
-use crate::arguments::Backfill;
+use crate::arguments::BackfillCommand;
 use crate::commands::nightly;
 
 /// What the run needs to know of the machine and the day.
-pub(crate) fn options(command: &Backfill) -> anyhow::Result<NightlyOptions> {
+pub(crate) fn options(command: &BackfillCommand) -> anyhow::Result<NightlyOptions> {
     let started = nightly::now();
     Ok(NightlyOptions {
         inbox: PathBuf::new(),

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 
 /// Two folders, each with the option that names it.
-type Named<'a> = (&'a str, &'a Path);
+type NamedFolder<'a> = (&'a str, &'a Path);
 
 /// Whether two folders lie apart.
 ///
 /// # Errors
 /// If one is the other, or lies in it.
 pub(crate) fn require_apart(
-    (option, folder): Named<'_>,
-    (other, of): Named<'_>,
+    (option, folder): NamedFolder<'_>,
+    (other, of): NamedFolder<'_>,
 ) -> anyhow::Result<()> {
     let (one, two) = (resolved(folder), resolved(of));
     ensure!(

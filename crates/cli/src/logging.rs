@@ -4,10 +4,10 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::arguments::{Common, LogFormat};
+use crate::arguments::{CommonOptions, LogFormat};
 
 /// Starts logging as the options say.
-pub(crate) fn start(common: &Common) {
+pub(crate) fn start(common: &CommonOptions) {
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{CliCommand, CommandLine};
 use crate::commands::{
     accept, backfill, explain, formats, generate, inspect, nightly, snapshots, status, verify,
 };
@@ -50,20 +50,20 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let arguments = Arguments::parse();
+    let arguments = CommandLine::parse();
     logging::start(&arguments.common);
     let result = match &arguments.command {
-        Command::Nightly(command) => nightly::run(&arguments.common, command),
-        Command::Backfill(command) => backfill::run(&arguments.common, command),
-        Command::Accept(command) => accept::run(&arguments.common, command),
-        Command::Snapshots(command) => snapshots::run(&arguments.common, command),
-        Command::Status(command) => status::run(&arguments.common, command),
-        Command::Explain(command) => explain::run(&arguments.common, command),
-        Command::Report(command) => report::run(&arguments.common, command),
-        Command::Verify(command) => verify::run(&arguments.common, command),
-        Command::Inspect(command) => inspect::run(&arguments.common, command),
-        Command::Formats(command) => formats::run(&arguments.common, command),
-        Command::Generate(command) => generate::run(&arguments.common, command),
+        CliCommand::Nightly(command) => nightly::run(&arguments.common, command),
+        CliCommand::Backfill(command) => backfill::run(&arguments.common, command),
+        CliCommand::Accept(command) => accept::run(&arguments.common, command),
+        CliCommand::Snapshots(command) => snapshots::run(&arguments.common, command),
+        CliCommand::Status(command) => status::run(&arguments.common, command),
+        CliCommand::Explain(command) => explain::run(&arguments.common, command),
+        CliCommand::Report(command) => report::run(&arguments.common, command),
+        CliCommand::Verify(command) => verify::run(&arguments.common, command),
+        CliCommand::Inspect(command) => inspect::run(&arguments.common, command),
+        CliCommand::Formats(command) => formats::run(&arguments.common, command),
+        CliCommand::Generate(command) => generate::run(&arguments.common, command),
     };
     match result {
         Ok(code) => code,

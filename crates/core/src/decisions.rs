@@ -45,4 +45,4 @@ impl AcceptKind {
 }
 
 /// Reports (64 hex digits of the id) and what is accepted of each, with the name of the decision.
-pub type Accepted = BTreeMap<(String, AcceptKind), String>;
+pub type AcceptedReports = BTreeMap<(String, AcceptKind), String>;

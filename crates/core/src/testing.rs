@@ -6,10 +6,14 @@ use std::sync::Arc;
 use crate::filter::policy::Policy;
 use crate::model::isrc::Isrc;
 use crate::model::listener::ListenerKey;
-use crate::model::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
+use crate::model::play::{
+    NONE, Play, PlayAttributes, PlayDictionaries, Plays, ReportPlays, Track, UserProduct,
+};
 use crate::model::tier::Tier;
 use crate::normalize::join::settle;
-use crate::normalize::store::{AtBound, Clock, Minimum, PlayedTime, StoreSettings, TierTable};
+use crate::normalize::store::{
+    AtBound, MinimumRate, PlayedTime, StoreClock, StoreSettings, TierTable,
+};
 
 /// The key of all tests.
 pub(crate) fn key() -> ListenerKey {
@@ -24,9 +28,9 @@ pub(crate) fn store() -> StoreSettings {
         bad_rows_max_basis_points: 100,
 
         share_min_basis_points: 2_000,
-        minimum: Minimum { played_ms: 30_000, at_bound: AtBound::Counts },
+        minimum: MinimumRate { played_ms: 30_000, at_bound: AtBound::Counts },
         played_time: PlayedTime { countable_only: false },
-        clock: Clock { rounded_to_s: 900, day_ends: None },
+        clock: StoreClock { rounded_to_s: 900, day_ends: None },
         eligibility: None,
         tier: TierTable {
             product: BTreeMap::from([("family".to_owned(), Tier::Family)]),
@@ -60,12 +64,12 @@ pub(crate) fn play(row: u32) -> Play {
 }
 
 /// One play of the first product, otherwise without anything.
-pub(crate) fn kind() -> Kind {
-    Kind { product: 0, source: NONE, device: NONE, plays: 1, report: 0 }
+pub(crate) fn kind() -> PlayAttributes {
+    PlayAttributes { product: 0, source: NONE, device: NONE, plays: 1, report: 0 }
 }
 
 /// A play as tests write it: with what it has in common with others, the length of its track and its
-/// mark. Fields as those of [`Play`] and [`Kind`].
+/// mark. Fields as those of [`Play`] and [`PlayAttributes`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FlatPlay {
     pub(crate) listened_at_ms: i64,
@@ -89,7 +93,7 @@ pub(crate) struct FlatPlay {
 pub(crate) fn flat(row: u32) -> FlatPlay {
     let Play { listened_at_ms, track, listener, played_ms, territory, offline, exact, .. } =
         play(row);
-    let Kind { product, source, device, plays, report } = kind();
+    let PlayAttributes { product, source, device, plays, report } = kind();
     let (track_ms, mark) = (NONE, 0);
     FlatPlay {
         listened_at_ms,
@@ -111,12 +115,12 @@ pub(crate) fn flat(row: u32) -> FlatPlay {
 }
 
 /// Plays with these words: kinds are added, and tracks for other lengths.
-pub(crate) fn plays(rows: &[FlatPlay], mut words: Words) -> Plays {
+pub(crate) fn plays(rows: &[FlatPlay], mut words: PlayDictionaries) -> Plays {
     words.kinds.clear();
     let mut plays = Plays::default();
     for flat in rows {
         let FlatPlay { product, source, device, plays: n_plays, report, .. } = *flat;
-        let kind = Kind { product, source, device, plays: n_plays, report };
+        let kind = PlayAttributes { product, source, device, plays: n_plays, report };
         let track_ms = (flat.track_ms != NONE).then_some(flat.track_ms);
         let track = Track { track_ms, ..words.tracks[flat.track as usize].clone() };
         plays.rows.push(Play {
@@ -149,8 +153,8 @@ pub(crate) fn id_of<T: PartialEq>(words: &mut Vec<T>, word: T) -> u32 {
 }
 
 /// Words with these tracks (ISRC, store track) and this many listeners.
-pub(crate) fn words(tracks: &[(&str, &str)], n_listeners: usize) -> Words {
-    Words {
+pub(crate) fn words(tracks: &[(&str, &str)], n_listeners: usize) -> PlayDictionaries {
+    PlayDictionaries {
         tracks: tracks
             .iter()
             .map(|(isrc, store_track)| Track {
@@ -164,17 +168,21 @@ pub(crate) fn words(tracks: &[(&str, &str)], n_listeners: usize) -> Words {
             .map(|n| key().hash("spotify", n.to_string().as_bytes()))
             .collect(),
         kinds: vec![kind()],
-        products: vec![Product { tier: Tier::Premium, tier_code: None, use_type: "stream".into() }],
-        ..Words::default()
+        products: vec![UserProduct {
+            tier: Tier::Premium,
+            tier_code: None,
+            use_type: "stream".into(),
+        }],
+        ..PlayDictionaries::default()
     }
 }
 
 /// A report's plays, one each of (ISRC, store track, listener).
-pub(crate) fn piece(report: u8, plays: &[(&str, &str, &str)]) -> Piece {
+pub(crate) fn piece(report: u8, plays: &[(&str, &str, &str)]) -> ReportPlays {
     let tracks: Vec<_> = plays.iter().map(|(isrc, track, _)| (*isrc, *track)).collect();
     let mut words = words(&tracks, 0);
     words.listeners = plays.iter().map(|(_, _, id)| key().hash("spotify", id.as_bytes())).collect();
     let rows =
         (0..).take(plays.len()).map(|n| Play { track: n, listener: n, ..play(n + 1) }).collect();
-    Piece { report: [report; 32], rows: vec![rows], words: Arc::new(words) }
+    ReportPlays { report: [report; 32], rows: vec![rows], words: Arc::new(words) }
 }

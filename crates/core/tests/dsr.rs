@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use streamledger_core::ingest::dsr::head::{Match, match_head};
-use streamledger_core::model::sale::Sale;
-use streamledger_core::model::territory::Territories;
+use streamledger_core::ingest::dsr::head::{DsrMatch, match_head};
+use streamledger_core::model::sale::SaleRow;
+use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::dsr::reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
@@ -87,8 +87,8 @@ fn text(lines: &[String], padding: &[u8]) -> String {
 
 fn read(text: &str) -> (SalesLot, DsrReading) {
     let store: StoreSettings = toml::from_str(STORE).unwrap();
-    let territories = Territories::new(&BTreeMap::new()).unwrap();
-    let Match::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
+    let territories = TerritoryTable::new(&BTreeMap::new()).unwrap();
+    let DsrMatch::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
         unreachable!("{text}")
     };
     let mut reader = DsrReader::new(*head, &store, &territories);
@@ -99,8 +99,8 @@ fn read(text: &str) -> (SalesLot, DsrReading) {
 /// What a report says, as text; `forgets` after each line what the cells of the lines before mean.
 fn told(text: &str, forgets: bool) -> (BTreeMap<u32, String>, String) {
     let store: StoreSettings = toml::from_str(STORE).unwrap();
-    let territories = Territories::new(&BTreeMap::new()).unwrap();
-    let Match::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
+    let territories = TerritoryTable::new(&BTreeMap::new()).unwrap();
+    let DsrMatch::Yes(head) = match_head(text.as_bytes(), "renamed.tsv") else {
         unreachable!("{text}")
     };
     let mut reader = DsrReader::new(*head, &store, &territories);
@@ -111,7 +111,7 @@ fn told(text: &str, forgets: bool) -> (BTreeMap<u32, String>, String) {
             let ids =
                 [sale.store_track, sale.tier_code, sale.pool, sale.id_text, Some(sale.use_type)];
             let texts = ids.map(|id| id.map(|id| lot.text(id).to_owned()));
-            let plain = Sale {
+            let plain = SaleRow {
                 store_track: None,
                 tier_code: None,
                 pool: None,

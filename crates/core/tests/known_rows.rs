@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use streamledger_core::ingest::table::format::TableFormat;
-use streamledger_core::ingest::table::head::{Match, match_head};
-use streamledger_core::model::sale::Sale;
-use streamledger_core::model::territory::Territories;
+use streamledger_core::ingest::table::head::{HeadMatch, match_head};
+use streamledger_core::model::sale::SaleRow;
+use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
@@ -28,8 +28,8 @@ static STORES: LazyLock<BTreeMap<String, StoreSettings>> = LazyLock::new(|| {
     load::<StoreSettings>("stores").into_iter().map(|store| (store.store.clone(), store)).collect()
 });
 
-static TERRITORIES: LazyLock<Territories> = LazyLock::new(|| {
-    Territories::new(&BTreeMap::from([("UK".to_owned(), "GB".to_owned())])).unwrap()
+static TERRITORIES: LazyLock<TerritoryTable> = LazyLock::new(|| {
+    TerritoryTable::new(&BTreeMap::from([("UK".to_owned(), "GB".to_owned())])).unwrap()
 });
 
 /// A column, and cells that may stand in it; the first ones are usual.
@@ -146,7 +146,7 @@ fn take(lot: &SalesLot, lines: &mut BTreeMap<u32, String>) {
         let text = |id: Option<u32>| id.map(|id| lot.text(id).to_owned());
         let texts = [sale.store_track, sale.tier_code, sale.amount_text, sale.shop, sale.id_text];
         let use_type = lot.text(sale.use_type);
-        let plain = Sale {
+        let plain = SaleRow {
             store_track: None,
             tier_code: None,
             amount_text: None,
@@ -162,7 +162,7 @@ fn take(lot: &SalesLot, lines: &mut BTreeMap<u32, String>) {
 
 fn reader<'a>(format: &'a TableFormat, header: &str) -> TableReader<'a> {
     let head = format!("{header}\n");
-    let Match::Yes(bound) = match_head(format, head.as_bytes(), "statement.txt") else {
+    let HeadMatch::Yes(bound) = match_head(format, head.as_bytes(), "statement.txt") else {
         unreachable!("{} is not told by its head", format.format)
     };
     let (store, stores) = (&format.store, &*STORES);

@@ -7,16 +7,16 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use streamledger_core::ingest::table::format::{
-    DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat, TimeUnit, Total,
+    DateStyle, Feed, FieldSource, FormatField, NumberStyle, TableFormat, TimeUnit, TotalSpec,
 };
-use streamledger_core::ingest::table::head::{Match, match_head};
-use streamledger_core::ingest::table::text_layout::{Delimiter, Preamble};
+use streamledger_core::ingest::table::head::{HeadMatch, match_head};
+use streamledger_core::ingest::table::text_layout::{FieldDelimiter, TablePreamble};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::model::money::Amount;
 use streamledger_core::model::play::{NONE, OFFLINE, ONLINE};
-use streamledger_core::model::territory::{Territories, Territory};
+use streamledger_core::model::territory::{Territory, TerritoryTable};
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
@@ -42,8 +42,8 @@ static STORES: LazyLock<BTreeMap<String, StoreSettings>> = LazyLock::new(|| {
     load::<StoreSettings>("stores").into_iter().map(|store| (store.store.clone(), store)).collect()
 });
 
-static TERRITORIES: LazyLock<Territories> =
-    LazyLock::new(|| Territories::new(&BTreeMap::new()).unwrap());
+static TERRITORIES: LazyLock<TerritoryTable> =
+    LazyLock::new(|| TerritoryTable::new(&BTreeMap::new()).unwrap());
 
 static KEY: LazyLock<ListenerKey> = LazyLock::new(|| ListenerKey::new([7; 32]));
 
@@ -51,7 +51,7 @@ static KEY: LazyLock<ListenerKey> = LazyLock::new(|| ListenerKey::new([7; 32]));
 const FILE_NAME: &str = "GBXY12600001-20260930-202609.txt";
 
 /// What each field of a row means, as text; what a row does not say is not there.
-type Meant = BTreeMap<Field, String>;
+type Meant = BTreeMap<FormatField, String>;
 
 /// Seeded numbers.
 struct Numbers(u64);
@@ -78,7 +78,7 @@ impl Numbers {
 
     fn word(&mut self, format: &TableFormat) -> String {
         let mut pieces = vec!["a", "Z9", "\u{e9}", "_", "x y", "\u{66f2}", "7"];
-        if format.text.quoted || format.text.delimiter == Delimiter::Ndjson {
+        if format.text.quoted || format.text.delimiter == FieldDelimiter::Ndjson {
             pieces.extend([",", ";", "\"", "\t"]);
         }
         let inner: String = (0..self.below(4)).map(|_| *self.pick(&pieces)).collect();
@@ -92,30 +92,30 @@ impl Numbers {
 
 /// A row: for each field the cell as it is written, and what it means.
 struct Written {
-    cells: BTreeMap<Field, String>,
+    cells: BTreeMap<FormatField, String>,
     meant: Meant,
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each field")]
 /// Cells of one field: how it is written and what it means.
 fn write_field(
-    field: Field,
+    field: FormatField,
     source: &FieldSource,
     format: &TableFormat,
     numbers: &mut Numbers,
 ) -> (String, String) {
     let same = |text: String| (text.clone(), text);
     match field {
-        Field::Date
-        | Field::ReportedDate
-        | Field::UsageFrom
-        | Field::UsageTo
-        | Field::StatementPeriod => {
+        FormatField::Date
+        | FormatField::ReportedDate
+        | FormatField::UsageFrom
+        | FormatField::UsageTo
+        | FormatField::StatementPeriod => {
             let day = numbers.day();
             let style = source.date.first().copied().unwrap_or(DateStyle::Iso);
             write_date(day, style, field)
         }
-        Field::ListenedAt => {
+        FormatField::ListenedAt => {
             let ms = i64::from(numbers.day().0) * 86_400_000
                 + i64::try_from(numbers.below(86_400_000)).unwrap();
             let stamp = chrono_text(ms);
@@ -125,14 +125,14 @@ fn write_field(
                     let (cell, _) = write_date(
                         Day(i32::try_from(ms / 86_400_000).unwrap()),
                         *style,
-                        Field::Date,
+                        FormatField::Date,
                     );
                     (cell, (ms / 86_400_000 * 86_400_000).to_string())
                 }
                 None => (stamp, ms.to_string()),
             }
         }
-        Field::PlayedTime | Field::TrackTime => {
+        FormatField::PlayedTime | FormatField::TrackTime => {
             let ms = numbers.below(86_400_000);
             let cell = match source.unit {
                 Some(TimeUnit::Milliseconds) => ms.to_string(),
@@ -140,14 +140,14 @@ fn write_field(
             };
             (cell, ms.to_string())
         }
-        Field::PlayedPercent => same(numbers.below(101).to_string()),
-        Field::Plays | Field::Units => {
+        FormatField::PlayedPercent => same(numbers.below(101).to_string()),
+        FormatField::Plays | FormatField::Units => {
             let number = numbers.below(3_000_000);
             let cell =
                 if numbers.one_in(3) { grouped(number, source.number) } else { number.to_string() };
             (cell, number.to_string())
         }
-        Field::Isrc => {
+        FormatField::Isrc => {
             let text = format!(
                 "GB{}{:07}",
                 numbers.pick(&["XY1", "Z9Z", "A1B"]),
@@ -160,7 +160,7 @@ fn write_field(
             };
             (cell, text)
         }
-        Field::Upc => {
+        FormatField::Upc => {
             let digits = format!("{:011}", numbers.below(99_999_999_999));
             let sum: u32 = digits
                 .bytes()
@@ -169,8 +169,8 @@ fn write_field(
                 .sum();
             same(format!("{digits}{}", (10 - sum % 10) % 10))
         }
-        Field::Territory => same((*numbers.pick(&["DE", "US", "JP", "BR", "XK"])).to_owned()),
-        Field::Amount => {
+        FormatField::Territory => same((*numbers.pick(&["DE", "US", "JP", "BR", "XK"])).to_owned()),
+        FormatField::Amount => {
             let amount = Amount(
                 i128::from(numbers.next() % 1_000_000_000_000_000_000) - 300_000_000_000_000_000,
             );
@@ -181,30 +181,30 @@ fn write_field(
             };
             (cell, amount.to_string())
         }
-        Field::Grid => {
+        FormatField::Grid => {
             let (cell, meant) = ("a1-2425g-abc1234002-m", "A12425GABC1234002M");
             (cell.to_owned(), meant.to_owned())
         }
-        Field::Pair => same((*numbers.pick(&["EUR/USD", "GBPJPY"])).to_owned()),
-        Field::Rate | Field::Share => {
+        FormatField::Pair => same((*numbers.pick(&["EUR/USD", "GBPJPY"])).to_owned()),
+        FormatField::Rate | FormatField::Share => {
             same(Amount(1 + i128::from(numbers.below(200_000_000_000_000))).to_string())
         }
         // One total over several currencies is none.
-        Field::Currency
+        FormatField::Currency
             if format
                 .controls
                 .iter()
-                .any(|control| control.total == Total::Amount && !control.per_currency) =>
+                .any(|control| control.total == TotalSpec::Amount && !control.per_currency) =>
         {
             same("EUR".to_owned())
         }
-        Field::Currency => same((*numbers.pick(&["EUR", "USD", "JPY"])).to_owned()),
-        Field::Offline | Field::RoyaltyBearing => {
+        FormatField::Currency => same((*numbers.pick(&["EUR", "USD", "JPY"])).to_owned()),
+        FormatField::Offline | FormatField::RoyaltyBearing => {
             let (cell, meant) =
                 numbers.pick(&[("1", "true"), ("0", "false"), ("TRUE", "true"), ("no", "false")]);
             ((*cell).to_owned(), (*meant).to_owned())
         }
-        Field::LineType | Field::UseType if !source.codes.is_empty() => {
+        FormatField::LineType | FormatField::UseType if !source.codes.is_empty() => {
             let codes: Vec<(&String, &String)> = source.codes.iter().collect();
             let (code, meant) = *numbers.pick(&codes);
             (code.to_uppercase(), meant.clone())
@@ -219,7 +219,7 @@ fn chrono_text(ms: i64) -> String {
 }
 
 /// A date by a style, and the first day that it means, of `usage_to` the last.
-fn write_date(day: Day, style: DateStyle, field: Field) -> (String, String) {
+fn write_date(day: Day, style: DateStyle, field: FormatField) -> (String, String) {
     let text = day.to_string();
     let (y, m, d) = (&text[..4], &text[5..7], &text[8..]);
     let cell = match style {
@@ -234,7 +234,7 @@ fn write_date(day: Day, style: DateStyle, field: Field) -> (String, String) {
     let is_month =
         matches!(style, DateStyle::YearMonth | DateStyle::MonthYear | DateStyle::DayOfMonth);
     let meant = match field {
-        Field::StatementPeriod => format!("{y}-{m}"),
+        FormatField::StatementPeriod => format!("{y}-{m}"),
         _ if is_month => format!("{y}-{m}-01"),
         _ => text.clone(),
     };
@@ -261,7 +261,7 @@ fn is_fixed(source: &FieldSource) -> bool {
 
 fn write_row(
     format: &TableFormat,
-    fixed: &BTreeMap<Field, (String, String)>,
+    fixed: &BTreeMap<FormatField, (String, String)>,
     numbers: &mut Numbers,
 ) -> Written {
     let mut written = Written { cells: BTreeMap::new(), meant: Meant::new() };
@@ -280,9 +280,14 @@ fn write_row(
         written.meant.insert(*field, meant);
     }
     let names_track = |field| format.fields.contains_key(&field);
-    if !written.meant.contains_key(&Field::Isrc) && !written.meant.contains_key(&Field::StoreTrack)
+    if !written.meant.contains_key(&FormatField::Isrc)
+        && !written.meant.contains_key(&FormatField::StoreTrack)
     {
-        let field = if names_track(Field::Isrc) { Field::Isrc } else { Field::StoreTrack };
+        let field = if names_track(FormatField::Isrc) {
+            FormatField::Isrc
+        } else {
+            FormatField::StoreTrack
+        };
         if let Some(source) = format.fields.get(&field) {
             let (cell, meant) = write_field(field, source, format, numbers);
             written.cells.insert(field, cell);
@@ -291,50 +296,50 @@ fn write_row(
     }
     // One column may say two things: when a play was heard, and on which day it was counted.
     let header = |field| format.fields.get(&field).and_then(|source| source.header.first());
-    if header(Field::Date) == header(Field::ListenedAt)
-        && let Some(stamp) = written.cells.get(&Field::ListenedAt).cloned()
+    if header(FormatField::Date) == header(FormatField::ListenedAt)
+        && let Some(stamp) = written.cells.get(&FormatField::ListenedAt).cloned()
     {
-        written.meant.insert(Field::Date, stamp[..10].to_owned());
-        written.cells.insert(Field::Date, stamp);
+        written.meant.insert(FormatField::Date, stamp[..10].to_owned());
+        written.cells.insert(FormatField::Date, stamp);
     }
     // A moment that cannot be is none: what is left is the day.
-    let date = written.meant.get(&Field::Date).map(|date| date.parse::<chrono::NaiveDate>());
-    let heard = written.meant.get(&Field::ListenedAt).map(|ms| ms.parse::<i64>());
+    let date = written.meant.get(&FormatField::Date).map(|date| date.parse::<chrono::NaiveDate>());
+    let heard = written.meant.get(&FormatField::ListenedAt).map(|ms| ms.parse::<i64>());
     if let (Some(Ok(date)), Some(Ok(ms))) = (date, heard) {
         let day = Day(date.to_epoch_days());
         if !can_be_heard_at(ms, day) {
-            written.meant.insert(Field::ListenedAt, day.start_ms().to_string());
+            written.meant.insert(FormatField::ListenedAt, day.start_ms().to_string());
         }
     }
     // Use ends after it begins.
     if let (Some(from), Some(to)) =
-        (written.meant.get(&Field::UsageFrom), written.meant.get(&Field::UsageTo))
+        (written.meant.get(&FormatField::UsageFrom), written.meant.get(&FormatField::UsageTo))
         && to < from
-        && !fixed.contains_key(&Field::UsageTo)
+        && !fixed.contains_key(&FormatField::UsageTo)
     {
-        written.meant.remove(&Field::UsageTo);
-        written.cells.remove(&Field::UsageTo);
+        written.meant.remove(&FormatField::UsageTo);
+        written.cells.remove(&FormatField::UsageTo);
     }
-    if !written.meant.contains_key(&Field::Currency)
-        && (format.fields.contains_key(&Field::Currency)
-            || !format.constants.contains_key(&Field::Currency))
+    if !written.meant.contains_key(&FormatField::Currency)
+        && (format.fields.contains_key(&FormatField::Currency)
+            || !format.constants.contains_key(&FormatField::Currency))
     {
-        written.meant.remove(&Field::Amount);
-        written.cells.remove(&Field::Amount);
+        written.meant.remove(&FormatField::Amount);
+        written.cells.remove(&FormatField::Amount);
     }
     written
 }
 
-fn is_always_filled(field: Field) -> bool {
+fn is_always_filled(field: FormatField) -> bool {
     matches!(
         field,
-        Field::Date
-            | Field::UsageFrom
-            | Field::Units
-            | Field::Plays
-            | Field::LineType
-            | Field::Currency
-            | Field::ListenedAt
+        FormatField::Date
+            | FormatField::UsageFrom
+            | FormatField::Units
+            | FormatField::Plays
+            | FormatField::LineType
+            | FormatField::Currency
+            | FormatField::ListenedAt
     )
 }
 
@@ -366,12 +371,12 @@ fn line(cells: &[String], format: &TableFormat) -> String {
 fn write_report(
     format: &TableFormat,
     rows: &[Written],
-    fixed: &BTreeMap<Field, (String, String)>,
+    fixed: &BTreeMap<FormatField, (String, String)>,
     end: &str,
 ) -> String {
     let columns = columns(format);
     let cell_of = |row: &Written, name: &String| {
-        let has = |field: &Field| {
+        let has = |field: &FormatField| {
             format.fields[field].header.first() == Some(name) && row.cells.contains_key(field)
         };
         row.cells
@@ -379,7 +384,7 @@ fn write_report(
             .find(|field| has(field))
             .map(|field| row.cells.get(field).cloned().unwrap_or_default())
     };
-    if format.text.delimiter == Delimiter::Ndjson {
+    if format.text.delimiter == FieldDelimiter::Ndjson {
         let object = |row: &Written| {
             let pairs = columns.iter().map(|name| {
                 let value = cell_of(row, name).map_or(serde_json::Value::Null, Into::into);
@@ -397,12 +402,12 @@ fn write_report(
         })
         .collect();
     match format.text.preamble {
-        Some(Preamble::Pairs) => {
+        Some(TablePreamble::Pairs) => {
             lines.extend(
                 told.iter().map(|(name, value)| line(&[name.clone(), value.clone()], format)),
             );
         }
-        Some(Preamble::Columns) if !told.is_empty() => {
+        Some(TablePreamble::Columns) if !told.is_empty() => {
             let (names, values): (Vec<String>, Vec<String>) = told.into_iter().unzip();
             lines.extend([line(&names, format), line(&values, format)]);
         }
@@ -449,16 +454,16 @@ fn summary_table(format: &TableFormat, rows: &[Written]) -> Vec<Vec<String>> {
 }
 
 /// What rows add up to.
-fn total_of<'r>(total: Total, rows: impl Iterator<Item = &'r Written> + Clone) -> String {
+fn total_of<'r>(total: TotalSpec, rows: impl Iterator<Item = &'r Written> + Clone) -> String {
     let meant = |field| rows.clone().filter_map(move |row| row.meant.get(&field));
     match total {
-        Total::Rows => rows.count().to_string(),
-        Total::Units => {
-            let units = meant(Field::Units).map(|units| units.parse::<i64>().unwrap());
+        TotalSpec::Rows => rows.count().to_string(),
+        TotalSpec::Units => {
+            let units = meant(FormatField::Units).map(|units| units.parse::<i64>().unwrap());
             units.sum::<i64>().to_string()
         }
-        Total::Amount => {
-            let amounts = meant(Field::Amount);
+        TotalSpec::Amount => {
+            let amounts = meant(FormatField::Amount);
             let amounts = amounts.map(|text| Amount::parse_sum(text).unwrap().amount.0);
             Amount(amounts.sum()).to_string()
         }
@@ -468,7 +473,7 @@ fn total_of<'r>(total: Total, rows: impl Iterator<Item = &'r Written> + Clone) -
 /// What was read of a row, in the words of [`Meant`].
 fn read_report(format: &TableFormat, text: &str) -> Result<BTreeMap<u32, Meant>, String> {
     let bound = match match_head(format, text.as_bytes(), FILE_NAME) {
-        Match::Yes(bound) => bound,
+        HeadMatch::Yes(bound) => bound,
         other => return Err(format!("{}: {other:?}", format.format)),
     };
     let store = STORES.get(&format.store).unwrap_or(&STORES["spotify"]);
@@ -504,14 +509,14 @@ fn ascii(bytes: impl AsRef<[u8]>) -> String {
     String::from_utf8(bytes.as_ref().to_vec()).unwrap()
 }
 
-fn put(meant: &mut Meant, field: Field, value: Option<String>) {
+fn put(meant: &mut Meant, field: FormatField, value: Option<String>) {
     meant.extend(value.map(|value| (field, value)));
 }
 
 fn put_track(meant: &mut Meant, isrc: Option<Isrc>, upc: Option<Upc>, store_track: Option<String>) {
-    put(meant, Field::Isrc, isrc.map(|isrc| ascii(isrc.to_text())));
-    put(meant, Field::Upc, upc.map(Upc::to_text));
-    put(meant, Field::StoreTrack, store_track);
+    put(meant, FormatField::Isrc, isrc.map(|isrc| ascii(isrc.to_text())));
+    put(meant, FormatField::Upc, upc.map(Upc::to_text));
+    put(meant, FormatField::StoreTrack, store_track);
 }
 
 fn plays(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
@@ -529,31 +534,39 @@ fn plays(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
                 track.upc,
                 track.store_track.as_deref().map(str::to_owned),
             );
-            put(&mut meant, Field::Date, Some(day.to_string()));
-            put(&mut meant, Field::ListenedAt, Some(play.listened_at_ms.to_string()));
+            put(&mut meant, FormatField::Date, Some(day.to_string()));
+            put(&mut meant, FormatField::ListenedAt, Some(play.listened_at_ms.to_string()));
             put(
                 &mut meant,
-                Field::Territory,
+                FormatField::Territory,
                 Territory::from_packed(play.territory).map(|t| ascii(t.to_text())),
             );
-            put(&mut meant, Field::TierProduct, product.tier_code.as_deref().map(str::to_owned));
-            put(&mut meant, Field::UseType, Some(product.use_type.to_string()));
-            put(&mut meant, Field::Plays, Some(kind.plays.to_string()));
+            put(
+                &mut meant,
+                FormatField::TierProduct,
+                product.tier_code.as_deref().map(str::to_owned),
+            );
+            put(&mut meant, FormatField::UseType, Some(product.use_type.to_string()));
+            put(&mut meant, FormatField::Plays, Some(kind.plays.to_string()));
             let ms = |ms: u32| (ms != NONE).then(|| ms.to_string());
-            put(&mut meant, Field::PlayedTime, ms(play.played_ms));
-            put(&mut meant, Field::TrackTime, track.track_ms.and_then(ms));
+            put(&mut meant, FormatField::PlayedTime, ms(play.played_ms));
+            put(&mut meant, FormatField::TrackTime, track.track_ms.and_then(ms));
             let name =
                 |names: &[Box<str>], id: u32| names.get(id as usize).map(ToString::to_string);
-            put(&mut meant, Field::Source, name(&words.sources, kind.source));
-            put(&mut meant, Field::Device, name(&words.devices, kind.device));
+            put(&mut meant, FormatField::Source, name(&words.sources, kind.source));
+            put(&mut meant, FormatField::Device, name(&words.devices, kind.device));
             let listener = words.listeners.get(play.listener as usize);
-            put(&mut meant, Field::Listener, listener.map(|listener| format!("{listener:?}")));
+            put(
+                &mut meant,
+                FormatField::Listener,
+                listener.map(|listener| format!("{listener:?}")),
+            );
             let offline = match play.offline {
                 OFFLINE => Some("true"),
                 ONLINE => Some("false"),
                 _ => None,
             };
-            put(&mut meant, Field::Offline, offline.map(str::to_owned));
+            put(&mut meant, FormatField::Offline, offline.map(str::to_owned));
             assert!(read.insert(play.row, meant).is_none());
         }
     }
@@ -569,30 +582,30 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
     for (_, sale) in lot.all_sales() {
         let mut meant = Meant::new();
         put_track(&mut meant, sale.isrc, sale.upc, text(sale.store_track));
-        put(&mut meant, Field::UsageFrom, Some(sale.usage_from.to_string()));
-        put(&mut meant, Field::UsageTo, Some(sale.usage_to.to_string()));
+        put(&mut meant, FormatField::UsageFrom, Some(sale.usage_from.to_string()));
+        put(&mut meant, FormatField::UsageTo, Some(sale.usage_to.to_string()));
         put(
             &mut meant,
-            Field::StatementPeriod,
+            FormatField::StatementPeriod,
             sale.statement_period.map(|month| month.to_string()),
         );
-        put(&mut meant, Field::ReportedDate, sale.reported.map(|day| day.to_string()));
-        put(&mut meant, Field::Territory, territory(sale.territory));
-        put(&mut meant, Field::TierProduct, text(sale.tier_code));
-        put(&mut meant, Field::UseType, text(Some(sale.use_type)));
-        put(&mut meant, Field::Offline, truth(sale.offline));
-        put(&mut meant, Field::Units, Some(sale.units.to_string()));
-        put(&mut meant, Field::Amount, sale.amount.map(|amount| amount.to_string()));
+        put(&mut meant, FormatField::ReportedDate, sale.reported.map(|day| day.to_string()));
+        put(&mut meant, FormatField::Territory, territory(sale.territory));
+        put(&mut meant, FormatField::TierProduct, text(sale.tier_code));
+        put(&mut meant, FormatField::UseType, text(Some(sale.use_type)));
+        put(&mut meant, FormatField::Offline, truth(sale.offline));
+        put(&mut meant, FormatField::Units, Some(sale.units.to_string()));
+        put(&mut meant, FormatField::Amount, sale.amount.map(|amount| amount.to_string()));
         put(
             &mut meant,
-            Field::Currency,
+            FormatField::Currency,
             sale.currency.map(|currency| currency.as_str().to_owned()),
         );
-        put(&mut meant, Field::RoyaltyBearing, truth(sale.royalty_bearing));
-        put(&mut meant, Field::LineType, Some(sale.line_type.as_str().to_owned()));
-        put(&mut meant, Field::Pool, text(sale.pool));
-        put(&mut meant, Field::Shop, text(sale.shop));
-        put(&mut meant, Field::Grid, text(sale.grid));
+        put(&mut meant, FormatField::RoyaltyBearing, truth(sale.royalty_bearing));
+        put(&mut meant, FormatField::LineType, Some(sale.line_type.as_str().to_owned()));
+        put(&mut meant, FormatField::Pool, text(sale.pool));
+        put(&mut meant, FormatField::Shop, text(sale.shop));
+        put(&mut meant, FormatField::Grid, text(sale.grid));
         assert_eq!((sale.amount_text, sale.id_text), (None, None));
         assert!(read.insert(sale.row, meant).is_none());
     }
@@ -600,10 +613,10 @@ fn lots(reader: &mut TableReader<'_>) -> BTreeMap<u32, Meant> {
     for figure in lot.figures.values().flatten() {
         let mut meant = Meant::new();
         put_track(&mut meant, figure.isrc, figure.upc, text(figure.store_track));
-        put(&mut meant, Field::Date, Some(figure.date.to_string()));
-        put(&mut meant, Field::Territory, territory(figure.territory));
-        put(&mut meant, Field::TierProduct, text(figure.tier_code));
-        put(&mut meant, Field::Plays, Some(figure.plays.to_string()));
+        put(&mut meant, FormatField::Date, Some(figure.date.to_string()));
+        put(&mut meant, FormatField::Territory, territory(figure.territory));
+        put(&mut meant, FormatField::TierProduct, text(figure.tier_code));
+        put(&mut meant, FormatField::Plays, Some(figure.plays.to_string()));
         assert!(read.insert(figure.row, meant).is_none());
     }
     read
@@ -615,19 +628,19 @@ fn references(lot: &SalesLot) -> BTreeMap<u32, Meant> {
     for row in lot.references.values().flatten() {
         let mut meant = Meant::new();
         put_track(&mut meant, row.isrc, row.upc, text(row.store_track));
-        put(&mut meant, Field::Date, Some(row.date.to_string()));
-        put(&mut meant, Field::Title, text(row.title));
-        put(&mut meant, Field::Artist, text(row.artist));
-        put(&mut meant, Field::Release, text(row.release));
-        put(&mut meant, Field::Label, text(row.label));
-        put(&mut meant, Field::Owner, text(row.owner));
-        put(&mut meant, Field::RateSource, text(row.rate_source));
-        put(&mut meant, Field::TrackTime, row.track_ms.map(|ms| ms.to_string()));
-        put(&mut meant, Field::Share, row.share.map(|share| share.to_string()));
-        put(&mut meant, Field::Rate, row.rate.map(|rate| rate.to_string()));
+        put(&mut meant, FormatField::Date, Some(row.date.to_string()));
+        put(&mut meant, FormatField::Title, text(row.title));
+        put(&mut meant, FormatField::Artist, text(row.artist));
+        put(&mut meant, FormatField::Release, text(row.release));
+        put(&mut meant, FormatField::Label, text(row.label));
+        put(&mut meant, FormatField::Owner, text(row.owner));
+        put(&mut meant, FormatField::RateSource, text(row.rate_source));
+        put(&mut meant, FormatField::TrackTime, row.track_ms.map(|ms| ms.to_string()));
+        put(&mut meant, FormatField::Share, row.share.map(|share| share.to_string()));
+        put(&mut meant, FormatField::Rate, row.rate.map(|rate| rate.to_string()));
         let pair = row.base.zip(row.quote);
         let pair = pair.map(|(base, quote)| format!("{}{}", base.as_str(), quote.as_str()));
-        put(&mut meant, Field::Pair, pair);
+        put(&mut meant, FormatField::Pair, pair);
         assert!(read.insert(row.row, meant).is_none());
     }
     read
@@ -641,37 +654,37 @@ fn completed(format: &TableFormat, meant: &Meant) -> Meant {
             whole.entry(*field).or_insert_with(|| constant.clone());
         }
     }
-    let access = whole.remove(&Field::TierAccess);
-    match (whole.get(&Field::TierProduct).cloned(), access) {
+    let access = whole.remove(&FormatField::TierAccess);
+    match (whole.get(&FormatField::TierProduct).cloned(), access) {
         (Some(product), Some(access)) => {
-            drop(whole.insert(Field::TierProduct, format!("{product}|{access}")))
+            drop(whole.insert(FormatField::TierProduct, format!("{product}|{access}")))
         }
-        (None, Some(access)) => drop(whole.insert(Field::TierProduct, access)),
+        (None, Some(access)) => drop(whole.insert(FormatField::TierProduct, access)),
         _ => {}
     }
     match format.feed {
         Feed::Trends => {
-            whole.entry(Field::UseType).or_insert_with(|| "stream".to_owned());
-            whole.entry(Field::Plays).or_insert_with(|| "1".to_owned());
-            let midnight = format!("{}T00:00:00Z", whole[&Field::Date]);
+            whole.entry(FormatField::UseType).or_insert_with(|| "stream".to_owned());
+            whole.entry(FormatField::Plays).or_insert_with(|| "1".to_owned());
+            let midnight = format!("{}T00:00:00Z", whole[&FormatField::Date]);
             let midnight =
                 chrono::DateTime::parse_from_rfc3339(&midnight).unwrap().timestamp_millis();
-            whole.entry(Field::ListenedAt).or_insert_with(|| midnight.to_string());
-            if let Some(percent) = whole.remove(&Field::PlayedPercent)
-                && let Some(track_ms) = whole.get(&Field::TrackTime)
+            whole.entry(FormatField::ListenedAt).or_insert_with(|| midnight.to_string());
+            if let Some(percent) = whole.remove(&FormatField::PlayedPercent)
+                && let Some(track_ms) = whole.get(&FormatField::TrackTime)
             {
                 let ms = track_ms.parse::<u64>().unwrap() * percent.parse::<u64>().unwrap() / 100;
-                whole.insert(Field::PlayedTime, ms.to_string());
+                whole.insert(FormatField::PlayedTime, ms.to_string());
             }
-            if let Some(listener) = whole.get_mut(&Field::Listener) {
+            if let Some(listener) = whole.get_mut(&FormatField::Listener) {
                 *listener = format!("{:?}", KEY.hash(&format.store, listener.as_bytes()));
             }
         }
         Feed::Sales => {
-            whole.entry(Field::UseType).or_insert_with(|| "stream".to_owned());
-            whole.entry(Field::LineType).or_insert_with(|| "sale".to_owned());
-            let from = whole[&Field::UsageFrom].clone();
-            let style = format.fields[&Field::UsageFrom].date.first();
+            whole.entry(FormatField::UseType).or_insert_with(|| "stream".to_owned());
+            whole.entry(FormatField::LineType).or_insert_with(|| "sale".to_owned());
+            let from = whole[&FormatField::UsageFrom].clone();
+            let style = format.fields[&FormatField::UsageFrom].date.first();
             let is_month = matches!(
                 style,
                 Some(DateStyle::YearMonth | DateStyle::MonthYear | DateStyle::DayOfMonth)
@@ -680,10 +693,10 @@ fn completed(format: &TableFormat, meant: &Meant) -> Meant {
             let last =
                 first.checked_add_months(chrono::Months::new(1)).unwrap().pred_opt().unwrap();
             let last = if is_month { last } else { first };
-            whole.entry(Field::UsageTo).or_insert_with(|| last.to_string());
+            whole.entry(FormatField::UsageTo).or_insert_with(|| last.to_string());
         }
         Feed::Reference => {
-            if let Some(pair) = whole.get_mut(&Field::Pair) {
+            if let Some(pair) = whole.get_mut(&FormatField::Pair) {
                 *pair = pair.replace('/', "");
             }
         }
@@ -701,16 +714,16 @@ proptest! {
     ) {
         let mut numbers = Numbers(seed);
         for format in FORMATS.iter() {
-            let fixed: BTreeMap<Field, (String, String)> = format
+            let fixed: BTreeMap<FormatField, (String, String)> = format
                 .fields
                 .iter()
                 .filter(|(_, source)| is_fixed(source))
                 .map(|(field, source)| match (source.file_digits, field) {
-                    (None, Field::Isrc) => (*field, (String::new(), "GBXY12600001".to_owned())),
+                    (None, FormatField::Isrc) => (*field, (String::new(), "GBXY12600001".to_owned())),
                     (Some(8), _) => (*field, (String::new(), "2026-09-30".to_owned())),
                     (Some(_), _) => (*field, (String::new(), "2026-09-01".to_owned())),
                     // After each first day.
-                    (None, Field::UsageTo) => (*field, write_date(Day(20_800), source.date.first().copied().unwrap_or(DateStyle::Iso), *field)),
+                    (None, FormatField::UsageTo) => (*field, write_date(Day(20_800), source.date.first().copied().unwrap_or(DateStyle::Iso), *field)),
                     (None, _) => (*field, write_field(*field, source, format, &mut numbers)),
                 })
                 .collect();
@@ -731,7 +744,7 @@ proptest! {
 fn each_format_claims_its_own_reports_and_no_other_of_its_store_does() {
     let mut numbers = Numbers(42);
     for format in FORMATS.iter() {
-        let fixed: BTreeMap<Field, (String, String)> = format
+        let fixed: BTreeMap<FormatField, (String, String)> = format
             .fields
             .iter()
             .filter(|(_, source)| is_fixed(source))
@@ -745,7 +758,7 @@ fn each_format_claims_its_own_reports_and_no_other_of_its_store_does() {
                 [format.store.as_str(), "*"].contains(&other.store.as_str()) || format.store == "*"
             })
             .filter(|other| {
-                matches!(match_head(other, report.as_bytes(), FILE_NAME), Match::Yes(_))
+                matches!(match_head(other, report.as_bytes(), FILE_NAME), HeadMatch::Yes(_))
             })
             .map(|other| &other.format)
             .collect();
@@ -775,7 +788,7 @@ fn one_row(format: &str, column: &str, cell: &[u8], others: &[(&str, &str)]) -> 
         text.push(b'\n');
     }
     let bound = match match_head(format, &text, FILE_NAME) {
-        Match::Yes(bound) => bound,
+        HeadMatch::Yes(bound) => bound,
         other => unreachable!("{other:?}"),
     };
     let store = &STORES[&format.store];
@@ -798,9 +811,9 @@ fn what_is_not_utf8_is_read_in_the_other_encoding_of_its_format() {
         ("Revenue EUR", "0,5"),
     ];
     let cp1252 = one_row("imusician", "Shop", b"Caf\xe9 \x80", &statement);
-    assert_eq!(cp1252[&Field::Shop], "Caf\u{e9} \u{20ac}");
+    assert_eq!(cp1252[&FormatField::Shop], "Caf\u{e9} \u{20ac}");
     let utf8 = one_row("imusician", "Shop", "Caf\u{e9}".as_bytes(), &statement);
-    assert_eq!(utf8[&Field::Shop], "Caf\u{e9}");
+    assert_eq!(utf8[&FormatField::Shop], "Caf\u{e9}");
     let fiscal = [
         ("^Start Date", "09/27/2026"),
         ("^End Date", "10/31/2026"),
@@ -813,8 +826,8 @@ fn what_is_not_utf8_is_read_in_the_other_encoding_of_its_format() {
     ];
     // "Student", in Shift-JIS as Windows writes it.
     let cp932 = one_row("apple-music-s1", "Membership Type", b"\x8a\x77\x90\xb6", &fiscal);
-    assert_eq!(cp932[&Field::TierProduct], "\u{5b66}\u{751f}");
-    assert_eq!(cp932[&Field::UsageTo], "2026-10-31");
+    assert_eq!(cp932[&FormatField::TierProduct], "\u{5b66}\u{751f}");
+    assert_eq!(cp932[&FormatField::UsageTo], "2026-10-31");
 }
 
 #[test]
@@ -860,7 +873,7 @@ fn columns_are_found_by_their_older_names_too() {
             .filter(|known| {
                 matches!(
                     match_head(known, format!("{header}\n").as_bytes(), FILE_NAME),
-                    Match::Yes(_)
+                    HeadMatch::Yes(_)
                 )
             })
             .map(|known| known.format.as_str())

@@ -14,7 +14,7 @@ use streamledger_core::normalize::values::dates::read_date;
 use streamledger_core::normalize::values::numbers::{plain_decimal, whole_number};
 use streamledger_core::normalize::values::times::stamp_or_epoch;
 
-use crate::reports::{Kind, read_report};
+use crate::reports::{FuzzKind, read_report};
 
 /// The names of the targets, which are also the folders of the corpus.
 pub const TARGETS: [&str; 6] = ["cells", "dsr", "gunzip", "json_table", "streams", "table"];
@@ -26,17 +26,17 @@ pub const TARGETS: [&str; 6] = ["cells", "dsr", "gunzip", "json_table", "streams
 pub fn run(target: &str, bytes: &[u8]) {
     match target {
         "cells" => cells(bytes),
-        "dsr" => report(bytes, Kind::Dsr),
+        "dsr" => report(bytes, FuzzKind::Dsr),
         "gunzip" => gunzip(bytes),
-        "json_table" => report(bytes, Kind::JsonTable),
-        "streams" => report(bytes, Kind::Streams),
-        "table" => report(bytes, Kind::Table),
+        "json_table" => report(bytes, FuzzKind::JsonTable),
+        "streams" => report(bytes, FuzzKind::Streams),
+        "table" => report(bytes, FuzzKind::Table),
         _ => {}
     }
 }
 
 /// Reads a report both in one block and in many, and checks what must hold for any bytes.
-fn report(bytes: &[u8], kind: Kind) {
+fn report(bytes: &[u8], kind: FuzzKind) {
     let read = |is_cut| read_report(bytes, kind, "GBXY12600001_20260901.txt", is_cut);
     let whole = read(false);
     if let Some(read) = &whole {

@@ -4,36 +4,36 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use streamledger_core::ingest::dsr::head::{Match as DsrMatch, match_head as match_dsr};
-use streamledger_core::ingest::spotify_streams::Columns;
+use streamledger_core::ingest::dsr::head::{DsrMatch, match_head as match_dsr};
+use streamledger_core::ingest::spotify_streams::StreamColumns;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
-use streamledger_core::ingest::table::head::{Match, match_head};
-use streamledger_core::ingest::table::text_layout::Delimiter;
-use streamledger_core::ingest::text::{Text, after_first_line_end, is_utf16};
+use streamledger_core::ingest::table::head::{HeadMatch, match_head};
+use streamledger_core::ingest::table::text_layout::FieldDelimiter;
+use streamledger_core::ingest::text::{ReportText, after_first_line_end, is_utf16};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_core::model::play::Piece;
-use streamledger_core::model::territory::Territories;
-use streamledger_core::normalize::counts::{Counts, LineCounts};
+use streamledger_core::model::play::ReportPlays;
+use streamledger_core::model::territory::TerritoryTable;
+use streamledger_core::normalize::counts::{LineCounts, RowCounts};
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
+use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::normalize::table::control_numbers::Checked;
+use streamledger_core::normalize::table::control_numbers::CheckedControl;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 
 /// What the readers need beside a report: the project's own settings.
-struct World {
+struct FuzzWorld {
     formats: Vec<TableFormat>,
     stores: BTreeMap<String, StoreSettings>,
-    territories: Territories,
+    territories: TerritoryTable,
     key: ListenerKey,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(|| {
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(|| {
     let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
     let texts = |folder: &str| -> Vec<String> {
         let mut paths: Vec<_> = std::fs::read_dir(pipelines.join(folder))
@@ -53,9 +53,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         .map(|store| (store.store.clone(), store))
         .collect();
     let aliases = BTreeMap::from([("UK".to_owned(), "GB".to_owned())]);
-    let territories = Territories::new(&aliases);
+    let territories = TerritoryTable::new(&aliases);
     assert!(!formats.is_empty() && territories.is_ok(), "no pipelines in {}", pipelines.display());
-    World {
+    FuzzWorld {
         formats,
         stores,
         territories: territories.unwrap_or_else(|_| unreachable!()),
@@ -71,7 +71,7 @@ pub fn formats() -> &'static [TableFormat] {
 
 /// Which readers are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FuzzKind {
     /// Spotify's wide table of raw streams.
     Streams,
     /// DDEX DSR flat files.
@@ -90,7 +90,7 @@ pub struct ReportRead {
     /// Line of the report that is its header, from 0; `None` where it has none.
     pub header_line: Option<u32>,
     /// What was counted.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// What its lines were.
     pub lines: LineCounts,
     /// Lines of its text.
@@ -105,18 +105,23 @@ pub struct ReportRead {
 
 /// Reads a report; `is_cut` hands it to its reader in many blocks. `None` if no format claims it.
 #[must_use]
-pub fn read_report(bytes: &[u8], kind: Kind, file_name: &str, is_cut: bool) -> Option<ReportRead> {
+pub fn read_report(
+    bytes: &[u8],
+    kind: FuzzKind,
+    file_name: &str,
+    is_cut: bool,
+) -> Option<ReportRead> {
     let (text, n_lines) = text_of(bytes, is_cut);
     match kind {
-        Kind::Streams => streams(&text, n_lines, is_cut),
-        Kind::Dsr => dsr(&text, n_lines, is_cut),
-        Kind::Table => table(&text, n_lines, file_name, (false, is_cut)),
-        Kind::JsonTable => table(&text, n_lines, file_name, (true, is_cut)),
+        FuzzKind::Streams => streams(&text, n_lines, is_cut),
+        FuzzKind::Dsr => dsr(&text, n_lines, is_cut),
+        FuzzKind::Table => table(&text, n_lines, file_name, (false, is_cut)),
+        FuzzKind::JsonTable => table(&text, n_lines, file_name, (true, is_cut)),
     }
 }
 
 fn text_of(bytes: &[u8], is_cut: bool) -> (Vec<u8>, u64) {
-    let (mut text, mut whole) = (Text::default(), Vec::new());
+    let (mut text, mut whole) = (ReportText::default(), Vec::new());
     let mut rest = bytes;
     while !rest.is_empty() {
         let end = if !is_cut {
@@ -158,7 +163,7 @@ fn bad_rows(bad_rows: &[RejectedRow]) -> BTreeMap<u32, RejectCode> {
     bad_rows.iter().map(|bad| (bad.row, bad.reject_code)).collect()
 }
 
-fn rejected(fault: Option<ReportFault>, controls: &[Checked]) -> Option<String> {
+fn rejected(fault: Option<ReportFault>, controls: &[CheckedControl]) -> Option<String> {
     let wrong = controls.iter().find(|control| control.is_binding && !control.agrees);
     fault
         .map(|fault| fault.reject_code.code().to_owned())
@@ -168,9 +173,9 @@ fn rejected(fault: Option<ReportFault>, controls: &[Checked]) -> Option<String> 
 fn streams(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
     let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let header = text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]);
-    let columns = Columns::detect_format(header).ok()?;
+    let columns = StreamColumns::detect_format(header).ok()?;
     let world = &*WORLD;
-    let context = Context {
+    let context = StreamsContext {
         store: &world.stores["spotify"],
         territories: &world.territories,
         key: &world.key,
@@ -199,10 +204,11 @@ fn table(
     file_name: &str,
     (is_json, is_cut): (bool, bool),
 ) -> Option<ReportRead> {
-    let of_kind = |format: &&TableFormat| (format.text.delimiter == Delimiter::Ndjson) == is_json;
+    let of_kind =
+        |format: &&TableFormat| (format.text.delimiter == FieldDelimiter::Ndjson) == is_json;
     let mut formats = WORLD.formats.iter().filter(of_kind);
     let (format, bound) = formats.find_map(|format| match match_head(format, text, file_name) {
-        Match::Yes(bound) => Some((format, bound)),
+        HeadMatch::Yes(bound) => Some((format, bound)),
         _ => None,
     })?;
     let (rows, header_line) = (&text[bound.rows_start..], bound.header_line);
@@ -262,7 +268,7 @@ fn dsr(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
 }
 
 /// Plays by row, with what their ids mean in place of them.
-fn rows_of_pieces(pieces: &BTreeMap<Day, Piece>) -> BTreeMap<u32, String> {
+fn rows_of_pieces(pieces: &BTreeMap<Day, ReportPlays>) -> BTreeMap<u32, String> {
     let mut rows = BTreeMap::new();
     for (day, piece) in pieces {
         let words = &piece.words;

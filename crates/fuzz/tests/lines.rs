@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::records::split_line;
-use streamledger_core::ingest::table::text_layout::Delimiter;
+use streamledger_core::ingest::table::text_layout::FieldDelimiter;
 use streamledger_core::normalize::rejected_row::RejectCode;
-use streamledger_fuzz::reports::{Kind, ReportRead, formats, read_report};
+use streamledger_fuzz::reports::{FuzzKind, ReportRead, formats, read_report};
 
 /// A report of `fixtures/formats`.
 struct Fixture {
     name: String,
     /// The file's own name, which may say a date.
     file_name: String,
-    kind: Kind,
+    kind: FuzzKind,
     text: String,
 }
 
@@ -57,7 +57,7 @@ fn fixtures() -> Vec<(Fixture, ReportRead)> {
         };
         let name = path.strip_prefix(&root).unwrap().display().to_string();
         let file_name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        for kind in [Kind::Streams, Kind::Dsr, Kind::Table, Kind::JsonTable] {
+        for kind in [FuzzKind::Streams, FuzzKind::Dsr, FuzzKind::Table, FuzzKind::JsonTable] {
             let fixture = Fixture {
                 name: name.clone(),
                 file_name: file_name.clone(),
@@ -103,7 +103,7 @@ fn a_quote_too_many_costs_its_own_row_or_the_report() {
                 continue;
             }
             n_bad += usize::from(after.bad_rows.contains_key(&touched));
-            let of_kind = fixture.kind == Kind::Dsr;
+            let of_kind = fixture.kind == FuzzKind::Dsr;
             for (row, text) in &before.rows {
                 // Records of a block are what its usage records are about.
                 if *row != touched && !of_kind {
@@ -150,7 +150,7 @@ fn line_ends_of_all_kinds_and_mixtures_are_the_same() {
 #[test]
 fn what_is_no_line_end_makes_no_report_of_a_header_alone() {
     for (fixture, _) in fixtures() {
-        if fixture.kind == Kind::JsonTable {
+        if fixture.kind == FuzzKind::JsonTable {
             continue;
         }
         let lines: Vec<&str> = fixture.text.lines().collect();
@@ -215,7 +215,7 @@ fn a_report_that_ends_inside_a_quote_is_rejected_as_cut_off() {
 }
 
 fn read_table(text: &str) -> ReportRead {
-    let read = read_report(text.as_bytes(), Kind::Table, "a_2026-10.txt", false).unwrap();
+    let read = read_report(text.as_bytes(), FuzzKind::Table, "a_2026-10.txt", false).unwrap();
     assert_eq!(read.lines.total(), read.n_lines);
     read
 }
@@ -307,7 +307,7 @@ fn tables_that_are_put_together_are_read_rightly_or_rejected() {
         let (Some(format), Some(first_header)) = (format_of(before), before.header_line) else {
             continue;
         };
-        assert_ne!(format.text.delimiter, Delimiter::Ndjson);
+        assert_ne!(format.text.delimiter, FieldDelimiter::Ndjson);
         for (second, other) in all.iter().filter(|(_, other)| other.format == before.format) {
             let lines: Vec<&str> = second.text.lines().collect();
             let lines = &lines[other.header_line.unwrap() as usize..];

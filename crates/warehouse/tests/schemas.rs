@@ -10,9 +10,9 @@ use schemars::{JsonSchema, schema_for};
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::builtin::BUILT_IN;
-use streamledger_core::ingest::table::format::{Evidence, Feed, TableFormat};
+use streamledger_core::ingest::table::format::{ColumnEvidence, Feed, TableFormat};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_warehouse::pipeline::intake::config::{PipelineFile, Settings};
+use streamledger_warehouse::pipeline::intake::config::{PipelineFile, PipelineSettings};
 
 fn check<T: JsonSchema>(name: &str) {
     let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";
@@ -41,7 +41,7 @@ fn the_schemas_of_the_settings_are_up_to_date() {
 #[test]
 fn the_projects_own_settings_load() {
     let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/nightly.toml");
-    let settings = Settings::load(&pipeline).unwrap();
+    let settings = PipelineSettings::load(&pipeline).unwrap();
     // A format of one store is of no use without the store's settings.
     for format in settings.formats.values().filter(|format| format.store != "*") {
         assert!(settings.stores.contains_key(&format.store), "{}", format.format);
@@ -54,14 +54,14 @@ struct Shown {
     feed: Feed,
     store: String,
     format: String,
-    evidence: Evidence,
+    evidence: ColumnEvidence,
     source: String,
     limits: Vec<String>,
 }
 
 fn all_formats() -> Vec<Shown> {
     let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/nightly.toml");
-    let settings = Settings::load(&pipeline).unwrap();
+    let settings = PipelineSettings::load(&pipeline).unwrap();
     let tables = settings.formats.values().map(|format| {
         let mut limits = format.limits.clone();
         if let Some(repeats) = &format.repeats {
@@ -125,9 +125,9 @@ fn the_page_of_formats_is_up_to_date() {
         page += "| format | store | known from | source and limits |\n|---|---|---|---|\n";
         for format in shown {
             let evidence = match format.evidence {
-                Evidence::Sample => "sample",
-                Evidence::Specification => "specification",
-                Evidence::Parsers => "parsers",
+                ColumnEvidence::Sample => "sample",
+                ColumnEvidence::Specification => "specification",
+                ColumnEvidence::Parsers => "parsers",
             };
             let store = if format.store == "*" { "any" } else { &format.store };
             let notes = [vec![sentence(&format.source)], format.limits.clone()].concat().join(" ");

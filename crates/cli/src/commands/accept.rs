@@ -1,26 +1,31 @@
 //! `streamledger accept`: a report that is rejected until somebody has looked at it is accepted.
 
 use streamledger_core::decisions::AcceptKind;
-use streamledger_warehouse::pipeline::accepting::{Acceptance, AcceptedReport, accept_report};
-use streamledger_warehouse::storage::layout::decisions::Author;
+use streamledger_warehouse::pipeline::accepting::{
+    AcceptanceOutcome, AcceptedReport, accept_report,
+};
+use streamledger_warehouse::storage::layout::decisions::DecisionAuthor;
 
-use crate::arguments::{Accept, Common, Format};
+use crate::arguments::{AcceptCommand, CommonOptions, OutputFormat};
 use crate::exit;
 use crate::print::decisions;
-use crate::print::output::{Sheet, print, to_csv, to_json};
+use crate::print::output::{OutputSheet, print, to_csv, to_json};
 
 /// Writes the decision and prints what the next run will do.
-pub(crate) fn run(common: &Common, command: &Accept) -> anyhow::Result<u8> {
-    let acceptance = Acceptance {
+pub(crate) fn run(common: &CommonOptions, command: &AcceptCommand) -> anyhow::Result<u8> {
+    let acceptance = AcceptanceOutcome {
         report: command.report.to_lowercase(),
         what: command.what.as_deref().and_then(AcceptKind::of_code),
-        author: Author { by: decisions::name(command.by.as_ref()), reason: command.why.clone() },
+        author: DecisionAuthor {
+            by: decisions::name(command.by.as_ref()),
+            reason: command.why.clone(),
+        },
     };
     let done = accept_report(&command.warehouse, command.decisions.as_deref(), &acceptance)?;
     print(&match common.format {
-        Format::Table => in_words(&done),
-        Format::Json => to_json(&[sheet(&done)])?,
-        Format::Csv => to_csv(&[sheet(&done)]),
+        OutputFormat::Table => in_words(&done),
+        OutputFormat::Json => to_json(&[sheet(&done)])?,
+        OutputFormat::Csv => to_csv(&[sheet(&done)]),
     })?;
     Ok(exit::DONE)
 }
@@ -44,9 +49,9 @@ fn in_words(done: &AcceptedReport) -> String {
     format!("{accepted}\nThe next `streamledger nightly` {next}.\n")
 }
 
-fn sheet(done: &AcceptedReport) -> Sheet {
+fn sheet(done: &AcceptedReport) -> OutputSheet {
     let columns = ["report", "file", "accepted", "decision", "accepted before"];
-    let mut sheet = Sheet::new("accepted", "Accepted", &columns);
+    let mut sheet = OutputSheet::new("accepted", "Accepted", &columns);
     let AcceptedReport { report, file, what, decision, before } = done;
     sheet.push(vec![
         report.clone(),

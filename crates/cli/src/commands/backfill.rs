@@ -6,21 +6,21 @@ use anyhow::{bail, ensure};
 use streamledger_core::numbers::exact;
 use streamledger_warehouse::pipeline::intake::config::load_policy;
 use streamledger_warehouse::pipeline::nightly::backfill::{
-    Backfilled, plan_backfill, run_backfill,
+    BackfillOutcome, plan_backfill, run_backfill,
 };
-use streamledger_warehouse::pipeline::nightly::options::Backfill as Task;
+use streamledger_warehouse::pipeline::nightly::options::BackfillOptions as Task;
 
 use crate::allocator;
-use crate::arguments::{Backfill, Common, Format};
+use crate::arguments::{BackfillCommand, CommonOptions, OutputFormat};
 use crate::backfill_options::options;
 use crate::commands::{nightly, rebuild};
 use crate::print::changes::change_sheets;
 use crate::print::decisions;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
-use crate::print::progress::Bar;
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::progress::TerminalProgress;
 
 /// Runs or plans a backfill and prints what it changed.
-pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &BackfillCommand) -> anyhow::Result<u8> {
     if let Some(other) = &command.from_archive {
         return rebuild::run(common, command, other);
     }
@@ -43,7 +43,7 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
         as_of: command.as_of,
     };
     let options = options(command)?;
-    let bar = Bar::new();
+    let bar = TerminalProgress::new();
     let start = Instant::now();
     let result = if command.dry_run {
         plan_backfill(&settings, &options, &task, &bar)
@@ -58,17 +58,17 @@ pub(crate) fn run(common: &Common, command: &Backfill) -> anyhow::Result<u8> {
     }
     let sheets = sheets(command, &done, elapsed);
     print(&match common.format {
-        Format::Table => {
+        OutputFormat::Table => {
             format!("{}\n\n{}", sentence(command, &done), to_text(&sheets))
         }
-        Format::Json => to_json(&sheets)?,
-        Format::Csv => to_csv(&sheets),
+        OutputFormat::Json => to_json(&sheets)?,
+        OutputFormat::Csv => to_csv(&sheets),
     })?;
     let has_rejects = done.summary.has_complaints() && !command.dry_run && !command.preview;
     Ok(nightly::code_of(has_rejects, command.fail_on))
 }
 
-fn sentence(command: &Backfill, done: &Backfilled) -> String {
+fn sentence(command: &BackfillCommand, done: &BackfillOutcome) -> String {
     match (command.dry_run, command.preview, done.summary.snapshot) {
         (true, ..) => "Nothing was written. A run without --dry-run would do this:".to_owned(),
         (_, true, _) if done.changes.is_empty() => "Nothing would change.".to_owned(),
@@ -82,7 +82,11 @@ fn sentence(command: &Backfill, done: &Backfilled) -> String {
     }
 }
 
-fn sheets(command: &Backfill, done: &Backfilled, elapsed: Duration) -> Vec<Sheet> {
+fn sheets(
+    command: &BackfillCommand,
+    done: &BackfillOutcome,
+    elapsed: Duration,
+) -> Vec<OutputSheet> {
     if command.dry_run {
         return vec![totals(done, elapsed), nightly::plan_sheet(&done.summary)];
     }
@@ -94,8 +98,8 @@ fn sheets(command: &Backfill, done: &Backfilled, elapsed: Duration) -> Vec<Sheet
     vec![totals(done, elapsed), nightly::outcome_sheet(&done.summary), changed, summed]
 }
 
-fn totals(done: &Backfilled, elapsed: Duration) -> Sheet {
-    let mut sheet = Sheet::new("backfill", "Backfill", &["what", "#number"]);
+fn totals(done: &BackfillOutcome, elapsed: Duration) -> OutputSheet {
+    let mut sheet = OutputSheet::new("backfill", "Backfill", &["what", "#number"]);
     let built = done.summary.rebuilt.len() as u64;
     let mut push = |what: &str, number: u64| {
         sheet.push(vec![what.to_owned(), grouped(number.into())]);

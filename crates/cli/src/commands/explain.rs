@@ -4,39 +4,39 @@ use std::collections::BTreeSet;
 
 use anyhow::{anyhow, bail, ensure};
 use serde::Serialize;
-use streamledger_core::explain::figures::Line;
-use streamledger_core::explain::known::Known;
+use streamledger_core::explain::figures::FigureLine;
+use streamledger_core::explain::known::KnownMonths;
 use streamledger_core::explain::period::Period;
-use streamledger_core::explain::step::Kind;
+use streamledger_core::explain::step::StepKind;
 use streamledger_core::model::isrc::Isrc;
-use streamledger_warehouse::pipeline::intake::config::Settings;
+use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
 use streamledger_warehouse::query::explain::{
-    Answer, Explained, Published, Question, made_from, store_of,
+    ExplainedStore, PublishedTables, WaterfallAnswer, WaterfallQuestion, made_from, store_of,
 };
 use streamledger_warehouse::query::status::status_of;
 
-use crate::arguments::{Common, Explain, Format};
+use crate::arguments::{CommonOptions, ExplainCommand, OutputFormat};
 use crate::commands::explain_against::copied;
 use crate::commands::{explain_missing, explain_plays, nightly};
 use crate::exit;
-use crate::print::output::{Sheet, grouped, print, to_csv};
+use crate::print::output::{OutputSheet, grouped, print, to_csv};
 use crate::print::state_words::StateWords;
 use crate::print::step_words::{days_in_words, name_of, words_of};
 use crate::print::words::{date_in_words, month_in_words, title_of};
 
 /// Prints the waterfall, or the plays behind one of its steps.
-pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &ExplainCommand) -> anyhow::Result<u8> {
     let settings = nightly::load_settings(&command.pipeline)?;
-    let published = Published::open(&command.warehouse)?;
+    let published = PublishedTables::open(&command.warehouse)?;
     // What is published was judged by the accepted numbers, whatever the pipeline says by now.
     let settings = settings.judged_by(&published.manifest.settings);
     let mut question = question(command, &published)?;
     if let Some(step) = &command.plays {
         let sheet = explain_plays::sheet(&published, &question, step)?;
         print(&match common.format {
-            Format::Table => sheet.to_text(),
-            Format::Json => crate::print::output::to_json(&[sheet])?,
-            Format::Csv => to_csv(&[sheet]),
+            OutputFormat::Table => sheet.to_text(),
+            OutputFormat::Json => crate::print::output::to_json(&[sheet])?,
+            OutputFormat::Csv => to_csv(&[sheet]),
         })?;
         return Ok(exit::DONE);
     }
@@ -55,7 +55,7 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
         Some(isrcs) if level == "release" => published.are_on_several_releases(isrcs)?,
         _ => false,
     };
-    let told = Told {
+    let told = ToldStore {
         command,
         settings: &settings,
         states: &states,
@@ -68,24 +68,27 @@ pub(crate) fn run(common: &Common, command: &Explain) -> anyhow::Result<u8> {
         bail!(told.nothing(&published, &question));
     }
     print(&match common.format {
-        Format::Table => told.as_text(&published, &question)?,
-        Format::Json => serde_json::to_string_pretty(&told.document())? + "\n",
-        Format::Csv => to_csv(&[told.all_lines()]),
+        OutputFormat::Table => told.as_text(&published, &question)?,
+        OutputFormat::Json => serde_json::to_string_pretty(&told.document())? + "\n",
+        OutputFormat::Csv => to_csv(&[told.all_lines()]),
     })?;
     Ok(exit::DONE)
 }
 
 /// How it stands with the reports on the day of the published state.
-fn states<'a>(published: &Published, settings: &'a Settings) -> StateWords<'a> {
+fn states<'a>(published: &PublishedTables, settings: &'a PipelineSettings) -> StateWords<'a> {
     let as_of = match published.manifest.as_of.parse() {
         Ok(Period::Day(day)) => day,
         _ => nightly::day_of(None),
     };
     let status = status_of(&published.manifest, settings, as_of);
-    StateWords { known: Known::new(&status.coverage), as_of, calendar: &settings.calendar }
+    StateWords { known: KnownMonths::new(&status.coverage), as_of, calendar: &settings.calendar }
 }
 
-fn question(command: &Explain, published: &Published) -> anyhow::Result<Question> {
+fn question(
+    command: &ExplainCommand,
+    published: &PublishedTables,
+) -> anyhow::Result<WaterfallQuestion> {
     let by = |column: &str, name: &str, what: &str| -> anyhow::Result<BTreeSet<String>> {
         let found = published.recordings(column, name)?;
         ensure!(
@@ -110,7 +113,7 @@ fn question(command: &Explain, published: &Published) -> anyhow::Result<Question
         (.., Some(release)) => Some(by("release", release, "release")?),
         _ => None,
     };
-    Ok(Question {
+    Ok(WaterfallQuestion {
         month: command.month.clone(),
         store: command.store.clone(),
         isrcs,
@@ -119,7 +122,7 @@ fn question(command: &Explain, published: &Published) -> anyhow::Result<Question
 }
 
 /// What the numbers are of.
-fn level(command: &Explain) -> &'static str {
+fn level(command: &ExplainCommand) -> &'static str {
     match (&command.isrc, &command.artist, &command.release, &command.territory) {
         (Some(_), ..) => "track",
         (_, Some(_), ..) => "artist",
@@ -132,7 +135,7 @@ fn level(command: &Explain) -> &'static str {
 
 /// The JSON document: `docs/status.md` describes it.
 #[derive(Debug, Serialize)]
-struct Document {
+struct ExplainDocument {
     version: u32,
     month: String,
     snapshot: u64,
@@ -161,11 +164,11 @@ struct LineObject {
     words: String,
 }
 
-struct Told<'a> {
-    command: &'a Explain,
-    settings: &'a Settings,
+struct ToldStore<'a> {
+    command: &'a ExplainCommand,
+    settings: &'a PipelineSettings,
     states: &'a StateWords<'a>,
-    answer: &'a Answer,
+    answer: &'a WaterfallAnswer,
     level: &'static str,
     /// Whether it may be added to others of its level.
     is_additive: bool,
@@ -173,9 +176,9 @@ struct Told<'a> {
     against_note: Option<String>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ToldStore<'a> {
     /// Why there is no waterfall, and what to do.
-    fn nothing(&self, published: &Published, question: &Question) -> String {
+    fn nothing(&self, published: &PublishedTables, question: &WaterfallQuestion) -> String {
         let month = &question.month;
         let parsed: Option<Period> = month.parse().ok();
         let words = parsed.map_or_else(|| month.clone(), |period| month_in_words(period.month()));
@@ -221,7 +224,7 @@ impl<'a> Told<'a> {
         from.map_or_else(String::new, date_in_words)
     }
 
-    fn words(&self, store: &str, line: &'a Line) -> String {
+    fn words(&self, store: &str, line: &'a FigureLine) -> String {
         let file = |name: &'a str| self.answer.files.get(name).map_or(name, String::as_str);
         let month: Option<Period> = self.command.month.parse().ok();
         let state = |state: &str| match month {
@@ -247,7 +250,11 @@ impl<'a> Told<'a> {
         days_in_words(stores.map(|store| (store, self.settings.stores.get(store))))
     }
 
-    fn as_text(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
+    fn as_text(
+        &self,
+        published: &PublishedTables,
+        question: &WaterfallQuestion,
+    ) -> anyhow::Result<String> {
         let mut parts = vec![self.heading(published, question)?];
         for explained in &self.answer.stores {
             parts.push(self.sheet(explained, "").to_text());
@@ -267,7 +274,11 @@ impl<'a> Told<'a> {
         Ok(parts.join("\n"))
     }
 
-    fn heading(&self, published: &Published, question: &Question) -> anyhow::Result<String> {
+    fn heading(
+        &self,
+        published: &PublishedTables,
+        question: &WaterfallQuestion,
+    ) -> anyhow::Result<String> {
         let month: Option<Period> = question.month.parse().ok();
         let month = month.map_or_else(String::new, |period| month_in_words(period.month()));
         let mut of = match (&self.command.artist, &self.command.release, &question.isrcs) {
@@ -288,17 +299,20 @@ impl<'a> Told<'a> {
         Ok(format!("{of} in {month}, by snapshot {}.\n", self.answer.snapshot))
     }
 
-    fn sheet(&self, explained: &'a Explained, more: &str) -> Sheet {
+    fn sheet(&self, explained: &'a ExplainedStore, more: &str) -> OutputSheet {
         let columns = ["step", "#plays", "#share", "what it is"];
-        let mut sheet =
-            Sheet::named("waterfall", &format!("{}{more}", title_of(&explained.store)), &columns);
+        let mut sheet = OutputSheet::named(
+            "waterfall",
+            &format!("{}{more}", title_of(&explained.store)),
+            &columns,
+        );
         let start = explained
             .lines
             .iter()
-            .find(|line| line.step.kind() == Kind::Total && line.plays.is_some());
+            .find(|line| line.step.kind() == StepKind::Total && line.plays.is_some());
         let start = start.and_then(|line| line.plays).unwrap_or(0);
         for line in &explained.lines {
-            let indent = if line.step.kind() == Kind::Total { "" } else { "  " };
+            let indent = if line.step.kind() == StepKind::Total { "" } else { "  " };
             let plays = line.plays.map_or("not known".to_owned(), |plays| grouped(plays.into()));
             let share = line.plays.map_or_else(String::new, |plays| share(plays, start));
             sheet.push(vec![
@@ -311,7 +325,7 @@ impl<'a> Told<'a> {
         sheet
     }
 
-    fn all_lines(&self) -> Sheet {
+    fn all_lines(&self) -> OutputSheet {
         let columns = [
             "store",
             "month",
@@ -324,7 +338,7 @@ impl<'a> Told<'a> {
             "level",
             "is_additive",
         ];
-        let mut sheet = Sheet::new("waterfall", "Waterfall", &columns);
+        let mut sheet = OutputSheet::new("waterfall", "Waterfall", &columns);
         for explained in self.answer.stores.iter().chain(&self.answer.so_far) {
             for line in &explained.lines {
                 sheet.push(vec![
@@ -344,8 +358,8 @@ impl<'a> Told<'a> {
         sheet
     }
 
-    fn document(&self) -> Document {
-        let object = |explained: &'a Explained| StoreObject {
+    fn document(&self) -> ExplainDocument {
+        let object = |explained: &'a ExplainedStore| StoreObject {
             store: explained.store.clone(),
             lines: explained
                 .lines
@@ -361,7 +375,7 @@ impl<'a> Told<'a> {
                 })
                 .collect(),
         };
-        Document {
+        ExplainDocument {
             version: 1,
             month: self.command.month.clone(),
             snapshot: self.answer.snapshot,
@@ -375,7 +389,7 @@ impl<'a> Told<'a> {
     }
 }
 
-fn reports(line: &Line) -> Vec<String> {
+fn reports(line: &FigureLine) -> Vec<String> {
     line.reports.iter().flat_map(|names| names.iter().cloned()).collect()
 }
 

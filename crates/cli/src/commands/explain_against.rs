@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, ensure};
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::query::explain::Question;
+use streamledger_warehouse::query::explain::WaterfallQuestion;
 
 use crate::print::output::grouped;
 use crate::print::words::counted;
 
 /// What a file says of the recordings of a question.
-pub(crate) struct Copied {
+pub(crate) struct CopiedFigures {
     /// The sum of its numbers.
     pub(crate) shown: i64,
     /// What is to be known of it.
@@ -21,7 +21,10 @@ pub(crate) struct Copied {
 }
 
 /// Reads a file and restricts the question to its recordings.
-pub(crate) fn copied(file: &Path, question: &mut Question) -> anyhow::Result<Copied> {
+pub(crate) fn copied(
+    file: &Path,
+    question: &mut WaterfallQuestion,
+) -> anyhow::Result<CopiedFigures> {
     let numbers = read(file)?;
     let is_asked = |isrc: &String| question.isrcs.as_ref().is_none_or(|isrcs| isrcs.contains(isrc));
     let asked: BTreeMap<&String, i64> =
@@ -40,7 +43,7 @@ pub(crate) fn copied(file: &Path, question: &mut Question) -> anyhow::Result<Cop
         None => Some(format!("Only the {of_file} of {name}.")),
     };
     question.isrcs = Some(asked.into_keys().cloned().collect::<BTreeSet<String>>());
-    Ok(Copied { shown, note })
+    Ok(CopiedFigures { shown, note })
 }
 
 /// Numbers by ISRC; several rows of one are added up.

@@ -1,26 +1,28 @@
 //! Months of which nothing is there though something should be: what is missing is said for each total,
 //! since when and until when, in place of a number.
 
-use streamledger_core::explain::coverage::State;
-use streamledger_core::explain::figures::Line;
+use streamledger_core::explain::coverage::CoverageState;
+use streamledger_core::explain::figures::FigureLine;
 use streamledger_core::explain::period::Period;
-use streamledger_core::explain::states::States;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::states::StepStates;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::explain::waterfall::why;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Month;
-use streamledger_warehouse::query::explain::{Answer, Explained, Published, Question};
+use streamledger_warehouse::query::explain::{
+    ExplainedStore, PublishedTables, WaterfallAnswer, WaterfallQuestion,
+};
 
 use crate::print::state_words::StateWords;
 
 /// The totals of each store that was asked for and whose daily reports of the month are not all there.
 /// Where they are, a recording without a row has none.
 pub(crate) fn explained(
-    published: &Published,
+    published: &PublishedTables,
     states: &StateWords<'_>,
-    question: &Question,
-    answer: &Answer,
-) -> Vec<Explained> {
+    question: &WaterfallQuestion,
+    answer: &WaterfallAnswer,
+) -> Vec<ExplainedStore> {
     let Ok(Period::Month(month)) = question.month.parse() else {
         return Vec::new();
     };
@@ -38,29 +40,34 @@ pub(crate) fn explained(
     let stores = published.stores().into_iter().filter(is_asked).filter(is_open);
     let territory = question.territory.as_deref();
     stores
-        .map(|store| Explained {
+        .map(|store| ExplainedStore {
             store: store.to_owned(),
             lines: lines(states, store, month, territory),
         })
         .collect()
 }
 
-fn lines(states: &StateWords<'_>, store: &str, month: Month, territory: Option<&str>) -> Vec<Line> {
+fn lines(
+    states: &StateWords<'_>,
+    store: &str,
+    month: Month,
+    territory: Option<&str>,
+) -> Vec<FigureLine> {
     let totals = [
-        (Step::StoreShows, Feed::PublicCounts),
-        (Step::Reported, Feed::Trends),
-        (Step::Counted, Feed::Trends),
-        (Step::PaidUnits, Feed::Sales),
+        (WaterfallStep::StoreShows, Feed::PublicCounts),
+        (WaterfallStep::Reported, Feed::Trends),
+        (WaterfallStep::Counted, Feed::Trends),
+        (WaterfallStep::PaidUnits, Feed::Sales),
     ];
-    let line = |(step, feed): (Step, Feed)| {
+    let line = |(step, feed): (WaterfallStep, Feed)| {
         let known = states.known.of(store, feed, territory, month);
         let name = match known.map(|known| known.state) {
             None => why::NO_CALENDAR,
-            Some(State::Complete | State::Restated) => why::NOT_LISTED,
+            Some(CoverageState::Complete | CoverageState::Restated) => why::NOT_LISTED,
             Some(state) => state.as_str(),
         };
-        let states = States::default().with(name).unwrap_or_default();
-        Line { step, plays: None, states, reports: None }
+        let states = StepStates::default().with(name).unwrap_or_default();
+        FigureLine { step, plays: None, states, reports: None }
     };
     totals.map(line).to_vec()
 }

@@ -3,30 +3,30 @@
 use std::collections::BTreeMap;
 
 use anyhow::{anyhow, ensure};
-use streamledger_core::explain::step::Step;
-use streamledger_core::filter::low_variety::Sign;
-use streamledger_warehouse::query::explain::{Published, Question};
+use streamledger_core::explain::step::WaterfallStep;
+use streamledger_core::filter::low_variety::VarietySign;
+use streamledger_warehouse::query::explain::{PublishedTables, WaterfallQuestion};
 
-use crate::print::output::{Sheet, grouped};
+use crate::print::output::{OutputSheet, grouped};
 
 /// What gave a listener's day away.
-fn sign_in_words(sign: Sign) -> String {
+fn sign_in_words(sign: VarietySign) -> String {
     match sign {
-        Sign::FewPlayedTimes(1) => "1 played time".to_owned(),
-        Sign::FewPlayedTimes(n) => format!("{n} different played times"),
-        Sign::ShortPlays(ms) => format!("no play longer than {} ms", grouped(ms.into())),
-        Sign::LengthPerTrack(n) => format!("{n} tracks, each with a played time of its own"),
+        VarietySign::FewPlayedTimes(1) => "1 played time".to_owned(),
+        VarietySign::FewPlayedTimes(n) => format!("{n} different played times"),
+        VarietySign::ShortPlays(ms) => format!("no play longer than {} ms", grouped(ms.into())),
+        VarietySign::LengthPerTrack(n) => format!("{n} tracks, each with a played time of its own"),
     }
 }
 
 /// The plays as a table: report, row, when, where, what was measured and the bound.
 pub(crate) fn sheet(
-    published: &Published,
-    question: &Question,
+    published: &PublishedTables,
+    question: &WaterfallQuestion,
     step: &str,
-) -> anyhow::Result<Sheet> {
-    let known = Step::of_name(step).ok_or_else(|| {
-        let names: Vec<String> = Step::all().iter().map(|step| step.name()).collect();
+) -> anyhow::Result<OutputSheet> {
+    let known = WaterfallStep::of_name(step).ok_or_else(|| {
+        let names: Vec<String> = WaterfallStep::all().iter().map(|step| step.name()).collect();
         anyhow!("`{step}` is no step; the steps are {}", names.join(", "))
     })?;
     let plays = published.plays_behind(question, known)?;
@@ -55,7 +55,7 @@ pub(crate) fn sheet(
         "#threshold",
         "sign",
     ];
-    let mut sheet = Sheet::named("plays", &format!("Plays behind `{step}`"), &columns);
+    let mut sheet = OutputSheet::named("plays", &format!("Plays behind `{step}`"), &columns);
     let number = |value: Option<i64>| value.map_or_else(String::new, |n| grouped(n.into()));
     for play in plays {
         let file = files.get(play.report.as_str()).copied().unwrap_or(&play.report);

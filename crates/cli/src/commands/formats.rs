@@ -1,23 +1,23 @@
 //! `streamledger formats`: what is read, of which store and feed, and how well each layout is known.
 
 use streamledger_core::ingest::builtin::BUILT_IN;
-use streamledger_core::ingest::table::format::Evidence;
+use streamledger_core::ingest::table::format::ColumnEvidence;
 
-use crate::arguments::{Common, Format, Formats};
+use crate::arguments::{CommonOptions, FormatsCommand, OutputFormat};
 use crate::commands::nightly::load_settings;
 use crate::exit;
-use crate::print::output::{Sheet, print, to_csv, to_json};
+use crate::print::output::{OutputSheet, print, to_csv, to_json};
 
 /// Lists the formats by feed, store and name.
-pub(crate) fn run(common: &Common, command: &Formats) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &FormatsCommand) -> anyhow::Result<u8> {
     let settings = load_settings(&command.pipeline)?;
     let columns = ["feed", "store", "format", "layout known from"];
-    let mut sheet = Sheet::new("formats", "Formats", &columns);
+    let mut sheet = OutputSheet::new("formats", "Formats", &columns);
     let row = |texts: [&str; 4]| texts.map(str::to_owned).to_vec();
-    let known = |evidence: Evidence| match evidence {
-        Evidence::Sample => "a real report",
-        Evidence::Specification => "a public specification",
-        Evidence::Parsers => "parsers",
+    let known = |evidence: ColumnEvidence| match evidence {
+        ColumnEvidence::Sample => "a real report",
+        ColumnEvidence::Specification => "a public specification",
+        ColumnEvidence::Parsers => "parsers",
     };
     let mut rows: Vec<Vec<String>> = BUILT_IN
         .iter()
@@ -33,9 +33,9 @@ pub(crate) fn run(common: &Common, command: &Formats) -> anyhow::Result<u8> {
     rows.sort();
     rows.into_iter().for_each(|row| sheet.push(row));
     print(&match common.format {
-        Format::Table => sheet.to_text(),
-        Format::Json => to_json(&[sheet])?,
-        Format::Csv => to_csv(&[sheet]),
+        OutputFormat::Table => sheet.to_text(),
+        OutputFormat::Json => to_json(&[sheet])?,
+        OutputFormat::Csv => to_csv(&[sheet]),
     })?;
     Ok(exit::DONE)
 }

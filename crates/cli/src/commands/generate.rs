@@ -7,17 +7,17 @@ use anyhow::{Context as _, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
-use streamledger_core::generate::{Settings, World};
+use streamledger_core::generate::{GeneratedWorld, GeneratorSettings};
 
-use crate::arguments::{Common, Generate};
+use crate::arguments::{CommonOptions, GenerateCommand};
 use crate::commands::nightly;
 use crate::exit;
 use crate::print::output::{grouped, print};
 
 /// Writes the inbox, a report a day in parallel, and the truth beside it.
-pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &GenerateCommand) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
-    let Generate { plays, days, seed, first_day, .. } = *command;
+    let GenerateCommand { plays, days, seed, first_day, .. } = *command;
     let folder = command.out.join("inbox/spotify");
     let truth = command.out.join("truth.tsv");
     if command.out.join("inbox").exists() || truth.exists() {
@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
         );
     }
     fs_err::create_dir_all(&folder)?;
-    let world = World::new(&Settings { plays, days, seed, first_day });
+    let world = GeneratedWorld::new(&GeneratorSettings { plays, days, seed, first_day });
     let dates: Vec<_> = (0_u32..).zip(world.days()).collect();
     let rows: Vec<u64> = dates
         .into_par_iter()
@@ -53,7 +53,7 @@ pub(crate) fn run(common: &Common, command: &Generate) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-fn write_report(world: &World, index: u32, path: &Path) -> anyhow::Result<u64> {
+fn write_report(world: &GeneratedWorld, index: u32, path: &Path) -> anyhow::Result<u64> {
     if let Some(folder) = path.parent() {
         fs_err::create_dir_all(folder)?;
     }

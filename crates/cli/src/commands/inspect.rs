@@ -1,15 +1,15 @@
 //! `streamledger inspect`: what a person looks at who has a report that is new or was rejected.
 
 use streamledger_core::normalize::counts::LineCounts;
-use streamledger_warehouse::query::inspect::{Inspection, inspect_report};
+use streamledger_warehouse::query::inspect::{ReportInspection, inspect_report};
 
-use crate::arguments::{Common, Format, Inspect};
+use crate::arguments::{CommonOptions, InspectCommand, OutputFormat};
 use crate::commands::nightly::load_settings;
 use crate::exit;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
 
 /// Reads one report and prints what it is.
-pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &InspectCommand) -> anyhow::Result<u8> {
     let settings = load_settings(&command.pipeline)?;
     let found = inspect_report(&settings, &command.file, command.store.as_deref(), command.rows)?;
     let sheets = [
@@ -21,16 +21,16 @@ pub(crate) fn run(common: &Common, command: &Inspect) -> anyhow::Result<u8> {
         bad_rows(&found),
     ];
     print(&match common.format {
-        Format::Table => to_text(&sheets),
-        Format::Json => to_json(&sheets)?,
-        Format::Csv => to_csv(&sheets),
+        OutputFormat::Table => to_text(&sheets),
+        OutputFormat::Json => to_json(&sheets)?,
+        OutputFormat::Csv => to_csv(&sheets),
     })?;
     let is_clean = found.rejection.is_none() && found.counts.quarantined == 0;
     Ok(if is_clean { exit::DONE } else { exit::FAILED })
 }
 
-fn report(found: &Inspection) -> Sheet {
-    let mut sheet = Sheet::new("report", "Report", &["what", "value"]);
+fn report(found: &ReportInspection) -> OutputSheet {
+    let mut sheet = OutputSheet::new("report", "Report", &["what", "value"]);
     let mut push = |what: &str, value: Option<String>| {
         if let Some(value) = value {
             sheet.push(vec![what.to_owned(), value]);
@@ -76,8 +76,8 @@ fn report(found: &Inspection) -> Sheet {
 }
 
 /// What each line of the report is; all together are its lines.
-fn lines(found: &Inspection) -> Sheet {
-    let mut sheet = Sheet::new("lines", "Lines", &["what", "#lines"]);
+fn lines(found: &ReportInspection) -> OutputSheet {
+    let mut sheet = OutputSheet::new("lines", "Lines", &["what", "#lines"]);
     if found.lines == LineCounts::default() {
         return sheet;
     }
@@ -108,17 +108,17 @@ fn lines(found: &Inspection) -> Sheet {
     sheet
 }
 
-fn fields(found: &Inspection) -> Sheet {
-    let mut sheet = Sheet::new("fields", "Fields", &["field", "comes from"]);
+fn fields(found: &ReportInspection) -> OutputSheet {
+    let mut sheet = OutputSheet::new("fields", "Fields", &["field", "comes from"]);
     for (field, from) in &found.fields {
         sheet.push(vec![field.clone(), from.clone()]);
     }
     sheet
 }
 
-fn controls(found: &Inspection) -> Sheet {
+fn controls(found: &ReportInspection) -> OutputSheet {
     let columns = ["control", "report says", "rows add up to", "agrees", "binds"];
-    let mut sheet = Sheet::new("controls", "Control numbers", &columns);
+    let mut sheet = OutputSheet::new("controls", "Control numbers", &columns);
     for control in &found.controls {
         let agrees = if control.agrees { "yes" } else { "no" };
         let binds = match (control.is_binding, control.why_not.as_str()) {
@@ -131,16 +131,16 @@ fn controls(found: &Inspection) -> Sheet {
     sheet
 }
 
-fn rows(found: &Inspection) -> Sheet {
+fn rows(found: &ReportInspection) -> OutputSheet {
     let columns: Vec<&str> = found.columns.iter().map(String::as_str).collect();
-    let mut sheet = Sheet::new("rows", "First rows, as they are ingested", &columns);
+    let mut sheet = OutputSheet::new("rows", "First rows, as they are ingested", &columns);
     found.rows.iter().for_each(|row| sheet.push(row.clone()));
     sheet
 }
 
-fn bad_rows(found: &Inspection) -> Sheet {
+fn bad_rows(found: &ReportInspection) -> OutputSheet {
     let columns = ["#row", "column", "reason", "detail"];
-    let mut sheet = Sheet::new("bad_rows", "First rows that go to quarantine", &columns);
+    let mut sheet = OutputSheet::new("bad_rows", "First rows that go to quarantine", &columns);
     for bad in &found.bad_rows {
         sheet.push(vec![
             bad.row.to_string(),

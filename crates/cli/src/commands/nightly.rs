@@ -9,27 +9,27 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::model::money::Amount;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::intake::config::{ConfigError, Settings};
+use streamledger_warehouse::pipeline::intake::config::{ConfigError, PipelineSettings};
 use streamledger_warehouse::pipeline::nightly::error::NightlyError;
 use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;
-use streamledger_warehouse::pipeline::nightly::plan::proposal::Request;
+use streamledger_warehouse::pipeline::nightly::plan::proposal::SettingsRequest;
 use streamledger_warehouse::pipeline::nightly::run::{plan_nightly, run_nightly};
 use streamledger_warehouse::pipeline::nightly::summary::{
-    Figures, ListedRejection, ReplacedReport, Summary,
+    ListedRejection, ReplacedReport, ReportFigures, RunSummary,
 };
 use streamledger_warehouse::storage::layout::decisions::DecisionError;
 use streamledger_warehouse::storage::layout::error::WarehouseError;
 use streamledger_warehouse::storage::layout::snapshots::SnapshotError;
 use streamledger_warehouse::storage::layout::warehouse::KeySource;
 
-use crate::arguments::{Common, FailOn, Format, Nightly};
+use crate::arguments::{CommonOptions, FailOn, NightlyCommand, OutputFormat};
 use crate::print::decisions;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
-use crate::print::progress::Bar;
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::progress::TerminalProgress;
 use crate::{allocator, exit, folders};
 
 /// Runs or plans a run and prints what it did.
-pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &NightlyCommand) -> anyhow::Result<u8> {
     allocator::keep_little_under(command.memory_limit);
     start_threads(common)?;
     let settings = load_settings(&command.pipeline)?;
@@ -52,13 +52,13 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
         started,
     };
     let request = match &command.accept_restatement {
-        Some(hash) => Request::Accept {
+        Some(hash) => SettingsRequest::Accept {
             hash: hash.to_lowercase(),
             author: decisions::author(&command.decisions, "accepted as a restatement"),
         },
-        None => Request::AsAccepted,
+        None => SettingsRequest::AsAccepted,
     };
-    let bar = Bar::new();
+    let bar = TerminalProgress::new();
     let start = Instant::now();
     let result = if command.dry_run {
         plan_nightly(&settings, &options, &bar)
@@ -73,9 +73,9 @@ pub(crate) fn run(common: &Common, command: &Nightly) -> anyhow::Result<u8> {
     }
     let run = NightlyOutput { summary: &summary, elapsed, command };
     print(&match common.format {
-        Format::Table => run.to_text(),
-        Format::Json => to_json(&run.sheets())?,
-        Format::Csv => to_csv(&run.sheets()),
+        OutputFormat::Table => run.to_text(),
+        OutputFormat::Json => to_json(&run.sheets())?,
+        OutputFormat::Csv => to_csv(&run.sheets()),
     })?;
     Ok(code_of(summary.has_complaints() && !command.dry_run, command.fail_on))
 }
@@ -116,7 +116,7 @@ pub(crate) fn day_of(given: Option<NaiveDate>) -> Day {
 }
 
 /// Threads for all parallel work of the process.
-pub(crate) fn start_threads(common: &Common) -> anyhow::Result<()> {
+pub(crate) fn start_threads(common: &CommonOptions) -> anyhow::Result<()> {
     let n_threads = common.threads.map_or(0, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads)
@@ -125,8 +125,8 @@ pub(crate) fn start_threads(common: &Common) -> anyhow::Result<()> {
 }
 
 /// Reads a pipeline file with all that it names; all errors at once.
-pub(crate) fn load_settings(pipeline: &Path) -> anyhow::Result<Settings> {
-    Settings::load(pipeline).map_err(not_usable)
+pub(crate) fn load_settings(pipeline: &Path) -> anyhow::Result<PipelineSettings> {
+    PipelineSettings::load(pipeline).map_err(not_usable)
 }
 
 /// All errors of the settings as one.
@@ -190,15 +190,15 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// A run as it is printed.
 struct NightlyOutput<'a> {
-    summary: &'a Summary,
+    summary: &'a RunSummary,
     elapsed: Duration,
-    command: &'a Nightly,
+    command: &'a NightlyCommand,
 }
 
 /// Rows and plays by verdict and reason.
-pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
+pub(crate) fn outcome_sheet(summary: &RunSummary) -> OutputSheet {
     let columns = ["verdict", "reason", "#rows", "#plays"];
-    let mut sheet = Sheet::new("outcomes", "Plays of the built dates", &columns);
+    let mut sheet = OutputSheet::new("outcomes", "Plays of the built dates", &columns);
     for ((verdict, reason), (rows, plays)) in &summary.outcomes {
         let reason = reason.map_or("", |reason| reason.as_str());
         let words = [verdict.as_str(), reason].map(str::to_owned);
@@ -209,8 +209,10 @@ pub(crate) fn outcome_sheet(summary: &Summary) -> Sheet {
 }
 
 /// Reports that were rejected, and why.
-pub(crate) fn rejected_sheet<'r>(reports: impl IntoIterator<Item = &'r ListedRejection>) -> Sheet {
-    let mut sheet = Sheet::new("rejected", "Rejected reports", &["file", "reason", "detail"]);
+pub(crate) fn rejected_sheet<'r>(
+    reports: impl IntoIterator<Item = &'r ListedRejection>,
+) -> OutputSheet {
+    let mut sheet = OutputSheet::new("rejected", "Rejected reports", &["file", "reason", "detail"]);
     for report in reports {
         sheet.push(vec![report.file.clone(), report.reason.clone(), report.detail.clone()]);
     }
@@ -218,8 +220,8 @@ pub(crate) fn rejected_sheet<'r>(reports: impl IntoIterator<Item = &'r ListedRej
 }
 
 /// Partitions and why they are built.
-pub(crate) fn plan_sheet(summary: &Summary) -> Sheet {
-    let mut sheet = Sheet::new("partitions", "Partitions", &["partition", "why"]);
+pub(crate) fn plan_sheet(summary: &RunSummary) -> OutputSheet {
+    let mut sheet = OutputSheet::new("partitions", "Partitions", &["partition", "why"]);
     for (path, why) in &summary.rebuilt {
         sheet.push(vec![path.clone(), why.clone()]);
     }
@@ -243,7 +245,7 @@ impl NightlyOutput<'_> {
         format!("{sentence}\n\n{}{words}", to_text(&sheets))
     }
 
-    fn sheets(&self) -> Vec<Sheet> {
+    fn sheets(&self) -> Vec<OutputSheet> {
         [
             self.totals(),
             outcome_sheet(self.summary),
@@ -263,9 +265,9 @@ impl NightlyOutput<'_> {
         .collect()
     }
 
-    fn totals(&self) -> Sheet {
+    fn totals(&self) -> OutputSheet {
         let summary = self.summary;
-        let mut sheet = Sheet::new("night", "Reports", &["what", "#number"]);
+        let mut sheet = OutputSheet::new("night", "Reports", &["what", "#number"]);
         let mut push = |what: &str, number: u64| {
             sheet.push(vec![what.to_owned(), grouped(number.into())]);
         };
@@ -289,20 +291,20 @@ impl NightlyOutput<'_> {
         sheet
     }
 
-    fn quarantined(&self) -> Sheet {
+    fn quarantined(&self) -> OutputSheet {
         let columns = ["file", "#quarantined", "#of rows"];
         let mut sheet =
-            Sheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
+            OutputSheet::new("quarantined", "Quarantined rows (table `quarantine`)", &columns);
         for (file, quarantined, rows) in &self.summary.quarantined {
             sheet.push(vec![file.clone(), grouped((*quarantined).into()), grouped((*rows).into())]);
         }
         sheet
     }
 
-    fn unchecked(&self) -> Sheet {
+    fn unchecked(&self) -> OutputSheet {
         let title = "Totals that could not be checked";
         let columns = ["report", "control", "report says", "rows add up to", "why"];
-        let mut sheet = Sheet::new("unchecked", title, &columns);
+        let mut sheet = OutputSheet::new("unchecked", title, &columns);
         for total in &self.summary.unchecked {
             let cells = [&total.file, &total.label, &total.said, &total.found, &total.why];
             sheet.push(cells.map(ToOwned::to_owned).to_vec());
@@ -310,7 +312,7 @@ impl NightlyOutput<'_> {
         sheet
     }
 
-    fn replaced(&self) -> Sheet {
+    fn replaced(&self) -> OutputSheet {
         let title = "Restated: reports that no longer count";
         let columns = [
             "file",
@@ -323,9 +325,10 @@ impl NightlyOutput<'_> {
             "money before",
             "money after",
         ];
-        let mut sheet = Sheet::new("replaced", title, &columns);
-        let plays = |figures: &Figures| figures.plays.map_or("?".to_owned(), |n| grouped(n.into()));
-        let money = |figures: &Figures| -> String {
+        let mut sheet = OutputSheet::new("replaced", title, &columns);
+        let plays =
+            |figures: &ReportFigures| figures.plays.map_or("?".to_owned(), |n| grouped(n.into()));
+        let money = |figures: &ReportFigures| -> String {
             let one =
                 |(currency, amount): (&String, &String)| format!("{} {currency}", short(amount));
             figures.money.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -348,10 +351,10 @@ impl NightlyOutput<'_> {
     }
 
     /// Values that somebody should add to a store file or the aliases.
-    fn unmapped(&self) -> Sheet {
+    fn unmapped(&self) -> OutputSheet {
         let title = "Unknown values (table `unmapped_values`)";
         let columns = ["store", "field", "value", "#rows", "#units", "#amount", "currency"];
-        let mut sheet = Sheet::new("unmapped", title, &columns);
+        let mut sheet = OutputSheet::new("unmapped", title, &columns);
         for ((store, key), sums) in &self.summary.unmapped {
             sheet.push(vec![
                 store.clone(),
@@ -367,9 +370,9 @@ impl NightlyOutput<'_> {
     }
 
     /// Files and folders that somebody should look after.
-    fn unreadable(&self) -> Sheet {
+    fn unreadable(&self) -> OutputSheet {
         let title = "Could not be read: tried again in the next run";
-        let mut sheet = Sheet::new("unreadable", title, &["file", "why"]);
+        let mut sheet = OutputSheet::new("unreadable", title, &["file", "why"]);
         for (file, why) in &self.summary.unreadable {
             sheet.push(vec![file.clone(), why.clone()]);
         }
@@ -377,10 +380,10 @@ impl NightlyOutput<'_> {
     }
 
     /// What lies beside reports in their archives.
-    fn skipped_members(&self) -> Sheet {
+    fn skipped_members(&self) -> OutputSheet {
         let title = "Skipped members of archives: no reports";
         let columns = ["file", "member", "why"];
-        let mut sheet = Sheet::new("skipped_members", title, &columns);
+        let mut sheet = OutputSheet::new("skipped_members", title, &columns);
         for (file, member, why) in &self.summary.skipped_members {
             sheet.push(vec![file.clone(), member.clone(), why.clone()]);
         }
@@ -388,8 +391,8 @@ impl NightlyOutput<'_> {
     }
 
     /// Files that were not taken in as reports of their own.
-    fn left(&self) -> Sheet {
-        let mut sheet = Sheet::new("left", "Other files", &["file", "what it is"]);
+    fn left(&self) -> OutputSheet {
+        let mut sheet = OutputSheet::new("left", "Other files", &["file", "what it is"]);
         for (file, other) in &self.summary.copies {
             sheet.push(vec![file.clone(), format!("the same report as {other}")]);
         }

@@ -3,23 +3,27 @@
 use std::path::Path;
 use std::time::Instant;
 
-use streamledger_warehouse::pipeline::nightly::summary::Summary;
-use streamledger_warehouse::pipeline::rebuild::{Rebuilt, rebuild_from_archive};
+use streamledger_warehouse::pipeline::nightly::summary::RunSummary;
+use streamledger_warehouse::pipeline::rebuild::{RebuildOutcome, rebuild_from_archive};
 
 use crate::allocator;
-use crate::arguments::{Backfill, Common, Format};
+use crate::arguments::{BackfillCommand, CommonOptions, OutputFormat};
 use crate::backfill_options::options;
 use crate::commands::nightly;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
-use crate::print::progress::Bar;
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::progress::TerminalProgress;
 
 /// Makes the warehouse and prints what came of each archived report.
-pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::Result<u8> {
+pub(crate) fn run(
+    common: &CommonOptions,
+    command: &BackfillCommand,
+    other: &Path,
+) -> anyhow::Result<u8> {
     allocator::keep_little_under(command.memory_limit);
     nightly::start_threads(common)?;
     let settings = nightly::load_settings(&command.pipeline)?;
     let options = options(command)?;
-    let bar = Bar::new();
+    let bar = TerminalProgress::new();
     let start = Instant::now();
     let result = rebuild_from_archive(other, &settings, &options, &bar);
     bar.end();
@@ -28,17 +32,17 @@ pub(crate) fn run(common: &Common, command: &Backfill, other: &Path) -> anyhow::
     let rejected = rebuilt.summaries.iter().flat_map(|summary| &summary.rejected);
     let sheets = [totals(&rebuilt), nightly::rejected_sheet(rejected), not_archived(&rebuilt)];
     print(&match common.format {
-        Format::Table => {
+        OutputFormat::Table => {
             format!("{}\n\n{}", sentence(&rebuilt, other), to_text(&sheets))
         }
-        Format::Json => to_json(&sheets)?,
-        Format::Csv => to_csv(&sheets),
+        OutputFormat::Json => to_json(&sheets)?,
+        OutputFormat::Csv => to_csv(&sheets),
     })?;
-    let has_rejects = rebuilt.summaries.iter().any(Summary::has_complaints);
+    let has_rejects = rebuilt.summaries.iter().any(RunSummary::has_complaints);
     Ok(nightly::code_of(has_rejects, command.fail_on))
 }
 
-fn sentence(rebuilt: &Rebuilt, other: &Path) -> String {
+fn sentence(rebuilt: &RebuildOutcome, other: &Path) -> String {
     let other = other.display();
     match rebuilt.summaries.iter().rev().find_map(|summary| summary.snapshot) {
         Some(number) => format!("Published snapshot {number} from the archive of {other}."),
@@ -46,8 +50,8 @@ fn sentence(rebuilt: &Rebuilt, other: &Path) -> String {
     }
 }
 
-fn totals(rebuilt: &Rebuilt) -> Sheet {
-    let mut sheet = Sheet::new("rebuilt", "Reports", &["what", "#number"]);
+fn totals(rebuilt: &RebuildOutcome) -> OutputSheet {
+    let mut sheet = OutputSheet::new("rebuilt", "Reports", &["what", "#number"]);
     let n_rejected: usize = rebuilt.summaries.iter().map(|summary| summary.rejected.len()).sum();
     let rows = [
         ("archived reports read", rebuilt.n_reports),
@@ -61,9 +65,9 @@ fn totals(rebuilt: &Rebuilt) -> Sheet {
 }
 
 /// What the next nightly run has to find in the inbox.
-fn not_archived(rebuilt: &Rebuilt) -> Sheet {
+fn not_archived(rebuilt: &RebuildOutcome) -> OutputSheet {
     let title = "Rejected before and so in no archive: read again where they are in the inbox";
-    let mut sheet = Sheet::new("not_archived", title, &["file"]);
+    let mut sheet = OutputSheet::new("not_archived", title, &["file"]);
     for file in &rebuilt.not_archived {
         sheet.push(vec![file.clone()]);
     }

@@ -2,18 +2,18 @@
 
 use chrono::{Duration, Utc};
 use streamledger_warehouse::storage::layout::snapshots::{
-    Prune, Snapshot, diff_snapshots, list_snapshots, prunable, prune_snapshots, roll_back,
+    PrunePlan, Snapshot, diff_snapshots, list_snapshots, prunable, prune_snapshots, roll_back,
 };
 
-use crate::arguments::{Common, Format, SnapshotAction, Snapshots};
+use crate::arguments::{CommonOptions, OutputFormat, SnapshotAction, SnapshotsCommand};
 use crate::commands::nightly;
 use crate::exit;
 use crate::print::changes::change_sheets;
 use crate::print::decisions;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
 
 /// Does what is asked for and prints what came of it.
-pub(crate) fn run(common: &Common, command: &Snapshots) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &SnapshotsCommand) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
     let root = &command.warehouse;
     match &command.action {
@@ -45,7 +45,7 @@ pub(crate) fn run(common: &Common, command: &Snapshots) -> anyhow::Result<u8> {
         }
         SnapshotAction::Prune { keep, older_than, grace, dry_run } => {
             let now = Utc::now();
-            let prune = Prune {
+            let prune = PrunePlan {
                 keep: usize::try_from(*keep)?,
                 published_before: older_than.map(|days| now - Duration::days(days.into())),
                 unseen_since: now - Duration::minutes((*grace).into()),
@@ -69,20 +69,20 @@ pub(crate) fn run(common: &Common, command: &Snapshots) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-fn show(common: &Common, sentence: &str, sheets: &[Sheet]) -> anyhow::Result<()> {
+fn show(common: &CommonOptions, sentence: &str, sheets: &[OutputSheet]) -> anyhow::Result<()> {
     print(&match common.format {
-        Format::Table => {
+        OutputFormat::Table => {
             let tables = to_text(sheets);
             let gap = if tables.is_empty() { "" } else { "\n" };
             format!("{sentence}\n{gap}{tables}")
         }
-        Format::Json => to_json(sheets)?,
-        Format::Csv => to_csv(sheets),
+        OutputFormat::Json => to_json(sheets)?,
+        OutputFormat::Csv => to_csv(sheets),
     })?;
     Ok(())
 }
 
-fn listed(snapshots: &[Snapshot]) -> Sheet {
+fn listed(snapshots: &[Snapshot]) -> OutputSheet {
     let columns = [
         "#snapshot",
         "published",
@@ -95,7 +95,7 @@ fn listed(snapshots: &[Snapshot]) -> Sheet {
         "settings",
         "tables",
     ];
-    let mut sheet = Sheet::new("snapshots", "Snapshots", &columns);
+    let mut sheet = OutputSheet::new("snapshots", "Snapshots", &columns);
     for snapshot in snapshots {
         sheet.push(vec![
             snapshot.number.to_string(),

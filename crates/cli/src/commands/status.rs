@@ -2,36 +2,36 @@
 //! dashboards.
 
 use serde::Serialize;
-use streamledger_core::explain::freshness::{Freshness, Lag};
+use streamledger_core::explain::freshness::{FeedLag, StoreFreshness};
 use streamledger_core::explain::period::{Period, PeriodLength};
 use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::query::status::{Status, read_status};
+use streamledger_warehouse::query::status::{StoreStatus, read_status};
 use streamledger_warehouse::storage::layout::settings_of_months::SettingsOfMonths;
 
-use crate::arguments::{Common, Format, StatusOptions};
+use crate::arguments::{CommonOptions, OutputFormat, StatusOptions};
 use crate::commands::nightly;
 use crate::exit;
 use crate::print::decisions;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_text};
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_text};
 use crate::print::words::{counted, date_in_words, period_in_words, title_of};
 
 /// Prints the status.
-pub(crate) fn run(common: &Common, command: &StatusOptions) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &StatusOptions) -> anyhow::Result<u8> {
     let settings = nightly::load_settings(&command.pipeline)?;
     let as_of = nightly::day_of(command.as_of);
     let status = read_status(&command.warehouse, &settings, as_of)?;
     print(&match common.format {
-        Format::Table => as_text(&status),
-        Format::Json => serde_json::to_string_pretty(&Document::new(&status))? + "\n",
-        Format::Csv => to_csv(&sheets(&status)),
+        OutputFormat::Table => as_text(&status),
+        OutputFormat::Json => serde_json::to_string_pretty(&StatusDocument::new(&status))? + "\n",
+        OutputFormat::Csv => to_csv(&sheets(&status)),
     })?;
     Ok(if status.is_late() { exit::FAILED } else { exit::DONE })
 }
 
 /// The JSON document. Its keys are an agreement with dashboards: `docs/status.md`.
 #[derive(Debug, Serialize)]
-struct Document {
+struct StatusDocument {
     version: u32,
     as_of: String,
     snapshot: u64,
@@ -91,8 +91,8 @@ struct LagObject {
     days: i32,
 }
 
-impl Document {
-    fn new(status: &Status) -> Self {
+impl StatusDocument {
+    fn new(status: &StoreStatus) -> Self {
         Self {
             version: 1,
             as_of: status.as_of.to_string(),
@@ -106,7 +106,7 @@ impl Document {
     }
 }
 
-fn feed_object(feed: &Freshness) -> FeedObject {
+fn feed_object(feed: &StoreFreshness) -> FeedObject {
     let text = |period: &Period| period.to_string();
     FeedObject {
         store: feed.store.clone(),
@@ -138,7 +138,7 @@ fn feed_object(feed: &Freshness) -> FeedObject {
     }
 }
 
-fn lag_object(lag: &Lag) -> LagObject {
+fn lag_object(lag: &FeedLag) -> LagObject {
     LagObject {
         store: lag.store.clone(),
         trends_until: lag.trends_until.to_string(),
@@ -154,7 +154,7 @@ fn settings_object(settings: &SettingsOfMonths) -> SettingsObject {
 }
 
 /// One word for a feed.
-fn state(feed: &Freshness) -> &'static str {
+fn state(feed: &StoreFreshness) -> &'static str {
     if feed.is_late() {
         "late"
     } else if feed.is_not_sent {
@@ -166,12 +166,12 @@ fn state(feed: &Freshness) -> &'static str {
     }
 }
 
-fn all(status: &Status) -> Vec<&Freshness> {
+fn all(status: &StoreStatus) -> Vec<&StoreFreshness> {
     status.feeds.iter().collect()
 }
 
 /// What an artist may read instead of an error.
-pub(crate) fn headline(feeds: &[&Freshness]) -> String {
+pub(crate) fn headline(feeds: &[&StoreFreshness]) -> String {
     let trends = feeds.iter().filter(|feed| feed.feed.as_str() == "trends");
     let until = trends.filter_map(|feed| Some((feed.complete_until?, feed))).min_by_key(|f| f.0);
     let mut parts = Vec::new();
@@ -183,7 +183,7 @@ pub(crate) fn headline(feeds: &[&Freshness]) -> String {
 }
 
 /// `Apple Music sales for July 2026 are 9 days late`.
-fn late_in_words(feed: &Freshness) -> String {
+fn late_in_words(feed: &StoreFreshness) -> String {
     let name = name_in_words(feed);
     let Some((first, days)) = feed.late.first() else {
         return name;
@@ -212,13 +212,13 @@ fn late_in_words(feed: &Freshness) -> String {
     }
 }
 
-fn name_in_words(feed: &Freshness) -> String {
+fn name_in_words(feed: &StoreFreshness) -> String {
     let of = feed.territory.as_ref().map_or(String::new(), |code| format!(" of {code}"));
     format!("{} {}{of}", title_of(&feed.store), feed.feed.as_str())
 }
 
 /// The state of a feed in a sentence.
-pub(crate) fn message(feed: &Freshness) -> String {
+pub(crate) fn message(feed: &StoreFreshness) -> String {
     if feed.is_late() {
         return late_in_words(feed);
     }
@@ -243,7 +243,7 @@ pub(crate) fn message(feed: &Freshness) -> String {
     }
 }
 
-fn as_text(status: &Status) -> String {
+fn as_text(status: &StoreStatus) -> String {
     let day: Day = status.as_of;
     let first = if status.is_late() { "Something is late" } else { "Nothing is late" };
     let mut text = format!(
@@ -264,13 +264,13 @@ pub(crate) fn capitalised(text: &str) -> String {
     })
 }
 
-fn sheets(status: &Status) -> [Sheet; 4] {
+fn sheets(status: &StoreStatus) -> [OutputSheet; 4] {
     [feeds(status), late(status), lags(status), decisions::settings_sheet(&status.settings)]
 }
 
-fn feeds(status: &Status) -> Sheet {
+fn feeds(status: &StoreStatus) -> OutputSheet {
     let columns = ["store", "feed", "territory", "state", "complete until", "next", "due"];
-    let mut sheet = Sheet::new("feeds", "Feeds", &columns);
+    let mut sheet = OutputSheet::new("feeds", "Feeds", &columns);
     for feed in &status.feeds {
         let text = |period: Option<Period>| period.map_or_else(String::new, |p| p.to_string());
         let due = feed.next.as_ref().and_then(|(_, due)| *due);
@@ -288,9 +288,9 @@ fn feeds(status: &Status) -> Sheet {
 }
 
 /// Late periods; days that follow each other are one row.
-fn late(status: &Status) -> Sheet {
+fn late(status: &StoreStatus) -> OutputSheet {
     let columns = ["store", "feed", "territory", "from", "to", "#periods", "#days late"];
-    let mut sheet = Sheet::new("late", "Late", &columns);
+    let mut sheet = OutputSheet::new("late", "Late", &columns);
     for feed in &status.feeds {
         let mut spans: Vec<(Period, Period, i128, i32)> = Vec::new();
         for (period, days) in &feed.late {
@@ -314,9 +314,9 @@ fn late(status: &Status) -> Sheet {
     sheet
 }
 
-fn lags(status: &Status) -> Sheet {
+fn lags(status: &StoreStatus) -> OutputSheet {
     let columns = ["store", "trends until", "sales until", "#days between"];
-    let mut sheet = Sheet::new("lags", "Sales behind trends", &columns);
+    let mut sheet = OutputSheet::new("lags", "Sales behind trends", &columns);
     for lag in &status.lags {
         sheet.push(vec![
             lag.store.clone(),

@@ -1,18 +1,18 @@
 //! `streamledger verify`: everything that is published is read again.
 
 use streamledger_warehouse::query::verification::{
-    Difference, LISTENER_KEY, NOT_PUBLISHED, Verification,
+    FoundDifference, LISTENER_KEY, NOT_PUBLISHED, Verification,
 };
 use streamledger_warehouse::query::verify::verify_warehouse;
 use streamledger_warehouse::storage::layout::month_paths::month_of_any;
 
-use crate::arguments::{Common, Format, Verify};
+use crate::arguments::{CommonOptions, OutputFormat, VerifyCommand};
 use crate::commands::nightly;
 use crate::exit;
-use crate::print::output::{Sheet, grouped, print, to_csv, to_json, to_text};
+use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
 
 /// Reads everything again and prints what differs.
-pub(crate) fn run(common: &Common, command: &Verify) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &VerifyCommand) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
     let found = verify_warehouse(
         &command.warehouse,
@@ -20,14 +20,14 @@ pub(crate) fn run(common: &Common, command: &Verify) -> anyhow::Result<u8> {
     )?;
     let sheets = [totals(&found), differences(&found), unreadable(&found)];
     print(&match common.format {
-        Format::Table => as_text(&found, &sheets),
-        Format::Json => to_json(&sheets)?,
-        Format::Csv => to_csv(&sheets),
+        OutputFormat::Table => as_text(&found, &sheets),
+        OutputFormat::Json => to_json(&sheets)?,
+        OutputFormat::Csv => to_csv(&sheets),
     })?;
     Ok(if found.is_whole() { exit::DONE } else { exit::FAILED })
 }
 
-fn as_text(found: &Verification, sheets: &[Sheet]) -> String {
+fn as_text(found: &Verification, sheets: &[OutputSheet]) -> String {
     let snapshot = found.snapshot;
     let sentence = match (found.differences.is_empty(), found.unreadable.is_empty()) {
         (true, true) => format!("Snapshot {snapshot} is as it was published."),
@@ -59,7 +59,7 @@ fn advice(found: &Verification) -> Vec<String> {
                     --listener-key-file.";
         advice.push(line.to_owned());
     }
-    let is_stray = |difference: &&Difference| difference.message == NOT_PUBLISHED;
+    let is_stray = |difference: &&FoundDifference| difference.message == NOT_PUBLISHED;
     if found.differences.iter().any(|difference| is_stray(&difference)) {
         advice.push("Remove the files that were not published.".to_owned());
     }
@@ -86,8 +86,8 @@ fn advice(found: &Verification) -> Vec<String> {
     advice
 }
 
-fn totals(found: &Verification) -> Sheet {
-    let mut sheet = Sheet::new("read", "Read again", &["what", "#number"]);
+fn totals(found: &Verification) -> OutputSheet {
+    let mut sheet = OutputSheet::new("read", "Read again", &["what", "#number"]);
     for (what, number) in [
         ("published files", found.n_files),
         ("their rows", found.n_rows),
@@ -101,16 +101,16 @@ fn totals(found: &Verification) -> Sheet {
     sheet
 }
 
-fn unreadable(found: &Verification) -> Sheet {
-    let mut sheet = Sheet::new("unreadable", "Could not be read", &["where", "what"]);
+fn unreadable(found: &Verification) -> OutputSheet {
+    let mut sheet = OutputSheet::new("unreadable", "Could not be read", &["where", "what"]);
     for failed in &found.unreadable {
         sheet.push(vec![failed.subject.clone(), failed.message.clone()]);
     }
     sheet
 }
 
-fn differences(found: &Verification) -> Sheet {
-    let mut sheet = Sheet::new("differences", "Differences", &["where", "what"]);
+fn differences(found: &Verification) -> OutputSheet {
+    let mut sheet = OutputSheet::new("differences", "Differences", &["where", "what"]);
     for difference in &found.differences {
         sheet.push(vec![difference.subject.clone(), difference.message.clone()]);
     }

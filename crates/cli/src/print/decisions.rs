@@ -4,24 +4,26 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use streamledger_core::decisions::settings::Edit;
-use streamledger_warehouse::pipeline::nightly::plan::proposal::{Effect, Proposal};
-use streamledger_warehouse::pipeline::nightly::summary::Summary;
-use streamledger_warehouse::storage::layout::decisions::Author;
+use streamledger_core::decisions::settings::SettingsEdit;
+use streamledger_warehouse::pipeline::nightly::plan::proposal::{Proposal, ProposalEffect};
+use streamledger_warehouse::pipeline::nightly::summary::RunSummary;
+use streamledger_warehouse::storage::layout::decisions::DecisionAuthor;
 use streamledger_warehouse::storage::layout::settings_of_months::SettingsOfMonths;
-use streamledger_warehouse::storage::tables::compare::{Change, Changes, Figure};
+use streamledger_warehouse::storage::tables::compare::{
+    ComparedFigure, FigureChange, FigureChanges,
+};
 
-use crate::arguments::{DecisionOptions, Nightly};
+use crate::arguments::{DecisionOptions, NightlyCommand};
 use crate::print::changes::change_sheets;
-use crate::print::output::Sheet;
+use crate::print::output::OutputSheet;
 
 /// Digits of a hash by which settings are told apart in a table.
 const SHORT: usize = 8;
 
 /// Who decides, and why.
-pub(crate) fn author(options: &DecisionOptions, why: &str) -> Author {
+pub(crate) fn author(options: &DecisionOptions, why: &str) -> DecisionAuthor {
     let reason = options.why.clone().unwrap_or_else(|| why.to_owned());
-    Author { by: name(options.by.as_ref()), reason }
+    DecisionAuthor { by: name(options.by.as_ref()), reason }
 }
 
 /// A name that was given, or that of the user.
@@ -40,8 +42,8 @@ pub(crate) fn short(hash: &str) -> &str {
 }
 
 /// By which settings months were judged: one line for all, one for each that differs.
-pub(crate) fn settings_sheet(settings: &SettingsOfMonths) -> Sheet {
-    let mut sheet = Sheet::new("settings", "Settings", &["store", "month", "settings"]);
+pub(crate) fn settings_sheet(settings: &SettingsOfMonths) -> OutputSheet {
+    let mut sheet = OutputSheet::new("settings", "Settings", &["store", "month", "settings"]);
     if settings.base.is_empty() {
         return sheet;
     }
@@ -65,22 +67,25 @@ pub(crate) fn settings_in_short(settings: &SettingsOfMonths) -> String {
 }
 
 /// Edited settings and what they would change, after a run.
-pub(crate) fn proposal_sheets(summary: &Summary) -> Vec<Sheet> {
+pub(crate) fn proposal_sheets(summary: &RunSummary) -> Vec<OutputSheet> {
     let of = summary.proposal.as_ref().or(summary.settled.as_ref());
     let Some(proposal) = of else {
         return Vec::new();
     };
     let is_open = summary.proposal.is_some();
-    let mut sheet = Sheet::new("proposal", "Edited settings", &["settings", "accepted", "state"]);
+    let mut sheet =
+        OutputSheet::new("proposal", "Edited settings", &["settings", "accepted", "state"]);
     let state = match &proposal.effect {
         _ if !is_open => "accepted: changes no published figure".to_owned(),
-        Effect::Computed(_) => "not accepted".to_owned(),
-        Effect::NotComputed => "not accepted; its effect was not computed".to_owned(),
-        Effect::Failed(why) => format!("not accepted; its effect could not be computed: {why}"),
+        ProposalEffect::Computed(_) => "not accepted".to_owned(),
+        ProposalEffect::NotComputed => "not accepted; its effect was not computed".to_owned(),
+        ProposalEffect::Failed(why) => {
+            format!("not accepted; its effect could not be computed: {why}")
+        }
     };
     sheet.push(vec![proposal.hash.clone(), proposal.accepted.clone(), state]);
     let mut sheets = vec![sheet, edits(&proposal.edits)];
-    if let (true, Effect::Computed(changes)) = (is_open, &proposal.effect) {
+    if let (true, ProposalEffect::Computed(changes)) = (is_open, &proposal.effect) {
         let [changed, summed] = change_sheets(&told(changes));
         sheets.push(changed.renamed("proposed_changes", "What they would change"));
         sheets.push(summed.renamed("proposed_totals", "Totals of what they would change"));
@@ -89,20 +94,21 @@ pub(crate) fn proposal_sheets(summary: &Summary) -> Vec<Sheet> {
 }
 
 /// The changes without rows that are as many as before, where a figure of the same month says more.
-fn told(changes: &Changes) -> Changes {
-    let is_other = |change: &Change| change.before != change.after;
+fn told(changes: &FigureChanges) -> FigureChanges {
+    let is_other = |change: &FigureChange| change.before != change.after;
     let months: BTreeSet<(&String, &String)> = changes
         .iter()
         .filter(|(_, change)| is_other(change))
         .map(|(figure, _)| (&figure.store, &figure.month))
         .collect();
-    let says_more = |figure: &Figure| months.contains(&(&figure.store, &figure.month));
+    let says_more = |figure: &ComparedFigure| months.contains(&(&figure.store, &figure.month));
     let told = changes.iter().filter(|(figure, change)| is_other(change) || !says_more(figure));
     told.map(|(figure, change)| (figure.clone(), *change)).collect()
 }
 
-fn edits(edits: &[Edit]) -> Sheet {
-    let mut sheet = Sheet::new("edits", "Edited numbers", &["edited", "accepted", "proposed"]);
+fn edits(edits: &[SettingsEdit]) -> OutputSheet {
+    let mut sheet =
+        OutputSheet::new("edits", "Edited numbers", &["edited", "accepted", "proposed"]);
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     for edit in edits {
         sheet.push(vec![edit.number.clone(), text(&edit.accepted), text(&edit.proposed)]);
@@ -111,7 +117,7 @@ fn edits(edits: &[Edit]) -> Sheet {
 }
 
 /// What to know of edited settings after a run, and what to do; nothing where none are edited.
-pub(crate) fn proposal_in_words(summary: &Summary, command: &Nightly) -> String {
+pub(crate) fn proposal_in_words(summary: &RunSummary, command: &NightlyCommand) -> String {
     if let Some(settled) = &summary.settled {
         return format!(
             "\nThe settings were edited. That changes no published figure, so they are accepted: {}.\n",
@@ -122,9 +128,13 @@ pub(crate) fn proposal_in_words(summary: &Summary, command: &Nightly) -> String 
         return String::new();
     };
     let effect = match &proposal.effect {
-        Effect::Computed(changes) => effect_in_words(changes),
-        Effect::NotComputed => "A run without --dry-run prints what they would change.".to_owned(),
-        Effect::Failed(why) => format!("What they would change could not be computed: {why}."),
+        ProposalEffect::Computed(changes) => effect_in_words(changes),
+        ProposalEffect::NotComputed => {
+            "A run without --dry-run prints what they would change.".to_owned()
+        }
+        ProposalEffect::Failed(why) => {
+            format!("What they would change could not be computed: {why}.")
+        }
     };
     format!(
         "\nThe settings were edited, and the edited numbers are not accepted: all months are judged by \
@@ -135,7 +145,7 @@ pub(crate) fn proposal_in_words(summary: &Summary, command: &Nightly) -> String 
     )
 }
 
-fn effect_in_words(changes: &Changes) -> String {
+fn effect_in_words(changes: &FigureChanges) -> String {
     if changes.is_empty() {
         let text = "They would change no published figure: the next run accepts them by itself.";
         return text.to_owned();
@@ -155,7 +165,7 @@ fn effect_in_words(changes: &Changes) -> String {
 }
 
 /// The command that accepts a proposal.
-fn accept_command(proposal: &Proposal, command: &Nightly) -> String {
+fn accept_command(proposal: &Proposal, command: &NightlyCommand) -> String {
     let mut words = vec!["streamledger nightly".to_owned()];
     let paths = [
         ("--pipeline", Some(&command.pipeline), "pipelines/nightly.toml"),

@@ -8,14 +8,14 @@ use comfy_table::{CellAlignment, Table};
 
 /// What the cells of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     Text,
     Number,
     /// Numbers of which no digit may be lost: whole ones are numbers in JSON, others texts.
     Exact,
 }
 
-impl Kind {
+impl ColumnKind {
     fn of(name: &str) -> Self {
         match name.as_bytes().first() {
             Some(b'#') => Self::Number,
@@ -27,22 +27,22 @@ impl Kind {
 
 /// A table: a header, and cells as texts. Columns of numbers are aligned to the right.
 #[derive(Debug)]
-pub(crate) struct Sheet {
+pub(crate) struct OutputSheet {
     name: &'static str,
     title: String,
     header: Vec<String>,
-    kinds: Vec<Kind>,
+    kinds: Vec<ColumnKind>,
     rows: Vec<Vec<String>>,
 }
 
-impl Sheet {
+impl OutputSheet {
     /// A table with these columns; names that begin with `#` are of numbers, with `$` of
     /// exact ones. `name` is for programs,
     /// `title` for people.
     pub(crate) fn new(name: &'static str, title: &'static str, columns: &[&str]) -> Self {
         let header =
             columns.iter().map(|name| name.trim_start_matches(['#', '$']).to_owned()).collect();
-        let kinds = columns.iter().map(|name| Kind::of(name)).collect();
+        let kinds = columns.iter().map(|name| ColumnKind::of(name)).collect();
         Self { name, title: title.to_owned(), header, kinds, rows: Vec::new() }
     }
 
@@ -76,7 +76,7 @@ impl Sheet {
         }
         for (column, kind) in table.column_iter_mut().zip(&self.kinds) {
             column.set_padding((0, 2));
-            if *kind != Kind::Text {
+            if *kind != ColumnKind::Text {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -87,7 +87,7 @@ impl Sheet {
 }
 
 /// Tables as one JSON object: by name a list of objects; numbers are numbers.
-pub(crate) fn to_json(sheets: &[Sheet]) -> anyhow::Result<String> {
+pub(crate) fn to_json(sheets: &[OutputSheet]) -> anyhow::Result<String> {
     let mut document = serde_json::Map::new();
     for sheet in sheets {
         let object = |row: &Vec<String>| {
@@ -105,24 +105,24 @@ fn key(name: &str) -> String {
     name.replace(' ', "_")
 }
 
-fn json_cell(cell: &str, kind: Kind) -> serde_json::Value {
+fn json_cell(cell: &str, kind: ColumnKind) -> serde_json::Value {
     let digits = cell.replace(',', "");
     match (kind, digits.parse::<i64>(), digits.parse::<f64>()) {
-        (Kind::Number | Kind::Exact, Ok(number), _) => number.into(),
-        (Kind::Number, _, Ok(number)) => number.into(),
-        (Kind::Exact, ..) => digits.into(),
+        (ColumnKind::Number | ColumnKind::Exact, Ok(number), _) => number.into(),
+        (ColumnKind::Number, _, Ok(number)) => number.into(),
+        (ColumnKind::Exact, ..) => digits.into(),
         _ => cell.into(),
     }
 }
 
 /// The tables that have rows, one below the other.
-pub(crate) fn to_text(sheets: &[Sheet]) -> String {
-    let tables = sheets.iter().filter(|sheet| !sheet.is_empty()).map(Sheet::to_text);
+pub(crate) fn to_text(sheets: &[OutputSheet]) -> String {
+    let tables = sheets.iter().filter(|sheet| !sheet.is_empty()).map(OutputSheet::to_text);
     tables.collect::<Vec<_>>().join("\n")
 }
 
 /// Tables as CSV: the name of the table, then its cells; a header before each table that has rows.
-pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
+pub(crate) fn to_csv(sheets: &[OutputSheet]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for sheet in sheets.iter().filter(|sheet| !sheet.is_empty()) {
@@ -130,7 +130,7 @@ pub(crate) fn to_csv(sheets: &[Sheet]) -> String {
         let _infallible = writeln!(text, "table,{}", header.join(","));
         for row in &sheet.rows {
             let cells = row.iter().zip(&sheet.kinds).map(|(cell, kind)| {
-                if *kind == Kind::Text { csv_cell(cell) } else { cell.replace(',', "") }
+                if *kind == ColumnKind::Text { csv_cell(cell) } else { cell.replace(',', "") }
             });
             let cells: Vec<String> = cells.collect();
             let _infallible = writeln!(text, "{},{}", sheet.name, cells.join(","));
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut sheet = Sheet::new("plays", "Plays", &["verdict", "#rows"]);
+        let mut sheet = OutputSheet::new("plays", "Plays", &["verdict", "#rows"]);
         sheet.push(vec!["counted".into(), "12,345".into()]);
         sheet.push(vec!["held".into(), "6".into()]);
         let json = to_json(std::slice::from_ref(&sheet)).unwrap();

@@ -4,14 +4,14 @@ use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use streamledger_warehouse::pipeline::nightly::options::Progress;
+use streamledger_warehouse::pipeline::nightly::options::RunProgress;
 
 /// Shows the step at hand as a bar on stderr, if that is a terminal.
-pub(crate) struct Bar {
+pub(crate) struct TerminalProgress {
     bar: Mutex<ProgressBar>,
 }
 
-impl Bar {
+impl TerminalProgress {
     /// No bar yet.
     pub(crate) fn new() -> Self {
         Self { bar: Mutex::new(ProgressBar::hidden()) }
@@ -25,7 +25,7 @@ impl Bar {
     }
 }
 
-impl Progress for Bar {
+impl RunProgress for TerminalProgress {
     fn begin(&self, step: &'static str, units: u64) {
         self.end();
         if units == 0 || !std::io::stderr().is_terminal() {

@@ -2,10 +2,10 @@
 //! they are late.
 
 use streamledger_core::explain::calendar::Calendar;
-use streamledger_core::explain::coverage::State;
-use streamledger_core::explain::known::{Known, MonthState};
+use streamledger_core::explain::coverage::CoverageState;
+use streamledger_core::explain::known::{KnownMonths, MonthState};
 use streamledger_core::explain::period::month_after;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_warehouse::query::explain::made_from;
@@ -15,7 +15,7 @@ use crate::print::words::{counted, date_in_words};
 /// What is known of the reports on a day.
 pub(crate) struct StateWords<'a> {
     /// How it stands with each month of a store and feed.
-    pub(crate) known: Known,
+    pub(crate) known: KnownMonths,
     /// On which day.
     pub(crate) as_of: Day,
     /// When reports are due.
@@ -25,11 +25,17 @@ pub(crate) struct StateWords<'a> {
 impl StateWords<'_> {
     /// A state of a step, with the date of the reports that it rests on. Where territories have several
     /// dates, the first one.
-    pub(crate) fn of_step(&self, store: &str, month: Month, step: Step, state: &str) -> String {
+    pub(crate) fn of_step(
+        &self,
+        store: &str,
+        month: Month,
+        step: WaterfallStep,
+        state: &str,
+    ) -> String {
         let mut month = month;
-        if step == Step::ListenedHereCountedLater {
+        if step == WaterfallStep::ListenedHereCountedLater {
             month = month_after(month, 1);
-            if state == State::NotDue.as_str() {
+            if state == CoverageState::NotDue.as_str() {
                 let from = made_from(self.calendar, store, month);
                 return format!("known from {} on", date_in_words(from));
             }
@@ -59,29 +65,35 @@ impl StateWords<'_> {
         let days = || counted((self.as_of.0 - due.0).into(), "day");
         let late = || format!("due on {date}, {} late", days());
         match known.state {
-            State::NotDue => format!("not due before {date}"),
-            State::Due => format!("due since {date}"),
-            State::Late => late(),
-            State::Partial | State::Received if due < self.as_of => format!("{words}, {}", late()),
-            State::Partial | State::Received => format!("{words}, due on {date}"),
-            State::Complete | State::Restated | State::NotSent => words.to_owned(),
+            CoverageState::NotDue => format!("not due before {date}"),
+            CoverageState::Due => format!("due since {date}"),
+            CoverageState::Late => late(),
+            CoverageState::Partial | CoverageState::Received if due < self.as_of => {
+                format!("{words}, {}", late())
+            }
+            CoverageState::Partial | CoverageState::Received => format!("{words}, due on {date}"),
+            CoverageState::Complete | CoverageState::Restated | CoverageState::NotSent => {
+                words.to_owned()
+            }
         }
     }
 }
 
 /// What a step waits for. What nobody explains may wait for daily reports, if it says so.
-fn feed_of(step: Step, state: &str) -> Option<Feed> {
+fn feed_of(step: WaterfallStep, state: &str) -> Option<Feed> {
     match step {
-        Step::StoreShows | Step::NoStoreFigure => Some(Feed::PublicCounts),
-        Step::NotInTrends
-        | Step::NoReport
-        | Step::Reported
-        | Step::Counted
-        | Step::NoTrendsFigure
-        | Step::ListenedHereCountedLater => Some(Feed::Trends),
-        Step::StoreRemovals => Some(Feed::StoreRemovals),
-        Step::NotYetInSales | Step::ShownLessPaid | Step::PaidUnits => Some(Feed::Sales),
-        Step::Unexplained if state != "history_incomplete" => Some(Feed::Trends),
+        WaterfallStep::StoreShows | WaterfallStep::NoStoreFigure => Some(Feed::PublicCounts),
+        WaterfallStep::NotInTrends
+        | WaterfallStep::NoReport
+        | WaterfallStep::Reported
+        | WaterfallStep::Counted
+        | WaterfallStep::NoTrendsFigure
+        | WaterfallStep::ListenedHereCountedLater => Some(Feed::Trends),
+        WaterfallStep::StoreRemovals => Some(Feed::StoreRemovals),
+        WaterfallStep::NotYetInSales | WaterfallStep::ShownLessPaid | WaterfallStep::PaidUnits => {
+            Some(Feed::Sales)
+        }
+        WaterfallStep::Unexplained if state != "history_incomplete" => Some(Feed::Trends),
         _ => None,
     }
 }
@@ -110,16 +122,20 @@ mod tests {
     #[test]
     fn what_is_missing_says_when_it_is_due_and_since_when_it_is_late() {
         let calendar = Calendar::default();
-        let words = StateWords { known: Known::default(), as_of: Day(10), calendar: &calendar };
+        let words =
+            StateWords { known: KnownMonths::default(), as_of: Day(10), calendar: &calendar };
         let of =
             |state, due: Option<i32>| words.of_month(MonthState { state, due_date: due.map(Day) });
-        assert_eq!(of(State::NotDue, Some(31)), "not due before 1 February 1970");
-        assert_eq!(of(State::Due, Some(9)), "due since 10 January 1970");
-        assert_eq!(of(State::Late, Some(5)), "due on 6 January 1970, 5 days late");
+        assert_eq!(of(CoverageState::NotDue, Some(31)), "not due before 1 February 1970");
+        assert_eq!(of(CoverageState::Due, Some(9)), "due since 10 January 1970");
+        assert_eq!(of(CoverageState::Late, Some(5)), "due on 6 January 1970, 5 days late");
         let partial = "part of it is missing, due on 10 January 1970, 1 day late";
-        assert_eq!(of(State::Partial, Some(9)), partial);
-        assert_eq!(of(State::Partial, Some(10)), "part of it is missing, due on 11 January 1970");
-        assert_eq!(of(State::Late, None), "late");
-        assert_eq!(of(State::Complete, None), "complete");
+        assert_eq!(of(CoverageState::Partial, Some(9)), partial);
+        assert_eq!(
+            of(CoverageState::Partial, Some(10)),
+            "part of it is missing, due on 11 January 1970"
+        );
+        assert_eq!(of(CoverageState::Late, None), "late");
+        assert_eq!(of(CoverageState::Complete, None), "complete");
     }
 }

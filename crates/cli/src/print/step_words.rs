@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::figures::Line;
-use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::figures::FigureLine;
+use streamledger_core::explain::step::{StepKind, WaterfallStep};
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::verdict::Reason;
 use streamledger_core::normalize::store::{AtBound, DayEnds, StoreSettings};
@@ -13,12 +13,12 @@ use crate::print::output::grouped;
 use crate::print::words::{counted, title_of};
 
 /// What a step is called.
-pub(crate) fn name_of(step: Step) -> String {
+pub(crate) fn name_of(step: WaterfallStep) -> String {
     match step {
-        Step::StoreShows => "The store shows".to_owned(),
-        Step::Reported => "Reported to us".to_owned(),
-        Step::Counted => "Counted".to_owned(),
-        Step::PaidUnits => "Paid".to_owned(),
+        WaterfallStep::StoreShows => "The store shows".to_owned(),
+        WaterfallStep::Reported => "Reported to us".to_owned(),
+        WaterfallStep::Counted => "Counted".to_owned(),
+        WaterfallStep::PaidUnits => "Paid".to_owned(),
         other => {
             let name = other.name().replace('_', " ");
             let mut letters = name.chars();
@@ -32,19 +32,19 @@ pub(crate) fn name_of(step: Step) -> String {
 /// What a line says: the step, why its number is not known or not final, and what did it. `state` tells a
 /// state for people, `file` names a report for them.
 pub(crate) fn words_of<'a>(
-    line: &'a Line,
+    line: &'a FigureLine,
     policy: Option<&Policy>,
     store: Option<&StoreSettings>,
     state: impl Fn(&str) -> String,
     file: impl Fn(&'a str) -> &'a str,
 ) -> String {
     let mut words = meaning(line.step, policy, store);
-    if line.step == Step::PaidUnits && line.plays.is_some_and(|plays| plays < 0) {
+    if line.step == WaterfallStep::PaidUnits && line.plays.is_some_and(|plays| plays < 0) {
         words.push_str(", which here take back more than they pay");
     }
     let states: Vec<String> = line.states.names().map(state).collect();
     if !states.is_empty() {
-        let is_part = line.plays.is_some() && line.step.kind() == Kind::Total;
+        let is_part = line.plays.is_some() && line.step.kind() == StepKind::Total;
         let part = if is_part { "in part: " } else { "" };
         words = format!("{words} ({part}{})", states.join("; "));
     }
@@ -85,64 +85,70 @@ pub(crate) fn days_in_words<'a>(
 
 /// What a step means. `policy` judged the month, `store` is whose month it is; without one of them no
 /// number is told.
-fn meaning(step: Step, policy: Option<&Policy>, store: Option<&StoreSettings>) -> String {
-    match step {
-        Step::StoreShows => {
-            "what the store shows you in public or on its page for artists".to_owned()
+fn meaning(step: WaterfallStep, policy: Option<&Policy>, store: Option<&StoreSettings>) -> String {
+    let eligibility = store.and_then(|store| store.eligibility);
+    match (step, eligibility) {
+        (WaterfallStep::Excluded(reason), _) => rule(reason, policy, store),
+        (WaterfallStep::Held(reason), _) => {
+            format!("{}: {}", plain_meaning(step), rule(reason, policy, store))
         }
-        Step::NotInTrends => {
+        (WaterfallStep::BelowEligibility, Some(rule)) => format!(
+            "the store pays for a track from the month on in which it has {} plays in {} months",
+            grouped(rule.plays_min.into()),
+            rule.months
+        ),
+        _ => plain_meaning(step).to_owned(),
+    }
+}
+
+/// The same without numbers.
+fn plain_meaning(step: WaterfallStep) -> &'static str {
+    match step {
+        WaterfallStep::StoreShows => {
+            "what the store shows you in public or on its page for artists"
+        }
+        WaterfallStep::NotInTrends => {
             "shown by the store and not in the daily reports that it sends us, or \
                               the other way round"
-                .to_owned()
         }
-        Step::NoReport => {
-            "shown by the store on days of which no daily report has come to us".to_owned()
+        WaterfallStep::NoReport => {
+            "shown by the store on days of which no daily report has come to us"
         }
-        Step::NoStoreFigure => {
-            "reported plays of which we do not have the store's own number".to_owned()
+        WaterfallStep::NoStoreFigure => {
+            "reported plays of which we do not have the store's own number"
         }
-        Step::ShownWithoutTerritory => "the store's number is one for the whole world".to_owned(),
-        Step::Reported => "the plays in the store's daily reports to us".to_owned(),
-        Step::Excluded(reason) => rule(reason, policy, store),
-        Step::Held(reason) => {
-            format!("held until it is looked at: {}", rule(reason, policy, store))
+        WaterfallStep::ShownWithoutTerritory => "the store's number is one for the whole world",
+        WaterfallStep::Reported => "the plays in the store's daily reports to us",
+        // The rule says it.
+        WaterfallStep::Excluded(_) => "not counted",
+        WaterfallStep::Held(_) => "held until it is looked at",
+        WaterfallStep::Counted => "what we count, and your dashboard shows",
+        WaterfallStep::StoreRemovals => {
+            "the store says that it removed these as artificial; it is not our finding"
         }
-        Step::Counted => "what we count, and your dashboard shows".to_owned(),
-        Step::StoreRemovals => {
-            "the store says that it removed these as artificial; it is not our finding".to_owned()
+        WaterfallStep::BelowEligibility => "the store does not pay for tracks with so few plays",
+        WaterfallStep::NotRoyaltyBearing => {
+            "in the store's statement, without money: trials, promotions, reduced rates"
         }
-        Step::BelowEligibility => match store.and_then(|store| store.eligibility) {
-            Some(rule) => format!(
-                "the store pays for a track from the month on in which it has {} plays in {} months",
-                grouped(rule.plays_min.into()),
-                rule.months
-            ),
-            None => "the store does not pay for tracks with so few plays".to_owned(),
-        },
-        Step::NotRoyaltyBearing => {
-            "in the store's statement, without money: trials, promotions, reduced rates".to_owned()
+        WaterfallStep::NotYetInSales => "no statement has them yet",
+        WaterfallStep::PaidThoughExcluded => {
+            "the store pays for plays that a rule of ours excludes"
         }
-        Step::NotYetInSales => "no statement has them yet".to_owned(),
-        Step::PaidThoughExcluded => {
-            "the store pays for plays that a rule of ours excludes".to_owned()
-        }
-        Step::PaidThoughHeld => "the store pays for plays that a rule of ours holds".to_owned(),
-        Step::Restated => "later statements and corrections for this month".to_owned(),
-        Step::SettledWithoutTerritory => "settled by the store without saying where".to_owned(),
-        Step::NoTrendsFigure => {
+        WaterfallStep::PaidThoughHeld => "the store pays for plays that a rule of ours holds",
+        WaterfallStep::Restated => "later statements and corrections for this month",
+        WaterfallStep::SettledWithoutTerritory => "settled by the store without saying where",
+        WaterfallStep::NoTrendsFigure => {
             "in statements, and without the daily reports nobody can say what was counted"
-                .to_owned()
         }
-        Step::ShownLessPaid => "what the store shows, less what it pays".to_owned(),
-        Step::Unexplained => "neither the store nor a rule of ours explains these".to_owned(),
-        Step::PaidUnits => "the plays that the store's statements pay for".to_owned(),
-        Step::ListenedEarlier => {
+        WaterfallStep::ShownLessPaid => "what the store shows, less what it pays",
+        WaterfallStep::Unexplained => "neither the store nor a rule of ours explains these",
+        WaterfallStep::PaidUnits => "the plays that the store's statements pay for",
+        WaterfallStep::ListenedEarlier => {
             "heard before this month, without a network, and counted when the \
                                   device was online again"
-                .to_owned()
         }
-        Step::ListenedHereCountedLater => {
-            "heard in this month, and counted in a later one for the same reason".to_owned()
+        WaterfallStep::ListenedHereCountedLater => {
+            "heard in this month, and counted in a later one for the same reason"
         }
     }
 }
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_step_has_words() {
-        for step in Step::all() {
+        for step in WaterfallStep::all() {
             let words = meaning(step, None, None);
             assert!(words.len() > 10 && !words.contains('_'), "{step:?}: {words}");
             assert!(!name_of(step).contains('_'));

@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 
 use celes::{Country, LookupTable as _};
-use streamledger_core::explain::figures::{Figures, Paid, PaidFor, Plays, TerritoryCode, There};
+use streamledger_core::explain::figures::{
+    FigureTables, PaidFigures, PaidFor, PlayFigures, RecordingFigures, TerritoryCode,
+};
 use streamledger_core::numbers::exact;
 
 use crate::commands::explain::share;
 use crate::print::words::title_of;
-use crate::report::cells::{Cell, Reach, number};
+use crate::report::cells::{FigureReach, PageCell, number};
 use crate::report::money;
 
 /// Territories that are told one by one; the rest is told as one.
@@ -43,9 +45,9 @@ pub(crate) struct TerritoryRow {
     /// Its name.
     pub(crate) name: String,
     /// Reported, counted.
-    pub(crate) numbers: [Cell; 2],
+    pub(crate) numbers: [PageCell; 2],
     /// Paid.
-    pub(crate) paid: Cell,
+    pub(crate) paid: PageCell,
     /// Counted, in thousandths of the largest.
     pub(crate) bar: i64,
 }
@@ -57,11 +59,11 @@ impl TerritoryRow {
     }
 }
 
-pub(crate) fn tier_rows(figures: &Figures) -> Vec<TierRow> {
+pub(crate) fn tier_rows(figures: &RecordingFigures) -> Vec<TierRow> {
     let all: i64 = figures.tiers.values().map(|plays| plays.counted).sum();
     let mut tiers: Vec<_> = figures.tiers.iter().collect();
     tiers.sort_by_key(|(name, plays)| (Reverse(plays.counted), name.as_str()));
-    let row = |(name, plays): (&String, &Plays)| TierRow {
+    let row = |(name, plays): (&String, &PlayFigures)| TierRow {
         name: tier_in_words(name),
         numbers: [plays.reported(), plays.counted, plays.held, plays.excluded].map(number),
         share: share(plays.counted, all),
@@ -78,8 +80,8 @@ fn tier_in_words(tier: &str) -> String {
     }
 }
 
-pub(crate) fn paid_rows(figures: &Figures) -> Vec<PaidRow> {
-    let row = |(key, paid): (&PaidFor, &Paid)| {
+pub(crate) fn paid_rows(figures: &RecordingFigures) -> Vec<PaidRow> {
+    let row = |(key, paid): (&PaidFor, &PaidFigures)| {
         let currency = key.currency.as_deref().unwrap_or("");
         let none = || "none given".to_owned();
         PaidRow {
@@ -96,19 +98,19 @@ pub(crate) fn paid_rows(figures: &Figures) -> Vec<PaidRow> {
     figures.paid.iter().map(row).collect()
 }
 
-pub(crate) fn territory_rows(figures: &Figures, reach: &Reach) -> Vec<TerritoryRow> {
-    let mut all: Vec<(&TerritoryCode, &There)> = figures.territories.iter().collect();
+pub(crate) fn territory_rows(figures: &RecordingFigures, reach: &FigureReach) -> Vec<TerritoryRow> {
+    let mut all: Vec<(&TerritoryCode, &FigureTables)> = figures.territories.iter().collect();
     all.sort_by_key(|(code, there)| {
         (Reverse((there.plays.counted, there.paid, there.plays.reported())), **code)
     });
     let largest = all.iter().map(|(_, there)| there.plays.counted).fold(1, i64::max);
-    let row = |name: String, there: &There| TerritoryRow {
+    let row = |name: String, there: &FigureTables| TerritoryRow {
         name,
         numbers: [there.plays.reported(), there.plays.counted].map(|n| reach.short_cell(n)),
         paid: match there.paid {
-            None => Cell::not_known("no statement yet"),
-            Some(paid) if there.is_paid_in_part => Cell::in_part(paid, ""),
-            Some(paid) => Cell::known(paid),
+            None => PageCell::not_known("no statement yet"),
+            Some(paid) if there.is_paid_in_part => PageCell::in_part(paid, ""),
+            Some(paid) => PageCell::known(paid),
         },
         bar: exact(i128::from(there.plays.counted.max(0)) * 1000 / i128::from(largest)),
     };
@@ -116,7 +118,7 @@ pub(crate) fn territory_rows(figures: &Figures, reach: &Reach) -> Vec<TerritoryR
     let mut rows: Vec<TerritoryRow> =
         shown.iter().map(|(code, there)| row(territory_in_words(**code), there)).collect();
     if !rest.is_empty() {
-        let mut sum = There::default();
+        let mut sum = FigureTables::default();
         for (_, there) in rest {
             sum.add(**there);
         }

@@ -3,52 +3,52 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::coverage::{CoverageRow, State};
-use streamledger_core::explain::figures::Line;
+use streamledger_core::explain::coverage::{CoverageRow, CoverageState};
+use streamledger_core::explain::figures::FigureLine;
 use streamledger_core::explain::figures::StoreNumber;
-use streamledger_core::explain::freshness::Freshness;
-use streamledger_core::explain::known::Known;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::freshness::StoreFreshness;
+use streamledger_core::explain::known::KnownMonths;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::explain::waterfall::why;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::intake::config::Settings;
-use streamledger_warehouse::query::explain::Published;
-use streamledger_warehouse::query::recordings::Span;
-use streamledger_warehouse::query::status::Status;
+use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
+use streamledger_warehouse::query::explain::PublishedTables;
+use streamledger_warehouse::query::recordings::PublishedSpan;
+use streamledger_warehouse::query::status::StoreStatus;
 use streamledger_warehouse::storage::layout::ledger::{ReportEntry, ReportState};
 
 use crate::commands::status::{capitalised, headline};
 use crate::print::state_words::{StateWords, state_in_words};
 use crate::print::step_words::{days_in_words, words_of};
 use crate::print::words::{counted, title_of};
-use crate::report::cells::Reach;
+use crate::report::cells::FigureReach;
 
 /// Files of a store's month that are named; of more the number is told.
 const FILES_MAX: usize = 3;
 
 /// What all pages have in common.
-pub(crate) struct Book<'a> {
+pub(crate) struct FigureBook<'a> {
     /// What the pages are about.
-    pub(crate) span: &'a Span,
+    pub(crate) span: &'a PublishedSpan,
     /// What is there and what is due.
-    pub(crate) status: &'a Status,
+    pub(crate) status: &'a StoreStatus,
     /// How it stands with each month of a store and feed, and how that is said.
     pub(crate) states: StateWords<'a>,
     /// Of which days each store has reported something, from the first day of the months on.
     known_days: BTreeMap<&'a str, Vec<bool>>,
-    settings: &'a Settings,
-    published: &'a Published,
+    settings: &'a PipelineSettings,
+    published: &'a PublishedTables,
     files: BTreeMap<&'a str, &'a str>,
-    sources: BTreeMap<(Month, StoreNumber), Vec<Source>>,
-    reaches: BTreeMap<(Month, StoreNumber), Reach>,
+    sources: BTreeMap<(Month, StoreNumber), Vec<FigureSource>>,
+    reaches: BTreeMap<(Month, StoreNumber), FigureReach>,
 }
 
 /// Where numbers of a store's month come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct FigureSource {
     /// What kind of report.
     pub(crate) name: &'static str,
     /// How it stands with it.
@@ -57,19 +57,19 @@ pub(crate) struct Source {
     pub(crate) files: String,
 }
 
-impl<'a> Book<'a> {
+impl<'a> FigureBook<'a> {
     pub(crate) fn new(
-        published: &'a Published,
-        settings: &'a Settings,
-        status: &'a Status,
-        span: &'a Span,
+        published: &'a PublishedTables,
+        settings: &'a PipelineSettings,
+        status: &'a StoreStatus,
+        span: &'a PublishedSpan,
     ) -> Self {
         let reports = published.manifest.reports.values();
         let mut book = Self {
             span,
             status,
             states: StateWords {
-                known: Known::new(&status.coverage),
+                known: KnownMonths::new(&status.coverage),
                 as_of: status.as_of,
                 calendar: &settings.calendar,
             },
@@ -101,7 +101,7 @@ impl<'a> Book<'a> {
     }
 
     /// What a line says in words, with the numbers of the rules that decided.
-    pub(crate) fn words(&self, month: Month, number: StoreNumber, line: &Line) -> String {
+    pub(crate) fn words(&self, month: Month, number: StoreNumber, line: &FigureLine) -> String {
         let store = self.store_key(number);
         let state = |state: &str| self.states.of_step(store, month, line.step, state);
         let settings = self.settings.stores.get(store);
@@ -124,11 +124,11 @@ impl<'a> Book<'a> {
     }
 
     /// Where the numbers of a store's month come from.
-    pub(crate) fn sources(&self, month: Month, number: StoreNumber) -> &[Source] {
+    pub(crate) fn sources(&self, month: Month, number: StoreNumber) -> &[FigureSource] {
         self.sources.get(&(month, number)).map_or(&[], Vec::as_slice)
     }
 
-    fn make_sources(&self, store: &str, month: Month) -> Vec<Source> {
+    fn make_sources(&self, store: &str, month: Month) -> Vec<FigureSource> {
         let feeds = [
             (Feed::PublicCounts, "The store's own numbers"),
             (Feed::Trends, "Daily reports"),
@@ -137,7 +137,7 @@ impl<'a> Book<'a> {
         ];
         let source = |(feed, name)| {
             let state = self.state_in_words(store, feed, month)?;
-            Some(Source { name, state, files: self.files_of(store, feed, month) })
+            Some(FigureSource { name, state, files: self.files_of(store, feed, month) })
         };
         feeds.into_iter().filter_map(source).collect()
     }
@@ -149,8 +149,8 @@ impl<'a> Book<'a> {
         let missing = known.missing_in(store, feed, month);
         let all = known.of(store, feed, None, month).map(|state| match state.state {
             // What is missing is told territory by territory.
-            State::Partial if !missing.is_empty() => {
-                state_in_words(State::Partial.as_str()).to_owned()
+            CoverageState::Partial if !missing.is_empty() => {
+                state_in_words(CoverageState::Partial.as_str()).to_owned()
             }
             _ => self.states.of_month(state),
         });
@@ -165,19 +165,19 @@ impl<'a> Book<'a> {
     }
 
     /// How far the plays of some stores in a month are known.
-    pub(crate) fn reach(&self, month: Month, stores: &BTreeSet<StoreNumber>) -> Reach {
+    pub(crate) fn reach(&self, month: Month, stores: &BTreeSet<StoreNumber>) -> FigureReach {
         let reaches = stores.iter().filter_map(|store| self.reaches.get(&(month, *store)));
-        reaches.fold(Reach::default(), Reach::and)
+        reaches.fold(FigureReach::default(), FigureReach::and)
     }
 
-    fn make_reach(&self, store: &str, month: Month) -> Reach {
-        let mut reach = Reach::default();
+    fn make_reach(&self, store: &str, month: Month) -> FigureReach {
+        let mut reach = FigureReach::default();
         match self.states.known.of(store, Feed::Trends, None, month) {
             Some(known) if known.state.is_whole() => reach.is_some = true,
             Some(known) => {
-                reach.is_some = known.state == State::Partial;
+                reach.is_some = known.state == CoverageState::Partial;
                 let goes_on = known.due_date.is_none_or(|due| self.status.as_of < due);
-                let so_far = known.state == State::Partial && goes_on;
+                let so_far = known.state == CoverageState::Partial && goes_on;
                 let words = self.states.of_month(known);
                 reach.open.insert(if so_far { "so far".to_owned() } else { words });
             }
@@ -234,7 +234,7 @@ impl<'a> Book<'a> {
     }
 
     /// How it stands with the feeds of some stores, and with those of who sends their figures.
-    pub(crate) fn feeds(&self, stores: &BTreeSet<StoreNumber>) -> Vec<&Freshness> {
+    pub(crate) fn feeds(&self, stores: &BTreeSet<StoreNumber>) -> Vec<&StoreFreshness> {
         let mut names: BTreeSet<&str> =
             stores.iter().map(|number| self.store_key(*number)).collect();
         let rows = self.status.coverage.iter();
@@ -253,20 +253,23 @@ impl<'a> Book<'a> {
     }
 
     /// How it stands with all feeds.
-    pub(crate) fn all_feeds(&self) -> Vec<&Freshness> {
+    pub(crate) fn all_feeds(&self) -> Vec<&StoreFreshness> {
         self.status.feeds.iter().collect()
     }
 }
 
 /// Of which days of the months each store has reported something.
-fn known_days<'a>(status: &'a Status, span: &Span) -> BTreeMap<&'a str, Vec<bool>> {
+fn known_days<'a>(status: &'a StoreStatus, span: &PublishedSpan) -> BTreeMap<&'a str, Vec<bool>> {
     let first = span.first_day();
     let mut all: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
     let is_there = |row: &&CoverageRow| {
         row.feed == Feed::Trends
             && matches!(
                 row.state,
-                State::Complete | State::Restated | State::Received | State::Partial
+                CoverageState::Complete
+                    | CoverageState::Restated
+                    | CoverageState::Received
+                    | CoverageState::Partial
             )
     };
     for row in status.coverage.iter().filter(is_there) {
@@ -286,26 +289,29 @@ fn known_days<'a>(status: &'a Status, span: &Span) -> BTreeMap<&'a str, Vec<bool
 }
 
 /// Where a step's number comes from.
-pub(crate) fn source_of(step: Step) -> &'static str {
+pub(crate) fn source_of(step: WaterfallStep) -> &'static str {
     match step {
-        Step::StoreShows => "store's own number",
-        Step::Reported | Step::Counted | Step::ListenedEarlier | Step::ListenedHereCountedLater => {
-            "daily reports"
+        WaterfallStep::StoreShows => "store's own number",
+        WaterfallStep::Reported
+        | WaterfallStep::Counted
+        | WaterfallStep::ListenedEarlier
+        | WaterfallStep::ListenedHereCountedLater => "daily reports",
+        WaterfallStep::Excluded(_) | WaterfallStep::Held(_) => "our rule",
+        WaterfallStep::StoreRemovals => "store's list",
+        WaterfallStep::BelowEligibility => "store's rule",
+        WaterfallStep::NotRoyaltyBearing | WaterfallStep::Restated | WaterfallStep::PaidUnits => {
+            "statements"
         }
-        Step::Excluded(_) | Step::Held(_) => "our rule",
-        Step::StoreRemovals => "store's list",
-        Step::BelowEligibility => "store's rule",
-        Step::NotRoyaltyBearing | Step::Restated | Step::PaidUnits => "statements",
-        Step::NotInTrends
-        | Step::NoReport
-        | Step::NoStoreFigure
-        | Step::ShownWithoutTerritory
-        | Step::NotYetInSales
-        | Step::PaidThoughExcluded
-        | Step::PaidThoughHeld
-        | Step::SettledWithoutTerritory
-        | Step::NoTrendsFigure
-        | Step::ShownLessPaid
-        | Step::Unexplained => "difference",
+        WaterfallStep::NotInTrends
+        | WaterfallStep::NoReport
+        | WaterfallStep::NoStoreFigure
+        | WaterfallStep::ShownWithoutTerritory
+        | WaterfallStep::NotYetInSales
+        | WaterfallStep::PaidThoughExcluded
+        | WaterfallStep::PaidThoughHeld
+        | WaterfallStep::SettledWithoutTerritory
+        | WaterfallStep::NoTrendsFigure
+        | WaterfallStep::ShownLessPaid
+        | WaterfallStep::Unexplained => "difference",
     }
 }

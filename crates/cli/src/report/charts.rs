@@ -15,7 +15,7 @@ const WIDTH: i64 = 1000;
 
 /// What a bar of a waterfall is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bar {
+pub(crate) enum ProgressBar {
     /// From 0 to so many.
     Total(i64),
     /// From where the one before ends, so many further.
@@ -25,7 +25,7 @@ pub(crate) enum Bar {
 }
 
 /// A bar a row, each from where the one before ends; `None` if there is nothing to draw.
-pub(crate) fn waterfall(bars: &[Bar]) -> Option<String> {
+pub(crate) fn waterfall(bars: &[ProgressBar]) -> Option<String> {
     let spans = spans(bars);
     let ends = || spans.iter().flat_map(|(from, to, _)| [*from, *to]);
     let (least, most) = (ends().min()?.min(0), ends().max()?.max(0));
@@ -62,18 +62,18 @@ pub(crate) fn waterfall(bars: &[Bar]) -> Option<String> {
 }
 
 /// From where to where each bar goes, and its class.
-fn spans(bars: &[Bar]) -> Vec<(i64, i64, &'static str)> {
+fn spans(bars: &[ProgressBar]) -> Vec<(i64, i64, &'static str)> {
     let mut at = 0;
-    let span = |bar: &Bar| match *bar {
-        Bar::Total(plays) => {
+    let span = |bar: &ProgressBar| match *bar {
+        ProgressBar::Total(plays) => {
             at = plays;
             (0, plays, "total")
         }
-        Bar::Unknown => {
+        ProgressBar::Unknown => {
             at = 0;
             (0, 0, "total")
         }
-        Bar::Change(plays) => {
+        ProgressBar::Change(plays) => {
             let from = at;
             at += plays;
             (from, at, if plays < 0 { "less" } else { "more" })
@@ -90,12 +90,12 @@ pub(crate) struct DayPoint {
     /// Whether anything was reported of the day, of any recording; else the lines have a gap.
     pub(crate) is_known: bool,
     /// What statements say of its month.
-    pub(crate) settled: Settled,
+    pub(crate) settled: SettledMonths,
 }
 
 /// What statements say of a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Settled {
+pub(crate) enum SettledMonths {
     /// Nothing yet.
     No,
     /// Some are there.
@@ -116,8 +116,8 @@ pub(crate) fn days(points: &[DayPoint], most: i64) -> Option<String> {
     for days in points.chunk_by(|a, b| a.settled == b.settled) {
         let width = exact::<i64>(days.len()) * 10;
         let class = match days.first().map(|day| day.settled) {
-            Some(Settled::Whole) => Some("paid"),
-            Some(Settled::InPart) => Some("paid part"),
+            Some(SettledMonths::Whole) => Some("paid"),
+            Some(SettledMonths::InPart) => Some("paid part"),
             _ => None,
         };
         if let Some(class) = class {
@@ -176,7 +176,13 @@ mod tests {
 
     #[test]
     fn bars_begin_where_the_one_before_ends() {
-        let bars = [Bar::Unknown, Bar::Change(10), Bar::Total(10), Bar::Change(-4), Bar::Total(6)];
+        let bars = [
+            ProgressBar::Unknown,
+            ProgressBar::Change(10),
+            ProgressBar::Total(10),
+            ProgressBar::Change(-4),
+            ProgressBar::Total(6),
+        ];
         assert_eq!(
             spans(&bars),
             [(0, 0, "total"), (0, 10, "more"), (0, 10, "total"), (10, 6, "less"), (0, 6, "total")]
@@ -184,12 +190,14 @@ mod tests {
         let text = waterfall(&bars).unwrap();
         assert_eq!(text.matches("<rect").count(), 4, "{text}");
         assert!(text.contains(r#"class="less" height="12" width="400" x="600" y="64""#), "{text}");
-        assert_eq!(waterfall(&[Bar::Unknown, Bar::Total(0)]), None);
+        assert_eq!(waterfall(&[ProgressBar::Unknown, ProgressBar::Total(0)]), None);
     }
 
     #[test]
     fn bars_below_zero_have_their_place() {
-        let text = waterfall(&[Bar::Total(5), Bar::Change(-10), Bar::Total(-5)]).unwrap();
+        let text =
+            waterfall(&[ProgressBar::Total(5), ProgressBar::Change(-10), ProgressBar::Total(-5)])
+                .unwrap();
         assert!(text.contains(r#"class="total" height="12" width="500" x="500" y="4""#), "{text}");
         assert!(text.contains(r#"class="less" height="12" width="1000" x="0" y="24""#), "{text}");
     }
@@ -197,7 +205,9 @@ mod tests {
     #[test]
     fn months_that_are_settled_have_a_ground_of_their_own() {
         let day = |settled| DayPoint { plays: [1; 3], is_known: true, settled };
-        let points = [Settled::Whole, Settled::Whole, Settled::InPart, Settled::No].map(day);
+        let points =
+            [SettledMonths::Whole, SettledMonths::Whole, SettledMonths::InPart, SettledMonths::No]
+                .map(day);
         let text = days(&points, 1).unwrap();
         assert_eq!(text.matches("<rect").count(), 2, "{text}");
         assert!(text.contains(r#"class="paid" height="200" width="20" x="0""#), "{text}");
@@ -206,8 +216,11 @@ mod tests {
 
     #[test]
     fn a_day_without_a_report_is_a_gap_and_not_a_zero() {
-        let day =
-            |counted, is_known| DayPoint { plays: [counted; 3], is_known, settled: Settled::No };
+        let day = |counted, is_known| DayPoint {
+            plays: [counted; 3],
+            is_known,
+            settled: SettledMonths::No,
+        };
         let points = [day(10, true), day(0, true), day(0, false), day(5, true)];
         assert_eq!(lines(&points, 10, 1), ["2,0 5,0 15,200", "32,100 35,100"]);
         assert_eq!(days(&[], 10), None);

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::coverage::State;
-use streamledger_core::explain::figures::{Figures, Plays, StoreNumber};
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::coverage::CoverageState;
+use streamledger_core::explain::figures::{PlayFigures, RecordingFigures, StoreNumber};
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::model::day::Month;
 use streamledger_core::numbers::exact;
 
 use crate::print::words::{date_in_words, month_in_words};
-use crate::report::book::Book;
-use crate::report::cells::{Cell, Reach, is_all_paid, number};
-use crate::report::charts::{self, DayPoint, Settled};
+use crate::report::book::FigureBook;
+use crate::report::cells::{FigureReach, PageCell, is_all_paid, number};
+use crate::report::charts::{self, DayPoint, SettledMonths};
 
 /// The daily lines.
-pub(crate) struct Days {
+pub(crate) struct DayFigures {
     /// The lines.
     pub(crate) drawing: String,
     /// The chart in a sentence.
@@ -48,9 +48,9 @@ pub(crate) struct DaysRow {
     /// The month.
     pub(crate) month: String,
     /// Reported, counted, held, excluded.
-    pub(crate) numbers: [Cell; 4],
+    pub(crate) numbers: [PageCell; 4],
     /// What is paid of it.
-    pub(crate) paid: Cell,
+    pub(crate) paid: PageCell,
 }
 
 /// A month of counting against the same of listening.
@@ -58,17 +58,17 @@ pub(crate) struct HeardRow {
     /// The month.
     pub(crate) month: String,
     /// Counted in it, of these heard before, heard in it and counted later, heard in it.
-    pub(crate) numbers: [Cell; 4],
+    pub(crate) numbers: [PageCell; 4],
 }
 
 /// What statements pay of each month, and whether all of them are there.
-fn paid_months(figures: &Figures) -> BTreeMap<Month, (i64, Settled)> {
-    let mut paid: BTreeMap<Month, (i64, Settled)> = BTreeMap::new();
+fn paid_months(figures: &RecordingFigures) -> BTreeMap<Month, (i64, SettledMonths)> {
+    let mut paid: BTreeMap<Month, (i64, SettledMonths)> = BTreeMap::new();
     let mut is_open: BTreeSet<Month> = BTreeSet::new();
     for ((month, _), lines) in &figures.waterfalls {
-        let line = lines.of(Step::PaidUnits);
+        let line = lines.of(WaterfallStep::PaidUnits);
         if let Some(plays) = line.and_then(|line| line.plays) {
-            paid.entry(*month).or_insert((0, Settled::Whole)).0 += plays;
+            paid.entry(*month).or_insert((0, SettledMonths::Whole)).0 += plays;
         }
         if !is_all_paid(lines) {
             is_open.insert(*month);
@@ -78,16 +78,16 @@ fn paid_months(figures: &Figures) -> BTreeMap<Month, (i64, Settled)> {
     let all = figures.months.keys().filter(|key| !figures.waterfalls.contains_key(key));
     is_open.extend(all.map(|(month, _)| *month));
     for month in is_open {
-        paid.entry(month).and_modify(|(_, settled)| *settled = Settled::InPart);
+        paid.entry(month).and_modify(|(_, settled)| *settled = SettledMonths::InPart);
     }
     paid
 }
 
 pub(crate) fn days(
-    figures: &Figures,
-    book: &Book<'_>,
+    figures: &RecordingFigures,
+    book: &FigureBook<'_>,
     stores: &BTreeSet<StoreNumber>,
-) -> Option<Days> {
+) -> Option<DayFigures> {
     let paid = paid_months(figures);
     let first = book.span.first_day();
     let day = |place: usize| first.after(exact(place));
@@ -95,7 +95,7 @@ pub(crate) fn days(
     let point = |(place, is_known): (usize, &bool)| DayPoint {
         plays: [plays(place).reported(), plays(place).counted, plays(place).held],
         is_known: *is_known,
-        settled: paid.get(&day(place).month()).map_or(Settled::No, |(_, settled)| *settled),
+        settled: paid.get(&day(place).month()).map_or(SettledMonths::No, |(_, settled)| *settled),
     };
     let known = book.days_known_of(stores);
     let points: Vec<DayPoint> = known.iter().enumerate().map(point).collect();
@@ -112,7 +112,7 @@ pub(crate) fn days(
     let rows: Vec<DaysRow> = book.span.months.iter().rev().map(row).collect();
     let axis =
         |(month, n_days): &(Month, usize)| AxisMonth { name: short_month(*month), n_days: *n_days };
-    Some(Days {
+    Some(DayFigures {
         drawing,
         spoken: format!(
             "Plays of each day from {} to {}: reported, counted and held. At most {} in a day. The table \
@@ -124,20 +124,20 @@ pub(crate) fn days(
         most: number(most),
         half: if most % 2 == 0 { number(most / 2) } else { String::new() },
         months: months.iter().map(axis).collect(),
-        has_paid: points.iter().any(|point| point.settled == Settled::Whole),
-        has_part: points.iter().any(|point| point.settled == Settled::InPart),
+        has_paid: points.iter().any(|point| point.settled == SettledMonths::Whole),
+        has_part: points.iter().any(|point| point.settled == SettledMonths::InPart),
         has_gaps: points.iter().any(|point| !point.is_known),
         rows,
     })
 }
 
 fn days_row(
-    figures: &Figures,
+    figures: &RecordingFigures,
     month: Month,
-    paid: &BTreeMap<Month, (i64, Settled)>,
-    reach: &Reach,
+    paid: &BTreeMap<Month, (i64, SettledMonths)>,
+    reach: &FigureReach,
 ) -> DaysRow {
-    let mut plays = Plays::default();
+    let mut plays = PlayFigures::default();
     let of_month = figures.months.iter().filter(|((known, _), _)| *known == month);
     of_month.for_each(|(_, more)| plays.add(*more));
     let is_settled = figures.waterfalls.keys().any(|(known, _)| *known == month);
@@ -147,9 +147,9 @@ fn days_row(
         numbers: [plays.reported(), plays.counted, plays.held, plays.excluded]
             .map(|plays| reach.cell(plays)),
         paid: match paid.get(&month) {
-            None => Cell::not_known(not_yet),
-            Some((paid, Settled::Whole)) => Cell::known(*paid),
-            Some((paid, _)) => Cell::in_part(*paid, ""),
+            None => PageCell::not_known(not_yet),
+            Some((paid, SettledMonths::Whole)) => PageCell::known(*paid),
+            Some((paid, _)) => PageCell::in_part(*paid, ""),
         },
     }
 }
@@ -162,8 +162,8 @@ pub(crate) fn short_month(month: Month) -> String {
 }
 
 pub(crate) fn heard_rows(
-    figures: &Figures,
-    book: &Book<'_>,
+    figures: &RecordingFigures,
+    book: &FigureBook<'_>,
     stores: &BTreeSet<StoreNumber>,
 ) -> Vec<HeardRow> {
     let row = |month: &Month| {
@@ -177,7 +177,8 @@ pub(crate) fn heard_rows(
             .sum();
         let before = figures.heard_before.iter().filter(|((known, _), _)| known == month);
         let earlier: i64 = before.map(|(_, plays)| plays).sum();
-        let mut later = of_month().map(|(_, lines)| lines.of(Step::ListenedHereCountedLater));
+        let mut later =
+            of_month().map(|(_, lines)| lines.of(WaterfallStep::ListenedHereCountedLater));
         // Without a line it is 0, where there is a waterfall at all; a store that has plays and none is
         // not over.
         let keys = || figures.months.keys().filter(|(known, _)| known == month);
@@ -188,12 +189,12 @@ pub(crate) fn heard_rows(
         let later: Option<i64> =
             is_known.then(|| later.by_ref().flatten().filter_map(|line| line.plays).sum());
         let is_over = of_month().all(|(_, lines)| {
-            lines
-                .of(Step::ListenedHereCountedLater)
-                .is_none_or(|line| line.states.names().all(|state| state != State::NotDue.as_str()))
+            lines.of(WaterfallStep::ListenedHereCountedLater).is_none_or(|line| {
+                line.states.names().all(|state| state != CoverageState::NotDue.as_str())
+            })
         });
         let not_yet = || {
-            Cell::not_known(if is_over && is_told {
+            PageCell::not_known(if is_over && is_told {
                 "the next month is not all there"
             } else {
                 "when the next month is over"
@@ -204,7 +205,7 @@ pub(crate) fn heard_rows(
             numbers: [
                 reach.cell(counted),
                 reach.cell(earlier),
-                later.map_or_else(not_yet, Cell::known),
+                later.map_or_else(not_yet, PageCell::known),
                 later.map_or_else(not_yet, |later| reach.cell(counted - earlier + later)),
             ],
         }
@@ -212,7 +213,7 @@ pub(crate) fn heard_rows(
     book.span.months.iter().rev().map(row).collect()
 }
 
-pub(crate) fn heard_pairs(figures: &Figures) -> Vec<String> {
+pub(crate) fn heard_pairs(figures: &RecordingFigures) -> Vec<String> {
     let pair = |((month, heard), plays): (&(Month, Month), &i64)| {
         let (month, heard) = (month_in_words(*month), month_in_words(*heard));
         format!("Counted in {month}, heard in {heard}: {}", number(*plays))

@@ -19,30 +19,30 @@ mod subject;
 use anyhow::{anyhow, bail, ensure};
 use askama::Template as _;
 use rayon::prelude::*;
-use streamledger_core::explain::figures::Figures;
+use streamledger_core::explain::figures::RecordingFigures;
 use streamledger_core::explain::period::{Period, month_before};
 use streamledger_core::model::day::Month;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::nightly::options::Progress as _;
-use streamledger_warehouse::query::explain::Published;
-use streamledger_warehouse::query::recordings::Recording;
+use streamledger_warehouse::pipeline::nightly::options::RunProgress as _;
+use streamledger_warehouse::query::explain::PublishedTables;
+use streamledger_warehouse::query::recordings::PublishedRecording;
 use streamledger_warehouse::query::status::status_of;
 
-use crate::arguments::{Common, Report};
+use crate::arguments::{CommonOptions, ReportCommand};
 use crate::commands::nightly;
 use crate::exit;
 use crate::folders;
-use crate::print::output::{Sheet, grouped, print};
-use crate::print::progress::Bar;
+use crate::print::output::{OutputSheet, grouped, print};
+use crate::print::progress::TerminalProgress;
 use crate::print::words::{date_in_words, month_in_words, title_of};
-use crate::report::book::Book;
-use crate::report::cells::Cell;
+use crate::report::book::FigureBook;
+use crate::report::cells::PageCell;
 use crate::report::pages::{
-    ArtistPage, Frame, ListPage, ListPart, ListRow, OverviewPage, RecordingPage,
+    ArtistPage, ListPage, ListPart, ListRow, OverviewPage, PageFrame, RecordingPage,
 };
-use crate::report::search::{Entry, Index};
-use crate::report::site::Site;
-use crate::report::subject::Subject;
+use crate::report::search::{SearchEntry, SearchIndex};
+use crate::report::site::StaticSite;
+use crate::report::subject::PageSubject;
 
 /// Months that pages are about if nobody says which: what is paid of a month is known three to five
 /// months after it.
@@ -61,11 +61,11 @@ const RECORDINGS_OF_ARTIST_MAX: usize = 200;
 const ARTISTS_MAX: usize = 20;
 
 /// Makes the pages.
-pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
+pub(crate) fn run(common: &CommonOptions, command: &ReportCommand) -> anyhow::Result<u8> {
     nightly::start_threads(common)?;
     let settings = nightly::load_settings(&command.pipeline)?;
     folders::require_apart(("--out", &command.out), ("--warehouse", &command.warehouse))?;
-    let published = Published::open(&command.warehouse)?;
+    let published = PublishedTables::open(&command.warehouse)?;
     // What is published was judged by the accepted numbers, whatever the pipeline says by now.
     let settings = settings.judged_by(&published.manifest.settings);
     let (first, last) = months(command, &published)?;
@@ -81,16 +81,16 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
         _ => nightly::day_of(None),
     };
     let status = status_of(&published.manifest, &settings, as_of);
-    let book = Book::new(&published, &settings, &status, &span);
-    let bar = Bar::new();
-    let mut making = Making {
+    let book = FigureBook::new(&published, &settings, &status, &span);
+    let bar = TerminalProgress::new();
+    let mut making = PageMaking {
         book: &book,
-        frame: Frame::new(date_in_words(as_of), published.manifest.snapshot),
-        site: Site::begin(&command.out)?,
-        index: Index::default(),
+        frame: PageFrame::new(date_in_words(as_of), published.manifest.snapshot),
+        site: StaticSite::begin(&command.out)?,
+        index: SearchIndex::default(),
         recordings: Vec::new(),
         artists: Vec::new(),
-        all: Figures::default(),
+        all: RecordingFigures::default(),
     };
     let recordings = published.recordings_with_figures(&span)?;
     bar.begin("pages", exact::<u64>(recordings.len()));
@@ -102,23 +102,23 @@ pub(crate) fn run(common: &Common, command: &Report) -> anyhow::Result<u8> {
     bar.end();
     let (n_recordings, n_artists) = (making.recordings.len(), making.artists.len());
     making.finish()?;
-    let mut sheet = Sheet::new("pages", "Pages", &["what", "#number"]);
+    let mut sheet = OutputSheet::new("pages", "Pages", &["what", "#number"]);
     for (what, n) in [("recordings", n_recordings), ("artists", n_artists)] {
         sheet.push(vec![what.to_owned(), grouped(exact::<i128>(n))]);
     }
     let index = command.out.join("index.html");
     print(&match common.format {
-        crate::arguments::Format::Table => {
+        crate::arguments::OutputFormat::Table => {
             format!("{}\nOpen {} in a browser.\n", sheet.to_text(), index.display())
         }
-        crate::arguments::Format::Json => crate::print::output::to_json(&[sheet])?,
-        crate::arguments::Format::Csv => crate::print::output::to_csv(&[sheet]),
+        crate::arguments::OutputFormat::Json => crate::print::output::to_json(&[sheet])?,
+        crate::arguments::OutputFormat::Csv => crate::print::output::to_csv(&[sheet]),
     })?;
     Ok(exit::DONE)
 }
 
 /// From which month to which.
-fn months(command: &Report, published: &Published) -> anyhow::Result<(Month, Month)> {
+fn months(command: &ReportCommand, published: &PublishedTables) -> anyhow::Result<(Month, Month)> {
     let given = |text: &Option<String>| match text.as_deref().map(str::parse) {
         Some(Ok(Period::Month(month))) => Some(month),
         _ => None,
@@ -134,12 +134,12 @@ fn months(command: &Report, published: &Published) -> anyhow::Result<(Month, Mon
 }
 
 /// Recordings by their artist; each of those that have none is alone.
-fn by_artist(recordings: &[Recording]) -> impl Iterator<Item = &[Recording]> {
+fn by_artist(recordings: &[PublishedRecording]) -> impl Iterator<Item = &[PublishedRecording]> {
     recordings.chunk_by(|a, b| a.artist.is_some() && a.artist == b.artist)
 }
 
 /// Recordings some at a time; those of an artist stay together.
-fn chunks(recordings: &[Recording]) -> Vec<&[Recording]> {
+fn chunks(recordings: &[PublishedRecording]) -> Vec<&[PublishedRecording]> {
     let mut chunks = Vec::new();
     let mut rest = recordings;
     while !rest.is_empty() {
@@ -158,49 +158,54 @@ fn chunks(recordings: &[Recording]) -> Vec<&[Recording]> {
 }
 
 /// Pages in the making.
-struct Making<'a> {
-    book: &'a Book<'a>,
-    frame: Frame,
-    site: Site,
-    index: Index,
+struct PageMaking<'a> {
+    book: &'a FigureBook<'a>,
+    frame: PageFrame,
+    site: StaticSite,
+    index: SearchIndex,
     recordings: Vec<ListRow>,
     artists: Vec<ListRow>,
-    all: Figures,
+    all: RecordingFigures,
 }
 
 /// What is made of the recordings of an artist.
-struct Made {
+struct MadePages {
     recordings: Vec<ListRow>,
     artist: Option<ListRow>,
-    sum: Figures,
+    sum: RecordingFigures,
 }
 
-impl Making<'_> {
+impl PageMaking<'_> {
     /// Makes the pages of some recordings and of their artists.
-    fn add(&mut self, recordings: &[Recording], figures: &[Figures]) -> anyhow::Result<()> {
+    fn add(
+        &mut self,
+        recordings: &[PublishedRecording],
+        figures: &[RecordingFigures],
+    ) -> anyhow::Result<()> {
         let mut rest = figures;
-        let groups: Vec<(&[Recording], &[Figures])> = by_artist(recordings)
+        let groups: Vec<(&[PublishedRecording], &[RecordingFigures])> = by_artist(recordings)
             .map(|group| {
                 let (of_group, after) = rest.split_at(group.len());
                 rest = after;
                 (group, of_group)
             })
             .collect();
-        let made: Vec<Made> = groups
+        let made: Vec<MadePages> = groups
             .into_par_iter()
             .map(|(group, figures)| self.make(group, figures))
             .collect::<anyhow::Result<_>>()?;
         for (made, recordings) in made.into_iter().zip(by_artist(recordings)) {
             for (row, recording) in made.recordings.iter().zip(recordings) {
                 let artist = recording.artist.clone().unwrap_or_default();
-                let entry = Entry(row.name.clone(), artist, row.path.clone());
+                let entry = SearchEntry(row.name.clone(), artist, row.path.clone());
                 match &recording.isrc {
                     Some(isrc) => self.index.add_recording(&entry, isrc),
                     None => self.index.add(&entry),
                 }
             }
             if let Some(artist) = made.artist {
-                let entry = Entry(artist.name.clone(), "artist".to_owned(), artist.path.clone());
+                let entry =
+                    SearchEntry(artist.name.clone(), "artist".to_owned(), artist.path.clone());
                 self.index.add(&entry);
                 self.artists.push(artist);
             }
@@ -211,21 +216,29 @@ impl Making<'_> {
     }
 
     /// The pages of the recordings of an artist, and the artist's own.
-    fn make(&self, recordings: &[Recording], figures: &[Figures]) -> anyhow::Result<Made> {
+    fn make(
+        &self,
+        recordings: &[PublishedRecording],
+        figures: &[RecordingFigures],
+    ) -> anyhow::Result<MadePages> {
         let rows: Vec<ListRow> = recordings
             .par_iter()
             .zip(figures)
             .map(|(recording, figures)| self.recording(recording, figures))
             .collect::<anyhow::Result<_>>()?;
-        let mut sum = Figures::default();
+        let mut sum = RecordingFigures::default();
         figures.iter().for_each(|figures| sum.add(figures));
         let name = recordings.first().and_then(|recording| recording.artist.as_deref());
         let artist = name.map(|name| self.artist(name, &rows, &sum)).transpose()?;
-        Ok(Made { recordings: rows, artist, sum })
+        Ok(MadePages { recordings: rows, artist, sum })
     }
 
     /// The page of a recording.
-    fn recording(&self, recording: &Recording, figures: &Figures) -> anyhow::Result<ListRow> {
+    fn recording(
+        &self,
+        recording: &PublishedRecording,
+        figures: &RecordingFigures,
+    ) -> anyhow::Result<ListRow> {
         let subject = self.subject(figures)?;
         let title = title_of_recording(recording);
         let facts = [
@@ -251,7 +264,12 @@ impl Making<'_> {
     }
 
     /// The page of an artist.
-    fn artist(&self, name: &str, rows: &[ListRow], figures: &Figures) -> anyhow::Result<ListRow> {
+    fn artist(
+        &self,
+        name: &str,
+        rows: &[ListRow],
+        figures: &RecordingFigures,
+    ) -> anyhow::Result<ListRow> {
         let subject = self.subject(figures)?;
         let mut recordings = rows.to_vec();
         recordings.sort_by_key(|row| std::cmp::Reverse(row.n_counted));
@@ -271,7 +289,13 @@ impl Making<'_> {
     }
 
     /// A row of a list.
-    fn row(&self, name: String, path: String, detail: String, figures: &Figures) -> ListRow {
+    fn row(
+        &self,
+        name: String,
+        path: String,
+        detail: String,
+        figures: &RecordingFigures,
+    ) -> ListRow {
         let (plays, reach) = (figures.plays(), subject::reach_of_all(figures, self.book));
         ListRow {
             name,
@@ -279,13 +303,13 @@ impl Making<'_> {
             detail,
             reported: reach.short_cell(plays.reported()),
             counted: reach.short_cell(plays.counted),
-            paid: Cell::paid(figures),
+            paid: PageCell::paid(figures),
             n_counted: plays.counted,
         }
     }
 
     /// The figures as texts, once they have been added up.
-    fn subject(&self, figures: &Figures) -> anyhow::Result<Subject> {
+    fn subject(&self, figures: &RecordingFigures) -> anyhow::Result<PageSubject> {
         for ((month, store), lines) in &figures.waterfalls {
             if let Some((step, gap)) = lines.first_gap() {
                 let store = self.book.store_key(*store);
@@ -296,7 +320,7 @@ impl Making<'_> {
                 ));
             }
         }
-        Ok(Subject::new(figures, self.book))
+        Ok(PageSubject::new(figures, self.book))
     }
 
     /// The overview, the lists and the search; then all of it takes its place.
@@ -389,7 +413,7 @@ fn range_of(rows: &[ListRow]) -> String {
     }
 }
 
-fn title_of_recording(recording: &Recording) -> String {
+fn title_of_recording(recording: &PublishedRecording) -> String {
     match (&recording.title, &recording.isrc) {
         (Some(title), _) => title.clone(),
         (None, Some(isrc)) => isrc.clone(),
@@ -424,9 +448,9 @@ mod tests {
 
     #[test]
     fn recordings_of_an_artist_stay_together() {
-        let recording = |artist: Option<&str>| Recording {
+        let recording = |artist: Option<&str>| PublishedRecording {
             artist: artist.map(ToOwned::to_owned),
-            ..Recording::default()
+            ..PublishedRecording::default()
         };
         let mut all = vec![recording(Some("a")); RECORDINGS_AT_A_TIME - 1];
         all.extend(vec![recording(Some("b")); 3]);

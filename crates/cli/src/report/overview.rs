@@ -3,19 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use streamledger_core::explain::coverage::State;
-use streamledger_core::explain::freshness::Freshness;
+use streamledger_core::explain::coverage::CoverageState;
+use streamledger_core::explain::freshness::StoreFreshness;
 use streamledger_core::explain::period::{Period, month_after};
 use streamledger_core::model::day::Month;
 
 use crate::commands::status::message;
 use crate::print::words::{date_in_words, month_in_words, period_in_words, title_of};
-use crate::report::book::Book;
+use crate::report::book::FigureBook;
 use crate::report::days::short_month;
 use crate::report::pages::{FeedRow, GridCell, GridRow};
 
 /// Months that the grid shows: those of the pages, and on to the day of the run.
-pub(crate) fn grid_months(book: &Book<'_>) -> Vec<Month> {
+pub(crate) fn grid_months(book: &FigureBook<'_>) -> Vec<Month> {
     let (Some(first), Some(last)) = (book.span.months.first(), book.span.months.last()) else {
         return Vec::new();
     };
@@ -28,8 +28,8 @@ pub(crate) fn grid_months(book: &Book<'_>) -> Vec<Month> {
 }
 
 /// The months of each store's feeds.
-pub(crate) fn grid(book: &Book<'_>, months: &[Month]) -> Vec<GridRow> {
-    let row = |feed: &Freshness| {
+pub(crate) fn grid(book: &FigureBook<'_>, months: &[Month]) -> Vec<GridRow> {
+    let row = |feed: &StoreFreshness| {
         let territory = feed.territory.as_deref();
         let state = |month: &Month| book.states.known.of(&feed.store, feed.feed, territory, *month);
         GridRow {
@@ -41,30 +41,30 @@ pub(crate) fn grid(book: &Book<'_>, months: &[Month]) -> Vec<GridRow> {
     book.status.feeds.iter().map(row).collect()
 }
 
-fn name_of(feed: &Freshness) -> String {
+fn name_of(feed: &StoreFreshness) -> String {
     let of = feed.territory.as_ref().map_or(String::new(), |code| format!(", {code}"));
     format!("{}{of}", feed.feed.as_str())
 }
 
-fn cell(state: Option<State>) -> GridCell {
+fn cell(state: Option<CoverageState>) -> GridCell {
     let (class, words) = match state {
-        Some(State::Complete) => ("good", "complete"),
-        Some(State::Restated) => ("good", "corrected"),
-        Some(State::Partial) => ("part", "in part"),
-        Some(State::Received) => ("part", "some"),
-        Some(State::Late) => ("bad", "late"),
-        Some(State::Due) => ("wait", "due now"),
-        Some(State::NotDue) => ("wait", "not due"),
-        Some(State::NotSent) => ("wait", "not sent"),
+        Some(CoverageState::Complete) => ("good", "complete"),
+        Some(CoverageState::Restated) => ("good", "corrected"),
+        Some(CoverageState::Partial) => ("part", "in part"),
+        Some(CoverageState::Received) => ("part", "some"),
+        Some(CoverageState::Late) => ("bad", "late"),
+        Some(CoverageState::Due) => ("wait", "due now"),
+        Some(CoverageState::NotDue) => ("wait", "not due"),
+        Some(CoverageState::NotSent) => ("wait", "not sent"),
         None => ("wait", "none"),
     };
     GridCell { class, words }
 }
 
 /// How it stands with each feed.
-pub(crate) fn feeds(book: &Book<'_>) -> Vec<FeedRow> {
+pub(crate) fn feeds(book: &FigureBook<'_>) -> Vec<FeedRow> {
     let period = |period: Option<Period>| period.map_or_else(String::new, period_in_words);
-    let row = |feed: &Freshness| FeedRow {
+    let row = |feed: &StoreFreshness| FeedRow {
         store: title_of(&feed.store),
         feed: name_of(feed),
         until: period(feed.complete_until),

@@ -3,8 +3,8 @@
 
 use askama::Template;
 
-use crate::report::cells::Cell;
-use crate::report::subject::Subject;
+use crate::report::cells::PageCell;
+use crate::report::subject::PageSubject;
 
 /// The style of all pages: a part of each page, so that a page can be sent by itself.
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -14,7 +14,7 @@ pub(crate) const SEARCH: &str = include_str!("../../templates/search.js");
 
 /// What surrounds a page.
 #[derive(Debug, Clone)]
-pub(crate) struct Frame {
+pub(crate) struct PageFrame {
     pub(crate) title: String,
     /// From the page's folder to the root of the pages.
     pub(crate) root: &'static str,
@@ -26,7 +26,7 @@ pub(crate) struct Frame {
     style: &'static str,
 }
 
-impl Frame {
+impl PageFrame {
     pub(crate) fn new(as_of: String, snapshot: u64) -> Self {
         Self { title: String::new(), root: "", place: "", as_of, snapshot, style: STYLE }
     }
@@ -41,23 +41,23 @@ impl Frame {
 #[derive(Template)]
 #[template(path = "recording.html")]
 pub(crate) struct RecordingPage<'a> {
-    pub(crate) frame: Frame,
+    pub(crate) frame: PageFrame,
     pub(crate) title: String,
     /// Name, and page from the root.
     pub(crate) artist: Option<(String, String)>,
     pub(crate) facts: Vec<(&'static str, String)>,
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a PageSubject,
 }
 
 /// The page of an artist.
 #[derive(Template)]
 #[template(path = "artist.html")]
 pub(crate) struct ArtistPage<'a> {
-    pub(crate) frame: Frame,
+    pub(crate) frame: PageFrame,
     pub(crate) title: &'a str,
     pub(crate) n_all: usize,
     pub(crate) n_recordings: String,
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a PageSubject,
     pub(crate) recordings: &'a [ListRow],
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct ArtistPage<'a> {
 #[derive(Template)]
 #[template(path = "list.html")]
 pub(crate) struct ListPage<'a> {
-    pub(crate) frame: Frame,
+    pub(crate) frame: PageFrame,
     pub(crate) heading: &'static str,
     pub(crate) intro: &'static str,
     /// Where the numbers come from and how far they are known.
@@ -91,9 +91,9 @@ pub(crate) struct ListRow {
     /// From the root of the pages.
     pub(crate) path: String,
     pub(crate) detail: String,
-    pub(crate) reported: Cell,
-    pub(crate) counted: Cell,
-    pub(crate) paid: Cell,
+    pub(crate) reported: PageCell,
+    pub(crate) counted: PageCell,
+    pub(crate) paid: PageCell,
     /// Counted plays, to sort by.
     pub(crate) n_counted: i64,
 }
@@ -102,12 +102,12 @@ pub(crate) struct ListRow {
 #[derive(Template)]
 #[template(path = "overview.html")]
 pub(crate) struct OverviewPage<'a> {
-    pub(crate) frame: Frame,
+    pub(crate) frame: PageFrame,
     pub(crate) months: String,
     pub(crate) stores: String,
     pub(crate) n_artists: String,
     pub(crate) n_recordings: String,
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a PageSubject,
     pub(crate) grid_months: Vec<String>,
     pub(crate) grid: Vec<GridRow>,
     pub(crate) feeds: Vec<FeedRow>,

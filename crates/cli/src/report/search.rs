@@ -12,7 +12,7 @@ const KEY_LETTERS: usize = 2;
 
 /// What can be found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct Entry(
+pub(crate) struct SearchEntry(
     /// What it is called.
     pub(crate) String,
     /// By whom, or what it is.
@@ -23,13 +23,13 @@ pub(crate) struct Entry(
 
 /// Files of entries, by the letters that words begin with.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
-    files: BTreeMap<String, Vec<Entry>>,
+pub(crate) struct SearchIndex {
+    files: BTreeMap<String, Vec<SearchEntry>>,
 }
 
-impl Index {
+impl SearchIndex {
     /// Adds an entry under all of its words.
-    pub(crate) fn add(&mut self, entry: &Entry) {
+    pub(crate) fn add(&mut self, entry: &SearchEntry) {
         for key in keys(&format!("{} {}", entry.0, entry.1)) {
             self.add_under(key, entry);
         }
@@ -37,12 +37,12 @@ impl Index {
 
     /// Adds the page of a recording, also under its ISRC. Those of a label have the same beginning, so
     /// that the end names their file.
-    pub(crate) fn add_recording(&mut self, entry: &Entry, isrc: &str) {
+    pub(crate) fn add_recording(&mut self, entry: &SearchEntry, isrc: &str) {
         self.add(entry);
         self.add_under(isrc_key(isrc), entry);
     }
 
-    fn add_under(&mut self, key: String, entry: &Entry) {
+    fn add_under(&mut self, key: String, entry: &SearchEntry) {
         let entries = self.files.entry(key).or_default();
         if entries.last() != Some(entry) {
             entries.push(entry.clone());
@@ -93,8 +93,9 @@ mod tests {
 
     #[test]
     fn an_entry_is_in_the_file_of_each_word_once_and_cannot_end_the_script() {
-        let mut index = Index::default();
-        let entry = Entry("Same Sails".into(), "\"); alert(1)".into(), "tracks/x.html".into());
+        let mut index = SearchIndex::default();
+        let entry =
+            SearchEntry("Same Sails".into(), "\"); alert(1)".into(), "tracks/x.html".into());
         index.add_recording(&entry, "ZZSL12600001");
         let files: Vec<(String, String)> =
             index.files().map(|(name, text)| (name, text.unwrap())).collect();

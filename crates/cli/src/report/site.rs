@@ -14,14 +14,14 @@ const MARK_TEXT: &str =
 
 /// A folder of pages in the making.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct StaticSite {
     place: PathBuf,
     making: PathBuf,
     /// The folder around it, held so that no other run writes the same pages.
     _around: fs_err::File,
 }
 
-impl Site {
+impl StaticSite {
     /// Begins one that is to be at a place.
     ///
     /// # Errors
@@ -91,12 +91,12 @@ mod tests {
     fn pages_replace_pages_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("pages");
-        let first = Site::begin(&place).unwrap();
+        let first = StaticSite::begin(&place).unwrap();
         first.write("index.html", "one").unwrap();
         assert!(!place.exists(), "not before it is complete");
         first.publish().unwrap();
-        let second = Site::begin(&place).unwrap();
-        let error = Site::begin(&place).unwrap_err().to_string();
+        let second = StaticSite::begin(&place).unwrap();
+        let error = StaticSite::begin(&place).unwrap_err().to_string();
         assert!(error.contains("another run is writing pages"), "{error}");
         second.write("other.html", "two").unwrap();
         assert_eq!(fs_err::read_to_string(place.join("index.html")).unwrap(), "one");
@@ -111,8 +111,8 @@ mod tests {
         let other = folder.path().join("photos");
         fs_err::create_dir(&other).unwrap();
         fs_err::write(other.join("cat.jpg"), "cat").unwrap();
-        let error = Site::begin(&other).unwrap_err().to_string();
+        let error = StaticSite::begin(&other).unwrap_err().to_string();
         assert!(error.contains("photos is there already"), "{error}");
-        assert!(Site::begin(Path::new("/")).is_err());
+        assert!(StaticSite::begin(Path::new("/")).is_err());
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use streamledger_core::explain::figures::{Figures, Line, Lines, StoreNumber};
-use streamledger_core::explain::freshness::Freshness;
-use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::figures::{FigureLine, FigureLines, RecordingFigures, StoreNumber};
+use streamledger_core::explain::freshness::StoreFreshness;
+use streamledger_core::explain::step::{StepKind, WaterfallStep};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Month;
 
@@ -16,13 +16,13 @@ use crate::print::words::month_in_words;
 use crate::report::audience::{
     PaidRow, TerritoryRow, TierRow, paid_rows, territory_rows, tier_rows,
 };
-use crate::report::book::{Book, Source, source_of};
-use crate::report::cells::{Cell, Reach, is_all_paid, number};
-use crate::report::charts::{self, Bar};
-use crate::report::days::{Days, HeardRow, days, heard_pairs, heard_rows};
+use crate::report::book::{FigureBook, FigureSource, source_of};
+use crate::report::cells::{FigureReach, PageCell, is_all_paid, number};
+use crate::report::charts::{self, ProgressBar};
+use crate::report::days::{DayFigures, HeardRow, days, heard_pairs, heard_rows};
 
 /// The figures of something, as texts.
-pub(crate) struct Subject {
+pub(crate) struct PageSubject {
     /// An answer for each store of the last month that has a waterfall.
     pub(crate) answers: Vec<String>,
     /// Up to when there are figures, and what is late.
@@ -34,9 +34,9 @@ pub(crate) struct Subject {
     /// The months, the last one first, with their stores.
     pub(crate) months: Vec<MonthRow>,
     /// Their waterfalls.
-    pub(crate) waterfalls: Vec<Waterfall>,
+    pub(crate) waterfalls: Vec<SubjectWaterfall>,
     /// The days.
-    pub(crate) days: Option<Days>,
+    pub(crate) days: Option<DayFigures>,
     /// Months of listening against months of counting.
     pub(crate) heard: Vec<HeardRow>,
     /// Which plays were heard in another month.
@@ -60,13 +60,13 @@ pub(crate) struct MonthRow {
     /// Where its waterfall is on the page; empty if there is none.
     pub(crate) anchor: String,
     /// What the store shows, reported, counted, held, paid, unexplained.
-    pub(crate) numbers: [Cell; 6],
+    pub(crate) numbers: [PageCell; 6],
     /// How it stands with the statements.
     pub(crate) statements: String,
 }
 
 /// The waterfall of a store's month.
-pub(crate) struct Waterfall {
+pub(crate) struct SubjectWaterfall {
     /// Where it is on the page.
     pub(crate) anchor: String,
     /// `Spotify, September 2026`.
@@ -82,13 +82,13 @@ pub(crate) struct Waterfall {
     /// The steps.
     pub(crate) rows: Vec<StepRow>,
     /// Where the numbers come from.
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<FigureSource>,
 }
 
-impl Waterfall {
+impl SubjectWaterfall {
     /// The steps that the chart shows: those within the sum.
     pub(crate) fn bars(&self) -> impl Iterator<Item = &StepRow> {
-        self.rows.iter().filter(|row| row.kind != Kind::Aside.as_str())
+        self.rows.iter().filter(|row| row.kind != StepKind::Aside.as_str())
     }
 
     /// How many they are.
@@ -113,9 +113,9 @@ pub(crate) struct StepRow {
     pub(crate) source: &'static str,
 }
 
-impl Subject {
+impl PageSubject {
     /// The figures of some stores as texts.
-    pub(crate) fn new(figures: &Figures, book: &Book<'_>) -> Self {
+    pub(crate) fn new(figures: &RecordingFigures, book: &FigureBook<'_>) -> Self {
         let stores = stores_of(figures);
         let reach = reach_of_all(figures, book);
         let subject = Self {
@@ -137,43 +137,43 @@ impl Subject {
     }
 
     /// The same with what these feeds have and lack.
-    pub(crate) fn with_feeds(self, feeds: &[&Freshness]) -> Self {
+    pub(crate) fn with_feeds(self, feeds: &[&StoreFreshness]) -> Self {
         let headline = capitalised(&headline(feeds));
         Self { headline, is_late: feeds.iter().any(|feed| feed.is_late()), ..self }
     }
 }
 
 /// The stores that figures are of.
-fn stores_of(figures: &Figures) -> BTreeSet<StoreNumber> {
+fn stores_of(figures: &RecordingFigures) -> BTreeSet<StoreNumber> {
     let keys = figures.months.keys().chain(figures.waterfalls.keys());
     keys.map(|(_, store)| *store).collect()
 }
 
 /// How far all plays of these figures are known.
-pub(crate) fn reach_of_all(figures: &Figures, book: &Book<'_>) -> Reach {
+pub(crate) fn reach_of_all(figures: &RecordingFigures, book: &FigureBook<'_>) -> FigureReach {
     let stores = stores_of(figures);
     let of_months = book.span.months.iter().map(|month| book.reach(*month, &stores));
-    of_months.fold(Reach::default(), |sum, reach| sum.and(&reach))
+    of_months.fold(FigureReach::default(), |sum, reach| sum.and(&reach))
 }
 
 /// The plays of a step; `None` if they are not known, or there is no such step.
-fn plays_of(lines: &Lines, step: Step) -> Option<i64> {
+fn plays_of(lines: &FigureLines, step: WaterfallStep) -> Option<i64> {
     lines.of(step).and_then(|line| line.plays)
 }
 
 /// An answer in a sentence or two for each store of the last month that has a waterfall.
-fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
+fn answers(figures: &RecordingFigures, book: &FigureBook<'_>) -> Vec<String> {
     let Some(((last, _), _)) = figures.waterfalls.last_key_value() else {
         return Vec::new();
     };
     let of_month = figures.waterfalls.iter().filter(|((month, _), _)| month == last);
-    let answer = |((month, store), lines): (&(Month, StoreNumber), &Lines)| {
+    let answer = |((month, store), lines): (&(Month, StoreNumber), &FigureLines)| {
         let (name, words) = (book.store(*store), month_in_words(*month));
-        let shown = plays_of(lines, Step::StoreShows).map_or_else(
+        let shown = plays_of(lines, WaterfallStep::StoreShows).map_or_else(
             || format!("{name} in {words}: the store's own number is not known"),
             |shown| format!("{name} in {words}: the store shows {}", number(shown)),
         );
-        let paid = plays_of(lines, Step::PaidUnits).map_or_else(
+        let paid = plays_of(lines, WaterfallStep::PaidUnits).map_or_else(
             || {
                 let state = book.state_in_words(book.store_key(*store), Feed::Sales, *month);
                 let state = state.unwrap_or_else(|| "nobody has said when it comes".to_owned());
@@ -184,35 +184,40 @@ fn answers(figures: &Figures, book: &Book<'_>) -> Vec<String> {
                 format!("{} are paid{so_far}", number(paid))
             },
         );
-        let ours = plays_of(lines, Step::Reported).zip(plays_of(lines, Step::Counted)).map_or_else(
-            || {
-                let state = book.state_in_words(book.store_key(*store), Feed::Trends, *month);
-                let state = state.unwrap_or_else(|| "nobody has said when they come".to_owned());
-                format!("what is reported to us and counts is not known (daily reports: {state})")
-            },
-            |(reported, counted)| {
-                let is_open = |step| lines.of(step).is_some_and(|line| !line.states.is_empty());
-                let so_far = if is_open(Step::Reported) { " so far" } else { "" };
-                let (reported, counted) = (number(reported), number(counted));
-                format!("{reported} are reported to us{so_far}, {counted} count")
-            },
-        );
+        let ours = plays_of(lines, WaterfallStep::Reported)
+            .zip(plays_of(lines, WaterfallStep::Counted))
+            .map_or_else(
+                || {
+                    let state = book.state_in_words(book.store_key(*store), Feed::Trends, *month);
+                    let state =
+                        state.unwrap_or_else(|| "nobody has said when they come".to_owned());
+                    format!(
+                        "what is reported to us and counts is not known (daily reports: {state})"
+                    )
+                },
+                |(reported, counted)| {
+                    let is_open = |step| lines.of(step).is_some_and(|line| !line.states.is_empty());
+                    let so_far = if is_open(WaterfallStep::Reported) { " so far" } else { "" };
+                    let (reported, counted) = (number(reported), number(counted));
+                    format!("{reported} are reported to us{so_far}, {counted} count")
+                },
+            );
         format!("{shown}, {ours}, {paid}.")
     };
     of_month.map(answer).collect()
 }
 
-fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
+fn month_rows(figures: &RecordingFigures, book: &FigureBook<'_>) -> Vec<MonthRow> {
     let keys: BTreeSet<(Month, StoreNumber)> =
         figures.months.keys().chain(figures.waterfalls.keys()).copied().collect();
     let row = |(month, store): &(Month, StoreNumber)| {
         let plays = figures.months.get(&(*month, *store)).copied().unwrap_or_default();
         let lines = figures.waterfalls.get(&(*month, *store));
-        let later = || Cell::not_known("after the month");
+        let later = || PageCell::not_known("after the month");
         let key = book.store_key(*store);
         let of = |step| {
             let state = |state: &str| book.states.of_step(key, *month, step, state);
-            lines.map_or_else(later, |lines| Cell::of(lines, step, state))
+            lines.map_or_else(later, |lines| PageCell::of(lines, step, state))
         };
         // Without a waterfall the month goes on.
         let reach = book.reach(*month, &BTreeSet::from([*store]));
@@ -223,12 +228,12 @@ fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
             store: book.store(*store),
             anchor: lines.map_or_else(String::new, |_| anchor(book, *month, *store)),
             numbers: [
-                of(Step::StoreShows),
-                lines.map_or_else(|| of_plays(plays.reported()), |_| of(Step::Reported)),
-                lines.map_or_else(|| of_plays(plays.counted), |_| of(Step::Counted)),
+                of(WaterfallStep::StoreShows),
+                lines.map_or_else(|| of_plays(plays.reported()), |_| of(WaterfallStep::Reported)),
+                lines.map_or_else(|| of_plays(plays.counted), |_| of(WaterfallStep::Counted)),
                 of_plays(plays.held),
-                of(Step::PaidUnits),
-                of(Step::Unexplained),
+                of(WaterfallStep::PaidUnits),
+                of(WaterfallStep::Unexplained),
             ],
             statements: statements.unwrap_or_else(|| "nothing expected".to_owned()),
         }
@@ -241,11 +246,11 @@ fn month_rows(figures: &Figures, book: &Book<'_>) -> Vec<MonthRow> {
     rows
 }
 
-fn anchor(book: &Book<'_>, month: Month, store: StoreNumber) -> String {
+fn anchor(book: &FigureBook<'_>, month: Month, store: StoreNumber) -> String {
     format!("{}-{month}", book.store_key(store))
 }
 
-fn waterfalls(figures: &Figures, book: &Book<'_>) -> Vec<Waterfall> {
+fn waterfalls(figures: &RecordingFigures, book: &FigureBook<'_>) -> Vec<SubjectWaterfall> {
     let last = figures.waterfalls.last_key_value().map(|((month, _), _)| *month);
     let months: BTreeSet<Month> = figures.waterfalls.keys().map(|(month, _)| *month).collect();
     let mut all = Vec::new();
@@ -259,14 +264,14 @@ fn waterfalls(figures: &Figures, book: &Book<'_>) -> Vec<Waterfall> {
 }
 
 fn waterfall(
-    book: &Book<'_>,
+    book: &FigureBook<'_>,
     (month, store): (Month, StoreNumber),
-    lines: &Lines,
+    lines: &FigureLines,
     is_open: bool,
-) -> Waterfall {
-    let mut totals = lines.all().iter().filter(|line| line.step.kind() == Kind::Total);
+) -> SubjectWaterfall {
+    let mut totals = lines.all().iter().filter(|line| line.step.kind() == StepKind::Total);
     let start = totals.find_map(|line| line.plays).unwrap_or(0);
-    let row = |line: &Line| StepRow {
+    let row = |line: &FigureLine| StepRow {
         kind: line.step.kind().as_str(),
         name: name_of(line.step),
         plays: line.plays.map_or_else(|| "not known".to_owned(), number),
@@ -278,19 +283,23 @@ fn waterfall(
     };
     let rows: Vec<StepRow> = lines.all().iter().map(row).collect();
     let bars = lines.all().iter().filter_map(|line| match (line.step.kind(), line.plays) {
-        (Kind::Aside, _) => None,
-        (Kind::Total, None) => Some(Bar::Unknown),
-        (Kind::Total, Some(plays)) => Some(Bar::Total(plays)),
-        (Kind::Change, plays) => Some(Bar::Change(plays.unwrap_or(0))),
+        (StepKind::Aside, _) => None,
+        (StepKind::Total, None) => Some(ProgressBar::Unknown),
+        (StepKind::Total, Some(plays)) => Some(ProgressBar::Total(plays)),
+        (StepKind::Change, plays) => Some(ProgressBar::Change(plays.unwrap_or(0))),
     });
-    let bars: Vec<Bar> = bars.collect();
-    let spoken = rows.iter().filter(|row| row.kind != Kind::Aside.as_str());
+    let bars: Vec<ProgressBar> = bars.collect();
+    let spoken = rows.iter().filter(|row| row.kind != StepKind::Aside.as_str());
     let spoken: Vec<String> = spoken.map(|row| format!("{}: {}", row.name, row.plays)).collect();
     let short = |step| plays_of(lines, step).map_or_else(|| "not known".to_owned(), number);
     let title = format!("{}, {}", book.store(store), month_in_words(month));
-    Waterfall {
+    SubjectWaterfall {
         anchor: anchor(book, month, store),
-        short: format!("counted: {}, paid: {}", short(Step::Counted), short(Step::PaidUnits)),
+        short: format!(
+            "counted: {}, paid: {}",
+            short(WaterfallStep::Counted),
+            short(WaterfallStep::PaidUnits)
+        ),
         is_open,
         spoken: format!("Waterfall of {title}. {}.", spoken.join("; ")),
         drawing: charts::waterfall(&bars),

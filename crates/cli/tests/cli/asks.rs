@@ -414,7 +414,7 @@ fn a_store_without_a_calendar_is_explained_when_its_month_is_over() {
     let outcome = case.run(&arguments).expect_code(0).expect_stdout("Audiomack, so far\n");
     let outcome =
         outcome.expect_stdout("The month is not over for Audiomack: what it shows and pays");
-    let outcome = outcome.expect_stdout("the first night from 1 March 2028 on");
+    let outcome = outcome.expect_stdout("the first run from 1 March 2028 on");
     let words: Vec<&str> = outcome.stdout.split_whitespace().collect();
     let words = words.join(" ");
     assert!(words.contains("Reported to us 12 100.0 %") && words.contains("Counted 12 100.0 %"));

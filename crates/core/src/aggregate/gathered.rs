@@ -5,7 +5,7 @@ use crate::model::play::{Play, Plays};
 /// Plays in another order than they lie in. They are copied before anything is done with them: with
 /// nothing between two fetches, the processor waits for many of them at once.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct GatheredPlays {
     /// The plays.
     pub rows: Vec<Play>,
     /// Of each the number in [`Plays::marked`]; 0 for nothing.
@@ -14,7 +14,7 @@ pub struct Gathered {
     pub findings: Vec<u8>,
 }
 
-impl Gathered {
+impl GatheredPlays {
     /// Replaces what was gathered by the plays at these places.
     ///
     /// # Panics
@@ -35,21 +35,23 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::play::Mark;
+    use crate::model::play::PlayMark;
     use crate::model::verdict::{Finding, Reason};
     use crate::testing;
 
     #[test]
     fn rows_come_with_what_the_filter_found_of_them_and_before_it_ran_without() {
-        let mark = Mark { finding: Finding::of(Reason::Repeater), measured: None, threshold: None };
+        let mark =
+            PlayMark { finding: Finding::of(Reason::Repeater), measured: None, threshold: None };
         let rows = [1, 2, 3].map(testing::play).to_vec();
         let mut plays = Plays { rows, ..Plays::default() };
-        let mut gathered = Gathered::default();
-        let rows_of = |gathered: &Gathered| gathered.rows.iter().map(|p| p.row).collect::<Vec<_>>();
+        let mut gathered = GatheredPlays::default();
+        let rows_of =
+            |gathered: &GatheredPlays| gathered.rows.iter().map(|p| p.row).collect::<Vec<_>>();
         gathered.gather(&plays, &[2, 0, 1]);
         assert_eq!(rows_of(&gathered), [3, 1, 2]);
         assert_eq!((&*gathered.marked, &*gathered.findings), (&[0; 3][..], &[0; 3][..]));
-        plays.marks = vec![Mark { finding: Finding::of(Reason::TooShort), ..mark }, mark];
+        plays.marks = vec![PlayMark { finding: Finding::of(Reason::TooShort), ..mark }, mark];
         plays.marked = vec![2, 0, 1];
         gathered.gather(&plays, &[2, 0]);
         assert_eq!(rows_of(&gathered), [3, 1]);

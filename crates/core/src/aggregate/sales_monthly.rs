@@ -125,13 +125,13 @@ pub struct SalesSummer {
     /// new ones were not put in order.
     ranks: Vec<u32>,
     open_key: u64,
-    open: HashMap<(u64, u32), Sums, FixedState>,
+    open: HashMap<(u64, u32), OpenSums, FixedState>,
     closed: ByPeriod,
     totals: MonthTotals,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Sums {
+struct OpenSums {
     units: i64,
     amount: Option<i128>,
     lines: i64,
@@ -176,12 +176,12 @@ impl SalesSummer {
         if self.ranks.len() < self.terms.len() {
             self.ranks = ranks(&self.terms, words);
         }
-        let mut sums: Vec<((u64, u32), Sums)> = self.open.drain().collect();
+        let mut sums: Vec<((u64, u32), OpenSums)> = self.open.drain().collect();
         // No release is 0, and stands last.
         sums.sort_unstable_by_key(|((upc, terms), _)| {
             (upc.wrapping_sub(1), self.ranks[*terms as usize])
         });
-        for ((upc, terms), Sums { units, amount, lines }) in sums {
+        for ((upc, terms), OpenSums { units, amount, lines }) in sums {
             let SumTerms { statement_period, currency, .. } = self.terms[terms as usize];
             self.totals.lines += exact::<u64>(lines);
             self.totals.units += i128::from(units);

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-pub use self::rows::{DayTrends, Group, MonthTrends, Release, Sum, Trend};
+pub use self::rows::{DayTrends, MonthTrends, OptionalSum, Trend, TrendGroup, TrendRelease};
 
-use crate::aggregate::gathered::Gathered;
+use crate::aggregate::gathered::GatheredPlays;
 use crate::filter::policy::Policy;
 use crate::model::day::{Day, Month};
 use crate::model::isrc::Isrc;
-use crate::model::play::{Kind, NONE, Play, Plays, Words};
+use crate::model::play::{NONE, Play, PlayAttributes, PlayDictionaries, Plays};
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
 use crate::model::verdict::{Finding, Reason, Verdict};
@@ -29,7 +29,7 @@ mod rows;
 #[must_use]
 pub fn sum_trends(plays: &Plays, order: &[u32], policy: &Policy) -> DayTrends {
     let mut sums = TrendSums::new(plays, policy);
-    let mut gathered = Gathered::default();
+    let mut gathered = GatheredPlays::default();
     for places in order.chunks(GATHERED_ROWS) {
         gathered.gather(plays, places);
         sums.take(&gathered);
@@ -46,7 +46,7 @@ const ROWS_SMALL: usize = 1 << 14;
 
 /// A play as its group sees it.
 #[derive(Debug, Clone, Copy)]
-struct Summand {
+struct TrendSummand {
     /// What tells groups of a release apart, listener's id in the lowest 32 bits.
     key: u64,
     plays: u32,
@@ -63,22 +63,22 @@ const TERRITORY_NONE: u16 = u16::MAX;
 
 /// Sums plays as they come, in the order of the table `plays`.
 pub struct TrendSums<'a> {
-    words: &'a Words,
+    words: &'a PlayDictionaries,
     /// Id of the track of the last play; others of its name may follow.
     last: Option<u32>,
     /// Of the track at hand.
-    summands: Vec<Summand>,
+    summands: Vec<TrendSummand>,
     /// Releases of the summands and where each begins, as they were met.
     releases: Vec<(MonthRelease, usize)>,
     /// The track's recording and its id if it has a name of its own.
     track: (Option<Isrc>, u32),
     /// Summands of one release, where a track has several.
-    same: Vec<Summand>,
+    same: Vec<TrendSummand>,
     by_month: BTreeMap<u32, MonthTrends>,
     /// There are at most as many rows as plays.
     rows_max: usize,
     store_tracks: Vec<Box<str>>,
-    outcomes: Outcomes,
+    outcomes: GroupOutcomes,
     /// The month of the last listening date met, since most are the same.
     month: (Day, u32),
     /// Recording and packed release by id of the track.
@@ -91,8 +91,8 @@ impl<'a> TrendSums<'a> {
     /// Sums of nothing so far.
     #[must_use]
     pub fn new(plays: &'a Plays, policy: &Policy) -> Self {
-        let Words { tracks, kinds, products, .. } = &plays.words;
-        let tier = |kind: &Kind| products[kind.product as usize].tier as u8;
+        let PlayDictionaries { tracks, kinds, products, .. } = &plays.words;
+        let tier = |kind: &PlayAttributes| products[kind.product as usize].tier as u8;
         Self {
             words: &plays.words,
             last: None,
@@ -105,7 +105,7 @@ impl<'a> TrendSums<'a> {
             by_month: BTreeMap::new(),
             rows_max: plays.rows.len(),
             store_tracks: Vec::new(),
-            outcomes: Outcomes::new(policy),
+            outcomes: GroupOutcomes::new(policy),
             month: (Day(0), month_number(Day(0).month())),
         }
     }
@@ -114,7 +114,7 @@ impl<'a> TrendSums<'a> {
     ///
     /// # Panics
     /// If they are not of the plays that it was made for.
-    pub fn take(&mut self, gathered: &Gathered) {
+    pub fn take(&mut self, gathered: &GatheredPlays) {
         for (play, reason) in gathered.rows.iter().zip(&gathered.findings) {
             if self.last != Some(play.track) {
                 if self.last.is_none_or(|last| !self.is_same(last as usize, play.track as usize)) {
@@ -170,7 +170,7 @@ impl<'a> TrendSums<'a> {
             | u64::from(tier) << 6
             | u64::from(play.offline) << 4
             | u64::from(self.outcomes.rank_of[usize::from(reason)]);
-        self.summands.push(Summand {
+        self.summands.push(TrendSummand {
             key: group << 32 | u64::from(play.listener),
             plays: n_plays,
             played_ms: play.played_ms,
@@ -191,7 +191,7 @@ impl<'a> TrendSums<'a> {
         (self.summands, self.releases) = (summands, releases);
     }
 
-    fn sum_releases(&mut self, releases: &mut [(MonthRelease, usize)], summands: &[Summand]) {
+    fn sum_releases(&mut self, releases: &mut [(MonthRelease, usize)], summands: &[TrendSummand]) {
         let mut end = summands.len();
         let mut runs: Vec<(MonthRelease, Range<usize>)> = Vec::with_capacity(releases.len());
         for (release, start) in releases.iter().rev() {
@@ -210,7 +210,7 @@ impl<'a> TrendSums<'a> {
         }
     }
 
-    fn sum_release(&mut self, (month, upc): MonthRelease, summands: &mut [Summand]) {
+    fn sum_release(&mut self, (month, upc): MonthRelease, summands: &mut [TrendSummand]) {
         summands.sort_unstable_by_key(|summand| summand.key);
         let (isrc, store_track) = self.track;
         let upc = Some(upc).filter(|upc| *upc != UPC_NONE).and_then(Upc::from_packed);
@@ -234,12 +234,12 @@ fn month_of(number: u32) -> Month {
 }
 
 /// Verdicts with their reasons, in the order of the table: by verdict, then reason, none last.
-struct Outcomes {
+struct GroupOutcomes {
     rank_of: [u8; Finding::COUNT + 1],
     by_rank: Vec<(Verdict, Option<Reason>)>,
 }
 
-impl Outcomes {
+impl GroupOutcomes {
     fn new(policy: &Policy) -> Self {
         let findings = || Finding::all().map(Some).chain([None]);
         let outcome =
@@ -260,7 +260,7 @@ impl Outcomes {
 
     /// Appends the sums of a group, whose keys are sorted and differ in the listener alone.
     #[inline]
-    fn push_sums(&self, group: &[Summand], rows: &mut MonthTrends) {
+    fn push_sums(&self, group: &[TrendSummand], rows: &mut MonthTrends) {
         let key = group[0].key >> 32;
         let small = |shift: u32, bits: u32| {
             usize::try_from(key >> shift & ((1 << bits) - 1)).unwrap_or_default()
@@ -281,7 +281,7 @@ impl Outcomes {
             listeners += u32::from(listener != last && listener != u64::from(NONE));
             last = listener;
         }
-        rows.groups.push(Group {
+        rows.groups.push(TrendGroup {
             territory: if territory == TERRITORY_NONE { 0 } else { territory },
             tier: Tier::ALL[small(6, 4)],
             offline: [Some(false), Some(true), None][small(4, 2)],

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::explain::calendar::Calendar;
 use crate::explain::eligibility::EligibilityRule;
 use crate::filter::policy::Policy;
-use crate::normalize::store::{Clock, Minimum, PlayedTime, StoreSettings};
+use crate::normalize::store::{MinimumRate, PlayedTime, StoreClock, StoreSettings};
 
 /// Version of the canonical text. It changes when the same numbers are written in another way.
 const CANONICAL_VERSION: u32 = 1;
@@ -35,7 +35,7 @@ pub struct JudgingNumbers {
 #[serde(deny_unknown_fields)]
 pub struct StoreNumbers {
     /// The played time from which a play counts.
-    pub minimum: Minimum,
+    pub minimum: MinimumRate,
     /// What a missing played time means.
     pub played_time: PlayedTime,
     /// Width of the steps to which the store rounds the times of plays, seconds.
@@ -62,7 +62,7 @@ impl StoreNumbers {
         StoreSettings {
             minimum: self.minimum.clone(),
             played_time: self.played_time,
-            clock: Clock { rounded_to_s: self.rounded_to_s, ..store.clock },
+            clock: StoreClock { rounded_to_s: self.rounded_to_s, ..store.clock },
             eligibility: self.eligibility,
             ..store.clone()
         }
@@ -80,7 +80,7 @@ impl StoreNumbers {
 
 /// A number that differs between two settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
+pub struct SettingsEdit {
     /// Where it stands, such as `policy.repeater.plays_min`.
     pub number: String,
     /// What is accepted, as JSON; `None` if there is no such number.
@@ -129,12 +129,12 @@ impl JudgingNumbers {
     ///
     /// # Errors
     /// As [`Self::hash`].
-    pub fn edits(&self, proposed: &Self) -> Result<Vec<Edit>, serde_json::Error> {
+    pub fn edits(&self, proposed: &Self) -> Result<Vec<SettingsEdit>, serde_json::Error> {
         let [mut old, mut new] = [BTreeMap::new(), BTreeMap::new()];
         flatten("", &self.canonical_value()?, &mut old);
         flatten("", &proposed.canonical_value()?, &mut new);
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let edit = |name: &&String| Edit {
+        let edit = |name: &&String| SettingsEdit {
             number: (*name).clone(),
             accepted: old.get(*name).cloned(),
             proposed: new.get(*name).cloned(),
@@ -215,7 +215,7 @@ fn flatten(at: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 /// The months for which settings hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Months {
+pub enum DecidedMonths {
     /// All months of all stores, those to come too.
     All,
     /// Those of any of these.
@@ -273,7 +273,7 @@ impl MonthSpan {
     }
 }
 
-impl Months {
+impl DecidedMonths {
     fn have(&self, store: &str, month: &str) -> bool {
         match self {
             Self::All => true,
@@ -324,7 +324,7 @@ pub struct SettingsInForce {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntryInForce {
-    months: Months,
+    months: DecidedMonths,
     hash: String,
 }
 
@@ -334,12 +334,12 @@ impl SettingsInForce {
     /// # Errors
     /// As [`JudgingNumbers::hash`].
     pub fn of<'a>(
-        entries: impl Iterator<Item = (&'a Months, &'a JudgingNumbers)>,
+        entries: impl Iterator<Item = (&'a DecidedMonths, &'a JudgingNumbers)>,
     ) -> Result<Option<Self>, serde_json::Error> {
         let mut in_force = None;
         for (months, numbers) in entries {
             in_force = match (in_force, months) {
-                (_, Months::All) => Some(Self::for_all(numbers)?),
+                (_, DecidedMonths::All) => Some(Self::for_all(numbers)?),
                 (None, _) => None,
                 (Some(former), _) => Some(Self::with(former, months, numbers)?),
             };
@@ -353,7 +353,7 @@ impl SettingsInForce {
     /// As [`JudgingNumbers::hash`].
     pub fn for_all(numbers: &JudgingNumbers) -> Result<Self, serde_json::Error> {
         let mut new = Self { base: numbers.hash()?, ..Self::default() };
-        new.entries.push(EntryInForce { months: Months::All, hash: new.base.clone() });
+        new.entries.push(EntryInForce { months: DecidedMonths::All, hash: new.base.clone() });
         new.add(&new.base.clone(), numbers)?;
         Ok(new)
     }
@@ -364,7 +364,7 @@ impl SettingsInForce {
     /// As [`JudgingNumbers::hash`].
     pub fn with(
         mut self,
-        months: &Months,
+        months: &DecidedMonths,
         numbers: &JudgingNumbers,
     ) -> Result<Self, serde_json::Error> {
         let mut base = self.numbers.get(&self.base).unwrap_or(numbers).clone();

@@ -15,7 +15,7 @@ use crate::model::day::Day;
 pub struct Calendar {
     /// What is expected of whom.
     #[serde(default)]
-    pub expected: Vec<Expected>,
+    pub expected: Vec<ExpectedFeed>,
     /// What is not sent, by agreement: a figure that rests on it is not known, and nothing is late.
     #[serde(default)]
     pub not_sent: Vec<NotSent>,
@@ -24,7 +24,7 @@ pub struct Calendar {
 /// Reports that are expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Expected {
+pub struct ExpectedFeed {
     /// Who sends them: a store or a distributor, as its folder in the inbox is called.
     pub store: String,
     /// What they are for.
@@ -36,7 +36,7 @@ pub struct Expected {
     /// How long a period is.
     pub period: PeriodLength,
     /// How long after the last day of the period the report is due.
-    pub due_after: Delay,
+    pub due_after: DeliveryDelay,
     /// For so many days after that it is `due`; then it is `late`.
     #[schemars(range(max = 3_660))]
     pub grace_days: u32,
@@ -51,7 +51,7 @@ const MONTHS_MAX: u32 = 120;
 /// A delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Delay {
+pub enum DeliveryDelay {
     /// Days.
     Days(#[schemars(range(max = 3_660))] u32),
     /// Calendar months.
@@ -70,18 +70,18 @@ pub struct NotSent {
     pub source: String,
 }
 
-impl Expected {
+impl ExpectedFeed {
     /// The day on which the report of a period is due.
     #[must_use]
     pub fn due_date(&self, period: Period) -> Day {
         match self.due_after {
-            Delay::Days(days) => period.last().after(days),
-            Delay::Months(months) => months_after(period.last(), months),
+            DeliveryDelay::Days(days) => period.last().after(days),
+            DeliveryDelay::Months(months) => months_after(period.last(), months),
         }
     }
 }
 
-impl std::fmt::Display for Delay {
+impl std::fmt::Display for DeliveryDelay {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (number, unit) = match self {
             Self::Days(days) => (days, "day"),
@@ -94,8 +94,8 @@ impl std::fmt::Display for Delay {
 impl Calendar {
     /// The entries of a store and feed; the one without a territory first.
     #[must_use]
-    pub fn of(&self, store: &str, feed: Feed) -> Vec<&Expected> {
-        let mut entries: Vec<&Expected> = self
+    pub fn of(&self, store: &str, feed: Feed) -> Vec<&ExpectedFeed> {
+        let mut entries: Vec<&ExpectedFeed> = self
             .expected
             .iter()
             .filter(|entry| entry.store == store && entry.feed == feed)
@@ -131,8 +131,8 @@ impl Calendar {
                 wrong.push(format!("{name} is both expected and not sent"));
             }
             let is_long = match entry.due_after {
-                Delay::Days(days) => DAYS_MAX < days,
-                Delay::Months(months) => MONTHS_MAX < months,
+                DeliveryDelay::Days(days) => DAYS_MAX < days,
+                DeliveryDelay::Months(months) => MONTHS_MAX < months,
             };
             if is_long || DAYS_MAX < entry.grace_days {
                 wrong.push(format!(
@@ -158,8 +158,8 @@ impl Calendar {
 mod tests {
     use super::*;
 
-    fn expected(territory: Option<&str>, due_after: Delay) -> Expected {
-        Expected {
+    fn expected(territory: Option<&str>, due_after: DeliveryDelay) -> ExpectedFeed {
+        ExpectedFeed {
             store: "spotify".to_owned(),
             feed: Feed::Sales,
             territory: territory.map(ToOwned::to_owned),
@@ -175,19 +175,19 @@ mod tests {
         let due = |delay, period: &str| {
             expected(None, delay).due_date(period.parse().unwrap()).to_string()
         };
-        assert_eq!(due(Delay::Days(60), "2026-09"), "2026-11-29");
-        assert_eq!(due(Delay::Months(4), "2026-10"), "2027-02-28");
-        assert_eq!(due(Delay::Days(5), "2028-02-29"), "2028-03-05");
+        assert_eq!(due(DeliveryDelay::Days(60), "2026-09"), "2026-11-29");
+        assert_eq!(due(DeliveryDelay::Months(4), "2026-10"), "2027-02-28");
+        assert_eq!(due(DeliveryDelay::Days(5), "2028-02-29"), "2028-03-05");
         assert_eq!(
-            (Delay::Days(1).to_string(), Delay::Months(4).to_string()),
+            (DeliveryDelay::Days(1).to_string(), DeliveryDelay::Months(4).to_string()),
             ("1 day".into(), "4 months".into())
         );
     }
 
     #[test]
     fn contradictions_are_named_all_at_once() {
-        let us = expected(Some("US"), Delay::Days(1));
-        let mut usa = expected(Some("usa"), Delay::Days(1));
+        let us = expected(Some("US"), DeliveryDelay::Days(1));
+        let mut usa = expected(Some("usa"), DeliveryDelay::Days(1));
         usa.period = PeriodLength::Day;
         let not_sent =
             NotSent { store: "spotify".to_owned(), feed: Feed::Sales, source: String::new() };
@@ -202,7 +202,10 @@ mod tests {
             assert!(wrong.contains(part), "{part}: {wrong}");
         }
         let good = Calendar {
-            expected: vec![expected(Some("US"), Delay::Days(1)), expected(None, Delay::Days(1))],
+            expected: vec![
+                expected(Some("US"), DeliveryDelay::Days(1)),
+                expected(None, DeliveryDelay::Days(1)),
+            ],
             not_sent: Vec::new(),
         };
         assert_eq!(good.check(), Vec::<String>::new());

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::calendar::{Calendar, Expected};
-use crate::explain::delivery::{AboutDays, Delivery, Standing};
+use crate::explain::calendar::{Calendar, ExpectedFeed};
+use crate::explain::delivery::{AboutDays, DeliveryStatus, FeedDelivery};
 use crate::explain::period::{Period, PeriodLength};
 use crate::explain::series::SeriesOfFeed;
 use crate::ingest::table::format::Feed;
@@ -21,7 +21,7 @@ const DAYS_BEFORE_MAX: i32 = 7_305;
 
 /// How it stands with a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
+pub enum CoverageState {
     /// Nothing came, and nothing had to come yet.
     NotDue,
     /// Nothing came; the report is due these days.
@@ -41,7 +41,7 @@ pub enum State {
     NotSent,
 }
 
-impl State {
+impl CoverageState {
     /// All states.
     pub const ALL: [Self; 8] = [
         Self::NotDue,
@@ -88,7 +88,7 @@ pub struct CoverageRow {
     /// The day or month.
     pub period: Period,
     /// How it stands.
-    pub state: State,
+    pub state: CoverageState,
     /// When the report is due; `None` where the calendar does not say.
     pub due_date: Option<Day>,
     /// From when on it is late.
@@ -100,22 +100,22 @@ pub struct CoverageRow {
     /// The report that corrected an earlier one.
     pub restated_by: Option<String>,
     /// Where reports of single territories leave others out; `None` if the state is that of all.
-    pub split: Option<Split>,
+    pub split: Option<TerritorySplit>,
 }
 
 /// How it stands with the territories of a period whose reports are of single ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
+pub struct TerritorySplit {
     /// Territories that have a report, or of which one is expected.
-    pub states: BTreeMap<String, State>,
+    pub states: BTreeMap<String, CoverageState>,
     /// All others.
-    pub elsewhere: State,
+    pub elsewhere: CoverageState,
 }
 
-impl Split {
+impl TerritorySplit {
     /// How it stands with a territory.
     #[must_use]
-    pub fn of(&self, territory: &str) -> State {
+    pub fn of(&self, territory: &str) -> CoverageState {
         self.states.get(territory).copied().unwrap_or(self.elsewhere)
     }
 
@@ -128,13 +128,13 @@ impl Split {
 
 /// All rows, in the order of the table: store, feed, territory (nulls last), period.
 #[must_use]
-pub fn coverage(calendar: &Calendar, deliveries: &[Delivery], as_of: Day) -> Vec<CoverageRow> {
+pub fn coverage(calendar: &Calendar, deliveries: &[FeedDelivery], as_of: Day) -> Vec<CoverageRow> {
     let mut rows = Vec::new();
     let senders = sender_rows(deliveries);
-    let all: Vec<&Delivery> = deliveries.iter().chain(&senders).collect();
+    let all: Vec<&FeedDelivery> = deliveries.iter().chain(&senders).collect();
     let stores: BTreeSet<&str> = all.iter().map(|delivery| delivery.store.as_str()).collect();
     for store in stores {
-        let of_store: Vec<&Delivery> =
+        let of_store: Vec<&FeedDelivery> =
             all.iter().copied().filter(|delivery| delivery.store == store).collect();
         for feed in [Feed::PublicCounts, Feed::StoreRemovals, Feed::Sales, Feed::Trends] {
             rows.extend(FeedOfStore::new(calendar, store, feed, &of_store).rows(calendar, as_of));
@@ -150,11 +150,11 @@ fn order(row: &CoverageRow) -> (&str, &str, bool, &Option<String>, Period) {
 }
 
 /// Statements of several stores are also reports of whoever sends them.
-fn sender_rows(deliveries: &[Delivery]) -> Vec<Delivery> {
+fn sender_rows(deliveries: &[FeedDelivery]) -> Vec<FeedDelivery> {
     deliveries
         .iter()
         .filter(|delivery| delivery.sender != delivery.store)
-        .map(|delivery| Delivery { store: delivery.sender.clone(), ..delivery.clone() })
+        .map(|delivery| FeedDelivery { store: delivery.sender.clone(), ..delivery.clone() })
         .collect()
 }
 
@@ -162,10 +162,10 @@ fn sender_rows(deliveries: &[Delivery]) -> Vec<Delivery> {
 struct FeedOfStore<'a> {
     store: &'a str,
     feed: Feed,
-    entries: Vec<&'a Expected>,
+    entries: Vec<&'a ExpectedFeed>,
     length: PeriodLength,
     start: Option<Day>,
-    deliveries: Vec<&'a Delivery>,
+    deliveries: Vec<&'a FeedDelivery>,
     /// Who sends them, if the store does not.
     sender: Option<String>,
     /// Which reports come with every period.
@@ -175,9 +175,14 @@ struct FeedOfStore<'a> {
 }
 
 impl<'a> FeedOfStore<'a> {
-    fn new(calendar: &'a Calendar, store: &'a str, feed: Feed, of_store: &[&'a Delivery]) -> Self {
+    fn new(
+        calendar: &'a Calendar,
+        store: &'a str,
+        feed: Feed,
+        of_store: &[&'a FeedDelivery],
+    ) -> Self {
         let of = |feed: Feed| of_store.iter().copied().filter(move |known| known.feed == feed);
-        let deliveries: Vec<&Delivery> = of(feed).collect();
+        let deliveries: Vec<&FeedDelivery> = of(feed).collect();
         let is_direct = deliveries.is_empty() || deliveries.iter().any(|d| d.sender == store);
         let senders: BTreeSet<&str> = deliveries.iter().map(|d| d.sender.as_str()).collect();
         let senders: Vec<&str> = senders.into_iter().collect();
@@ -206,7 +211,7 @@ impl<'a> FeedOfStore<'a> {
         let sender = (!is_direct).then(|| senders.join("|"));
         let series = SeriesOfFeed::new(&deliveries, length);
         let mut played: BTreeMap<Period, BTreeSet<&str>> = BTreeMap::new();
-        for plays in of(Feed::Trends).filter(|d| d.standing == Standing::Active) {
+        for plays in of(Feed::Trends).filter(|d| d.standing == DeliveryStatus::Active) {
             let codes = plays.territories.iter().map(String::as_str);
             // Of a report over two periods nobody can say which of them: that of most of its days.
             let middle = Day(plays.days.0.0 + (plays.days.1.0 - plays.days.0.0) / 2);
@@ -235,7 +240,7 @@ impl<'a> FeedOfStore<'a> {
         for territory in &territories {
             for period in &periods {
                 let there = by_period.get(period).map_or(&[][..], Vec::as_slice);
-                let there: Vec<&Delivery> =
+                let there: Vec<&FeedDelivery> =
                     there.iter().copied().filter(|d| self.is_of(d, *territory)).collect();
                 if there.is_empty() && self.entries.is_empty() && !not_sent {
                     continue;
@@ -247,8 +252,8 @@ impl<'a> FeedOfStore<'a> {
     }
 
     /// The deliveries by the periods that they have days of.
-    fn by_period(&self) -> BTreeMap<Period, Vec<&'a Delivery>> {
-        let mut by_period: BTreeMap<Period, Vec<&Delivery>> = BTreeMap::new();
+    fn by_period(&self) -> BTreeMap<Period, Vec<&'a FeedDelivery>> {
+        let mut by_period: BTreeMap<Period, Vec<&FeedDelivery>> = BTreeMap::new();
         for delivery in &self.deliveries {
             let mut period = self.length.holding(delivery.days.0);
             while period.first() <= delivery.days.1 {
@@ -260,7 +265,7 @@ impl<'a> FeedOfStore<'a> {
     }
 
     /// Whether a report has figures of a territory; of one without rows nobody can say that it has not.
-    fn is_of(&self, delivery: &Delivery, territory: Option<&str>) -> bool {
+    fn is_of(&self, delivery: &FeedDelivery, territory: Option<&str>) -> bool {
         if let Some(territory) = territory {
             // A day without plays is a day all the same.
             let is_of_all = self.feed != Feed::Sales && delivery.only.is_none();
@@ -275,7 +280,7 @@ impl<'a> FeedOfStore<'a> {
         &self,
         territory: Option<&str>,
         period: Period,
-        there: &[&Delivery],
+        there: &[&FeedDelivery],
         not_sent: bool,
         as_of: Day,
     ) -> CoverageRow {
@@ -284,13 +289,13 @@ impl<'a> FeedOfStore<'a> {
         let late_from =
             entry.zip(due_date).map(|(entry, due)| due.after(entry.grace_days).after(1));
         let nothing = if not_sent {
-            State::NotSent
+            CoverageState::NotSent
         } else if late_from.is_some_and(|day| day <= as_of) {
-            State::Late
+            CoverageState::Late
         } else if due_date.is_some_and(|day| day <= as_of) {
-            State::Due
+            CoverageState::Due
         } else {
-            State::NotDue
+            CoverageState::NotDue
         };
         let split = self.split(territory, period, there, nothing);
         let state = match (self.what_came(there, period), &split) {
@@ -298,7 +303,7 @@ impl<'a> FeedOfStore<'a> {
             (Some(state), None) => state,
             (Some(_), Some(split)) => split.state(),
         };
-        let is_active = |delivery: &&&Delivery| delivery.standing == Standing::Active;
+        let is_active = |delivery: &&&FeedDelivery| delivery.standing == DeliveryStatus::Active;
         CoverageRow {
             store: self.store.to_owned(),
             feed: self.feed,
@@ -316,11 +321,11 @@ impl<'a> FeedOfStore<'a> {
 
     /// What the reports that came say of a period; `None` if they are none. Lines of other months'
     /// statements are all of a month nowhere, and where its own statement should be they are a part.
-    fn what_came(&self, there: &[&Delivery], period: Period) -> Option<State> {
+    fn what_came(&self, there: &[&FeedDelivery], period: Period) -> Option<CoverageState> {
         let has_own = self.deliveries.iter().any(|delivery| delivery.about == AboutDays::Own);
         let has_begun = self.start.is_some_and(|start| start <= period.last());
         match what_came(there, period) {
-            Some(State::Received) if has_own && has_begun => Some(State::Partial),
+            Some(CoverageState::Received) if has_own && has_begun => Some(CoverageState::Partial),
             state => state,
         }
     }
@@ -332,15 +337,15 @@ impl<'a> FeedOfStore<'a> {
         &self,
         territory: Option<&str>,
         period: Period,
-        there: &[&Delivery],
-        nothing: State,
-    ) -> Option<Split> {
+        there: &[&FeedDelivery],
+        nothing: CoverageState,
+    ) -> Option<TerritorySplit> {
         if there.is_empty() || !matches!(self.feed, Feed::Trends | Feed::Sales) {
             return None;
         }
         let own = there.iter().filter(|delivery| {
             delivery.about == AboutDays::Own
-                && !matches!(delivery.standing, Standing::Superseded(_))
+                && !matches!(delivery.standing, DeliveryStatus::Superseded(_))
         });
         let singles: BTreeSet<&str> = own.filter_map(|d| d.only.as_deref()).collect();
         let played = self.played.get(&period).filter(|_| self.feed == Feed::Sales);
@@ -351,20 +356,20 @@ impl<'a> FeedOfStore<'a> {
             return None;
         }
         // Without a calendar nobody can say that it is late; it is missing all the same.
-        let nothing = if self.entries.is_empty() { State::Partial } else { nothing };
+        let nothing = if self.entries.is_empty() { CoverageState::Partial } else { nothing };
         let state_in = |only: Option<&str>| {
-            let of_it = |d: &&Delivery| d.only.is_none() || d.only.as_deref() == only;
-            let there: Vec<&Delivery> = there.iter().copied().filter(of_it).collect();
+            let of_it = |d: &&FeedDelivery| d.only.is_none() || d.only.as_deref() == only;
+            let there: Vec<&FeedDelivery> = there.iter().copied().filter(of_it).collect();
             let is_short = short.contains(&None) || short.contains(&only);
             match self.what_came(&there, period) {
-                Some(state) if state.is_whole() && is_short => State::Partial,
+                Some(state) if state.is_whole() && is_short => CoverageState::Partial,
                 Some(state) => state,
                 None => nothing,
             }
         };
         if let Some(code) = territory {
             let states = BTreeMap::from([(code.to_owned(), state_in(Some(code)))]);
-            return Some(Split { states, elsewhere: nothing });
+            return Some(TerritorySplit { states, elsewhere: nothing });
         }
         let is_apart =
             |code: &&str| self.entries.iter().any(|e| e.territory.as_deref() == Some(*code));
@@ -372,39 +377,43 @@ impl<'a> FeedOfStore<'a> {
         let codes = singles.iter().copied().chain(short.iter().filter_map(|code| *code));
         let codes = codes.chain(owed).filter(|code| !is_apart(code));
         let states = codes.map(|code| (code.to_owned(), state_in(Some(code)))).collect();
-        Some(Split { states, elsewhere: state_in(None) })
+        Some(TerritorySplit { states, elsewhere: state_in(None) })
     }
 }
 
-impl Split {
+impl TerritorySplit {
     /// How it stands with the period as a whole, of which something is there.
-    fn state(&self) -> State {
+    fn state(&self) -> CoverageState {
         let none_is_single = self.states.is_empty();
         let is_whole = self.missing().next().is_none();
         let states = || self.states.values().chain(none_is_single.then_some(&self.elsewhere));
         if !is_whole || states().any(|state| !state.is_whole()) {
-            State::Partial
-        } else if states().any(|state| *state == State::Restated) {
-            State::Restated
+            CoverageState::Partial
+        } else if states().any(|state| *state == CoverageState::Restated) {
+            CoverageState::Restated
         } else {
-            State::Complete
+            CoverageState::Complete
         }
     }
 }
 
 /// What reports say of a period; `None` if they are none.
-fn what_came(there: &[&Delivery], period: Period) -> Option<State> {
-    let own = |delivery: &&&Delivery| delivery.about == AboutDays::Own;
-    let active = || there.iter().filter(|delivery| delivery.standing == Standing::Active);
-    let is_waiting = there.iter().any(|delivery| delivery.standing == Standing::Waiting);
+fn what_came(there: &[&FeedDelivery], period: Period) -> Option<CoverageState> {
+    let own = |delivery: &&&FeedDelivery| delivery.about == AboutDays::Own;
+    let active = || there.iter().filter(|delivery| delivery.standing == DeliveryStatus::Active);
+    let is_waiting = there.iter().any(|delivery| delivery.standing == DeliveryStatus::Waiting);
     let days: Vec<(Day, Day)> = active().filter(own).map(|delivery| delivery.days).collect();
     if are_all_days(days, period) && !is_waiting {
-        return Some(if restated_by(there).is_some() { State::Restated } else { State::Complete });
+        return Some(if restated_by(there).is_some() {
+            CoverageState::Restated
+        } else {
+            CoverageState::Complete
+        });
     }
     if is_waiting || active().any(|delivery| delivery.about != AboutDays::Other) {
-        return Some(State::Partial);
+        return Some(CoverageState::Partial);
     }
-    active().next().map(|_| State::Received)
+    active().next().map(|_| CoverageState::Received)
 }
 
 /// Whether spans of days leave no day of a period out.
@@ -422,16 +431,18 @@ fn are_all_days(mut spans: Vec<(Day, Day)>, period: Period) -> bool {
 
 /// The report that corrected another one: by taking its place, or as figures of an earlier month in a
 /// later statement beside the month's own.
-fn restated_by(there: &[&Delivery]) -> Option<String> {
-    let is_active =
-        |name: &&String| there.iter().any(|d| d.standing == Standing::Active && d.report == **name);
+fn restated_by(there: &[&FeedDelivery]) -> Option<String> {
+    let is_active = |name: &&String| {
+        there.iter().any(|d| d.standing == DeliveryStatus::Active && d.report == **name)
+    };
     let newer = there.iter().filter_map(|delivery| match &delivery.standing {
-        Standing::Superseded(by) => Some(by),
-        Standing::Active | Standing::Waiting => None,
+        DeliveryStatus::Superseded(by) => Some(by),
+        DeliveryStatus::Active | DeliveryStatus::Waiting => None,
     });
-    let has_own = there.iter().any(|d| d.standing == Standing::Active && d.about == AboutDays::Own);
+    let has_own =
+        there.iter().any(|d| d.standing == DeliveryStatus::Active && d.about == AboutDays::Own);
     let later = there.iter().filter(|delivery| {
-        has_own && delivery.standing == Standing::Active && delivery.about == AboutDays::Other
+        has_own && delivery.standing == DeliveryStatus::Active && delivery.about == AboutDays::Other
     });
     newer.filter(is_active).max().or_else(|| later.map(|d| &d.report).max()).cloned()
 }

@@ -7,7 +7,7 @@ use crate::model::day::Day;
 
 /// What a report brings for a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct FeedDelivery {
     /// The store that its figures are about.
     pub store: String,
     /// Whose folder it lay in: the store, or a distributor that reports of several.
@@ -21,7 +21,7 @@ pub struct Delivery {
     /// Whether these days are what the report is for.
     pub about: AboutDays,
     /// Whether it counts.
-    pub standing: Standing,
+    pub standing: DeliveryStatus,
     /// Territories of its rows.
     pub territories: BTreeSet<String>,
     /// What its name and the names of the reports like it have in common.
@@ -43,7 +43,7 @@ pub enum AboutDays {
 
 /// Whether a report counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum DeliveryStatus {
     /// Its rows are in the tables.
     Active,
     /// Other files of it are missing.

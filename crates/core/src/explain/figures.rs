@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::states::States;
-use crate::explain::step::{Kind, Step};
+use crate::explain::states::StepStates;
+use crate::explain::step::{StepKind, WaterfallStep};
 use crate::model::day::{Day, Month};
 use crate::model::verdict::Verdict;
 
@@ -16,7 +16,7 @@ pub type TerritoryCode = Option<[u8; 2]>;
 
 /// Plays by what was decided of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Plays {
+pub struct PlayFigures {
     /// They count.
     pub counted: i64,
     /// They may still be released.
@@ -25,7 +25,7 @@ pub struct Plays {
     pub excluded: i64,
 }
 
-impl Plays {
+impl PlayFigures {
     /// Plays with one verdict.
     #[must_use]
     pub fn of(verdict: Verdict, plays: i64) -> Self {
@@ -52,18 +52,18 @@ impl Plays {
 
 /// A line of the waterfall of a store's month.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct FigureLine {
     /// Which one.
-    pub step: Step,
+    pub step: WaterfallStep,
     /// Plays that are known; `None` if none of them are.
     pub plays: Option<i64>,
     /// Why some of them are not known, or not final.
-    pub states: States,
+    pub states: StepStates,
     /// Of `restated`: the statements that did it.
     pub reports: Option<Box<BTreeSet<String>>>,
 }
 
-impl Line {
+impl FigureLine {
     fn add(&mut self, other: &Self) {
         self.plays = sum_of_known(self.plays, other.plays);
         self.states = self.states.and(other.states);
@@ -75,12 +75,12 @@ impl Line {
 
 /// The lines of a waterfall, in the order of their steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lines(Vec<Line>);
+pub struct FigureLines(Vec<FigureLine>);
 
-impl Lines {
+impl FigureLines {
     /// Adds a line to the one of the same step.
-    pub fn add(&mut self, line: &Line) {
-        let place = |known: &Line| known.step.position().cmp(&line.step.position());
+    pub fn add(&mut self, line: &FigureLine) {
+        let place = |known: &FigureLine| known.step.position().cmp(&line.step.position());
         match self.0.binary_search_by(place) {
             Ok(at) => self.0[at].add(line),
             Err(at) => self.0.insert(at, line.clone()),
@@ -89,33 +89,33 @@ impl Lines {
 
     /// The lines.
     #[must_use]
-    pub fn all(&self) -> &[Line] {
+    pub fn all(&self) -> &[FigureLine] {
         &self.0
     }
 
     /// The lines, to be had.
     #[must_use]
-    pub fn into_all(self) -> Vec<Line> {
+    pub fn into_all(self) -> Vec<FigureLine> {
         self.0
     }
 
     /// The line of a step.
     #[must_use]
-    pub fn of(&self, step: Step) -> Option<&Line> {
+    pub fn of(&self, step: WaterfallStep) -> Option<&FigureLine> {
         self.0.iter().find(|line| line.step == step)
     }
 
     /// The first total that is not the one before it and the changes since, and by how much.
     #[must_use]
-    pub fn first_gap(&self) -> Option<(Step, i64)> {
+    pub fn first_gap(&self) -> Option<(WaterfallStep, i64)> {
         let mut running = 0;
         for line in &self.0 {
             let plays = line.plays.unwrap_or(0);
             match line.step.kind() {
-                Kind::Total if line.step == Step::StoreShows => running = plays,
-                Kind::Total if running != plays => return Some((line.step, plays - running)),
-                Kind::Change => running += plays,
-                Kind::Total | Kind::Aside => {}
+                StepKind::Total if line.step == WaterfallStep::StoreShows => running = plays,
+                StepKind::Total if running != plays => return Some((line.step, plays - running)),
+                StepKind::Change => running += plays,
+                StepKind::Total | StepKind::Aside => {}
             }
         }
         None
@@ -124,7 +124,7 @@ impl Lines {
 
 /// What statements pay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Paid {
+pub struct PaidFigures {
     /// Units.
     pub units: i64,
     /// Money, in 10^-12 of the currency's unit; `None` if no line has any.
@@ -144,16 +144,16 @@ pub struct PaidFor {
 
 /// What is said of a territory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct There {
+pub struct FigureTables {
     /// Plays.
-    pub plays: Plays,
+    pub plays: PlayFigures,
     /// Units that statements pay, of months with a waterfall; `None` if none of them is known.
     pub paid: Option<i64>,
     /// Whether of some of these months not all of them are known.
     pub is_paid_in_part: bool,
 }
 
-impl There {
+impl FigureTables {
     /// Adds others.
     pub fn add(&mut self, other: Self) {
         self.plays.add(other.plays);
@@ -172,31 +172,31 @@ fn sum_of_known<N: std::ops::Add<Output = N>>(one: Option<N>, other: Option<N>) 
 
 /// The figures of some months.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct RecordingFigures {
     /// The waterfalls.
-    pub waterfalls: BTreeMap<(Month, StoreNumber), Lines>,
+    pub waterfalls: BTreeMap<(Month, StoreNumber), FigureLines>,
     /// Plays by store and month of the counted date.
-    pub months: BTreeMap<(Month, StoreNumber), Plays>,
+    pub months: BTreeMap<(Month, StoreNumber), PlayFigures>,
     /// Plays of each day, from the first day of the months on, all stores.
-    pub days: Vec<Plays>,
+    pub days: Vec<PlayFigures>,
     /// Counted plays that were heard in another month than they were counted in, by both.
     pub heard_before: BTreeMap<(Month, Month), i64>,
     /// Plays by kind of user.
-    pub tiers: BTreeMap<String, Plays>,
+    pub tiers: BTreeMap<String, PlayFigures>,
     /// Plays and paid units by territory.
-    pub territories: BTreeMap<TerritoryCode, There>,
+    pub territories: BTreeMap<TerritoryCode, FigureTables>,
     /// What statements pay.
-    pub paid: BTreeMap<PaidFor, Paid>,
+    pub paid: BTreeMap<PaidFor, PaidFigures>,
 }
 
-impl Figures {
+impl RecordingFigures {
     /// Adds plays of a day; `first` is the first day of all.
-    pub fn add_day(&mut self, first: Day, day: Day, plays: Plays) {
+    pub fn add_day(&mut self, first: Day, day: Day, plays: PlayFigures) {
         let Ok(place) = usize::try_from(day.0 - first.0) else {
             return;
         };
         if self.days.len() <= place {
-            self.days.resize(place + 1, Plays::default());
+            self.days.resize(place + 1, PlayFigures::default());
         }
         self.days[place].add(plays);
     }
@@ -211,7 +211,7 @@ impl Figures {
             self.months.entry(*key).or_default().add(*plays);
         }
         if self.days.len() < other.days.len() {
-            self.days.resize(other.days.len(), Plays::default());
+            self.days.resize(other.days.len(), PlayFigures::default());
         }
         self.days.iter_mut().zip(&other.days).for_each(|(sum, plays)| sum.add(*plays));
         for (key, plays) in &other.heard_before {
@@ -229,7 +229,7 @@ impl Figures {
     }
 
     /// Adds what statements pay.
-    pub fn add_paid(&mut self, key: &PaidFor, paid: Paid) {
+    pub fn add_paid(&mut self, key: &PaidFor, paid: PaidFigures) {
         let sum = self.paid.entry(key.clone()).or_default();
         sum.units += paid.units;
         sum.amount = sum_of_known(sum.amount, paid.amount);
@@ -237,8 +237,8 @@ impl Figures {
 
     /// All plays.
     #[must_use]
-    pub fn plays(&self) -> Plays {
-        let mut sum = Plays::default();
+    pub fn plays(&self) -> PlayFigures {
+        let mut sum = PlayFigures::default();
         self.months.values().for_each(|plays| sum.add(*plays));
         sum
     }
@@ -247,9 +247,9 @@ impl Figures {
     /// whole or in part, or the month is not over.
     #[must_use]
     pub fn is_paid_in_part(&self) -> bool {
-        let is_open = |lines: &Lines| {
+        let is_open = |lines: &FigureLines| {
             lines
-                .of(Step::PaidUnits)
+                .of(WaterfallStep::PaidUnits)
                 .is_none_or(|line| line.plays.is_none() || !line.states.is_empty())
         };
         self.waterfalls.values().any(is_open)
@@ -260,7 +260,7 @@ impl Figures {
     /// there.
     #[must_use]
     pub fn paid_units(&self) -> Option<i64> {
-        let lines = self.waterfalls.values().filter_map(|lines| lines.of(Step::PaidUnits));
+        let lines = self.waterfalls.values().filter_map(|lines| lines.of(WaterfallStep::PaidUnits));
         lines.filter_map(|line| line.plays).reduce(|sum, plays| sum + plays)
     }
 }
@@ -271,32 +271,39 @@ mod tests {
 
     use super::*;
 
-    fn line(step: Step, plays: Option<i64>, state: &str) -> Line {
-        let states =
-            if state.is_empty() { Some(States::default()) } else { States::default().with(state) };
-        Line { step, plays, states: states.unwrap(), reports: None }
+    fn line(step: WaterfallStep, plays: Option<i64>, state: &str) -> FigureLine {
+        let states = if state.is_empty() {
+            Some(StepStates::default())
+        } else {
+            StepStates::default().with(state)
+        };
+        FigureLine { step, plays, states: states.unwrap(), reports: None }
     }
 
     #[test]
     fn lines_stand_in_the_order_of_their_steps_and_add_up() {
-        let mut lines = Lines::default();
-        lines.add(&line(Step::Counted, Some(7), ""));
-        lines.add(&line(Step::Reported, Some(10), ""));
-        lines.add(&line(Step::Held(crate::model::verdict::Reason::Repeater), Some(-3), ""));
+        let mut lines = FigureLines::default();
+        lines.add(&line(WaterfallStep::Counted, Some(7), ""));
+        lines.add(&line(WaterfallStep::Reported, Some(10), ""));
+        lines.add(&line(
+            WaterfallStep::Held(crate::model::verdict::Reason::Repeater),
+            Some(-3),
+            "",
+        ));
         let steps: Vec<String> = lines.all().iter().map(|line| line.step.name()).collect();
         assert_eq!(steps, ["reported", "held_repeater", "counted"]);
-        assert_eq!(lines.first_gap(), Some((Step::Reported, 10)));
-        lines.add(&line(Step::StoreShows, None, "not_listed"));
-        lines.add(&line(Step::NoStoreFigure, Some(10), ""));
+        assert_eq!(lines.first_gap(), Some((WaterfallStep::Reported, 10)));
+        lines.add(&line(WaterfallStep::StoreShows, None, "not_listed"));
+        lines.add(&line(WaterfallStep::NoStoreFigure, Some(10), ""));
         assert_eq!(lines.first_gap(), None);
-        lines.add(&line(Step::Counted, Some(1), ""));
-        assert_eq!(lines.first_gap(), Some((Step::Counted, 1)));
+        lines.add(&line(WaterfallStep::Counted, Some(1), ""));
+        assert_eq!(lines.first_gap(), Some((WaterfallStep::Counted, 1)));
     }
 
     #[test]
     fn what_is_known_of_a_part_is_known_and_says_what_is_missing() {
-        let mut paid = line(Step::PaidUnits, None, "not_due");
-        paid.add(&line(Step::PaidUnits, Some(5), ""));
+        let mut paid = line(WaterfallStep::PaidUnits, None, "not_due");
+        paid.add(&line(WaterfallStep::PaidUnits, Some(5), ""));
         assert_eq!((paid.plays, paid.states.names().collect()), (Some(5), vec!["not_due"]));
     }
 
@@ -305,23 +312,23 @@ mod tests {
             months in prop::collection::vec((1u8..4, 0u16..2, 0i64..99, 0i64..99), 0..6),
             days in prop::collection::vec((0i32..9, 0i64..99), 0..6),
             paid in prop::collection::vec((0u8..2, 0i64..9, prop::option::of(0i128..99)), 0..4),
-        ) -> Figures {
-            let mut figures = Figures::default();
+        ) -> RecordingFigures {
+            let mut figures = RecordingFigures::default();
             for (month, store, counted, held) in months {
-                let plays = Plays { counted, held, excluded: 1 };
+                let plays = PlayFigures { counted, held, excluded: 1 };
                 let month = Month { year: 2026, month };
                 figures.months.entry((month, store)).or_default().add(plays);
                 let lines = figures.waterfalls.entry((month, store)).or_default();
-                lines.add(&line(Step::Counted, Some(counted), ""));
+                lines.add(&line(WaterfallStep::Counted, Some(counted), ""));
                 figures.territories.entry(Some(*b"GB")).or_default().plays.add(plays);
                 figures.tiers.entry("free".to_owned()).or_default().add(plays);
             }
             for (day, counted) in days {
-                figures.add_day(Day(0), Day(day), Plays::of(Verdict::Counted, counted));
+                figures.add_day(Day(0), Day(day), PlayFigures::of(Verdict::Counted, counted));
             }
             for (tier, units, amount) in paid {
                 let key = PaidFor { currency: None, is_stream: true, tier: tier.to_string() };
-                figures.add_paid(&key, Paid { units, amount });
+                figures.add_paid(&key, PaidFigures { units, amount });
             }
             figures
         }
@@ -330,7 +337,7 @@ mod tests {
     proptest! {
         #[test]
         fn figures_add_up_in_any_order(all in prop::collection::vec(figures(), 0..5)) {
-            let (mut one, mut other) = (Figures::default(), Figures::default());
+            let (mut one, mut other) = (RecordingFigures::default(), RecordingFigures::default());
             all.iter().for_each(|figures| one.add(figures));
             all.iter().rev().for_each(|figures| other.add(figures));
             prop_assert_eq!(&one, &other);

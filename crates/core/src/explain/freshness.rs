@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::explain::coverage::{CoverageRow, Split, State};
+use crate::explain::coverage::{CoverageRow, CoverageState, TerritorySplit};
 use crate::explain::period::Period;
 use crate::ingest::table::format::Feed;
 use crate::model::day::Day;
 
 /// How it stands with a store's feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freshness {
+pub struct StoreFreshness {
     /// The store, or the distributor.
     pub store: String,
     /// What the reports are for.
@@ -37,7 +37,7 @@ pub struct Freshness {
 
 /// How far a store's sales are behind its trends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lag {
+pub struct FeedLag {
     /// The store.
     pub store: String,
     /// The last day of the trends that are there.
@@ -51,14 +51,14 @@ pub struct Lag {
 /// Sums the coverage up, by store, feed and territory. Stores whose figures others send are told with
 /// those.
 #[must_use]
-pub fn freshness(rows: &[CoverageRow], as_of: Day) -> Vec<Freshness> {
-    let mut found: Vec<Freshness> = Vec::new();
+pub fn freshness(rows: &[CoverageRow], as_of: Day) -> Vec<StoreFreshness> {
+    let mut found: Vec<StoreFreshness> = Vec::new();
     for row in rows.iter().filter(|row| row.sender.is_none()) {
-        let same = |known: &mut Freshness| {
+        let same = |known: &mut StoreFreshness| {
             known.store == row.store && known.feed == row.feed && known.territory == row.territory
         };
         if found.last_mut().is_none_or(|known| !same(known)) {
-            found.push(Freshness {
+            found.push(StoreFreshness {
                 store: row.store.clone(),
                 feed: row.feed,
                 territory: row.territory.clone(),
@@ -79,24 +79,28 @@ pub fn freshness(rows: &[CoverageRow], as_of: Day) -> Vec<Freshness> {
     found
 }
 
-impl Freshness {
+impl StoreFreshness {
     fn add(&mut self, row: &CoverageRow, as_of: Day) {
         let is_unbroken = self.next.is_none() && self.late.is_empty() && self.partial.is_empty();
         match row.state {
-            State::NotSent => self.is_not_sent = true,
-            State::NotDue | State::Due if self.next.is_none() => {
+            CoverageState::NotSent => self.is_not_sent = true,
+            CoverageState::NotDue | CoverageState::Due if self.next.is_none() => {
                 self.next = Some((row.period, row.due_date));
             }
-            State::NotDue | State::Due => {}
-            State::Late => {
+            CoverageState::NotDue | CoverageState::Due => {}
+            CoverageState::Late => {
                 let days = row.due_date.map_or(0, |due| as_of.0 - due.0);
                 self.late.push((row.period, days));
             }
-            State::Partial => {
+            CoverageState::Partial => {
                 self.latest = Some(row.period);
                 self.partial.push(row.period);
-                let codes: Vec<String> =
-                    row.split.iter().flat_map(Split::missing).map(ToOwned::to_owned).collect();
+                let codes: Vec<String> = row
+                    .split
+                    .iter()
+                    .flat_map(TerritorySplit::missing)
+                    .map(ToOwned::to_owned)
+                    .collect();
                 if !codes.is_empty() {
                     self.missing.push((row.period, codes));
                 }
@@ -109,8 +113,8 @@ impl Freshness {
                 }
             }
             // Nobody can say whether it is all: it ends nothing, and nothing is complete by it.
-            State::Received => self.latest = Some(row.period),
-            State::Complete | State::Restated => {
+            CoverageState::Received => self.latest = Some(row.period),
+            CoverageState::Complete | CoverageState::Restated => {
                 self.latest = Some(row.period);
                 if is_unbroken {
                     self.complete_until = Some(row.period);
@@ -128,9 +132,15 @@ impl Freshness {
 
 /// How far sales are behind trends, for stores that have both.
 #[must_use]
-pub fn lags(rows: &[CoverageRow]) -> Vec<Lag> {
+pub fn lags(rows: &[CoverageRow]) -> Vec<FeedLag> {
     let is_there = |row: &&CoverageRow| {
-        matches!(row.state, State::Received | State::Partial | State::Complete | State::Restated)
+        matches!(
+            row.state,
+            CoverageState::Received
+                | CoverageState::Partial
+                | CoverageState::Complete
+                | CoverageState::Restated
+        )
     };
     let mut last: BTreeMap<&str, (Option<Day>, Option<Day>)> = BTreeMap::new();
     for row in rows.iter().filter(is_there) {
@@ -145,7 +155,7 @@ pub fn lags(rows: &[CoverageRow]) -> Vec<Lag> {
     let lags = last.into_iter().filter_map(|(store, (trends, sales))| {
         let (trends_until, sales_until) = trends.zip(sales)?;
         let days = trends_until.0 - sales_until.0;
-        Some(Lag { store: store.to_owned(), trends_until, sales_until, days })
+        Some(FeedLag { store: store.to_owned(), trends_until, sales_until, days })
     });
     lags.collect()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::coverage::{CoverageRow, Split, State};
+use crate::explain::coverage::{CoverageRow, CoverageState, TerritorySplit};
 use crate::explain::period::{Period, months_within};
 use crate::ingest::table::format::Feed;
 use crate::model::day::{Day, Month};
@@ -12,7 +12,7 @@ use crate::model::day::{Day, Month};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MonthState {
     /// How it stands; of a month of days that are not all alike, `Partial`.
-    pub state: State,
+    pub state: CoverageState,
     /// When what is missing first is due.
     pub due_date: Option<Day>,
 }
@@ -21,15 +21,15 @@ pub struct MonthState {
 type KeyOfMonth = (String, Feed, Option<String>, Month);
 
 /// How it stands with a period, and when its report is due.
-type PeriodState = (State, Option<Day>, Period);
+type PeriodState = (CoverageState, Option<Day>, Period);
 
 /// Coverage, to be asked for months.
 #[derive(Debug, Default)]
-pub struct Known {
-    months: BTreeMap<KeyOfMonth, Vec<(PeriodState, Option<Split>)>>,
+pub struct KnownMonths {
+    months: BTreeMap<KeyOfMonth, Vec<(PeriodState, Option<TerritorySplit>)>>,
 }
 
-impl Known {
+impl KnownMonths {
     /// Of these rows.
     #[must_use]
     pub fn new(rows: &[CoverageRow]) -> Self {
@@ -79,7 +79,7 @@ impl Known {
         Some(there.collect())
     }
 
-    /// The days of a month of which no report came, in a territory as in [`Known::of`].
+    /// The days of a month of which no report came, in a territory as in [`KnownMonths::of`].
     #[must_use]
     pub fn days_without_report(
         &self,
@@ -90,7 +90,7 @@ impl Known {
     ) -> BTreeSet<Day> {
         let periods = self.periods_of(store, feed, territory, month).unwrap_or_default();
         let has_report = |(state, ..): &&PeriodState| {
-            use State::{Complete, Partial, Received, Restated};
+            use CoverageState::{Complete, Partial, Received, Restated};
             matches!(state, Received | Partial | Complete | Restated)
         };
         let covered: Vec<Period> =
@@ -125,7 +125,7 @@ impl Known {
     pub fn missing_in(&self, store: &str, feed: Feed, month: Month) -> BTreeSet<String> {
         let others = self.months.get(&(store.to_owned(), feed, None, month));
         let splits = others.into_iter().flatten().filter_map(|(_, split)| split.as_ref());
-        splits.flat_map(Split::missing).map(ToOwned::to_owned).collect()
+        splits.flat_map(TerritorySplit::missing).map(ToOwned::to_owned).collect()
     }
 
     /// Territories of a store and feed that have rows of their own.
@@ -152,22 +152,22 @@ fn fold(periods: impl Iterator<Item = PeriodState>, month: Month) -> MonthState 
     let first = missing.first().map(|(state, ..)| *state);
     let alike = missing.iter().all(|(state, ..)| Some(*state) == first);
     let state = match first {
-        None if is_whole && periods.iter().any(|(state, ..)| *state == State::Restated) => {
-            State::Restated
+        None if is_whole && periods.iter().any(|(state, ..)| *state == CoverageState::Restated) => {
+            CoverageState::Restated
         }
-        None if is_whole => State::Complete,
+        None if is_whole => CoverageState::Complete,
         Some(state) if alike && missing.len() == periods.len() => state,
         // Nothing is there, for different reasons: the worst counts.
         Some(_) if missing.len() == periods.len() => {
             let states = missing.iter().map(|(state, ..)| *state);
-            let waits = [State::NotDue, State::Due, State::Late];
+            let waits = [CoverageState::NotDue, CoverageState::Due, CoverageState::Late];
             if states.clone().all(|state| waits.contains(&state)) {
-                states.max().unwrap_or(State::NotDue)
+                states.max().unwrap_or(CoverageState::NotDue)
             } else {
-                State::Partial
+                CoverageState::Partial
             }
         }
-        _ => State::Partial,
+        _ => CoverageState::Partial,
     };
     MonthState { state, due_date }
 }

@@ -30,7 +30,7 @@ impl PeriodLength {
     /// The period of this length that holds a day.
     #[must_use]
     pub fn holding(self, day: Day) -> Period {
-        let span = |(first, last)| Period::Span(Span { first, last, length: self });
+        let span = |(first, last)| Period::Span(PeriodSpan { first, last, length: self });
         match self {
             Self::Day => Period::Day(day),
             Self::Month => Period::Month(day.month()),
@@ -89,12 +89,12 @@ pub enum Period {
     /// A calendar month.
     Month(Month),
     /// Days that are neither.
-    Span(Span),
+    Span(PeriodSpan),
 }
 
 /// A week, a quarter or a fiscal month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
+pub struct PeriodSpan {
     first: Day,
     last: Day,
     length: PeriodLength,

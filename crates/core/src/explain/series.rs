@@ -7,36 +7,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::explain::delivery::{AboutDays, Delivery, Standing};
+use crate::explain::delivery::{AboutDays, DeliveryStatus, FeedDelivery};
 use crate::explain::period::{Period, PeriodLength};
 
 /// A series that nobody has heard of for more days than these, about three months, has ended.
 const SILENT_DAYS_MAX: i32 = 92;
 
 /// A name, and the one territory that its reports are about.
-type Key<'a> = (&'a str, Option<&'a str>);
+type SeriesOf<'a> = (&'a str, Option<&'a str>);
 
 /// The series of a store's feed.
 #[derive(Debug)]
 pub(crate) struct SeriesOfFeed<'a> {
     /// Those that came twice in a row: of names that never come again there may be as many as reports.
-    regular: Vec<(Option<&'a str>, Series)>,
+    regular: Vec<(Option<&'a str>, ReportSeries)>,
     /// How many series each period has, by their territory.
     numbers: BTreeMap<Option<&'a str>, BTreeMap<Period, usize>>,
 }
 
 #[derive(Debug)]
-struct Series {
+struct ReportSeries {
     periods: BTreeSet<Period>,
     /// From this period on it is expected.
     regular_from: Period,
 }
 
 impl<'a> SeriesOfFeed<'a> {
-    pub(crate) fn new(deliveries: &[&'a Delivery], length: PeriodLength) -> Self {
-        let mut reports: BTreeMap<Key<'a>, BTreeMap<Period, BTreeSet<&str>>> = BTreeMap::new();
+    pub(crate) fn new(deliveries: &[&'a FeedDelivery], length: PeriodLength) -> Self {
+        let mut reports: BTreeMap<SeriesOf<'a>, BTreeMap<Period, BTreeSet<&str>>> = BTreeMap::new();
         for delivery in deliveries {
-            let is_there = !matches!(delivery.standing, Standing::Superseded(_));
+            let is_there = !matches!(delivery.standing, DeliveryStatus::Superseded(_));
             if delivery.about != AboutDays::Own || !is_there {
                 continue;
             }
@@ -53,7 +53,7 @@ impl<'a> SeriesOfFeed<'a> {
             let regular_from = pairs.find_map(|((one, before), (other, after))| {
                 (one.next() == *other && before != after).then(|| other.next())
             })?;
-            Some(Series { periods: periods.into_keys().collect(), regular_from })
+            Some(ReportSeries { periods: periods.into_keys().collect(), regular_from })
         };
         let mut numbers: BTreeMap<Option<&str>, BTreeMap<Period, usize>> = BTreeMap::new();
         for ((_, only), periods) in &reports {
@@ -92,7 +92,7 @@ impl<'a> SeriesOfFeed<'a> {
     }
 }
 
-impl Series {
+impl ReportSeries {
     fn is_expected(&self, period: Period) -> bool {
         let last = self.periods.range(..period).next_back();
         let is_heard_of = last.is_some_and(|last| !is_silent(*last, period));

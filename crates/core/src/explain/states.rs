@@ -1,18 +1,18 @@
 //! States: why a number is not known, or not final; a few of the names that the tables have.
 
-use crate::explain::coverage::State;
+use crate::explain::coverage::CoverageState;
 use crate::explain::waterfall::why;
 
 /// All names, in the order in which they are told.
 const NAMES: [&str; 12] = [
-    State::NotDue.as_str(),
-    State::Due.as_str(),
-    State::Late.as_str(),
-    State::Received.as_str(),
-    State::Partial.as_str(),
-    State::Complete.as_str(),
-    State::Restated.as_str(),
-    State::NotSent.as_str(),
+    CoverageState::NotDue.as_str(),
+    CoverageState::Due.as_str(),
+    CoverageState::Late.as_str(),
+    CoverageState::Received.as_str(),
+    CoverageState::Partial.as_str(),
+    CoverageState::Complete.as_str(),
+    CoverageState::Restated.as_str(),
+    CoverageState::NotSent.as_str(),
     why::NO_CALENDAR,
     why::NOT_BY_TERRITORY,
     why::NOT_LISTED,
@@ -21,9 +21,9 @@ const NAMES: [&str; 12] = [
 
 /// A set of states.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct States(u16);
+pub struct StepStates(u16);
 
-impl States {
+impl StepStates {
     /// Adds one by its name; `None` if nobody knows it.
     #[must_use]
     pub fn with(self, name: &str) -> Option<Self> {
@@ -56,11 +56,11 @@ mod tests {
 
     #[test]
     fn a_set_of_states_has_each_once_and_knows_all() {
-        let late = States::default().with("late").unwrap();
-        let both = late.and(States::default().with("not_due").unwrap().with("late").unwrap());
+        let late = StepStates::default().with("late").unwrap();
+        let both = late.and(StepStates::default().with("not_due").unwrap().with("late").unwrap());
         assert_eq!(both.names().collect::<Vec<_>>(), ["not_due", "late"]);
-        assert_eq!(States::default().with("gone"), None);
-        let all = State::ALL.map(State::as_str);
-        assert!(all.iter().all(|name| States::default().with(name).is_some()));
+        assert_eq!(StepStates::default().with("gone"), None);
+        let all = CoverageState::ALL.map(CoverageState::as_str);
+        assert!(all.iter().all(|name| StepStates::default().with(name).is_some()));
     }
 }

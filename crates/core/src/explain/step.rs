@@ -8,7 +8,7 @@ use crate::numbers::exact;
 
 /// A line of the waterfall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum WaterfallStep {
     /// What the store shows the artist.
     StoreShows,
     /// What it shows and does not report, or the other way round.
@@ -59,7 +59,7 @@ pub enum Step {
 
 /// What a line is in the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum StepKind {
     /// A total: the one before it and the changes since.
     Total,
     /// A change.
@@ -68,7 +68,7 @@ pub enum Kind {
     Aside,
 }
 
-impl Kind {
+impl StepKind {
     /// The name as it stands in the tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -102,7 +102,7 @@ const HOLDING: [Reason; 5] = [
     Reason::ShortCluster,
 ];
 
-impl Step {
+impl WaterfallStep {
     /// All lines, in their order.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -172,13 +172,13 @@ impl Step {
 
     /// What it is in the sum.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> StepKind {
         match self {
-            Self::StoreShows | Self::Reported | Self::Counted | Self::PaidUnits => Kind::Total,
+            Self::StoreShows | Self::Reported | Self::Counted | Self::PaidUnits => StepKind::Total,
             Self::ShownLessPaid | Self::ListenedEarlier | Self::ListenedHereCountedLater => {
-                Kind::Aside
+                StepKind::Aside
             }
-            _ => Kind::Change,
+            _ => StepKind::Change,
         }
     }
 
@@ -222,8 +222,9 @@ impl Step {
     /// The line with this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
-        static STEPS: LazyLock<BTreeMap<String, Step>> =
-            LazyLock::new(|| Step::all().into_iter().map(|step| (step.name(), step)).collect());
+        static STEPS: LazyLock<BTreeMap<String, WaterfallStep>> = LazyLock::new(|| {
+            WaterfallStep::all().into_iter().map(|step| (step.name(), step)).collect()
+        });
         STEPS.get(name).copied()
     }
 

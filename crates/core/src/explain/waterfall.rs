@@ -7,9 +7,9 @@
 //! without a territory is carried over by two others. What is left is `unexplained`; it is never spread
 //! over other steps, and where it is not known what was counted it is not known either.
 
-use crate::explain::coverage::State;
+use crate::explain::coverage::CoverageState;
 use crate::explain::eligibility::Eligibility;
-use crate::explain::step::Step;
+use crate::explain::step::WaterfallStep;
 
 /// Why a total is not known, or not final.
 pub mod why {
@@ -25,14 +25,14 @@ pub mod why {
 
 /// How it stands with the reports that a total rests on; `None` where nothing came and nobody has said
 /// when it should.
-pub type Source = Option<State>;
+pub type SourceState = Option<CoverageState>;
 
-fn is_whole(source: Source) -> bool {
-    source.is_some_and(State::is_whole)
+fn is_whole(source: SourceState) -> bool {
+    source.is_some_and(CoverageState::is_whole)
 }
 
 /// Why a number is not known or not final, as it stands in the table.
-fn reason_of(source: Source) -> Option<&'static str> {
+fn reason_of(source: SourceState) -> Option<&'static str> {
     match source {
         None => Some(why::NO_CALENDAR),
         Some(state) if state.is_whole() => None,
@@ -42,7 +42,7 @@ fn reason_of(source: Source) -> Option<&'static str> {
 
 /// What is known of a track in a territory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct TrackFacts {
     /// What the store shows.
     pub shown: Option<i64>,
     /// Of that, what it shows on days that no daily report covers.
@@ -50,7 +50,7 @@ pub struct Facts {
     /// Counted plays; `None` if no report has a row.
     pub counted: Option<i64>,
     /// Plays that were not counted, by line.
-    pub not_counted: Vec<(Step, i64)>,
+    pub not_counted: Vec<(WaterfallStep, i64)>,
     /// Streams that the store says it has removed.
     pub declared: Option<i64>,
     /// Units of statements, by report.
@@ -69,14 +69,14 @@ pub struct SoldUnits {
     /// When it settles: reports of one statement share it.
     pub settlement: u32,
     /// What the lines are.
-    pub lines: Lines,
+    pub lines: SoldLines,
     /// Units, negative for returns.
     pub units: i64,
 }
 
 /// What lines of a statement are to the waterfall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lines {
+pub enum SoldLines {
     /// Units that are paid.
     Paid,
     /// Units that are listed and not paid.
@@ -87,36 +87,36 @@ pub enum Lines {
 
 /// A territory of a track.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct TrackGroup {
     /// Whether there is a territory; the figures of all others are those of none in particular.
     pub has_territory: bool,
     /// What is known.
-    pub facts: Facts,
+    pub facts: TrackFacts,
     /// How it stands with its daily reports.
-    pub trends: Source,
+    pub trends: SourceState,
     /// How it stands with its statements.
-    pub sales: Source,
+    pub sales: SourceState,
 }
 
 /// What is known of the store's month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sources {
+pub struct SourceStates {
     /// How it stands with what it shows.
-    pub counters: Source,
+    pub counters: SourceState,
     /// How it stands with what it has removed.
-    pub declared: Source,
+    pub declared: SourceState,
     /// Whether the track is paid for; `None` if the store pays for every track.
     pub eligibility: Option<Eligibility>,
     /// How it stands with the daily reports of the month after it: until they are there nobody knows
     /// what is counted later.
-    pub next: Source,
+    pub next: SourceState,
 }
 
 /// A line for a territory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct WaterfallLine {
     /// Which one.
-    pub step: Step,
+    pub step: WaterfallStep,
     /// Plays, signed; `None` if they are not known.
     pub plays: Option<i64>,
     /// Why they are not known, or not final.
@@ -128,38 +128,40 @@ pub struct Line {
 /// The lines of a track, for each of its territories. A change of 0 has no line; the totals always
 /// have one.
 #[must_use]
-pub fn waterfall(groups: &[Group], sources: Sources) -> Vec<Vec<Line>> {
-    let track = Track::new(groups, sources);
+pub fn waterfall(groups: &[TrackGroup], sources: SourceStates) -> Vec<Vec<WaterfallLine>> {
+    let track = TrackWaterfall::new(groups, sources);
     groups
         .iter()
         .map(|group| {
-            let mut lines = Written(Vec::new());
+            let mut lines = WrittenSteps(Vec::new());
             track.shown_to_reported(group, &mut lines);
-            Track::reported_to_counted(group, &mut lines);
+            TrackWaterfall::reported_to_counted(group, &mut lines);
             track.counted_to_paid(group, &mut lines);
-            lines.change(Step::ListenedEarlier, group.facts.listened_earlier, None);
+            lines.change(WaterfallStep::ListenedEarlier, group.facts.listened_earlier, None);
             let later = Some(group.facts.counted_later).filter(|plays| *plays != 0);
             match (reason_of(sources.next), later) {
                 // The part of a month that goes on says nothing yet.
-                (Some(state), _) if state == State::NotDue.as_str() => {
-                    lines.total(Step::ListenedHereCountedLater, None, Some(state));
+                (Some(state), _) if state == CoverageState::NotDue.as_str() => {
+                    lines.total(WaterfallStep::ListenedHereCountedLater, None, Some(state));
                 }
                 (None, None) => {}
-                (state, later) => lines.total(Step::ListenedHereCountedLater, later, state),
+                (state, later) => {
+                    lines.total(WaterfallStep::ListenedHereCountedLater, later, state)
+                }
             }
             lines.0
         })
         .collect()
 }
 
-struct Written(Vec<Line>);
+struct WrittenSteps(Vec<WaterfallLine>);
 
-impl Written {
-    fn total(&mut self, step: Step, plays: Option<i64>, state: Option<&'static str>) {
-        self.0.push(Line { step, plays, state, reports: Vec::new() });
+impl WrittenSteps {
+    fn total(&mut self, step: WaterfallStep, plays: Option<i64>, state: Option<&'static str>) {
+        self.0.push(WaterfallLine { step, plays, state, reports: Vec::new() });
     }
 
-    fn change(&mut self, step: Step, plays: i64, state: Option<&'static str>) {
+    fn change(&mut self, step: WaterfallStep, plays: i64, state: Option<&'static str>) {
         if plays != 0 {
             self.total(step, Some(plays), state);
         }
@@ -167,9 +169,9 @@ impl Written {
 }
 
 /// What a track's territories have in common.
-struct Track<'a> {
-    groups: &'a [Group],
-    sources: Sources,
+struct TrackWaterfall<'a> {
+    groups: &'a [TrackGroup],
+    sources: SourceStates,
     /// Whether the store's number is one for all territories.
     is_shown_as_one: bool,
     /// Whether something that settles plays has no territory, though plays have one.
@@ -178,12 +180,13 @@ struct Track<'a> {
     is_paid: bool,
 }
 
-impl<'a> Track<'a> {
-    fn new(groups: &'a [Group], sources: Sources) -> Self {
+impl<'a> TrackWaterfall<'a> {
+    fn new(groups: &'a [TrackGroup], sources: SourceStates) -> Self {
         let without = || groups.iter().filter(|group| !group.has_territory);
         let settles =
-            |group: &Group| group.facts.declared.is_some() || !group.facts.sales.is_empty();
-        let has_reported = |group: &Group| group.has_territory && group.facts.reported().is_some();
+            |group: &TrackGroup| group.facts.declared.is_some() || !group.facts.sales.is_empty();
+        let has_reported =
+            |group: &TrackGroup| group.has_territory && group.facts.reported().is_some();
         let is_one = groups.iter().any(has_reported);
         Self {
             groups,
@@ -194,13 +197,13 @@ impl<'a> Track<'a> {
         }
     }
 
-    fn shown_to_reported(&self, group: &Group, lines: &mut Written) {
+    fn shown_to_reported(&self, group: &TrackGroup, lines: &mut WrittenSteps) {
         let reported = group.facts.reported().unwrap_or(0);
         let trends = reason_of(group.trends);
         let one_for_all = self.is_shown_as_one && group.has_territory;
         match group.facts.shown {
             Some(shown) => {
-                lines.total(Step::StoreShows, Some(shown), None);
+                lines.total(WaterfallStep::StoreShows, Some(shown), None);
                 let all = if self.is_shown_as_one && !group.has_territory {
                     let others = self.groups.iter().filter(|other| other.facts.shown.is_none());
                     others.filter(|g| g.has_territory).filter_map(|g| g.facts.reported()).sum()
@@ -208,85 +211,98 @@ impl<'a> Track<'a> {
                     0
                 };
                 let unreported = group.facts.shown_unreported;
-                lines.change(Step::NotInTrends, reported + all - shown + unreported, trends);
-                lines.change(Step::NoReport, -unreported, trends);
-                lines.change(Step::ShownWithoutTerritory, -all, None);
+                lines.change(
+                    WaterfallStep::NotInTrends,
+                    reported + all - shown + unreported,
+                    trends,
+                );
+                lines.change(WaterfallStep::NoReport, -unreported, trends);
+                lines.change(WaterfallStep::ShownWithoutTerritory, -all, None);
             }
             None if one_for_all => {
-                lines.total(Step::StoreShows, None, Some(why::NOT_BY_TERRITORY));
-                lines.change(Step::ShownWithoutTerritory, reported, None);
+                lines.total(WaterfallStep::StoreShows, None, Some(why::NOT_BY_TERRITORY));
+                lines.change(WaterfallStep::ShownWithoutTerritory, reported, None);
             }
             None => {
                 let state = reason_of(self.sources.counters).unwrap_or(why::NOT_LISTED);
-                lines.total(Step::StoreShows, None, Some(state));
-                lines.change(Step::NoStoreFigure, reported, Some(state));
+                lines.total(WaterfallStep::StoreShows, None, Some(state));
+                lines.change(WaterfallStep::NoStoreFigure, reported, Some(state));
             }
         }
     }
 
-    fn reported_to_counted(group: &Group, lines: &mut Written) {
+    fn reported_to_counted(group: &TrackGroup, lines: &mut WrittenSteps) {
         let state = reason_of(group.trends);
         let known = group.facts.reported();
         // No row means none only where all reports are there.
         let or_none = |plays: Option<i64>| plays.or_else(|| state.is_none().then_some(0));
-        lines.total(Step::Reported, or_none(known), state);
+        lines.total(WaterfallStep::Reported, or_none(known), state);
         let mut steps = group.facts.not_counted.clone();
         steps.sort_by_key(|(step, _)| step.position());
         for (step, plays) in steps {
             lines.change(step, -plays, None);
         }
-        lines.total(Step::Counted, or_none(group.facts.counted.or(known.map(|_| 0))), state);
+        lines.total(
+            WaterfallStep::Counted,
+            or_none(group.facts.counted.or(known.map(|_| 0))),
+            state,
+        );
     }
 
-    fn counted_to_paid(&self, group: &Group, lines: &mut Written) {
+    fn counted_to_paid(&self, group: &TrackGroup, lines: &mut WrittenSteps) {
         let settled = self.settled(group);
         match group.facts.declared {
-            Some(declared) => lines.change(Step::StoreRemovals, -declared, None),
+            Some(declared) => lines.change(WaterfallStep::StoreRemovals, -declared, None),
             None => {
                 if let Some(state) = reason_of(self.sources.declared) {
-                    lines.total(Step::StoreRemovals, None, Some(state));
+                    lines.total(WaterfallStep::StoreRemovals, None, Some(state));
                 }
             }
         }
         if self.is_eligibility_open() {
-            lines.total(Step::BelowEligibility, None, Some(why::HISTORY_INCOMPLETE));
+            lines.total(WaterfallStep::BelowEligibility, None, Some(why::HISTORY_INCOMPLETE));
         }
-        lines.change(Step::BelowEligibility, -settled.below, None);
-        lines.change(Step::NotRoyaltyBearing, -settled.unpaid, None);
+        lines.change(WaterfallStep::BelowEligibility, -settled.below, None);
+        lines.change(WaterfallStep::NotRoyaltyBearing, -settled.unpaid, None);
         let (rest, carried) = self.rest_and_carried(group, &settled);
         let is_missing = !is_whole(group.sales);
         let is_known = self.is_counted_known(group);
         let not_yet = if is_missing && is_known { rest.max(0) } else { 0 };
-        lines.change(Step::NotYetInSales, -not_yet, reason_of(group.sales));
+        lines.change(WaterfallStep::NotYetInSales, -not_yet, reason_of(group.sales));
         let more = if is_known { (not_yet - rest).max(0) } else { 0 };
         let (excluded, held) = self.paid_though(group, more);
-        lines.change(Step::PaidThoughExcluded, excluded, None);
-        lines.change(Step::PaidThoughHeld, held, None);
+        lines.change(WaterfallStep::PaidThoughExcluded, excluded, None);
+        lines.change(WaterfallStep::PaidThoughHeld, held, None);
         if settled.sold.restated != 0 {
             let reports = settled.sold.restating.clone();
             let plays = Some(settled.sold.restated);
-            lines.0.push(Line { step: Step::Restated, plays, state: None, reports });
+            lines.0.push(WaterfallLine {
+                step: WaterfallStep::Restated,
+                plays,
+                state: None,
+                reports,
+            });
         }
-        lines.change(Step::SettledWithoutTerritory, carried, None);
+        lines.change(WaterfallStep::SettledWithoutTerritory, carried, None);
         let paid = settled.sold.paid + settled.sold.restated;
         let has_lines = !group.facts.sales.is_empty();
         let paid = (has_lines || !is_missing).then_some(paid);
         if is_known {
             let open = self.is_eligibility_open().then_some(why::HISTORY_INCOMPLETE);
             let open = reason_of(group.trends).or(open);
-            lines.change(Step::Unexplained, not_yet - rest - excluded - held, open);
+            lines.change(WaterfallStep::Unexplained, not_yet - rest - excluded - held, open);
         } else {
             let state = reason_of(group.trends);
-            lines.change(Step::NoTrendsFigure, -rest, state);
-            lines.total(Step::Unexplained, None, state);
+            lines.change(WaterfallStep::NoTrendsFigure, -rest, state);
+            lines.total(WaterfallStep::Unexplained, None, state);
             self.shown_less_paid(group, lines);
         }
-        lines.total(Step::PaidUnits, paid, reason_of(group.sales));
+        lines.total(WaterfallStep::PaidUnits, paid, reason_of(group.sales));
     }
 
     /// What a store pays beyond what we counted, as far as we did not count it: excluded plays first, then
     /// held ones. What is settled without a territory may be that of each whose plays are carried there.
-    fn paid_though(&self, group: &Group, more: i64) -> (i64, i64) {
+    fn paid_though(&self, group: &TrackGroup, more: i64) -> (i64, i64) {
         let not_counted = || {
             let groups = std::iter::once(group).chain(self.carried_to(group));
             groups.flat_map(|group| &group.facts.not_counted)
@@ -301,7 +317,7 @@ impl<'a> Track<'a> {
 
     /// What the store shows and does not pay, beside what nobody can explain. One number for all territories
     /// is compared with what all of them pay.
-    fn shown_less_paid(&self, group: &Group, lines: &mut Written) {
+    fn shown_less_paid(&self, group: &TrackGroup, lines: &mut WrittenSteps) {
         let Some(shown) = group.facts.shown else {
             return;
         };
@@ -312,18 +328,18 @@ impl<'a> Track<'a> {
             return;
         }
         let is_paid = all().any(|group| !group.facts.sales.is_empty() || is_whole(group.sales));
-        let paid = |group: &Group| {
+        let paid = |group: &TrackGroup| {
             let sold = group.facts.sold();
             sold.paid + sold.restated
         };
         let less = is_paid.then(|| shown - all().map(paid).sum::<i64>());
         let state = all().find_map(|group| reason_of(group.sales));
-        lines.total(Step::ShownLessPaid, less, state);
+        lines.total(WaterfallStep::ShownLessPaid, less, state);
     }
 
     /// What no statement and no rule accounts for, and what is carried over between a territory and
     /// the figures without one.
-    fn rest_and_carried(&self, group: &Group, settled: &Settled) -> (i64, i64) {
+    fn rest_and_carried(&self, group: &TrackGroup, settled: &SettledUnits) -> (i64, i64) {
         if !self.is_settled_as_one {
             return (settled.rest, 0);
         }
@@ -336,25 +352,26 @@ impl<'a> Track<'a> {
     }
 
     /// The territories whose plays are settled here, without a territory.
-    fn carried_to(&self, group: &Group) -> impl Iterator<Item = &'a Group> {
+    fn carried_to(&self, group: &TrackGroup) -> impl Iterator<Item = &'a TrackGroup> {
         let is_here = self.is_settled_as_one && !group.has_territory;
         let is_carried =
-            move |other: &&Group| is_here && other.has_territory && self.is_carried(other);
+            move |other: &&TrackGroup| is_here && other.has_territory && self.is_carried(other);
         self.groups.iter().filter(is_carried)
     }
 
     /// Whether it is known what was counted: some report has a row, or all are there and none has. Where
     /// plays have a territory, those without one are none.
-    fn is_counted_known(&self, group: &Group) -> bool {
-        let has_row = |group: &Group| group.facts.reported().is_some();
+    fn is_counted_known(&self, group: &TrackGroup) -> bool {
+        let has_row = |group: &TrackGroup| group.facts.reported().is_some();
         let others = || self.groups.iter().filter(|other| other.has_territory);
         is_whole(group.trends) || has_row(group) || (!group.has_territory && others().any(has_row))
     }
 
     /// Whether what is settled without a territory may be that of this one. Where no statement is there
     /// yet, its plays wait for that, whatever else is settled.
-    fn is_carried(&self, group: &Group) -> bool {
-        let is_there = matches!(group.sales, Some(State::Received | State::Partial));
+    fn is_carried(&self, group: &TrackGroup) -> bool {
+        let is_there =
+            matches!(group.sales, Some(CoverageState::Received | CoverageState::Partial));
         let mut without = self.groups.iter().filter(|other| !other.has_territory);
         is_whole(group.sales) || (is_there && without.any(|other| !is_whole(other.sales)))
     }
@@ -368,7 +385,7 @@ impl<'a> Track<'a> {
         self.sources.eligibility == Some(Eligibility::Unknown) && !self.is_paid
     }
 
-    fn settled(&self, group: &Group) -> Settled {
+    fn settled(&self, group: &TrackGroup) -> SettledUnits {
         let sold = group.facts.sold();
         let declared = group.facts.declared.unwrap_or(0);
         let left = group.facts.counted.unwrap_or(0) - declared;
@@ -377,21 +394,21 @@ impl<'a> Track<'a> {
         // What is listed without money for want of plays is in that step already.
         let unpaid = if self.is_below() { 0 } else { sold.unpaid };
         let rest = left - below - unpaid - sold.paid;
-        Settled { below, unpaid, rest, sold }
+        SettledUnits { below, unpaid, rest, sold }
     }
 }
 
 /// A territory's plays between what is counted and what is paid.
-struct Settled {
+struct SettledUnits {
     below: i64,
     unpaid: i64,
     rest: i64,
-    sold: Sold,
+    sold: SoldSteps,
 }
 
 /// Units of statements.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Sold {
+struct SoldSteps {
     /// In the first statement that has any.
     paid: i64,
     unpaid: i64,
@@ -399,7 +416,7 @@ struct Sold {
     restating: Vec<u32>,
 }
 
-impl Facts {
+impl TrackFacts {
     /// Reported plays; `None` if no report has a row.
     fn reported(&self) -> Option<i64> {
         if self.counted.is_none() && self.not_counted.is_empty() {
@@ -409,15 +426,15 @@ impl Facts {
         Some(self.counted.unwrap_or(0) + not_counted)
     }
 
-    fn sold(&self) -> Sold {
-        let first = self.sales.iter().filter(|units| units.lines != Lines::Corrections);
+    fn sold(&self) -> SoldSteps {
+        let first = self.sales.iter().filter(|units| units.lines != SoldLines::Corrections);
         let first = first.map(|units| units.settlement).min();
-        let mut sold = Sold::default();
+        let mut sold = SoldSteps::default();
         for units in &self.sales {
             match units.lines {
-                Lines::Paid if Some(units.settlement) == first => sold.paid += units.units,
-                Lines::Unpaid => sold.unpaid += units.units,
-                Lines::Paid | Lines::Corrections => {
+                SoldLines::Paid if Some(units.settlement) == first => sold.paid += units.units,
+                SoldLines::Unpaid => sold.unpaid += units.units,
+                SoldLines::Paid | SoldLines::Corrections => {
                     sold.restated += units.units;
                     sold.restating.push(units.report);
                 }

@@ -9,17 +9,17 @@
 //! rows of one report, not of all, makes a report that was sent twice count once.
 
 use crate::filter::rule_input::RuleInput;
-use crate::model::play::{Mark, NONE};
+use crate::model::play::{NONE, PlayMark};
 use crate::model::verdict::{Finding, Reason};
-use crate::normalize::store::Clock;
+use crate::normalize::store::StoreClock;
 use crate::numbers::exact;
 
 /// Sorts a listener's plays so that possible duplicates stand together, and calls `take` with each
 /// duplicate. Measured: rows of the group; threshold: rows of it that are kept.
 pub fn mark_duplicates(
     inputs: &mut [RuleInput],
-    clock: Clock,
-    mut take: impl FnMut(&RuleInput, Mark),
+    clock: StoreClock,
+    mut take: impl FnMut(&RuleInput, PlayMark),
 ) {
     if inputs.len() < 2 {
         return;
@@ -37,14 +37,14 @@ fn group_key(input: &RuleInput) -> (u32, i64, u8, u32) {
 }
 
 /// Rows of a group stand in order of report and row.
-fn mark_group(group: &[RuleInput], clock: Clock, take: &mut impl FnMut(&RuleInput, Mark)) {
+fn mark_group(group: &[RuleInput], clock: StoreClock, take: &mut impl FnMut(&RuleInput, PlayMark)) {
     let by_report = || group.chunk_by(|a, b| a.report == b.report);
     // `max_by_key` returns the last of equals, the smallest hash is the first: so it goes from behind.
     let Some(most) = by_report().rev().max_by_key(|rows| rows.len()) else {
         return;
     };
     let kept = &most[..most.len().min(rows_that_begin(&group[0], clock))];
-    let mark = Mark {
+    let mark = PlayMark {
         finding: Finding::of(Reason::Duplicate),
         measured: i64::try_from(group.len()).ok(),
         threshold: i64::try_from(kept.len()).ok(),
@@ -57,7 +57,7 @@ fn mark_group(group: &[RuleInput], clock: Clock, take: &mut impl FnMut(&RuleInpu
 }
 
 /// How many plays of this length can begin in one step of the clock.
-fn rows_that_begin(input: &RuleInput, clock: Clock) -> usize {
+fn rows_that_begin(input: &RuleInput, clock: StoreClock) -> usize {
     let step_ms = u64::from(clock.rounded_to_s) * 1000;
     match input.played_ms {
         0 | NONE => 1,

@@ -5,15 +5,15 @@
 
 use crate::filter::policy::ImpossibleVolume;
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::model::play::Mark;
+use crate::model::play::PlayMark;
 use crate::model::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: plays; threshold: most that a day can hold.
 #[must_use]
-pub fn judge_day(day: &[RuleInput], policy: &ImpossibleVolume) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &ImpossibleVolume) -> Option<PlayMark> {
     let plays = sum_plays(day);
     let plays_max = i64::from(policy.plays_max);
-    (plays_max < plays).then_some(Mark {
+    (plays_max < plays).then_some(PlayMark {
         finding: Finding::of(Reason::ImpossibleVolume),
         measured: Some(plays),
         threshold: Some(plays_max),

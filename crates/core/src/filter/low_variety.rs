@@ -9,12 +9,12 @@
 
 use crate::filter::policy::LowVariety;
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::model::play::Mark;
+use crate::model::play::PlayMark;
 use crate::model::verdict::{Finding, Reason};
 
 /// What gave a day away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sign {
+pub enum VarietySign {
     /// So many different played times, which are few.
     FewPlayedTimes(usize),
     /// No play is longer than this, milliseconds, which is short.
@@ -25,7 +25,7 @@ pub enum Sign {
 
 /// The first sign of a listener's day; `None` if there is none.
 #[must_use]
-pub fn sign_of(day: &[RuleInput], policy: &LowVariety) -> Option<Sign> {
+pub fn sign_of(day: &[RuleInput], policy: &LowVariety) -> Option<VarietySign> {
     let plays_min = i64::from(policy.plays_min);
     if sum_plays(day) < plays_min {
         return None;
@@ -33,10 +33,10 @@ pub fn sign_of(day: &[RuleInput], policy: &LowVariety) -> Option<Sign> {
     let played_times = played_times(day.iter());
     let longest_ms = *played_times.last()?;
     if played_times.len() <= policy.played_times_max as usize {
-        return Some(Sign::FewPlayedTimes(played_times.len()));
+        return Some(VarietySign::FewPlayedTimes(played_times.len()));
     }
     if longest_ms <= policy.longest_ms_max {
-        return Some(Sign::ShortPlays(longest_ms));
+        return Some(VarietySign::ShortPlays(longest_ms));
     }
     let cut = || day.iter().filter(|inputs| !inputs.is_complete(policy.complete_min_percent));
     let plays: i64 = cut().map(|inputs| i64::from(inputs.plays)).sum();
@@ -44,7 +44,7 @@ pub fn sign_of(day: &[RuleInput], policy: &LowVariety) -> Option<Sign> {
     tracks.sort_unstable();
     tracks.dedup();
     let is_one_each = plays_min <= plays && self::played_times(cut()).len() == tracks.len();
-    is_one_each.then_some(Sign::LengthPerTrack(tracks.len()))
+    is_one_each.then_some(VarietySign::LengthPerTrack(tracks.len()))
 }
 
 /// Different played times, the longest last.
@@ -57,10 +57,16 @@ fn played_times<'h>(inputs: impl Iterator<Item = &'h RuleInput>) -> Vec<u32> {
 
 /// Judges a listener's day. Measured: plays; threshold: plays from which the rule looks.
 #[must_use]
-pub fn judge_day(day: &[RuleInput], policy: &LowVariety) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &LowVariety) -> Option<PlayMark> {
     let finding = match sign_of(day, policy)? {
-        Sign::FewPlayedTimes(_) | Sign::ShortPlays(_) => Finding::of(Reason::LowVariety),
-        Sign::LengthPerTrack(_) => Finding::LENGTH_PER_TRACK,
+        VarietySign::FewPlayedTimes(_) | VarietySign::ShortPlays(_) => {
+            Finding::of(Reason::LowVariety)
+        }
+        VarietySign::LengthPerTrack(_) => Finding::LENGTH_PER_TRACK,
     };
-    Some(Mark { finding, measured: Some(sum_plays(day)), threshold: Some(policy.plays_min.into()) })
+    Some(PlayMark {
+        finding,
+        measured: Some(sum_plays(day)),
+        threshold: Some(policy.plays_min.into()),
+    })
 }

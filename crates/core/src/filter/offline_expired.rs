@@ -5,7 +5,7 @@
 
 use crate::filter::policy::OfflineExpired;
 use crate::model::day::Day;
-use crate::model::play::{Mark, OFFLINE};
+use crate::model::play::{OFFLINE, PlayMark};
 use crate::model::verdict::{Finding, Reason};
 
 /// Judges a play by its age when it was counted. Measured: days; threshold: days still accepted.
@@ -16,10 +16,10 @@ pub fn judge_age(
     listened: Day,
     counted: Day,
     policy: &OfflineExpired,
-) -> Option<Mark> {
+) -> Option<PlayMark> {
     let days = i64::from(counted.0) - i64::from(listened.0);
     let days_max = i64::from(policy.days_max);
-    (offline == OFFLINE && days_max < days).then_some(Mark {
+    (offline == OFFLINE && days_max < days).then_some(PlayMark {
         finding: Finding::of(Reason::OfflineExpired),
         measured: Some(days),
         threshold: Some(days_max),

@@ -14,7 +14,9 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use crate::model::day::Day;
 use crate::model::isrc::Isrc;
 use crate::model::listener::Listener;
-use crate::model::play::{Mark, NONE, OFFLINE, Piece, Play, Plays, Track, Words};
+use crate::model::play::{
+    NONE, OFFLINE, Play, PlayDictionaries, PlayMark, Plays, ReportPlays, Track,
+};
 use crate::model::verdict::{Finding, Reason};
 use crate::normalize::tracks::KnownTracks;
 
@@ -33,7 +35,7 @@ pub struct OfflineKeys {
 
 impl OfflineKeys {
     /// Takes in the plays of a piece. [`Self::settle`] must follow the last.
-    pub fn add(&mut self, piece: &Piece, tracks: &KnownTracks, counted: Day, days_max: u32) {
+    pub fn add(&mut self, piece: &ReportPlays, tracks: &KnownTracks, counted: Day, days_max: u32) {
         let words = &piece.words;
         for play in piece.rows.iter().flatten().filter(|play| is_offline(play)) {
             let keys = match days_before(play, counted) {
@@ -69,7 +71,7 @@ impl OfflineKeys {
 
 /// The plays of a piece that can have a key.
 #[must_use]
-pub fn offline_plays(mut piece: Piece) -> Piece {
+pub fn offline_plays(mut piece: ReportPlays) -> ReportPlays {
     piece.rows.iter_mut().for_each(|rows| rows.retain(is_offline));
     piece
 }
@@ -125,12 +127,12 @@ pub(super) fn mark_repeats(
     plays: &Plays,
     counted: Day,
     earlier: &[OfflineKey],
-    mut take: impl FnMut(u32, Mark),
+    mut take: impl FnMut(u32, PlayMark),
 ) {
     if earlier.is_empty() {
         return;
     }
-    let Words { tracks, listeners, .. } = &plays.words;
+    let PlayDictionaries { tracks, listeners, .. } = &plays.words;
     let mut repeats = Vec::new();
     for (place, play) in (0_u32..).zip(&plays.rows) {
         if is_offline(play) && 0 < days_before(play, counted) {
@@ -143,7 +145,7 @@ pub(super) fn mark_repeats(
     }
     repeats.sort_unstable();
     for group in repeats.chunk_by(|a, b| a.0 == b.0) {
-        let mark = Mark {
+        let mark = PlayMark {
             finding: Finding::of(Reason::Duplicate),
             measured: i64::try_from(group.len()).ok(),
             threshold: Some(0),
@@ -185,7 +187,7 @@ mod tests {
         prop::collection::vec(row, 0..24)
     }
 
-    fn piece_of(report: u8, rows: &[Row]) -> Piece {
+    fn piece_of(report: u8, rows: &[Row]) -> ReportPlays {
         let names: Vec<String> = rows.iter().map(|row| format!("{:?}", row.0)).collect();
         let plays: Vec<(&str, &str, &str)> = rows
             .iter()
@@ -216,7 +218,7 @@ mod tests {
     }
 
     /// Marks by place of the row, in the order of the rows.
-    fn marked(rows: &[Row], earlier: &[OfflineKey]) -> BTreeMap<u32, Mark> {
+    fn marked(rows: &[Row], earlier: &[OfflineKey]) -> BTreeMap<u32, PlayMark> {
         let plays = join_pieces(vec![piece_of(2, rows)]);
         let mut marks = BTreeMap::new();
         mark_repeats(&plays, SECOND, earlier, |place, mark| {
@@ -234,7 +236,7 @@ mod tests {
     }
 
     /// The rule across dates, read plainly.
-    fn expected(first: &[Row], second: &[Row]) -> BTreeMap<u32, Mark> {
+    fn expected(first: &[Row], second: &[Row]) -> BTreeMap<u32, PlayMark> {
         let is_late = |row: &&Row| row.0.is_some() && row.5 && row.2 < SECOND.0;
         let is_there = |row: &Row| {
             let oldest = FIRST.0 - DAYS_MAX.cast_signed();
@@ -244,7 +246,7 @@ mod tests {
             second.iter().filter(is_late).filter(|row| is_there(row)).collect();
         let mark = |row: &Row| {
             let n_rows = repeated.iter().filter(|other| is_same(row, other)).count();
-            Mark {
+            PlayMark {
                 finding: Finding::of(Reason::Duplicate),
                 measured: i64::try_from(n_rows).ok(),
                 threshold: Some(0),

@@ -15,7 +15,7 @@ use crate::filter::{
     repeater, short_cluster, too_short,
 };
 use crate::model::day::Day;
-use crate::model::play::{Kind, Mark, NONE, Play, Plays};
+use crate::model::play::{NONE, Play, PlayAttributes, PlayMark, Plays};
 use crate::normalize::store::StoreSettings;
 use crate::numbers::exact;
 
@@ -47,13 +47,13 @@ pub fn judge_plays(
         kinds: &plays.words.kinds,
         tracks: tracks.map(|(name, track)| (*name, track.track_ms.unwrap_or(NONE))).collect(),
     };
-    let mut judge = Judge {
+    let mut judge = PlayJudge {
         counted,
         store,
         policy,
         plays_min: plays_min(policy),
         rest: Vec::new(),
-        marks: Marks { marked: &mut plays.marked, marks: &mut plays.marks },
+        marks: PlayMarks { marked: &mut plays.marked, marks: &mut plays.marks },
     };
     repeats.iter().for_each(|(place, mark)| judge.marks.set(*place, *mark));
     let mut batch = Vec::new();
@@ -94,7 +94,7 @@ fn plays_min(policy: &Policy) -> i64 {
 /// Where what the rules need to know of a play is found.
 struct RuleInputGatherer<'a> {
     rows: &'a [Play],
-    kinds: &'a [Kind],
+    kinds: &'a [PlayAttributes],
     /// By id of the track, what tells it apart and its length.
     tracks: Vec<(u32, u32)>,
 }
@@ -140,23 +140,23 @@ impl RuleInputGatherer<'_> {
     }
 }
 
-struct Judge<'a> {
+struct PlayJudge<'a> {
     counted: Day,
     store: &'a StoreSettings,
     policy: &'a Policy,
     plays_min: i64,
     /// A listener's plays that rules 1 to 3 let through.
     rest: Vec<RuleInput>,
-    marks: Marks<'a>,
+    marks: PlayMarks<'a>,
 }
 
-struct Marks<'a> {
+struct PlayMarks<'a> {
     marked: &'a mut [u32],
-    marks: &'a mut Vec<Mark>,
+    marks: &'a mut Vec<PlayMark>,
 }
 
-impl Marks<'_> {
-    fn set(&mut self, place: u32, mark: Mark) {
+impl PlayMarks<'_> {
+    fn set(&mut self, place: u32, mark: PlayMark) {
         // A group's rows share one mark; they are set one after the other.
         if self.marks.last() != Some(&mark) {
             self.marks.push(mark);
@@ -169,10 +169,10 @@ impl Marks<'_> {
     }
 }
 
-impl Judge<'_> {
+impl PlayJudge<'_> {
     /// Rules 2 and 3, which look at one play.
     #[inline]
-    fn judge_alone(&self, input: &RuleInput) -> Option<Mark> {
+    fn judge_alone(&self, input: &RuleInput) -> Option<PlayMark> {
         too_short::judge_played_time(input.played_ms, self.store).or_else(|| {
             let policy = &self.policy.offline_expired;
             offline_expired::judge_age(input.offline, input.day(), self.counted, policy)

@@ -15,7 +15,7 @@ pub struct Policy {
     /// Version of the policy, for people; what counts is the hash of the numbers.
     pub version: u32,
     /// The same play once more.
-    pub duplicate: Duplicate,
+    pub duplicate: DuplicateRule,
     /// Offline plays that are reported too late.
     pub offline_expired: OfflineExpired,
     /// More plays than a day can hold.
@@ -25,7 +25,7 @@ pub struct Policy {
     /// Many plays, hardly varying in length.
     pub low_variety: LowVariety,
     /// One listener, one track, over and over.
-    pub repeater: Repeater,
+    pub repeater: RepeaterRule,
     /// Most plays end just after the bound from which they pay.
     pub short_cluster: ShortCluster,
 }
@@ -33,7 +33,7 @@ pub struct Policy {
 /// Rule 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Duplicate {
+pub struct DuplicateRule {
     /// Days after listening within which an offline play is looked for under earlier counted dates.
     #[schemars(range(max = 366))]
     pub offline_days_max: u32,
@@ -55,7 +55,7 @@ pub struct ImpossibleVolume {
     pub plays_max: u32,
     /// What happens to them.
     #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
-    pub action: Action,
+    pub action: RuleAction,
 }
 
 /// Rule 5.
@@ -66,7 +66,7 @@ pub struct ImpossibleTime {
     pub played_ms_max: u64,
     /// What happens to the plays of such a day.
     #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
-    pub action: Action,
+    pub action: RuleAction,
 }
 
 /// Rule 6.
@@ -82,7 +82,7 @@ pub struct LowVariety {
     pub longest_ms_max: u32,
     /// What happens to the plays of such days.
     #[serde(default = "exclude", skip_serializing_if = "is_exclude")]
-    pub action: Action,
+    pub action: RuleAction,
     /// A play that reaches this share of a known track length was heard to its end, percent: it does not
     /// count where each track must have a played time of its own.
     #[serde(default = "to_the_end", skip_serializing_if = "is_to_the_end")]
@@ -90,13 +90,13 @@ pub struct LowVariety {
     pub complete_min_percent: u32,
     /// What happens to the plays of a day in which each track has a played time of its own.
     #[serde(default = "hold", skip_serializing_if = "is_hold")]
-    pub length_per_track_action: Action,
+    pub length_per_track_action: RuleAction,
 }
 
 /// Rule 7.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Repeater {
+pub struct RepeaterRule {
     /// Plays of one track by a listener in a day from which the rule looks.
     #[schemars(range(min = 1))]
     pub plays_min: u32,
@@ -135,20 +135,20 @@ pub struct ShortCluster {
     pub complete_min_percent: u32,
     /// What happens to them.
     #[serde(default = "hold", skip_serializing_if = "is_hold")]
-    pub action: Action,
+    pub action: RuleAction,
 }
 
 /// What happens to plays that a rule marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum RuleAction {
     /// They are held: shown apart, and may be released.
     Hold,
     /// They are excluded.
     Exclude,
 }
 
-impl Action {
+impl RuleAction {
     fn verdict(self) -> Verdict {
         match self {
             Self::Hold => Verdict::Held,
@@ -160,13 +160,13 @@ impl Action {
 // What a policy of an older version does not say is left out of its hash, which accepted settings name.
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_exclude(action: &Action) -> bool {
-    *action == Action::Exclude
+fn is_exclude(action: &RuleAction) -> bool {
+    *action == RuleAction::Exclude
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_hold(action: &Action) -> bool {
-    *action == Action::Hold
+fn is_hold(action: &RuleAction) -> bool {
+    *action == RuleAction::Hold
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -174,12 +174,12 @@ fn is_to_the_end(percent: &u32) -> bool {
     *percent == to_the_end()
 }
 
-fn exclude() -> Action {
-    Action::Exclude
+fn exclude() -> RuleAction {
+    RuleAction::Exclude
 }
 
-fn hold() -> Action {
-    Action::Hold
+fn hold() -> RuleAction {
+    RuleAction::Hold
 }
 
 fn to_the_end() -> u32 {

@@ -5,20 +5,24 @@
 //! listening time, report, row) and those beyond are excluded; a row that stands for several plays
 //! is beyond if its last one is.
 
-use crate::filter::policy::{Repeater, RepeaterAction};
+use crate::filter::policy::{RepeaterAction, RepeaterRule};
 use crate::filter::rule_input::{RuleInput, sum_plays};
-use crate::model::play::Mark;
+use crate::model::play::PlayMark;
 use crate::model::verdict::{Finding, Reason};
 
 /// Judges one track in a listener's day, rows in order of listening time, report and row; calls
 /// `take` with each row that is marked. Measured: plays; threshold: plays from which the rule looks.
-pub fn judge_track(track: &[RuleInput], policy: &Repeater, mut take: impl FnMut(&RuleInput, Mark)) {
+pub fn judge_track(
+    track: &[RuleInput],
+    policy: &RepeaterRule,
+    mut take: impl FnMut(&RuleInput, PlayMark),
+) {
     let plays = sum_plays(track);
     let plays_min = i64::from(policy.plays_min);
     if plays < plays_min {
         return;
     }
-    let mark = Mark {
+    let mark = PlayMark {
         finding: Finding::of(Reason::Repeater),
         measured: Some(plays),
         threshold: Some(plays_min),

@@ -5,13 +5,13 @@
 
 use crate::filter::policy::ShortCluster;
 use crate::filter::rule_input::RuleInput;
-use crate::model::play::Mark;
+use crate::model::play::PlayMark;
 use crate::model::verdict::{Finding, Reason};
 
 /// Judges a listener's day. Measured: share of short plays, basis points, cut; threshold: share from
 /// which they are suspicious.
 #[must_use]
-pub fn judge_day(day: &[RuleInput], policy: &ShortCluster) -> Option<Mark> {
+pub fn judge_day(day: &[RuleInput], policy: &ShortCluster) -> Option<PlayMark> {
     let (mut plays, mut short_plays) = (0_i64, 0_i64);
     for input in day {
         let Some(played_ms) = input.known_played_ms() else {
@@ -28,7 +28,7 @@ pub fn judge_day(day: &[RuleInput], policy: &ShortCluster) -> Option<Mark> {
     let share_min = i64::from(policy.share_min_basis_points);
     let is_cluster =
         i64::from(policy.plays_min) <= plays && share_min * plays <= short_plays * 10_000;
-    is_cluster.then(|| Mark {
+    is_cluster.then(|| PlayMark {
         finding: Finding::of(Reason::ShortCluster),
         measured: Some(short_plays * 10_000 / plays),
         threshold: Some(share_min),

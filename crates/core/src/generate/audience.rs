@@ -5,7 +5,7 @@
 //! cells are those measured in 3.8 million real rows (a public notebook on a label's raw streams):
 //! postal code 36 %, region 7 %, gender 1 %, birth year 0.3 %.
 
-use super::chance::{Chance, Purpose, Table, key};
+use super::chance::{AliasTable, RandomPurpose, RandomSource, key};
 
 /// Share of listeners without a postal code, out of 10,000.
 const NO_POSTAL_CODE_SHARE: u32 = 3_600;
@@ -22,7 +22,7 @@ const ODD_BIRTH_YEAR_SHARE: u32 = 10;
 
 /// A market.
 #[derive(Debug)]
-pub(super) struct Country {
+pub(super) struct AudienceCountry {
     /// ISO 3166-1 alpha-2.
     pub(super) code: &'static str,
     /// Listeners, relative to the other markets.
@@ -35,7 +35,7 @@ pub(super) struct Country {
 
 /// What a listener pays.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct PlanShare {
     /// The store's product code; empty where the report does not say.
     pub(super) product: &'static str,
     /// `premium`, `free` or `trial`.
@@ -49,7 +49,7 @@ pub(super) struct Plan {
 
 /// What a listener listens on.
 #[derive(Debug)]
-pub(super) struct Device {
+pub(super) struct AudienceDevice {
     /// Kind of the device.
     pub(super) kind: &'static str,
     /// Its operating system.
@@ -61,7 +61,7 @@ pub(super) struct Device {
 
 /// How often a listener comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Habit {
+enum ListeningHabit {
     /// Now and then, for one play.
     Casual,
     /// On most days, for one play or two.
@@ -72,15 +72,15 @@ enum Habit {
 
 /// Everything about one listener; the same on all days.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Profile {
+pub(super) struct ListenerProfile {
     /// The store's id of the customer, 128 bits.
     pub(super) id: [u64; 2],
     /// Where he lives.
-    pub(super) country: &'static Country,
+    pub(super) country: &'static AudienceCountry,
     /// What he pays.
-    pub(super) plan: &'static Plan,
+    pub(super) plan: &'static PlanShare,
     /// What he listens on.
-    pub(super) device: &'static Device,
+    pub(super) device: &'static AudienceDevice,
     /// `female`, `male`, `neutral` or empty.
     pub(super) gender: &'static str,
     /// Year of birth, if the report says so.
@@ -89,45 +89,45 @@ pub(super) struct Profile {
     pub(super) postal: Option<u64>,
     /// Number of the region inside the country, if the report gives one.
     pub(super) region: Option<u32>,
-    habit: Habit,
+    habit: ListeningHabit,
 }
 
 /// All listeners.
 #[derive(Debug)]
-pub(super) struct Audience {
+pub(super) struct MadeUpAudience {
     seed: u64,
     year: u32,
-    countries: Table,
-    plans: Table,
-    devices: Table,
-    ages: Table,
-    hours: Table,
-    avid_plays: Table,
+    countries: AliasTable,
+    plans: AliasTable,
+    devices: AliasTable,
+    ages: AliasTable,
+    hours: AliasTable,
+    avid_plays: AliasTable,
 }
 
-impl Audience {
+impl MadeUpAudience {
     /// The audience of a world whose first day is in `year`.
     pub(super) fn new(seed: u64, year: u32) -> Self {
         Self {
             seed,
             year,
-            countries: Table::new(COUNTRIES.iter().map(|country| country.weight)),
-            plans: Table::new(PLANS.iter().map(|plan| plan.weight)),
-            devices: Table::new(DEVICES.iter().map(|device| device.weight)),
-            ages: Table::new(AGES.iter().map(|(_, _, weight)| *weight)),
-            hours: Table::new(HOURS),
-            avid_plays: Table::new(AVID_PLAYS.iter().map(|(_, _, weight)| *weight)),
+            countries: AliasTable::new(COUNTRIES.iter().map(|country| country.weight)),
+            plans: AliasTable::new(PLANS.iter().map(|plan| plan.weight)),
+            devices: AliasTable::new(DEVICES.iter().map(|device| device.weight)),
+            ages: AliasTable::new(AGES.iter().map(|(_, _, weight)| *weight)),
+            hours: AliasTable::new(HOURS),
+            avid_plays: AliasTable::new(AVID_PLAYS.iter().map(|(_, _, weight)| *weight)),
         }
     }
 
     /// Who listener number `listener` is.
-    pub(super) fn profile(&self, listener: u32) -> Profile {
-        let seed = key(self.seed, Purpose::Listener, &[u64::from(listener)]);
-        let mut chance = Chance::new(seed);
+    pub(super) fn profile(&self, listener: u32) -> ListenerProfile {
+        let seed = key(self.seed, RandomPurpose::Listener, &[u64::from(listener)]);
+        let mut chance = RandomSource::new(seed);
         let habit = match chance.below(100) {
-            0..=79 => Habit::Casual,
-            80..=96 => Habit::Regular,
-            _ => Habit::Avid,
+            0..=79 => ListeningHabit::Casual,
+            80..=96 => ListeningHabit::Regular,
+            _ => ListeningHabit::Avid,
         };
         let gender = match chance.below(10_000) {
             draw if draw < NO_GENDER_SHARE => "",
@@ -135,7 +135,7 @@ impl Audience {
             draw if draw % 2 == 0 => "female",
             _ => "male",
         };
-        Profile {
+        ListenerProfile {
             id: [chance.next(), chance.next()],
             country: &COUNTRIES[self.countries.draw(&mut chance)],
             plan: &PLANS[self.plans.draw(&mut chance)],
@@ -149,13 +149,15 @@ impl Audience {
     }
 
     /// How many plays the listener makes on a day that `chance` stands for.
-    pub(super) fn plays(&self, profile: &Profile, chance: &mut Chance) -> u32 {
+    pub(super) fn plays(&self, profile: &ListenerProfile, chance: &mut RandomSource) -> u32 {
         match (profile.habit, chance.below(100)) {
-            (Habit::Casual, 0..=35) | (Habit::Regular, 0..=59) => 1,
-            (Habit::Casual, 36..=38) | (Habit::Regular, 60..=75) => 2,
-            (Habit::Regular, 76..=80) => 3,
-            (Habit::Casual, 39) | (Habit::Regular, 81..=84) => chance.between(3, 6),
-            (Habit::Avid, 0..=96) => {
+            (ListeningHabit::Casual, 0..=35) | (ListeningHabit::Regular, 0..=59) => 1,
+            (ListeningHabit::Casual, 36..=38) | (ListeningHabit::Regular, 60..=75) => 2,
+            (ListeningHabit::Regular, 76..=80) => 3,
+            (ListeningHabit::Casual, 39) | (ListeningHabit::Regular, 81..=84) => {
+                chance.between(3, 6)
+            }
+            (ListeningHabit::Avid, 0..=96) => {
                 let (low, high, _) = AVID_PLAYS[self.avid_plays.draw(chance)];
                 chance.between(low, high)
             }
@@ -164,14 +166,18 @@ impl Audience {
     }
 
     /// A second of the UTC day, by the curve of the hours where the listener lives.
-    pub(super) fn second_of_day(&self, country: &Country, chance: &mut Chance) -> u32 {
+    pub(super) fn second_of_day(
+        &self,
+        country: &AudienceCountry,
+        chance: &mut RandomSource,
+    ) -> u32 {
         let hour = u32::try_from(self.hours.draw(chance)).unwrap_or(0);
         let local = i64::from(hour * 3_600 + chance.below(3_600));
         let utc = (local - 60 * i64::from(country.offset_min)).rem_euclid(86_400);
         u32::try_from(utc).unwrap_or(0)
     }
 
-    fn birth_year(&self, chance: &mut Chance) -> Option<u32> {
+    fn birth_year(&self, chance: &mut RandomSource) -> Option<u32> {
         if chance.hit(NO_BIRTH_YEAR_SHARE) {
             return None;
         }
@@ -184,17 +190,17 @@ impl Audience {
 }
 
 /// The market with this code, or the first one.
-pub(super) fn country(code: &str) -> &'static Country {
+pub(super) fn country(code: &str) -> &'static AudienceCountry {
     COUNTRIES.iter().find(|country| country.code == code).unwrap_or(&COUNTRIES[0])
 }
 
 /// The plan with this product code, or the first one.
-pub(super) fn plan(product: &str) -> &'static Plan {
+pub(super) fn plan(product: &str) -> &'static PlanShare {
     PLANS.iter().find(|plan| plan.product == product).unwrap_or(&PLANS[0])
 }
 
 /// The device of this kind, or the first one.
-pub(super) fn device(kind: &str) -> &'static Device {
+pub(super) fn device(kind: &str) -> &'static AudienceDevice {
     DEVICES.iter().find(|device| device.kind == kind).unwrap_or(&DEVICES[0])
 }
 
@@ -215,12 +221,12 @@ const fn plan_of(
     product: &'static str,
     [access, user_type, partner]: [&'static str; 3],
     weight: u64,
-) -> Plan {
-    Plan { product, access, user_type, partner, weight }
+) -> PlanShare {
+    PlanShare { product, access, user_type, partner, weight }
 }
 
 /// The plans; `VFSA`, `TSA` and `FIDO-SA` are real bundle codes that no public list explains.
-const PLANS: &[Plan] = &[
+const PLANS: &[PlanShare] = &[
     plan_of("premium", ["premium", "paid", ""], 2_950),
     plan_of("family", ["premium", "paid", ""], 1_800),
     plan_of("student", ["premium", "paid", ""], 800),
@@ -237,11 +243,15 @@ const PLANS: &[Plan] = &[
     plan_of("", ["free", "ad", ""], 90),
 ];
 
-const fn device_of(kind: &'static str, [system, mobile]: [&'static str; 2], weight: u64) -> Device {
-    Device { kind, system, mobile, weight }
+const fn device_of(
+    kind: &'static str,
+    [system, mobile]: [&'static str; 2],
+    weight: u64,
+) -> AudienceDevice {
+    AudienceDevice { kind, system, mobile, weight }
 }
 
-const DEVICES: &[Device] = &[
+const DEVICES: &[AudienceDevice] = &[
     device_of("mobile", ["iOS", "true"], 330),
     device_of("mobile", ["Android", "true"], 340),
     device_of("desktop", ["Windows", "false"], 110),
@@ -260,12 +270,12 @@ const fn market(
     weight: u64,
     offset_min: i32,
     postal_shape: &'static str,
-) -> Country {
-    Country { code, weight, offset_min, postal_shape }
+) -> AudienceCountry {
+    AudienceCountry { code, weight, offset_min, postal_shape }
 }
 
 /// The markets, largest first. Time zones are those of the capital or the largest city, in summer.
-const COUNTRIES: &[Country] = &[
+const COUNTRIES: &[AudienceCountry] = &[
     market("US", 2_600, -300, "99999"),
     market("GB", 950, 60, "AA9"),
     market("DE", 900, 120, "99999"),

@@ -5,7 +5,7 @@
 //! catalogue of one distributor holds no world hits. Ranks are dealt at random, so that the tracks
 //! of an album are not equally popular.
 
-use super::chance::{Chance, Purpose, Table, key};
+use super::chance::{AliasTable, RandomPurpose, RandomSource, key};
 use super::names;
 
 /// Rank offset of the popularity curve: the first track has about 2 % of the plays of 5,000 tracks.
@@ -34,15 +34,15 @@ pub(super) const ISRC_AT: std::ops::Range<usize> = 23..35;
 /// All tracks of the world, numbered from 0.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    tracks: Vec<Track>,
+    tracks: Vec<MadeUpTrack>,
     text: Vec<u8>,
-    popularity: Table,
+    popularity: AliasTable,
     twins: Vec<(u32, u32)>,
 }
 
 /// Where the cells of a track stand in the text, and how long it is.
 #[derive(Debug, Clone, Copy)]
-struct Track {
+struct MadeUpTrack {
     length_ms: u32,
     front_at: u32,
     back_at: u32,
@@ -51,7 +51,7 @@ struct Track {
 
 /// The album that is being filled.
 #[derive(Debug, Default)]
-struct Album {
+struct MadeUpAlbum {
     artist: String,
     name: String,
     upc: String,
@@ -63,14 +63,14 @@ struct Album {
 impl Catalogue {
     /// A catalogue of `n_tracks` tracks, at least one.
     pub(super) fn new(seed: u64, n_tracks: u32) -> Self {
-        let mut chance = Chance::new(key(seed, Purpose::Catalogue, &[]));
+        let mut chance = RandomSource::new(key(seed, RandomPurpose::Catalogue, &[]));
         let mut catalogue = Self {
             tracks: Vec::with_capacity(n_tracks as usize),
             text: Vec::with_capacity(n_tracks as usize * 160),
-            popularity: Table::new(popularity(&mut chance, n_tracks)),
+            popularity: AliasTable::new(popularity(&mut chance, n_tracks)),
             twins: Vec::new(),
         };
-        let mut album = Album::default();
+        let mut album = MadeUpAlbum::default();
         for track in 0..n_tracks {
             if album.tracks_left == 0 {
                 album.renew(&mut chance);
@@ -87,7 +87,7 @@ impl Catalogue {
     }
 
     /// A track, the popular ones more often.
-    pub(super) fn draw(&self, chance: &mut Chance) -> u32 {
+    pub(super) fn draw(&self, chance: &mut RandomSource) -> u32 {
         u32::try_from(self.popularity.draw(chance)).unwrap_or(0)
     }
 
@@ -122,7 +122,14 @@ impl Catalogue {
         &self.text[track.back_at as usize..track.end_at as usize]
     }
 
-    fn add(&mut self, seed: u64, track: u32, album: &Album, chance: &mut Chance, n_tracks: u32) {
+    fn add(
+        &mut self,
+        seed: u64,
+        track: u32,
+        album: &MadeUpAlbum,
+        chance: &mut RandomSource,
+        n_tracks: u32,
+    ) {
         let is_twin = track > 0 && (chance.hit(TWIN_SHARE) || track + 1 == n_tracks);
         let (length_ms, cells) = if is_twin {
             let original = chance.below(track);
@@ -131,7 +138,7 @@ impl Catalogue {
         } else {
             (length_ms(track, chance), fresh_cells(track, album, chance))
         };
-        let id = store_id(key(seed, Purpose::TrackId, &[u64::from(track)]));
+        let id = store_id(key(seed, RandomPurpose::TrackId, &[u64::from(track)]));
         let front_at = self.text_end();
         for cell in [&id[..], &cells.isrc, album.upc.as_bytes(), &cells.artist, &cells.title] {
             self.text.extend_from_slice(cell);
@@ -143,14 +150,14 @@ impl Catalogue {
         for part in [&b"spotify:track:"[..], &id, b"\t", &cells.artists, b"\t"] {
             self.text.extend_from_slice(part);
         }
-        self.tracks.push(Track { length_ms, front_at, back_at, end_at: self.text_end() });
+        self.tracks.push(MadeUpTrack { length_ms, front_at, back_at, end_at: self.text_end() });
     }
 
     /// What a second release of a track has in common with the first.
-    fn shared_cells(&self, original: u32) -> Cells {
+    fn shared_cells(&self, original: u32) -> CatalogueCells {
         let front: Vec<&[u8]> = self.front(original).split(|byte| *byte == b'\t').collect();
         let back: Vec<&[u8]> = self.back(original).split(|byte| *byte == b'\t').collect();
-        Cells {
+        CatalogueCells {
             isrc: front[1].to_vec(),
             artist: front[3].to_vec(),
             title: front[4].to_vec(),
@@ -165,16 +172,16 @@ impl Catalogue {
 
 /// The cells that all releases of a recording share.
 #[derive(Debug)]
-struct Cells {
+struct CatalogueCells {
     isrc: Vec<u8>,
     artist: Vec<u8>,
     title: Vec<u8>,
     artists: Vec<u8>,
 }
 
-impl Album {
+impl MadeUpAlbum {
     /// Starts the next album, of the same artist while he has one left.
-    fn renew(&mut self, chance: &mut Chance) {
+    fn renew(&mut self, chance: &mut RandomSource) {
         if self.albums_left == 0 {
             self.albums_left = chance.between(1, 5);
             self.artist = names::artist(chance);
@@ -189,7 +196,7 @@ impl Album {
 }
 
 /// Weights of the tracks: each track has one rank.
-fn popularity(chance: &mut Chance, n_tracks: u32) -> Vec<u64> {
+fn popularity(chance: &mut RandomSource, n_tracks: u32) -> Vec<u64> {
     let mut ranks: Vec<u32> = (0..n_tracks).collect();
     for end in (1..ranks.len()).rev() {
         ranks.swap(end, chance.index(end + 1));
@@ -197,7 +204,7 @@ fn popularity(chance: &mut Chance, n_tracks: u32) -> Vec<u64> {
     ranks.iter().map(|rank| ONE / (u64::from(*rank) + FLATNESS)).collect()
 }
 
-fn fresh_cells(track: u32, album: &Album, chance: &mut Chance) -> Cells {
+fn fresh_cells(track: u32, album: &MadeUpAlbum, chance: &mut RandomSource) -> CatalogueCells {
     // The parity of the year tells the first 100,000 tracks from the second: no ISRC occurs twice.
     let year = 2 * chance.below(13) + (track / 100_000) % 2;
     let isrc = format!("{}{year:02}{:05}", album.registrant, track % 100_000);
@@ -209,11 +216,11 @@ fn fresh_cells(track: u32, album: &Album, chance: &mut Chance) -> Cells {
     };
     let title = names::title(chance);
     let (artist, artists) = (artist.into_bytes(), artists.into_bytes());
-    Cells { isrc: isrc.into_bytes(), artist, title: title.into_bytes(), artists }
+    CatalogueCells { isrc: isrc.into_bytes(), artist, title: title.into_bytes(), artists }
 }
 
 /// Length of a new track: mostly 150 to 240 s, seldom up to 8 minutes.
-fn length_ms(track: u32, chance: &mut Chance) -> u32 {
+fn length_ms(track: u32, chance: &mut RandomSource) -> u32 {
     if track % SHORT_TRACK_EVERY == 13 {
         return chance.between(LENGTH_MS_MIN, 35_999);
     }
@@ -227,7 +234,7 @@ fn length_ms(track: u32, chance: &mut Chance) -> u32 {
 }
 
 /// The first five characters of an ISRC.
-fn registrant(chance: &mut Chance) -> String {
+fn registrant(chance: &mut RandomSource) -> String {
     const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let mut registrant = chance.pick(ISRC_PREFIXES).to_owned();
     for _ in 0..3 {
@@ -237,7 +244,7 @@ fn registrant(chance: &mut Chance) -> String {
 }
 
 /// A UPC (12 digits) or EAN (13 digits) with its check digit; one in five starts with a zero.
-fn upc(chance: &mut Chance) -> String {
+fn upc(chance: &mut RandomSource) -> String {
     let n_digits = if chance.hit(6_000) { 11 } else { 12 };
     let mut digits: Vec<u32> = (0..n_digits).map(|_| chance.below(10)).collect();
     if chance.hit(1_200) {
@@ -256,7 +263,7 @@ fn check_digit(digits: &[u32]) -> u32 {
 
 /// The 22 base-62 digits of a 128-bit number, as the store writes its identifiers.
 pub(super) fn store_id(seed: u64) -> [u8; STORE_ID_CHARACTERS] {
-    let mut chance = Chance::new(seed);
+    let mut chance = RandomSource::new(seed);
     let mut number = (u128::from(chance.next()) << 64) | u128::from(chance.next());
     let mut id = [b'0'; STORE_ID_CHARACTERS];
     for character in id.iter_mut().rev() {

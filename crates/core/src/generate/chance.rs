@@ -16,7 +16,7 @@ pub(super) const fn mix(value: u64) -> u64 {
 
 /// What a seed is for, so that no two uses share a stream.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum RandomPurpose {
     /// The tracks and their popularity.
     Catalogue,
     /// The store's id of a track.
@@ -45,18 +45,18 @@ pub(super) enum Purpose {
 
 /// The seed of one thing, out of the seed of its world, what it is for, and what tells it from its
 /// like.
-pub(super) fn key(seed: u64, purpose: Purpose, parts: &[u64]) -> u64 {
+pub(super) fn key(seed: u64, purpose: RandomPurpose, parts: &[u64]) -> u64 {
     let start = mix(seed ^ (purpose as u64 + 1).wrapping_mul(GOLDEN));
     parts.iter().fold(start, |so_far, part| mix(so_far ^ part.wrapping_mul(GOLDEN)))
 }
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Chance {
+pub(super) struct RandomSource {
     state: u64,
 }
 
-impl Chance {
+impl RandomSource {
     /// The stream that starts at `seed`.
     pub(super) const fn new(seed: u64) -> Self {
         Self { state: seed }
@@ -99,33 +99,35 @@ impl Chance {
 
 /// Draws an index by weight in constant time (Walker's alias method, in Vose's form).
 #[derive(Debug)]
-pub(super) struct Table {
-    slots: Vec<Slot>,
+pub(super) struct AliasTable {
+    slots: Vec<AliasSlot>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct AliasSlot {
     /// Share of this slot that stays with its own index, out of 2^32.
     keep: u32,
     /// The index that has the rest of the slot.
     other: u32,
 }
 
-impl Table {
+impl AliasTable {
     /// A table of the weights; at least one of them is above 0 and they are fewer than 2^32.
     pub(super) fn new(weights: impl IntoIterator<Item = u64>) -> Self {
         let weights: Vec<u128> = weights.into_iter().map(u128::from).collect();
         let total = weights.iter().sum::<u128>().max(1);
         let mut left: Vec<u128> = weights.iter().map(|w| w * weights.len() as u128).collect();
-        let mut slots: Vec<Slot> =
-            (0..=u32::MAX).zip(&left).map(|(other, _)| Slot { keep: u32::MAX, other }).collect();
+        let mut slots: Vec<AliasSlot> = (0..=u32::MAX)
+            .zip(&left)
+            .map(|(other, _)| AliasSlot { keep: u32::MAX, other })
+            .collect();
         let (mut poor, mut rich): (Vec<u32>, Vec<u32>) =
             (0..=u32::MAX).take(left.len()).partition(|index| left[*index as usize] < total);
         while let (Some(small), Some(large)) = (poor.pop(), rich.last().copied()) {
             let missing = total - left[small as usize];
             let keep = (left[small as usize] << 32) / total;
             slots[small as usize] =
-                Slot { keep: u32::try_from(keep).unwrap_or(u32::MAX), other: large };
+                AliasSlot { keep: u32::try_from(keep).unwrap_or(u32::MAX), other: large };
             left[large as usize] -= missing;
             if left[large as usize] < total {
                 rich.pop();
@@ -136,7 +138,7 @@ impl Table {
     }
 
     /// An index, as often as its weight says.
-    pub(super) fn draw(&self, chance: &mut Chance) -> usize {
+    pub(super) fn draw(&self, chance: &mut RandomSource) -> usize {
         let bits = chance.next();
         let n_slots = self.slots.len() as u64;
         let index = (((bits >> 32) * n_slots) >> 32) as u32;

@@ -1,9 +1,9 @@
 //! The plays of one day while they are being made, as numbers: who plays what, when, for how long. What
 //! ordinary listeners do, and which rows are sent again.
 
-use super::World;
-use super::audience::Profile;
-use super::chance::{Chance, Purpose, key};
+use super::GeneratedWorld;
+use super::audience::ListenerProfile;
+use super::chance::{RandomPurpose, RandomSource, key};
 
 /// Seconds in a day.
 pub(super) const DAY_S: u32 = 86_400;
@@ -40,7 +40,7 @@ const ROUNDS_MAX: u64 = 64;
 
 /// How a play came to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(super) enum ListenerNature {
     /// Played on line; the log time is the listening time.
     Online,
     /// Played off line, with the exact time of listening.
@@ -51,7 +51,7 @@ pub(super) enum Nature {
 
 /// One row to be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Play {
+pub(super) struct GeneratedPlay {
     /// Number of the listener.
     pub(super) listener: u32,
     /// Number of the track.
@@ -65,40 +65,40 @@ pub(super) struct Play {
     /// Quarter of an hour of the log time.
     pub(super) quarter: u8,
     /// How it came to the store.
-    pub(super) nature: Nature,
+    pub(super) nature: ListenerNature,
 }
 
 /// The plays of one day while they are being made.
 #[derive(Debug)]
-pub(super) struct Day<'a> {
-    pub(super) world: &'a World,
-    pub(super) chance: Chance,
+pub(super) struct GeneratedDay<'a> {
+    pub(super) world: &'a GeneratedWorld,
+    pub(super) chance: RandomSource,
     pub(super) seed: u64,
-    pub(super) plays: Vec<Play>,
+    pub(super) plays: Vec<GeneratedPlay>,
 }
 
-impl Day<'_> {
+impl GeneratedDay<'_> {
     /// Adds an online play that starts at `second`, taken modulo a day.
     pub(super) fn add_online(&mut self, listener: u32, track: u32, second: u32, played_ms: u32) {
         let second = second % DAY_S;
         self.add(
             second,
-            Play {
+            GeneratedPlay {
                 listener,
                 track,
                 played_ms,
                 heard_s: i32::try_from(second).unwrap_or(0),
                 arrival_min: 0,
                 quarter: 0,
-                nature: Nature::Online,
+                nature: ListenerNature::Online,
             },
         );
     }
 
     /// Adds a play that the store logs at `logged_s`.
-    fn add(&mut self, logged_s: u32, play: Play) {
+    fn add(&mut self, logged_s: u32, play: GeneratedPlay) {
         let arrival_min = logged_s / 60 + self.chance.below(ARRIVAL_JITTER_MIN);
-        self.plays.push(Play {
+        self.plays.push(GeneratedPlay {
             arrival_min: u16::try_from(arrival_min).unwrap_or(0),
             quarter: u8::try_from(logged_s / LOG_STEP_S).unwrap_or(0),
             ..play
@@ -123,7 +123,8 @@ impl Day<'_> {
                     return;
                 }
                 let listener = (u64::from(start) + u64::from(step)) % u64::from(pool);
-                self.chance = Chance::new(key(self.seed, Purpose::Sitting, &[listener, round]));
+                self.chance =
+                    RandomSource::new(key(self.seed, RandomPurpose::Sitting, &[listener, round]));
                 let listener = u32::try_from(listener).unwrap_or(0);
                 let profile = self.world.audience().profile(listener);
                 let wanted = self.world.audience().plays(&profile, &mut self.chance);
@@ -135,7 +136,7 @@ impl Day<'_> {
     }
 
     /// The plays of one ordinary listener, in sittings of up to ten.
-    fn let_play(&mut self, listener: u32, profile: &Profile, n_plays: u32) {
+    fn let_play(&mut self, listener: u32, profile: &ListenerProfile, n_plays: u32) {
         let may_store = profile.plan.access != "free";
         let mut left = n_plays;
         while left > 0 {
@@ -167,7 +168,7 @@ impl Day<'_> {
         let track = self.choose_track(listener);
         let track = self.world.catalogue().next_of_length(track, 0, LOOP_MS_MAX);
         let played_ms = self.world.catalogue().length_ms(track) / 1_000 * 1_000;
-        let mut pace = Pace::new(second);
+        let mut pace = ListeningPace::new(second);
         for _ in 0..n_plays {
             let second = pace.start(played_ms);
             self.add_online(listener, track, second, played_ms);
@@ -186,11 +187,19 @@ impl Day<'_> {
             let played_ms = self.played_ms(track);
             heard_s -= i32::try_from(played_ms / 1_000 + self.chance.between(1, 25)).unwrap_or(0);
             let lost = self.chance.hit(UNSTAMPED_SHARE);
-            let nature = if lost { Nature::Unstamped } else { Nature::Offline };
+            let nature = if lost { ListenerNature::Unstamped } else { ListenerNature::Offline };
             let heard_s = heard_s.max(earliest);
             self.add(
                 logged_s,
-                Play { listener, track, played_ms, heard_s, arrival_min: 0, quarter: 0, nature },
+                GeneratedPlay {
+                    listener,
+                    track,
+                    played_ms,
+                    heard_s,
+                    arrival_min: 0,
+                    quarter: 0,
+                    nature,
+                },
             );
         }
     }
@@ -214,8 +223,8 @@ impl Day<'_> {
         if self.chance.hit(3_000) {
             let favourite = u64::from(self.chance.below(6));
             let seed =
-                key(self.world.seed(), Purpose::Favourite, &[u64::from(listener), favourite]);
-            return catalogue.draw(&mut Chance::new(seed));
+                key(self.world.seed(), RandomPurpose::Favourite, &[u64::from(listener), favourite]);
+            return catalogue.draw(&mut RandomSource::new(seed));
         }
         catalogue.draw(&mut self.chance)
     }
@@ -250,12 +259,13 @@ impl Day<'_> {
 
     /// Repeats rows of ordinary listeners, the first `n_organic` plays; some of them twice.
     pub(super) fn repeat_rows(&mut self, n_repeats: usize, n_organic: usize) {
-        self.chance = Chance::new(key(self.seed, Purpose::Repeats, &[]));
+        self.chance = RandomSource::new(key(self.seed, RandomPurpose::Repeats, &[]));
         let mut left = n_repeats;
         while left > 0 {
             let mut source = self.chance.index(n_organic);
             if self.chance.hit(OFFLINE_DUPLICATE_SHARE) {
-                let is_stamped = |index: &usize| self.plays[*index].nature == Nature::Offline;
+                let is_stamped =
+                    |index: &usize| self.plays[*index].nature == ListenerNature::Offline;
                 source = (source..n_organic).chain(0..source).find(is_stamped).unwrap_or(source);
             }
             let n_copies = if self.chance.hit(TWICE_SHARE) { 2 } else { 1 };
@@ -275,13 +285,13 @@ impl Day<'_> {
 /// The rule for duplicates takes such a fifth play for a repeated row. Honest loops are
 /// to be honest beyond doubt, so the listener here pauses until the next quarter.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct ListeningPace {
     second: u32,
     quarter: u32,
     n_started: u32,
 }
 
-impl Pace {
+impl ListeningPace {
     /// A pace whose first play starts at `second`.
     pub(super) const fn new(second: u32) -> Self {
         Self { second, quarter: second / LOG_STEP_S, n_started: 0 }

@@ -3,17 +3,21 @@
 //! Listeners are walked in turn and their plays sorted by arrival afterwards, so that a report shows
 //! them interleaved. Log times ascend roughly, not strictly. Nothing here depends on another day.
 
-use super::World;
-use super::chance::{Chance, Purpose, key};
-use super::day::{ARRIVAL_JITTER_MIN, DAY_S, Day, Play};
+use super::GeneratedWorld;
+use super::chance::{RandomPurpose, RandomSource, key};
+use super::day::{ARRIVAL_JITTER_MIN, DAY_S, GeneratedDay, GeneratedPlay};
 use super::pattern_plays;
 
 /// Makes the plays of a day of `n_rows` rows. The second list holds the indices of the first in the
 /// order of the report.
-pub(super) fn plan(world: &World, day: u32, n_rows: usize) -> (Vec<Play>, Vec<u32>) {
-    let seed = key(world.seed(), Purpose::Day, &[u64::from(day)]);
+pub(super) fn plan(
+    world: &GeneratedWorld,
+    day: u32,
+    n_rows: usize,
+) -> (Vec<GeneratedPlay>, Vec<u32>) {
+    let seed = key(world.seed(), RandomPurpose::Day, &[u64::from(day)]);
     let plays = Vec::with_capacity(n_rows);
-    let mut day_plan = Day { world, chance: Chance::new(seed), seed, plays };
+    let mut day_plan = GeneratedDay { world, chance: RandomSource::new(seed), seed, plays };
     let sessions = world.sessions(day);
     let n_special: usize = sessions.iter().map(|session| session.n_plays as usize).sum();
     let n_people = n_rows.saturating_sub(n_special);
@@ -24,13 +28,13 @@ pub(super) fn plan(world: &World, day: u32, n_rows: usize) -> (Vec<Play>, Vec<u3
         pattern_plays::perform(&mut day_plan, session);
     }
     day_plan.repeat_rows(n_repeats, n_organic);
-    let mut chance = Chance::new(key(seed, Purpose::Order, &[]));
+    let mut chance = RandomSource::new(key(seed, RandomPurpose::Order, &[]));
     let order = arrival_order(&day_plan.plays, &mut chance);
     (day_plan.plays, order)
 }
 
 /// Indices of the plays by the minute of arrival (a counting sort), shuffled inside the minute.
-fn arrival_order(plays: &[Play], chance: &mut Chance) -> Vec<u32> {
+fn arrival_order(plays: &[GeneratedPlay], chance: &mut RandomSource) -> Vec<u32> {
     let mut next_place = vec![0_usize; (DAY_S / 60 + ARRIVAL_JITTER_MIN + 1) as usize];
     for play in plays {
         next_place[usize::from(play.arrival_min) + 1] += 1;

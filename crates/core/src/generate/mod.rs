@@ -31,10 +31,10 @@ mod day_plan;
 
 mod rows;
 
-use audience::{Audience, Profile};
+use audience::{ListenerProfile, MadeUpAudience};
 use catalogue::Catalogue;
-use patterns::{Cast, Session, Special};
-use rows::{Rows, Sources};
+use patterns::{PatternCast, PatternSession, SpecialListener};
+use rows::{RowWriter, SourceTable};
 
 /// The columns of a report, in the order of the real table.
 pub const HEADER: &str = "day\tlog_time\tmobile\ttrack_id\tisrc\tupc\tartist_name\ttrack_name\t\
@@ -55,7 +55,7 @@ const PEOPLE_MAX: u64 = 1 << 31;
 
 /// What to generate.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct GeneratorSettings {
     /// Data rows of all days together.
     pub plays: u64,
     /// Number of days, each with a report; 0 is taken for 1.
@@ -68,32 +68,32 @@ pub struct Settings {
 
 /// The catalogue, the listeners and what they do, for all days of the settings.
 #[derive(Debug)]
-pub struct World {
-    settings: Settings,
+pub struct GeneratedWorld {
+    settings: GeneratorSettings,
     catalogue: Catalogue,
-    audience: Audience,
-    sources: Sources,
-    cast: Cast,
+    audience: MadeUpAudience,
+    sources: SourceTable,
+    cast: PatternCast,
     n_people: u32,
 }
 
-impl World {
+impl GeneratedWorld {
     /// Makes the world of the settings; takes a fraction of a second.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &GeneratorSettings) -> Self {
         let mut settings = settings.clone();
         settings.days = settings.days.max(1);
         let rows_per_day = settings.plays / u64::from(settings.days);
         let n_tracks = (rows_per_day / PLAYS_PER_TRACK).clamp(TRACKS.0, TRACKS.1);
         let catalogue = Catalogue::new(settings.seed, u32::try_from(n_tracks).unwrap_or(u32::MAX));
         let year = u32::try_from(settings.first_day.year()).unwrap_or(0);
-        let audience = Audience::new(settings.seed, year);
+        let audience = MadeUpAudience::new(settings.seed, year);
         // Half of the people listen on a day, and those make 1.6 plays each.
         let n_people = (rows_per_day.saturating_mul(2) / 16).saturating_mul(10);
         let n_people = u32::try_from(n_people.clamp(10, PEOPLE_MAX)).unwrap_or(u32::MAX);
         let rows: Vec<u64> = (0..settings.days).map(|day| settings.rows_of_day(day)).collect();
-        let cast = Cast::new(settings.seed, &rows, n_people, (&audience, &catalogue));
-        let sources = Sources::new(settings.seed);
+        let cast = PatternCast::new(settings.seed, &rows, n_people, (&audience, &catalogue));
+        let sources = SourceTable::new(settings.seed);
         Self { settings, catalogue, audience, sources, cast, n_people }
     }
 
@@ -104,7 +104,7 @@ impl World {
 
     /// Writes the report of one day, header included, and returns the number of its data rows.
     ///
-    /// The rows of all days add up to [`Settings::plays`], and no two days differ by more than one.
+    /// The rows of all days add up to [`GeneratorSettings::plays`], and no two days differ by more than one.
     /// A day without rows still has its header.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl World {
         let n_rows_small =
             u32::try_from(n_rows).map_err(|_| invalid("a day holds fewer than 2^32 rows"))?;
         let (plays, order) = day_plan::plan(self, day_index, n_rows_small as usize);
-        Rows::new(self, day_index, date).write(&plays, &order, out)?;
+        RowWriter::new(self, day_index, date).write(&plays, &order, out)?;
         Ok(n_rows)
     }
 
@@ -157,11 +157,11 @@ impl World {
         &self.catalogue
     }
 
-    const fn audience(&self) -> &Audience {
+    const fn audience(&self) -> &MadeUpAudience {
         &self.audience
     }
 
-    const fn sources(&self) -> &Sources {
+    const fn sources(&self) -> &SourceTable {
         &self.sources
     }
 
@@ -170,11 +170,11 @@ impl World {
         self.n_people
     }
 
-    fn sessions(&self, day: u32) -> &[Session] {
+    fn sessions(&self, day: u32) -> &[PatternSession] {
         self.cast.sessions.get(day as usize).map_or(&[], Vec::as_slice)
     }
 
-    fn special(&self, special: usize) -> &Special {
+    fn special(&self, special: usize) -> &SpecialListener {
         &self.cast.specials[special]
     }
 
@@ -182,7 +182,7 @@ impl World {
         self.n_people.saturating_add(u32::try_from(special).unwrap_or(u32::MAX))
     }
 
-    fn profile(&self, listener: u32) -> Profile {
+    fn profile(&self, listener: u32) -> ListenerProfile {
         match listener.checked_sub(self.n_people) {
             Some(special) => self.cast.specials[special as usize].profile,
             None => self.audience.profile(listener),
@@ -190,7 +190,7 @@ impl World {
     }
 }
 
-impl Settings {
+impl GeneratorSettings {
     /// Data rows of a day: the first days have one more where the days do not divide the plays.
     fn rows_of_day(&self, day: u32) -> u64 {
         let days = u64::from(self.days.max(1));

@@ -3,7 +3,7 @@
 //! Letters beyond ASCII are frequent on purpose: a reader of reports has to survive them. No name
 //! holds a tab, a line end or a quote.
 
-use super::chance::Chance;
+use super::chance::RandomSource;
 
 const FIRST_SYLLABLES: &[&str] = &[
     "Ka", "Lo", "Mi", "Ve", "Sø", "Tha", "Ru", "Ny", "Ö", "Bel", "Dja", "É", "Fen", "Gri", "Ha",
@@ -75,7 +75,7 @@ const VERSIONS: &[&str] =
     &[" - Radio Edit", " - Remix", " (Live)", " - Acoustic", " - Sped Up", " (Déjà Vu Mix)"];
 
 /// The name of an artist or a band.
-pub(super) fn artist(chance: &mut Chance) -> String {
+pub(super) fn artist(chance: &mut RandomSource) -> String {
     match chance.below(10) {
         0..=2 => word(chance),
         3..=6 => format!("{} {}", word(chance), word(chance)),
@@ -86,7 +86,7 @@ pub(super) fn artist(chance: &mut Chance) -> String {
 }
 
 /// The title of a track.
-pub(super) fn title(chance: &mut Chance) -> String {
+pub(super) fn title(chance: &mut RandomSource) -> String {
     let mut title = album(chance);
     if chance.hit(800) {
         title.push_str(chance.pick(VERSIONS));
@@ -95,7 +95,7 @@ pub(super) fn title(chance: &mut Chance) -> String {
 }
 
 /// The title of an album.
-pub(super) fn album(chance: &mut Chance) -> String {
+pub(super) fn album(chance: &mut RandomSource) -> String {
     match chance.below(10) {
         0..=1 => chance.pick(THINGS).to_owned(),
         2..=5 => format!("{} {}", chance.pick(QUALITIES), chance.pick(THINGS)),
@@ -106,7 +106,7 @@ pub(super) fn album(chance: &mut Chance) -> String {
 }
 
 /// One invented word of two or three syllables.
-fn word(chance: &mut Chance) -> String {
+fn word(chance: &mut RandomSource) -> String {
     let mut word = chance.pick(FIRST_SYLLABLES).to_owned();
     word.push_str(chance.pick(NEXT_SYLLABLES));
     if chance.hit(4_000) {

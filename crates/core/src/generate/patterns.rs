@@ -5,9 +5,9 @@
 //! listener of each kind, as far as a day's rows allow, then as many as a fixed share of all rows.
 //! Shares per day are bounded rather than shares per period, as the rules judge days.
 
-use super::audience::{self, Audience, Profile};
+use super::audience::{self, ListenerProfile, MadeUpAudience};
 use super::catalogue::Catalogue;
-use super::chance::{Chance, Purpose, key};
+use super::chance::{RandomPurpose, RandomSource, key};
 
 /// Most rows of a day that special listeners may have in the first round, in percent.
 const FIRST_ROUND_PERCENT: u64 = 5;
@@ -18,7 +18,7 @@ const AIM_SHARE: u64 = 300;
 
 /// What a special listener does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PatternKind {
     /// Honest: one track over and over, heard to the end.
     Looper,
     /// Honest: music in a shop, from morning to run.
@@ -39,8 +39,8 @@ pub(super) enum Kind {
 
 /// The numbers of a kind.
 #[derive(Debug)]
-struct Traits {
-    kind: Kind,
+struct PatternTraits {
+    kind: PatternKind,
     name: &'static str,
     /// Plays on one day, from and to.
     plays: (u32, u32),
@@ -53,9 +53,9 @@ struct Traits {
 }
 
 /// All kinds, those with the fewest plays first, so that a small world has as many as possible.
-const KINDS: &[Traits] = &[
-    Traits {
-        kind: Kind::ShortClusterBot,
+const KINDS: &[PatternTraits] = &[
+    PatternTraits {
+        kind: PatternKind::ShortClusterBot,
         name: "short_cluster_bot",
         plays: (40, 140),
         day_share: 4_000,
@@ -63,8 +63,8 @@ const KINDS: &[Traits] = &[
         plan: "ad_supported",
         device: "mobile",
     },
-    Traits {
-        kind: Kind::Looper,
+    PatternTraits {
+        kind: PatternKind::Looper,
         name: "looper",
         plays: (55, 120),
         day_share: 800,
@@ -72,8 +72,8 @@ const KINDS: &[Traits] = &[
         plan: "premium",
         device: "mobile",
     },
-    Traits {
-        kind: Kind::RepeaterBot,
+    PatternTraits {
+        kind: PatternKind::RepeaterBot,
         name: "repeater_bot",
         plays: (60, 300),
         day_share: 2_000,
@@ -81,8 +81,8 @@ const KINDS: &[Traits] = &[
         plan: "ad_supported",
         device: "web",
     },
-    Traits {
-        kind: Kind::LowVarietyBot,
+    PatternTraits {
+        kind: PatternKind::LowVarietyBot,
         name: "low_variety_bot",
         plays: (155, 400),
         day_share: 5_000,
@@ -90,8 +90,8 @@ const KINDS: &[Traits] = &[
         plan: "ad_supported",
         device: "desktop",
     },
-    Traits {
-        kind: Kind::Background,
+    PatternTraits {
+        kind: PatternKind::Background,
         name: "background",
         plays: (160, 180),
         day_share: 8_000,
@@ -99,8 +99,8 @@ const KINDS: &[Traits] = &[
         plan: "premium",
         device: "speaker",
     },
-    Traits {
-        kind: Kind::TimeBot,
+    PatternTraits {
+        kind: PatternKind::TimeBot,
         name: "time_bot",
         plays: (540, 660),
         day_share: 3_000,
@@ -108,8 +108,8 @@ const KINDS: &[Traits] = &[
         plan: "premium",
         device: "other",
     },
-    Traits {
-        kind: Kind::BotFarm,
+    PatternTraits {
+        kind: PatternKind::BotFarm,
         name: "bot_farm",
         plays: (600, 672),
         day_share: 3_500,
@@ -117,8 +117,8 @@ const KINDS: &[Traits] = &[
         plan: "family",
         device: "desktop",
     },
-    Traits {
-        kind: Kind::VolumeBot,
+    PatternTraits {
+        kind: PatternKind::VolumeBot,
         name: "volume_bot",
         plays: (2_950, 3_900),
         day_share: 1_000,
@@ -130,11 +130,11 @@ const KINDS: &[Traits] = &[
 
 /// One special listener.
 #[derive(Debug)]
-pub(super) struct Special {
+pub(super) struct SpecialListener {
     /// What he does.
-    pub(super) kind: Kind,
+    pub(super) kind: PatternKind,
     /// Who he is.
-    pub(super) profile: Profile,
+    pub(super) profile: ListenerProfile,
     /// The first track of those that he plays.
     pub(super) track: u32,
     /// A second track with the same ISRC, if he plays one.
@@ -149,7 +149,7 @@ pub(super) struct Special {
     first_day: u32,
 }
 
-impl Special {
+impl SpecialListener {
     /// The name of the kind in the truth file.
     pub(super) const fn name(&self) -> &'static str {
         self.name
@@ -163,8 +163,8 @@ impl Special {
 
 /// What one special listener does on one day.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Session {
-    /// Index into [`Cast::specials`].
+pub(super) struct PatternSession {
+    /// Index into [`PatternCast::specials`].
     pub(super) special: usize,
     /// Number of plays.
     pub(super) n_plays: u32,
@@ -172,23 +172,23 @@ pub(super) struct Session {
 
 /// All special listeners and their days.
 #[derive(Debug)]
-pub(super) struct Cast {
+pub(super) struct PatternCast {
     /// The listeners, in the order of the truth file.
-    pub(super) specials: Vec<Special>,
+    pub(super) specials: Vec<SpecialListener>,
     /// Their sessions, for each day.
-    pub(super) sessions: Vec<Vec<Session>>,
+    pub(super) sessions: Vec<Vec<PatternSession>>,
     rows_left: Vec<u64>,
     first_listener: u32,
 }
 
-impl Cast {
+impl PatternCast {
     /// Casts the special listeners of a world whose days have `rows` rows. Their numbers as
     /// listeners start at `first_listener`.
     pub(super) fn new(
         seed: u64,
         rows: &[u64],
         first_listener: u32,
-        (audience, catalogue): (&Audience, &Catalogue),
+        (audience, catalogue): (&MadeUpAudience, &Catalogue),
     ) -> Self {
         let mut cast = Self {
             specials: Vec::new(),
@@ -229,10 +229,10 @@ impl Cast {
     /// Adds one listener on those of the days that have room for him; returns his plays.
     fn add(
         &mut self,
-        traits: &Traits,
+        traits: &PatternTraits,
         days: &[usize],
-        chance: &mut Chance,
-        (audience, catalogue): (&Audience, &Catalogue),
+        chance: &mut RandomSource,
+        (audience, catalogue): (&MadeUpAudience, &Catalogue),
     ) -> u64 {
         let special = self.specials.len();
         let (low, high) = traits.plays;
@@ -244,7 +244,7 @@ impl Cast {
             }
             let n_plays = chance.between(low, high.min(left));
             self.rows_left[*day] -= u64::from(n_plays);
-            self.sessions[*day].push(Session { special, n_plays });
+            self.sessions[*day].push(PatternSession { special, n_plays });
             if extent.0 == 0 {
                 extent.2 = u32::try_from(*day).unwrap_or(u32::MAX);
             }
@@ -258,8 +258,8 @@ impl Cast {
         extent.1
     }
 
-    fn next_chance(&self, seed: u64) -> Chance {
-        Chance::new(key(seed, Purpose::Special, &[self.specials.len() as u64]))
+    fn next_chance(&self, seed: u64) -> RandomSource {
+        RandomSource::new(key(seed, RandomPurpose::Special, &[self.specials.len() as u64]))
     }
 
     fn emptiest_day(&self) -> usize {
@@ -269,24 +269,24 @@ impl Cast {
 }
 
 /// The days on which a listener of the second round plays, at least one, in order.
-fn active_days(traits: &Traits, n_days: usize, chance: &mut Chance) -> Vec<usize> {
+fn active_days(traits: &PatternTraits, n_days: usize, chance: &mut RandomSource) -> Vec<usize> {
     let certain = chance.index(n_days);
     (0..n_days).filter(|day| *day == certain || chance.hit(traits.day_share)).collect()
 }
 
 /// Who the listener is and which tracks he plays.
 fn describe(
-    traits: &Traits,
-    profile: Profile,
+    traits: &PatternTraits,
+    profile: ListenerProfile,
     (n_days, n_plays, first_day): (u32, u64, u32),
     catalogue: &Catalogue,
-    chance: &mut Chance,
-) -> Special {
+    chance: &mut RandomSource,
+) -> SpecialListener {
     let any_track = chance.below(catalogue.n_tracks());
     let mut twin = None;
     let (track, n_tracks) = match traits.kind {
-        Kind::Looper => (catalogue.next_of_length(any_track, 60_000, 210_000), 1),
-        Kind::RepeaterBot => {
+        PatternKind::Looper => (catalogue.next_of_length(any_track, 60_000, 210_000), 1),
+        PatternKind::RepeaterBot => {
             let long = |track: u32| catalogue.length_ms(track) >= 95_000;
             let pair = catalogue.twins().get(chance.index(catalogue.twins().len()));
             match pair.filter(|(track, _)| long(*track) && chance.hit(4_000)) {
@@ -297,23 +297,23 @@ fn describe(
                 None => (catalogue.next_of_length(any_track, 95_000, u32::MAX), 1),
             }
         }
-        Kind::Background => (any_track, chance.between(19, 40)),
-        Kind::ShortClusterBot => (any_track, chance.between(20, 60)),
-        Kind::LowVarietyBot => (any_track, chance.between(80, 120)),
-        Kind::TimeBot => (any_track, chance.between(60, 200)),
-        Kind::VolumeBot => (any_track, 244),
+        PatternKind::Background => (any_track, chance.between(19, 40)),
+        PatternKind::ShortClusterBot => (any_track, chance.between(20, 60)),
+        PatternKind::LowVarietyBot => (any_track, chance.between(80, 120)),
+        PatternKind::TimeBot => (any_track, chance.between(60, 200)),
+        PatternKind::VolumeBot => (any_track, 244),
         // The whole farm plays one list of tracks.
-        Kind::BotFarm => (0, 480),
+        PatternKind::BotFarm => (0, 480),
     };
     let mut profile = profile;
     match traits.kind {
-        Kind::BotFarm => profile.country = audience::country("US"),
-        Kind::VolumeBot => profile.country = audience::country("DK"),
+        PatternKind::BotFarm => profile.country = audience::country("US"),
+        PatternKind::VolumeBot => profile.country = audience::country("DK"),
         _ => {}
     }
     profile.plan = audience::plan(traits.plan);
     profile.device = audience::device(traits.device);
-    Special {
+    SpecialListener {
         kind: traits.kind,
         profile,
         track,

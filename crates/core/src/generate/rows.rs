@@ -8,11 +8,11 @@ use std::io::{self, Write};
 
 use chrono::{Days, NaiveDate};
 
-use super::World;
-use super::audience::Profile;
+use super::GeneratedWorld;
+use super::audience::ListenerProfile;
 use super::catalogue::{ISRC_AT, STORE_ID_CHARACTERS, store_id};
-use super::chance::{Chance, Purpose, Table, key};
-use super::day::{DAY_S, LOG_STEP_S, Nature, OFFLINE_DAYS_MAX, Play};
+use super::chance::{AliasTable, RandomPurpose, RandomSource, key};
+use super::day::{DAY_S, GeneratedPlay, LOG_STEP_S, ListenerNature, OFFLINE_DAYS_MAX};
 
 /// Size at which the buffer is handed on, in bytes.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -42,21 +42,23 @@ const SOURCES: &[(&str, u64, u32)] = &[
 
 /// Where plays come from; the same on all days.
 #[derive(Debug)]
-pub(super) struct Sources {
-    kinds: Table,
-    playlists: Table,
+pub(super) struct SourceTable {
+    kinds: AliasTable,
+    playlists: AliasTable,
     playlist_ids: Vec<[u8; STORE_ID_CHARACTERS]>,
 }
 
-impl Sources {
+impl SourceTable {
     /// The sources of a world.
     pub(super) fn new(seed: u64) -> Self {
         let popularity = (0..u64::from(N_PLAYLISTS)).map(|rank| (1 << 32) / (rank + 3));
         Self {
-            kinds: Table::new(SOURCES.iter().map(|(_, weight, _)| *weight)),
-            playlists: Table::new(popularity),
+            kinds: AliasTable::new(SOURCES.iter().map(|(_, weight, _)| *weight)),
+            playlists: AliasTable::new(popularity),
             playlist_ids: (0..N_PLAYLISTS)
-                .map(|playlist| store_id(key(seed, Purpose::PlaylistId, &[u64::from(playlist)])))
+                .map(|playlist| {
+                    store_id(key(seed, RandomPurpose::PlaylistId, &[u64::from(playlist)]))
+                })
                 .collect(),
         }
     }
@@ -64,8 +66,8 @@ impl Sources {
 
 /// Writes plays of one day as rows.
 #[derive(Debug)]
-pub(super) struct Rows<'a> {
-    world: &'a World,
+pub(super) struct RowWriter<'a> {
+    world: &'a GeneratedWorld,
     seed: u64,
     buffer: Vec<u8>,
     /// The cells `day` and `log_time` for each quarter of an hour.
@@ -78,9 +80,9 @@ pub(super) struct Rows<'a> {
     epoch_s: i64,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> RowWriter<'a> {
     /// A writer for the day with this number and date.
-    pub(super) fn new(world: &'a World, day: u32, date: NaiveDate) -> Self {
+    pub(super) fn new(world: &'a GeneratedWorld, day: u32, date: NaiveDate) -> Self {
         let quarters = (0..DAY_S / LOG_STEP_S).map(|quarter| {
             let (hour, minute) = (quarter / 4, quarter % 4 * 15);
             format!("{date}\t{}T{hour:02}:{minute:02}:00\t", date.format("%Y%m%d"))
@@ -91,7 +93,7 @@ impl<'a> Rows<'a> {
         });
         Self {
             world,
-            seed: key(world.seed(), Purpose::Cells, &[u64::from(day)]),
+            seed: key(world.seed(), RandomPurpose::Cells, &[u64::from(day)]),
             buffer: Vec::with_capacity(BUFFER_BYTES + 4_096),
             quarters: quarters.collect(),
             dates: dates.collect(),
@@ -106,7 +108,7 @@ impl<'a> Rows<'a> {
     /// Those of `out`.
     pub(super) fn write(
         &mut self,
-        plays: &[Play],
+        plays: &[GeneratedPlay],
         order: &[u32],
         out: &mut impl Write,
     ) -> io::Result<()> {
@@ -121,12 +123,12 @@ impl<'a> Rows<'a> {
         out.write_all(&self.buffer)
     }
 
-    fn row(&mut self, play: &Play) {
+    fn row(&mut self, play: &GeneratedPlay) {
         let world = self.world;
         let profile = world.profile(play.listener);
-        let chance = &mut Chance::new(key(
+        let chance = &mut RandomSource::new(key(
             self.seed,
-            Purpose::Cells,
+            RandomPurpose::Cells,
             &[
                 (u64::from(play.listener) << 32) | u64::from(play.track),
                 (u64::from(play.heard_s.cast_unsigned()) << 32) | u64::from(play.played_ms),
@@ -139,9 +141,9 @@ impl<'a> Rows<'a> {
         self.stamp(play, chance);
         self.seconds(play.played_ms);
         let cached: &[u8] = match play.nature {
-            Nature::Offline | Nature::Unstamped => b"true",
-            Nature::Online if chance.hit(NO_CACHED_SHARE) => b"",
-            Nature::Online => b"false",
+            ListenerNature::Offline | ListenerNature::Unstamped => b"true",
+            ListenerNature::Online if chance.hit(NO_CACHED_SHARE) => b"",
+            ListenerNature::Online => b"false",
         };
         self.cell(cached, b'\t');
         self.source(chance);
@@ -155,7 +157,7 @@ impl<'a> Rows<'a> {
         self.buffer.push(end);
     }
 
-    fn track(&mut self, cells: &[u8], chance: &mut Chance) {
+    fn track(&mut self, cells: &[u8], chance: &mut RandomSource) {
         if chance.hit(NO_ISRC_SHARE) {
             self.buffer.extend_from_slice(&cells[..ISRC_AT.start]);
             self.buffer.extend_from_slice(&cells[ISRC_AT.end..]);
@@ -165,7 +167,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The cells from `customer_id` to `user_product_type`.
-    fn listener(&mut self, profile: &Profile, chance: &mut Chance) {
+    fn listener(&mut self, profile: &ListenerProfile, chance: &mut RandomSource) {
         push_customer_id(&mut self.buffer, profile);
         self.buffer.push(b'\t');
         push_postal_code(&mut self.buffer, profile);
@@ -193,8 +195,8 @@ impl<'a> Rows<'a> {
     }
 
     /// The cell `offline_timestamp`: mostly ISO 8601, else seconds or milliseconds since 1970.
-    fn stamp(&mut self, play: &Play, chance: &mut Chance) {
-        let is_stamped = play.nature == Nature::Offline;
+    fn stamp(&mut self, play: &GeneratedPlay, chance: &mut RandomSource) {
+        let is_stamped = play.nature == ListenerNature::Offline;
         if is_stamped {
             let since_1970 = self.epoch_s + i64::from(play.heard_s);
             let since_1970 = u64::try_from(since_1970).unwrap_or(0);
@@ -203,7 +205,7 @@ impl<'a> Rows<'a> {
                 9..=14 => push_number(&mut self.buffer, since_1970 * 1_000, 1),
                 _ => self.iso_stamp(play.heard_s),
             }
-        } else if play.nature == Nature::Online && chance.hit(ZERO_STAMP_SHARE) {
+        } else if play.nature == ListenerNature::Online && chance.hit(ZERO_STAMP_SHARE) {
             self.buffer.push(b'0');
         }
         self.buffer.push(b'\t');
@@ -240,7 +242,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The cells `stream_source` and `stream_source_uri`.
-    fn source(&mut self, chance: &mut Chance) {
+    fn source(&mut self, chance: &mut RandomSource) {
         let sources = self.world.sources();
         let (source, _, playlist_share) = SOURCES[sources.kinds.draw(chance)];
         self.cell(source.as_bytes(), b'\t');
@@ -254,7 +256,7 @@ impl<'a> Rows<'a> {
 }
 
 /// Appends the 32 hexadecimal digits of a customer id.
-pub(super) fn push_customer_id(buffer: &mut Vec<u8>, profile: &Profile) {
+pub(super) fn push_customer_id(buffer: &mut Vec<u8>, profile: &ListenerProfile) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
     for (half, number) in text.chunks_exact_mut(16).zip(profile.id) {
@@ -266,7 +268,7 @@ pub(super) fn push_customer_id(buffer: &mut Vec<u8>, profile: &Profile) {
     buffer.extend_from_slice(&text);
 }
 
-fn push_postal_code(buffer: &mut Vec<u8>, profile: &Profile) {
+fn push_postal_code(buffer: &mut Vec<u8>, profile: &ListenerProfile) {
     let Some(mut filling) = profile.postal else {
         return;
     };

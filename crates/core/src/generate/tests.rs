@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
 
-use super::chance::{Chance, Table};
-use super::day::Pace;
-use super::{HEADER, Settings, TRUTH_HEADER, World};
+use super::chance::{AliasTable, RandomSource};
+use super::day::ListeningPace;
+use super::{GeneratedWorld, GeneratorSettings, HEADER, TRUTH_HEADER};
 
 const MARCH: NaiveDate = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
 
-fn world(plays: u64, days: u32, seed: u64) -> World {
-    World::new(&Settings { plays, days, seed, first_day: MARCH })
+fn world(plays: u64, days: u32, seed: u64) -> GeneratedWorld {
+    GeneratedWorld::new(&GeneratorSettings { plays, days, seed, first_day: MARCH })
 }
 
-fn report(world: &World, day: u32) -> String {
+fn report(world: &GeneratedWorld, day: u32) -> String {
     let mut out = Vec::new();
     let n_rows = world.write_day(day, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -24,7 +24,7 @@ fn report(world: &World, day: u32) -> String {
     text
 }
 
-fn truth(world: &World) -> BTreeMap<String, String> {
+fn truth(world: &GeneratedWorld) -> BTreeMap<String, String> {
     let mut out = Vec::new();
     world.write_truth(&mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -340,15 +340,15 @@ fn some_recordings_have_two_track_ids() {
 
 #[test]
 fn no_more_plays_start_in_a_quarter_than_fit_into_it() {
-    let mut pace = Pace::new(0);
+    let mut pace = ListeningPace::new(0);
     let starts: Vec<u32> = (0..6).map(|_| pace.start(200_000)).collect();
     assert_eq!(starts, [0, 201, 402, 603, 900, 1_101]);
 }
 
 #[test]
 fn a_table_draws_by_weight() {
-    let table = Table::new([6, 0, 3, 1]);
-    let mut chance = Chance::new(1);
+    let table = AliasTable::new([6, 0, 3, 1]);
+    let mut chance = RandomSource::new(1);
     let mut drawn = [0; 4];
     for _ in 0..100_000 {
         drawn[table.draw(&mut chance)] += 1;

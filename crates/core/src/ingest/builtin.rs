@@ -1,8 +1,8 @@
 //! Formats that are read by code of their own: what is known of them, for lists of all formats.
 
-use crate::ingest::dsr::head::Profile;
+use crate::ingest::dsr::head::DsrProfile;
 use crate::ingest::spotify_streams;
-use crate::ingest::table::format::{Evidence, Feed};
+use crate::ingest::table::format::{ColumnEvidence, Feed};
 
 /// A format that is read by code of its own.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,7 @@ pub struct BuiltIn {
     /// Store; `*` for any.
     pub store: &'static str,
     /// How well the layout is known.
-    pub evidence: Evidence,
+    pub evidence: ColumnEvidence,
     /// Where the layout is from.
     pub source: &'static str,
     /// What is not read.
@@ -35,7 +35,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         format: spotify_streams::FORMAT,
         feed: Feed::Trends,
         store: spotify_streams::STORE,
-        evidence: Evidence::Parsers,
+        evidence: ColumnEvidence::Parsers,
         source: "the wide table of raw streams as published parsers read it",
         limits: &[],
     },
@@ -43,7 +43,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         format: "ddex-basic-audio",
         feed: Feed::Sales,
         store: "*",
-        evidence: Evidence::Sample,
+        evidence: ColumnEvidence::Sample,
         source: DSR_SOURCE,
         limits: &[POOLS, SUMMARIES, "the prices that consumers paid (SU01, SU02) are not kept"],
     },
@@ -51,7 +51,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         format: "ddex-ugc",
         feed: Feed::Sales,
         store: "*",
-        evidence: Evidence::Sample,
+        evidence: ColumnEvidence::Sample,
         source: DSR_SOURCE,
         limits: &[
             "shares of rights controllers (LI01) and lists of videos (RU01) are not kept",
@@ -63,7 +63,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         format: "ddex-royalty",
         feed: Feed::Sales,
         store: "*",
-        evidence: Evidence::Specification,
+        evidence: ColumnEvidence::Specification,
         source: DSR_SOURCE,
         limits: &["shares of rights controllers (LI01) are not kept", SUMMARIES],
     },
@@ -71,7 +71,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
         format: "ddex-financial",
         feed: Feed::Sales,
         store: "*",
-        evidence: Evidence::Specification,
+        evidence: ColumnEvidence::Specification,
         source: DSR_SOURCE,
         limits: &[
             "the amount is the allocated net revenue in the currency of accounting",
@@ -82,7 +82,7 @@ pub static BUILT_IN: [BuiltIn; 5] = [
 
 /// What is known of a profile's format.
 #[must_use]
-pub fn of_profile(profile: Profile) -> Option<&'static BuiltIn> {
+pub fn of_profile(profile: DsrProfile) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|format| format.format == profile.format())
 }
 
@@ -92,6 +92,6 @@ mod tests {
 
     #[test]
     fn each_profile_is_listed() {
-        assert!(Profile::ALL.into_iter().all(|profile| of_profile(profile).is_some()));
+        assert!(DsrProfile::ALL.into_iter().all(|profile| of_profile(profile).is_some()));
     }
 }

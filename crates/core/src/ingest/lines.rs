@@ -18,13 +18,13 @@ use crate::numbers::exact;
 
 /// One line, cut into cells.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct LineRow<'a> {
     block: &'a [u8],
     /// Where each cell starts in `block`, and one past the end of the last cell's separator.
     starts: &'a [u32],
 }
 
-impl<'a> Row<'a> {
+impl<'a> LineRow<'a> {
     /// Number of cells that the header promises; each is there.
     #[must_use]
     pub fn n_cells(&self) -> usize {
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
 /// Rows that lie together: their cells are read column by column, so that the processor does one thing
 /// at a time, for many rows at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'a> {
+pub struct LineRows<'a> {
     block: &'a [u8],
     /// Where cells of the block start, all one after the other.
     starts: &'a [u32],
@@ -74,7 +74,7 @@ struct RowPlace {
     line: u32,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> LineRows<'a> {
     /// Number of rows, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is a row at least")]
@@ -112,17 +112,17 @@ impl<'a> Rows<'a> {
     /// One row.
     #[must_use]
     #[inline]
-    pub fn row(&self, place: usize) -> Row<'a> {
+    pub fn row(&self, place: usize) -> LineRow<'a> {
         let first = self.places[place].first as usize;
-        Row { block: self.block, starts: &self.starts[first..=first + self.n_columns] }
+        LineRow { block: self.block, starts: &self.starts[first..=first + self.n_columns] }
     }
 }
 
 /// What lines turned out to be. Blank ones (nothing, or spaces only) are counted but are no rows.
 #[derive(Debug, Clone, Copy)]
-pub enum Lines<'a> {
+pub enum BlockLines<'a> {
     /// As many cells as the header has.
-    Rows(Rows<'a>),
+    Rows(LineRows<'a>),
     /// One line with another number of cells.
     Uneven {
         /// The whole line, without its end.
@@ -161,7 +161,7 @@ impl LineCutter {
     /// Calls `take` with the lines of the block, in order, and returns how many there are, and how many
     /// of them are blank. The block
     /// is under 4 GiB; its last line may lack its line feed. CRLF and LF end a line.
-    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Lines<'_>)) -> (u32, u32) {
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(BlockLines<'_>)) -> (u32, u32) {
         self.find_starts(block);
         let Self { n_columns, starts, n_starts, lines, rows } = self;
         let starts = &starts[..*n_starts];
@@ -170,25 +170,30 @@ impl LineCutter {
         for bounds in lines.windows(2) {
             let (first, next) = (bounds[0], bounds[1]);
             let n_cells = (next - first) as usize;
-            let row = Row { block, starts: &starts[first as usize..=next as usize] };
+            let row = LineRow { block, starts: &starts[first as usize..=next as usize] };
             let is_blank = n_cells == 1 && row.cell(0).trim_ascii().is_empty();
             if n_cells == *n_columns && !is_blank {
                 rows.push(RowPlace { first, line: number });
             }
             if rows.len() == ROWS_MAX || n_cells != *n_columns {
                 if !rows.is_empty() {
-                    take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, places: rows }));
+                    take(BlockLines::Rows(LineRows {
+                        block,
+                        starts,
+                        n_columns: *n_columns,
+                        places: rows,
+                    }));
                     rows.clear();
                 }
                 if n_cells != *n_columns && !is_blank {
-                    take(Lines::Uneven { text: row.line(), n_cells, line: number });
+                    take(BlockLines::Uneven { text: row.line(), n_cells, line: number });
                 }
             }
             number += 1;
             n_blank += u32::from(is_blank);
         }
         if !rows.is_empty() {
-            take(Lines::Rows(Rows { block, starts, n_columns: *n_columns, places: rows }));
+            take(BlockLines::Rows(LineRows { block, starts, n_columns: *n_columns, places: rows }));
         }
         (number, n_blank)
     }
@@ -223,7 +228,7 @@ fn find_starts_here(block: &[u8], starts: &mut Vec<u32>, lines: &mut Vec<u32>) -
 }
 
 /// How the places of bits are written.
-trait Places: Copy {
+trait CellPlaces: Copy {
     /// Places that are written at once.
     const AT_ONCE: usize;
 
@@ -236,7 +241,7 @@ trait Places: Copy {
 #[derive(Clone, Copy)]
 struct PlacesByBit;
 
-impl Places for PlacesByBit {
+impl CellPlaces for PlacesByBit {
     const AT_ONCE: usize = 8;
 
     #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
@@ -255,7 +260,7 @@ impl Places for PlacesByBit {
 struct PlacesAtOnce(fearless_simd::Avx512);
 
 #[cfg(target_arch = "x86_64")]
-impl Places for PlacesAtOnce {
+impl CellPlaces for PlacesAtOnce {
     const AT_ONCE: usize = 16;
 
     #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
@@ -287,7 +292,7 @@ fearless_simd::kernel!(
 /// line feed; returns how many starts there are. There is room for one more.
 #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 #[inline(always)]
-fn find_starts<S: Simd, P: Places>(
+fn find_starts<S: Simd, P: CellPlaces>(
     simd: S,
     block: &[u8],
     starts: &mut Vec<u32>,
@@ -336,7 +341,7 @@ mod tests {
     fn cut(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
         let mut lines = Vec::new();
         let (n_lines, n_blank) = LineCutter::new(n_columns).cut(block, |cut| match cut {
-            Lines::Rows(rows) => {
+            BlockLines::Rows(rows) => {
                 for place in 0..rows.len() {
                     lines.resize(rows.line(place) as usize, Err(0));
                     let cells: Vec<_> =
@@ -346,7 +351,7 @@ mod tests {
                     lines.push(Ok(cells));
                 }
             }
-            Lines::Uneven { n_cells, line, .. } => {
+            BlockLines::Uneven { n_cells, line, .. } => {
                 lines.resize(line as usize, Err(0));
                 lines.push(Err(n_cells));
             }

@@ -28,7 +28,7 @@ pub const STORE: &str = "spotify";
 
 /// Where the mapped columns stand in a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Columns {
+pub struct StreamColumns {
     /// Number of columns of the header.
     pub n_columns: usize,
     /// Counted date.
@@ -83,7 +83,7 @@ pub enum HeaderMismatch {
     },
 }
 
-impl Columns {
+impl StreamColumns {
     /// Detects the format by its header line (without BOM and line end).
     ///
     /// # Errors
@@ -93,7 +93,8 @@ impl Columns {
             .split(|byte| *byte == b'\t')
             .map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned())
             .collect();
-        let mut search = Search { names: &names, missing: Vec::new(), twice: None, n_found: 0 };
+        let mut search =
+            ColumnSearch { names: &names, missing: Vec::new(), twice: None, n_found: 0 };
         let mut columns = Self {
             n_columns: names.len(),
             day: search.needed("day"),
@@ -112,7 +113,7 @@ impl Columns {
             stream_device: search.optional("stream_device"),
             names: Vec::new(),
         };
-        let Search { missing, twice, n_found, .. } = search;
+        let ColumnSearch { missing, twice, n_found, .. } = search;
         if !missing.is_empty() {
             return Err(HeaderMismatch::Missing { columns: missing, n_found });
         }
@@ -148,14 +149,14 @@ impl Columns {
     }
 }
 
-struct Search<'a> {
+struct ColumnSearch<'a> {
     names: &'a [String],
     missing: Vec<&'static str>,
     twice: Option<&'static str>,
     n_found: usize,
 }
 
-impl Search<'_> {
+impl ColumnSearch<'_> {
     fn optional(&mut self, wanted: &'static str) -> Option<usize> {
         let mut places =
             (0..self.names.len()).filter(|place| self.names[*place].eq_ignore_ascii_case(wanted));
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_in_any_order_and_case() {
-        let columns = Columns::detect_format(
+        let columns = StreamColumns::detect_format(
             b"source\tUPC\tstream_cached\tstream_length\tcountry_code\tisrc\ttrack_id\tcustomer_id\tlog_time\tDay ",
         )
         .unwrap();
@@ -197,20 +198,22 @@ mod tests {
 
     #[test]
     fn the_needed_columns_alone_are_enough() {
-        assert!(Columns::detect_format(NEEDED.as_bytes()).is_ok());
+        assert!(StreamColumns::detect_format(NEEDED.as_bytes()).is_ok());
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Columns::detect_format(NEEDED.replace("isrc", "irsc").as_bytes()).unwrap_err();
+        let error =
+            StreamColumns::detect_format(NEEDED.replace("isrc", "irsc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header lacks isrc");
         assert_eq!(error, HeaderMismatch::Missing { columns: vec!["isrc"], n_found: 7 });
     }
 
     #[test]
     fn a_mapped_column_that_is_there_twice_is_rejected() {
-        let error = Columns::detect_format(format!("{NEEDED}\tupc\tupc").as_bytes()).unwrap_err();
+        let error =
+            StreamColumns::detect_format(format!("{NEEDED}\tupc\tupc").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the header has `upc` more than once");
-        assert!(Columns::detect_format(format!("{NEEDED}\tx\tx").as_bytes()).is_ok());
+        assert!(StreamColumns::detect_format(format!("{NEEDED}\tx\tx").as_bytes()).is_ok());
     }
 }

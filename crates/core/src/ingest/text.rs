@@ -61,8 +61,8 @@ pub fn after_first_line_end(bytes: &[u8]) -> Option<usize> {
 
 /// Makes text of the bytes of one report, block by block, and counts its lines.
 #[derive(Debug, Default)]
-pub struct Text {
-    utf16: Option<Box<Utf16>>,
+pub struct ReportText {
+    utf16: Option<Box<Utf16Decoder>>,
     is_begun: bool,
     /// Bytes of the report that were taken.
     n_bytes: u64,
@@ -70,7 +70,7 @@ pub struct Text {
     error: Option<TextError>,
 }
 
-impl Text {
+impl ReportText {
     /// Takes a block and hands on the whole lines of it as text. A block of UTF-16 may end anywhere;
     /// one of other text ends with a line end, or it is the last one of the report.
     ///
@@ -87,7 +87,7 @@ impl Text {
         let mut block = block;
         if !self.is_begun {
             self.is_begun = true;
-            self.utf16 = Utf16::of(block).map(Box::new);
+            self.utf16 = Utf16Decoder::of(block).map(Box::new);
             block = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
         }
         let lines = &mut self.lines;
@@ -153,7 +153,7 @@ impl LineEnds {
 
 /// Decodes UTF-16 and hands it on in whole lines.
 #[derive(Debug)]
-struct Utf16 {
+struct Utf16Decoder {
     decoder: Decoder,
     /// What was begun of a line.
     text: String,
@@ -161,7 +161,7 @@ struct Utf16 {
     n_searched: usize,
 }
 
-impl Utf16 {
+impl Utf16Decoder {
     /// A decoder, if the first bytes of a report are a byte order mark of UTF-16.
     fn of(first_bytes: &[u8]) -> Option<Self> {
         let encoding = match first_bytes {

@@ -5,7 +5,7 @@ use crate::model::territory::Territory;
 
 /// What a report says of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct About {
+pub struct ReportFacets {
     territory: OneOrMore,
     /// First and last day of which it speaks.
     pub days: Option<(Day, Day)>,
@@ -25,7 +25,7 @@ enum OneOrMore {
     More,
 }
 
-impl About {
+impl ReportFacets {
     /// Notes the territory of a row, packed; 0 for none.
     #[inline]
     pub fn note_territory(&mut self, packed: u16) {
@@ -99,7 +99,7 @@ mod tests {
     fn a_report_of_one_territory_is_told_from_one_of_several() {
         let (gb, us) = (u16::from_be_bytes(*b"GB"), u16::from_be_bytes(*b"US"));
         let of = |rows: &[u16]| {
-            let mut about = About::default();
+            let mut about = ReportFacets::default();
             rows.iter().for_each(|row| about.note_territory(*row));
             about.territory()
         };
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_period_of_settlement_goes_before_that_of_use() {
-        let mut about = About::default();
+        let mut about = ReportFacets::default();
         assert_eq!(about.period(), None);
         about.note_days(Day(31), Day(58));
         about.note_days(Day(0), Day(30));

@@ -2,9 +2,9 @@
 //!
 //! A play is a record of 32 bytes, not a row of many columns: the filter gathers plays by listener
 //! and the encoder by track, and both then touch half a cache line a play instead of one a column.
-//! What few plays have for themselves stands beside: what many have in common is a [`Kind`], what the
+//! What few plays have for themselves stands beside: what many have in common is a [`PlayAttributes`], what the
 //! filter found is a list of its own. Text is interned once a report; ids mean nothing without their
-//! [`Words`].
+//! [`PlayDictionaries`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Play {
 
 /// What many plays have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Kind {
+pub struct PlayAttributes {
     /// Id of the user's product: tier, its code, and the use type.
     pub product: u32,
     /// Id of the source; [`NONE`] for none.
@@ -72,13 +72,13 @@ pub struct Kind {
     pub device: u32,
     /// Number of plays that a row stands for.
     pub plays: u32,
-    /// Place of the report among [`Plays::reports`]; 0 in a [`Piece`].
+    /// Place of the report among [`Plays::reports`]; 0 in a [`ReportPlays`].
     pub report: u32,
 }
 
 /// What a rule found of a play or of the group it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mark {
+pub struct PlayMark {
     /// Why the play is not counted.
     pub finding: Finding,
     /// What was measured, in the rule's unit; `None` where the rule measures nothing.
@@ -102,7 +102,7 @@ pub struct Track {
 
 /// A user's product: what kind of user, in our word and in the store's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Product {
+pub struct UserProduct {
     /// Our word.
     pub tier: Tier,
     /// The store's codes, joined by `|`; `None` if it gave none.
@@ -113,23 +113,23 @@ pub struct Product {
 
 /// What the ids of plays mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct PlayDictionaries {
     /// By [`Play::track`].
     pub tracks: Vec<Track>,
-    /// By [`Play::listener`]. Of a [`Piece`] in any order, and a listener may stand there more than
+    /// By [`Play::listener`]. Of a [`ReportPlays`] in any order, and a listener may stand there more than
     /// once; of [`Plays`] each once, ascending.
     pub listeners: Vec<Listener>,
     /// By [`Play::kind`].
-    pub kinds: Vec<Kind>,
-    /// By [`Kind::product`].
-    pub products: Vec<Product>,
-    /// By [`Kind::source`].
+    pub kinds: Vec<PlayAttributes>,
+    /// By [`PlayAttributes::product`].
+    pub products: Vec<UserProduct>,
+    /// By [`PlayAttributes::source`].
     pub sources: Vec<Box<str>>,
-    /// By [`Kind::device`].
+    /// By [`PlayAttributes::device`].
     pub devices: Vec<Box<str>>,
 }
 
-impl Words {
+impl PlayDictionaries {
     /// By id of a track a number that is the same for two tracks where the ISRC is, or where there is
     /// none the store's track. Releases do not tell tracks apart.
     #[must_use]
@@ -154,16 +154,16 @@ impl Words {
 
 /// Plays of one report, as they were read: rows in any number of chunks, ids in one set of words.
 #[derive(Debug, Clone)]
-pub struct Piece {
+pub struct ReportPlays {
     /// Id of the report.
     pub report: [u8; 32],
     /// The plays, in order of their rows.
     pub rows: Vec<Vec<Play>>,
     /// What their ids mean.
-    pub words: Arc<Words>,
+    pub words: Arc<PlayDictionaries>,
 }
 
-impl Piece {
+impl ReportPlays {
     /// Months in which the plays were listened to.
     #[must_use]
     pub fn listened_months(&self) -> BTreeSet<Month> {
@@ -187,8 +187,8 @@ pub struct Plays {
     /// The plays.
     pub rows: Vec<Play>,
     /// What their ids mean.
-    pub words: Words,
-    /// By [`Kind::report`], ascending: ids of the reports.
+    pub words: PlayDictionaries,
+    /// By [`PlayAttributes::report`], ascending: ids of the reports.
     pub reports: Vec<[u8; 32]>,
     /// Places of the plays that have a listener, by listener, then place.
     pub by_listener: Vec<u32>,
@@ -196,21 +196,21 @@ pub struct Plays {
     /// in `marks`. Empty before it ran.
     pub marked: Vec<u32>,
     /// What the filter found, in no order.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<PlayMark>,
 }
 
 impl Plays {
     /// What the filter found of the play at a place; `None` if it counts, or before the filter ran.
     #[must_use]
     #[inline]
-    pub fn mark(&self, place: usize) -> Option<&Mark> {
+    pub fn mark(&self, place: usize) -> Option<&PlayMark> {
         self.mark_of(*self.marked.get(place)?)
     }
 
     /// What the filter found, by a number of `marked`.
     #[must_use]
     #[inline]
-    pub fn mark_of(&self, marked: u32) -> Option<&Mark> {
+    pub fn mark_of(&self, marked: u32) -> Option<&PlayMark> {
         self.marks.get((marked as usize).checked_sub(1)?)
     }
 
@@ -220,7 +220,7 @@ impl Plays {
     /// If the play is of other words.
     #[must_use]
     #[inline]
-    pub fn kind(&self, play: &Play) -> &Kind {
+    pub fn kind(&self, play: &Play) -> &PlayAttributes {
         &self.words.kinds[play.kind as usize]
     }
 }

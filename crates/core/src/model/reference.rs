@@ -10,7 +10,7 @@ use crate::model::upc::Upc;
 /// One row of a catalogue, of a store's list of tracks, or of exchange rates. Each kind uses a part of
 /// the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
+pub struct ReferenceRow {
     /// Line in the report after the header, from 1.
     pub row: u32,
     /// The day of which it speaks; of a catalogue, from which it holds.
@@ -45,7 +45,7 @@ pub struct Reference {
     pub rate_source: Option<TextId>,
 }
 
-impl Reference {
+impl ReferenceRow {
     /// Its place among the rows of its report and month.
     #[must_use]
     pub fn order(&self) -> (Day, bool, Option<Isrc>, u32) {

@@ -58,7 +58,7 @@ pub const USAGE_DAYS_MAX: i32 = 3_660;
 
 /// One line of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sale {
+pub struct SaleRow {
     /// Line in the report after the header, from 1.
     pub row: u32,
     /// First day of use.
@@ -109,7 +109,7 @@ pub struct Sale {
 
 /// One revenue pool of a report: money for a territory and model, not for a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
+pub struct RevenuePool {
     /// Line in the report, from 1.
     pub row: u32,
     /// First day of use.
@@ -134,7 +134,7 @@ pub struct Pool {
 
 /// One number of a report of counters, or of streams that a store has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figure {
+pub struct FigureRow {
     /// Line in the report after the header, from 1.
     pub row: u32,
     /// The day; of a month its first.
@@ -155,7 +155,7 @@ pub struct Figure {
     pub plays: i64,
 }
 
-impl Figure {
+impl FigureRow {
     /// Its place among the figures of its report and month.
     #[must_use]
     pub fn order(&self) -> (Day, bool, Option<Isrc>, u32) {

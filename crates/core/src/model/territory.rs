@@ -55,14 +55,14 @@ pub struct WrongAlias {
 
 /// Looks up territory cells: the codes of ISO 3166-1 and the configured aliases.
 #[derive(Debug, Clone)]
-pub struct Territories {
+pub struct TerritoryTable {
     /// By the packed cell of two characters: what it means, 0 for nothing.
     two_letters: Vec<u16>,
     /// Aliases of any other length, upper-cased.
     longer: BTreeMap<Vec<u8>, Territory>,
 }
 
-impl Territories {
+impl TerritoryTable {
     /// Builds the lookup from the aliases of the configuration (`UK` -> `GB`), in any case.
     ///
     /// # Errors
@@ -145,9 +145,9 @@ impl Territories {
 mod tests {
     use super::*;
 
-    fn territories() -> Territories {
+    fn territories() -> TerritoryTable {
         let aliases = [("UK", "GB"), ("usa", "US")].map(|(a, c)| (a.to_owned(), c.to_owned()));
-        Territories::new(&aliases.into()).unwrap()
+        TerritoryTable::new(&aliases.into()).unwrap()
     }
 
     fn known(code: [u8; 2]) -> TerritoryCell {
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn an_alias_for_no_territory_is_rejected() {
         let aliases = [("UK".to_owned(), "ZZ".to_owned())].into();
-        let wrong = Territories::new(&aliases).unwrap_err();
+        let wrong = TerritoryTable::new(&aliases).unwrap_err();
         assert_eq!(
             wrong[0].to_string(),
             "territory alias `UK` stands for `ZZ`, which is not an ISO 3166-1 alpha-2 code"

@@ -41,7 +41,7 @@ impl Upc {
 
     /// The digits as given, without memory of their own.
     #[must_use]
-    pub fn digits(self) -> Digits {
+    pub fn digits(self) -> UpcDigits {
         let mut digits = [0_u8; LENGTH_MAX];
         let mut number = self.0.get();
         let mut n_missing = 0;
@@ -51,7 +51,7 @@ impl Upc {
             *place = if digit == 0 { b'0' } else { b'0' + digit - 1 };
             number /= 11;
         }
-        Digits { digits, length: LENGTH_MAX - n_missing }
+        UpcDigits { digits, length: LENGTH_MAX - n_missing }
     }
 
     /// The packed number, for storage; [`Upc::from_packed`] is its inverse.
@@ -69,12 +69,12 @@ impl Upc {
 
 /// The digits of a release.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Digits {
+pub struct UpcDigits {
     digits: [u8; LENGTH_MAX],
     length: usize,
 }
 
-impl AsRef<[u8]> for Digits {
+impl AsRef<[u8]> for UpcDigits {
     fn as_ref(&self) -> &[u8] {
         &self.digits[..self.length]
     }

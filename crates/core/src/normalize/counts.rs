@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What was counted while a report was read. Counts of identifiers are over rows taken in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Counts {
+pub struct RowCounts {
     /// Data rows, bad ones included; blank lines are none.
     pub rows: u64,
     /// Bad rows.
@@ -28,7 +28,7 @@ pub struct Counts {
     pub repeated_headers: u64,
 }
 
-impl Counts {
+impl RowCounts {
     /// Adds the numbers of other rows.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::model::play::{Kind, NONE, Piece, Play, Plays, Product, Track, Words};
-use crate::normalize::listeners::{Settled, settle_listeners};
+use crate::model::play::{
+    NONE, Play, PlayAttributes, PlayDictionaries, Plays, ReportPlays, Track, UserProduct,
+};
+use crate::normalize::listeners::{SettledListeners, settle_listeners};
 use crate::numbers::exact;
 
 /// The plays of all pieces: rows in order of report and row.
@@ -14,17 +16,17 @@ use crate::numbers::exact;
 /// Rows in = rows out. Words that no row uses are left behind; tracks and kinds only where there are
 /// several pieces.
 #[must_use]
-pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
+pub fn join_pieces(mut pieces: Vec<ReportPlays>) -> Plays {
     pieces.sort_by_key(|piece| piece.report);
     let mut reports: Vec<[u8; 32]> = pieces.iter().map(|piece| piece.report).collect();
     reports.dedup();
     if pieces.len() == 1
         && let Some(piece) = pieces.pop()
     {
-        let Piece { report, rows: chunks, words } = piece;
+        let ReportPlays { report, rows: chunks, words } = piece;
         match Arc::try_unwrap(words) {
             Ok(words) => return Plays { reports, ..settle(concatenate(chunks), words) },
-            Err(words) => pieces.push(Piece { report, rows: chunks, words }),
+            Err(words) => pieces.push(ReportPlays { report, rows: chunks, words }),
         }
     }
     let n_rows = pieces.iter().flat_map(|piece| &piece.rows).map(Vec::len).sum();
@@ -35,7 +37,7 @@ pub fn join_pieces(mut pieces: Vec<Piece>) -> Plays {
         while reports[report as usize] != piece.report {
             report += 1;
         }
-        let mut translation = Translation::new(&piece.words, |_| report);
+        let mut translation = IdTranslation::new(&piece.words, |_| report);
         for play in piece.rows.into_iter().flatten() {
             rows.push(translation.translate(play, &piece.words, &mut joined));
         }
@@ -62,19 +64,22 @@ fn concatenate(mut chunks: Vec<Vec<Play>>) -> Vec<Play> {
 /// Words of several pieces, and where each is found.
 #[derive(Default)]
 pub struct JoinedWords {
-    words: Words,
-    tracks: Places<Track>,
-    kinds: Places<Kind>,
-    products: Places<Product>,
-    sources: Places<Box<str>>,
-    devices: Places<Box<str>>,
+    words: PlayDictionaries,
+    tracks: JoinPlaces<Track>,
+    kinds: JoinPlaces<PlayAttributes>,
+    products: JoinPlaces<UserProduct>,
+    sources: JoinPlaces<Box<str>>,
+    devices: JoinPlaces<Box<str>>,
 }
 
 impl JoinedWords {
     /// No words yet, of at most so many rows, each of which may have a listener.
     #[must_use]
     pub fn of_rows(n_rows: usize) -> Self {
-        let words = Words { listeners: Vec::with_capacity(n_rows), ..Words::default() };
+        let words = PlayDictionaries {
+            listeners: Vec::with_capacity(n_rows),
+            ..PlayDictionaries::default()
+        };
         Self { words, ..Self::default() }
     }
 
@@ -95,13 +100,13 @@ impl JoinedWords {
 }
 
 /// The plays of these words, with their listeners put in order.
-pub(crate) fn settle(mut rows: Vec<Play>, words: Words) -> Plays {
-    let Settled { listeners, by_listener } = settle_listeners(&mut rows, words.listeners);
-    Plays { rows, words: Words { listeners, ..words }, by_listener, ..Plays::default() }
+pub(crate) fn settle(mut rows: Vec<Play>, words: PlayDictionaries) -> Plays {
+    let SettledListeners { listeners, by_listener } = settle_listeners(&mut rows, words.listeners);
+    Plays { rows, words: PlayDictionaries { listeners, ..words }, by_listener, ..Plays::default() }
 }
 
 /// Ids of one piece to ids of the whole, as far as they were met.
-pub struct Translation {
+pub struct IdTranslation {
     tracks: Vec<u32>,
     kinds: Vec<u32>,
     /// By report of the piece, the report of the whole.
@@ -111,10 +116,10 @@ pub struct Translation {
     devices: Vec<u32>,
 }
 
-impl Translation {
+impl IdTranslation {
     /// For plays with these words; `report` says which report of the whole one of theirs is.
     #[must_use]
-    pub fn new(words: &Words, report: impl Fn(u32) -> u32) -> Self {
+    pub fn new(words: &PlayDictionaries, report: impl Fn(u32) -> u32) -> Self {
         let n_reports = words.kinds.iter().map(|kind| kind.report + 1).max().unwrap_or_default();
         Self {
             tracks: vec![NONE; words.tracks.len()],
@@ -128,7 +133,12 @@ impl Translation {
 
     /// The play with ids of the whole; `words` are those that this translation was made for.
     #[must_use]
-    pub fn translate(&mut self, play: Play, words: &Words, joined: &mut JoinedWords) -> Play {
+    pub fn translate(
+        &mut self,
+        play: Play,
+        words: &PlayDictionaries,
+        joined: &mut JoinedWords,
+    ) -> Play {
         let all = &mut joined.words;
         let track =
             id_of(&mut self.tracks, play.track, &words.tracks, &mut joined.tracks, &mut all.tracks);
@@ -140,14 +150,14 @@ impl Translation {
         Play { track, listener, kind, ..play }
     }
 
-    fn kind(&mut self, id: u32, words: &Words, joined: &mut JoinedWords) -> u32 {
+    fn kind(&mut self, id: u32, words: &PlayDictionaries, joined: &mut JoinedWords) -> u32 {
         let known = self.kinds[id as usize];
         if known != NONE {
             return known;
         }
         let all = &mut joined.words;
-        let Kind { product, source, device, plays, report } = words.kinds[id as usize];
-        let kind = Kind {
+        let PlayAttributes { product, source, device, plays, report } = words.kinds[id as usize];
+        let kind = PlayAttributes {
             product: id_of(
                 &mut self.products,
                 product,
@@ -178,14 +188,14 @@ impl Translation {
     }
 }
 
-type Places<T> = HashMap<T, u32, foldhash::fast::FixedState>;
+type JoinPlaces<T> = HashMap<T, u32, foldhash::fast::FixedState>;
 
 #[inline]
 fn id_of<T: Clone + Eq + Hash>(
     known: &mut [u32],
     id: u32,
     words: &[T],
-    places: &mut Places<T>,
+    places: &mut JoinPlaces<T>,
     all: &mut Vec<T>,
 ) -> u32 {
     let Some(known) = known.get_mut(id as usize) else {
@@ -197,7 +207,7 @@ fn id_of<T: Clone + Eq + Hash>(
     *known
 }
 
-fn place<T: Clone + Eq + Hash>(word: T, places: &mut Places<T>, all: &mut Vec<T>) -> u32 {
+fn place<T: Clone + Eq + Hash>(word: T, places: &mut JoinPlaces<T>, all: &mut Vec<T>) -> u32 {
     *places.entry(word).or_insert_with_key(|word| {
         all.push(word.clone());
         last_id(all)

@@ -21,7 +21,7 @@ const CARD_BITS: u32 = 9;
 
 /// The rows of a date by listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct SettledListeners {
     /// Each listener once, ascending.
     pub listeners: Vec<Listener>,
     /// Places of the rows that have one, by listener, then place.
@@ -31,7 +31,7 @@ pub struct Settled {
 /// A row's listener and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Zeroable)]
 #[repr(C)]
-struct Entry {
+struct ListenerEntry {
     listener: Listener,
     place: u32,
 }
@@ -39,15 +39,15 @@ struct Entry {
 /// Gives the listeners of the rows ids by the order of their hashes. `known` is what
 /// [`Play::listener`] meant before; afterwards it is a place in what is returned.
 #[must_use]
-pub fn settle_listeners(rows: &mut [Play], known: Vec<Listener>) -> Settled {
+pub fn settle_listeners(rows: &mut [Play], known: Vec<Listener>) -> SettledListeners {
     let bits = (rows.len() / HAND_ROWS).max(1).ilog2().clamp(1, HAND_BITS_MAX);
     let (mut entries, ends) = deal_out(rows, &known, bits);
     // What is returned fits where they were known before.
     let mut listeners = known;
     listeners.clear();
     let by_listener = Vec::with_capacity(entries.len());
-    let mut settled = Settled { listeners, by_listener };
-    let mut cards = Cards { shift: 64 - bits - CARD_BITS, ..Cards::default() };
+    let mut settled = SettledListeners { listeners, by_listener };
+    let mut cards = ListenerCards { shift: 64 - bits - CARD_BITS, ..ListenerCards::default() };
     let mut start = 0;
     for end in ends {
         let hand = &mut entries[start..end];
@@ -76,7 +76,7 @@ fn first_half(listener: Listener) -> u64 {
 }
 
 /// Entries of all rows that have a listener, hand by hand, each in order of place; and where hands end.
-fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<usize>) {
+fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<ListenerEntry>, Vec<usize>) {
     let hand = |listener: Listener| exact::<usize>(first_half(listener) >> (64 - bits));
     let listener = |play: &Play| known.get(play.listener as usize).copied();
     let mut ends = vec![0_usize; 1 << bits];
@@ -84,11 +84,11 @@ fn deal_out(rows: &[Play], known: &[Listener], bits: u32) -> (Vec<Entry>, Vec<us
         ends[hand(listener)] += 1;
     }
     let n_entries = counts_to_starts(&mut ends);
-    let mut entries: Vec<Entry> = zeroed_vec(n_entries);
+    let mut entries: Vec<ListenerEntry> = zeroed_vec(n_entries);
     for (place, play) in (0_u32..).zip(rows) {
         if let Some(listener) = listener(play) {
             let next = &mut ends[hand(listener)];
-            entries[*next] = Entry { listener, place };
+            entries[*next] = ListenerEntry { listener, place };
             *next += 1;
         }
     }
@@ -102,18 +102,19 @@ fn counts_to_starts(counts: &mut [usize]) -> usize {
 
 /// Sorts hands; keeps its memory.
 #[derive(Default)]
-struct Cards {
+struct ListenerCards {
     /// The bits from here on are looked at.
     shift: u32,
     starts: Vec<usize>,
-    entries: Vec<Entry>,
+    entries: Vec<ListenerEntry>,
 }
 
-impl Cards {
-    fn sort(&mut self, hand: &mut [Entry]) {
+impl ListenerCards {
+    fn sort(&mut self, hand: &mut [ListenerEntry]) {
         let mask = (1_u64 << CARD_BITS) - 1;
         let shift = self.shift;
-        let card = |entry: &Entry| exact::<usize>(first_half(entry.listener) >> shift & mask);
+        let card =
+            |entry: &ListenerEntry| exact::<usize>(first_half(entry.listener) >> shift & mask);
         self.starts.clear();
         self.starts.resize(1 << CARD_BITS, 0);
         hand.iter().for_each(|entry| self.starts[card(entry)] += 1);
@@ -168,7 +169,7 @@ mod tests {
                 });
                 plays.push(Play { listener, ..testing::play(row) });
             }
-            let Settled { listeners, by_listener } = settle_listeners(&mut plays, known.clone());
+            let SettledListeners { listeners, by_listener } = settle_listeners(&mut plays, known.clone());
             let expected: BTreeSet<_> = known.iter().copied().collect();
             prop_assert_eq!(&listeners, &expected.into_iter().collect::<Vec<_>>());
             for (play, listener) in plays.iter().zip(&rows) {

@@ -12,7 +12,7 @@ use crate::model::day::{Day, Month};
 use crate::model::isrc::Isrc;
 use crate::model::money::{Amount, Currency};
 use crate::model::play::NONE;
-use crate::model::sale::{LineType, Sale, TextId};
+use crate::model::sale::{LineType, SaleRow, TextId};
 use crate::model::territory::Territory;
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
@@ -22,7 +22,7 @@ use crate::numbers::exact;
 /// In place of an amount where a line has none. No amount of a report comes near it.
 const NO_AMOUNT: i128 = i128::MIN;
 
-/// What lines are about. Fields are those of [`Sale`].
+/// What lines are about. Fields are those of [`SaleRow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SaleItem {
     /// The recording.
@@ -37,7 +37,7 @@ pub struct SaleItem {
     pub id_text: Option<TextId>,
 }
 
-/// What lines have in common that were sold alike. Fields are those of [`Sale`].
+/// What lines have in common that were sold alike. Fields are those of [`SaleRow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SaleTerms {
     /// First day of use.
@@ -112,10 +112,10 @@ impl SaleLine {
     /// # Panics
     /// If the line is of other words.
     #[must_use]
-    pub fn to_sale(&self, words: &SaleWords) -> Sale {
+    pub fn to_sale(&self, words: &SaleWords) -> SaleRow {
         let item = &words.items[self.item as usize];
         let terms = &words.terms[self.terms as usize];
-        Sale {
+        SaleRow {
             row: self.row,
             usage_from: terms.usage_from,
             usage_to: terms.usage_to,
@@ -143,7 +143,7 @@ impl SaleLine {
     }
 }
 
-impl Sale {
+impl SaleRow {
     /// What the line is about.
     #[must_use]
     pub fn item(&self) -> SaleItem {

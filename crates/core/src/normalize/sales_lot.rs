@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::day::{Day, Month};
 use crate::model::money::{Amount, Currency};
 use crate::model::play::NONE;
-use crate::model::reference::Reference;
-use crate::model::sale::{Figure, Pool, Sale, TextId};
+use crate::model::reference::ReferenceRow;
+use crate::model::sale::{FigureRow, RevenuePool, SaleRow, TextId};
 use crate::model::territory::Territory;
 use crate::normalize::sale_lines::{SaleLine, SaleLines, SaleWords, SaleWordsBuilder};
-use crate::normalize::sums::{Sum, Sums};
+use crate::normalize::sums::{BoundedSum, ReportSumsBuilder};
 use crate::numbers::exact;
 
 /// Store (name of its partitions) and month of use.
@@ -26,9 +26,9 @@ pub struct MonthNote {
     /// How many lines of statements end on which day, of those that end in a later month.
     pub reaches: BTreeMap<Day, u64>,
     /// Of lines of statements: units and money. Of counters and declared streams: their plays.
-    pub sums: Sums,
+    pub sums: ReportSumsBuilder,
     /// Of pools: units and money.
-    pub pools: Sums,
+    pub pools: ReportSumsBuilder,
 }
 
 impl MonthNote {
@@ -49,11 +49,11 @@ pub struct SalesLot {
     /// Lines by store and month of use, in order of rows.
     pub sales: BTreeMap<SalesMonth, SaleLines>,
     /// Pools by store and month of use, in order of rows.
-    pub pools: BTreeMap<SalesMonth, Vec<Pool>>,
+    pub pools: BTreeMap<SalesMonth, Vec<RevenuePool>>,
     /// Counters or declared streams by store and month, in order of rows.
-    pub figures: BTreeMap<SalesMonth, Vec<Figure>>,
+    pub figures: BTreeMap<SalesMonth, Vec<FigureRow>>,
     /// Reference data by store and month, in order of rows.
-    pub references: BTreeMap<SalesMonth, Vec<Reference>>,
+    pub references: BTreeMap<SalesMonth, Vec<ReferenceRow>>,
     /// What the ids of all of them mean.
     pub words: SaleWords,
 }
@@ -62,9 +62,9 @@ pub struct SalesLot {
 #[derive(Debug, Clone, Default)]
 struct TermsSums {
     lines: u64,
-    units: Sum,
+    units: BoundedSum,
     /// `None` as long as no line has one.
-    amount: Option<Sum>,
+    amount: Option<BoundedSum>,
 }
 
 impl SalesLot {
@@ -122,7 +122,7 @@ impl SalesLot {
     }
 
     /// Lines of statements with all that their ids mean, by month.
-    pub fn all_sales(&self) -> impl Iterator<Item = (&SalesMonth, Sale)> {
+    pub fn all_sales(&self) -> impl Iterator<Item = (&SalesMonth, SaleRow)> {
         self.sales.iter().flat_map(|(month, lines)| {
             let words = &self.words;
             lines.iter().map(move |line| (month, line.to_sale(words)))
@@ -155,7 +155,7 @@ impl SalesBuilder {
     }
 
     /// Takes a line in, and gives the ids of what it is about and of its terms.
-    pub fn push(&mut self, store: &str, sale: &Sale) -> (u32, u32) {
+    pub fn push(&mut self, store: &str, sale: &SaleRow) -> (u32, u32) {
         let item = self.words.item(sale.item());
         let terms = self.words.terms(sale.terms());
         let mut line = SaleLine::new(sale.row, (item, terms), sale.units, sale.amount);
@@ -192,19 +192,19 @@ impl SalesBuilder {
     }
 
     /// Takes a pool in.
-    pub fn push_pool(&mut self, store: &str, pool: Pool) {
+    pub fn push_pool(&mut self, store: &str, pool: RevenuePool) {
         self.n_rows += 1;
         of_month(&mut self.lot.pools, store, pool.usage_from.month()).push(pool);
     }
 
     /// Takes a figure in.
-    pub fn push_figure(&mut self, store: &str, figure: Figure) {
+    pub fn push_figure(&mut self, store: &str, figure: FigureRow) {
         self.n_rows += 1;
         of_month(&mut self.lot.figures, store, figure.date.month()).push(figure);
     }
 
     /// Takes a row of reference data in.
-    pub fn push_reference(&mut self, store: &str, reference: Reference) {
+    pub fn push_reference(&mut self, store: &str, reference: ReferenceRow) {
         self.n_rows += 1;
         of_month(&mut self.lot.references, store, reference.date.month()).push(reference);
     }

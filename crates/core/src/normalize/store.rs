@@ -27,11 +27,11 @@ pub struct StoreSettings {
     #[schemars(range(max = 10_000))]
     pub share_min_basis_points: u32,
     /// The played time from which a play counts.
-    pub minimum: Minimum,
+    pub minimum: MinimumRate,
     /// What a missing played time means.
     pub played_time: PlayedTime,
     /// The store's clock.
-    pub clock: Clock,
+    pub clock: StoreClock,
     /// From when on it pays for a track; it pays for every one if not given.
     #[serde(default)]
     pub eligibility: Option<EligibilityRule>,
@@ -49,7 +49,7 @@ fn share_min() -> u32 {
 /// The played time from which a play counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Minimum {
+pub struct MinimumRate {
     /// The bound, milliseconds.
     #[schemars(range(min = 1, max = 86_400_000))]
     pub played_ms: u32,
@@ -57,7 +57,7 @@ pub struct Minimum {
     pub at_bound: AtBound,
 }
 
-impl Minimum {
+impl MinimumRate {
     /// Whether a play of this length is too short.
     #[must_use]
     pub fn is_too_short(&self, played_ms: u32) -> bool {
@@ -90,7 +90,7 @@ pub struct PlayedTime {
 /// The store's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Clock {
+pub struct StoreClock {
     /// Width of the steps to which the store rounds the times of plays, in seconds. As many plays
     /// as fit one step can look the same without being duplicates.
     #[schemars(range(min = 1, max = 86_400))]
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_bound_counts_or_not_as_the_store_says() {
-        let minimum = |at_bound| Minimum { played_ms: 30_000, at_bound };
+        let minimum = |at_bound| MinimumRate { played_ms: 30_000, at_bound };
         let too_short =
             |at_bound| [29_999, 30_000, 30_001].map(|ms| minimum(at_bound).is_too_short(ms));
         assert_eq!(too_short(AtBound::Counts), [true, false, false]);

@@ -23,14 +23,14 @@ pub const LINES_MAX: u64 = u32::MAX as u64;
 
 /// A checked sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sum {
+pub struct BoundedSum {
     net: i128,
     size: u128,
     /// 128 bits do not hold it: what was added since is not in it.
     is_lost: bool,
 }
 
-impl Sum {
+impl BoundedSum {
     /// Adds a number.
     pub fn add(&mut self, number: i128) {
         let size = self.size.checked_add(number.unsigned_abs());
@@ -70,14 +70,14 @@ impl Sum {
 
 /// Sums of units and money.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct ReportSumsBuilder {
     /// Units or plays.
-    pub units: Sum,
+    pub units: BoundedSum,
     /// Money, in 10^-12 of the currency's unit; nothing where no row has any.
-    pub amounts: BTreeMap<Currency, Sum>,
+    pub amounts: BTreeMap<Currency, BoundedSum>,
 }
 
-impl Sums {
+impl ReportSumsBuilder {
     /// Adds a row.
     pub fn add(&mut self, units: i64, money: Option<(Amount, Currency)>) {
         self.units.add(units.into());
@@ -100,7 +100,7 @@ impl Sums {
         if self.units.is_beyond(UNITS_MAX) {
             return Some(beyond(what, &shown(self.units.size()), "at most 10^14"));
         }
-        let beyond_amount = |(_, sum): &(&Currency, &Sum)| sum.is_beyond(AMOUNT_MAX);
+        let beyond_amount = |(_, sum): &(&Currency, &BoundedSum)| sum.is_beyond(AMOUNT_MAX);
         self.amounts.iter().find(beyond_amount).map(|(currency, sum)| {
             let size = sum.size().and_then(|size| i128::try_from(size).ok());
             let found = size.map_or_else(|| shown(None), |size| Amount(size).to_string());
@@ -113,9 +113,9 @@ impl Sums {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PlaySums {
     /// Plays.
-    pub plays: Sum,
+    pub plays: BoundedSum,
     /// Played time of all of them, in milliseconds.
-    pub played_ms: Sum,
+    pub played_ms: BoundedSum,
 }
 
 impl PlaySums {
@@ -158,7 +158,7 @@ mod tests {
     fn a_report_is_beyond_a_bound_one_above_it() {
         let eur = Currency::parse("EUR");
         let of = |units: i64, amount: i128| {
-            let mut sums = Sums::default();
+            let mut sums = ReportSumsBuilder::default();
             sums.add(units, eur.map(|eur| (Amount(amount), eur)));
             sums.beyond_bounds("units")
         };
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn signs_do_not_hide_how_much_there_is() {
-        let mut sums = Sums::default();
+        let mut sums = ReportSumsBuilder::default();
         for _ in 0..60_000 {
             sums.add(999_999_999_999_999, None);
             sums.add(-999_999_999_999_999, None);
@@ -189,13 +189,13 @@ mod tests {
 
     #[test]
     fn what_128_bits_do_not_hold_stays_lost() {
-        let mut sum = Sum::default();
+        let mut sum = BoundedSum::default();
         sum.add(i128::MAX);
         sum.add(i128::MAX);
         assert_eq!((sum.net(), sum.size()), (None, None));
         sum.add(i128::MIN);
         assert!(sum.is_beyond(u128::MAX));
-        let mut all = Sum::default();
+        let mut all = BoundedSum::default();
         all.add_sum(&sum);
         assert_eq!(all.net(), None);
     }
@@ -204,7 +204,7 @@ mod tests {
         #[test]
         fn parts_sum_to_the_whole(numbers in prop::collection::vec(any::<i64>(), 0..40), cut in 0_usize..40) {
             let sum = |numbers: &[i64]| {
-                let mut sum = Sum::default();
+                let mut sum = BoundedSum::default();
                 numbers.iter().for_each(|number| sum.add((*number).into()));
                 sum
             };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::isrc::Isrc;
-use crate::model::play::{Piece, Track};
+use crate::model::play::{ReportPlays, Track};
 use crate::model::upc::Upc;
 
 /// What a store says of a track of its own.
@@ -44,7 +44,7 @@ impl KnownTracks {
     }
 
     /// Fills in what the tracks of a piece do not say themselves.
-    pub fn fill(&self, piece: &mut Piece) {
+    pub fn fill(&self, piece: &mut ReportPlays) {
         let is_missing = |track: &Track| self.found(track).is_some();
         if piece.words.tracks.iter().any(is_missing) {
             let words = Arc::make_mut(&mut piece.words);

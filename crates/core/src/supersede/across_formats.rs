@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use crate::model::play::{NONE, Piece, Play, Track};
-use crate::supersede::row_hash::{Mixer, RowSums, at, text_hash};
+use crate::model::play::{NONE, Play, ReportPlays, Track};
+use crate::supersede::row_hash::{HashMixer, RowSums, at, text_hash};
 
 /// What every row of a report says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct RowsSay {
 
 /// How two reports can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum FormatComparison {
     /// Play by play.
     Plays(RowsSay),
     /// By the sums of plays of each track and territory.
@@ -44,7 +44,7 @@ impl Default for RowsSay {
 
 impl RowsSay {
     /// Takes note of what rows do not say.
-    pub fn look(&mut self, piece: &Piece) {
+    pub fn look(&mut self, piece: &ReportPlays) {
         let tracks = &piece.words.tracks;
         self.store_track &= tracks.iter().all(|track| track.store_track.is_some());
         self.isrc &= tracks.iter().all(|track| track.isrc.is_some());
@@ -62,7 +62,7 @@ impl RowsSay {
 
     /// How two reports whose rows say this can be compared; `None` if they name tracks differently.
     #[must_use]
-    pub fn comparison(self, other: Self) -> Option<Comparison> {
+    pub fn comparison(self, other: Self) -> Option<FormatComparison> {
         let both = Self {
             time: false,
             listener: self.listener && other.listener,
@@ -73,20 +73,24 @@ impl RowsSay {
         if !both.store_track && !both.isrc {
             return None;
         }
-        Some(if both.listener { Comparison::Plays(both) } else { Comparison::Sums(both) })
+        Some(if both.listener {
+            FormatComparison::Plays(both)
+        } else {
+            FormatComparison::Sums(both)
+        })
     }
 
     /// The hash of what tells plays apart, but for their listeners.
-    fn track_of(self, track: &Track) -> Mixer {
+    fn track_of(self, track: &Track) -> HashMixer {
         // Both formats are of one store, so its own id tells more than an ISRC.
         let name = match &track.store_track {
             Some(store_track) if self.store_track => text_hash(store_track.as_bytes()),
             _ => track.isrc.map_or(0, crate::model::isrc::Isrc::packed),
         };
-        Mixer::new(8).word(name)
+        HashMixer::new(8).word(name)
     }
 
-    fn place_of(self, track: Mixer, play: &Play, day: i32) -> Mixer {
+    fn place_of(self, track: HashMixer, play: &Play, day: i32) -> HashMixer {
         let territory = if self.territory { play.territory } else { 0 };
         track.word(u64::from(day.cast_unsigned())).word(territory.into())
     }
@@ -94,13 +98,13 @@ impl RowsSay {
 
 /// Hashes plays one by one and hands each hash on.
 pub fn hash_each_play(
-    (day, piece): (i32, &Piece),
+    (day, piece): (i32, &ReportPlays),
     say: RowsSay,
     sums: &mut RowSums,
     mut push: impl FnMut(u64),
 ) {
     let words = &*piece.words;
-    let tracks: Vec<Mixer> = words.tracks.iter().map(|track| say.track_of(track)).collect();
+    let tracks: Vec<HashMixer> = words.tracks.iter().map(|track| say.track_of(track)).collect();
     for play in piece.rows.iter().flatten() {
         let Some((track, kind)) = at(&tracks, play.track).zip(at(&words.kinds, play.kind)) else {
             continue;
@@ -118,9 +122,9 @@ pub fn hash_each_play(
 }
 
 /// Adds up the plays of each date, track and territory.
-pub fn sum_plays((day, piece): (i32, &Piece), say: RowsSay, sums: &mut PlaySums) {
+pub fn sum_plays((day, piece): (i32, &ReportPlays), say: RowsSay, sums: &mut PlaySums) {
     let words = &*piece.words;
-    let tracks: Vec<Mixer> = words.tracks.iter().map(|track| say.track_of(track)).collect();
+    let tracks: Vec<HashMixer> = words.tracks.iter().map(|track| say.track_of(track)).collect();
     for play in piece.rows.iter().flatten() {
         let Some((track, kind)) = at(&tracks, play.track).zip(at(&words.kinds, play.kind)) else {
             continue;
@@ -142,18 +146,19 @@ mod tests {
 
     use super::*;
     use crate::model::listener::Listener;
-    use crate::model::play::{Kind, Words};
+    use crate::model::play::{PlayAttributes, PlayDictionaries};
 
     fn track(isrc: Option<&str>, store_track: Option<&str>) -> Track {
         let isrc = isrc.and_then(|isrc| crate::model::isrc::Isrc::parse(isrc.as_bytes()));
         Track { isrc, upc: None, store_track: store_track.map(Into::into), track_ms: None }
     }
 
-    fn piece(tracks: Vec<Track>, plays: u32, rows: Vec<Play>) -> Piece {
-        let kinds = vec![Kind { product: NONE, source: NONE, device: NONE, plays, report: 0 }];
+    fn piece(tracks: Vec<Track>, plays: u32, rows: Vec<Play>) -> ReportPlays {
+        let kinds =
+            vec![PlayAttributes { product: NONE, source: NONE, device: NONE, plays, report: 0 }];
         let listeners = vec![Listener([1; 16]), Listener([2; 16])];
-        let words = Words { tracks, listeners, kinds, ..Words::default() };
-        Piece { report: [0; 32], rows: vec![rows], words: words.into() }
+        let words = PlayDictionaries { tracks, listeners, kinds, ..PlayDictionaries::default() };
+        ReportPlays { report: [0; 32], rows: vec![rows], words: words.into() }
     }
 
     fn play(track: u32, listener: u32, listened_at_ms: i64) -> Play {
@@ -173,15 +178,15 @@ mod tests {
             1,
             vec![play(1, 1, 912_345), play(1, 0, 987_654)],
         );
-        let say = |piece: &Piece| {
+        let say = |piece: &ReportPlays| {
             let mut say = RowsSay::default();
             say.look(piece);
             say
         };
-        let Some(Comparison::Plays(both)) = say(&first).comparison(say(&second)) else {
+        let Some(FormatComparison::Plays(both)) = say(&first).comparison(say(&second)) else {
             panic!("{:?} {:?}", say(&first), say(&second));
         };
-        let hashes = |piece: &Piece| {
+        let hashes = |piece: &ReportPlays| {
             let mut hashes = Vec::new();
             hash_each_play((7, piece), both, &mut RowSums::default(), |hash| hashes.push(hash));
             hashes.sort_unstable();
@@ -202,10 +207,10 @@ mod tests {
         });
         let mut say = RowsSay::default();
         say.look(&first);
-        let Some(Comparison::Sums(both)) = say.comparison(RowsSay::default()) else {
+        let Some(FormatComparison::Sums(both)) = say.comparison(RowsSay::default()) else {
             panic!("{say:?}");
         };
-        let summed = |piece: &Piece| {
+        let summed = |piece: &ReportPlays| {
             let mut sums = PlaySums::new();
             sum_plays((7, piece), both, &mut sums);
             sums

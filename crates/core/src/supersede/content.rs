@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::ingest::table::format::Feed;
-use crate::supersede::facts::{ComparedBy, ReportFacts, SEVERAL, Shared, Superseding};
+use crate::supersede::facts::{ComparedBy, ReportFacts, SEVERAL, SharedRows, SupersedeReason};
 
 /// Fewer rows in common prove nothing: a handful of lines can be equal by chance.
 pub(crate) const ROWS_MIN: u64 = 10;
@@ -22,7 +22,7 @@ pub(crate) fn is_fifth(shared: u64, smaller: i128) -> bool {
 
 /// What the rows of an older report say of a newer one that came later under its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Evidence {
+pub(crate) enum ContentEvidence {
     /// They are of other things.
     Apart,
     /// The newer one is another version of it.
@@ -37,118 +37,120 @@ pub(crate) enum Evidence {
 pub(crate) fn evidence<E>(
     (newer_key, newer): (&str, &ReportFacts),
     (older_key, older): (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
-) -> Result<Evidence, E> {
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>,
+) -> Result<ContentEvidence, E> {
     let are_compared = newer.fingerprint.is_some() && older.fingerprint.is_some();
     if older.is_empty()
         || !newer.is_figures
         || newer.fingerprint == older.fingerprint && are_compared
     {
-        return Ok(Evidence::Replaces);
+        return Ok(ContentEvidence::Replaces);
     }
     let smaller = newer.totals.rows.min(older.totals.rows);
     let shared = match compare(newer_key, older_key, ComparedBy::Rows)? {
-        Shared::Rows(rows) => rows,
-        Shared::Plays(_) | Shared::Keys(..) | Shared::Unknown => 0,
+        SharedRows::Rows(rows) => rows,
+        SharedRows::Plays(_) | SharedRows::Keys(..) | SharedRows::Unknown => 0,
     };
     if is_fifth(shared, smaller.into()) {
-        return Ok(Evidence::Replaces);
+        return Ok(ContentEvidence::Replaces);
     }
-    let Shared::Keys(keys, of) = compare(newer_key, older_key, ComparedBy::Keys)? else {
-        return Ok(Evidence::Open);
+    let SharedRows::Keys(keys, of) = compare(newer_key, older_key, ComparedBy::Keys)? else {
+        return Ok(ContentEvidence::Open);
     };
     let is_most = of < 2 * keys;
     Ok(if newer.feed == Feed::Sales.as_str() {
         let is_open = is_most && newer.months == older.months;
-        if is_open { Evidence::Open } else { Evidence::Apart }
+        if is_open { ContentEvidence::Open } else { ContentEvidence::Apart }
     } else if keys == 0 || (!are_compared && shared == 0) {
         // Plays that a listener tells apart are known again one by one.
-        Evidence::Apart
+        ContentEvidence::Apart
     } else if is_most && are_compared {
-        Evidence::Replaces
+        ContentEvidence::Replaces
     } else {
-        Evidence::Open
+        ContentEvidence::Open
     })
 }
 
 /// What an older report is to a newer one by its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Relation {
+pub(crate) enum ContentRelation {
     /// Two reports.
     Apart,
     /// The older one counts through the newer.
-    OlderIsIn(Superseding),
+    OlderIsIn(SupersedeReason),
     /// The newer one counts through the older.
     NewerIsIn,
     /// So much is in both, and nobody can say which of them counts.
-    Overlap(Shared),
+    Overlap(SharedRows),
 }
 
 /// What two reports are to each other; `compare` counts what is in both.
 pub(crate) fn relation<E>(
     newer: (&str, &ReportFacts),
     older: (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
-) -> Result<Relation, E> {
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>,
+) -> Result<ContentRelation, E> {
     let ((newer_key, newer), (older_key, older)) = (newer, older);
     let fingerprints = newer.fingerprint.zip(older.fingerprint);
     if fingerprints.is_none() && !are_plays_in_two_formats(newer, older) {
-        return Ok(Relation::Apart);
+        return Ok(ContentRelation::Apart);
     }
     let (n_newer, n_older) = (newer.totals.rows, older.totals.rows);
     let smaller = n_newer.min(n_older);
     let territories = newer.only_territory.as_ref().zip(older.only_territory.as_ref());
     let is_elsewhere = territories.is_some_and(|(a, b)| a != b);
     if smaller == 0 || is_elsewhere || newer.months.is_disjoint(&older.months) {
-        return Ok(Relation::Apart);
+        return Ok(ContentRelation::Apart);
     }
     let is_same = fingerprints.is_some_and(|(a, b)| a == b) && n_newer == n_older;
     let shared = if is_same {
-        Shared::Rows(smaller)
+        SharedRows::Rows(smaller)
     } else {
         compare(newer_key, older_key, ComparedBy::Rows)?
     };
     Ok(match shared {
-        Shared::Unknown | Shared::Keys(..) => Relation::Apart,
-        Shared::Rows(rows) if rows == smaller => {
+        SharedRows::Unknown | SharedRows::Keys(..) => ContentRelation::Apart,
+        SharedRows::Rows(rows) if rows == smaller => {
             if smaller < ROWS_MIN || have_other_accounts(newer, older) {
-                Relation::Overlap(shared)
+                ContentRelation::Overlap(shared)
             } else {
                 by_size(n_older.cmp(&n_newer))
             }
         }
-        Shared::Rows(rows) => overlap_of(shared, rows, smaller.into()),
-        Shared::Plays(plays) => {
+        SharedRows::Rows(rows) => overlap_of(shared, rows, smaller.into()),
+        SharedRows::Plays(plays) => {
             let of = |facts: &ReportFacts| facts.totals.plays;
             // Sums of tracks can be equal by chance only where there are few of them.
             let (all_newer, all_older) = (of(newer), of(older));
             let is_same = all_newer == all_older && all_newer == Some(plays.into());
             if is_same && ROWS_MIN <= smaller && !have_other_accounts(newer, older) {
-                return Ok(Relation::OlderIsIn(Superseding::SameRows));
+                return Ok(ContentRelation::OlderIsIn(SupersedeReason::SameRows));
             }
             let smaller = all_newer.zip(all_older).map(|(a, b)| a.min(b));
             // Sums beyond 128 bits were rejected when the report was read.
-            smaller.map_or(Relation::Overlap(shared), |smaller| overlap_of(shared, plays, smaller))
+            smaller.map_or(ContentRelation::Overlap(shared), |smaller| {
+                overlap_of(shared, plays, smaller)
+            })
         }
     })
 }
 
-fn by_size(older_to_newer: Ordering) -> Relation {
+fn by_size(older_to_newer: Ordering) -> ContentRelation {
     match older_to_newer {
-        Ordering::Equal => Relation::OlderIsIn(Superseding::SameRows),
-        Ordering::Less => Relation::OlderIsIn(Superseding::Contained),
-        Ordering::Greater => Relation::NewerIsIn,
+        Ordering::Equal => ContentRelation::OlderIsIn(SupersedeReason::SameRows),
+        Ordering::Less => ContentRelation::OlderIsIn(SupersedeReason::Contained),
+        Ordering::Greater => ContentRelation::NewerIsIn,
     }
 }
 
 /// Whether so much of the smaller report is too much to be chance.
-fn overlap_of(shared: Shared, number: u64, smaller: i128) -> Relation {
+fn overlap_of(shared: SharedRows, number: u64, smaller: i128) -> ContentRelation {
     let is_part = ROWS_MIN <= number && is_fifth(number, smaller);
     // Of sums a few plays say nothing: every recording has some.
-    let are_rows = matches!(shared, Shared::Rows(_));
+    let are_rows = matches!(shared, SharedRows::Rows(_));
     let is_much =
         is_part || are_rows && smaller * i128::from(FEW_PERCENT) <= i128::from(number) * 100;
-    if is_much { Relation::Overlap(shared) } else { Relation::Apart }
+    if is_much { ContentRelation::Overlap(shared) } else { ContentRelation::Apart }
 }
 
 /// Whether two reports of plays come in different formats: what each says of a play is other than what
@@ -162,7 +164,7 @@ pub(crate) fn are_plays_in_two_formats(a: &ReportFacts, b: &ReportFacts) -> bool
 pub(crate) fn is_within<E>(
     (inner_key, inner): (&str, &ReportFacts),
     (outer_key, outer): (&str, &ReportFacts),
-    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>,
 ) -> Result<bool, E> {
     let (n_inner, n_outer) = (inner.totals.rows, outer.totals.rows);
     let fingerprints = inner.fingerprint.zip(outer.fingerprint);
@@ -181,7 +183,7 @@ pub(crate) fn is_within<E>(
     if fingerprints.is_some_and(|(a, b)| a == b) && n_inner == n_outer {
         return Ok(true);
     }
-    Ok(compare(inner_key, outer_key, ComparedBy::Rows)? == Shared::Rows(n_inner))
+    Ok(compare(inner_key, outer_key, ComparedBy::Rows)? == SharedRows::Rows(n_inner))
 }
 
 /// Whether two reports name accounts, and not the same: by their heads, or by long numbers in their

@@ -8,13 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::decisions::{AcceptKind, Accepted};
+use crate::decisions::{AcceptKind, AcceptedReports};
 use crate::ingest::table::format::Feed;
 use crate::supersede::content::ROWS_MIN;
-use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared};
+use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, SharedRows};
 use crate::supersede::messages;
 use crate::supersede::placing::place_all;
-use crate::supersede::proof::Unit;
+use crate::supersede::proof::PeriodUnit;
 
 /// Says of each report whether it counts. `compare` is asked what two reports have in common,
 /// identical rows counted as often as both have them; it is asked of few pairs only, and the same pair
@@ -24,8 +24,8 @@ use crate::supersede::proof::Unit;
 /// What `compare` fails with.
 pub fn supersede<E>(
     reports: &BTreeMap<String, ReportFacts>,
-    accepted: &Accepted,
-    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>,
+    accepted: &AcceptedReports,
+    compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>,
 ) -> Result<BTreeMap<String, ReportStanding>, E> {
     let mut standings = of_two_stores(reports, accepted);
     let mut feeds: BTreeMap<(&str, &str), Vec<(&str, &ReportFacts)>> = BTreeMap::new();
@@ -43,7 +43,7 @@ pub fn supersede<E>(
 /// The same bytes in the folders of two stores: only a folder that they prove keeps them.
 fn of_two_stores(
     reports: &BTreeMap<String, ReportFacts>,
-    accepted: &Accepted,
+    accepted: &AcceptedReports,
 ) -> BTreeMap<String, ReportStanding> {
     let mut by_hash: BTreeMap<&str, Vec<(&String, &ReportFacts)>> = BTreeMap::new();
     let mut by_rows: BTreeMap<(u128, u64), Vec<(&String, &ReportFacts)>> = BTreeMap::new();
@@ -81,11 +81,11 @@ fn of_two_stores(
 type SetOfFiles<'f> = (&'f str, Option<&'f str>, Option<&'f str>);
 
 /// Reports with all their files, the oldest first.
-fn units<'a>(reports: &[(&'a str, &'a ReportFacts)]) -> Vec<Unit<'a>> {
+fn units<'a>(reports: &[(&'a str, &'a ReportFacts)]) -> Vec<PeriodUnit<'a>> {
     let mut units = Vec::new();
-    let mut sets: BTreeMap<SetOfFiles<'_>, Vec<Unit<'a>>> = BTreeMap::new();
+    let mut sets: BTreeMap<SetOfFiles<'_>, Vec<PeriodUnit<'a>>> = BTreeMap::new();
     for (key, facts) in reports {
-        let unit = Unit::new(key, facts);
+        let unit = PeriodUnit::new(key, facts);
         if facts.part.is_none() {
             units.push(unit);
             continue;
@@ -95,7 +95,7 @@ fn units<'a>(reports: &[(&'a str, &'a ReportFacts)]) -> Vec<Unit<'a>> {
     }
     for mut files in sets.into_values() {
         files.sort_by(|a, b| a.age.cmp(&b.age));
-        let mut of_set: Vec<Unit<'a>> = Vec::new();
+        let mut of_set: Vec<PeriodUnit<'a>> = Vec::new();
         for file in files {
             let (key, facts) = file.files[0];
             match of_set.last_mut().filter(|last| last.takes(facts)) {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decisions::{AcceptKind, Accepted};
+use crate::decisions::{AcceptKind, AcceptedReports};
 use crate::model::day::Day;
 use crate::supersede::names::{KnownDays, NameFacts};
-use crate::supersede::periods::Days;
+use crate::supersede::periods::DayRanges;
 
 /// Territory of a report with several.
 pub(crate) const SEVERAL: &str = "*";
@@ -106,7 +106,7 @@ impl ReportFacts {
     }
 
     /// Whether a person has accepted it, though it would be rejected for this.
-    pub(crate) fn is_accepted(&self, accepted: &Accepted, what: AcceptKind) -> bool {
+    pub(crate) fn is_accepted(&self, accepted: &AcceptedReports, what: AcceptKind) -> bool {
         accepted.contains_key(&(self.id.clone(), what))
     }
 
@@ -115,12 +115,12 @@ impl ReportFacts {
         self.files.iter().map(|file| NameFacts::of(file, known)).collect()
     }
 
-    pub(crate) fn days(&self) -> Option<Days> {
-        self.period.as_deref().map(Days::of_period)
+    pub(crate) fn days(&self) -> Option<DayRanges> {
+        self.period.as_deref().map(DayRanges::of_period)
     }
 
     pub(crate) fn span(&self) -> Option<(Day, Day)> {
-        self.days().as_ref().and_then(Days::span)
+        self.days().as_ref().and_then(DayRanges::span)
     }
 }
 
@@ -135,7 +135,7 @@ pub enum ComparedBy {
 
 /// What two reports have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shared {
+pub enum SharedRows {
     /// So many rows.
     Rows(u64),
     /// So many plays: one of them has sums and the other may have single plays.
@@ -149,7 +149,7 @@ pub enum Shared {
 
 /// Why another report counts in place of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Superseding {
+pub enum SupersedeReason {
     /// A newer version of it.
     Replaced,
     /// It has the same rows.
@@ -158,7 +158,7 @@ pub enum Superseding {
     Contained,
 }
 
-impl Superseding {
+impl SupersedeReason {
     /// The code, as it stands in `reports.reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -187,7 +187,7 @@ pub enum ReportStanding {
         /// Key of that report.
         by: String,
         /// Why.
-        why: Superseding,
+        why: SupersedeReason,
     },
     /// It does not count until a person accepts it.
     Rejected {

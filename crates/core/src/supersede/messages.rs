@@ -2,7 +2,7 @@
 //! which report, and what to do.
 
 use crate::model::money::Amount;
-use crate::supersede::facts::{ReportFacts, ReportTotals, Shared};
+use crate::supersede::facts::{ReportFacts, ReportTotals, SharedRows};
 
 /// Digits of a report's name in the tables, which the command takes.
 const NAME_DIGITS: usize = 16;
@@ -45,22 +45,22 @@ fn named(other: &ReportFacts, facts: &ReportFacts) -> String {
 
 pub(crate) fn overlaps(
     facts: &ReportFacts,
-    others: &[(&ReportFacts, Shared)],
+    others: &[(&ReportFacts, SharedRows)],
     is_all: bool,
 ) -> String {
     const SHOWN_MAX: usize = 3;
     let shown =
         others.iter().take(SHOWN_MAX).map(|(other, shared)| match (shared, facts.totals.plays) {
-            (Shared::Plays(plays), Some(all)) => {
+            (SharedRows::Plays(plays), Some(all)) => {
                 let other = named(other, facts);
                 format!(
                     "{plays} of its {all} plays may be in {other}, another format of the same days"
                 )
             }
-            (Shared::Rows(rows) | Shared::Plays(rows), _) => {
+            (SharedRows::Rows(rows) | SharedRows::Plays(rows), _) => {
                 format!("{rows} of its {} rows are in {}", facts.totals.rows, named(other, facts))
             }
-            (Shared::Unknown | Shared::Keys(..), _) => {
+            (SharedRows::Unknown | SharedRows::Keys(..), _) => {
                 format!("nothing tells it from {}", named(other, facts))
             }
         });

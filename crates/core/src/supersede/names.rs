@@ -206,13 +206,13 @@ pub fn dates_of_name(file: &str) -> Option<(Day, Day)> {
 
 /// A run of letters and digits between other characters.
 #[derive(Debug, Clone, Copy)]
-struct Text<'a> {
+struct NameText<'a> {
     text: &'a str,
     /// As `2` in `name (2).csv`.
     in_parentheses: bool,
 }
 
-fn texts(path: &str) -> Vec<Text<'_>> {
+fn texts(path: &str) -> Vec<NameText<'_>> {
     let mut texts = Vec::new();
     let mut rest = path;
     let mut before = None;
@@ -223,7 +223,7 @@ fn texts(path: &str) -> Vec<Text<'_>> {
         let text = &run[..end];
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let in_parentheses = is_number && before == Some('(') && run[end..].starts_with(')');
-        texts.push(Text { text, in_parentheses });
+        texts.push(NameText { text, in_parentheses });
         rest = &run[end..];
     }
     texts
@@ -260,7 +260,7 @@ struct NameDate<'a> {
 
 /// The date or month with which texts begin: `20260901`, `202609`, `2026-09-01`, `2026-09`,
 /// `20261002T101500`, `20261002_101500`.
-fn date_at<'a>(texts: &[Text<'a>]) -> Option<NameDate<'a>> {
+fn date_at<'a>(texts: &[NameText<'a>]) -> Option<NameDate<'a>> {
     let text = |place: usize| texts.get(place).map_or("", |text| text.text);
     let (digits, n_texts, time_in_text) = if is_date(text(0)) {
         (text(0).to_owned(), 1, None)
@@ -323,7 +323,7 @@ fn is_stamp(text: &str) -> bool {
 
 /// Whether a text marks a newer version: `v2`, `corrected`, the `2` of `version 2`, the `1` of
 /// `name (1)`, `copy of`.
-fn is_mark(texts: &[Text<'_>], place: usize) -> bool {
+fn is_mark(texts: &[NameText<'_>], place: usize) -> bool {
     let before = place.checked_sub(1).map(|before| texts[before].text);
     let text = texts[place];
     let is_after_version = text.text.bytes().all(|byte| byte.is_ascii_digit())
@@ -334,7 +334,7 @@ fn is_mark(texts: &[Text<'_>], place: usize) -> bool {
 }
 
 /// Whether a mark comes from a program that met two files of one name.
-fn is_mark_of_copy(texts: &[Text<'_>], place: usize) -> bool {
+fn is_mark_of_copy(texts: &[NameText<'_>], place: usize) -> bool {
     let is_copy = |place: usize| texts[place].text == "copy";
     let is_after_copy = place.checked_sub(1).is_some_and(is_copy);
     texts[place].in_parentheses || is_copy(place) || is_after_copy

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::supersede::content::are_plays_in_two_formats;
 use crate::supersede::facts::ReportFacts;
-use crate::supersede::proof::Unit;
+use crate::supersede::proof::PeriodUnit;
 
 /// Reports by what they have in common.
 #[derive(Default)]
-pub(super) struct Neighbours<'u> {
+pub(super) struct ReportNeighbours<'u> {
     by_topic: BTreeMap<&'u str, Vec<usize>>,
     by_month: BTreeMap<&'u str, Vec<usize>>,
     /// By month all of them, compared or not.
@@ -17,8 +17,8 @@ pub(super) struct Neighbours<'u> {
     pub(super) by_key: BTreeMap<&'u str, usize>,
 }
 
-impl<'u> Neighbours<'u> {
-    pub(super) fn new(units: &'u [Unit<'_>]) -> Self {
+impl<'u> ReportNeighbours<'u> {
+    pub(super) fn new(units: &'u [PeriodUnit<'_>]) -> Self {
         let mut found = Self::default();
         let in_two_formats = in_two_formats(units);
         for (place, unit) in units.iter().enumerate() {
@@ -46,25 +46,25 @@ impl<'u> Neighbours<'u> {
     }
 
     /// Older ones that may be about the same.
-    pub(super) fn of_topic(&self, unit: &Unit<'_>, place: usize) -> BTreeSet<usize> {
+    pub(super) fn of_topic(&self, unit: &PeriodUnit<'_>, place: usize) -> BTreeSet<usize> {
         let topics = unit.topics.iter().filter_map(|topic| self.by_topic.get(topic.as_str()));
         topics.flatten().copied().filter(|other| *other < place).collect()
     }
 
     /// Older ones that may have a row in common.
-    pub(super) fn of_months(&self, unit: &Unit<'_>, place: usize) -> BTreeSet<usize> {
+    pub(super) fn of_months(&self, unit: &PeriodUnit<'_>, place: usize) -> BTreeSet<usize> {
         older_of(&self.by_month, unit, place)
     }
 
     /// Older ones of the same months, whether their rows are compared or not.
-    pub(super) fn all_of_months(&self, unit: &Unit<'_>, place: usize) -> BTreeSet<usize> {
+    pub(super) fn all_of_months(&self, unit: &PeriodUnit<'_>, place: usize) -> BTreeSet<usize> {
         older_of(&self.all_by_month, unit, place)
     }
 }
 
 fn older_of(
     by_month: &BTreeMap<&str, Vec<usize>>,
-    unit: &Unit<'_>,
+    unit: &PeriodUnit<'_>,
     place: usize,
 ) -> BTreeSet<usize> {
     let months = unit.files.iter().flat_map(|(_, facts)| &facts.months);
@@ -73,7 +73,7 @@ fn older_of(
 }
 
 /// The days of which plays came in more than one format.
-fn in_two_formats<'u>(units: &'u [Unit<'_>]) -> BTreeSet<&'u str> {
+fn in_two_formats<'u>(units: &'u [PeriodUnit<'_>]) -> BTreeSet<&'u str> {
     let mut first: BTreeMap<&str, &ReportFacts> = BTreeMap::new();
     let mut found = BTreeSet::new();
     for (_, facts) in units.iter().flat_map(|unit| &unit.files) {

@@ -9,7 +9,7 @@ const STATEMENT: &str = "statement ";
 /// First and last day of use, or first and last day of the months that are settled; nothing where that
 /// cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Days {
+pub enum DayRanges {
     /// Of use.
     Used(Day, Day),
     /// Settled.
@@ -18,7 +18,7 @@ pub enum Days {
     Unknown,
 }
 
-impl Days {
+impl DayRanges {
     /// Those of a period as the ledger has it: `2026-09-01..2026-09-07`, `statement 2026-09..2026-09`.
     #[must_use]
     pub fn of_period(text: &str) -> Self {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn days_meet_from_the_first_that_both_have() {
         let meet = |a: &str, b: &str| {
-            let (a, b) = (Days::of_period(a), Days::of_period(b));
+            let (a, b) = (DayRanges::of_period(a), DayRanges::of_period(b));
             assert_eq!(a.meet(&b), b.meet(&a));
             a.meet(&b)
         };

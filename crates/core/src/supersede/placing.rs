@@ -5,32 +5,34 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decisions::{AcceptKind, Accepted};
-use crate::supersede::content::{Evidence, ROWS_MIN, Relation, evidence, relation};
-use crate::supersede::facts::{ReportFacts, ReportStanding, ReportTotals, Shared, Superseding};
+use crate::decisions::{AcceptKind, AcceptedReports};
+use crate::supersede::content::{ContentEvidence, ContentRelation, ROWS_MIN, evidence, relation};
+use crate::supersede::facts::{
+    ReportFacts, ReportStanding, ReportTotals, SharedRows, SupersedeReason,
+};
 use crate::supersede::messages;
-use crate::supersede::placing::replaced::Replaced;
-use crate::supersede::placing::state::{Compare, Placing};
-use crate::supersede::proof::{Named, Unit};
+use crate::supersede::placing::replaced::ReplacedReports;
+use crate::supersede::placing::state::{CompareRows, PlacingState};
+use crate::supersede::proof::{NamedReports, PeriodUnit};
 
 /// What a unit is to older ones by its rows.
 #[derive(Default)]
-struct Contents<'a> {
+struct ReportContents<'a> {
     /// Reports whose rows are all in it, and why they go.
-    holds: Vec<(&'a str, Superseding)>,
+    holds: Vec<(&'a str, SupersedeReason)>,
     /// Of its files, in which other report all their rows are, or which one has replaced them.
-    is_in: Vec<(&'a str, String, Superseding)>,
+    is_in: Vec<(&'a str, String, SupersedeReason)>,
     /// Reports with which it has rows in common, and how much.
-    overlaps: Vec<(&'a ReportFacts, Shared)>,
+    overlaps: Vec<(&'a ReportFacts, SharedRows)>,
     /// Reports with few rows that are all in it, while it has others: they prove nothing.
-    few: Vec<(&'a str, &'a ReportFacts, Shared)>,
+    few: Vec<(&'a str, &'a ReportFacts, SharedRows)>,
     /// Whether one of those would count through the other, were there more rows or the same account.
     is_all: bool,
 }
 
-impl Contents<'_> {
+impl ReportContents<'_> {
     /// Whether all files of the unit are in other reports.
-    fn is_in_others(&self, unit: &Unit<'_>) -> bool {
+    fn is_in_others(&self, unit: &PeriodUnit<'_>) -> bool {
         !self.is_in.is_empty() && self.is_in.len() == unit.files.len()
     }
 }
@@ -40,15 +42,15 @@ impl Contents<'_> {
 /// # Errors
 /// What `compare` fails with.
 pub(super) fn place_all<'p, E>(
-    units: &'p [Unit<'_>],
-    accepted: &'p Accepted,
-    (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, Compare<'p, E>),
+    units: &'p [PeriodUnit<'_>],
+    accepted: &'p AcceptedReports,
+    (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, CompareRows<'p, E>),
 ) -> Result<(), E> {
-    let mut placing = Placing::new(units, accepted, (standings, compare));
+    let mut placing = PlacingState::new(units, accepted, (standings, compare));
     (0..units.len()).try_for_each(|place| placing.place(place))
 }
 
-impl<'p, 'a, E> Placing<'p, 'a, E> {
+impl<'p, 'a, E> PlacingState<'p, 'a, E> {
     /// Says of one report whether it counts beside the older ones.
     fn place(&mut self, place: usize) -> Result<(), E> {
         let units = self.units;
@@ -61,8 +63,9 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         }
         let named = self.named(unit, place)?;
         let gone = self.gone(unit, &named)?;
-        let Replaced { places: replaced, within } = self.replaced(&gone, place)?;
-        let replaced: Vec<&Unit<'a>> = replaced.into_iter().map(|older| &units[older]).collect();
+        let ReplacedReports { places: replaced, within } = self.replaced(&gone, place)?;
+        let replaced: Vec<&PeriodUnit<'a>> =
+            replaced.into_iter().map(|older| &units[older]).collect();
         if let Some(rejected) = self.rejected_as_replacement(unit, &replaced) {
             self.set(unit, &rejected);
             return Ok(());
@@ -83,9 +86,13 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     }
 
     /// Older reports about the same of which the unit is a newer version.
-    fn gone(&mut self, unit: &Unit<'a>, named: &[(usize, Named)]) -> Result<Vec<usize>, E> {
+    fn gone(
+        &mut self,
+        unit: &PeriodUnit<'a>,
+        named: &[(usize, NamedReports)],
+    ) -> Result<Vec<usize>, E> {
         let units = self.units;
-        let is_gone = |(older, named): &&(usize, Named)| {
+        let is_gone = |(older, named): &&(usize, NamedReports)| {
             let before =
                 self.gone.get(older).map_or(0, |names| names.difference(&named.newer_than).count());
             let is_each = before + named.newer_than.len() == units[*older].n_names();
@@ -102,15 +109,15 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     /// An older report that counts and is about the same, where nothing says which of the two is right.
     fn open(
         &self,
-        unit: &Unit<'a>,
-        named: &[(usize, Named)],
+        unit: &PeriodUnit<'a>,
+        named: &[(usize, NamedReports)],
         gone: &[usize],
-    ) -> Option<&'p Unit<'a>> {
+    ) -> Option<&'p PeriodUnit<'a>> {
         let units = self.units;
-        let months = |unit: &Unit<'a>| -> BTreeSet<&'a String> {
+        let months = |unit: &PeriodUnit<'a>| -> BTreeSet<&'a String> {
             unit.files.iter().flat_map(|(_, facts)| &facts.months).collect()
         };
-        let is_open = |(older, named): &&(usize, Named)| {
+        let is_open = |(older, named): &&(usize, NamedReports)| {
             let is_open = named.is_open && named.newer_than.is_empty() && !gone.contains(older);
             is_open && !months(unit).is_disjoint(&months(&units[*older]))
         };
@@ -125,10 +132,10 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     /// its place.
     fn displace(
         &mut self,
-        unit: &Unit<'a>,
+        unit: &PeriodUnit<'a>,
         gone: &[usize],
-        replaced: &[&Unit<'a>],
-        contents: Contents<'a>,
+        replaced: &[&PeriodUnit<'a>],
+        contents: ReportContents<'a>,
     ) {
         let units = self.units;
         let first = unit.files[0].0;
@@ -139,7 +146,11 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
             });
         }
         for older in replaced {
-            self.supersede(older.files.iter().map(|(key, _)| *key), first, Superseding::Replaced);
+            self.supersede(
+                older.files.iter().map(|(key, _)| *key),
+                first,
+                SupersedeReason::Replaced,
+            );
         }
         for (key, why) in &contents.holds {
             self.supersede(std::iter::once(*key), first, *why);
@@ -162,8 +173,8 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     /// Why a report cannot replace those that it is a newer version of.
     fn rejected_as_replacement(
         &self,
-        unit: &Unit<'a>,
-        replaced: &[&Unit<'a>],
+        unit: &PeriodUnit<'a>,
+        replaced: &[&PeriodUnit<'a>],
     ) -> Option<ReportStanding> {
         // What is rejected counts for nothing, but nothing takes it back without a word.
         let files = || {
@@ -190,12 +201,13 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
 
     fn contents(
         &mut self,
-        unit: &Unit<'a>,
+        unit: &PeriodUnit<'a>,
         place: usize,
-        (replaced, named): (&[&Unit<'a>], &[(usize, Named)]),
-    ) -> Result<Contents<'a>, E> {
-        let mut found = Contents::default();
-        let is_replaced = |older: &Unit<'a>| replaced.iter().any(|other| other.age == older.age);
+        (replaced, named): (&[&PeriodUnit<'a>], &[(usize, NamedReports)]),
+    ) -> Result<ReportContents<'a>, E> {
+        let mut found = ReportContents::default();
+        let is_replaced =
+            |older: &PeriodUnit<'a>| replaced.iter().any(|other| other.age == older.age);
         let older = self.neighbours.of_months(unit, place);
         for older in older.into_iter().map(|older| &self.units[older]) {
             if is_replaced(older) {
@@ -210,21 +222,21 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
                 }
                 for (key, facts) in &unit.files {
                     match relation((key, facts), (older_key, old), self.compare)? {
-                        Relation::OlderIsIn(why) => found.holds.push((older_key, why)),
-                        Relation::NewerIsIn if is_active => {
+                        ContentRelation::OlderIsIn(why) => found.holds.push((older_key, why)),
+                        ContentRelation::NewerIsIn if is_active => {
                             let by = (*older_key).to_owned();
-                            found.is_in.push((key, by, Superseding::Contained));
+                            found.is_in.push((key, by, SupersedeReason::Contained));
                         }
-                        Relation::Overlap(shared)
+                        ContentRelation::Overlap(shared)
                             if is_active
-                                && shared == Shared::Rows(old.totals.rows)
+                                && shared == SharedRows::Rows(old.totals.rows)
                                 && old.totals.rows < facts.totals.rows.min(ROWS_MIN) =>
                         {
                             found.few.push((older_key, old, shared));
                         }
-                        Relation::Overlap(shared) if is_active => {
+                        ContentRelation::Overlap(shared) if is_active => {
                             let smaller = facts.totals.rows.min(old.totals.rows);
-                            found.is_all |= shared == Shared::Rows(smaller);
+                            found.is_all |= shared == SharedRows::Rows(smaller);
                             found.overlaps.push((old, shared));
                         }
                         _ => {}
@@ -250,22 +262,26 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
 
     /// What a report and older ones about the same say of each other; where only their rows can tell, what
     /// those say.
-    fn named(&mut self, unit: &Unit<'a>, place: usize) -> Result<Vec<(usize, Named)>, E> {
+    fn named(
+        &mut self,
+        unit: &PeriodUnit<'a>,
+        place: usize,
+    ) -> Result<Vec<(usize, NamedReports)>, E> {
         let units = self.units;
         let mut found = Vec::new();
         for older in self.neighbours.of_topic(unit, place) {
             let mut named = unit.named(&units[older]);
             let is_replaced = |(key, _): &(&str, &ReportFacts)| {
                 let standing = self.standings.get(*key);
-                let why = Superseding::Replaced;
+                let why = SupersedeReason::Replaced;
                 matches!(standing, Some(ReportStanding::Superseded { why: known, .. }) if *known == why)
             };
             if !named.later_than.is_empty() && !units[older].files.iter().all(is_replaced) {
                 let (newer, old) = (unit.files[0], units[older].files[0]);
                 match evidence(newer, old, self.compare)? {
-                    Evidence::Apart => {}
-                    Evidence::Replaces => named.newer_than.extend(&named.later_than),
-                    Evidence::Open => named.is_open = true,
+                    ContentEvidence::Apart => {}
+                    ContentEvidence::Replaces => named.newer_than.extend(&named.later_than),
+                    ContentEvidence::Open => named.is_open = true,
                 }
             }
             found.push((older, named));
@@ -276,9 +292,9 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     /// Why the rows of a report cannot count beside those that count.
     fn rejected_for_rows(
         &self,
-        unit: &Unit<'a>,
-        contents: &Contents<'a>,
-        open: Option<&Unit<'a>>,
+        unit: &PeriodUnit<'a>,
+        contents: &ReportContents<'a>,
+        open: Option<&PeriodUnit<'a>>,
     ) -> Option<ReportStanding> {
         let what = AcceptKind::Overlaps;
         let facts = unit.facts();
@@ -288,10 +304,10 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         let of_parts = || {
             contents.is_in.iter().filter_map(|(key, ..)| {
                 let (_, facts) = unit.files.iter().find(|(file, _)| file == key)?;
-                Some((*facts, Shared::Rows(facts.totals.rows)))
+                Some((*facts, SharedRows::Rows(facts.totals.rows)))
             })
         };
-        let overlaps: Vec<(&ReportFacts, Shared)> =
+        let overlaps: Vec<(&ReportFacts, SharedRows)> =
             contents.overlaps.iter().copied().chain(of_parts()).collect();
         if !overlaps.is_empty() {
             let detail = messages::overlaps(facts, &overlaps, contents.is_all);

@@ -9,18 +9,18 @@ use crate::model::day::Day;
 use crate::supersede::content::{ROWS_MIN, parties};
 use crate::supersede::facts::{ReportFacts, SEVERAL};
 use crate::supersede::names::{KnownDays, NameFacts, NamePart};
-use crate::supersede::periods::Days;
+use crate::supersede::periods::DayRanges;
 
 /// By which of two reports is the newer one: the mark of a version in its name, when it was made, the
 /// date of the folder in which it was delivered, its days, its rows, its id. Never when it arrived. Of two
 /// about the same days the smaller one is the newer, so that it is the one that nobody can place.
-pub(crate) type Age =
+pub(crate) type VersionAge =
     (Vec<NamePart>, Option<i64>, Option<Day>, Option<(Day, Reverse<Day>)>, Reverse<u64>, String);
 
 /// One report, or all files of one, with what is worked out once.
 #[derive(Debug)]
-pub(crate) struct Unit<'a> {
-    pub(crate) age: Age,
+pub(crate) struct PeriodUnit<'a> {
+    pub(crate) age: VersionAge,
     /// Keys of its files in order of their numbers, each with what is known of it.
     pub(crate) files: Vec<(&'a str, &'a ReportFacts)>,
     /// Numbers of its files.
@@ -38,7 +38,7 @@ pub(crate) struct Unit<'a> {
 
 /// What a report and an older one say of each other.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct NamedReports {
     /// Places of the older one's names under which the report replaces it.
     pub(crate) newer_than: BTreeSet<usize>,
     /// Places of those under which it came later, or beside the older one: their rows must tell whether it
@@ -61,7 +61,7 @@ enum NamedAs {
     Open,
 }
 
-impl<'a> Unit<'a> {
+impl<'a> PeriodUnit<'a> {
     /// A report of one file, or the first one of a report of several.
     pub(crate) fn new(key: &'a str, facts: &'a ReportFacts) -> Self {
         // A report whose head says what it is about needs no name for that.
@@ -132,22 +132,22 @@ impl<'a> Unit<'a> {
     }
 
     /// What this one and an older one say of each other.
-    pub(crate) fn named(&self, older: &Self) -> Named {
+    pub(crate) fn named(&self, older: &Self) -> NamedReports {
         let (newer, old) = (self.facts(), older.facts());
         if newer.adds || old.adds || !self.has_territory_of(older) {
-            return Named::default();
+            return NamedReports::default();
         }
         match (&newer.set, &old.set) {
-            (Some(_), Some(_)) if !are_of_one_set(newer, old) => Named::default(),
+            (Some(_), Some(_)) if !are_of_one_set(newer, old) => NamedReports::default(),
             (Some(_), Some(_)) if old.created_ms < newer.created_ms => {
-                Named { newer_than: BTreeSet::from([0]), ..Named::default() }
+                NamedReports { newer_than: BTreeSet::from([0]), ..NamedReports::default() }
             }
             // Two contents of one message: nothing says which of them is right.
             (Some(_), Some(_)) if old.created_ms == newer.created_ms => {
-                Named { is_open: true, ..Named::default() }
+                NamedReports { is_open: true, ..NamedReports::default() }
             }
             (None, None) => self.named_by_files(older),
-            _ => Named::default(),
+            _ => NamedReports::default(),
         }
     }
 
@@ -159,14 +159,14 @@ impl<'a> Unit<'a> {
             || older.is_empty()
     }
 
-    fn named_by_files(&self, older: &Self) -> Named {
+    fn named_by_files(&self, older: &Self) -> NamedReports {
         // A report without rows says nothing of days: dates in its name are those of the other one.
         let with = |unit: &Self, other: &Self| unit.facts().names(&other.facts().known_days);
         let of_empty = self.is_empty().then(|| with(self, older));
         let of_old = older.is_empty().then(|| with(older, self));
         let names = of_empty.as_ref().unwrap_or(&self.names);
         let old_names = of_old.as_ref().unwrap_or(&older.names);
-        let mut found = Named::default();
+        let mut found = NamedReports::default();
         for name in names {
             for (place, old) in old_names.iter().enumerate() {
                 let is_same_subject = old.subject == name.subject;
@@ -228,11 +228,11 @@ fn are_of_one_set(a: &ReportFacts, b: &ReportFacts) -> bool {
 }
 
 fn days_meet(a: &ReportFacts, b: &ReportFacts) -> bool {
-    let days: Option<(Days, Days)> = a.days().zip(b.days());
+    let days: Option<(DayRanges, DayRanges)> = a.days().zip(b.days());
     days.is_some_and(|(a, b)| a.meet(&b))
 }
 
-fn age_of(facts: &ReportFacts, names: &[NameFacts]) -> Age {
+fn age_of(facts: &ReportFacts, names: &[NameFacts]) -> VersionAge {
     let marks = names.iter().map(|name| name.marks.clone()).max().unwrap_or_default();
     let delivered = names.iter().filter_map(|name| name.delivered).max();
     let rows = Reverse(facts.totals.rows);

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::money::{Amount, Currency};
-use crate::model::play::{Kind, Piece, Play, Words};
-use crate::model::sale::{Figure, Pool, TextId};
+use crate::model::play::{Play, PlayAttributes, PlayDictionaries, ReportPlays};
+use crate::model::sale::{FigureRow, RevenuePool, TextId};
 use crate::model::territory::Territory;
 use crate::normalize::sale_lines::{SaleItem, SaleLine, SaleTerms};
 use crate::normalize::sales_lot::SalesLot;
@@ -41,7 +41,7 @@ pub struct RowSums {
 
 impl RowSums {
     /// Adds a row and gives the half of its hash that lists of rows keep.
-    pub(super) fn add(&mut self, mixer: Mixer, plays: i64, territory: u16) -> u64 {
+    pub(super) fn add(&mut self, mixer: HashMixer, plays: i64, territory: u16) -> u64 {
         let hash = mixer.finish();
         self.rows += 1;
         self.fingerprint = self.fingerprint.wrapping_add(hash);
@@ -155,13 +155,13 @@ pub fn hash_lot(lot: &SalesLot, how: HashedAs<'_>, sums: &mut RowSums, mut push:
 
 /// Hashes the plays of a date, of a report without listeners, and hands each hash on.
 pub fn hash_plays(
-    (day, piece): (i32, &Piece),
+    (day, piece): (i32, &ReportPlays),
     how: HashedAs<'_>,
     sums: &mut RowSums,
     mut push: impl FnMut(u64),
 ) {
     let words = &*piece.words;
-    let tracks: Vec<Mixer> = words.tracks.iter().map(track_of_plays).collect();
+    let tracks: Vec<HashMixer> = words.tracks.iter().map(track_of_plays).collect();
     let kinds: Vec<(u64, u32)> =
         words.kinds.iter().map(|kind| (kind_hash(kind, words), kind.plays)).collect();
     for play in piece.rows.iter().flatten() {
@@ -189,19 +189,19 @@ fn listened(play: &Play, day: i32) -> u64 {
     if play.listened_at_ms == midnight { NO_TIME } else { signed(play.listened_at_ms) }
 }
 
-fn track_of_plays(track: &crate::model::play::Track) -> Mixer {
+fn track_of_plays(track: &crate::model::play::Track) -> HashMixer {
     let isrc = track.isrc.map_or(0, crate::model::isrc::Isrc::packed);
     let store_track = track.store_track.as_deref().filter(|_| isrc == 0);
     let store_track = store_track.map_or(0, |text| text_hash(text.as_bytes()));
     let upc = track.upc.map_or(0, crate::model::upc::Upc::packed);
-    Mixer::new(4).word(isrc).word(store_track).word(upc)
+    HashMixer::new(4).word(isrc).word(store_track).word(upc)
 }
 
 /// What a store says of all plays of a product, source and device.
-fn kind_hash(kind: &Kind, words: &Words) -> u64 {
+fn kind_hash(kind: &PlayAttributes, words: &PlayDictionaries) -> u64 {
     let name =
         |names: &[Box<str>], id: u32| at(names, id).map_or(0, |name| text_hash(name.as_bytes()));
-    let mixed = Mixer::new(5).word(name(&words.sources, kind.source));
+    let mixed = HashMixer::new(5).word(name(&words.sources, kind.source));
     let mixed = mixed.word(name(&words.devices, kind.device));
     let Some(product) = at(&words.products, kind.product) else {
         return mixed.a;
@@ -248,8 +248,8 @@ fn sale_row(
     terms: &TermsHash,
     store: u64,
     how: HashedAs<'_>,
-) -> Mixer {
-    Mixer::new(1)
+) -> HashMixer {
+    HashMixer::new(1)
         .word(terms.usage)
         .word(*track)
         .word(*upc)
@@ -263,13 +263,13 @@ fn sale_row(
 }
 
 fn pool_row(
-    pool: &Pool,
+    pool: &RevenuePool,
     store: u64,
     how: HashedAs<'_>,
     text: impl Fn(Option<TextId>) -> u64,
-) -> Mixer {
+) -> HashMixer {
     let number = |number: Option<i64>| number.map_or(NO_TIME, |number| how.number(number));
-    Mixer::new(2)
+    HashMixer::new(2)
         .word(signed(pool.usage_from.0.into()))
         .word(u64::from(packed(pool.territory)) | currency(pool.currency) << 16)
         .word(text(pool.model))
@@ -281,14 +281,14 @@ fn pool_row(
 }
 
 fn figure_row(
-    figure: &Figure,
+    figure: &FigureRow,
     store: u64,
     how: HashedAs<'_>,
     text: impl Fn(Option<TextId>) -> u64,
-) -> Mixer {
+) -> HashMixer {
     let isrc = figure.isrc.map_or(0, crate::model::isrc::Isrc::packed);
     let store_track = text(figure.store_track.filter(|_| isrc == 0));
-    Mixer::new(3)
+    HashMixer::new(3)
         .word(signed(figure.date.0.into()))
         .word(isrc ^ store_track.rotate_left(7))
         .word(figure.upc.map_or(0, crate::model::upc::Upc::packed))
@@ -318,7 +318,7 @@ fn two(a: i32, b: i32) -> u64 {
 
 /// The hash of a text; never 0, which stands for none.
 pub(super) fn text_hash(text: &[u8]) -> u64 {
-    let mut mixer = Mixer::new(6).word(text.len() as u64);
+    let mut mixer = HashMixer::new(6).word(text.len() as u64);
     let (words, rest) = text.as_chunks::<8>();
     for word in words {
         mixer = mixer.word(u64::from_le_bytes(*word));
@@ -330,7 +330,7 @@ pub(super) fn text_hash(text: &[u8]) -> u64 {
 
 /// Two lanes of a multiplication folded onto itself: 128 bits of state, a word at a time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mixer {
+pub(super) struct HashMixer {
     a: u64,
     b: u64,
 }
@@ -338,7 +338,7 @@ pub(super) struct Mixer {
 /// A sum by which a damaged piece of a list is known.
 #[must_use]
 pub fn checksum(hashes: &[u64]) -> u64 {
-    let start = Mixer::new(7).word(hashes.len() as u64);
+    let start = HashMixer::new(7).word(hashes.len() as u64);
     hashes.iter().fold(start, |mixer, hash| mixer.word(*hash)).a
 }
 
@@ -362,7 +362,7 @@ fn folded(number: u64, by: u64) -> u64 {
     half(product >> 64) ^ half(product & mask)
 }
 
-impl Mixer {
+impl HashMixer {
     /// A mixer for one kind of row.
     pub(super) fn new(kind: u64) -> Self {
         Self { a: START_A ^ kind, b: START_B.wrapping_add(kind) }

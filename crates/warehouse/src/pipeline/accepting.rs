@@ -5,7 +5,7 @@ use std::path::Path;
 use streamledger_core::decisions::AcceptKind;
 
 use crate::pipeline::nightly::error::NightlyError;
-use crate::storage::layout::decisions::{Author, DecisionError, Decisions};
+use crate::storage::layout::decisions::{DecisionAuthor, DecisionError, DecisionLog};
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
@@ -14,13 +14,13 @@ const PREFIX_MIN: usize = 16;
 
 /// What is accepted, and where.
 #[derive(Debug, Clone)]
-pub struct Acceptance {
+pub struct AcceptanceOutcome {
     /// The first digits of the report's id, at least sixteen.
     pub report: String,
     /// What is accepted; `None` for what the report is rejected for now.
     pub what: Option<AcceptKind>,
     /// Who decides, and why.
-    pub author: Author,
+    pub author: DecisionAuthor,
 }
 
 /// What was accepted.
@@ -47,13 +47,13 @@ pub struct AcceptedReport {
 pub fn accept_report(
     root: &Path,
     folder: Option<&Path>,
-    acceptance: &Acceptance,
+    acceptance: &AcceptanceOutcome,
 ) -> Result<AcceptedReport, NightlyError> {
     let places = WarehouseLayout::new(root);
     places.require()?;
     let manifest = places.current_manifest()?.with_all_reports();
     let own = places.internal("decisions");
-    let mut decisions = Decisions::read(folder.unwrap_or(&own))?;
+    let mut decisions = DecisionLog::read(folder.unwrap_or(&own))?;
     decisions.require(&manifest.decisions)?;
     let (report, entry) = found(&manifest, &acceptance.report).map_err(undecidable)?;
     let what = kind_of(report, entry, acceptance.what).map_err(undecidable)?;

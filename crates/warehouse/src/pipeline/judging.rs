@@ -3,30 +3,34 @@
 
 use std::collections::BTreeMap;
 
-use streamledger_core::decisions::Accepted;
+use streamledger_core::decisions::AcceptedReports;
 use streamledger_core::decisions::settings::{JudgingNumbers, SettingsInForce, StoreNumbers};
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::normalize::store::StoreSettings;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 
 /// By what a run judges.
 #[derive(Debug, Clone)]
-pub struct Judging {
+pub struct JudgingSettings {
     in_force: SettingsInForce,
     /// What footers name: the same, except for a proposal, whose files are to be compared with what is
     /// published.
     footers: SettingsInForce,
     /// Store files of months with numbers of their own, by hash of these and name of the store.
     stores: BTreeMap<String, BTreeMap<String, StoreSettings>>,
-    accepted: Accepted,
+    accepted: AcceptedReports,
 }
 
-impl Judging {
+impl JudgingSettings {
     /// By settings in force and what is accepted of single reports; of the pipeline, only how reports
     /// are read counts.
     #[must_use]
-    pub fn new(settings: &Settings, in_force: SettingsInForce, accepted: Accepted) -> Self {
+    pub fn new(
+        settings: &PipelineSettings,
+        in_force: SettingsInForce,
+        accepted: AcceptedReports,
+    ) -> Self {
         let own = |(hash, numbers): (&str, &JudgingNumbers)| {
             (hash.to_owned(), judged_stores(settings, numbers))
         };
@@ -36,13 +40,13 @@ impl Judging {
 
     /// What is accepted of single reports.
     #[must_use]
-    pub fn accepted(&self) -> &Accepted {
+    pub fn accepted(&self) -> &AcceptedReports {
         &self.accepted
     }
 
     /// By other numbers, with the footers of these: what they make is there to be compared.
     #[must_use]
-    pub fn with_numbers_of(self, settings: &Settings, proposed: SettingsInForce) -> Self {
+    pub fn with_numbers_of(self, settings: &PipelineSettings, proposed: SettingsInForce) -> Self {
         Self { footers: self.footers, ..Self::new(settings, proposed, self.accepted) }
     }
 
@@ -88,7 +92,10 @@ impl Judging {
 }
 
 /// The store files with other numbers.
-fn judged_stores(settings: &Settings, numbers: &JudgingNumbers) -> BTreeMap<String, StoreSettings> {
+fn judged_stores(
+    settings: &PipelineSettings,
+    numbers: &JudgingNumbers,
+) -> BTreeMap<String, StoreSettings> {
     let judged = |(name, store): (&String, &StoreSettings)| {
         let own = numbers.stores.get(name).map(|own| own.judge(store));
         (name.clone(), own.unwrap_or_else(|| store.clone()))
@@ -96,7 +103,7 @@ fn judged_stores(settings: &Settings, numbers: &JudgingNumbers) -> BTreeMap<Stri
     settings.stores.iter().map(judged).collect()
 }
 
-impl Settings {
+impl PipelineSettings {
     /// The numbers of the pipeline that judge.
     #[must_use]
     pub fn numbers(&self) -> JudgingNumbers {

@@ -2,7 +2,7 @@
 
 use streamledger_core::model::day::Day;
 use streamledger_core::supersede::names::KnownDays;
-use streamledger_core::supersede::periods::Days;
+use streamledger_core::supersede::periods::DayRanges;
 
 use crate::storage::layout::ledger::ReportEntry;
 
@@ -10,7 +10,7 @@ use crate::storage::layout::ledger::ReportEntry;
 /// was made.
 pub(crate) fn known_days(report: &ReportEntry) -> KnownDays {
     let day = |text: &String| Some(Day(text.parse::<chrono::NaiveDate>().ok()?.to_epoch_days()));
-    let period = report.about.period.as_deref().map(Days::of_period);
+    let period = report.about.period.as_deref().map(DayRanges::of_period);
     let rows =
         report.first_date.as_ref().and_then(day).zip(report.last_date.as_ref().and_then(day));
     let made = report.about.created_ms.map(|ms| (Day::of_ms(ms), Day::of_ms(ms)));

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::options::{NightlyOptions, Progress};
-use crate::pipeline::nightly::plan::proposal::Request;
+use crate::pipeline::nightly::options::{NightlyOptions, RunProgress};
+use crate::pipeline::nightly::plan::proposal::SettingsRequest;
 use crate::pipeline::nightly::run::run_nightly;
-use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::summary::RunSummary;
 use crate::storage::archive::archived_names::read_names;
 use crate::storage::archive::archived_reports::archive_path;
 use crate::storage::disk::durable::{
@@ -50,10 +50,10 @@ struct OtherReport {
 
 /// What a rebuild did.
 #[derive(Debug, Default)]
-pub struct Rebuilt {
+pub struct RebuildOutcome {
     /// As of nightly runs: one, and one more for each time that a report was overwritten by another one of
     /// the same name.
-    pub summaries: Vec<Summary>,
+    pub summaries: Vec<RunSummary>,
     /// Reports that were read from the archive.
     pub n_reports: u64,
     /// Files of reports that were rejected and so are in no archive: they must come from an inbox.
@@ -61,7 +61,7 @@ pub struct Rebuilt {
 }
 
 /// Paths in the inbox with the archived file that was there, for one run.
-type Round = BTreeMap<String, PathBuf>;
+type RebuildRound = BTreeMap<String, PathBuf>;
 
 /// Makes a warehouse from the archive of another one. `options.inbox` is not looked at; the listener key
 /// is the given one, else that of the other warehouse.
@@ -70,10 +70,10 @@ type Round = BTreeMap<String, PathBuf>;
 /// [`NightlyError`]; also if there are tables in the new warehouse already.
 pub fn rebuild_from_archive(
     other: &Path,
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    progress: &dyn Progress,
-) -> Result<Rebuilt, NightlyError> {
+    progress: &dyn RunProgress,
+) -> Result<RebuildOutcome, NightlyError> {
     let (from, to) = (WarehouseLayout::new(other), WarehouseLayout::new(&options.warehouse));
     from.require()?;
     if to.current()?.is_some() {
@@ -91,8 +91,8 @@ pub fn rebuild_from_archive(
         keep_key(&from.own_key(), &to)?;
     }
     keep_decisions(&from.internal("decisions"), &to.internal("decisions"))?;
-    let mut rebuilt = Rebuilt::default();
-    let mut rounds: Vec<Round> = Vec::new();
+    let mut rebuilt = RebuildOutcome::default();
+    let mut rounds: Vec<RebuildRound> = Vec::new();
     for report in manifest.reports.into_values().chain(manifest.set_aside.into_values()) {
         let Some(name) = &report.archived else {
             rebuilt.not_archived.extend(report.files);
@@ -109,7 +109,7 @@ pub fn rebuild_from_archive(
         // The last round's, or what a rebuild that was stopped has left.
         remove_tree(&inbox)?;
         lay_out(round, &inbox)?;
-        let summary = run_nightly(settings, &options, &Request::AsAccepted, progress)?;
+        let summary = run_nightly(settings, &options, &SettingsRequest::AsAccepted, progress)?;
         rebuilt.summaries.push(summary);
     }
     remove_tree(&inbox)?;
@@ -150,17 +150,17 @@ fn keep_decisions(from: &Path, to: &Path) -> Result<(), DiskError> {
 }
 
 /// Enters a file into the first round in which its path is free.
-fn enter(rounds: &mut Vec<Round>, file: &str, archived: &Path) {
+fn enter(rounds: &mut Vec<RebuildRound>, file: &str, archived: &Path) {
     match rounds.iter_mut().find(|round| !round.contains_key(file)) {
         Some(round) => {
             round.insert(file.to_owned(), archived.to_owned());
         }
-        None => rounds.push(Round::from([(file.to_owned(), archived.to_owned())])),
+        None => rounds.push(RebuildRound::from([(file.to_owned(), archived.to_owned())])),
     }
 }
 
 /// Gives archived reports the names under which they came.
-fn lay_out(round: &Round, inbox: &Path) -> Result<(), DiskError> {
+fn lay_out(round: &RebuildRound, inbox: &Path) -> Result<(), DiskError> {
     make_folder(inbox)?;
     for (file, archived) in round {
         let to = inbox.join(file);

@@ -9,9 +9,9 @@ use polars::prelude::{
     PolarsResult, UnionArgs, col, concat, df, lit,
 };
 use streamledger_core::explain::calendar::Calendar;
-use streamledger_core::explain::figures::{Line, Lines};
-use streamledger_core::explain::states::States;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::figures::{FigureLine, FigureLines};
+use streamledger_core::explain::states::StepStates;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::verdict::{Reason, Verdict};
@@ -25,7 +25,7 @@ use crate::storage::tables::scan::{collect, numbers_of, scan};
 
 /// What is to be explained. Nothing given means all of it.
 #[derive(Debug, Clone, Default)]
-pub struct Question {
+pub struct WaterfallQuestion {
     /// Month of the counted date, `YYYY-MM`.
     pub month: String,
     /// One store.
@@ -38,50 +38,55 @@ pub struct Question {
 
 /// The waterfall of a store's month.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explained {
+pub struct ExplainedStore {
     /// The store.
     pub store: String,
     /// The lines that are there, in their order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<FigureLine>,
 }
 
-impl Explained {
+impl ExplainedStore {
     /// Takes another number for what the store shows, as somebody copied it from there.
     pub fn start_from(&mut self, shown: i64) {
-        let reported = self.lines.iter().find(|line| line.step == Step::Reported);
+        let reported = self.lines.iter().find(|line| line.step == WaterfallStep::Reported);
         let why = reported.map(|line| line.states).unwrap_or_default();
         let reported = reported.and_then(|line| line.plays).unwrap_or(0);
-        self.lines.retain(|line| Step::Reported.position() <= line.step.position());
-        let line = |step, plays, states| Line { step, plays: Some(plays), states, reports: None };
-        let mut start = vec![line(Step::StoreShows, shown, States::default())];
+        self.lines.retain(|line| WaterfallStep::Reported.position() <= line.step.position());
+        let line =
+            |step, plays, states| FigureLine { step, plays: Some(plays), states, reports: None };
+        let mut start = vec![line(WaterfallStep::StoreShows, shown, StepStates::default())];
         if shown != reported {
-            start.push(line(Step::NotInTrends, reported - shown, why));
+            start.push(line(WaterfallStep::NotInTrends, reported - shown, why));
         }
         self.lines.splice(0..0, start);
-        self.lines.retain(|line| line.step != Step::ShownLessPaid);
+        self.lines.retain(|line| line.step != WaterfallStep::ShownLessPaid);
         let plays_of =
             |step| self.lines.iter().find(|line| line.step == step).map(|line| line.plays);
         if let (None | Some(None), Some(Some(paid))) =
-            (plays_of(Step::Counted), plays_of(Step::PaidUnits))
+            (plays_of(WaterfallStep::Counted), plays_of(WaterfallStep::PaidUnits))
         {
-            let before = |line: &Line| line.step.position() < Step::ShownLessPaid.position();
+            let before =
+                |line: &FigureLine| line.step.position() < WaterfallStep::ShownLessPaid.position();
             let place = self.lines.partition_point(before);
-            self.lines.insert(place, line(Step::ShownLessPaid, shown - paid, States::default()));
+            self.lines.insert(
+                place,
+                line(WaterfallStep::ShownLessPaid, shown - paid, StepStates::default()),
+            );
         }
     }
 }
 
 /// The answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct WaterfallAnswer {
     /// The published state that was asked.
     pub snapshot: u64,
     /// By store.
-    pub stores: Vec<Explained>,
+    pub stores: Vec<ExplainedStore>,
     /// Stores that have figures of the month, but no waterfall yet.
     pub not_yet: Vec<String>,
     /// What their reports say so far: the lines from what is reported to what is counted.
-    pub so_far: Vec<Explained>,
+    pub so_far: Vec<ExplainedStore>,
     /// Months of which there is a waterfall, for a question about one without.
     pub months: BTreeSet<String>,
     /// The numbers of the rules by which the month was judged, by store.
@@ -92,13 +97,13 @@ pub struct Answer {
 
 /// The tables as they are shown, and what is known of them.
 #[derive(Debug)]
-pub struct Published {
+pub struct PublishedTables {
     /// The ledger.
     pub manifest: Manifest,
     tables: PathBuf,
 }
 
-impl Published {
+impl PublishedTables {
     /// Opens what is shown now; it stays the same whatever is published meanwhile.
     ///
     /// # Errors
@@ -223,7 +228,7 @@ impl Published {
     ///
     /// # Errors
     /// If a table cannot be read.
-    pub fn explain(&self, question: &Question) -> PolarsResult<Answer> {
+    pub fn explain(&self, question: &WaterfallQuestion) -> PolarsResult<WaterfallAnswer> {
         let of_store = |path: &&String| {
             question.store.as_ref().is_none_or(|store| store_of(path) == Some(store.as_str()))
         };
@@ -234,7 +239,7 @@ impl Published {
             let lines = sum_lines(self.scan(path)?, question)?;
             let store = store_of(path).unwrap_or_default().to_owned();
             if !lines.is_empty() {
-                stores.push(Explained { store, lines });
+                stores.push(ExplainedStore { store, lines });
             }
         }
         let told: BTreeSet<Option<&str>> = paths.iter().map(|path| store_of(path)).collect();
@@ -251,18 +256,18 @@ impl Published {
             if self.manifest.partitions.contains_key(&path) {
                 let lines = sum_verdicts(self.scan(&path)?, question)?;
                 if !lines.is_empty() {
-                    so_far.push(Explained { store: (*store).to_owned(), lines });
+                    so_far.push(ExplainedStore { store: (*store).to_owned(), lines });
                 }
             }
         }
-        let policy = |explained: &Explained| {
+        let policy = |explained: &ExplainedStore| {
             let numbers = self.manifest.settings.of_month(&explained.store, &question.month)?;
             Some((explained.store.clone(), numbers.policy.clone()))
         };
         let policies = stores.iter().chain(&so_far).filter_map(policy).collect();
         let months = self.partitions("waterfall", None).filter(of_store);
         let months = months.filter_map(|path| Some(path.rsplit_once("month=")?.1.to_owned()));
-        Ok(Answer {
+        Ok(WaterfallAnswer {
             snapshot: self.manifest.snapshot,
             months: months.collect(),
             files: self.files_of(&stores),
@@ -273,7 +278,7 @@ impl Published {
         })
     }
 
-    fn files_of(&self, stores: &[Explained]) -> BTreeMap<String, String> {
+    fn files_of(&self, stores: &[ExplainedStore]) -> BTreeMap<String, String> {
         let lines = stores.iter().flat_map(|explained| &explained.lines);
         let named = lines.filter_map(|line| line.reports.as_deref()).flatten();
         let named: BTreeSet<&String> = named.collect();
@@ -314,7 +319,7 @@ pub(crate) fn unknown(what: &str, name: &str) -> PolarsError {
 }
 
 /// The rows of a table that a question is about.
-fn asked_for(rows: LazyFrame, question: &Question) -> PolarsResult<LazyFrame> {
+fn asked_for(rows: LazyFrame, question: &WaterfallQuestion) -> PolarsResult<LazyFrame> {
     let mut rows = rows;
     if let Some(isrcs) = &question.isrcs {
         rows = of_recordings(rows, isrcs)?;
@@ -326,37 +331,37 @@ fn asked_for(rows: LazyFrame, question: &Question) -> PolarsResult<LazyFrame> {
 }
 
 /// From what is reported to what is counted, of a month that goes on.
-fn sum_verdicts(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
+fn sum_verdicts(rows: LazyFrame, question: &WaterfallQuestion) -> PolarsResult<Vec<FigureLine>> {
     let by = ["verdict", "reason"].map(col);
     let sums = collect(asked_for(rows, question)?.group_by(by).agg([col("plays").sum()]))?;
     let text = |name: &str| sums.column(name).and_then(|column| column.str().cloned());
     let (verdicts, reasons) = (text("verdict")?, text("reason")?);
     let plays = numbers_of(&sums, "plays")?;
-    let mut lines = Lines::default();
+    let mut lines = FigureLines::default();
     let mut add = |step, plays| {
-        let states = States::default();
-        lines.add(&Line { step, plays: Some(plays), states, reports: None });
+        let states = StepStates::default();
+        lines.add(&FigureLine { step, plays: Some(plays), states, reports: None });
     };
     for row in 0..sums.height() {
         let plays = plays[row];
-        add(Step::Reported, plays);
+        add(WaterfallStep::Reported, plays);
         match reasons.get(row) {
-            None => add(Step::Counted, plays),
+            None => add(WaterfallStep::Counted, plays),
             Some(name) => {
                 let verdict = verdicts.get(row).unwrap_or_default();
                 let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict);
                 let reason = Reason::ALL.into_iter().find(|known| known.as_str() == name);
-                let step = verdict.and_then(|verdict| Step::of_outcome(verdict, reason));
+                let step = verdict.and_then(|verdict| WaterfallStep::of_outcome(verdict, reason));
                 add(step.ok_or_else(|| unknown("reason", name))?, -plays);
                 // All that are reported count but for the steps between.
-                add(Step::Counted, 0);
+                add(WaterfallStep::Counted, 0);
             }
         }
     }
     Ok(lines.into_all())
 }
 
-fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
+fn sum_lines(rows: LazyFrame, question: &WaterfallQuestion) -> PolarsResult<Vec<FigureLine>> {
     let sums = collect(
         asked_for(rows, question)?
             .group_by(["step", "state", "report"].map(col))
@@ -366,19 +371,21 @@ fn sum_lines(rows: LazyFrame, question: &Question) -> PolarsResult<Vec<Line>> {
     let (steps, states, reports) = (text("step")?, text("state")?, text("report")?);
     let plays = sums.column("plays")?.i64()?.clone();
     let known = sums.column("known")?.u32()?.clone();
-    let mut lines = Lines::default();
+    let mut lines = FigureLines::default();
     for row in 0..sums.height() {
         let name = steps.get(row).unwrap_or_default();
-        let step = Step::of_name(name).ok_or_else(|| unknown("step", name))?;
+        let step = WaterfallStep::of_name(name).ok_or_else(|| unknown("step", name))?;
         let states = match states.get(row) {
-            None => States::default(),
-            Some(state) => States::default().with(state).ok_or_else(|| unknown("state", state))?,
+            None => StepStates::default(),
+            Some(state) => {
+                StepStates::default().with(state).ok_or_else(|| unknown("state", state))?
+            }
         };
         let plays = plays.get(row).filter(|_| known.get(row).is_some_and(|known| 0 < known));
         let reports = reports.get(row).map(|names| {
             Box::new(names.split('|').map(ToOwned::to_owned).collect::<BTreeSet<_>>())
         });
-        lines.add(&Line { step, plays, states, reports });
+        lines.add(&FigureLine { step, plays, states, reports });
     }
     Ok(lines.into_all())
 }

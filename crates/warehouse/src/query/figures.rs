@@ -13,34 +13,39 @@ use polars::prelude::{
     PolarsResult, StringChunked, col, df, lit,
 };
 use streamledger_core::explain::figures::{
-    Figures, Line, Paid, PaidFor, Plays, StoreNumber, TerritoryCode, There,
+    FigureLine, FigureTables, PaidFigures, PaidFor, PlayFigures, RecordingFigures, StoreNumber,
+    TerritoryCode,
 };
 use streamledger_core::explain::period::Period;
-use streamledger_core::explain::states::States;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::states::StepStates;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::verdict::Verdict;
 use streamledger_core::numbers::exact;
 
-use crate::query::explain::{Published, unknown};
-use crate::query::recordings::{FIGURES, Recording, Span};
+use crate::query::explain::{PublishedTables, unknown};
+use crate::query::recordings::{FIGURES, PublishedRecording, PublishedSpan};
 use crate::storage::tables::scan::{collect, numbers_of, scan};
 
 /// Rows that are summed at a time: what the engine holds of them stays under 100 MB.
 const ROWS_AT_A_TIME: usize = 1 << 18;
 
-impl Published {
+impl PublishedTables {
     /// The figures of recordings, in their order.
     ///
     /// # Errors
     /// If a table cannot be read.
-    pub fn figures(&self, span: &Span, recordings: &[Recording]) -> PolarsResult<Vec<Figures>> {
+    pub fn figures(
+        &self,
+        span: &PublishedSpan,
+        recordings: &[PublishedRecording],
+    ) -> PolarsResult<Vec<RecordingFigures>> {
         let codes: Vec<&str> = recordings.iter().map(|r| r.isrc.as_deref().unwrap_or("")).collect();
         let numbers: Vec<u32> = (0..).take(codes.len()).collect();
         let keys = df!("key" => codes, "track" => numbers)?;
         let mut figures = Vec::new();
-        figures.resize_with(recordings.len(), Figures::default);
-        let mut reading = Reading { figures, first: span.first_day() };
+        figures.resize_with(recordings.len(), RecordingFigures::default);
+        let mut reading = FigureReading { figures, first: span.first_day() };
         for table in FIGURES {
             for path in self.partitions(table, None) {
                 let Some(of) = span.place_of(path) else { continue };
@@ -83,12 +88,12 @@ fn with_tracks(rows: LazyFrame, keys: &DataFrame) -> LazyFrame {
 }
 
 /// The sums of a plan: the number of the recording, texts by which it is grouped, and numbers.
-struct Sums {
+struct FigureSums {
     frame: DataFrame,
     tracks: Vec<usize>,
 }
 
-impl Sums {
+impl FigureSums {
     fn new(rows: &LazyFrame, by: &[&str], sums: &[Expr]) -> PolarsResult<Self> {
         let group: Vec<Expr> = ["track"].iter().chain(by).map(|name| col(*name)).collect();
         let frame = collect(rows.clone().group_by(group).agg(sums))?;
@@ -106,7 +111,7 @@ impl Sums {
     }
 
     /// Plays by their verdict, of sums that are grouped by it.
-    fn plays(&self) -> PolarsResult<Vec<Plays>> {
+    fn plays(&self) -> PolarsResult<Vec<PlayFigures>> {
         let (verdicts, plays) = (self.text("verdict")?, self.numbers("plays")?);
         verdicts
             .iter()
@@ -114,18 +119,18 @@ impl Sums {
             .map(|(verdict, plays)| {
                 let known = Verdict::ALL.into_iter().find(|known| Some(known.as_str()) == verdict);
                 let verdict = known.ok_or_else(|| unknown("verdict", verdict.unwrap_or("")))?;
-                Ok(Plays::of(verdict, plays))
+                Ok(PlayFigures::of(verdict, plays))
             })
             .collect()
     }
 }
 
-struct Reading {
-    figures: Vec<Figures>,
+struct FigureReading {
+    figures: Vec<RecordingFigures>,
     first: Day,
 }
 
-impl Reading {
+impl FigureReading {
     fn add(&mut self, table: &str, of: (Month, StoreNumber), rows: &LazyFrame) -> PolarsResult<()> {
         match table {
             "waterfall" => {
@@ -145,51 +150,56 @@ impl Reading {
     fn add_waterfall(&mut self, of: (Month, StoreNumber), rows: &LazyFrame) -> PolarsResult<()> {
         let plays = col("plays");
         let known = plays.clone().count().alias("known");
-        let sums = Sums::new(rows, &["step", "state", "report"], &[plays.sum(), known])?;
+        let sums = FigureSums::new(rows, &["step", "state", "report"], &[plays.sum(), known])?;
         let (steps, states) = (sums.text("step")?, sums.text("state")?);
         let (reports, plays) = (sums.text("report")?, sums.numbers("plays")?);
         let known = sums.numbers("known")?;
         for (row, track) in sums.tracks.iter().enumerate() {
             let name = steps.get(row);
-            let step =
-                name.and_then(Step::of_name).ok_or_else(|| unknown("step", name.unwrap_or("")))?;
+            let step = name
+                .and_then(WaterfallStep::of_name)
+                .ok_or_else(|| unknown("step", name.unwrap_or("")))?;
             let state = match states.get(row) {
-                None => States::default(),
+                None => StepStates::default(),
                 Some(state) => {
-                    States::default().with(state).ok_or_else(|| unknown("state", state))?
+                    StepStates::default().with(state).ok_or_else(|| unknown("state", state))?
                 }
             };
             let names = reports.get(row).map(|names| {
                 Box::new(names.split('|').map(ToOwned::to_owned).collect::<BTreeSet<_>>())
             });
             let plays = (0 < known[row]).then_some(plays[row]);
-            let line = Line { step, plays, states: state, reports: names };
+            let line = FigureLine { step, plays, states: state, reports: names };
             self.figures[*track].waterfalls.entry(of).or_default().add(&line);
         }
         Ok(())
     }
 
     fn add_paid_territories(&mut self, rows: &LazyFrame) -> PolarsResult<()> {
-        let is_paid = col("step").eq(lit(Step::PaidUnits.name()));
+        let is_paid = col("step").eq(lit(WaterfallStep::PaidUnits.name()));
         let paid = rows.clone().filter(is_paid);
         let known = col("plays").count().alias("known");
         // The total that is known and final has no state.
         let open = col("state").count().alias("open");
-        let sums = Sums::new(&paid, &["territory"], &[col("plays").sum(), known, open])?;
+        let sums = FigureSums::new(&paid, &["territory"], &[col("plays").sum(), known, open])?;
         let (codes, plays) = (sums.text("territory")?, sums.numbers("plays")?);
         let (known, open) = (sums.numbers("known")?, sums.numbers("open")?);
         for (row, track) in sums.tracks.iter().enumerate() {
             let there = self.figures[*track].territories.entry(territory(codes.get(row))?);
             let paid = (0 < known[row]).then_some(plays[row]);
             let is_paid_in_part = 0 < open[row];
-            there.or_default().add(There { paid, is_paid_in_part, ..There::default() });
+            there.or_default().add(FigureTables {
+                paid,
+                is_paid_in_part,
+                ..FigureTables::default()
+            });
         }
         Ok(())
     }
 
     fn add_days(&mut self, of: (Month, StoreNumber), rows: &LazyFrame) -> PolarsResult<()> {
         let rows = rows.clone().with_column(col("date").to_physical().alias("day"));
-        let sums = Sums::new(&rows, &["day", "verdict"], &[col("plays").sum()])?;
+        let sums = FigureSums::new(&rows, &["day", "verdict"], &[col("plays").sum()])?;
         let days = sums.numbers("day")?;
         let plays = sums.plays()?;
         for ((track, day), plays) in sums.tracks.iter().zip(days).zip(plays) {
@@ -204,7 +214,7 @@ impl Reading {
         let is_before = col("listened_month").neq(lit(month.to_string()));
         let is_counted = col("verdict").eq(lit(Verdict::Counted.as_str()));
         let before = rows.clone().filter(is_before.and(is_counted));
-        let sums = Sums::new(&before, &["listened_month"], &[col("plays").sum()])?;
+        let sums = FigureSums::new(&before, &["listened_month"], &[col("plays").sum()])?;
         let (heard, plays) = (sums.text("listened_month")?, sums.numbers("plays")?);
         for (row, track) in sums.tracks.iter().enumerate() {
             let name = heard.get(row).unwrap_or("");
@@ -217,7 +227,7 @@ impl Reading {
     }
 
     fn add_tiers(&mut self, rows: &LazyFrame) -> PolarsResult<()> {
-        let sums = Sums::new(rows, &["tier", "verdict"], &[col("plays").sum()])?;
+        let sums = FigureSums::new(rows, &["tier", "verdict"], &[col("plays").sum()])?;
         let tiers = sums.text("tier")?;
         for (row, plays) in sums.plays()?.into_iter().enumerate() {
             let tier = tiers.get(row).unwrap_or_default();
@@ -231,7 +241,7 @@ impl Reading {
     }
 
     fn add_territories(&mut self, rows: &LazyFrame) -> PolarsResult<()> {
-        let sums = Sums::new(rows, &["territory", "verdict"], &[col("plays").sum()])?;
+        let sums = FigureSums::new(rows, &["territory", "verdict"], &[col("plays").sum()])?;
         let codes = sums.text("territory")?;
         for (row, plays) in sums.plays()?.into_iter().enumerate() {
             let code = territory(codes.get(row))?;
@@ -245,7 +255,7 @@ impl Reading {
         let amount = col("amount");
         let known = amount.clone().count().alias("known");
         let sums = [col("units").sum(), amount.sum(), known];
-        let sums = Sums::new(rows, &["tier", "use_type", "currency"], &sums)?;
+        let sums = FigureSums::new(rows, &["tier", "use_type", "currency"], &sums)?;
         let (tiers, uses) = (sums.text("tier")?, sums.text("use_type")?);
         let (currencies, units) = (sums.text("currency")?, sums.numbers("units")?);
         let known = sums.numbers("known")?;
@@ -257,7 +267,7 @@ impl Reading {
                 tier: tiers.get(row).unwrap_or_default().to_owned(),
             };
             let amount = amounts.get(row).filter(|_| 0 < known[row]);
-            self.figures[*track].add_paid(&key, Paid { units: units[row], amount });
+            self.figures[*track].add_paid(&key, PaidFigures { units: units[row], amount });
         }
         Ok(())
     }

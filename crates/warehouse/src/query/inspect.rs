@@ -3,36 +3,37 @@
 
 use std::path::{Path, PathBuf};
 
-use streamledger_core::ingest::dsr::head::Head;
-use streamledger_core::ingest::spotify_streams::{self, Columns};
+use streamledger_core::ingest::dsr::head::DsrHead;
+use streamledger_core::ingest::spotify_streams::{self, StreamColumns};
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
-use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::ingest::text::{Text, TextError};
+use streamledger_core::ingest::table::head::BoundFormat;
+use streamledger_core::ingest::text::{ReportText, TextError};
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_core::normalize::counts::{Counts, LineCounts};
+use streamledger_core::normalize::counts::{LineCounts, RowCounts};
 use streamledger_core::normalize::rejected_row::RejectedRow;
-use streamledger_core::normalize::table::control_numbers::Checked;
+use streamledger_core::normalize::table::control_numbers::CheckedControl;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::intake::detect_format::{DetectedFormat, detect_format, judge_member};
 use crate::pipeline::intake::examine::without_folders;
-use crate::pipeline::intake::reading::{Rows, RowsContext};
+use crate::pipeline::intake::reading::{ReportRows, RowsContext};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::why_rejected::why_rejected;
 use crate::query::inspect_rows::{columns_of, lot_to_rows, pieces_to_rows};
 use crate::storage::disk::durable::{DiskError, IoContext as _};
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::stages::StageTimes;
 use crate::storage::source::report_source::{
-    DecodeMode, End, MemberKind, Packing, Reader, ReportFile, SkippedMember, read_through,
+    BlockReader, DecodeMode, MemberKind, ReportFile, ReportPacking, SkippedMember, SourceEnd,
+    read_through,
 };
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Inspection {
+pub struct ReportInspection {
     /// How the file is packed.
-    pub packing: Option<Packing>,
+    pub packing: Option<ReportPacking>,
     /// Name of the member that is the report, of an archive.
     pub member: Option<String>,
     /// The other members of the archive, and why they are not read.
@@ -52,7 +53,7 @@ pub struct Inspection {
     /// Columns that are not looked at.
     pub unused: Vec<String>,
     /// Counts over the whole report.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
     /// Values that no table of ours knows.
@@ -62,7 +63,7 @@ pub struct Inspection {
     /// Lines of its text, counted by themselves.
     pub n_lines: u64,
     /// Control numbers.
-    pub controls: Vec<Checked>,
+    pub controls: Vec<CheckedControl>,
     /// Names of the columns of `rows`.
     pub columns: Vec<String>,
     /// First rows in our words, in the report's order; empty cells are nulls.
@@ -78,37 +79,38 @@ pub struct Inspection {
 /// # Errors
 /// [`DiskError`] if the file cannot be read.
 pub fn inspect_report(
-    settings: &Settings,
+    settings: &PipelineSettings,
     path: &Path,
     store: Option<&str>,
     n_rows_max: usize,
-) -> Result<Inspection, DiskError> {
+) -> Result<ReportInspection, DiskError> {
     let key = ListenerKey::new([0; 32]);
     // A person may name a link.
     let canonical: PathBuf = path.canonicalize().at("open", path)?;
     let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut mark = DecimalMark::Point;
     loop {
-        let mut inspector = Inspector {
+        let mut inspector = ReportInspector {
             settings,
             key: &key,
             store: store.map(ToOwned::to_owned),
             file_name: file_name.clone(),
             n_rows_max,
             mark,
-            text: Text::default(),
+            text: ReportText::default(),
             text_error: None,
             rows: None,
-            found: Inspection::default(),
+            found: ReportInspection::default(),
         };
         let file = ReportFile::Inbox(&canonical);
-        let end = read_through(file, DecodeMode::SameThread, &Stages::default(), &mut inspector)?;
-        if let End::Unreadable(error) = end {
+        let end =
+            read_through(file, DecodeMode::SameThread, &StageTimes::default(), &mut inspector)?;
+        if let SourceEnd::Unreadable(error) = end {
             return Err(error);
         }
         inspector.end();
         // What other numbers of the report tell of some is known at its end only.
-        let marks = inspector.rows.as_ref().map(Rows::marks).unwrap_or_default();
+        let marks = inspector.rows.as_ref().map(ReportRows::marks).unwrap_or_default();
         match marks.misread(mark) {
             Some(other) => mark = other,
             None => return Ok(inspector.finish(end)),
@@ -116,21 +118,21 @@ pub fn inspect_report(
     }
 }
 
-struct Inspector<'a> {
-    settings: &'a Settings,
+struct ReportInspector<'a> {
+    settings: &'a PipelineSettings,
     key: &'a ListenerKey,
     store: Option<String>,
     file_name: String,
     n_rows_max: usize,
     /// The decimal mark by which numbers are read that prove none.
     mark: DecimalMark,
-    text: Text,
+    text: ReportText,
     text_error: Option<TextError>,
-    rows: Option<Rows<'a>>,
-    found: Inspection,
+    rows: Option<ReportRows<'a>>,
+    found: ReportInspection,
 }
 
-impl<'a> Inspector<'a> {
+impl<'a> ReportInspector<'a> {
     fn take_text(&mut self, mut lines: &[u8]) {
         if self.rows.is_none() && self.found.rejection.is_none() {
             match self.begin(lines) {
@@ -202,14 +204,14 @@ impl<'a> Inspector<'a> {
             decimal_mark: self.mark,
             n_readers: 1,
         };
-        let (rows, rows_start) = Rows::open(context, &store.store, detected, head)?;
+        let (rows, rows_start) = ReportRows::open(context, &store.store, detected, head)?;
         self.found.feed = Some(rows.feed());
         self.found.columns = columns_of(rows.lot_table());
         self.rows = Some(rows);
         Ok(rows_start)
     }
 
-    fn describe_streams(&mut self, columns: &Columns) {
+    fn describe_streams(&mut self, columns: &StreamColumns) {
         let found = &mut self.found;
         found.format = Some(spotify_streams::FORMAT.to_owned());
         found.header_line = Some(1);
@@ -222,10 +224,10 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn describe_dsr(&mut self, head: &Head) {
+    fn describe_dsr(&mut self, head: &DsrHead) {
         let found = &mut self.found;
         found.format = Some(head.profile.format().to_owned());
-        let Head { profile_name, profile_version, .. } = head;
+        let DsrHead { profile_name, profile_version, .. } = head;
         let mut push = |name: &str, text: String| found.fields.push((name.to_owned(), text));
         push("profile", format!("{profile_name} {profile_version}"));
         if let Some((from, to)) = head.usage {
@@ -238,7 +240,7 @@ impl<'a> Inspector<'a> {
         push("isrc, upc", "records of the block (AS, RE), by reference, or the line's".to_owned());
     }
 
-    fn describe(&mut self, format: &TableFormat, bound: &Bound) {
+    fn describe(&mut self, format: &TableFormat, bound: &BoundFormat) {
         let found = &mut self.found;
         found.format = Some(format.format.clone());
         found.feed = Some(format.feed);
@@ -296,7 +298,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn finish(mut self, end: End) -> Inspection {
+    fn finish(mut self, end: SourceEnd) -> ReportInspection {
         self.show_rows();
         let mut found = self.found;
         let store = found.store.as_ref().and_then(|store| self.settings.stores.get(store));
@@ -317,7 +319,7 @@ impl<'a> Inspector<'a> {
             _ => {}
         }
         match end {
-            End::Whole { hash, packing, archive } => {
+            SourceEnd::Whole { hash, packing, archive } => {
                 if let Some(archive) = archive {
                     found.member = Some(archive.member);
                     found.skipped = archive.skipped;
@@ -325,10 +327,10 @@ impl<'a> Inspector<'a> {
                 found.hash = Some(hex::encode(hash));
                 found.packing = Some(packing);
             }
-            End::Corrupt { code, detail, .. } => {
+            SourceEnd::Corrupt { code, detail, .. } => {
                 found.rejection = Some(RejectedReport::new(code, detail));
             }
-            End::Growing | End::Unreadable(_) => {
+            SourceEnd::Growing | SourceEnd::Unreadable(_) => {
                 let detail = "it changed while it was read";
                 found.rejection = Some(RejectedReport::new("growing", detail));
             }
@@ -338,7 +340,7 @@ impl<'a> Inspector<'a> {
     }
 }
 
-impl Reader for Inspector<'_> {
+impl BlockReader for ReportInspector<'_> {
     fn judge(&self, member: &str, head: &[u8]) -> MemberKind {
         let settings = self.settings;
         if let Some(store) = &self.store {
@@ -378,6 +380,6 @@ impl Reader for Inspector<'_> {
 }
 
 /// A field's name as format files write it.
-fn field_name(field: streamledger_core::ingest::table::format::Field) -> String {
+fn field_name(field: streamledger_core::ingest::table::format::FormatField) -> String {
     serde_json::to_value(field).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use streamledger_core::model::day::Day;
-use streamledger_core::model::play::{NONE, OFFLINE, ONLINE, Piece, Play};
+use streamledger_core::model::play::{NONE, OFFLINE, ONLINE, Play, ReportPlays};
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
@@ -101,7 +101,7 @@ fn without_zeros(text: String) -> String {
     if is_amount { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-pub(crate) fn pieces_to_rows(pieces: BTreeMap<Day, Piece>) -> Vec<NumberedRow> {
+pub(crate) fn pieces_to_rows(pieces: BTreeMap<Day, ReportPlays>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
     for (day, piece) in pieces {
         for play in piece.rows.iter().flatten() {
@@ -111,7 +111,7 @@ pub(crate) fn pieces_to_rows(pieces: BTreeMap<Day, Piece>) -> Vec<NumberedRow> {
     rows
 }
 
-fn play_cells(day: Day, play: &Play, piece: &Piece) -> Vec<String> {
+fn play_cells(day: Day, play: &Play, piece: &ReportPlays) -> Vec<String> {
     let words = &piece.words;
     let track = &words.tracks[play.track as usize];
     let kind = &words.kinds[play.kind as usize];

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use polars::prelude::{DataFrame, DataType, PolarsResult, col, lit};
-use streamledger_core::explain::step::Step;
-use streamledger_core::filter::low_variety::{Sign, sign_of};
+use streamledger_core::explain::step::WaterfallStep;
+use streamledger_core::filter::low_variety::{VarietySign, sign_of};
 use streamledger_core::filter::rule_input::RuleInput;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::play::NONE;
 use streamledger_core::model::verdict::Reason;
 use streamledger_core::numbers::exact;
 
-use crate::query::explain::{Published, Question, of_recordings, store_of};
+use crate::query::explain::{PublishedTables, WaterfallQuestion, of_recordings, store_of};
 use crate::storage::tables::scan::{collect, numbers_of};
 
 /// A play, as a person reads it.
@@ -45,42 +45,42 @@ pub struct PlayRow {
     /// Its bound.
     pub threshold: Option<i64>,
     /// Of `low_variety`: what gave the listener's day away.
-    pub sign: Option<Sign>,
+    pub sign: Option<VarietySign>,
 }
 
 /// What gave a listener's day away, by report and row of its plays.
-type Signs = BTreeMap<PlayName, Sign>;
+type RuleSigns = BTreeMap<PlayName, VarietySign>;
 
 /// Report and row of a play.
 type PlayName = (String, i64);
 
 /// Plays of a listener's day.
-type Listened = Vec<(PlayName, RuleInput)>;
+type ListenedMonth = Vec<(PlayName, RuleInput)>;
 
 /// Verdict and reason of a step; nothing for all plays, `None` if no plays are behind it.
-fn outcome_of(step: Step) -> Option<Vec<(&'static str, Option<&'static str>)>> {
+fn outcome_of(step: WaterfallStep) -> Option<Vec<(&'static str, Option<&'static str>)>> {
     match step {
-        Step::Reported => Some(Vec::new()),
-        Step::Counted => Some(vec![("counted", None)]),
+        WaterfallStep::Reported => Some(Vec::new()),
+        WaterfallStep::Counted => Some(vec![("counted", None)]),
         // A missing length is held, under the rule's own name.
-        Step::Excluded(reason) => {
+        WaterfallStep::Excluded(reason) => {
             let reason = Some(reason.as_str());
             Some(vec![("excluded", reason), ("held", reason)])
         }
-        Step::Held(reason) => Some(vec![("held", Some(reason.as_str()))]),
+        WaterfallStep::Held(reason) => Some(vec![("held", Some(reason.as_str()))]),
         _ => None,
     }
 }
 
-impl Published {
+impl PublishedTables {
     /// The plays behind a step, in the order of `plays`; `None` if no single plays are behind it.
     ///
     /// # Errors
     /// If a table cannot be read.
     pub fn plays_behind(
         &self,
-        question: &Question,
-        step: Step,
+        question: &WaterfallQuestion,
+        step: WaterfallStep,
     ) -> PolarsResult<Option<Vec<PlayRow>>> {
         let Some(outcomes) = outcome_of(step) else {
             return Ok(None);
@@ -128,13 +128,13 @@ impl Published {
     }
 }
 
-impl Published {
+impl PublishedTables {
     /// The signs by which rule 6 marked plays of a date. It marks whole days of a listener, so that their
     /// plays are all that it looked at.
-    fn signs(&self, path: &str, month: &str) -> PolarsResult<Signs> {
+    fn signs(&self, path: &str, month: &str) -> PolarsResult<RuleSigns> {
         let store = store_of(path).unwrap_or_default();
         let Some(numbers) = self.manifest.settings.of_month(store, month) else {
-            return Ok(Signs::new());
+            return Ok(RuleSigns::new());
         };
         let wanted =
             ["report", "row", "listener", "isrc", "store_track", "played_ms", "track_ms", "plays"];
@@ -143,7 +143,7 @@ impl Published {
         let is_of_variety = col("reason").eq(lit(Reason::LowVariety.as_str()));
         let rows = self.scan(path)?.filter(is_of_variety);
         let rows = collect(rows.select(columns.collect::<Vec<_>>()))?;
-        let mut days: BTreeMap<(Vec<u8>, Day), Listened> = BTreeMap::new();
+        let mut days: BTreeMap<(Vec<u8>, Day), ListenedMonth> = BTreeMap::new();
         let mut tracks: BTreeMap<(Option<String>, Option<String>), u32> = BTreeMap::new();
         let text = |name: &str| rows.column(name).and_then(|column| column.str().cloned());
         let number = |name: &str| rows.column(name).and_then(|column| column.i64().cloned());
@@ -172,7 +172,7 @@ impl Published {
             let name = (report.get(place).unwrap_or_default().to_owned(), line[place]);
             days.entry((listener.to_vec(), day)).or_default().push((name, heard));
         }
-        let mut signs = Signs::new();
+        let mut signs = RuleSigns::new();
         for rows in days.into_values() {
             let (names, day): (Vec<PlayName>, Vec<RuleInput>) = rows.into_iter().unzip();
             if let Some(sign) = sign_of(&day, &numbers.policy.low_variety) {
@@ -184,14 +184,14 @@ impl Published {
 }
 
 /// A rule's plays are in the step of what was decided of them.
-fn is_of(step: Step, row: &PlayRow) -> bool {
+fn is_of(step: WaterfallStep, row: &PlayRow) -> bool {
     use streamledger_core::model::verdict::Verdict;
     let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == row.verdict);
     let reason =
         Reason::ALL.into_iter().find(|known| Some(known.as_str()) == row.reason.as_deref());
     match (step, verdict) {
-        (Step::Excluded(_) | Step::Held(_), Some(verdict)) => {
-            Step::of_outcome(verdict, reason) == Some(step)
+        (WaterfallStep::Excluded(_) | WaterfallStep::Held(_), Some(verdict)) => {
+            WaterfallStep::of_outcome(verdict, reason) == Some(step)
         }
         _ => true,
     }

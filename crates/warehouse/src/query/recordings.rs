@@ -8,7 +8,7 @@ use streamledger_core::explain::figures::StoreNumber;
 use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::{Day, Month};
 
-use crate::query::explain::{Published, store_of};
+use crate::query::explain::{PublishedTables, store_of};
 use crate::storage::tables::scan::collect;
 
 /// The tables that have figures of recordings.
@@ -16,7 +16,7 @@ pub(crate) const FIGURES: [&str; 3] = ["waterfall", "trends_daily", "sales_month
 
 /// A recording that has figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recording {
+pub struct PublishedRecording {
     /// 12 characters; `None` for all plays and lines without one.
     pub isrc: Option<String>,
     /// By the catalogue, as the next ones; `None` where it does not say.
@@ -31,14 +31,14 @@ pub struct Recording {
 
 /// What figures are about: the months that have any, from one to another, and their stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub struct PublishedSpan {
     /// The months, in order.
     pub months: BTreeSet<Month>,
     /// Their stores, in order; a [`StoreNumber`] is a place in it.
     pub stores: Vec<String>,
 }
 
-impl Span {
+impl PublishedSpan {
     /// The first day.
     #[must_use]
     pub fn first_day(&self) -> Day {
@@ -54,7 +54,7 @@ impl Span {
     }
 }
 
-impl Published {
+impl PublishedTables {
     /// The months that have figures, of plays or of statements.
     #[must_use]
     pub fn months_with_figures(&self) -> BTreeSet<Month> {
@@ -63,13 +63,13 @@ impl Published {
 
     /// The months from one to another that have figures, and their stores.
     #[must_use]
-    pub fn span(&self, first: Month, last: Month) -> Span {
+    pub fn span(&self, first: Month, last: Month) -> PublishedSpan {
         let is_in = |month: &Month| first <= *month && *month <= last;
         let months = self.months_with_figures().into_iter().filter(is_in).collect();
         let paths = self.paths_with_figures();
         let paths = paths.filter(|path| month_of(path).is_some_and(|month| is_in(&month)));
         let stores: BTreeSet<&str> = paths.filter_map(|path| store_of(path)).collect();
-        Span { months, stores: stores.into_iter().map(ToOwned::to_owned).collect() }
+        PublishedSpan { months, stores: stores.into_iter().map(ToOwned::to_owned).collect() }
     }
 
     fn paths_with_figures(&self) -> impl Iterator<Item = &String> {
@@ -82,20 +82,24 @@ impl Published {
     ///
     /// # Errors
     /// If a table cannot be read.
-    pub fn recordings_with_figures(&self, span: &Span) -> PolarsResult<Vec<Recording>> {
-        let mut found: BTreeMap<Option<String>, Recording> = BTreeMap::new();
+    pub fn recordings_with_figures(
+        &self,
+        span: &PublishedSpan,
+    ) -> PolarsResult<Vec<PublishedRecording>> {
+        let mut found: BTreeMap<Option<String>, PublishedRecording> = BTreeMap::new();
         for path in self.paths_with_figures().filter(|path| span.place_of(path).is_some()) {
             for rows in self.parts(path)? {
                 let codes = collect(rows.group_by([col("isrc")]).agg([]))?;
                 for code in codes.column("isrc")?.str()?.iter() {
                     let isrc = code.map(ToOwned::to_owned);
-                    let known = Recording { isrc: isrc.clone(), ..Recording::default() };
+                    let known =
+                        PublishedRecording { isrc: isrc.clone(), ..PublishedRecording::default() };
                     found.entry(isrc).or_insert(known);
                 }
             }
         }
         self.name_recordings(&mut found)?;
-        let mut recordings: Vec<Recording> = found.into_values().collect();
+        let mut recordings: Vec<PublishedRecording> = found.into_values().collect();
         recordings.sort_by(by_artist_and_title);
         Ok(recordings)
     }
@@ -103,7 +107,7 @@ impl Published {
     /// Takes names from the catalogue; where it has several, those that hold from the latest day on.
     fn name_recordings(
         &self,
-        recordings: &mut BTreeMap<Option<String>, Recording>,
+        recordings: &mut BTreeMap<Option<String>, PublishedRecording>,
     ) -> PolarsResult<()> {
         let mut valid: BTreeMap<String, Option<i32>> = BTreeMap::new();
         for path in self.partitions("catalogue", None) {
@@ -128,7 +132,8 @@ impl Published {
                 };
                 let (title, artist) = (cell(1), cell(2));
                 let (release, upc) = (cell(3), cell(4));
-                *known = Recording { isrc: Some(isrc.clone()), title, artist, release, upc };
+                *known =
+                    PublishedRecording { isrc: Some(isrc.clone()), title, artist, release, upc };
                 valid.insert(isrc, day);
             }
         }
@@ -136,9 +141,10 @@ impl Published {
     }
 }
 
-fn by_artist_and_title(a: &Recording, b: &Recording) -> Ordering {
+fn by_artist_and_title(a: &PublishedRecording, b: &PublishedRecording) -> Ordering {
     let last = |text: &Option<String>| (text.is_none(), text.as_ref().map(|t| t.to_lowercase()));
-    let key = |r: &Recording| (last(&r.artist), r.artist.clone(), last(&r.title), last(&r.isrc));
+    let key =
+        |r: &PublishedRecording| (last(&r.artist), r.artist.clone(), last(&r.title), last(&r.isrc));
     key(a).cmp(&key(b))
 }
 

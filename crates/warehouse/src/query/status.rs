@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use streamledger_core::explain::coverage::{CoverageRow, coverage};
-use streamledger_core::explain::freshness::{Freshness, Lag, freshness, lags};
+use streamledger_core::explain::freshness::{FeedLag, StoreFreshness, freshness, lags};
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::coverage::deliveries::deliveries;
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::Manifest;
@@ -17,26 +17,26 @@ use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 /// What is there and what is due.
 #[derive(Debug)]
-pub struct Status {
+pub struct StoreStatus {
     /// The published state that was asked.
     pub snapshot: u64,
     /// On which day.
     pub as_of: Day,
     /// By store, feed and territory.
-    pub feeds: Vec<Freshness>,
+    pub feeds: Vec<StoreFreshness>,
     /// How far sales are behind trends, by store.
-    pub lags: Vec<Lag>,
+    pub lags: Vec<FeedLag>,
     /// All periods.
     pub coverage: Vec<CoverageRow>,
     /// By which settings the published months were judged.
     pub settings: SettingsOfMonths,
 }
 
-impl Status {
+impl StoreStatus {
     /// Whether something is late.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.feeds.iter().any(Freshness::is_late)
+        self.feeds.iter().any(StoreFreshness::is_late)
     }
 }
 
@@ -44,7 +44,11 @@ impl Status {
 ///
 /// # Errors
 /// If nothing is published, or the ledger cannot be read.
-pub fn read_status(root: &Path, settings: &Settings, as_of: Day) -> Result<Status, NightlyError> {
+pub fn read_status(
+    root: &Path,
+    settings: &PipelineSettings,
+    as_of: Day,
+) -> Result<StoreStatus, NightlyError> {
     let places = WarehouseLayout::new(root);
     if places.current()?.is_none() {
         return Err(WarehouseError::Empty { path: root.to_owned() }.into());
@@ -56,11 +60,11 @@ pub fn read_status(root: &Path, settings: &Settings, as_of: Day) -> Result<Statu
 /// The status of a published state on a day, by the accepted calendar; by the given one where the state
 /// has none.
 #[must_use]
-pub fn status_of(manifest: &Manifest, settings: &Settings, as_of: Day) -> Status {
+pub fn status_of(manifest: &Manifest, settings: &PipelineSettings, as_of: Day) -> StoreStatus {
     let calendar = manifest.settings.base();
     let calendar = calendar.map_or(&settings.calendar, |accepted| &accepted.calendar);
     let coverage = coverage(calendar, &deliveries(&manifest.reports, &settings.stores), as_of);
-    Status {
+    StoreStatus {
         snapshot: manifest.snapshot,
         as_of,
         feeds: freshness(&coverage, as_of),

@@ -10,7 +10,7 @@ use crate::storage::layout::ledger::FileEntry;
 
 /// Something that is not as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct FoundDifference {
     /// What was looked at.
     pub subject: String,
     /// Expected and found.
@@ -45,15 +45,15 @@ pub struct Verification {
     /// The newest month that a backfill can be asked for.
     pub newest_month: Option<String>,
     /// What differs; nothing if all is as it was published.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FoundDifference>,
     /// What cannot be read, for want of permission or by a fault of the disk: nobody knows whether it
     /// differs.
-    pub unreadable: Vec<Difference>,
+    pub unreadable: Vec<FoundDifference>,
 }
 
 impl Verification {
     pub(crate) fn differs(&mut self, subject: impl Into<String>, message: impl Into<String>) {
-        self.differences.push(Difference { subject: subject.into(), message: message.into() });
+        self.differences.push(FoundDifference { subject: subject.into(), message: message.into() });
     }
 
     /// Notes a file that could not be read. What is missing differs; anything else is not known.
@@ -62,7 +62,7 @@ impl Verification {
         if error.source.kind() == std::io::ErrorKind::NotFound {
             self.differs(subject, message);
         } else {
-            self.unreadable.push(Difference { subject: subject.into(), message });
+            self.unreadable.push(FoundDifference { subject: subject.into(), message });
         }
     }
 
@@ -74,7 +74,7 @@ impl Verification {
 }
 
 /// What reading a file again has found.
-pub(crate) enum Reread {
+pub(crate) enum RereadOutcome {
     Differs(String),
     Failed(DiskError),
 }

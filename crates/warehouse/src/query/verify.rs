@@ -16,7 +16,7 @@ use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::partition_paths::hive_escaped;
 use crate::pipeline::plans::recompute::{differing_groups, recompute_trends, with_listened_day};
-use crate::query::verification::{Reread, Verification, shown, verify_no_others};
+use crate::query::verification::{RereadOutcome, Verification, shown, verify_no_others};
 use crate::query::verify_internal::{verify_archive, verify_key, verify_notes, verify_offline};
 use crate::query::verify_sales::verify_sales;
 use crate::query::verify_waterfall::verify_waterfalls;
@@ -91,18 +91,18 @@ fn verify_files(
         }
     }
     verify_no_others(tables, &expected, found)?;
-    let reread: Vec<(String, Option<Reread>)> = expected
+    let reread: Vec<(String, Option<RereadOutcome>)> = expected
         .par_iter()
         .map(|(path, file)| {
             let reread = match hash_as_is(path).map(hex::encode) {
-                Err(error) => Some(Reread::Failed(error)),
-                Ok(sum) if sum != file.blake3 => Some(Reread::Differs(format!(
+                Err(error) => Some(RereadOutcome::Failed(error)),
+                Ok(sum) if sum != file.blake3 => Some(RereadOutcome::Differs(format!(
                     "BLAKE3 is {sum}, was published as {}",
                     file.blake3
                 ))),
                 Ok(_) => {
                     let policy = policy_of(manifest, &shown(tables, path));
-                    footer_message(path, file.rows, policy).map(Reread::Differs)
+                    footer_message(path, file.rows, policy).map(RereadOutcome::Differs)
                 }
             };
             (shown(tables, path), reread)
@@ -111,8 +111,8 @@ fn verify_files(
     for (subject, reread) in reread {
         match reread {
             None => {}
-            Some(Reread::Differs(message)) => found.differs(subject, message),
-            Some(Reread::Failed(error)) => found.failed(subject, &error),
+            Some(RereadOutcome::Differs(message)) => found.differs(subject, message),
+            Some(RereadOutcome::Failed(error)) => found.failed(subject, &error),
         }
     }
     found.n_files = expected.len() as u64;

@@ -7,19 +7,19 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::query::verification::{
-    LISTENER_KEY, NAMES, NOTES, Reread, Verification, shown, verify_no_others,
+    LISTENER_KEY, NAMES, NOTES, RereadOutcome, Verification, shown, verify_no_others,
 };
 use crate::storage::archive::archived_names::{is_kept, names_of};
 use crate::storage::archive::archived_reports::archive_path;
 use crate::storage::disk::durable::DiskError;
 use crate::storage::disk::file_hash::hash_as_is;
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::stages::StageTimes;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry};
 use crate::storage::layout::offline_keys::offline_folder;
 use crate::storage::layout::warehouse::{KeySource, read_key};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
-use crate::storage::source::report_source::{DecodeMode, End, ReportFile, read_through};
+use crate::storage::source::report_source::{DecodeMode, ReportFile, SourceEnd, read_through};
 
 /// The lists of offline plays, by which later runs find plays that are counted twice.
 pub(crate) fn verify_offline(
@@ -109,7 +109,7 @@ pub(crate) fn verify_archive(
     let reports: Vec<&ReportEntry> =
         manifest.reports.values().filter(|report| report.archived.is_some()).collect();
     found.n_reports = reports.len() as u64;
-    let messages: Vec<(String, Option<Reread>)> = reports
+    let messages: Vec<(String, Option<RereadOutcome>)> = reports
         .par_iter()
         .map(|report| {
             let name = report.archived.as_deref().unwrap_or_default();
@@ -117,30 +117,32 @@ pub(crate) fn verify_archive(
             let read = read_through(
                 ReportFile::Archive(&path),
                 DecodeMode::SameThread,
-                &Stages::default(),
+                &StageTimes::default(),
                 &mut |_: &[u8]| {},
             );
             let message = match read {
-                Ok(End::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
-                Ok(End::Whole { .. }) => Some("has other bytes than were taken in".to_owned()),
-                Ok(End::Corrupt { detail, .. }) => Some(detail),
-                Ok(End::Growing) => {
+                Ok(SourceEnd::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
+                Ok(SourceEnd::Whole { .. }) => {
+                    Some("has other bytes than were taken in".to_owned())
+                }
+                Ok(SourceEnd::Corrupt { detail, .. }) => Some(detail),
+                Ok(SourceEnd::Growing) => {
                     let source = std::io::Error::other("it changed while it was read");
                     let error = DiskError { action: "read", path, source };
-                    return (format!("archive/{name}"), Some(Reread::Failed(error)));
+                    return (format!("archive/{name}"), Some(RereadOutcome::Failed(error)));
                 }
-                Ok(End::Unreadable(error)) | Err(error) => {
-                    return (format!("archive/{name}"), Some(Reread::Failed(error)));
+                Ok(SourceEnd::Unreadable(error)) | Err(error) => {
+                    return (format!("archive/{name}"), Some(RereadOutcome::Failed(error)));
                 }
             };
-            (format!("archive/{name}"), message.map(Reread::Differs))
+            (format!("archive/{name}"), message.map(RereadOutcome::Differs))
         })
         .collect();
     for (subject, message) in messages {
         match message {
             None => {}
-            Some(Reread::Differs(message)) => found.differs(subject, message),
-            Some(Reread::Failed(error)) => found.failed(subject, &error),
+            Some(RereadOutcome::Differs(message)) => found.differs(subject, message),
+            Some(RereadOutcome::Failed(error)) => found.failed(subject, &error),
         }
     }
 }

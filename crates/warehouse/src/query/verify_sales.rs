@@ -15,10 +15,10 @@ use crate::storage::encode::sales_monthly::GRAIN;
 use crate::storage::layout::ledger::{Manifest, PartitionEntry};
 
 /// What a line of the two tables is summed by.
-type Group = Vec<Option<String>>;
+type SaleGroup = Vec<Option<String>>;
 
 /// Units, money (none where no line has any), lines.
-type Sums = (i128, Option<i128>, i128);
+type SaleSums = (i128, Option<i128>, i128);
 
 /// Partitions of `sales_monthly` that are not the sums of their `sales`, and how.
 pub(crate) fn verify_sales(tables: &Path, manifest: &Manifest) -> Vec<(String, String)> {
@@ -38,7 +38,8 @@ pub(crate) fn verify_sales(tables: &Path, manifest: &Manifest) -> Vec<(String, S
         match (expected, sums(path, Some(monthly), true)) {
             (Ok(expected), Ok(found)) if expected == found => {}
             (Ok(expected), Ok(found)) => {
-                let differs = |(group, sums): &(&Group, &Sums)| found.get(*group) != Some(sums);
+                let differs =
+                    |(group, sums): &(&SaleGroup, &SaleSums)| found.get(*group) != Some(sums);
                 let missing = expected.iter().find(differs).map(|(group, _)| group);
                 let group = missing.or(found.keys().find(|group| !expected.contains_key(*group)));
                 let group: Vec<&str> = group
@@ -57,7 +58,10 @@ pub(crate) fn verify_sales(tables: &Path, manifest: &Manifest) -> Vec<(String, S
     differences
 }
 
-fn sums_of(files: &[PathBuf], is_monthly: bool) -> Result<BTreeMap<Group, Sums>, ParquetError> {
+fn sums_of(
+    files: &[PathBuf],
+    is_monthly: bool,
+) -> Result<BTreeMap<SaleGroup, SaleSums>, ParquetError> {
     let mut sums = BTreeMap::new();
     for path in files {
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
@@ -75,7 +79,7 @@ fn sums_of(files: &[PathBuf], is_monthly: bool) -> Result<BTreeMap<Group, Sums>,
 fn add(
     batch: &RecordBatch,
     is_monthly: bool,
-    sums: &mut BTreeMap<Group, Sums>,
+    sums: &mut BTreeMap<SaleGroup, SaleSums>,
 ) -> Result<(), ArrowError> {
     let column = |name: &str| {
         let missing = || ArrowError::SchemaError(format!("no column `{name}`"));
@@ -88,7 +92,7 @@ fn add(
     let amounts = column("amount")?.as_primitive::<Decimal128Type>();
     let lines = if is_monthly { Some(column("lines")?.as_primitive::<Int64Type>()) } else { None };
     for row in 0..batch.num_rows() {
-        let group: Group = texts
+        let group: SaleGroup = texts
             .iter()
             .map(|column| {
                 let column = column.as_string::<i32>();

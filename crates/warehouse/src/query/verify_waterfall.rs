@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use polars::prelude::{DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs, col, concat};
-use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::step::{StepKind, WaterfallStep};
 use streamledger_core::model::verdict::Verdict;
 
 use crate::storage::layout::ledger::Manifest;
@@ -57,11 +57,11 @@ fn first_gap(rows: &DataFrame) -> PolarsResult<Result<(i64, i64), String>> {
     let (mut running, mut reported, mut counted) = (0, 0, 0);
     for ((track, name), plays) in tracks.zip(steps.iter()).zip(plays.iter()) {
         let unknown = || PolarsError::ComputeError(format!("{name:?} is no step").into());
-        let step = name.and_then(Step::of_name).ok_or_else(unknown)?;
+        let step = name.and_then(WaterfallStep::of_name).ok_or_else(unknown)?;
         let known = plays.unwrap_or(0);
         match step.kind() {
-            Kind::Total if step == Step::StoreShows => running = known,
-            Kind::Total if running != known => {
+            StepKind::Total if step == WaterfallStep::StoreShows => running = known,
+            StepKind::Total if running != known => {
                 let (isrc, territory) = (track.0.unwrap_or("null"), track.1.unwrap_or("null"));
                 let message = format!(
                     "of {isrc} in {territory}, `{}` is {known}, the steps before it come to {running}",
@@ -69,12 +69,12 @@ fn first_gap(rows: &DataFrame) -> PolarsResult<Result<(i64, i64), String>> {
                 );
                 return Ok(Err(message));
             }
-            Kind::Change => running += known,
-            Kind::Total | Kind::Aside => {}
+            StepKind::Change => running += known,
+            StepKind::Total | StepKind::Aside => {}
         }
         match step {
-            Step::Reported => reported += known,
-            Step::Counted => counted += known,
+            WaterfallStep::Reported => reported += known,
+            WaterfallStep::Counted => counted += known,
             _ => {}
         }
     }

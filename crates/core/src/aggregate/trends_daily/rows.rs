@@ -38,16 +38,16 @@ pub struct Trend {
     /// Plays.
     pub plays: i64,
     /// Played time, milliseconds; nothing if not known of any row.
-    pub played_ms: Sum,
+    pub played_ms: OptionalSum,
     /// Distinct known listeners; `None` if no row has one.
     pub listeners: Option<NonZeroU32>,
 }
 
 /// A sum of what is not negative, or nothing, in eight bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sum(i64);
+pub struct OptionalSum(i64);
 
-impl Sum {
+impl OptionalSum {
     /// The sum of nothing, which is not 0.
     pub const NOTHING: Self = Self(-1);
 
@@ -58,7 +58,7 @@ impl Sum {
     }
 }
 
-impl From<Option<i64>> for Sum {
+impl From<Option<i64>> for OptionalSum {
     fn from(sum: Option<i64>) -> Self {
         sum.map_or(Self::NOTHING, Self)
     }
@@ -66,7 +66,7 @@ impl From<Option<i64>> for Sum {
 
 /// What neighbouring rows have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Release {
+pub struct TrendRelease {
     /// As [`Trend::isrc`].
     pub isrc: Option<Isrc>,
     /// As [`Trend::store_track`].
@@ -79,7 +79,7 @@ pub struct Release {
 
 /// What tells the rows of a release apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Group {
+pub struct TrendGroup {
     /// Packed territory; 0 for none.
     pub territory: u16,
     /// As [`Trend::tier`].
@@ -99,13 +99,13 @@ pub struct MonthTrends {
     /// Month of the listening date.
     pub listened_month: Month,
     /// Which rows are of which release, in order; none is empty.
-    pub releases: Vec<Release>,
+    pub releases: Vec<TrendRelease>,
     /// Where, what kind of user, and what was decided.
-    pub groups: Vec<Group>,
+    pub groups: Vec<TrendGroup>,
     /// As [`Trend::plays`].
     pub plays: Vec<i64>,
     /// As [`Trend::played_ms`].
-    pub played_ms: Vec<Sum>,
+    pub played_ms: Vec<OptionalSum>,
     /// As [`Trend::listeners`].
     pub listeners: Vec<Option<NonZeroU32>>,
 }
@@ -154,12 +154,12 @@ impl MonthTrends {
             Some(last) if (last.isrc, last.store_track, last.upc) == (isrc, store_track, upc) => {
                 last.end = end;
             }
-            _ => self.releases.push(Release { isrc, store_track, upc, end }),
+            _ => self.releases.push(TrendRelease { isrc, store_track, upc, end }),
         }
     }
 
     fn push(&mut self, row: &Trend, store_track: u32) {
-        self.groups.push(Group {
+        self.groups.push(TrendGroup {
             territory: row.territory.map_or(0, Territory::packed),
             tier: row.tier,
             offline: row.offline,
@@ -175,8 +175,8 @@ impl MonthTrends {
     /// Its rows, in the order of the table.
     pub fn rows(&self) -> impl Iterator<Item = Trend> {
         let starts = std::iter::once(0).chain(self.releases.iter().map(|release| release.end));
-        let of_release = move |(start, release): (usize, &Release)| {
-            let Release { isrc, store_track, upc, end } = *release;
+        let of_release = move |(start, release): (usize, &TrendRelease)| {
+            let TrendRelease { isrc, store_track, upc, end } = *release;
             (start..end).map(move |row| {
                 let group = &self.groups[row];
                 Trend {

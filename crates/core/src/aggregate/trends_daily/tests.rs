@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{DayTrends, Sum, Trend, sum_trends};
+use super::{DayTrends, OptionalSum, Trend, sum_trends};
 use crate::aggregate::track_order::order_by_track;
 use crate::filter::policy::{Policy, RepeaterAction};
 use crate::model::day::{Day, MS_PER_DAY};
 use crate::model::isrc::Isrc;
 use crate::model::play::{
-    Mark, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Plays, Product, Track, Words,
+    NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, PlayDictionaries, PlayMark, Plays, Track, UserProduct,
 };
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
@@ -36,7 +36,7 @@ const TRACKS: [(&str, &str, &str); 11] = [
 
 const TERRITORIES: [&str; 4] = ["", "AD", "DE", "ZW"];
 
-fn words() -> Words {
+fn words() -> PlayDictionaries {
     let track = |(isrc, upc, store_track): (&str, &str, &str)| Track {
         isrc: Isrc::parse(isrc.as_bytes()),
         upc: Upc::parse(upc.as_bytes()),
@@ -46,9 +46,13 @@ fn words() -> Words {
     // The tiers twice: the store's code is no part of the grain.
     let product = |code| {
         let code = Some(code);
-        Tier::ALL.map(|tier| Product { tier, tier_code: code.clone(), use_type: "stream".into() })
+        Tier::ALL.map(|tier| UserProduct {
+            tier,
+            tier_code: code.clone(),
+            use_type: "stream".into(),
+        })
     };
-    Words {
+    PlayDictionaries {
         tracks: TRACKS.map(track).to_vec(),
         products: [product("a".into()), product("b".into())].concat(),
         ..testing::words(&[], 4)
@@ -63,7 +67,8 @@ struct Judged {
 
 /// Plays of which each may have any reason: the mark is the reason's code.
 fn judged(rows: Vec<FlatPlay>) -> Judged {
-    let mark = |reason| Mark { finding: Finding::of(reason), measured: Some(1), threshold: None };
+    let mark =
+        |reason| PlayMark { finding: Finding::of(reason), measured: Some(1), threshold: None };
     Judged {
         plays: Plays { marks: Reason::ALL.map(mark).to_vec(), ..testing::plays(&rows, words()) },
         rows,
@@ -358,7 +363,7 @@ fn a_track_of_many_rows_with_releases_and_months_in_turn_is_summed_as_a_small_on
 #[test]
 fn what_is_not_there_adds_up_to_nothing() {
     assert_eq!(summed(&judged(Vec::new()), &testing::policy()), DayTrends::default());
-    assert_eq!([None, Some(0)].map(|sum| Sum::from(sum).get()), [None, Some(0)]);
+    assert_eq!([None, Some(0)].map(|sum| OptionalSum::from(sum).get()), [None, Some(0)]);
 }
 
 #[test]

@@ -1,16 +1,16 @@
 use super::*;
-use crate::explain::calendar::{Delay, Expected, NotSent};
+use crate::explain::calendar::{DeliveryDelay, ExpectedFeed, NotSent};
 use crate::explain::period::PeriodLength;
 use crate::ingest::table::format::Feed;
 use crate::testing::{policy, store};
 
-fn expected(store: &str, days: u32) -> Expected {
-    Expected {
+fn expected(store: &str, days: u32) -> ExpectedFeed {
+    ExpectedFeed {
         store: store.to_owned(),
         feed: Feed::Trends,
         territory: None,
         period: PeriodLength::Day,
-        due_after: Delay::Days(days),
+        due_after: DeliveryDelay::Days(days),
         grace_days: 1,
         source: "somebody".to_owned(),
     }
@@ -31,8 +31,8 @@ fn span(store: Option<&str>, from: Option<&str>, to: Option<&str>) -> MonthSpan 
     MonthSpan { store, from, to }
 }
 
-fn months(store: Option<&str>, from: &str, to: &str) -> Months {
-    Months::Spans(vec![span(store, Some(from), Some(to))])
+fn months(store: Option<&str>, from: &str, to: &str) -> DecidedMonths {
+    DecidedMonths::Spans(vec![span(store, Some(from), Some(to))])
 }
 
 /// Pinned: another text here makes everything that was ever accepted other settings.
@@ -66,7 +66,7 @@ fn every_number_makes_other_settings_and_is_named() {
         assert_ne!(one.hash().unwrap(), other.hash().unwrap());
         let edits = one.edits(&other).unwrap();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        let line = |edit: &Edit| {
+        let line = |edit: &SettingsEdit| {
             format!("{} {} {}", edit.number, text(&edit.accepted), text(&edit.proposed))
         };
         edits.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -112,11 +112,11 @@ fn the_newest_entry_that_names_a_month_decides() {
     let [first, august, summer, last] = [&a, &b, &c, &d].map(|n| n.hash().unwrap());
     let entries = [
         (months(None, "2026-01", "2026-02"), d.clone()),
-        (Months::All, a.clone()),
+        (DecidedMonths::All, a.clone()),
         (months(None, "2026-08", "2026-08"), b.clone()),
         (months(Some("spotify"), "2026-07", "2026-08"), c),
     ];
-    let of = |entries: &[(Months, JudgingNumbers)]| {
+    let of = |entries: &[(DecidedMonths, JudgingNumbers)]| {
         SettingsInForce::of(entries.iter().map(|(months, numbers)| (months, numbers))).unwrap()
     };
     assert_eq!(of(&entries[..1]), None);
@@ -129,7 +129,7 @@ fn the_newest_entry_that_names_a_month_decides() {
     assert_eq!(in_force.differing("spotify", "2026-08"), Some(summer.as_str()));
     assert_eq!(in_force.differing("spotify", "2026-09"), None);
     // One for all months leaves nothing of what was before it.
-    let all = [&entries[..], &[(Months::All, d)]].concat();
+    let all = [&entries[..], &[(DecidedMonths::All, d)]].concat();
     assert_eq!(of(&all), Some(SettingsInForce::for_all(&numbers(20)).unwrap()));
     assert_eq!(of(&all).unwrap().hash_of("spotify", "2026-08"), last);
 }
@@ -164,7 +164,7 @@ fn a_new_store_is_added_and_changes_nothing_of_the_others() {
     assert_eq!(added.calendar.expected, [expected("spotify", 5), expected("deezer", 9)]);
     let own = months(Some("spotify"), "2026-08", "2026-08");
     let in_force = SettingsInForce::for_all(&base).unwrap().with(&own, &numbers(30)).unwrap();
-    let whole = Months::Spans(vec![span(Some("deezer"), None, None)]);
+    let whole = DecidedMonths::Spans(vec![span(Some("deezer"), None, None)]);
     let in_force = in_force.with(&whole, &added).unwrap();
     assert_eq!(in_force.base(), Some(&added));
     assert_eq!(in_force.base_hash(), added.hash().unwrap());

@@ -1,47 +1,47 @@
 //! Coverage: what each state means, on both sides of its bounds.
 
 use super::*;
-use crate::explain::calendar::{Delay, NotSent};
-use crate::explain::known::Known;
+use crate::explain::calendar::{DeliveryDelay, NotSent};
+use crate::explain::known::KnownMonths;
 use crate::model::day::Month;
 
 fn day(text: &str) -> Day {
     Day(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days())
 }
 
-fn delivery(feed: Feed, first: &str, last: &str) -> Delivery {
-    Delivery {
+fn delivery(feed: Feed, first: &str, last: &str) -> FeedDelivery {
+    FeedDelivery {
         store: "spotify".to_owned(),
         sender: "spotify".to_owned(),
         feed,
         report: format!("r-{first}"),
         days: (day(first), day(last)),
         about: AboutDays::Own,
-        standing: Standing::Active,
+        standing: DeliveryStatus::Active,
         territories: ["GB".to_owned()].into(),
         series: "statement".to_owned(),
         only: None,
     }
 }
 
-fn expected(store: &str, feed: Feed, territory: Option<&str>, days: u32) -> Expected {
-    Expected {
+fn expected(store: &str, feed: Feed, territory: Option<&str>, days: u32) -> ExpectedFeed {
+    ExpectedFeed {
         store: store.to_owned(),
         feed,
         territory: territory.map(ToOwned::to_owned),
         period: if feed == Feed::Trends { PeriodLength::Day } else { PeriodLength::Month },
-        due_after: Delay::Days(days),
+        due_after: DeliveryDelay::Days(days),
         grace_days: 2,
         source: String::new(),
     }
 }
 
-fn calendar(expected: Vec<Expected>) -> Calendar {
+fn calendar(expected: Vec<ExpectedFeed>) -> Calendar {
     Calendar { expected, not_sent: Vec::new() }
 }
 
 /// Rows of a feed as `territory period state due`.
-fn told(calendar: &Calendar, deliveries: &[Delivery], feed: Feed, as_of: &str) -> Vec<String> {
+fn told(calendar: &Calendar, deliveries: &[FeedDelivery], feed: Feed, as_of: &str) -> Vec<String> {
     let rows = coverage(calendar, deliveries, day(as_of));
     let of_feed = rows.iter().filter(|row| row.feed == feed && row.store == "spotify");
     of_feed
@@ -94,11 +94,11 @@ fn sales_are_expected_from_the_first_month_of_trends_on() {
 #[test]
 fn a_month_is_complete_when_no_day_and_no_file_of_it_is_missing() {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
-    let of = |came: &[Delivery]| told(&calendar, came, Feed::Sales, "2028-02-29");
+    let of = |came: &[FeedDelivery]| told(&calendar, came, Feed::Sales, "2028-02-29");
     let first = delivery(Feed::Sales, "2028-02-01", "2028-02-14");
     let second = delivery(Feed::Sales, "2028-02-15", "2028-02-29");
     let short = delivery(Feed::Sales, "2028-02-15", "2028-02-28");
-    let waiting = Delivery { standing: Standing::Waiting, ..second.clone() };
+    let waiting = FeedDelivery { standing: DeliveryStatus::Waiting, ..second.clone() };
     assert_eq!(of(&[first.clone(), second.clone()]), ["2028-02 complete 2028-04-29"]);
     assert_eq!(of(&[first.clone(), short]), ["2028-02 partial 2028-04-29"]);
     assert_eq!(of(&[first.clone(), waiting.clone()]), ["2028-02 partial 2028-04-29"]);
@@ -108,33 +108,39 @@ fn a_month_is_complete_when_no_day_and_no_file_of_it_is_missing() {
 #[test]
 fn what_a_newer_report_has_replaced_is_restated() {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
-    let old = Delivery {
-        standing: Standing::Superseded("newer".to_owned()),
+    let old = FeedDelivery {
+        standing: DeliveryStatus::Superseded("newer".to_owned()),
         ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
     };
-    let new = Delivery {
+    let new = FeedDelivery {
         report: "newer".to_owned(),
         ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
     };
     let rows = coverage(&calendar, &[old.clone(), new], day("2026-09-30"));
-    assert_eq!((rows[0].state, rows[0].restated_by.as_deref()), (State::Restated, Some("newer")));
+    assert_eq!(
+        (rows[0].state, rows[0].restated_by.as_deref()),
+        (CoverageState::Restated, Some("newer"))
+    );
     assert_eq!(rows[0].n_reports, 1);
     // The newer one has nothing of this month: the month is not there.
     let rows = coverage(&calendar, &[old], day("2026-09-30"));
-    assert_eq!((rows[0].state, &rows[0].restated_by), (State::NotDue, &None));
+    assert_eq!((rows[0].state, &rows[0].restated_by), (CoverageState::NotDue, &None));
 }
 
 #[test]
 fn lines_in_a_later_statement_restate_a_month_that_has_its_own() {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
-    let later = Delivery {
+    let later = FeedDelivery {
         about: AboutDays::Other,
         report: "later".to_owned(),
         ..delivery(Feed::Sales, "2026-09-01", "2026-09-30")
     };
     let own = delivery(Feed::Sales, "2026-09-01", "2026-09-30");
     let rows = coverage(&calendar, &[own, later], day("2026-09-30"));
-    assert_eq!((rows[0].state, rows[0].restated_by.as_deref()), (State::Restated, Some("later")));
+    assert_eq!(
+        (rows[0].state, rows[0].restated_by.as_deref()),
+        (CoverageState::Restated, Some("later"))
+    );
 }
 
 #[test]
@@ -153,15 +159,15 @@ fn a_territory_that_comes_later_has_rows_of_its_own() {
             "2026-10 not_due 2026-10-31",
         ]
     );
-    let known = Known::new(&coverage(&calendar, &came, day("2026-10-20")));
+    let known = KnownMonths::new(&coverage(&calendar, &came, day("2026-10-20")));
     let month = Month { year: 2026, month: 9 };
     let of = |territory| known.of("spotify", Feed::Sales, territory, month).unwrap().state;
     assert_eq!(
         (of(Some("US")), of(Some("GB")), of(None)),
-        (State::NotDue, State::Complete, State::Complete)
+        (CoverageState::NotDue, CoverageState::Complete, CoverageState::Complete)
     );
     assert_eq!(known.territories_apart("spotify", Feed::Sales), ["US".to_owned()].into());
-    let american = Delivery { territories: ["US".to_owned()].into(), ..came[0].clone() };
+    let american = FeedDelivery { territories: ["US".to_owned()].into(), ..came[0].clone() };
     assert_eq!(
         told(&calendar, &[american], Feed::Sales, "2026-09-30")[1],
         "2026-09 due 2026-09-30"
@@ -169,8 +175,8 @@ fn a_territory_that_comes_later_has_rows_of_its_own() {
 }
 
 /// A statement of one territory.
-fn single(code: &str, first: &str, last: &str) -> Delivery {
-    Delivery {
+fn single(code: &str, first: &str, last: &str) -> FeedDelivery {
+    FeedDelivery {
         territories: [code.to_owned()].into(),
         series: format!("statement-{code}"),
         only: Some(code.to_owned()),
@@ -180,9 +186,9 @@ fn single(code: &str, first: &str, last: &str) -> Delivery {
 }
 
 /// States of sales of September: of all, and of some territories.
-fn september(deliveries: &[Delivery], as_of: &str) -> Vec<&'static str> {
+fn september(deliveries: &[FeedDelivery], as_of: &str) -> Vec<&'static str> {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
-    let known = Known::new(&coverage(&calendar, deliveries, day(as_of)));
+    let known = KnownMonths::new(&coverage(&calendar, deliveries, day(as_of)));
     let month = Month { year: 2026, month: 9 };
     let of = |code| known.of("spotify", Feed::Sales, code, month).unwrap().state.as_str();
     let elsewhere = known.elsewhere("spotify", Feed::Sales, month).unwrap().state.as_str();
@@ -193,7 +199,7 @@ fn september(deliveries: &[Delivery], as_of: &str) -> Vec<&'static str> {
 fn a_statement_of_one_territory_says_nothing_of_the_others() {
     let gb = single("GB", "2026-09-01", "2026-09-30");
     let us = single("US", "2026-09-01", "2026-09-30");
-    let plays = |codes: &[&str]| Delivery {
+    let plays = |codes: &[&str]| FeedDelivery {
         territories: codes.iter().map(|code| (*code).to_owned()).collect(),
         ..delivery(Feed::Trends, "2026-09-01", "2026-09-30")
     };
@@ -222,20 +228,20 @@ fn a_statement_of_one_territory_says_nothing_of_the_others() {
 #[test]
 fn what_is_missing_is_named() {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
-    let plays = Delivery {
+    let plays = FeedDelivery {
         territories: ["GB".to_owned(), "US".to_owned()].into(),
         ..delivery(Feed::Trends, "2026-09-01", "2026-09-30")
     };
     let came = [plays, single("GB", "2026-09-01", "2026-09-30")];
     let rows = coverage(&calendar, &came, day("2026-11-02"));
     let sales = rows.iter().find(|row| row.feed == Feed::Sales).unwrap();
-    assert_eq!(sales.split.iter().flat_map(Split::missing).collect::<Vec<_>>(), ["US"]);
+    assert_eq!(sales.split.iter().flat_map(TerritorySplit::missing).collect::<Vec<_>>(), ["US"]);
 }
 
 #[test]
 fn a_territory_that_came_each_time_is_missed_where_no_plays_tell() {
     let months = [("2026-07-01", "2026-07-31"), ("2026-08-01", "2026-08-31")];
-    let mut came: Vec<Delivery> = months
+    let mut came: Vec<FeedDelivery> = months
         .iter()
         .flat_map(|(first, last)| [single("GB", first, last), single("US", first, last)])
         .collect();
@@ -249,8 +255,9 @@ fn a_territory_that_came_each_time_is_missed_where_no_plays_tell() {
 #[test]
 fn a_day_of_which_a_territory_is_missing_is_a_part() {
     let calendar = calendar(vec![expected("spotify", Feed::Trends, None, 5)]);
-    let plays = |code: &str, day: &str| Delivery { feed: Feed::Trends, ..single(code, day, day) };
-    let mut came: Vec<Delivery> = ["2026-09-01", "2026-09-02"]
+    let plays =
+        |code: &str, day: &str| FeedDelivery { feed: Feed::Trends, ..single(code, day, day) };
+    let mut came: Vec<FeedDelivery> = ["2026-09-01", "2026-09-02"]
         .iter()
         .flat_map(|day| [plays("GB", day), plays("US", day)])
         .collect();
@@ -263,7 +270,7 @@ fn a_day_of_which_a_territory_is_missing_is_a_part() {
             "2026-09-03 partial 2026-09-08"
         ]
     );
-    let known = Known::new(&coverage(&calendar, &came, day("2026-09-12")));
+    let known = KnownMonths::new(&coverage(&calendar, &came, day("2026-09-12")));
     let month = Month { year: 2026, month: 9 };
     assert_eq!(known.missing_in("spotify", Feed::Trends, month), ["US".to_owned()].into());
 }
@@ -272,7 +279,7 @@ fn a_day_of_which_a_territory_is_missing_is_a_part() {
 fn a_series_that_came_each_time_is_missed_until_it_has_been_silent_for_long() {
     let of = |series: &str, month: u8| {
         let days = Period::Month(Month { year: 2026, month });
-        Delivery {
+        FeedDelivery {
             series: series.to_owned(),
             report: format!("{series}-{month}"),
             days: (days.first(), days.last()),
@@ -280,9 +287,9 @@ fn a_series_that_came_each_time_is_missed_until_it_has_been_silent_for_long() {
         }
     };
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 30)]);
-    let mut came: Vec<Delivery> = (1..=8).map(|month| of("premium", month)).collect();
+    let mut came: Vec<FeedDelivery> = (1..=8).map(|month| of("premium", month)).collect();
     came.extend([1, 2].map(|month| of("free", month)));
-    let states = |came: &[Delivery]| -> Vec<String> {
+    let states = |came: &[FeedDelivery]| -> Vec<String> {
         let rows = told(&calendar, came, Feed::Sales, "2026-08-31");
         rows.iter().map(|row| row.split(' ').nth(1).unwrap().to_owned()).collect()
     };
@@ -298,8 +305,10 @@ fn a_series_that_came_each_time_is_missed_until_it_has_been_silent_for_long() {
 #[test]
 fn late_lines_do_not_stand_for_a_statement_that_is_missing() {
     let calendar = calendar(vec![expected("spotify", Feed::Sales, None, 60)]);
-    let late_line =
-        Delivery { about: AboutDays::Other, ..delivery(Feed::Sales, "2026-02-01", "2026-02-28") };
+    let late_line = FeedDelivery {
+        about: AboutDays::Other,
+        ..delivery(Feed::Sales, "2026-02-01", "2026-02-28")
+    };
     let came = [
         delivery(Feed::Sales, "2026-01-01", "2026-01-31"),
         late_line,
@@ -318,7 +327,7 @@ fn late_lines_do_not_stand_for_a_statement_that_is_missing() {
 #[test]
 fn a_distributor_is_late_once_and_not_for_each_of_its_stores() {
     let calendar = calendar(vec![expected("imusician", Feed::Sales, None, 120)]);
-    let statement = Delivery {
+    let statement = FeedDelivery {
         sender: "imusician".to_owned(),
         about: AboutDays::Other,
         ..delivery(Feed::Sales, "2026-03-01", "2026-03-31")
@@ -326,14 +335,14 @@ fn a_distributor_is_late_once_and_not_for_each_of_its_stores() {
     let rows = coverage(&calendar, &[statement], day("2026-09-01"));
     let late = |store: &str| {
         rows.iter()
-            .filter(|r| r.store == store && r.state == State::Late)
+            .filter(|r| r.store == store && r.state == CoverageState::Late)
             .map(|r| r.period.to_string())
             .collect::<Vec<_>>()
     };
     assert_eq!(late("imusician"), ["2026-04"]);
     let spotify: Vec<_> = rows.iter().filter(|row| row.store == "spotify").collect();
     assert_eq!(spotify[0].sender.as_deref(), Some("imusician"));
-    assert_eq!(spotify[0].state, State::Received);
+    assert_eq!(spotify[0].state, CoverageState::Received);
 }
 
 #[test]
@@ -358,16 +367,16 @@ fn a_month_of_days_is_whole_when_all_days_are() {
             delivery(Feed::Trends, "2026-08-31", "2026-08-31"),
             delivery(Feed::Trends, first, last),
         ];
-        let known = Known::new(&coverage(&calendar, &came, day(as_of)));
+        let known = KnownMonths::new(&coverage(&calendar, &came, day(as_of)));
         known
             .of("spotify", Feed::Trends, None, month)
             .map(|state| (state.state, state.due_date.map(|d| d.to_string())))
     };
-    assert_eq!(of("2026-09-01", "2026-09-30", "2026-10-01"), Some((State::Complete, None)));
+    assert_eq!(of("2026-09-01", "2026-09-30", "2026-10-01"), Some((CoverageState::Complete, None)));
     let due = Some("2026-10-05".to_owned());
-    assert_eq!(of("2026-09-01", "2026-09-29", "2026-10-01"), Some((State::Partial, due)));
+    assert_eq!(of("2026-09-01", "2026-09-29", "2026-10-01"), Some((CoverageState::Partial, due)));
     // The rest of the month has no rows yet.
-    assert_eq!(of("2026-09-01", "2026-09-10", "2026-09-10"), Some((State::Partial, None)));
+    assert_eq!(of("2026-09-01", "2026-09-10", "2026-09-10"), Some((CoverageState::Partial, None)));
     let none = of("2026-08-31", "2026-08-31", "2026-10-20");
-    assert_eq!(none, Some((State::Late, Some("2026-09-06".to_owned()))));
+    assert_eq!(none, Some((CoverageState::Late, Some("2026-09-06".to_owned()))));
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::day::Month;
 
-fn row(feed: Feed, month: u8, state: State) -> CoverageRow {
+fn row(feed: Feed, month: u8, state: CoverageState) -> CoverageRow {
     let period = Period::Month(Month { year: 2026, month });
     CoverageRow {
         store: "spotify".to_owned(),
@@ -22,7 +22,13 @@ fn row(feed: Feed, month: u8, state: State) -> CoverageRow {
 
 #[test]
 fn figures_are_complete_up_to_the_first_gap() {
-    let states = [State::Complete, State::Restated, State::Late, State::Complete, State::NotDue];
+    let states = [
+        CoverageState::Complete,
+        CoverageState::Restated,
+        CoverageState::Late,
+        CoverageState::Complete,
+        CoverageState::NotDue,
+    ];
     let rows: Vec<CoverageRow> =
         states.iter().zip(1..).map(|(state, month)| row(Feed::Sales, month, *state)).collect();
     let as_of = Day(rows[2].due_date.unwrap().0 + 9);
@@ -40,8 +46,8 @@ fn figures_are_complete_up_to_the_first_gap() {
 
 #[test]
 fn what_may_not_be_all_completes_nothing() {
-    let states = [State::Complete, State::Received, State::Complete];
-    let until = |states: &[State]| {
+    let states = [CoverageState::Complete, CoverageState::Received, CoverageState::Complete];
+    let until = |states: &[CoverageState]| {
         let rows = states.iter().zip(1..).map(|(state, month)| row(Feed::Sales, month, *state));
         let rows: Vec<CoverageRow> = rows.collect();
         let found = freshness(&rows, Day(0)).remove(0);
@@ -54,7 +60,7 @@ fn what_may_not_be_all_completes_nothing() {
 
 #[test]
 fn a_part_that_is_still_missing_when_it_is_due_is_late() {
-    let rows = [row(Feed::Sales, 1, State::Partial)];
+    let rows = [row(Feed::Sales, 1, CoverageState::Partial)];
     let due = rows[0].due_date.unwrap();
     let at = |as_of| freshness(&rows, as_of)[0].clone();
     assert_eq!((at(due).late, at(due).next.is_some()), (vec![], true));
@@ -63,9 +69,13 @@ fn a_part_that_is_still_missing_when_it_is_due_is_late() {
 
 #[test]
 fn sales_are_so_many_days_behind_trends() {
-    let mut trends = row(Feed::Trends, 9, State::Complete);
+    let mut trends = row(Feed::Trends, 9, CoverageState::Complete);
     trends.period = Period::Day(Day(trends.period.first().0 + 4));
-    let rows = [row(Feed::Sales, 7, State::Complete), row(Feed::Sales, 8, State::Late), trends];
+    let rows = [
+        row(Feed::Sales, 7, CoverageState::Complete),
+        row(Feed::Sales, 8, CoverageState::Late),
+        trends,
+    ];
     let lags = lags(&rows);
     assert_eq!(lags.len(), 1);
     assert_eq!((lags[0].sales_until.to_string(), lags[0].days), ("2026-07-31".into(), 36));

@@ -7,9 +7,9 @@ mod oracle;
 mod properties;
 
 use super::judge_plays;
-use crate::filter::policy::{Action, Policy, RepeaterAction};
+use crate::filter::policy::{Policy, RepeaterAction, RuleAction};
 use crate::model::day::{Day, MS_PER_DAY};
-use crate::model::play::{Mark, NONE, OFFLINE, Plays};
+use crate::model::play::{NONE, OFFLINE, PlayMark, Plays};
 use crate::model::verdict::{Finding, Reason, Verdict};
 use crate::normalize::store::StoreSettings;
 use crate::testing::{self, FlatPlay};
@@ -81,7 +81,7 @@ fn judged_by(mut rows: Vec<FlatPlay>, store: &StoreSettings, policy: &Policy) ->
     let outcome = |place: usize| {
         let mark = plays.mark(place).copied();
         let verdict = policy.verdict(mark.map(|mark| mark.finding)).as_str();
-        mark.map_or(verdict.to_owned(), |Mark { finding, measured, threshold }| {
+        mark.map_or(verdict.to_owned(), |PlayMark { finding, measured, threshold }| {
             let reason = finding.reason().as_str();
             format!("{verdict} {reason} {}/{}", number(measured), number(threshold))
         })

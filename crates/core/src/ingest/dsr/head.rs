@@ -2,7 +2,7 @@
 //! many it is; and what the name of the file says of the same.
 
 use crate::ingest::dsr::records::RecordType;
-use crate::ingest::dsr::{Line, is_comment, lines};
+use crate::ingest::dsr::{DsrLine, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
 use crate::model::day::Day;
 use crate::model::report_id::NameFacts;
@@ -12,7 +12,7 @@ use crate::normalize::values::times;
 
 /// A profile that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
+pub enum DsrProfile {
     /// Basic Audio, 1.1 to 1.4: units of recordings, and pools.
     BasicAudio,
     /// User generated content.
@@ -23,7 +23,7 @@ pub enum Profile {
     Financial,
 }
 
-impl Profile {
+impl DsrProfile {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::BasicAudio, Self::Ugc, Self::Royalty, Self::Financial];
 
@@ -54,9 +54,9 @@ impl Profile {
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct DsrHead {
     /// The profile.
-    pub profile: Profile,
+    pub profile: DsrProfile,
     /// Its name, as written.
     pub profile_name: String,
     /// Its version, as written.
@@ -81,7 +81,7 @@ pub struct Head {
     pub problems: Vec<String>,
 }
 
-impl Head {
+impl DsrHead {
     /// Whether the sender, or its service, is named by one of these names: its first words are theirs.
     pub fn names_sender<'n>(&self, names: impl Iterator<Item = &'n String>) -> bool {
         let words = |name: &str| -> Vec<String> {
@@ -96,9 +96,9 @@ impl Head {
 
 /// What a head of lines is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Match {
+pub enum DsrMatch {
     /// A DSR report of a profile that is read.
-    Yes(Box<Head>),
+    Yes(Box<DsrHead>),
     /// A DSR report of another profile.
     OtherProfile(String),
     /// Something else.
@@ -119,18 +119,18 @@ const RECIPIENT: usize = 13;
 
 /// Looks at the first lines of a report, of which the first that is no comment is the header.
 #[must_use]
-pub fn match_head(head: &[u8], file_name: &str) -> Match {
+pub fn match_head(head: &[u8], file_name: &str) -> DsrMatch {
     let Some(line) = lines(head).find(|line| !is_comment(line)) else {
-        return Match::No;
+        return DsrMatch::No;
     };
-    let mut cut = Line::default();
+    let mut cut = DsrLine::default();
     let cells = cut.cut(line);
     if RecordType::of(cells.get(0)) != Some(RecordType::Head) {
-        return Match::No;
+        return DsrMatch::No;
     }
     let text = |place: usize| String::from_utf8_lossy(cells.get(place)).into_owned();
-    let Some(profile) = Profile::of(cells.get(PROFILE)) else {
-        return Match::OtherProfile(text(PROFILE));
+    let Some(profile) = DsrProfile::of(cells.get(PROFILE)) else {
+        return DsrMatch::OtherProfile(text(PROFILE));
     };
     let mut problems = Vec::new();
     let mut date = |place: usize, name: &str| {
@@ -160,7 +160,7 @@ pub fn match_head(head: &[u8], file_name: &str) -> Match {
     }
     let name = FileName::of(file_name);
     let parties = [SENDER, SERVICE, RECIPIENT, USAGE_START, USAGE_END, PROFILE].map(text);
-    let mut head = Head {
+    let mut head = DsrHead {
         profile,
         profile_name: text(PROFILE),
         profile_version: text(PROFILE_VERSION),
@@ -179,7 +179,7 @@ pub fn match_head(head: &[u8], file_name: &str) -> Match {
         head.set = format!("{}\t{}", head.set, name.territory);
         head.problems.extend(name.disagrees(&head, &text(SERVICE)));
     }
-    Match::Yes(Box::new(head))
+    DsrMatch::Yes(Box::new(head))
 }
 
 /// What a name like `DSR_<recipient>_<sender>_<service>_<period>_<territory>_<x>of<y>_<time>.tsv` says.
@@ -207,7 +207,7 @@ impl<'a> FileName<'a> {
         })
     }
 
-    fn disagrees(&self, head: &Head, service: &str) -> Vec<String> {
+    fn disagrees(&self, head: &DsrHead, service: &str) -> Vec<String> {
         let mut problems = Vec::new();
         if let (Some((number, of)), Some(head_number), Some(head_of)) =
             (self.file, head.file_number, head.n_files)
@@ -235,9 +235,9 @@ mod tests {
         2026-09-01\t2026-09-30\tPADPIDA1\tStore\tPremium\tPADPIDA2\tUs\t\r\n";
     const NAME: &str = "DSR_Us_Store_Premium_2026-09_DE_1of2_20261002T100000.tsv.gz";
 
-    fn head(text: &str, name: &str) -> Head {
+    fn head(text: &str, name: &str) -> DsrHead {
         match match_head(text.as_bytes(), name) {
-            Match::Yes(head) => *head,
+            DsrMatch::Yes(head) => *head,
             other => panic!("{other:?}"),
         }
     }
@@ -273,8 +273,8 @@ mod tests {
     fn a_short_header_is_a_problem_and_another_profile_is_none_of_ours() {
         assert_eq!(head("HEAD\tID1\tUgcProfile\t1.1\t1\t2\n", "x.tsv").problems.len(), 4);
         let other = match_head(b"HEAD\td\tAudioVisualProfile\t1.0", "x.tsv");
-        assert_eq!(other, Match::OtherProfile("AudioVisualProfile".to_owned()));
-        assert_eq!(match_head(b"day\tisrc\n", "x.tsv"), Match::No);
-        assert_eq!(match_head(b"", "x.tsv"), Match::No);
+        assert_eq!(other, DsrMatch::OtherProfile("AudioVisualProfile".to_owned()));
+        assert_eq!(match_head(b"day\tisrc\n", "x.tsv"), DsrMatch::No);
+        assert_eq!(match_head(b"", "x.tsv"), DsrMatch::No);
     }
 }

@@ -13,30 +13,30 @@ use crate::numbers::exact;
 
 /// A line, cut into cells. The cells are cut once and found by their place.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct DsrLine {
     /// Where each cell ends.
     ends: Vec<u32>,
 }
 
 /// The cells of one line.
 #[derive(Debug, Clone, Copy)]
-pub struct Cells<'a> {
+pub struct RecordCells<'a> {
     text: &'a [u8],
     ends: &'a [u32],
 }
 
-impl Line {
+impl DsrLine {
     /// Cuts a line, without its end, into cells.
-    pub fn cut<'a>(&'a mut self, text: &'a [u8]) -> Cells<'a> {
+    pub fn cut<'a>(&'a mut self, text: &'a [u8]) -> RecordCells<'a> {
         let place = |place: usize| exact::<u32>(place);
         self.ends.clear();
         self.ends.extend(memchr::memchr_iter(b'\t', text).map(place));
         self.ends.push(place(text.len()));
-        Cells { text, ends: &self.ends }
+        RecordCells { text, ends: &self.ends }
     }
 }
 
-impl<'a> Cells<'a> {
+impl<'a> RecordCells<'a> {
     /// The bytes of a cell without spaces at its ends; empty where the line has none.
     #[must_use]
     pub fn get(&self, place: usize) -> &'a [u8] {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_line_of_any_length_has_the_cells_that_it_has() {
-        let mut line = Line::default();
+        let mut line = DsrLine::default();
         let cells = line.cut(b"SU02\t7\t \t\"(P) 2015\t\t\t");
         assert_eq!((cells.get(0), cells.get(1), cells.get(2)), (&b"SU02"[..], &b"7"[..], &b""[..]));
         assert_eq!(cells.get(3), b"\"(P) 2015");

@@ -55,7 +55,7 @@ pub struct UsageCells {
     /// The summary record.
     pub summary: usize,
     /// Where recording and release stand.
-    pub item: Item,
+    pub item: DsrItem,
     /// Whether it bears a royalty.
     pub royalty_bearing: Option<usize>,
     /// Units.
@@ -74,7 +74,7 @@ pub struct UsageCells {
 
 /// Where a usage record says what was used.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Item {
+pub enum DsrItem {
     /// References into the block.
     References {
         /// Of the release.
@@ -178,7 +178,7 @@ static SY10: SummaryCells = SummaryCells {
 
 const STREAMS: UsageCells = UsageCells {
     summary: 2,
-    item: Item::References { release: 4, resource: 5 },
+    item: DsrItem::References { release: 4, resource: 5 },
     royalty_bearing: Some(6),
     units: 7,
     returns: None,
@@ -191,7 +191,7 @@ static SU01: UsageCells = UsageCells { units: 8, returns: Some(9), use_type: Som
 static SU02: UsageCells = STREAMS;
 static SU03: UsageCells = UsageCells {
     summary: 3,
-    item: Item::DspId(4),
+    item: DsrItem::DspId(4),
     royalty_bearing: Some(10),
     units: 5,
     returns: None,
@@ -202,7 +202,7 @@ static SU03: UsageCells = UsageCells {
 };
 const SINGLE: UsageCells = UsageCells {
     summary: 1,
-    item: Item::Here { isrc: 3, icpn: 23, dsp_resource: 2 },
+    item: DsrItem::Here { isrc: 3, icpn: 23, dsp_resource: 2 },
     royalty_bearing: Some(33),
     units: 34,
     returns: None,
@@ -221,7 +221,7 @@ static SR01: UsageCells = UsageCells {
 static SR02: UsageCells = SINGLE;
 static SR08: UsageCells = UsageCells {
     summary: 24,
-    item: Item::Here { isrc: 13, icpn: 3, dsp_resource: 15 },
+    item: DsrItem::Here { isrc: 13, icpn: 3, dsp_resource: 15 },
     royalty_bearing: None,
     units: 26,
     returns: Some(27),

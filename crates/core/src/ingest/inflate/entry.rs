@@ -10,9 +10,9 @@ use super::bits::ones;
 /// length less 3 without its extra bits. A distance without its extra bits, the symbol of a code
 /// length and the start of a further table take 16 to 31.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry(u32);
+pub(super) struct TableEntry(u32);
 
-impl Entry {
+impl TableEntry {
     const LITERAL: u32 = 1 << 15;
     const SPECIAL: u32 = 1 << 14;
     /// Of a literal or a length: a literal comes before it. Of a special entry: the block ends.

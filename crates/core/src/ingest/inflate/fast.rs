@@ -12,10 +12,10 @@
 use fearless_simd::dispatch;
 
 use super::InflateError::{self, DistanceSymbol, LengthSymbol, TooFarBack};
-use super::Output;
+use super::InflateOutput;
 use super::bits::{BitReader, REFILLED_BITS, ones};
-use super::codes::Codes;
-use super::entry::Entry;
+use super::codes::BlockCodes;
+use super::entry::TableEntry;
 use super::matches::{MATCH_ROOM, copy_match};
 use crate::ingest::LEVEL;
 
@@ -27,7 +27,7 @@ const OUTPUT_ROOM: usize = 9 + MATCH_ROOM;
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum EndedBlock {
     /// The input or the output is too near its end.
     NearEdge,
     /// The block ended.
@@ -36,13 +36,13 @@ pub(super) enum Ended {
 
 /// The bits held and the rest of the input, as in [`BitReader`]; the bits above those that count are
 /// the next ones of the input or zero, and of `n_bits` only the low six bits count.
-struct Held<'a> {
+struct HeldBits<'a> {
     rest: &'a [u8],
     bits: u64,
     n_bits: u32,
 }
 
-impl Held<'_> {
+impl HeldBits<'_> {
     /// Brings the bits held to 56 at least.
     #[inline(always)]
     fn refill(&mut self) {
@@ -64,11 +64,11 @@ impl Held<'_> {
     #[inline(always)]
     fn literals(
         &mut self,
-        codes: &Codes,
-        entry: Entry,
+        codes: &BlockCodes,
+        entry: TableEntry,
         output: &mut [u8],
         at: &mut usize,
-    ) -> Entry {
+    ) -> TableEntry {
         output[*at..*at + 2].copy_from_slice(&entry.literals().to_le_bytes());
         *at += 1 + entry.n_leading();
         self.drop_bits(entry.n_bits());
@@ -81,12 +81,12 @@ impl Held<'_> {
 /// # Errors
 /// Symbols that stand for nothing, and distances that reach before the output.
 pub(super) fn decode(
-    codes: &Codes,
+    codes: &BlockCodes,
     reader: &mut BitReader<'_>,
-    out: &mut Output<'_>,
-) -> Result<Ended, InflateError> {
+    out: &mut InflateOutput<'_>,
+) -> Result<EndedBlock, InflateError> {
     let rest = reader.input.get(reader.at..).unwrap_or_default();
-    let mut bits = Held { rest, bits: reader.bits, n_bits: reader.n_bits };
+    let mut bits = HeldBits { rest, bits: reader.bits, n_bits: reader.n_bits };
     let result = turns_of_this_machine(codes, &mut bits, out);
     reader.at = reader.input.len() - bits.rest.len();
     reader.n_bits = bits.n_bits & 63;
@@ -95,26 +95,30 @@ pub(super) fn decode(
 }
 
 fn turns_of_this_machine(
-    codes: &Codes,
-    held: &mut Held<'_>,
-    out: &mut Output<'_>,
-) -> Result<Ended, InflateError> {
+    codes: &BlockCodes,
+    held: &mut HeldBits<'_>,
+    out: &mut InflateOutput<'_>,
+) -> Result<EndedBlock, InflateError> {
     dispatch!(*LEVEL, _ => turns(codes, held, out))
 }
 
 #[inline(always)]
-fn turns(codes: &Codes, held: &mut Held<'_>, out: &mut Output<'_>) -> Result<Ended, InflateError> {
+fn turns(
+    codes: &BlockCodes,
+    held: &mut HeldBits<'_>,
+    out: &mut InflateOutput<'_>,
+) -> Result<EndedBlock, InflateError> {
     if held.rest.len() < 2 * INPUT_ROOM || out.bytes.len() < OUTPUT_ROOM {
-        return Ok(Ended::NearEdge);
+        return Ok(EndedBlock::NearEdge);
     }
-    let mut bits = Held { rest: held.rest, bits: held.bits, n_bits: held.n_bits };
+    let mut bits = HeldBits { rest: held.rest, bits: held.bits, n_bits: held.n_bits };
     bits.refill();
     let entry = codes.literal.first(bits.bits);
-    let mut place = Place { bits, entry, at: out.at };
+    let mut place = OutputPlace { bits, entry, at: out.at };
     let last_start = out.bytes.len() - OUTPUT_ROOM;
     let ended = loop {
         if place.bits.rest.len() < INPUT_ROOM || last_start < place.at {
-            break Ok(Ended::NearEdge);
+            break Ok(EndedBlock::NearEdge);
         }
         if let Some(ended) = turn(codes, &mut place, out) {
             break ended;
@@ -126,19 +130,19 @@ fn turns(codes: &Codes, held: &mut Held<'_>, out: &mut Output<'_>) -> Result<End
 }
 
 /// Where a turn stands: bits held, the entry for the next of them, and where its bytes go.
-struct Place<'a> {
-    bits: Held<'a>,
-    entry: Entry,
+struct OutputPlace<'a> {
+    bits: HeldBits<'a>,
+    entry: TableEntry,
     at: usize,
 }
 
 /// What ends the loop.
-type End = Option<Result<Ended, InflateError>>;
+type FastEnd = Option<Result<EndedBlock, InflateError>>;
 
 /// One turn, for which there is room on both sides.
 #[inline(always)]
-fn turn(codes: &Codes, place: &mut Place<'_>, out: &mut Output<'_>) -> End {
-    let Place { bits, entry: next, at } = place;
+fn turn(codes: &BlockCodes, place: &mut OutputPlace<'_>, out: &mut InflateOutput<'_>) -> FastEnd {
+    let OutputPlace { bits, entry: next, at } = place;
     let (output, first) = (&mut *out.bytes, out.first);
     let mut entry = *next;
     if entry.is_literal() {
@@ -165,7 +169,7 @@ fn turn(codes: &Codes, place: &mut Place<'_>, out: &mut Output<'_>) -> End {
         }
         if entry.is_special() {
             bits.drop_bits(entry.n_bits());
-            return Some(if entry.is_end() { Ok(Ended::BlockEnd) } else { Err(LengthSymbol) });
+            return Some(if entry.is_end() { Ok(EndedBlock::BlockEnd) } else { Err(LengthSymbol) });
         }
     }
     output[*at] = (entry.literals() & 0xff) as u8;

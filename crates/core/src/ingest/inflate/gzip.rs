@@ -8,7 +8,7 @@ use std::io::{self, BufRead, ErrorKind};
 
 use crc32fast::Hasher;
 
-use super::{Inflater, Status};
+use super::{InflateStatus, Inflater};
 
 /// The first bytes of a member, and the method: DEFLATE.
 const START: [u8; 3] = [0x1f, 0x8b, 8];
@@ -24,7 +24,7 @@ mod flag {
 
 /// Where in the file the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum GzipPart {
     FirstHeader,
     Body,
     AfterMember,
@@ -36,7 +36,7 @@ enum Part {
 pub struct GunzipReader<R> {
     source: R,
     inflater: Inflater,
-    part: Part,
+    part: GzipPart,
     /// Of the member at hand.
     checksum: Hasher,
     /// Unpacked bytes of the member at hand.
@@ -49,7 +49,7 @@ impl<R: BufRead> GunzipReader<R> {
         Self {
             source,
             inflater: Inflater::new(),
-            part: Part::FirstHeader,
+            part: GzipPart::FirstHeader,
             checksum: Hasher::new(),
             n_bytes: 0,
         }
@@ -68,7 +68,7 @@ impl<R: BufRead> GunzipReader<R> {
     pub fn read_into(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<()> {
         let result = self.fill(output, position);
         if result.is_err() {
-            self.part = Part::Failed;
+            self.part = GzipPart::Failed;
         }
         result
     }
@@ -76,22 +76,22 @@ impl<R: BufRead> GunzipReader<R> {
     fn fill(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<()> {
         while *position < output.len() {
             self.part = match self.part {
-                Part::FirstHeader => {
+                GzipPart::FirstHeader => {
                     let first = self.byte()?;
                     self.header(first)?;
-                    Part::Body
+                    GzipPart::Body
                 }
-                Part::Body => self.body(output, position)?,
-                Part::AfterMember => self.after_member()?,
-                Part::End => return Ok(()),
-                Part::Failed => return Err(damaged("reading failed before")),
+                GzipPart::Body => self.body(output, position)?,
+                GzipPart::AfterMember => self.after_member()?,
+                GzipPart::End => return Ok(()),
+                GzipPart::Failed => return Err(damaged("reading failed before")),
             };
         }
         Ok(())
     }
 
     /// Unpacks what the source has at hand.
-    fn body(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<Part> {
+    fn body(&mut self, output: &mut [u8], position: &mut usize) -> io::Result<GzipPart> {
         let input = filled(&mut self.source)?;
         let mut rest = input;
         let start = *position;
@@ -102,11 +102,11 @@ impl<R: BufRead> GunzipReader<R> {
         self.checksum.update(written);
         self.n_bytes += written.len() as u64;
         match result.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))? {
-            Status::NeedsInput if is_at_end => Err(cut()),
-            Status::NeedsInput | Status::OutputFull => Ok(Part::Body),
-            Status::Done => {
+            InflateStatus::NeedsInput if is_at_end => Err(cut()),
+            InflateStatus::NeedsInput | InflateStatus::OutputFull => Ok(GzipPart::Body),
+            InflateStatus::Done => {
                 self.trailer()?;
-                Ok(Part::AfterMember)
+                Ok(GzipPart::AfterMember)
             }
         }
     }
@@ -168,19 +168,19 @@ impl<R: BufRead> GunzipReader<R> {
     }
 
     /// Reads the header of a further member, or padding to the end.
-    fn after_member(&mut self) -> io::Result<Part> {
+    fn after_member(&mut self) -> io::Result<GzipPart> {
         let Some(&first) = filled(&mut self.source)?.first() else {
-            return Ok(Part::End);
+            return Ok(GzipPart::End);
         };
         if first != 0 {
             self.source.consume(1);
             self.header(first)?;
-            return Ok(Part::Body);
+            return Ok(GzipPart::Body);
         }
         loop {
             let padding = filled(&mut self.source)?;
             if padding.is_empty() {
-                return Ok(Part::End);
+                return Ok(GzipPart::End);
             }
             if padding.iter().any(|&byte| byte != 0) {
                 return Err(damaged("something follows the padding after the data"));

@@ -2,7 +2,7 @@
 
 use super::InflateError;
 use super::bits::BitReader;
-use super::codes::{Codes, LengthCode};
+use super::codes::{BlockCodes, LengthCode};
 use super::symbols::N_LENGTH_SYMBOLS;
 
 /// Most literals and lengths that a block may give codes to.
@@ -72,7 +72,7 @@ impl BlockHead {
     pub(super) fn go_on(
         &mut self,
         reader: &mut BitReader<'_>,
-        codes: &mut Codes,
+        codes: &mut BlockCodes,
     ) -> Result<bool, InflateError> {
         while self.n_length_codes_read < self.n_length_codes {
             let Some(length) = reader.take(3) else {

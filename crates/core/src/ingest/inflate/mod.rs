@@ -23,19 +23,19 @@ mod tests;
 use std::sync::LazyLock;
 
 use bits::BitReader;
-use codes::Codes;
-use entry::Entry;
+use codes::BlockCodes;
+use entry::TableEntry;
 use header::BlockHead;
 use matches::copy_match_at_edge;
 
 /// How far back a match may reach, bytes.
 pub const WINDOW_BYTES: usize = 32 << 10;
 
-static FIXED_CODES: LazyLock<Codes> = LazyLock::new(Codes::fixed);
+static FIXED_CODES: LazyLock<BlockCodes> = LazyLock::new(BlockCodes::fixed);
 
 /// Why a call of [`Inflater::inflate`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum InflateStatus {
     /// All input was taken and the stream goes on.
     NeedsInput,
     /// The output is full and the stream goes on.
@@ -84,7 +84,7 @@ pub enum InflateError {
 }
 
 /// Where in the stream the next bit stands.
-enum Stage {
+enum InflateStage {
     /// Before a block.
     Block,
     /// Before the length of a stored block.
@@ -96,9 +96,9 @@ enum Stage {
     /// Within its code lengths.
     CodeLengths,
     /// Before a symbol.
-    Symbols(Coding),
+    Symbols(BlockCoding),
     /// Within a match that did not fit in the output.
-    Match { length: usize, distance: usize, coding: Coding },
+    Match { length: usize, distance: usize, coding: BlockCoding },
     /// After the last block.
     Done,
     /// There is no going on.
@@ -107,23 +107,23 @@ enum Stage {
 
 /// Whose codes a block uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+enum BlockCoding {
     Fixed,
     Own,
 }
 
 /// One step through the stream.
-enum Step {
+enum InflateStep {
     /// To this stage.
-    To(Stage),
+    To(InflateStage),
     /// Not without more input or output.
-    Stop(Status),
+    Stop(InflateStatus),
 }
 
 /// Decodes a raw DEFLATE stream. It may stop wherever the input runs out or the output is full, and
 /// goes on from there.
 pub struct Inflater {
-    stage: Stage,
+    stage: InflateStage,
     is_last_block: bool,
     /// Bits taken from the input before, which belong to the next element.
     bits: u64,
@@ -133,7 +133,7 @@ pub struct Inflater {
     /// Of the block at hand, if it has codes of its own.
     head: BlockHead,
     /// Of the block at hand, if it has its own.
-    codes: Box<Codes>,
+    codes: Box<BlockCodes>,
 }
 
 impl Default for Inflater {
@@ -147,19 +147,19 @@ impl Inflater {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            stage: Stage::Block,
+            stage: InflateStage::Block,
             is_last_block: false,
             bits: 0,
             n_bits: 0,
             n_written: 0,
             head: BlockHead::new(),
-            codes: Box::new(Codes::new()),
+            codes: Box::new(BlockCodes::new()),
         }
     }
 
     /// Stands before another stream, whatever came before.
     pub fn reset(&mut self) {
-        self.stage = Stage::Block;
+        self.stage = InflateStage::Block;
         (self.is_last_block, self.bits, self.n_bits, self.n_written) = (false, 0, 0, 0);
     }
 
@@ -179,24 +179,24 @@ impl Inflater {
         input: &mut &[u8],
         output: &mut [u8],
         position: &mut usize,
-    ) -> Result<Status, InflateError> {
+    ) -> Result<InflateStatus, InflateError> {
         assert!(*position <= output.len(), "the position to write at is beyond the output");
         let start = *position;
         let n_before = usize::try_from(self.n_written).unwrap_or(usize::MAX);
         let mut reader = BitReader::new(input, self.bits, self.n_bits);
         let first = start.saturating_sub(n_before);
-        let mut out = Output { bytes: output, at: start, first };
+        let mut out = InflateOutput { bytes: output, at: start, first };
         let result = loop {
             match self.step(&mut reader, &mut out) {
-                Ok(Step::To(stage)) => self.stage = stage,
-                Ok(Step::Stop(status)) => break Ok(status),
+                Ok(InflateStep::To(stage)) => self.stage = stage,
+                Ok(InflateStep::Stop(status)) => break Ok(status),
                 Err(error) => {
-                    self.stage = Stage::Failed(error);
+                    self.stage = InflateStage::Failed(error);
                     break Err(error);
                 }
             }
         };
-        if result != Ok(Status::NeedsInput) {
+        if result != Ok(InflateStatus::NeedsInput) {
             reader.give_back();
         }
         (self.bits, self.n_bits) = (reader.bits, reader.n_bits);
@@ -209,53 +209,57 @@ impl Inflater {
     fn step(
         &mut self,
         reader: &mut BitReader<'_>,
-        out: &mut Output<'_>,
-    ) -> Result<Step, InflateError> {
+        out: &mut InflateOutput<'_>,
+    ) -> Result<InflateStep, InflateError> {
         match &mut self.stage {
-            Stage::Block if self.is_last_block => Ok(Step::To(Stage::Done)),
-            Stage::Block => {
+            InflateStage::Block if self.is_last_block => Ok(InflateStep::To(InflateStage::Done)),
+            InflateStage::Block => {
                 let Some(field) = reader.take(3) else {
-                    return Ok(Step::Stop(Status::NeedsInput));
+                    return Ok(InflateStep::Stop(InflateStatus::NeedsInput));
                 };
                 self.is_last_block = field & 1 != 0;
-                Ok(Step::To(match field >> 1 {
-                    0 => Stage::StoredLength,
-                    1 => Stage::Symbols(Coding::Fixed),
-                    2 => Stage::Head,
+                Ok(InflateStep::To(match field >> 1 {
+                    0 => InflateStage::StoredLength,
+                    1 => InflateStage::Symbols(BlockCoding::Fixed),
+                    2 => InflateStage::Head,
                     _ => return Err(InflateError::BlockType),
                 }))
             }
-            Stage::StoredLength => stored_length(reader),
-            Stage::Stored(0) => Ok(Step::To(Stage::Block)),
-            Stage::Stored(n_left) => Ok(copy_stored(reader, out, n_left)),
-            Stage::Head => Ok(if self.head.start(reader)? {
-                Step::To(Stage::CodeLengths)
+            InflateStage::StoredLength => stored_length(reader),
+            InflateStage::Stored(0) => Ok(InflateStep::To(InflateStage::Block)),
+            InflateStage::Stored(n_left) => Ok(copy_stored(reader, out, n_left)),
+            InflateStage::Head => Ok(if self.head.start(reader)? {
+                InflateStep::To(InflateStage::CodeLengths)
             } else {
-                Step::Stop(Status::NeedsInput)
+                InflateStep::Stop(InflateStatus::NeedsInput)
             }),
-            Stage::CodeLengths => Ok(if self.head.go_on(reader, &mut self.codes)? {
-                Step::To(Stage::Symbols(Coding::Own))
+            InflateStage::CodeLengths => Ok(if self.head.go_on(reader, &mut self.codes)? {
+                InflateStep::To(InflateStage::Symbols(BlockCoding::Own))
             } else {
-                Step::Stop(Status::NeedsInput)
+                InflateStep::Stop(InflateStatus::NeedsInput)
             }),
-            Stage::Symbols(Coding::Fixed) => symbols(&FIXED_CODES, Coding::Fixed, reader, out),
-            Stage::Symbols(Coding::Own) => symbols(&self.codes, Coding::Own, reader, out),
-            Stage::Match { length, distance, coding } => {
+            InflateStage::Symbols(BlockCoding::Fixed) => {
+                symbols(&FIXED_CODES, BlockCoding::Fixed, reader, out)
+            }
+            InflateStage::Symbols(BlockCoding::Own) => {
+                symbols(&self.codes, BlockCoding::Own, reader, out)
+            }
+            InflateStage::Match { length, distance, coding } => {
                 *length -= out.copy(*distance, *length);
                 Ok(if *length > 0 {
-                    Step::Stop(Status::OutputFull)
+                    InflateStep::Stop(InflateStatus::OutputFull)
                 } else {
-                    Step::To(Stage::Symbols(*coding))
+                    InflateStep::To(InflateStage::Symbols(*coding))
                 })
             }
-            Stage::Done => Ok(Step::Stop(Status::Done)),
-            Stage::Failed(error) => Err(*error),
+            InflateStage::Done => Ok(InflateStep::Stop(InflateStatus::Done)),
+            InflateStage::Failed(error) => Err(*error),
         }
     }
 }
 
 /// What is written to.
-struct Output<'a> {
+struct InflateOutput<'a> {
     bytes: &'a mut [u8],
     /// Where the next byte goes.
     at: usize,
@@ -263,7 +267,7 @@ struct Output<'a> {
     first: usize,
 }
 
-impl Output<'_> {
+impl InflateOutput<'_> {
     /// Writes what fits of a match; how much that is.
     fn copy(&mut self, distance: usize, length: usize) -> usize {
         let n_copied = copy_match_at_edge(self.bytes, self.at, distance, length);
@@ -273,11 +277,11 @@ impl Output<'_> {
 }
 
 /// Reads the length of a stored block, which starts at the next whole byte.
-fn stored_length(reader: &mut BitReader<'_>) -> Result<Step, InflateError> {
+fn stored_length(reader: &mut BitReader<'_>) -> Result<InflateStep, InflateError> {
     reader.refill();
     let n_padding_bits = reader.n_bits & 7;
     if reader.n_bits < n_padding_bits + 32 {
-        return Ok(Step::Stop(Status::NeedsInput));
+        return Ok(InflateStep::Stop(InflateStatus::NeedsInput));
     }
     reader.drop_bits(n_padding_bits);
     let (length, check) = (reader.bits & 0xffff, reader.bits >> 16 & 0xffff);
@@ -288,11 +292,15 @@ fn stored_length(reader: &mut BitReader<'_>) -> Result<Step, InflateError> {
     // The length took all bits that were held before, so these are of this input.
     reader.give_back();
     debug_assert_eq!(reader.n_bits, 0, "bits of an earlier input are left before stored bytes");
-    Ok(Step::To(Stage::Stored((length & 0xffff) as usize)))
+    Ok(InflateStep::To(InflateStage::Stored((length & 0xffff) as usize)))
 }
 
 /// Copies from the input what fits of a stored block.
-fn copy_stored(reader: &mut BitReader<'_>, out: &mut Output<'_>, n_left: &mut usize) -> Step {
+fn copy_stored(
+    reader: &mut BitReader<'_>,
+    out: &mut InflateOutput<'_>,
+    n_left: &mut usize,
+) -> InflateStep {
     let from = reader.input.get(reader.at..).unwrap_or_default();
     let to = out.bytes.get_mut(out.at..).unwrap_or_default();
     let n_bytes = from.len().min(to.len()).min(*n_left);
@@ -301,35 +309,35 @@ fn copy_stored(reader: &mut BitReader<'_>, out: &mut Output<'_>, n_left: &mut us
     out.at += n_bytes;
     *n_left -= n_bytes;
     if *n_left == 0 {
-        Step::To(Stage::Block)
+        InflateStep::To(InflateStage::Block)
     } else if out.at == out.bytes.len() {
-        Step::Stop(Status::OutputFull)
+        InflateStep::Stop(InflateStatus::OutputFull)
     } else {
-        Step::Stop(Status::NeedsInput)
+        InflateStep::Stop(InflateStatus::NeedsInput)
     }
 }
 
 /// Decodes symbols to the end of the block or until it has to stop.
 fn symbols(
-    codes: &Codes,
-    coding: Coding,
+    codes: &BlockCodes,
+    coding: BlockCoding,
     reader: &mut BitReader<'_>,
-    out: &mut Output<'_>,
-) -> Result<Step, InflateError> {
+    out: &mut InflateOutput<'_>,
+) -> Result<InflateStep, InflateError> {
     match fast::decode(codes, reader, out)? {
-        fast::Ended::BlockEnd => return Ok(Step::To(Stage::Block)),
-        fast::Ended::NearEdge => {}
+        fast::EndedBlock::BlockEnd => return Ok(InflateStep::To(InflateStage::Block)),
+        fast::EndedBlock::NearEdge => {}
     }
     loop {
         reader.refill();
         let entry = codes.literal.look_up(reader.bits);
         // Bits that are not there are taken for zeros: what needs them does not count.
         if entry.n_code_bits().max(1) > reader.n_bits {
-            return Ok(Step::Stop(Status::NeedsInput));
+            return Ok(InflateStep::Stop(InflateStatus::NeedsInput));
         }
         if entry.is_literal() {
             let Some(byte) = out.bytes.get_mut(out.at) else {
-                return Ok(Step::Stop(Status::OutputFull));
+                return Ok(InflateStep::Stop(InflateStatus::OutputFull));
             };
             *byte = (entry.literals() & 0xff) as u8;
             out.at += 1;
@@ -342,13 +350,13 @@ fn symbols(
                 return Err(InflateError::LengthSymbol);
             }
             reader.drop_bits(entry.n_bits());
-            return Ok(Step::To(Stage::Block));
+            return Ok(InflateStep::To(InflateStage::Block));
         }
         if entry.n_leading() > 0 && out.at == out.bytes.len() {
-            return Ok(Step::Stop(Status::OutputFull));
+            return Ok(InflateStep::Stop(InflateStatus::OutputFull));
         }
         let Some((length, distance)) = whole_match(codes, entry, reader)? else {
-            return Ok(Step::Stop(Status::NeedsInput));
+            return Ok(InflateStep::Stop(InflateStatus::NeedsInput));
         };
         if entry.n_leading() > 0 {
             out.bytes[out.at] = (entry.literals() & 0xff) as u8;
@@ -360,15 +368,15 @@ fn symbols(
         let n_copied = out.copy(distance, length);
         if n_copied < length {
             let length = length - n_copied;
-            return Ok(Step::To(Stage::Match { length, distance, coding }));
+            return Ok(InflateStep::To(InflateStage::Match { length, distance, coding }));
         }
     }
 }
 
 /// Takes a length and its distance, or nothing if the input ends within.
 fn whole_match(
-    codes: &Codes,
-    entry: Entry,
+    codes: &BlockCodes,
+    entry: TableEntry,
     reader: &mut BitReader<'_>,
 ) -> Result<Option<(usize, usize)>, InflateError> {
     let n_left = reader.n_bits.checked_sub(entry.n_bits());

@@ -11,7 +11,7 @@
 //! which is the second half of the table for `n + 1` bits.
 
 use super::bits::ones;
-use super::entry::Entry;
+use super::entry::TableEntry;
 use super::symbols::N_LITERAL_SYMBOLS;
 
 /// Longest code, bits.
@@ -19,7 +19,7 @@ const CODE_BITS_MAX: usize = 15;
 
 /// Whether a code may leave bit patterns unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gaps {
+pub(super) enum CodeGaps {
     /// Never.
     Rejected,
     /// Where it has one symbol, of one bit, or none at all.
@@ -28,7 +28,7 @@ pub(super) enum Gaps {
 
 /// Whether a literal shares an entry with what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pairs {
+pub(super) enum SymbolPairs {
     Joined,
     Apart,
 }
@@ -39,27 +39,27 @@ pub(super) enum Pairs {
 /// A further table of 2^k entries has at least k + 1 symbols, and k is at most 15 - `ROOT`. So 288
 /// literals and lengths need at most 288 * 8 / 4 entries beyond the 2^12, and 32 distances at most
 /// 32 * 128 / 8 beyond the 2^8.
-pub(super) struct Table<const ROOT: u32, const SIZE: usize> {
-    entries: [Entry; SIZE],
+pub(super) struct DecodeTable<const ROOT: u32, const SIZE: usize> {
+    entries: [TableEntry; SIZE],
 }
 
-impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
+impl<const ROOT: u32, const SIZE: usize> DecodeTable<ROOT, SIZE> {
     /// A table without codes.
     pub(super) fn new() -> Self {
         const { assert!(SIZE.is_power_of_two() && SIZE >= 1 << ROOT) };
-        Self { entries: [Entry::INVALID; SIZE] }
+        Self { entries: [TableEntry::INVALID; SIZE] }
     }
 
     /// The entry of the main table for the next bits.
     #[inline]
-    pub(super) fn first(&self, bits: u64) -> Entry {
+    pub(super) fn first(&self, bits: u64) -> TableEntry {
         self.entries[(bits & 0xffff) as usize & const { (1 << ROOT) - 1 } & (SIZE - 1)]
     }
 
     /// The entry of the further table that a special entry points at, or the entry itself if it
     /// points at none.
     #[inline]
-    pub(super) fn further(&self, entry: Entry, bits: u64) -> Entry {
+    pub(super) fn further(&self, entry: TableEntry, bits: u64) -> TableEntry {
         if !entry.is_further() {
             return entry;
         }
@@ -69,7 +69,7 @@ impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
 
     /// The entry for the next bits, whichever table it is in.
     #[inline]
-    pub(super) fn look_up(&self, bits: u64) -> Entry {
+    pub(super) fn look_up(&self, bits: u64) -> TableEntry {
         let entry = self.first(bits);
         if entry.is_special() { self.further(entry, bits) } else { entry }
     }
@@ -79,13 +79,13 @@ impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
     pub(super) fn fill(
         &mut self,
         lengths: &[u8],
-        symbols: &[Entry],
-        gaps: Gaps,
-        pairs: Pairs,
+        symbols: &[TableEntry],
+        gaps: CodeGaps,
+        pairs: SymbolPairs,
     ) -> Option<()> {
         let codes = SortedCodes::new(lengths, symbols, gaps)?;
-        let seconds = if pairs == Pairs::Joined { Some(codes.as_seconds()) } else { None };
-        self.entries[0] = Entry::INVALID;
+        let seconds = if pairs == SymbolPairs::Joined { Some(codes.as_seconds()) } else { None };
+        self.entries[0] = TableEntry::INVALID;
         for n_bits in 1..=ROOT {
             let half = 1 << (n_bits - 1);
             self.entries.copy_within(..half, half);
@@ -115,19 +115,19 @@ impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
     }
 
     /// Makes the further tables for codes that are longer than `ROOT`, in their order.
-    fn fill_further(&mut self, codes: &[Code]) {
+    fn fill_further(&mut self, codes: &[HuffmanCode]) {
         let main = const { (1 << ROOT) - 1 };
         // The last code of those that begin alike is the longest one and sets the table's size.
         for code in codes {
             let n_index_bits = code.entry.n_code_bits() - ROOT;
-            self.entries[code.place() & main] = Entry::further(0, n_index_bits);
+            self.entries[code.place() & main] = TableEntry::further(0, n_index_bits);
         }
         let mut end = 1 << ROOT;
         for code in codes {
             let pointer = &mut self.entries[code.place() & main];
             let n_index_bits = pointer.n_code_bits();
             if pointer.literals() == 0 {
-                *pointer = Entry::further(end, n_index_bits);
+                *pointer = TableEntry::further(end, n_index_bits);
                 end += 1 << n_index_bits;
             }
             let start = usize::from(pointer.literals());
@@ -141,13 +141,13 @@ impl<const ROOT: u32, const SIZE: usize> Table<ROOT, SIZE> {
 
 /// A symbol and its code.
 #[derive(Debug, Clone, Copy)]
-struct Code {
-    entry: Entry,
+struct HuffmanCode {
+    entry: TableEntry,
     /// The code as the stream has it, its first bit lowest.
     place: u16,
 }
 
-impl Code {
+impl HuffmanCode {
     #[inline]
     fn place(self) -> usize {
         usize::from(self.place)
@@ -156,14 +156,14 @@ impl Code {
 
 /// The symbols of a code in the order of their codes: by length, then by symbol.
 struct SortedCodes {
-    codes: [Code; N_LITERAL_SYMBOLS],
+    codes: [HuffmanCode; N_LITERAL_SYMBOLS],
     /// Where the codes of each length start; those of length n end where those of n + 1 start.
     starts: [usize; CODE_BITS_MAX + 2],
 }
 
 impl SortedCodes {
     /// `None` if there are more codes than bit patterns, or fewer where that is rejected.
-    fn new(lengths: &[u8], symbols: &[Entry], gaps: Gaps) -> Option<Self> {
+    fn new(lengths: &[u8], symbols: &[TableEntry], gaps: CodeGaps) -> Option<Self> {
         let mut counts = [0_u16; CODE_BITS_MAX + 1];
         lengths.iter().for_each(|&length| counts[usize::from(length) & CODE_BITS_MAX] += 1);
         check_counts(&counts, gaps)?;
@@ -176,7 +176,7 @@ impl SortedCodes {
         for length in 2..=CODE_BITS_MAX {
             next_codes[length] = (next_codes[length - 1] + counts[length - 1]) << 1;
         }
-        let mut codes = [Code { entry: Entry::INVALID, place: 0 }; N_LITERAL_SYMBOLS];
+        let mut codes = [HuffmanCode { entry: TableEntry::INVALID, place: 0 }; N_LITERAL_SYMBOLS];
         let mut ends = starts;
         // What has no code goes behind what has one: to look which it is would be guessed wrong often.
         ends[0] = starts[CODE_BITS_MAX + 1];
@@ -184,7 +184,7 @@ impl SortedCodes {
             let (n_bits, length) = (u32::from(length & 15), usize::from(length) & CODE_BITS_MAX);
             let place = u32::from(next_codes[length].reverse_bits()) >> (16 - n_bits);
             let place = (place & 0xffff) as u16;
-            codes[ends[length]] = Code { entry: symbol.with_code_bits(n_bits), place };
+            codes[ends[length]] = HuffmanCode { entry: symbol.with_code_bits(n_bits), place };
             next_codes[length] += 1;
             ends[length] += 1;
         }
@@ -198,7 +198,7 @@ impl SortedCodes {
         for n_bits in 1..=CODE_BITS_MAX {
             seconds.starts[n_bits] = n_seconds;
             for code in &self.codes[self.starts[n_bits]..self.starts[n_bits + 1]] {
-                seconds.codes[n_seconds] = Code { entry: code.entry.as_second(), ..*code };
+                seconds.codes[n_seconds] = HuffmanCode { entry: code.entry.as_second(), ..*code };
                 // The end of the block follows no literal in an entry.
                 n_seconds += usize::from(!code.entry.is_special());
             }
@@ -207,21 +207,21 @@ impl SortedCodes {
         seconds
     }
 
-    fn of_length(&self, n_bits: u32) -> &[Code] {
+    fn of_length(&self, n_bits: u32) -> &[HuffmanCode] {
         &self.codes[self.starts[n_bits as usize]..self.starts[n_bits as usize + 1]]
     }
 
-    fn longer_than(&self, n_bits: u32) -> &[Code] {
+    fn longer_than(&self, n_bits: u32) -> &[HuffmanCode] {
         &self.codes[self.starts[n_bits as usize + 1]..self.starts[CODE_BITS_MAX + 1]]
     }
 }
 
 /// `None` if so many codes of each length cannot be, or leave gaps where there may be none.
-fn check_counts(counts: &[u16; CODE_BITS_MAX + 1], gaps: Gaps) -> Option<()> {
+fn check_counts(counts: &[u16; CODE_BITS_MAX + 1], gaps: CodeGaps) -> Option<()> {
     let mut n_free = 1_u16;
     for &n_codes in &counts[1..] {
         n_free = (2 * n_free).checked_sub(n_codes)?;
     }
     let has_one_bit_codes_only = counts[2..].iter().all(|&n_codes| n_codes == 0);
-    (n_free == 0 || gaps == Gaps::OfOneSymbol && has_one_bit_codes_only).then_some(())
+    (n_free == 0 || gaps == CodeGaps::OfOneSymbol && has_one_bit_codes_only).then_some(())
 }

@@ -54,7 +54,7 @@ pub enum ReferenceKind {
 /// How well a layout is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence {
+pub enum ColumnEvidence {
     /// A real report was looked at.
     Sample,
     /// The store or a standards body publishes it.
@@ -66,7 +66,7 @@ pub enum Evidence {
 /// What a newer report of the same store, format, period, territory and name does to the older one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Restates {
+pub enum RestatesBy {
     /// It takes its place.
     #[default]
     Replace,
@@ -88,7 +88,7 @@ pub struct TableFormat {
     /// Folder of the inbox in which its reports lie; `*` for any.
     pub store: String,
     /// How well the layout is known.
-    pub evidence: Evidence,
+    pub evidence: ColumnEvidence,
     /// Where the layout is known from, in a sentence.
     pub source: String,
     /// What is not known of it or not read, a sentence each.
@@ -100,16 +100,16 @@ pub struct TableFormat {
     #[serde(default)]
     pub without: Vec<String>,
     /// Where each field of ours comes from.
-    pub fields: BTreeMap<Field, FieldSource>,
+    pub fields: BTreeMap<FormatField, FieldSource>,
     /// Fields that are the same in all rows, where the report does not say it.
     #[serde(default)]
-    pub constants: BTreeMap<Field, String>,
+    pub constants: BTreeMap<FormatField, String>,
     /// Rows that are no data, such as totals.
     #[serde(default)]
     pub skip: Vec<SkippedRows>,
     /// Numbers in the preamble or tail that the rows must add up to.
     #[serde(default)]
-    pub controls: Vec<Control>,
+    pub controls: Vec<ControlSpec>,
     /// Of plays and figures whose lines before the header state the days of the report (`usage_from` and
     /// `usage_to` with `preamble`): a row that lies more days outside of them is rejected. Plays that were
     /// late, such as those of a device without a network, stay.
@@ -118,7 +118,7 @@ pub struct TableFormat {
     pub late_days: u32,
     /// What a newer report about the same does to the older one.
     #[serde(default)]
-    pub restates: Restates,
+    pub restates: RestatesBy,
     /// Whether a newer version without rows takes the older one back. Only for formats whose reports say
     /// that they have no rows: a file that was cut off behind its header looks the same. Else it waits for
     /// somebody to accept it.
@@ -126,7 +126,7 @@ pub struct TableFormat {
     pub empty_cancels: bool,
     /// Reports that repeat what others say: they are rejected, since their rows would count twice.
     #[serde(default)]
-    pub repeats: Option<Repeats>,
+    pub repeats: Option<RepeatedHeaders>,
 }
 
 fn late_days() -> u32 {
@@ -139,10 +139,10 @@ impl TableFormat {
     pub fn check(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let has = |field| self.fields.contains_key(&field) || self.constants.contains_key(&field);
-        let must_have: &[Field] = match self.feed {
-            Feed::Trends | Feed::Reference => &[Field::Date],
-            Feed::PublicCounts | Feed::StoreRemovals => &[Field::Date, Field::Plays],
-            Feed::Sales => &[Field::UsageFrom, Field::Units],
+        let must_have: &[FormatField] = match self.feed {
+            Feed::Trends | Feed::Reference => &[FormatField::Date],
+            Feed::PublicCounts | Feed::StoreRemovals => &[FormatField::Date, FormatField::Plays],
+            Feed::Sales => &[FormatField::UsageFrom, FormatField::Units],
         };
         for field in must_have.iter().filter(|field| !has(**field)) {
             wrong.push(format!(
@@ -153,7 +153,7 @@ impl TableFormat {
         if (self.feed == Feed::Reference) != self.reference.is_some() {
             wrong.push("`reference` is for the feed `reference`, which needs it".to_owned());
         }
-        if has(Field::Amount) && !has(Field::Currency) {
+        if has(FormatField::Amount) && !has(FormatField::Currency) {
             wrong.push("an amount needs the field Currency or a constant for it".to_owned());
         }
         if !self.fields.values().any(|source| source.needed) {
@@ -162,7 +162,7 @@ impl TableFormat {
         if self
             .controls
             .iter()
-            .any(|control| control.per_currency && control.total != Total::Amount)
+            .any(|control| control.per_currency && control.total != TotalSpec::Amount)
         {
             wrong.push("`per_currency` is for a control with `total = \"amount\"`".to_owned());
         }
@@ -191,8 +191,8 @@ impl TableFormat {
     }
 
     /// What is wrong with the groups of a control.
-    fn check_groups(&self, control: &Control) -> Option<String> {
-        let Control { label, by, per_currency, .. } = control;
+    fn check_groups(&self, control: &ControlSpec) -> Option<String> {
+        let ControlSpec { label, by, per_currency, .. } = control;
         if by.is_empty() {
             return None;
         }
@@ -202,8 +202,9 @@ impl TableFormat {
         if self.text.end_at.is_empty() {
             return Some(format!("`{label}`: `by` is for a table in the tail: it needs `end_at`"));
         }
-        let has_column =
-            |field: &&Field| self.fields.get(field).is_some_and(|source| !source.header.is_empty());
+        let has_column = |field: &&FormatField| {
+            self.fields.get(field).is_some_and(|source| !source.header.is_empty())
+        };
         let field = by.iter().find(|field| !has_column(field))?;
         Some(format!("`{label}`: `by` names the field {field:?}, which has no `header`"))
     }
@@ -214,7 +215,7 @@ impl TableFormat {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Field {
+pub enum FormatField {
     /// Trends: the day under which the store reports the play. Counters: the day of the number.
     Date,
     /// Trends: when the listener heard it, as exactly as the store says.
@@ -293,7 +294,7 @@ pub enum Field {
     RateSource,
 }
 
-impl Field {
+impl FormatField {
     /// Its name as format files write it.
     #[must_use]
     pub fn name(self) -> String {
@@ -417,17 +418,17 @@ pub struct SkippedRows {
 /// A number that the rows must add up to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Control {
+pub struct ControlSpec {
     /// The first cell of its line, in the preamble or tail; the number is in the next cell that is
     /// filled. In a preamble of columns, and in a table with `by`: the name above the number.
     pub label: String,
     /// What it is the number of.
-    pub total: Total,
+    pub total: TotalSpec,
     /// The tail has a table with a total for each group of rows: the fields that a group has in common.
     /// The table has a column for each of them, under a name that the field has in the header of the
     /// rows. A line with an empty cell there sums all groups that agree with its other cells.
     #[serde(default)]
-    pub by: Vec<Field>,
+    pub by: Vec<FormatField>,
     /// Of money: there is a line for each currency, with the code behind the label or in a cell of its
     /// own; each currency of the rows must then have its line.
     #[serde(default)]
@@ -441,7 +442,7 @@ pub struct Control {
 /// What a control number is the number of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Total {
+pub enum TotalSpec {
     /// Data rows.
     Rows,
     /// Units.
@@ -453,7 +454,7 @@ pub enum Total {
 /// Reports of a format that repeat what others say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Repeats {
+pub struct RepeatedHeaders {
     /// Patterns of their file names; `*` where all reports of the format do.
     pub names: Vec<String>,
     /// What they repeat, in a sentence.

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::{Control, Field, FieldSource, TableFormat};
+use crate::ingest::table::format::{ControlSpec, FieldSource, FormatField, TableFormat};
 use crate::ingest::table::records::split_line;
-use crate::ingest::table::text_layout::{Fallback, Preamble};
+use crate::ingest::table::text_layout::{TablePreamble, TextFallback};
 use crate::model::isrc::Isrc;
 use crate::model::money::Currency;
 use crate::model::report_id::NameFacts;
 
 /// A report of a format, as its head says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound {
+pub struct BoundFormat {
     /// Names of the columns as the report writes them.
     pub names: Vec<String>,
     /// Which line is the header, from 0; all before it is the preamble. None in JSON: -1 is said as
@@ -22,25 +22,25 @@ pub struct Bound {
     /// Where the first row starts in the head, in bytes.
     pub rows_start: usize,
     /// Columns of each field, in the order of the format's names.
-    pub columns: BTreeMap<Field, Vec<usize>>,
+    pub columns: BTreeMap<FormatField, Vec<usize>>,
     /// What the preamble says.
-    pub preamble: BTreeMap<Field, String>,
+    pub preamble: BTreeMap<FormatField, String>,
     /// What was read from the name of the file.
     pub name_facts: NameFacts,
     /// How numbers are read that may be written with a decimal point or comma and prove neither: as the
     /// others of the report are, which only its end tells.
     pub decimal_mark: DecimalMark,
     /// Control numbers of the preamble.
-    pub controls: Vec<Stated>,
+    pub controls: Vec<StatedFacts>,
     /// Columns that tell rows that are no data, by place in the format's list.
     pub skip: Vec<Option<usize>>,
 }
 
 /// What a format says of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Match {
+pub enum HeadMatch {
     /// It is of the format.
-    Yes(Box<Bound>),
+    Yes(Box<BoundFormat>),
     /// It has a part of what the format needs.
     Near {
         /// What is missing: for each field the format's first name for it.
@@ -74,12 +74,12 @@ pub fn normal_name(name: &str) -> String {
 /// Holds the head of a report (its first whole lines) against a format. The name of the file never
 /// decides; it only gives what a format says that no column does.
 #[must_use]
-pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
+pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> HeadMatch {
     let Some(delimiter) = format.text.delimiter.byte() else {
         return match_json(format, head, file_name);
     };
     let mut lines = Vec::new();
-    let mut best = Match::No;
+    let mut best = HeadMatch::No;
     let mut n_best = 0;
     let mut start = 0;
     for line in head.split_inclusive(|byte| *byte == b'\n').take(format.text.header_within as usize)
@@ -90,19 +90,19 @@ pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
             .collect();
         start += line.len();
         match match_names(format, &cells, &lines, file_name) {
-            Match::Yes(mut bound) => {
+            HeadMatch::Yes(mut bound) => {
                 bound.header_line = u32::try_from(lines.len()).ok();
                 bound.rows_start = start;
-                return Match::Yes(bound);
+                return HeadMatch::Yes(bound);
             }
-            Match::Near { n_found, .. } if n_found <= n_best => {}
+            HeadMatch::Near { n_found, .. } if n_found <= n_best => {}
             other => {
                 n_best = match &other {
-                    Match::Near { n_found, .. } => *n_found,
-                    Match::No => n_best,
+                    HeadMatch::Near { n_found, .. } => *n_found,
+                    HeadMatch::No => n_best,
                     _ => usize::MAX,
                 };
-                if other != Match::No {
+                if other != HeadMatch::No {
                     best = other;
                 }
             }
@@ -114,10 +114,10 @@ pub fn match_head(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
 
 /// The encoding of bytes that are not UTF-8.
 #[must_use]
-pub fn encoding_of(fallback: Fallback) -> &'static encoding_rs::Encoding {
+pub fn encoding_of(fallback: TextFallback) -> &'static encoding_rs::Encoding {
     match fallback {
-        Fallback::Cp1252 => encoding_rs::WINDOWS_1252,
-        Fallback::Cp932 => encoding_rs::SHIFT_JIS,
+        TextFallback::Cp1252 => encoding_rs::WINDOWS_1252,
+        TextFallback::Cp932 => encoding_rs::SHIFT_JIS,
     }
 }
 
@@ -135,17 +135,17 @@ pub fn cell_text(cell: &[u8], format: &TableFormat) -> String {
 
 /// The keys of the first object are the column names; a key that it lacks may come later, so names
 /// that the format has and the object has not are columns too.
-fn match_json(format: &TableFormat, head: &[u8], file_name: &str) -> Match {
+fn match_json(format: &TableFormat, head: &[u8], file_name: &str) -> HeadMatch {
     let Some(line) = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty())
     else {
-        return Match::No;
+        return HeadMatch::No;
     };
     let Ok(serde_json::Value::Object(first)) = serde_json::from_slice(line) else {
-        return Match::No;
+        return HeadMatch::No;
     };
     let names: Vec<String> = first.keys().cloned().collect();
     let mut matched = match_names(format, &names, &[], file_name);
-    if let Match::Yes(bound) = &mut matched {
+    if let HeadMatch::Yes(bound) = &mut matched {
         for (field, source) in &format.fields {
             for name in &source.header {
                 if !bound.names.iter().any(|known| normal_name(known) == normal_name(name)) {
@@ -163,9 +163,9 @@ fn match_names(
     names: &[String],
     before: &[Vec<String>],
     file_name: &str,
-) -> Match {
+) -> HeadMatch {
     let normal: Vec<String> = names.iter().map(|name| normal_name(name)).collect();
-    let mut columns: BTreeMap<Field, Vec<usize>> = BTreeMap::new();
+    let mut columns: BTreeMap<FormatField, Vec<usize>> = BTreeMap::new();
     let (mut preamble, mut name_facts) = (BTreeMap::new(), NameFacts::new());
     let (mut missing, mut n_found, mut twice) = (Vec::new(), 0, None);
     for (field, source) in &format.fields {
@@ -202,16 +202,16 @@ fn match_names(
         }
     }
     if !missing.is_empty() {
-        return if n_found == 0 { Match::No } else { Match::Near { missing, n_found } };
+        return if n_found == 0 { HeadMatch::No } else { HeadMatch::Near { missing, n_found } };
     }
     if let Some(column) = format.without.iter().find(|name| normal.contains(&normal_name(name))) {
-        return Match::Excluded { column: column.clone() };
+        return HeadMatch::Excluded { column: column.clone() };
     }
     if let Some(column) = twice {
-        return Match::Twice { column };
+        return HeadMatch::Twice { column };
     }
     let place_of = |name: &String| normal.iter().position(|known| *known == normal_name(name));
-    Match::Yes(Box::new(Bound {
+    HeadMatch::Yes(Box::new(BoundFormat {
         names: names.to_vec(),
         header_line: None,
         rows_start: 0,
@@ -281,8 +281,8 @@ fn preamble_values(format: &TableFormat, label: &str, before: &[Vec<String>]) ->
         let places = (0..line.len()).filter(|place| normal_name(&line[*place]) == label);
         for place in places {
             let value = match format.text.preamble {
-                Some(Preamble::Pairs) => line.get(place + 1),
-                Some(Preamble::Columns) => {
+                Some(TablePreamble::Pairs) => line.get(place + 1),
+                Some(TablePreamble::Columns) => {
                     before.get(number + 1).and_then(|below| below.get(place))
                 }
                 None => None,
@@ -296,7 +296,7 @@ fn preamble_values(format: &TableFormat, label: &str, before: &[Vec<String>]) ->
 
 /// A control number as a report states it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stated {
+pub struct StatedFacts {
     /// Place of the control in the format's list.
     pub control: usize,
     /// Currency of the number, where the line names one.
@@ -306,8 +306,8 @@ pub struct Stated {
 }
 
 /// The control numbers of the lines before the header.
-fn stated_before(format: &TableFormat, before: &[Vec<String>]) -> Vec<Stated> {
-    if format.text.preamble != Some(Preamble::Columns) {
+fn stated_before(format: &TableFormat, before: &[Vec<String>]) -> Vec<StatedFacts> {
+    if format.text.preamble != Some(TablePreamble::Columns) {
         return before.iter().flat_map(|line| stated_in(&format.controls, line)).collect();
     }
     let mut found = Vec::new();
@@ -322,7 +322,7 @@ fn stated_before(format: &TableFormat, before: &[Vec<String>]) -> Vec<Stated> {
 
 /// The control numbers that a line states.
 #[must_use]
-pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
+pub fn stated_in(controls: &[ControlSpec], line: &[String]) -> Vec<StatedFacts> {
     let Some((first, rest)) = line.split_first() else {
         return Vec::new();
     };
@@ -331,7 +331,7 @@ pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
         rest.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
     let mut found = Vec::new();
     let lines = controls.iter().enumerate().filter(|(_, control)| control.by.is_empty());
-    for (control, Control { label, per_currency, .. }) in lines {
+    for (control, ControlSpec { label, per_currency, .. }) in lines {
         let Some(behind) = first.strip_prefix(&normal_name(label)) else {
             continue;
         };
@@ -344,7 +344,7 @@ pub fn stated_in(controls: &[Control], line: &[String]) -> Vec<Stated> {
             _ => continue,
         };
         let is_number = |cell: &&&str| Currency::parse(cell).is_none();
-        found.push(Stated {
+        found.push(StatedFacts {
             control,
             currency: currency.map(|currency| currency.as_str().to_owned()),
             said: filled.iter().find(is_number).map(|cell| (*cell).to_owned()).unwrap_or_default(),

@@ -64,14 +64,14 @@ pub(super) fn cut_plain(line: &[u8], delimiter: u8, cells: &mut Vec<(u32, u32)>)
 
 /// Cuts text with quoted cells; keeps its memory.
 #[derive(Debug, Default)]
-pub(super) struct Quotes {
+pub(super) struct QuoteRules {
     /// The text with one quote for each two, where there are such.
     text: Vec<u8>,
     /// Which cells have some.
     escaped: Vec<usize>,
 }
 
-impl Quotes {
+impl QuoteRules {
     /// Cuts one line, or a row of several. Outside of quoted cells a quote is a character, unless
     /// `is_strict`. Returns the text that the cells are in.
     pub(super) fn cut<'a>(
@@ -185,7 +185,7 @@ impl LongRow {
     pub(super) fn cut<'a>(
         &'a self,
         delimiter: u8,
-        quotes: &'a mut Quotes,
+        quotes: &'a mut QuoteRules,
         cells: &mut Vec<(u32, u32)>,
     ) -> CutText<'a> {
         if self.is_lost {
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn cut(line: &str, is_strict: bool) -> Result<Vec<String>, LineFault> {
-        let (mut quotes, mut cells) = (Quotes::default(), Vec::new());
+        let (mut quotes, mut cells) = (QuoteRules::default(), Vec::new());
         let text = quotes.cut(line.as_bytes(), b',', is_strict, &mut cells)?;
         let cell = |(start, end): &(u32, u32)| {
             String::from_utf8(text[*start as usize..*end as usize].to_vec()).unwrap()

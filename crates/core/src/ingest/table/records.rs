@@ -1,12 +1,12 @@
 //! Cuts the rows of a plain table into cells: lines without quoting by their delimiters, quoted text by
 //! the rules of RFC 4180, JSON lines by their keys.
 
-use crate::ingest::table::quotes::{CutText, LineFault, LongRow, Quotes, cut_plain};
+use crate::ingest::table::quotes::{CutText, LineFault, LongRow, QuoteRules, cut_plain};
 use crate::ingest::table::text_layout::TextLayout;
 
 /// One row, cut into cells.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+pub struct TableRecord<'a> {
     text: &'a [u8],
     /// Where each cell starts and ends in the text.
     cells: &'a [(u32, u32)],
@@ -16,7 +16,7 @@ pub struct Record<'a> {
     pub has_line_end: bool,
 }
 
-impl<'a> Record<'a> {
+impl<'a> TableRecord<'a> {
     /// Number of cells.
     #[must_use]
     pub fn n_cells(&self) -> usize {
@@ -38,9 +38,9 @@ impl<'a> Record<'a> {
 
 /// What a line turned out to be.
 #[derive(Debug, Clone, Copy)]
-pub enum Cut<'a> {
+pub enum AnyCutter<'a> {
     /// A row.
-    Row(Record<'a>),
+    Row(TableRecord<'a>),
     /// A line that cannot be cut into cells.
     Broken {
         /// The text, or its start.
@@ -55,7 +55,7 @@ pub enum Cut<'a> {
 /// Cuts blocks of whole lines; keeps what one block begins and the next one ends.
 #[derive(Debug)]
 pub struct RecordCutter {
-    kind: Kind,
+    kind: RecordKind,
     cells: Vec<(u32, u32)>,
     /// Lines that were cut.
     n_lines: u32,
@@ -66,17 +66,17 @@ pub struct RecordCutter {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum RecordKind {
     Plain(u8),
-    Quoted { delimiter: u8, quotes: Quotes },
-    Multiline { delimiter: u8, quotes: Quotes, row: LongRow },
+    Quoted { delimiter: u8, quotes: QuoteRules },
+    Multiline { delimiter: u8, quotes: QuoteRules, row: LongRow },
     Json { names: Vec<String>, text: Vec<u8> },
 }
 
 impl Default for RecordCutter {
     /// A cutter that stands in for another one.
     fn default() -> Self {
-        let kind = Kind::Plain(b'\t');
+        let kind = RecordKind::Plain(b'\t');
         Self { kind, cells: Vec::new(), n_lines: 0, n_blank: 0, n_continued: 0 }
     }
 }
@@ -86,15 +86,15 @@ impl RecordCutter {
     #[must_use]
     pub fn new(layout: &TextLayout, names: &[String]) -> Self {
         let kind = match layout.delimiter.byte() {
-            None => Kind::Json { names: names.to_vec(), text: Vec::new() },
+            None => RecordKind::Json { names: names.to_vec(), text: Vec::new() },
             Some(delimiter) if layout.quoted && layout.multiline => {
-                let (quotes, row) = (Quotes::default(), LongRow::default());
-                Kind::Multiline { delimiter, quotes, row }
+                let (quotes, row) = (QuoteRules::default(), LongRow::default());
+                RecordKind::Multiline { delimiter, quotes, row }
             }
             Some(delimiter) if layout.quoted => {
-                Kind::Quoted { delimiter, quotes: Quotes::default() }
+                RecordKind::Quoted { delimiter, quotes: QuoteRules::default() }
             }
-            Some(delimiter) => Kind::Plain(delimiter),
+            Some(delimiter) => RecordKind::Plain(delimiter),
         };
         Self { kind, ..Self::default() }
     }
@@ -123,7 +123,7 @@ impl RecordCutter {
     }
 
     /// Calls `take` with each row of the block. Blank lines are counted and are no rows.
-    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(Cut<'_>)) {
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(AnyCutter<'_>)) {
         let Self { kind, cells, n_lines, n_blank, n_continued } = self;
         let mut start = 0;
         while start < block.len() {
@@ -135,7 +135,7 @@ impl RecordCutter {
             let has_line_end = line.len() != whole.len();
             let is_blank = |delimiter: u8| is_blank(line, delimiter);
             match kind {
-                Kind::Multiline { delimiter, quotes, row: long } => {
+                RecordKind::Multiline { delimiter, quotes, row: long } => {
                     if !long.is_begun && is_blank(*delimiter) {
                         *n_blank += 1;
                         continue;
@@ -147,20 +147,22 @@ impl RecordCutter {
                         long.clear();
                     }
                 }
-                Kind::Plain(delimiter) | Kind::Quoted { delimiter, .. } if is_blank(*delimiter) => {
+                RecordKind::Plain(delimiter) | RecordKind::Quoted { delimiter, .. }
+                    if is_blank(*delimiter) =>
+                {
                     *n_blank += 1;
                 }
-                Kind::Plain(delimiter) => {
+                RecordKind::Plain(delimiter) => {
                     cut_plain(line, *delimiter, cells);
                     take(result_of(Ok(line), cells, (row, has_line_end)));
                 }
-                Kind::Quoted { delimiter, quotes } => {
+                RecordKind::Quoted { delimiter, quotes } => {
                     let cut = quotes.cut(line, *delimiter, false, cells);
                     let cut = cut.map_err(|fault| (line, fault));
                     take(result_of(cut, cells, (row, has_line_end)));
                 }
-                Kind::Json { .. } if line.trim_ascii().is_empty() => *n_blank += 1,
-                Kind::Json { names, text } => {
+                RecordKind::Json { .. } if line.trim_ascii().is_empty() => *n_blank += 1,
+                RecordKind::Json { names, text } => {
                     let cut = cut_json(line, names, text, cells);
                     let cut = cut.map(|()| text.as_slice()).map_err(|fault| (line, fault));
                     take(result_of(cut, cells, (row, has_line_end)));
@@ -170,12 +172,12 @@ impl RecordCutter {
     }
 
     /// Ends the report: a row of several lines may be waiting for its end, which is broken then.
-    pub fn finish(&mut self, mut take: impl FnMut(Cut<'_>)) {
-        if let Kind::Multiline { row: long, .. } = &mut self.kind
+    pub fn finish(&mut self, mut take: impl FnMut(AnyCutter<'_>)) {
+        if let RecordKind::Multiline { row: long, .. } = &mut self.kind
             && long.is_begun
         {
             let fault = if long.is_lost { LineFault::LongRow } else { LineFault::OpenQuote };
-            take(Cut::Broken { text: &long.text, row: self.n_lines, fault });
+            take(AnyCutter::Broken { text: &long.text, row: self.n_lines, fault });
             long.clear();
         }
     }
@@ -185,10 +187,10 @@ fn result_of<'a>(
     cut: CutText<'a>,
     cells: &'a [(u32, u32)],
     (row, has_line_end): (u32, bool),
-) -> Cut<'a> {
+) -> AnyCutter<'a> {
     match cut {
-        Ok(text) => Cut::Row(Record { text, cells, row, has_line_end }),
-        Err((text, fault)) => Cut::Broken { text, row, fault },
+        Ok(text) => AnyCutter::Row(TableRecord { text, cells, row, has_line_end }),
+        Err((text, fault)) => AnyCutter::Broken { text, row, fault },
     }
 }
 
@@ -212,7 +214,7 @@ pub fn split_line(line: &[u8], delimiter: u8, quoted: bool) -> Vec<Vec<u8>> {
     if is_blank(line, delimiter) {
         return Vec::new();
     }
-    let (mut quotes, mut cells) = (Quotes::default(), Vec::new());
+    let (mut quotes, mut cells) = (QuoteRules::default(), Vec::new());
     let cut = if quoted { quotes.cut(line, delimiter, false, &mut cells) } else { Ok(line) };
     let text = match cut {
         Ok(text) if quoted => text,
@@ -236,7 +238,7 @@ fn cut_json(
     cells.resize(names.len(), (0, 0));
     let mut deserializer = serde_json::Deserializer::from_slice(line);
     let mut has_floats = false;
-    let object = json::Object { names, text, cells, has_floats: &mut has_floats };
+    let object = json::JsonObject { names, text, cells, has_floats: &mut has_floats };
     serde::Deserializer::deserialize_map(&mut deserializer, object)
         .and_then(|()| deserializer.end())
         .map_err(|_| LineFault::Json)?;
@@ -253,7 +255,7 @@ mod json {
     use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
     /// Reads the wanted keys of an object into one text.
-    pub(super) struct Object<'a> {
+    pub(super) struct JsonObject<'a> {
         pub(super) names: &'a [String],
         pub(super) text: &'a mut Vec<u8>,
         pub(super) cells: &'a mut Vec<(u32, u32)>,
@@ -323,7 +325,7 @@ mod json {
         line.len()
     }
 
-    impl<'de> Visitor<'de> for Object<'_> {
+    impl<'de> Visitor<'de> for JsonObject<'_> {
         type Value = ();
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -343,7 +345,7 @@ mod json {
                         }
                         seen |= bit.map_or(0, |bit| bit);
                         let start = self.text.len();
-                        map.next_value_seed(Cell(self.text, self.has_floats))?;
+                        map.next_value_seed(RecordCell(self.text, self.has_floats))?;
                         let place_of = |n: usize| crate::numbers::exact::<u32>(n);
                         self.cells[place] = (place_of(start), place_of(self.text.len()));
                     }
@@ -354,9 +356,9 @@ mod json {
     }
 
     /// Appends a plain value; lists and objects are no cells and stay empty.
-    struct Cell<'a>(&'a mut Vec<u8>, &'a mut bool);
+    struct RecordCell<'a>(&'a mut Vec<u8>, &'a mut bool);
 
-    impl<'de> DeserializeSeed<'de> for Cell<'_> {
+    impl<'de> DeserializeSeed<'de> for RecordCell<'_> {
         type Value = ();
 
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -364,7 +366,7 @@ mod json {
         }
     }
 
-    impl<'de> Visitor<'de> for Cell<'_> {
+    impl<'de> Visitor<'de> for RecordCell<'_> {
         type Value = ();
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -418,7 +420,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ingest::table::text_layout::Delimiter;
+    use crate::ingest::table::text_layout::FieldDelimiter;
 
     /// The cells of one JSON line; `None` if it is none.
     fn json_cells(line: &str, names: &[&str]) -> Option<Vec<String>> {
@@ -464,7 +466,7 @@ mod tests {
 
     fn read(text: &str, multiline: bool, size: usize) -> Read {
         let layout = TextLayout {
-            delimiter: Delimiter::Comma,
+            delimiter: FieldDelimiter::Comma,
             quoted: true,
             multiline,
             fallback: None,
@@ -475,12 +477,12 @@ mod tests {
         };
         let mut cutter = RecordCutter::new(&layout, &[]);
         let mut rows = Vec::new();
-        let mut take = |cut: Cut<'_>| match cut {
-            Cut::Row(record) => {
+        let mut take = |cut: AnyCutter<'_>| match cut {
+            AnyCutter::Row(record) => {
                 let cells = record.all().map(|cell| String::from_utf8(cell.to_vec()).unwrap());
                 rows.push((record.row, Ok(cells.collect())));
             }
-            Cut::Broken { row, fault, .. } => rows.push((row, Err(fault))),
+            AnyCutter::Broken { row, fault, .. } => rows.push((row, Err(fault))),
         };
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         lines.chunks(size).for_each(|block| cutter.cut(block.concat().as_bytes(), &mut take));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct TextLayout {
     /// What is between two cells.
-    pub delimiter: Delimiter,
+    pub delimiter: FieldDelimiter,
     /// Whether cells may stand in double quotes, in which delimiters are text.
     #[serde(default)]
     pub quoted: bool,
@@ -18,13 +18,13 @@ pub struct TextLayout {
     pub multiline: bool,
     /// How bytes are read that are not UTF-8. UTF-16 is told by its byte order mark, always.
     #[serde(default)]
-    pub fallback: Option<Fallback>,
+    pub fallback: Option<TextFallback>,
     /// The header is within so many lines (1: it is the first one). Blank lines count.
     #[serde(default = "one")]
     pub header_within: u32,
     /// How lines before the header name values that hold for all rows.
     #[serde(default)]
-    pub preamble: Option<Preamble>,
+    pub preamble: Option<TablePreamble>,
     /// First cells of the lines with which the rows end; from there on it is the tail.
     #[serde(default)]
     pub end_at: Vec<String>,
@@ -41,7 +41,7 @@ fn one() -> u32 {
 /// What is between two cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Delimiter {
+pub enum FieldDelimiter {
     /// A tab.
     Tab,
     /// A comma.
@@ -52,7 +52,7 @@ pub enum Delimiter {
     Ndjson,
 }
 
-impl Delimiter {
+impl FieldDelimiter {
     /// The byte; `None` for JSON.
     #[must_use]
     pub fn byte(self) -> Option<u8> {
@@ -68,7 +68,7 @@ impl Delimiter {
 /// How a cell is read that is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Fallback {
+pub enum TextFallback {
     /// Windows' Western European, which has all of Latin-1's letters.
     Cp1252,
     /// Windows' Japanese, Shift JIS.
@@ -78,7 +78,7 @@ pub enum Fallback {
 /// How lines before the header name values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Preamble {
+pub enum TablePreamble {
     /// A line each: the name, then the value in the next cell.
     Pairs,
     /// A line of names, and below each its value.

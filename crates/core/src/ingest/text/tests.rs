@@ -35,7 +35,7 @@ fn blocks(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
 
 /// The whole text, and how many lines were counted.
 fn read(bytes: &[u8], size: usize) -> (String, u64) {
-    let (mut text, mut whole) = (Text::default(), Vec::new());
+    let (mut text, mut whole) = (ReportText::default(), Vec::new());
     let mut ends_in_line = false;
     let mut take = |lines: &[u8]| {
         assert!(!ends_in_line, "only the last block may lack its line end");
@@ -89,7 +89,7 @@ fn a_line_that_does_not_end_is_given_up_when_it_is_too_long() {
     for letter in ["x", "\u{a05}", "\u{d0a}\u{a0d}"] {
         for encoding in ["utf-16le", "utf-16be"] {
             let block = encoded(&letter.repeat(1 << 15), encoding)[2..].to_vec();
-            let mut text = Text::default();
+            let mut text = ReportText::default();
             let (mut n_read, mut n_taken) = (0, 0);
             let mut take = |lines: &[u8]| n_taken += lines.len();
             let first = encoded("day\rone\n", encoding);
@@ -113,7 +113,7 @@ fn a_line_that_does_not_end_is_given_up_when_it_is_too_long() {
 
 #[test]
 fn no_byte_of_a_long_line_is_looked_through_twice() {
-    let mut utf16 = Utf16::of(b"\xff\xfe").unwrap();
+    let mut utf16 = Utf16Decoder::of(b"\xff\xfe").unwrap();
     let block = encoded(&"\u{a05}".repeat(1000), "utf-16le")[2..].to_vec();
     utf16.decode(b"\xff\xfe", |_| unreachable!()).unwrap();
     for n_blocks in 1..200 {

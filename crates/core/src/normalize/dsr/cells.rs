@@ -1,10 +1,10 @@
 //! Cells of DSR records: texts, numbers, amounts, and what is wrong with them.
 
-use crate::ingest::dsr::records::{Item, SummaryCells, UsageCells};
-use crate::ingest::dsr::{Cells, only_value, unescaped};
+use crate::ingest::dsr::records::{DsrItem, SummaryCells, UsageCells};
+use crate::ingest::dsr::{RecordCells, only_value, unescaped};
 use crate::model::grid::Grid;
 use crate::model::money::{Amount, Currency};
-use crate::model::territory::{Territories, Territory, TerritoryCell};
+use crate::model::territory::{Territory, TerritoryCell, TerritoryTable};
 use crate::normalize::dsr::block::NotInBlock;
 use crate::normalize::rejected_row::{RejectCode, shown};
 use crate::normalize::table::fields::RowRejection;
@@ -86,7 +86,7 @@ pub(crate) fn currency_of(cell: &[u8]) -> Result<Option<Currency>, RowRejection>
 
 /// Amount and currency of a pool, which has both or no amount.
 pub(crate) fn pool_money(
-    cells: &Cells<'_>,
+    cells: &RecordCells<'_>,
     places: &SummaryCells,
 ) -> Result<(Option<ReadMoney>, Option<Currency>), RowRejection> {
     let amount = match places.amount {
@@ -104,14 +104,17 @@ pub(crate) fn pool_money(
 }
 
 /// The `GRid` of a release, and the text of one that is none.
-pub(crate) fn grid_of(cells: &Cells<'_>, places: &UsageCells) -> (Option<Grid>, Option<String>) {
+pub(crate) fn grid_of(
+    cells: &RecordCells<'_>,
+    places: &UsageCells,
+) -> (Option<Grid>, Option<String>) {
     let text = places.grid.and_then(|place| text_of(cells.get(place)));
     let grid = text.as_deref().and_then(Grid::parse);
     (grid, text.filter(|_| grid.is_none()))
 }
 
 /// Units that were used, without those that were given back.
-pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, RowRejection> {
+pub(crate) fn units(cells: &RecordCells<'_>, places: &UsageCells) -> Result<i64, RowRejection> {
     let used = whole("Usages", cells.get(places.units))?;
     let returned = match places.returns {
         Some(place) => optional_whole("Returns", cells.get(place))?,
@@ -123,7 +126,7 @@ pub(crate) fn units(cells: &Cells<'_>, places: &UsageCells) -> Result<i64, RowRe
 /// Units and amount of a usage record as most records write them; `None` where they must be looked at more
 /// closely.
 pub(crate) fn short_numbers(
-    cells: &Cells<'_>,
+    cells: &RecordCells<'_>,
     places: &UsageCells,
 ) -> Option<(i64, Option<Amount>)> {
     let used = short_whole(cells.get(places.units))?;
@@ -139,12 +142,12 @@ pub(crate) fn short_numbers(
 }
 
 /// The cells that say what was used.
-pub(crate) fn item_cells<'c>(cells: &Cells<'c>, places: &UsageCells) -> [&'c [u8]; 5] {
+pub(crate) fn item_cells<'c>(cells: &RecordCells<'c>, places: &UsageCells) -> [&'c [u8]; 5] {
     let grid = places.grid.map_or(&b""[..], |place| cells.get(place));
     let [first, second, third] = match places.item {
-        Item::References { release, resource } => [Some(release), Some(resource), None],
-        Item::DspId(place) => [Some(place), None, None],
-        Item::Here { isrc, icpn, dsp_resource } => [Some(isrc), Some(icpn), Some(dsp_resource)],
+        DsrItem::References { release, resource } => [Some(release), Some(resource), None],
+        DsrItem::DspId(place) => [Some(place), None, None],
+        DsrItem::Here { isrc, icpn, dsp_resource } => [Some(isrc), Some(icpn), Some(dsp_resource)],
     }
     .map(|place| place.map_or(&b""[..], |place| cells.get(place)));
     [cells.get(0), first, second, third, grid]
@@ -152,7 +155,7 @@ pub(crate) fn item_cells<'c>(cells: &Cells<'c>, places: &UsageCells) -> [&'c [u8
 
 /// The cells that say how it was used, beside what `kind` says of its numbers.
 pub(crate) fn terms_cells<'c>(
-    cells: &Cells<'c>,
+    cells: &RecordCells<'c>,
     places: &UsageCells,
     kind: &'c [u8; 2],
 ) -> [&'c [u8]; 7] {
@@ -176,7 +179,7 @@ pub(crate) fn not_in_block(missing: &NotInBlock) -> RowRejection {
 
 /// Whether the units bear a royalty; `None` if the record does not say.
 pub(crate) fn royalty_bearing(
-    cells: &Cells<'_>,
+    cells: &RecordCells<'_>,
     places: &UsageCells,
 ) -> Result<Option<bool>, RowRejection> {
     let Some(place) = places.royalty_bearing else {
@@ -189,7 +192,7 @@ pub(crate) fn royalty_bearing(
 
 /// A territory of ISO 3166-1 or its number in the TIS. A list, the world or a part of a country
 /// is no single territory.
-pub(crate) fn territory_of(territories: &Territories, cell: &[u8]) -> (Option<Territory>, bool) {
+pub(crate) fn territory_of(territories: &TerritoryTable, cell: &[u8]) -> (Option<Territory>, bool) {
     let Some(code) = only_value(cell) else {
         return (None, false);
     };

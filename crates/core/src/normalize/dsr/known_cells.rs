@@ -1,10 +1,10 @@
 //! Usage records whose cells were read before: what they mean is looked up. A report has few combinations of
 //! summary, kind of use and days, and within a block the same recording comes again and again.
 
-use crate::ingest::dsr::Cells;
+use crate::ingest::dsr::RecordCells;
 use crate::ingest::dsr::records::UsageCells;
 use crate::model::money::{Amount, Currency};
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::dsr::cells::{item_cells, short_numbers, terms_cells};
 use crate::normalize::table::cell_groups::{CellGroups, KnownItem};
 use crate::normalize::unmapped::UnknownTexts;
@@ -14,18 +14,18 @@ use crate::normalize::unmapped::UnknownTexts;
 pub(crate) struct KnownCells {
     /// Of the block.
     items: CellGroups<KnownItem>,
-    terms: CellGroups<KnownTerms>,
+    terms: CellGroups<KnownDsrTerms>,
 }
 
 /// What cells mean that say how it was used.
 #[derive(Debug)]
-pub(crate) struct KnownTerms {
+pub(crate) struct KnownDsrTerms {
     pub(crate) id: u32,
     /// Id of the summary record.
     pub(crate) summary: String,
     pub(crate) currency: Option<Currency>,
     /// What is counted of each line with these cells, but for its identifiers.
-    pub(crate) counts: Counts,
+    pub(crate) counts: RowCounts,
     /// Values that no table of ours knows.
     pub(crate) unknown: UnknownTexts,
 }
@@ -33,7 +33,7 @@ pub(crate) struct KnownTerms {
 /// A record all of whose cells are known.
 pub(crate) struct KnownLine<'k> {
     pub(crate) item: &'k KnownItem,
-    pub(crate) terms: &'k KnownTerms,
+    pub(crate) terms: &'k KnownDsrTerms,
     pub(crate) units: i64,
     pub(crate) amount: Option<Amount>,
 }
@@ -50,7 +50,7 @@ impl KnownCells {
     /// What a record says, if its cells are known, and what is to be remembered of it if they are not.
     pub(crate) fn find(
         &mut self,
-        cells: &Cells<'_>,
+        cells: &RecordCells<'_>,
         places: &UsageCells,
     ) -> (Option<KnownLine<'_>>, NewCells) {
         let Some((units, amount)) = short_numbers(cells, places) else {
@@ -67,7 +67,7 @@ impl KnownCells {
     }
 
     /// Remembers what the cells of the record mean that was looked up last.
-    pub(crate) fn remember(&mut self, new: NewCells, item: KnownItem, terms: KnownTerms) {
+    pub(crate) fn remember(&mut self, new: NewCells, item: KnownItem, terms: KnownDsrTerms) {
         if let Some(hash) = new.item {
             self.items.insert(hash, item);
         }

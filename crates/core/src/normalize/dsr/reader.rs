@@ -6,30 +6,32 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::ingest::dsr::head::{Head, Profile};
-use crate::ingest::dsr::records::{BLOCK_ID, Item, RecordType, UsageCells};
-use crate::ingest::dsr::{Cells, Line, is_comment, lines};
+use crate::ingest::dsr::head::{DsrHead, DsrProfile};
+use crate::ingest::dsr::records::{BLOCK_ID, DsrItem, RecordType, UsageCells};
+use crate::ingest::dsr::{DsrLine, RecordCells, is_comment, lines};
 use crate::ingest::table::format::DateStyle;
-use crate::model::about::About;
+use crate::model::about::ReportFacets;
 use crate::model::day::Day;
 use crate::model::grid::Grid;
-use crate::model::sale::{LineType, Sale, TextId, USAGE_DAYS_MAX};
-use crate::model::territory::Territories;
+use crate::model::sale::{LineType, SaleRow, TextId, USAGE_DAYS_MAX};
+use crate::model::territory::TerritoryTable;
 use crate::model::tier::Tier;
-use crate::normalize::counts::{Counts, LineCounts};
-use crate::normalize::dsr::block::Block;
+use crate::normalize::counts::{LineCounts, RowCounts};
+use crate::normalize::dsr::block::ReportBlock;
 use crate::normalize::dsr::cells::{
     amount_of, grid_of, missing, not_in_block, rejection, royalty_bearing, snake_case, text_of,
     units,
 };
-use crate::normalize::dsr::known_cells::{KnownCells, KnownLine, KnownTerms};
-use crate::normalize::dsr::summary::{Counted, Foot, Summary, check_foot, summary_of};
+use crate::normalize::dsr::known_cells::{KnownCells, KnownDsrTerms, KnownLine};
+use crate::normalize::dsr::summary::{
+    CountedSummary, DsrSummary, ReportFoot, check_foot, summary_of,
+};
 use crate::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault, raw_cells};
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{MonthNotes, SalesBuilder, SalesLot, SalesMonth};
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table::cell_groups::{KnownItem, without_identifiers};
-use crate::normalize::table::control_numbers::Checked;
+use crate::normalize::table::control_numbers::CheckedControl;
 use crate::normalize::table::fields::RowRejection;
 use crate::normalize::table::reader::BAD_ROWS_KEPT_MAX;
 use crate::normalize::table::sales_reader::wrong_ids;
@@ -44,23 +46,23 @@ const SUMMARIES_MAX: usize = 1 << 20;
 /// Reads one report.
 #[derive(Debug)]
 pub struct DsrReader<'a> {
-    head: Head,
+    head: DsrHead,
     store: &'a StoreSettings,
-    territories: &'a Territories,
-    line: Line,
+    territories: &'a TerritoryTable,
+    line: DsrLine,
     n_lines: u64,
     n_heads: u64,
     /// Number of the line that is read.
     row: u32,
     builder: SalesBuilder,
-    summaries: HashMap<String, Summary>,
-    block: Block,
+    summaries: HashMap<String, DsrSummary>,
+    block: ReportBlock,
     known: KnownCells,
     n_blocks: u64,
     n_summaries: u64,
-    foot: Option<Foot>,
+    foot: Option<ReportFoot>,
     /// Totals of summary records that are no numbers.
-    unreadable_totals: Vec<Checked>,
+    unreadable_totals: Vec<CheckedControl>,
     reading: DsrReading,
 }
 
@@ -68,7 +70,7 @@ pub struct DsrReader<'a> {
 #[derive(Debug, Default)]
 pub struct DsrReading {
     /// Counts over summary and usage records.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// Lines of any kind; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) were not read.
     pub n_lines: u64,
     /// Summary records that another file of the report holds too.
@@ -88,30 +90,30 @@ pub struct DsrReading {
     /// Commercial models that the store's table does not hold.
     pub unmapped: UnmappedValues,
     /// Control numbers, checked against the records.
-    pub controls: Vec<Checked>,
+    pub controls: Vec<CheckedControl>,
     /// What is wrong with the header.
     pub problems: Vec<String>,
     /// What the report says of itself.
-    pub about: About,
+    pub about: ReportFacets,
 }
 
 impl<'a> DsrReader<'a> {
     /// A reader for a report with this header.
     #[must_use]
-    pub fn new(head: Head, store: &'a StoreSettings, territories: &'a Territories) -> Self {
+    pub fn new(head: DsrHead, store: &'a StoreSettings, territories: &'a TerritoryTable) -> Self {
         let mut reading = DsrReading { problems: head.problems.clone(), ..DsrReading::default() };
         (reading.about.days, reading.about.created_ms) = (head.usage, head.created_ms);
         Self {
             head,
             store,
             territories,
-            line: Line::default(),
+            line: DsrLine::default(),
             n_lines: 0,
             n_heads: 0,
             row: 0,
             builder: SalesBuilder::default(),
             summaries: HashMap::new(),
-            block: Block::default(),
+            block: ReportBlock::default(),
             known: KnownCells::default(),
             n_blocks: 0,
             n_summaries: 0,
@@ -123,13 +125,13 @@ impl<'a> DsrReader<'a> {
 
     /// The profile of the report.
     #[must_use]
-    pub fn profile(&self) -> Profile {
+    pub fn profile(&self) -> DsrProfile {
         self.head.profile
     }
 
     /// The header.
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &DsrHead {
         &self.head
     }
 
@@ -199,7 +201,7 @@ impl<'a> DsrReader<'a> {
         self.reading
     }
 
-    fn take(&mut self, cells: &Cells<'_>) -> Result<(), RowRejection> {
+    fn take(&mut self, cells: &RecordCells<'_>) -> Result<(), RowRejection> {
         match RecordType::of(cells.get(0)) {
             Some(RecordType::Head) => {
                 self.n_heads += 1;
@@ -215,7 +217,7 @@ impl<'a> DsrReader<'a> {
             }
             Some(RecordType::Foot) => {
                 self.reading.lines.tail += 1;
-                self.foot = Some(Foot::read(cells));
+                self.foot = Some(ReportFoot::read(cells));
                 Ok(())
             }
             Some(RecordType::Summary(places)) => {
@@ -240,7 +242,7 @@ impl<'a> DsrReader<'a> {
             }
             Some(RecordType::Usage(places)) => {
                 self.reading.counts.rows += 1;
-                if !matches!(places.item, Item::Here { .. }) {
+                if !matches!(places.item, DsrItem::Here { .. }) {
                     self.enter_block(cells);
                 }
                 self.take_usage(cells, places)
@@ -258,14 +260,18 @@ impl<'a> DsrReader<'a> {
         }
     }
 
-    fn enter_block(&mut self, cells: &Cells<'_>) {
+    fn enter_block(&mut self, cells: &RecordCells<'_>) {
         if self.block.enter(cells.get(BLOCK_ID)) {
             self.n_blocks += 1;
             self.known.forget_items();
         }
     }
 
-    fn describe(&mut self, cells: &Cells<'_>, record: RecordType) -> Result<(), RowRejection> {
+    fn describe(
+        &mut self,
+        cells: &RecordCells<'_>,
+        record: RecordType,
+    ) -> Result<(), RowRejection> {
         let mut has_room = self.block.has_room();
         self.known.forget_items();
         if has_room {
@@ -285,7 +291,11 @@ impl<'a> DsrReader<'a> {
         Err(rejection(Some("BlockId"), RejectCode::OutOfRange, expected, cells.get(BLOCK_ID)))
     }
 
-    fn take_usage(&mut self, cells: &Cells<'_>, places: &UsageCells) -> Result<(), RowRejection> {
+    fn take_usage(
+        &mut self,
+        cells: &RecordCells<'_>,
+        places: &UsageCells,
+    ) -> Result<(), RowRejection> {
         let (known, new) = self.known.find(cells, places);
         if let Some(KnownLine { item, terms, units, amount }) = known
             && let Some(summary) = self.summaries.get_mut(&terms.summary)
@@ -316,7 +326,7 @@ impl<'a> DsrReader<'a> {
                 let money = sale.currency.zip(sale.amount);
                 self.reading.unmapped.note_all(&unknown, sale.units, money);
                 let (item, terms) = self.builder.push(&self.store.store, &sale);
-                let terms = KnownTerms {
+                let terms = KnownDsrTerms {
                     id: terms,
                     summary: id,
                     currency: sale.currency,
@@ -339,10 +349,10 @@ impl<'a> DsrReader<'a> {
 
     fn read_usage(
         &mut self,
-        cells: &Cells<'_>,
+        cells: &RecordCells<'_>,
         places: &UsageCells,
         id: &str,
-    ) -> Result<(Sale, Counts), RowRejection> {
+    ) -> Result<(SaleRow, RowCounts), RowRejection> {
         let summary = summary_of(&self.summaries, id, cells.get(places.summary))?;
         let units = units(cells, places)?;
         let amount = match places.amount {
@@ -361,17 +371,17 @@ impl<'a> DsrReader<'a> {
             wrong_ids(used.bad_isrc.as_deref(), used.bad_upc.as_deref(), bad_grid.as_deref());
         let use_type = places.use_type.and_then(|place| text_of(cells.get(place)));
         let use_type = use_type.map(|text| snake_case(&text)).or_else(|| summary.use_type.clone());
-        let counts = Counts {
+        let counts = RowCounts {
             bad_isrc: used.bad_isrc.is_some().into(),
             bad_upc: used.bad_upc.is_some().into(),
             bad_territory: summary.unknown_territory.is_some().into(),
             unmapped_tier: (summary.tier == Tier::Unmapped).into(),
-            ..Counts::default()
+            ..RowCounts::default()
         };
         let builder = &mut self.builder;
         let mut text_id =
             |text: Option<&str>| -> Option<TextId> { text.map(|text| builder.text(text)) };
-        let sale = Sale {
+        let sale = SaleRow {
             row: self.row,
             usage_from,
             usage_to,
@@ -402,7 +412,7 @@ impl<'a> DsrReader<'a> {
     /// First and last day of use: those of the record, where it has some, else the report's.
     fn usage(
         &self,
-        cells: &Cells<'_>,
+        cells: &RecordCells<'_>,
         validity: Option<(usize, usize)>,
     ) -> Result<(Day, Day), RowRejection> {
         let day = |place: usize, name: &'static str| match cells.get(place) {
@@ -436,20 +446,23 @@ impl<'a> DsrReader<'a> {
         (tier, tier_code(model, subscribers))
     }
 
-    fn controls(&mut self) -> Vec<Checked> {
-        let counted =
-            Counted { lines: self.n_lines, summaries: self.n_summaries, blocks: self.n_blocks };
+    fn controls(&mut self) -> Vec<CheckedControl> {
+        let counted = CountedSummary {
+            lines: self.n_lines,
+            summaries: self.n_summaries,
+            blocks: self.n_blocks,
+        };
         let n_files = self.head.n_files.filter(|n_files| *n_files != 1);
         let mut controls = check_foot(self.foot.as_ref(), n_files, counted);
         controls.append(&mut self.unreadable_totals);
-        let mut summaries: Vec<(&String, &Summary)> = self.summaries.iter().collect();
+        let mut summaries: Vec<(&String, &DsrSummary)> = self.summaries.iter().collect();
         summaries.sort_unstable_by_key(|(id, _)| *id);
         let totals = summaries.into_iter().filter_map(|(id, summary)| summary.check(id, n_files));
         controls.extend(totals);
         controls
     }
 
-    fn reject(&mut self, cells: &Cells<'_>, rejection: RowRejection) {
+    fn reject(&mut self, cells: &RecordCells<'_>, rejection: RowRejection) {
         self.reading.counts.quarantined += 1;
         if self.reading.bad_rows.len() < BAD_ROWS_KEPT_MAX {
             let raw = raw_cells(cells.all(), b'\t');

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::ingest::dsr::Cells;
+use crate::ingest::dsr::RecordCells;
 use crate::model::money::Currency;
 use crate::model::territory::Territory;
 use crate::model::tier::Tier;
 use crate::normalize::dsr::cells::rejection;
 use crate::normalize::rejected_row::RejectCode;
-use crate::normalize::table::control_numbers::Checked;
+use crate::normalize::table::control_numbers::CheckedControl;
 use crate::normalize::table::fields::RowRejection;
 
 /// What summary records of one id say; where several say different things, nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Summary {
+pub(crate) struct DsrSummary {
     pub(crate) territory: Option<Territory>,
     /// What was named as a territory and is none.
     pub(crate) unknown_territory: Option<String>,
@@ -36,12 +36,12 @@ pub(crate) struct Summary {
 
 /// The counts of a footer.
 #[derive(Debug, Clone)]
-pub(crate) struct Foot {
+pub(crate) struct ReportFoot {
     /// What each cell says, with the name of the cell; empty where it must say it and does not.
     pub(crate) said: Vec<(&'static str, String)>,
 }
 
-impl Summary {
+impl DsrSummary {
     /// Takes another record of the same id in: what both say holds.
     pub(crate) fn join(&mut self, other: &Self) {
         self.is_ambiguous |= self.territory != other.territory;
@@ -64,7 +64,7 @@ impl Summary {
 
     /// The usages that it states, checked against the lines; `None` if it states none. Of a report of
     /// several files (`n_files`) each file has the total of all.
-    pub(crate) fn check(&self, id: &str, n_files: Option<u32>) -> Option<Checked> {
+    pub(crate) fn check(&self, id: &str, n_files: Option<u32>) -> Option<CheckedControl> {
         let of = if self.is_of_report { "" } else { " (of the whole market)" };
         let label = format!("usages of summary record {id}{of}");
         let said = match self.usages[..] {
@@ -73,7 +73,7 @@ impl Summary {
             [_, _, ..] if !self.is_of_report => return None,
             ref stated => stated.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
         };
-        let checked = Checked::sum(&label, &said, self.units);
+        let checked = CheckedControl::sum(&label, &said, self.units);
         Some(if !self.is_of_report {
             checked.unless_readable("it is of the whole market".to_owned())
         } else if let Some(n_files) = n_files {
@@ -86,10 +86,10 @@ impl Summary {
 
 /// The summary record of a line; `cell` is its id as it stands there.
 pub(crate) fn summary_of<'s>(
-    summaries: &'s HashMap<String, Summary>,
+    summaries: &'s HashMap<String, DsrSummary>,
     id: &str,
     cell: &[u8],
-) -> Result<&'s Summary, RowRejection> {
+) -> Result<&'s DsrSummary, RowRejection> {
     let wrong =
         |expected| rejection(Some("SummaryRecordId"), RejectCode::UnknownReference, expected, cell);
     match summaries.get(id) {
@@ -106,8 +106,8 @@ fn of_all_files(n_files: u32) -> String {
 }
 
 /// A total of a summary record that is no number.
-pub(crate) fn unreadable_total(id: &str, said: &[u8]) -> Checked {
-    Checked {
+pub(crate) fn unreadable_total(id: &str, said: &[u8]) -> CheckedControl {
+    CheckedControl {
         label: format!("usages of summary record {id}"),
         said: String::from_utf8_lossy(said).into_owned(),
         found: String::new(),
@@ -120,7 +120,7 @@ pub(crate) fn unreadable_total(id: &str, said: &[u8]) -> Checked {
 
 /// What was counted in a file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Counted {
+pub(crate) struct CountedSummary {
     pub(crate) lines: u64,
     pub(crate) summaries: u64,
     pub(crate) blocks: u64,
@@ -129,12 +129,12 @@ pub(crate) struct Counted {
 /// The numbers of the footer, checked; a file without one was cut off. Of a report of several files, those
 /// for the whole report cannot be checked in one of them.
 pub(crate) fn check_foot(
-    foot: Option<&Foot>,
+    foot: Option<&ReportFoot>,
     n_files: Option<u32>,
-    counted: Counted,
-) -> Vec<Checked> {
+    counted: CountedSummary,
+) -> Vec<CheckedControl> {
     let Some(foot) = foot else {
-        return vec![Checked::number("NumberOfLinesInFile", "", counted.lines)];
+        return vec![CheckedControl::number("NumberOfLinesInFile", "", counted.lines)];
     };
     let check = |(name, said): &(&'static str, String)| {
         let found = match *name {
@@ -142,7 +142,7 @@ pub(crate) fn check_foot(
             "NumberOfSummaryRecords" => counted.summaries,
             _ => counted.blocks,
         };
-        let checked = Checked::number(name, said, found);
+        let checked = CheckedControl::number(name, said, found);
         match n_files.filter(|_| name.ends_with("InReport")) {
             Some(n_files) => checked.unless_readable(of_all_files(n_files)),
             None => checked,
@@ -151,9 +151,9 @@ pub(crate) fn check_foot(
     foot.said.iter().map(check).collect()
 }
 
-impl Foot {
+impl ReportFoot {
     /// The cells of a footer. Those for the whole of a report of several files may be empty.
-    pub(crate) fn read(cells: &Cells<'_>) -> Self {
+    pub(crate) fn read(cells: &RecordCells<'_>) -> Self {
         let names = Self::names(cells.get(0).eq_ignore_ascii_case(b"SRFO"));
         let said = (1..).zip(names).filter_map(|(place, (name, is_required))| {
             let said = cells.get(place);

@@ -1,14 +1,17 @@
 //! What is wrong with a row of Spotify's wide table: the slow path, which looks at the same cells as the
 //! fast one, in the report's column order.
 
-use crate::ingest::lines::Row;
-use crate::ingest::spotify_streams::Columns;
+use crate::ingest::lines::LineRow;
+use crate::ingest::spotify_streams::StreamColumns;
 use crate::normalize::rejected_row::{RejectCode, shown_of_plays};
 use crate::normalize::values::cells::{seconds_to_ms, text, truth};
 use crate::normalize::values::times::{date, stamp, stamp_or_epoch};
 
 /// The slow path: the first bad cell in the report's column order.
-pub(crate) fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, RejectCode, String) {
+pub(crate) fn explain_row(
+    columns: &StreamColumns,
+    row: &LineRow<'_>,
+) -> (usize, RejectCode, String) {
     let offline = truth(row.cell(columns.stream_cached)).ok().flatten() == Some(true);
     let stamp_cell = columns.offline_timestamp.filter(|_| offline).map(|c| row.cell(c));
     let stamp_used = stamp_cell.is_some_and(|cell| !matches!(stamp_or_epoch(cell), Ok(None)));
@@ -28,8 +31,8 @@ pub(crate) fn explain_row(columns: &Columns, row: &Row<'_>) -> (usize, RejectCod
 }
 
 fn cell_defect(
-    columns: &Columns,
-    row: &Row<'_>,
+    columns: &StreamColumns,
+    row: &LineRow<'_>,
     column: usize,
     offline: bool,
     stamp_used: bool,
@@ -59,7 +62,12 @@ fn cell_defect(
     }
 }
 
-fn describe(reject_code: RejectCode, column: usize, columns: &Columns, cell: &[u8]) -> String {
+fn describe(
+    reject_code: RejectCode,
+    column: usize,
+    columns: &StreamColumns,
+    cell: &[u8],
+) -> String {
     let found = if column == columns.customer_id {
         "it (not shown)".to_owned()
     } else {

@@ -4,15 +4,15 @@
 //! A column at a time, the processor runs one short loop whose branches it knows and looks many tracks
 //! up at once, where row by row each lookup would wait for the memory.
 
-use crate::ingest::lines::Rows;
-use crate::ingest::spotify_streams::Columns;
+use crate::ingest::lines::LineRows;
+use crate::ingest::spotify_streams::StreamColumns;
 use crate::model::day::Day;
 use crate::model::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play};
-use crate::model::territory::{Territories, TerritoryCell};
-use crate::normalize::spotify::words::{TrackFlaws, Unreadable, WordsBuilder};
+use crate::model::territory::{TerritoryCell, TerritoryTable};
+use crate::normalize::spotify::words::{TrackFlaws, UnreadableCell, WordsBuilder};
 use crate::normalize::store::StoreSettings;
 use crate::normalize::values::cells::{seconds_to_ms, text, trimmed, truth, whole_seconds_to_ms};
-use crate::normalize::values::interning::{Candidate, hash};
+use crate::normalize::values::interning::{CellCandidate, hash};
 use crate::normalize::values::times::{LastStamp, can_be_heard_at, stamp_or_epoch};
 
 /// What a row says.
@@ -70,7 +70,7 @@ const NOTHING: RowFields = RowFields {
 pub(crate) struct RowReader {
     rows: Vec<RowFields>,
     track_hashes: Vec<u32>,
-    candidates: Vec<Option<Candidate>>,
+    candidates: Vec<Option<CellCandidate>>,
     last_stamp: LastStamp,
 }
 
@@ -78,10 +78,10 @@ impl RowReader {
     /// Reads rows; what they say is in their order.
     pub(crate) fn read(
         &mut self,
-        rows: &Rows<'_>,
-        columns: &Columns,
+        rows: &LineRows<'_>,
+        columns: &StreamColumns,
         words: &mut WordsBuilder,
-        (store, territories): (&StoreSettings, &Territories),
+        (store, territories): (&StoreSettings, &TerritoryTable),
     ) -> &[RowFields] {
         self.rows.clear();
         self.rows.resize(rows.len(), NOTHING);
@@ -105,7 +105,7 @@ impl RowReader {
                     fields.play.kind = kind;
                     fields.unmapped_tier = unmapped_tier;
                 }
-                Err(Unreadable) => fields.is_bad = true,
+                Err(UnreadableCell) => fields.is_bad = true,
             }
         }
         self.read_cells(rows, columns.customer_id, |_, cell| check_listener(cell));
@@ -115,16 +115,16 @@ impl RowReader {
     #[inline]
     fn read_cells<'a>(
         &mut self,
-        rows: &Rows<'a>,
+        rows: &LineRows<'a>,
         column: usize,
-        mut read: impl FnMut(&mut RowFields, &'a [u8]) -> Result<(), Unreadable>,
+        mut read: impl FnMut(&mut RowFields, &'a [u8]) -> Result<(), UnreadableCell>,
     ) {
         for (place, fields) in self.rows.iter_mut().enumerate() {
             fields.is_bad |= read(fields, rows.cell(place, column)).is_err();
         }
     }
 
-    fn read_played_times(&mut self, rows: &Rows<'_>, column: usize) {
+    fn read_played_times(&mut self, rows: &LineRows<'_>, column: usize) {
         for (place, fields) in self.rows.iter_mut().enumerate() {
             let usual = rows.end_of_cell(place, column);
             let usual = usual.and_then(|(bytes, length)| whole_seconds_to_ms(bytes, length));
@@ -136,7 +136,7 @@ impl RowReader {
         }
     }
 
-    fn read_listening_times(&mut self, rows: &Rows<'_>, columns: &Columns) {
+    fn read_listening_times(&mut self, rows: &LineRows<'_>, columns: &StreamColumns) {
         let Self { rows: all, last_stamp, .. } = self;
         for (place, fields) in all.iter_mut().enumerate() {
             let day = fields.day;
@@ -162,7 +162,12 @@ impl RowReader {
     }
 
     /// Tracks: all hashes, then all candidates, then whether they are it, then what is new.
-    fn read_tracks(&mut self, rows: &Rows<'_>, columns: &Columns, words: &mut WordsBuilder) {
+    fn read_tracks(
+        &mut self,
+        rows: &LineRows<'_>,
+        columns: &StreamColumns,
+        words: &mut WordsBuilder,
+    ) {
         let Self { rows: all, track_hashes, candidates, .. } = self;
         track_hashes.clear();
         for place in 0..rows.len() {
@@ -204,8 +209,8 @@ fn offline_code(offline: Option<bool>) -> u8 {
 #[inline]
 fn read_territory(
     cell: &[u8],
-    territories: &Territories,
-) -> Result<(u16, TerritoryKind), Unreadable> {
+    territories: &TerritoryTable,
+) -> Result<(u16, TerritoryKind), UnreadableCell> {
     Ok(match territories.look_up(trimmed(cell)) {
         TerritoryCell::Known(territory) => (territory.packed(), TerritoryKind::Usual),
         TerritoryCell::Empty => (0, TerritoryKind::Usual),
@@ -219,7 +224,7 @@ fn read_territory(
 
 /// Whether the listener's id can be read.
 #[inline]
-fn check_listener(cell: &[u8]) -> Result<(), Unreadable> {
+fn check_listener(cell: &[u8]) -> Result<(), UnreadableCell> {
     // Printable ASCII needs no closer look. No early end, so that many bytes are looked at at once.
     let is_plain = cell.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     if !is_plain {

@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ingest::header_names::HeaderNames;
-use crate::ingest::lines::{LineCutter, Lines, Row, Rows};
-use crate::ingest::spotify_streams::Columns;
-use crate::model::about::About;
+use crate::ingest::lines::{BlockLines, LineCutter, LineRow, LineRows};
+use crate::ingest::spotify_streams::StreamColumns;
+use crate::model::about::ReportFacets;
 use crate::model::day::Day;
 use crate::model::listener::ListenerKey;
-use crate::model::play::{Piece, Play};
-use crate::model::territory::Territories;
-use crate::normalize::counts::{Counts, LineCounts};
+use crate::model::play::{Play, ReportPlays};
+use crate::model::territory::TerritoryTable;
+use crate::normalize::counts::{LineCounts, RowCounts};
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::played_in::PlayedIn;
 use crate::normalize::rejected_row::{
@@ -38,11 +38,11 @@ const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
 
 /// What normalising needs to know beside the rows.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub struct StreamsContext<'a> {
     /// The store's settings.
     pub store: &'a StoreSettings,
     /// Territory codes and aliases.
-    pub territories: &'a Territories,
+    pub territories: &'a TerritoryTable,
     /// The key of the listeners' hashes.
     pub key: &'a ListenerKey,
     /// Counted dates to keep plays of; `None` for all.
@@ -52,16 +52,16 @@ pub struct Context<'a> {
 /// Reads the rows of one report.
 #[derive(Debug)]
 pub struct StreamsReader<'a> {
-    columns: Columns,
-    context: Context<'a>,
+    columns: StreamColumns,
+    context: StreamsContext<'a>,
     cutter: LineCutter,
     /// Lines of the blocks before, blank ones included.
     lines_before: u64,
     n_blank: u64,
     headers: HeaderNames,
     fault: Option<ReportFault>,
-    counts: Counts,
-    about: About,
+    counts: RowCounts,
+    about: ReportFacets,
     played_in: PlayedIn,
     unmapped: UnmappedValues,
     bad_rows: Vec<RejectedRow>,
@@ -75,9 +75,9 @@ pub struct StreamsReader<'a> {
 
 /// What one report brought, or a part of it, without its plays.
 #[derive(Debug)]
-pub struct Reading {
+pub struct StreamsReading {
     /// Counts over the whole report.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// What its lines were.
     pub lines: LineCounts,
     /// Why it cannot be trusted as a whole.
@@ -90,7 +90,7 @@ pub struct Reading {
     /// Rows taken in by counted date, wanted or not.
     pub day_rows: BTreeMap<Day, u64>,
     /// What the report says of itself.
-    pub about: About,
+    pub about: ReportFacets,
     /// Where its plays were.
     pub notes: MonthNotes,
     /// Values that no table of ours knows.
@@ -100,7 +100,7 @@ pub struct Reading {
 impl<'a> StreamsReader<'a> {
     /// A reader for a report with these columns.
     #[must_use]
-    pub fn new(columns: Columns, context: Context<'a>) -> Self {
+    pub fn new(columns: StreamColumns, context: StreamsContext<'a>) -> Self {
         Self {
             cutter: LineCutter::new(columns.n_columns),
             words: WordsBuilder::new(&columns, *context.key),
@@ -111,8 +111,8 @@ impl<'a> StreamsReader<'a> {
             n_blank: 0,
             fault: None,
             reader: RowReader::default(),
-            counts: Counts::default(),
-            about: About::default(),
+            counts: RowCounts::default(),
+            about: ReportFacets::default(),
             played_in: PlayedIn::default(),
             unmapped: UnmappedValues::default(),
             bad_rows: Vec::new(),
@@ -127,8 +127,8 @@ impl<'a> StreamsReader<'a> {
         let mut cutter = std::mem::replace(&mut self.cutter, LineCutter::new(1));
         let ends_in_line = !block.ends_with(b"\n");
         let (n_lines, n_blank) = cutter.cut(block, |lines| match lines {
-            Lines::Rows(rows) => self.read_rows(&rows),
-            Lines::Uneven { text, n_cells, line } => {
+            BlockLines::Rows(rows) => self.read_rows(&rows),
+            BlockLines::Uneven { text, n_cells, line } => {
                 let at_end = ends_in_line && text.as_ptr_range().end == block.as_ptr_range().end;
                 self.reject_line(line, text, n_cells, at_end);
             }
@@ -145,20 +145,20 @@ impl<'a> StreamsReader<'a> {
     }
 
     /// Takes what was read so far out of the reader, by counted date.
-    pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, Piece> {
+    pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, ReportPlays> {
         let empty = WordsBuilder::new(&self.columns, *self.context.key);
         let words = std::mem::replace(&mut self.words, empty);
         let words = Arc::new(words.finish());
         std::mem::take(&mut self.plays)
             .finish()
             .into_iter()
-            .map(|(day, rows)| (day, Piece { report, rows, words: Arc::clone(&words) }))
+            .map(|(day, rows)| (day, ReportPlays { report, rows, words: Arc::clone(&words) }))
             .collect()
     }
 
     /// Ends the report.
     #[must_use]
-    pub fn finish(mut self) -> Reading {
+    pub fn finish(mut self) -> StreamsReading {
         self.end_day();
         for day in self.day_rows.keys() {
             self.about.note_days(*day, *day);
@@ -172,7 +172,7 @@ impl<'a> StreamsReader<'a> {
             ..LineCounts::default()
         };
         let in_header = || ReportFault::of_header(&self.columns.names, counts.rows);
-        Reading {
+        StreamsReading {
             counts,
             lines,
             fault: self.fault.or_else(in_header),
@@ -192,7 +192,7 @@ impl<'a> StreamsReader<'a> {
         }
     }
 
-    fn read_rows(&mut self, rows: &Rows<'_>) {
+    fn read_rows(&mut self, rows: &LineRows<'_>) {
         let mut reader = std::mem::take(&mut self.reader);
         let settings = (self.context.store, self.context.territories);
         let all = reader.read(rows, &self.columns, &mut self.words, settings);
@@ -215,7 +215,7 @@ impl<'a> StreamsReader<'a> {
     }
 
     #[inline]
-    fn take_in(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
+    fn take_in(&mut self, rows: &LineRows<'_>, place: usize, fields: &RowFields) {
         let counts = &mut self.counts;
         counts.rows += 1;
         counts.bad_isrc += u64::from(fields.track_flaws.bad_isrc);
@@ -248,7 +248,7 @@ impl<'a> StreamsReader<'a> {
 
     /// Notes what a row says that no table of ours knows.
     #[cold]
-    fn note_unmapped(&mut self, rows: &Rows<'_>, place: usize, fields: &RowFields) {
+    fn note_unmapped(&mut self, rows: &LineRows<'_>, place: usize, fields: &RowFields) {
         let cell = |column: usize| text(rows.cell(place, column)).ok().flatten();
         if fields.territory == TerritoryKind::Wrong {
             let value = cell(self.columns.country_code).unwrap_or_default();
@@ -292,7 +292,7 @@ impl<'a> StreamsReader<'a> {
         });
     }
 
-    fn reject_row(&mut self, line: u32, row: &Row<'_>) {
+    fn reject_row(&mut self, line: u32, row: &LineRow<'_>) {
         if self.is_repeated_header(line, row.line()) {
             return;
         }

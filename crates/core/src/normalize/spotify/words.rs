@@ -3,26 +3,26 @@
 
 use std::collections::HashMap;
 
-use crate::ingest::lines::{Row, Rows};
-use crate::ingest::spotify_streams::{Columns, STORE};
+use crate::ingest::lines::{LineRow, LineRows};
+use crate::ingest::spotify_streams::{STORE, StreamColumns};
 use crate::model::day::Day;
 use crate::model::isrc::Isrc;
 use crate::model::listener::{Listener, ListenerKey};
-use crate::model::play::{Kind, NONE, Product, Track, Words};
+use crate::model::play::{NONE, PlayAttributes, PlayDictionaries, Track, UserProduct};
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::values::cells::{text, trimmed};
-use crate::normalize::values::interning::{Candidate, CellMemory, Cells, Interner};
+use crate::normalize::values::interning::{CellCandidate, CellMemory, Interner, RecalledCells};
 use crate::normalize::values::times::date;
 use crate::numbers::exact;
 
 /// The fast path found something that it cannot read; the slow path says what.
 #[derive(Debug)]
-pub(crate) struct Unreadable;
+pub(crate) struct UnreadableCell;
 
-impl From<RejectCode> for Unreadable {
+impl From<RejectCode> for UnreadableCell {
     fn from(_: RejectCode) -> Self {
         Self
     }
@@ -54,11 +54,11 @@ pub(crate) struct WordsBuilder {
     listener_key: ListenerKey,
     listeners: Vec<Listener>,
     kind_memory: CellMemory,
-    kinds: HashMap<Kind, u32>,
+    kinds: HashMap<PlayAttributes, u32>,
     /// Whether the tier code is one that the store's table does not hold, by kind.
-    kind_words: Vec<(Kind, bool)>,
+    kind_words: Vec<(PlayAttributes, bool)>,
     products: Interner,
-    product_words: Vec<Product>,
+    product_words: Vec<UserProduct>,
     sources: SmallWords,
     devices: SmallWords,
     key: Vec<u8>,
@@ -72,7 +72,7 @@ enum TrackKeys {
 }
 
 impl WordsBuilder {
-    pub(crate) fn new(columns: &Columns, key: ListenerKey) -> Self {
+    pub(crate) fn new(columns: &StreamColumns, key: ListenerKey) -> Self {
         let mut places = vec![columns.track_id, columns.isrc];
         places.extend(columns.upc);
         places.sort_unstable();
@@ -105,20 +105,20 @@ impl WordsBuilder {
         self.tracks.size_bytes()
             + self.track_words.capacity() * (size_of::<Track>() + size_of::<TrackFlaws>() + 24)
             + self.listeners.len() * size_of::<Listener>()
-            + self.kind_words.len() * (2 * size_of::<(Kind, bool)>() + 24)
+            + self.kind_words.len() * (2 * size_of::<(PlayAttributes, bool)>() + 24)
             + self.sources.size_bytes()
             + self.devices.size_bytes()
     }
 
     /// The counted date; the same ten bytes as in the last row are not read again.
     #[inline]
-    pub(crate) fn day(&mut self, cell: &[u8]) -> Result<Day, Unreadable> {
+    pub(crate) fn day(&mut self, cell: &[u8]) -> Result<Day, UnreadableCell> {
         if let Some((bytes, day)) = self.last_day
             && cell == bytes
         {
             return Ok(day);
         }
-        let day = date(cell)?.ok_or(Unreadable)?;
+        let day = date(cell)?.ok_or(UnreadableCell)?;
         self.last_day = <[u8; 10]>::try_from(cell).ok().map(|bytes| (bytes, day));
         Ok(day)
     }
@@ -127,8 +127,8 @@ impl WordsBuilder {
     #[inline]
     pub(crate) fn with_track_key<T>(
         &mut self,
-        columns: &Columns,
-        rows: &Rows<'_>,
+        columns: &StreamColumns,
+        rows: &LineRows<'_>,
         place: usize,
         take: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> T {
@@ -148,29 +148,29 @@ impl WordsBuilder {
 
     /// What is likely the track with the hash of these bytes.
     #[inline]
-    pub(crate) fn track_candidate(&self, hash: u32) -> Option<Candidate> {
+    pub(crate) fn track_candidate(&self, hash: u32) -> Option<CellCandidate> {
         self.tracks.candidate(hash)
     }
 
     /// Fetches what candidates are held against.
     #[inline]
-    pub(crate) fn fetch_tracks(&self, candidates: &[Option<Candidate>]) {
+    pub(crate) fn fetch_tracks(&self, candidates: &[Option<CellCandidate>]) {
         self.tracks.fetch(candidates);
     }
 
     /// Whether a candidate is the track of these bytes.
     #[inline]
-    pub(crate) fn is_track(&self, candidate: Candidate, key: &[u8]) -> bool {
+    pub(crate) fn is_track(&self, candidate: CellCandidate, key: &[u8]) -> bool {
         self.tracks.holds(candidate, key)
     }
 
     /// The id of a track that may be met for the first time.
     pub(crate) fn new_track(
         &mut self,
-        columns: &Columns,
-        rows: &Rows<'_>,
+        columns: &StreamColumns,
+        rows: &LineRows<'_>,
         place: usize,
-    ) -> Result<u32, Unreadable> {
+    ) -> Result<u32, UnreadableCell> {
         self.with_track_key(columns, rows, place, |words, key| match words.tracks.find(key) {
             Ok(id) => Ok(id),
             Err(hash) => {
@@ -208,11 +208,11 @@ impl WordsBuilder {
     #[inline]
     pub(crate) fn kind(
         &mut self,
-        columns: &Columns,
-        rows: &Rows<'_>,
+        columns: &StreamColumns,
+        rows: &LineRows<'_>,
         place: usize,
         store: &StoreSettings,
-    ) -> Result<(u32, bool), Unreadable> {
+    ) -> Result<(u32, bool), UnreadableCell> {
         let cell =
             |column: Option<usize>| column.map_or(&b""[..], |column| rows.cell(place, column));
         let cells = [
@@ -229,9 +229,13 @@ impl WordsBuilder {
     }
 
     #[cold]
-    fn look_up_kind(&mut self, cells: Cells<'_>, store: &StoreSettings) -> Result<u32, Unreadable> {
+    fn look_up_kind(
+        &mut self,
+        cells: RecalledCells<'_>,
+        store: &StoreSettings,
+    ) -> Result<u32, UnreadableCell> {
         let [product, access, source, device] = cells;
-        let kind = Kind {
+        let kind = PlayAttributes {
             product: self.product(product, access, store)?,
             source: self.sources.id(source)?,
             device: self.devices.id(device)?,
@@ -252,7 +256,7 @@ impl WordsBuilder {
         product: &[u8],
         access: &[u8],
         store: &StoreSettings,
-    ) -> Result<u32, Unreadable> {
+    ) -> Result<u32, UnreadableCell> {
         self.key.clear();
         self.key.extend_from_slice(product);
         self.key.push(b'\t');
@@ -266,8 +270,8 @@ impl WordsBuilder {
         }
     }
 
-    pub(crate) fn finish(self) -> Words {
-        Words {
+    pub(crate) fn finish(self) -> PlayDictionaries {
+        PlayDictionaries {
             tracks: self.track_words,
             listeners: self.listeners,
             kinds: self.kind_words.into_iter().map(|(kind, _)| kind).collect(),
@@ -278,14 +282,17 @@ impl WordsBuilder {
     }
 }
 
-fn read_track(columns: &Columns, row: &Row<'_>) -> Result<(Track, TrackFlaws), Unreadable> {
+fn read_track(
+    columns: &StreamColumns,
+    row: &LineRow<'_>,
+) -> Result<(Track, TrackFlaws), UnreadableCell> {
     let store_track = text(row.cell(columns.track_id))?;
     let isrc_text = text(row.cell(columns.isrc))?;
     let upc_text = columns.upc.map_or(Ok(None), |column| text(row.cell(column)))?;
     let isrc = isrc_text.and_then(|code| Isrc::parse(code.as_bytes()));
     let upc = upc_text.and_then(|code| Upc::parse(code.as_bytes()));
     if isrc.is_none() && store_track.is_none() {
-        return Err(Unreadable);
+        return Err(UnreadableCell);
     }
     let flaws = TrackFlaws {
         bad_isrc: isrc.is_none() && isrc_text.is_some(),
@@ -299,10 +306,14 @@ fn read_product(
     product: &[u8],
     access: &[u8],
     store: &StoreSettings,
-) -> Result<Product, Unreadable> {
+) -> Result<UserProduct, UnreadableCell> {
     let (product, access) = (text(product)?, text(access)?);
     let tier_code = tier_code(product, access).map(String::into_boxed_str);
-    Ok(Product { tier: store.tier.look_up(product, access), tier_code, use_type: "stream".into() })
+    Ok(UserProduct {
+        tier: store.tier.look_up(product, access),
+        tier_code,
+        use_type: "stream".into(),
+    })
 }
 
 /// Words of a column with few different ones.
@@ -313,7 +324,7 @@ struct SmallWords {
 }
 
 impl SmallWords {
-    fn id(&mut self, cell: &[u8]) -> Result<u32, Unreadable> {
+    fn id(&mut self, cell: &[u8]) -> Result<u32, UnreadableCell> {
         let bytes = trimmed(cell);
         if bytes.is_empty() {
             return Ok(NONE);
@@ -321,7 +332,7 @@ impl SmallWords {
         match self.interner.find(bytes) {
             Ok(id) => Ok(id),
             Err(hash) => {
-                let word = text(bytes)?.ok_or(Unreadable)?;
+                let word = text(bytes)?.ok_or(UnreadableCell)?;
                 self.words.push(word.into());
                 Ok(self.interner.insert(hash, bytes))
             }

@@ -1,7 +1,7 @@
 //! Remembers what the cells of some columns mean together. Most rows of a report say of their recording, or
 //! of where and how it was used, what a row before has said: those cells are looked up instead of parsed.
 
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::values::interning::Interner;
 use crate::numbers::exact;
 
@@ -19,20 +19,20 @@ pub(crate) struct KnownItem {
 
 impl KnownItem {
     /// An item, and what was counted of the row that named it first.
-    pub(crate) fn new(id: u32, counts: &Counts) -> Self {
+    pub(crate) fn new(id: u32, counts: &RowCounts) -> Self {
         Self { id, is_bad_isrc: counts.bad_isrc != 0, is_bad_upc: counts.bad_upc != 0 }
     }
 
     /// Counts another row that names it.
-    pub(crate) fn count(&self, counts: &mut Counts) {
+    pub(crate) fn count(&self, counts: &mut RowCounts) {
         counts.bad_isrc += u64::from(self.is_bad_isrc);
         counts.bad_upc += u64::from(self.is_bad_upc);
     }
 }
 
 /// What is counted of a row beside its item.
-pub(crate) fn without_identifiers(counts: &Counts) -> Counts {
-    Counts { bad_isrc: 0, bad_upc: 0, ..*counts }
+pub(crate) fn without_identifiers(counts: &RowCounts) -> RowCounts {
+    RowCounts { bad_isrc: 0, bad_upc: 0, ..*counts }
 }
 
 /// What the cells of some columns mean, by their bytes.

@@ -1,14 +1,16 @@
 //! Control numbers: what a report states of itself, beside what its rows add up to.
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::{Control, Feed, Field, NumberStyle, TableFormat, Total};
+use crate::ingest::table::format::{
+    ControlSpec, Feed, FormatField, NumberStyle, TableFormat, TotalSpec,
+};
 use crate::model::money::{Amount, Currency};
-use crate::normalize::sums::{Sum, Sums};
+use crate::normalize::sums::{BoundedSum, ReportSumsBuilder};
 use crate::normalize::values::numbers::plain_decimal;
 
 /// A control number that was checked against the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckedControl {
     /// Its name in the report.
     pub label: String,
     /// What the report states; empty where it must state it and does not.
@@ -25,7 +27,7 @@ pub struct Checked {
     pub n_lost: u64,
 }
 
-impl Checked {
+impl CheckedControl {
     /// A binding number of things that were counted.
     #[must_use]
     pub fn number(label: &str, said: &str, found: u64) -> Self {
@@ -104,11 +106,11 @@ pub(crate) fn is_number(cell: &str) -> bool {
 }
 
 /// How a report writes the numbers of such a total, if its decimal mark is this one.
-pub(crate) fn style_of(format: &TableFormat, total: Total, mark: DecimalMark) -> NumberStyle {
+pub(crate) fn style_of(format: &TableFormat, total: TotalSpec, mark: DecimalMark) -> NumberStyle {
     let field = match total {
-        Total::Amount => Field::Amount,
-        Total::Rows | Total::Units if format.feed == Feed::Sales => Field::Units,
-        Total::Rows | Total::Units => Field::Plays,
+        TotalSpec::Amount => FormatField::Amount,
+        TotalSpec::Rows | TotalSpec::Units if format.feed == Feed::Sales => FormatField::Units,
+        TotalSpec::Rows | TotalSpec::Units => FormatField::Plays,
     };
     let style = format.fields.get(&field).map(|source| source.number);
     match style.unwrap_or_default() {
@@ -126,18 +128,18 @@ fn read_number(said: &str, style: NumberStyle) -> Option<i128> {
 /// The numbers of a row that are summed; `Err` where they cannot be read.
 pub(crate) struct RowNumbers {
     /// `None` where the row has no number.
-    pub(crate) units: Result<Option<i64>, Unreadable>,
+    pub(crate) units: Result<Option<i64>, UnreadableControl>,
     /// `None` where the row has no money.
-    pub(crate) money: Result<Option<Money>, Unreadable>,
+    pub(crate) money: Result<Option<ControlMoney>, UnreadableControl>,
 }
 
 /// A number cannot be read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unreadable;
+pub(crate) struct UnreadableControl;
 
 /// The money of a row.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Money {
+pub(crate) struct ControlMoney {
     pub(crate) amount: Amount,
     pub(crate) currency: Currency,
     /// Whether the amount has no more decimals than are kept.
@@ -146,12 +148,12 @@ pub(crate) struct Money {
 
 /// Rejected rows whose numbers cannot be read.
 #[derive(Debug, Default)]
-pub(crate) struct Lost {
+pub(crate) struct LostNumber {
     units: u64,
     money: u64,
 }
 
-impl Lost {
+impl LostNumber {
     /// Counts what cannot be read of a row.
     pub(crate) fn add(&mut self, numbers: &RowNumbers) {
         self.units += u64::from(numbers.units.is_err());
@@ -159,32 +161,32 @@ impl Lost {
     }
 
     /// Rows that are missing from such a total.
-    pub(crate) fn of(&self, total: Total) -> u64 {
+    pub(crate) fn of(&self, total: TotalSpec) -> u64 {
         match total {
-            Total::Rows => 0,
-            Total::Units => self.units,
-            Total::Amount => self.money,
+            TotalSpec::Rows => 0,
+            TotalSpec::Units => self.units,
+            TotalSpec::Amount => self.money,
         }
     }
 }
 
 /// What rows add up to.
 #[derive(Debug, Default)]
-pub(crate) struct Totals {
+pub(crate) struct ControlTotals {
     n_rows: u64,
-    sums: Sums,
+    sums: ReportSumsBuilder,
     /// Rows whose amount has more decimals than are kept.
     n_inexact: u64,
 }
 
-impl Totals {
+impl ControlTotals {
     /// Adds the numbers of a row that can be read.
     pub(crate) fn add(&mut self, numbers: &RowNumbers) {
         self.n_rows += 1;
         if let Ok(Some(units)) = numbers.units {
             self.sums.units.add(units.into());
         }
-        if let Ok(Some(Money { amount, currency, is_exact })) = numbers.money {
+        if let Ok(Some(ControlMoney { amount, currency, is_exact })) = numbers.money {
             self.n_inexact += u64::from(!is_exact);
             self.sums.amounts.entry(currency).or_default().add(amount.0);
         }
@@ -203,11 +205,11 @@ impl Totals {
     }
 
     /// Whether all that a control may state of the rows is 0.
-    pub(crate) fn is_nothing(&self, total: Total) -> bool {
+    pub(crate) fn is_nothing(&self, total: TotalSpec) -> bool {
         match total {
-            Total::Rows => self.n_rows == 0,
-            Total::Units => self.sums.units.net() == Some(0),
-            Total::Amount => self.sums.amounts.values().all(|sum| sum.net() == Some(0)),
+            TotalSpec::Rows => self.n_rows == 0,
+            TotalSpec::Units => self.sums.units.net() == Some(0),
+            TotalSpec::Amount => self.sums.amounts.values().all(|sum| sum.net() == Some(0)),
         }
     }
 
@@ -216,15 +218,15 @@ impl Totals {
     pub(crate) fn check(
         &self,
         (label, said): (String, &str),
-        control: &Control,
+        control: &ControlSpec,
         currency: Option<&str>,
         style: NumberStyle,
-    ) -> Checked {
+    ) -> CheckedControl {
         match control.total {
-            Total::Rows => Checked::number(&label, said, self.n_rows),
-            Total::Units => of_sum((label, said), &self.sums.units, ONE, 0, style),
-            Total::Amount => {
-                let none = Sum::default();
+            TotalSpec::Rows => CheckedControl::number(&label, said, self.n_rows),
+            TotalSpec::Units => of_sum((label, said), &self.sums.units, ONE, 0, style),
+            TotalSpec::Amount => {
+                let none = BoundedSum::default();
                 let amounts = &self.sums.amounts;
                 let code = currency.and_then(Currency::parse);
                 let sum = match code {
@@ -235,7 +237,7 @@ impl Totals {
                 let checked =
                     of_sum((label, said), sum.unwrap_or(&none), 1, self.n_inexact.into(), style);
                 if code.is_none() && 1 < amounts.len() {
-                    Checked { found: self.in_currencies(), agrees: false, ..checked }
+                    CheckedControl { found: self.in_currencies(), agrees: false, ..checked }
                 } else {
                     checked
                 }
@@ -245,7 +247,7 @@ impl Totals {
 
     /// One total over amounts in several currencies says nothing: they do not add up.
     fn in_currencies(&self) -> String {
-        let of = |(currency, sum): (&Currency, &Sum)| {
+        let of = |(currency, sum): (&Currency, &BoundedSum)| {
             let net = sum.net().map_or_else(|| "?".to_owned(), |net| Amount(net).to_string());
             format!("{net} {}", currency.as_str())
         };
@@ -258,14 +260,14 @@ impl Totals {
 /// rounded.
 fn of_sum(
     (label, said): (String, &str),
-    sum: &Sum,
+    sum: &BoundedSum,
     scale: i128,
     n_rounded: i128,
     style: NumberStyle,
-) -> Checked {
+) -> CheckedControl {
     let found = sum.net().and_then(|net| net.checked_mul(scale));
     let difference = read_number(said, style).zip(found).and_then(|(a, b)| a.checked_sub(b));
-    Checked {
+    CheckedControl {
         label,
         said: said.to_owned(),
         found: found.map_or_else(|| "more than can be told".to_owned(), |f| Amount(f).to_string()),

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::{Control, Feed, Field, TableFormat, Total};
-use crate::ingest::table::head::{Stated, stated_in};
-use crate::ingest::table::records::Record;
+use crate::ingest::table::format::{ControlSpec, Feed, FormatField, TableFormat, TotalSpec};
+use crate::ingest::table::head::{StatedFacts, stated_in};
+use crate::ingest::table::records::TableRecord;
 use crate::model::money::{Amount, Currency};
 use crate::normalize::table::control_numbers::{
-    Checked, Lost, Money, RowNumbers, Totals, Unreadable, is_number, style_of,
+    CheckedControl, ControlMoney, ControlTotals, LostNumber, RowNumbers, UnreadableControl,
+    is_number, style_of,
 };
 use crate::normalize::table::fields::TableFields;
 use crate::normalize::table::summary_tables::SummaryTables;
@@ -23,31 +24,31 @@ const STATED_MAX: usize = 4096;
 
 /// What a report states, and what its rows sum to.
 #[derive(Debug)]
-pub(crate) struct Controls<'a> {
+pub(crate) struct ControlNumbers<'a> {
     format: &'a TableFormat,
-    stated: BTreeSet<Stated>,
+    stated: BTreeSet<StatedFacts>,
     summaries: SummaryTables<'a>,
     has_units: bool,
     has_amounts: bool,
-    totals: Totals,
-    lost: Lost,
+    totals: ControlTotals,
+    lost: LostNumber,
     /// Numbers of the tail that no control reads, and the line of the first.
     n_unread: u64,
     first_unread: String,
 }
 
-impl<'a> Controls<'a> {
+impl<'a> ControlNumbers<'a> {
     /// The controls of a report whose head states this.
-    pub(crate) fn new(format: &'a TableFormat, stated: Vec<Stated>) -> Self {
+    pub(crate) fn new(format: &'a TableFormat, stated: Vec<StatedFacts>) -> Self {
         let has = |total| format.controls.iter().any(|control| control.total == total);
         Self {
             format,
             stated: stated.into_iter().collect(),
             summaries: SummaryTables::new(format),
-            has_units: has(Total::Units),
-            has_amounts: has(Total::Amount),
-            totals: Totals::default(),
-            lost: Lost::default(),
+            has_units: has(TotalSpec::Units),
+            has_amounts: has(TotalSpec::Amount),
+            totals: ControlTotals::default(),
+            lost: LostNumber::default(),
             n_unread: 0,
             first_unread: String::new(),
         }
@@ -76,7 +77,7 @@ impl<'a> Controls<'a> {
     }
 
     /// Adds a row, whether it was rejected or not.
-    pub(crate) fn add(&mut self, fields: &TableFields<'_>, record: &Record<'_>) {
+    pub(crate) fn add(&mut self, fields: &TableFields<'_>, record: &TableRecord<'_>) {
         let numbers = RowNumbers {
             units: if self.has_units { self.units(fields, record) } else { Ok(None) },
             money: if self.has_amounts { money(fields, record) } else { Ok(None) },
@@ -88,7 +89,7 @@ impl<'a> Controls<'a> {
 
     /// Adds a row whose cells cannot be told apart.
     pub(crate) fn add_unreadable(&mut self) {
-        let numbers = RowNumbers { units: Err(Unreadable), money: Err(Unreadable) };
+        let numbers = RowNumbers { units: Err(UnreadableControl), money: Err(UnreadableControl) };
         self.totals.add(&numbers);
         self.lost.add(&numbers);
         self.summaries.add_unreadable();
@@ -97,18 +98,19 @@ impl<'a> Controls<'a> {
     fn units(
         &self,
         fields: &TableFields<'_>,
-        record: &Record<'_>,
-    ) -> Result<Option<i64>, Unreadable> {
-        let field = if self.format.feed == Feed::Sales { Field::Units } else { Field::Plays };
-        fields.whole(field, record).map_err(|_| Unreadable)
+        record: &TableRecord<'_>,
+    ) -> Result<Option<i64>, UnreadableControl> {
+        let field =
+            if self.format.feed == Feed::Sales { FormatField::Units } else { FormatField::Plays };
+        fields.whole(field, record).map_err(|_| UnreadableControl)
     }
 
     /// All control numbers, checked; `mark` is the decimal mark of the report where it may have either.
-    pub(crate) fn check(&self, mark: DecimalMark) -> Vec<Checked> {
+    pub(crate) fn check(&self, mark: DecimalMark) -> Vec<CheckedControl> {
         let mut checked = Vec::new();
         let lines = self.format.controls.iter().enumerate();
         for (place, control) in lines.filter(|(_, control)| control.by.is_empty()) {
-            let stated: Vec<&Stated> =
+            let stated: Vec<&StatedFacts> =
                 self.stated.iter().filter(|stated| stated.control == place).collect();
             let missing = self.missing(control, &stated);
             let missing = missing.into_iter().map(|currency| (currency, String::new()));
@@ -127,13 +129,13 @@ impl<'a> Controls<'a> {
         }
         checked.extend(self.summaries.check(&self.lost, mark));
         if self.n_unread != 0 {
-            checked.push(Checked::unread(&self.first_unread, self.n_unread));
+            checked.push(CheckedControl::unread(&self.first_unread, self.n_unread));
         }
         checked
     }
 
     /// The lines that a report should have and has not: the currency of each, if it is of one.
-    fn missing(&self, control: &Control, stated: &[&Stated]) -> Vec<Option<String>> {
+    fn missing(&self, control: &ControlSpec, stated: &[&StatedFacts]) -> Vec<Option<String>> {
         if !control.per_currency {
             return if control.required && stated.is_empty() { vec![None] } else { Vec::new() };
         }
@@ -147,12 +149,16 @@ impl<'a> Controls<'a> {
     }
 }
 
-fn money(fields: &TableFields<'_>, record: &Record<'_>) -> Result<Option<Money>, Unreadable> {
-    let Some(text) = fields.decimal(Field::Amount, record).map_err(|_| Unreadable)? else {
+fn money(
+    fields: &TableFields<'_>,
+    record: &TableRecord<'_>,
+) -> Result<Option<ControlMoney>, UnreadableControl> {
+    let Some(text) = fields.decimal(FormatField::Amount, record).map_err(|_| UnreadableControl)?
+    else {
         return Ok(None);
     };
-    let currency = fields.text(Field::Currency, record).ok().flatten();
-    let currency = currency.and_then(|text| Currency::parse(&text)).ok_or(Unreadable)?;
-    let read = Amount::parse(&text).ok_or(Unreadable)?;
-    Ok(Some(Money { amount: read.amount, currency, is_exact: read.is_exact }))
+    let currency = fields.text(FormatField::Currency, record).ok().flatten();
+    let currency = currency.and_then(|text| Currency::parse(&text)).ok_or(UnreadableControl)?;
+    let read = Amount::parse(&text).ok_or(UnreadableControl)?;
+    Ok(Some(ControlMoney { amount: read.amount, currency, is_exact: read.is_exact }))
 }

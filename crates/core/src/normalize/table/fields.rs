@@ -5,48 +5,51 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::table::format::{DateStyle, Feed, Field, FieldSource, NumberStyle, TableFormat};
-use crate::ingest::table::head::{Bound, encoding_of, normal_name};
-use crate::ingest::table::records::Record;
+use crate::ingest::table::format::{
+    DateStyle, Feed, FieldSource, FormatField, NumberStyle, TableFormat,
+};
+use crate::ingest::table::head::{BoundFormat, encoding_of, normal_name};
+use crate::ingest::table::records::TableRecord;
 use crate::model::day::Day;
 use crate::model::isrc::Isrc;
 use crate::model::money::Amount;
-use crate::model::territory::{Territories, Territory, TerritoryCell};
+use crate::model::territory::{Territory, TerritoryCell, TerritoryTable};
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::{RejectCode, shown, shown_of_plays};
 use crate::normalize::store::{StoreSettings, tier_code};
+use crate::normalize::table::track_codes::TrackCodes;
 use crate::normalize::values::cells::{trimmed, truth};
-use crate::normalize::values::dates::{Span, read_date};
+use crate::normalize::values::dates::{DateSpan, read_date};
 use crate::normalize::values::numbers::{
     MarksSeen, plain_decimal, short_whole, unwrapped, whole_number,
 };
 
 /// Fields, for a table by field.
-const N_FIELDS: usize = Field::RateSource as usize + 1;
+const N_FIELDS: usize = FormatField::RateSource as usize + 1;
 
 /// What stands in a cell that says that there is nothing: how stores write null.
 const NOTHING: [&str; 4] = ["N/A", "--", "n/a", "NULL"];
 
 /// The days that the lines before the header state, of a report whose rows have days of their own.
-fn stated_days(format: &TableFormat, bound: &Bound) -> Option<(Day, Day)> {
+fn stated_days(format: &TableFormat, bound: &BoundFormat) -> Option<(Day, Day)> {
     if format.feed == Feed::Sales {
         return None;
     }
-    let span = |field: Field| {
+    let span = |field: FormatField| {
         let styles = format.fields.get(&field).map(|source| source.date.as_slice());
         let styles = styles.filter(|styles| !styles.is_empty()).unwrap_or(&[DateStyle::Iso]);
         read_date(bound.preamble.get(&field)?, styles)
     };
-    let first = span(Field::UsageFrom)?;
-    let last = span(Field::UsageTo).unwrap_or(first);
+    let first = span(FormatField::UsageFrom)?;
+    let last = span(FormatField::UsageTo).unwrap_or(first);
     (first.first <= last.last).then_some((first.first, last.last))
 }
 
 /// Whether a field is a name that people gave: it passes as it is written.
-fn is_name(field: Field) -> bool {
-    use Field::{Artist, Device, Label, Owner, RateSource, Release, Source, Title};
+fn is_name(field: FormatField) -> bool {
+    use FormatField::{Artist, Device, Label, Owner, RateSource, Release, Source, Title};
     matches!(field, Title | Artist | Release | Label | Owner | Source | Device | RateSource)
 }
 
@@ -67,7 +70,7 @@ pub struct TableFields<'a> {
     /// The format.
     pub format: &'a TableFormat,
     /// Where the report has what.
-    pub bound: Bound,
+    pub bound: BoundFormat,
     fields: Vec<Option<BoundField<'a>>>,
     /// What its numbers say of the decimal mark, so far.
     marks: Cell<MarksSeen>,
@@ -87,7 +90,7 @@ struct BoundField<'a> {
 impl<'a> TableFields<'a> {
     /// Puts a format and a head together.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound) -> Self {
+    pub fn new(format: &'a TableFormat, bound: BoundFormat) -> Self {
         let mut fields: Vec<Option<BoundField<'a>>> = (0..N_FIELDS).map(|_| None).collect();
         for (field, source) in &format.fields {
             let columns = bound.columns.get(field).cloned().unwrap_or_default();
@@ -134,24 +137,29 @@ impl<'a> TableFields<'a> {
             return Ok(());
         }
         let expected = format!("a day at most {late} days outside of {first} to {last}");
-        Err(self.rejection(Field::Date, RejectCode::OutsidePeriod, &expected, &day.to_string()))
+        Err(self.rejection(
+            FormatField::Date,
+            RejectCode::OutsidePeriod,
+            &expected,
+            &day.to_string(),
+        ))
     }
 
     /// Whether the report, or the format for it, says anything of a field.
     #[must_use]
-    pub fn has(&self, field: Field) -> bool {
+    pub fn has(&self, field: FormatField) -> bool {
         self.fields[field as usize].is_some()
     }
 
     /// The column of a field, for a message and to mask it.
     #[must_use]
-    pub fn column(&self, field: Field) -> Option<usize> {
+    pub fn column(&self, field: FormatField) -> Option<usize> {
         self.fields[field as usize].as_ref()?.columns.first().copied()
     }
 
     /// Whether a row is no data.
     #[must_use]
-    pub fn is_skipped(&self, record: &Record<'_>) -> bool {
+    pub fn is_skipped(&self, record: &TableRecord<'_>) -> bool {
         self.format.skip.iter().zip(&self.bound.skip).any(|(skipped, column)| {
             column.is_some_and(|column| {
                 let cell = String::from_utf8_lossy(trimmed(record.cell(column)));
@@ -166,8 +174,8 @@ impl<'a> TableFields<'a> {
     /// A NUL byte, or bytes that are no text.
     pub fn text<'r>(
         &'r self,
-        field: Field,
-        record: &Record<'r>,
+        field: FormatField,
+        record: &TableRecord<'r>,
     ) -> Result<Option<Cow<'r, str>>, RowRejection> {
         let Some(bound) = &self.fields[field as usize] else {
             return Ok(None);
@@ -242,7 +250,7 @@ impl<'a> TableFields<'a> {
     #[must_use]
     pub fn rejection(
         &self,
-        field: Field,
+        field: FormatField,
         reject_code: RejectCode,
         expected: &str,
         found: &str,
@@ -261,12 +269,12 @@ impl<'a> TableFields<'a> {
 
     /// A field that every row needs is empty.
     #[must_use]
-    pub fn missing(&self, field: Field) -> RowRejection {
+    pub fn missing(&self, field: FormatField) -> RowRejection {
         let detail = "expected a value, found an empty cell".to_owned();
         RowRejection { column: self.column_name(field), reject_code: RejectCode::Missing, detail }
     }
 
-    fn column_name(&self, field: Field) -> Option<String> {
+    fn column_name(&self, field: FormatField) -> Option<String> {
         let bound = self.fields[field as usize].as_ref()?;
         let source =
             bound.source.and_then(|source| source.header.first().or(source.preamble.first()));
@@ -277,7 +285,11 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none of the format's styles.
-    pub fn date(&self, field: Field, record: &Record<'_>) -> Result<Option<Span>, RowRejection> {
+    pub fn date(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Result<Option<DateSpan>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
         };
@@ -287,7 +299,7 @@ impl<'a> TableFields<'a> {
         span.map(Some).ok_or_else(|| self.rejection(field, RejectCode::BadDate, &expected(), &text))
     }
 
-    fn date_styles(&self, field: Field) -> &'a [DateStyle] {
+    fn date_styles(&self, field: FormatField) -> &'a [DateStyle] {
         let source = self.fields[field as usize].as_ref().and_then(|bound| bound.source);
         match source.map(|source| source.date.as_slice()) {
             None | Some([]) => &[DateStyle::Iso],
@@ -296,7 +308,7 @@ impl<'a> TableFields<'a> {
     }
 
     /// All columns of some fields, each once.
-    pub(crate) fn columns(&self, is_wanted: impl Fn(Field) -> bool) -> Vec<usize> {
+    pub(crate) fn columns(&self, is_wanted: impl Fn(FormatField) -> bool) -> Vec<usize> {
         let fields = self.format.fields.keys().filter(|field| is_wanted(**field));
         let bound = fields.filter_map(|field| self.fields[*field as usize].as_ref());
         let columns: BTreeSet<usize> = bound.flat_map(|bound| bound.columns.clone()).collect();
@@ -305,7 +317,7 @@ impl<'a> TableFields<'a> {
 
     /// The cell of a field that is read as it is written.
     #[inline]
-    fn plain_cell<'r>(&self, field: Field, record: &Record<'r>) -> Option<&'r [u8]> {
+    fn plain_cell<'r>(&self, field: FormatField, record: &TableRecord<'r>) -> Option<&'r [u8]> {
         let bound = self.fields[field as usize].as_ref()?;
         let [column] = bound.columns[..] else {
             return None;
@@ -316,7 +328,11 @@ impl<'a> TableFields<'a> {
     /// An amount with a decimal point that most cells with one hold; `None` where the cell must be looked at
     /// more closely.
     #[inline]
-    pub(crate) fn short_amount(&self, field: Field, record: &Record<'_>) -> Option<Amount> {
+    pub(crate) fn short_amount(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Option<Amount> {
         let source = self.fields[field as usize].as_ref()?.source;
         if source.is_some_and(|source| source.number != NumberStyle::Point) {
             return None;
@@ -330,8 +346,8 @@ impl<'a> TableFields<'a> {
     /// Its separators do not stand where they stand in a number.
     pub fn decimal<'r>(
         &'r self,
-        field: Field,
-        record: &Record<'r>,
+        field: FormatField,
+        record: &TableRecord<'r>,
     ) -> Result<Option<String>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
@@ -366,7 +382,11 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn whole(&self, field: Field, record: &Record<'_>) -> Result<Option<i64>, RowRejection> {
+    pub fn whole(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Result<Option<i64>, RowRejection> {
         if let Some(number) = self.plain_cell(field, record).and_then(short_whole) {
             return Ok(Some(number));
         }
@@ -388,7 +408,11 @@ impl<'a> TableFields<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn truth(&self, field: Field, record: &Record<'_>) -> Result<Option<bool>, RowRejection> {
+    pub fn truth(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Result<Option<bool>, RowRejection> {
         let Some(text) = self.text(field, record)? else {
             return Ok(None);
         };
@@ -399,7 +423,7 @@ impl<'a> TableFields<'a> {
 
     /// The unit and exactness that the format gives a field.
     #[must_use]
-    pub fn source(&self, field: Field) -> Option<&'a FieldSource> {
+    pub fn source(&self, field: FormatField) -> Option<&'a FieldSource> {
         self.fields[field as usize].as_ref()?.source
     }
 
@@ -409,16 +433,16 @@ impl<'a> TableFields<'a> {
     /// A cell is no text.
     pub fn track<'r>(
         &'r self,
-        record: &Record<'r>,
-        counts: &mut Counts,
+        record: &TableRecord<'r>,
+        counts: &mut RowCounts,
     ) -> Result<TrackCodes<'r>, RowRejection> {
-        let isrc_text = self.text(Field::Isrc, record)?;
-        let upc_text = self.text(Field::Upc, record)?;
+        let isrc_text = self.text(FormatField::Isrc, record)?;
+        let upc_text = self.text(FormatField::Upc, record)?;
         let isrc = isrc_text.as_ref().and_then(|text| Isrc::parse(text.as_bytes()));
         let upc = upc_text.as_ref().and_then(|text| Upc::parse(text.as_bytes()));
         counts.bad_isrc += u64::from(isrc_text.is_some() && isrc.is_none());
         counts.bad_upc += u64::from(upc_text.is_some() && upc.is_none());
-        let store_track = self.text(Field::StoreTrack, record)?;
+        let store_track = self.text(FormatField::StoreTrack, record)?;
         let bad = |is_good: bool, text: Option<Cow<'r, str>>| text.filter(|_| !is_good);
         let bad_upc = bad(upc.is_some(), upc_text);
         let store_track = store_track.or_else(|| isrc_text.clone().filter(|_| isrc.is_none()));
@@ -431,11 +455,11 @@ impl<'a> TableFields<'a> {
     /// The cell is no text.
     pub fn territory(
         &self,
-        record: &Record<'_>,
-        territories: &Territories,
-        counts: &mut Counts,
+        record: &TableRecord<'_>,
+        territories: &TerritoryTable,
+        counts: &mut RowCounts,
     ) -> Result<Option<Territory>, RowRejection> {
-        let Some(text) = self.text(Field::Territory, record)? else {
+        let Some(text) = self.text(FormatField::Territory, record)? else {
             return Ok(None);
         };
         Ok(match territories.look_up(text.as_bytes()) {
@@ -459,11 +483,11 @@ impl<'a> TableFields<'a> {
     /// A cell is no text.
     pub fn tier(
         &self,
-        record: &Record<'_>,
+        record: &TableRecord<'_>,
         store: Option<&StoreSettings>,
     ) -> Result<(Tier, Option<String>), RowRejection> {
-        let product = self.text(Field::TierProduct, record)?;
-        let access = self.text(Field::TierAccess, record)?;
+        let product = self.text(FormatField::TierProduct, record)?;
+        let access = self.text(FormatField::TierAccess, record)?;
         let tier = match store {
             Some(store) => store.tier.look_up(product.as_deref(), access.as_deref()),
             None if product.is_some() || access.is_some() => Tier::Unmapped,
@@ -471,19 +495,4 @@ impl<'a> TableFields<'a> {
         };
         Ok((tier, tier_code(product.as_deref(), access.as_deref())))
     }
-}
-
-/// What names a track.
-#[derive(Debug)]
-pub struct TrackCodes<'r> {
-    /// The recording.
-    pub isrc: Option<Isrc>,
-    /// The release.
-    pub upc: Option<Upc>,
-    /// The store's id, or an ISRC that is none.
-    pub store_track: Option<Cow<'r, str>>,
-    /// An ISRC that is none.
-    pub bad_isrc: Option<Cow<'r, str>>,
-    /// A UPC that is none.
-    pub bad_upc: Option<Cow<'r, str>>,
 }

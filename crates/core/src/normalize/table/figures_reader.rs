@@ -1,13 +1,13 @@
 //! Rows of a plain table of the feeds `counters` and `declared`: numbers of plays by day or month.
 
-use crate::ingest::table::format::{Field, TableFormat};
-use crate::ingest::table::head::Bound;
-use crate::ingest::table::records::Record;
-use crate::model::about::About;
-use crate::model::sale::Figure;
+use crate::ingest::table::format::{FormatField, TableFormat};
+use crate::ingest::table::head::BoundFormat;
+use crate::ingest::table::records::TableRecord;
+use crate::model::about::ReportFacets;
+use crate::model::sale::FigureRow;
 use crate::model::territory::Territory;
 use crate::model::tier::Tier;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::table::fields::{RowRejection, TableFields};
@@ -21,25 +21,25 @@ pub struct FiguresReader<'a> {
     context: SalesContext<'a>,
     builder: SalesBuilder,
     unmapped: UnmappedValues,
-    about: About,
+    about: ReportFacets,
 }
 
 impl<'a> FiguresReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+    pub fn new(format: &'a TableFormat, bound: BoundFormat, context: SalesContext<'a>) -> Self {
         Self {
             fields: TableFields::new(format, bound),
             context,
             builder: SalesBuilder::default(),
             unmapped: UnmappedValues::default(),
-            about: About::default(),
+            about: ReportFacets::default(),
         }
     }
 
     /// What the report says of itself.
     #[must_use]
-    pub fn about(&self) -> About {
+    pub fn about(&self) -> ReportFacets {
         let mut about = self.about;
         about.stated = self.fields.stated_days();
         about
@@ -72,14 +72,18 @@ impl<'a> FiguresReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
+    pub fn read(
+        &mut self,
+        record: &TableRecord<'_>,
+        counts: &mut RowCounts,
+    ) -> Result<(), RowRejection> {
         let fields = &self.fields;
-        let mut noted = Counts::default();
-        let date = fields.date(Field::Date, record)?;
-        let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        let mut noted = RowCounts::default();
+        let date = fields.date(FormatField::Date, record)?;
+        let date = date.ok_or_else(|| fields.missing(FormatField::Date))?.first;
         fields.check_stated(date)?;
-        let plays = fields.whole(Field::Plays, record)?;
-        let plays = plays.ok_or_else(|| fields.missing(Field::Plays))?;
+        let plays = fields.whole(FormatField::Plays, record)?;
+        let plays = plays.ok_or_else(|| fields.missing(FormatField::Plays))?;
         let territory = fields.territory(record, self.context.territories, &mut noted)?;
         let track = fields.track(record, &mut noted)?;
         if track.isrc.is_none() && track.store_track.is_none() {
@@ -94,12 +98,12 @@ impl<'a> FiguresReader<'a> {
             self.unmapped.note(UnmappedField::Tier, code, plays, None);
         }
         if noted.bad_territory != 0 {
-            let text = fields.text(Field::Territory, record)?.unwrap_or_default();
+            let text = fields.text(FormatField::Territory, record)?.unwrap_or_default();
             self.unmapped.note(UnmappedField::Territory, &text, plays, None);
         }
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
-        let figure = Figure {
+        let figure = FigureRow {
             row: record.row,
             date,
             isrc: track.isrc,

@@ -2,24 +2,29 @@
 //! put together from several holds.
 
 use crate::ingest::header_names::{HeaderLine, HeaderNames};
-use crate::ingest::table::format::{Field, TableFormat};
-use crate::ingest::table::head::Bound;
+use crate::ingest::table::format::{FormatField, TableFormat};
+use crate::ingest::table::head::BoundFormat;
 use crate::ingest::table::quotes::without_quotes;
-use crate::ingest::table::records::Record;
-use crate::normalize::counts::Counts;
+use crate::ingest::table::records::TableRecord;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::{ReportFault, ReportRejectCode};
 
 /// Fields in whose columns a name of a column is never read as a value: a header in the place of a row
 /// is no row.
-const TELLING: [Field; 5] =
-    [Field::Date, Field::UsageFrom, Field::Units, Field::Plays, Field::Rate];
+const TELLING: [FormatField; 5] = [
+    FormatField::Date,
+    FormatField::UsageFrom,
+    FormatField::Units,
+    FormatField::Plays,
+    FormatField::Rate,
+];
 
 /// Whether a line is passed over since it repeats the header. Another header breaks the report; `row` is
 /// `None` beyond the lines that have a number, for which the report is rejected anyway.
 pub(crate) fn is_repeated(
     line: HeaderLine,
     row: Option<u32>,
-    counts: &mut Counts,
+    counts: &mut RowCounts,
     fault: &mut Option<ReportFault>,
 ) -> bool {
     match (line, row) {
@@ -51,7 +56,7 @@ pub(crate) struct TableHeaders {
 }
 
 impl TableHeaders {
-    pub(crate) fn new(format: &TableFormat, bound: &Bound) -> Self {
+    pub(crate) fn new(format: &TableFormat, bound: &BoundFormat) -> Self {
         let of_format = format.fields.values().flat_map(|source| &source.header);
         let needed = format.fields.iter().filter(|(_, source)| source.needed);
         let needed = needed.filter_map(|(field, _)| bound.columns.get(field).cloned());
@@ -72,7 +77,7 @@ impl TableHeaders {
     }
 
     /// Whether a row must be looked at before it is read, since it could be read.
-    pub(crate) fn must_look_at(&self, record: &Record<'_>) -> bool {
+    pub(crate) fn must_look_at(&self, record: &TableRecord<'_>) -> bool {
         self.looks_at_all || self.is_ragged && self.written.len() < record.n_cells()
     }
 

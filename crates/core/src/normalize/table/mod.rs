@@ -1,5 +1,6 @@
 //! Plain tables, described by `pipelines/formats/*.toml`: rows of every feed, and what head and tail state.
 
+pub mod track_codes;
 pub mod fields;
 pub(crate) mod cell_groups;
 pub mod headers;

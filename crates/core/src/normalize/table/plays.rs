@@ -6,18 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::ingest::table::format::{Field, TableFormat, TimeUnit};
-use crate::ingest::table::head::Bound;
-use crate::ingest::table::records::Record;
-use crate::model::about::About;
+use crate::ingest::table::format::{FormatField, TableFormat, TimeUnit};
+use crate::ingest::table::head::BoundFormat;
+use crate::ingest::table::records::TableRecord;
+use crate::model::about::ReportFacets;
 use crate::model::day::{Day, MS_PER_DAY};
 use crate::model::listener::{Listener, ListenerKey};
 use crate::model::play::{
-    Kind, NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Product, Track, Words,
+    NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play, PlayAttributes, PlayDictionaries, ReportPlays,
+    Track, UserProduct,
 };
-use crate::model::territory::Territories;
+use crate::model::territory::TerritoryTable;
 use crate::model::tier::Tier;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::day_plays::DayPlays;
 use crate::normalize::played_in::PlayedIn;
 use crate::normalize::rejected_row::RejectCode;
@@ -37,7 +38,7 @@ pub struct PlaysContext<'a> {
     /// The store's settings.
     pub store: &'a StoreSettings,
     /// Territory codes and aliases.
-    pub territories: &'a Territories,
+    pub territories: &'a TerritoryTable,
     /// The key of the listeners' hashes.
     pub key: &'a ListenerKey,
     /// Counted dates to keep plays of; `None` for all.
@@ -45,15 +46,16 @@ pub struct PlaysContext<'a> {
 }
 
 /// Fields that name a track.
-const TRACK: [Field; 4] = [Field::Isrc, Field::Upc, Field::StoreTrack, Field::TrackTime];
+const TRACK: [FormatField; 4] =
+    [FormatField::Isrc, FormatField::Upc, FormatField::StoreTrack, FormatField::TrackTime];
 /// Fields that make a kind.
-const KIND: [Field; 6] = [
-    Field::TierProduct,
-    Field::TierAccess,
-    Field::UseType,
-    Field::Source,
-    Field::Device,
-    Field::Plays,
+const KIND: [FormatField; 6] = [
+    FormatField::TierProduct,
+    FormatField::TierAccess,
+    FormatField::UseType,
+    FormatField::Source,
+    FormatField::Device,
+    FormatField::Plays,
 ];
 
 /// Reads the rows of one report.
@@ -70,7 +72,7 @@ pub struct PlaysReader<'a> {
     key: Vec<u8>,
     day_rows: BTreeMap<Day, u64>,
     unmapped: UnmappedValues,
-    about: About,
+    about: ReportFacets,
     played_in: PlayedIn,
     sums: PlaySums,
 }
@@ -82,16 +84,16 @@ type ListenedAt = Option<(i64, bool)>;
 #[derive(Debug, Default)]
 struct TableWords {
     tracks: Interner,
-    track_words: Vec<(Track, Counts)>,
+    track_words: Vec<(Track, RowCounts)>,
     kinds: Interner,
     /// By text of a kind: its id and its tier code where the store's table does not hold it.
     kind_texts: Vec<(u32, Option<String>)>,
-    kind_ids: HashMap<Kind, u32>,
-    kind_words: Vec<Kind>,
+    kind_ids: HashMap<PlayAttributes, u32>,
+    kind_words: Vec<PlayAttributes>,
     territories: Interner,
-    territory_words: Vec<(u16, Counts)>,
-    products: HashMap<Product, u32>,
-    product_words: Vec<Product>,
+    territory_words: Vec<(u16, RowCounts)>,
+    products: HashMap<UserProduct, u32>,
+    product_words: Vec<UserProduct>,
     names: HashMap<(bool, Box<str>), u32>,
     sources: Vec<Box<str>>,
     devices: Vec<Box<str>>,
@@ -101,11 +103,12 @@ struct TableWords {
 impl<'a> PlaysReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound, context: PlaysContext<'a>) -> Self {
-        let columns = [&TRACK[..], &KIND, &[Field::Territory], &[Field::Date]].map(|fields| {
-            let of_field = |field| bound.columns.get(field).into_iter().flatten().copied();
-            fields.iter().flat_map(of_field).collect()
-        });
+    pub fn new(format: &'a TableFormat, bound: BoundFormat, context: PlaysContext<'a>) -> Self {
+        let columns =
+            [&TRACK[..], &KIND, &[FormatField::Territory], &[FormatField::Date]].map(|fields| {
+                let of_field = |field| bound.columns.get(field).into_iter().flatten().copied();
+                fields.iter().flat_map(of_field).collect()
+            });
         Self {
             fields: TableFields::new(format, bound),
             context,
@@ -117,7 +120,7 @@ impl<'a> PlaysReader<'a> {
             key: Vec::new(),
             day_rows: BTreeMap::new(),
             unmapped: UnmappedValues::default(),
-            about: About::default(),
+            about: ReportFacets::default(),
             played_in: PlayedIn::default(),
             sums: PlaySums::default(),
         }
@@ -125,7 +128,7 @@ impl<'a> PlaysReader<'a> {
 
     /// What the report says of itself.
     #[must_use]
-    pub fn about(&self) -> About {
+    pub fn about(&self) -> ReportFacets {
         let mut about = self.about;
         about.stated = self.fields.stated_days();
         self.day_rows.keys().for_each(|day| about.note_days(*day, *day));
@@ -150,7 +153,7 @@ impl<'a> PlaysReader<'a> {
         self.plays.n_rows() * size_of::<Play>()
             + self.words.listeners.len() * size_of::<Listener>()
             + self.words.tracks.size_bytes()
-            + self.words.track_words.len() * size_of::<(Track, Counts)>()
+            + self.words.track_words.len() * size_of::<(Track, RowCounts)>()
             + self.words.kinds.size_bytes()
     }
 
@@ -179,9 +182,9 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Takes what was read so far out of the reader, by counted date.
-    pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, Piece> {
+    pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, ReportPlays> {
         let words = std::mem::take(&mut self.words);
-        let words = Arc::new(Words {
+        let words = Arc::new(PlayDictionaries {
             tracks: words.track_words.into_iter().map(|(track, _)| track).collect(),
             listeners: words.listeners,
             kinds: words.kind_words,
@@ -192,7 +195,7 @@ impl<'a> PlaysReader<'a> {
         std::mem::take(&mut self.plays)
             .finish()
             .into_iter()
-            .map(|(day, rows)| (day, Piece { report, rows, words: Arc::clone(&words) }))
+            .map(|(day, rows)| (day, ReportPlays { report, rows, words: Arc::clone(&words) }))
             .collect()
     }
 
@@ -200,7 +203,11 @@ impl<'a> PlaysReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
+    pub fn read(
+        &mut self,
+        record: &TableRecord<'_>,
+        counts: &mut RowCounts,
+    ) -> Result<(), RowRejection> {
         let day = self.day(record)?;
         let heard = self.heard(record, day)?;
         let can_be = can_be_heard_at(heard.0, day);
@@ -209,12 +216,12 @@ impl<'a> PlaysReader<'a> {
         let kind = self.kind(record)?;
         let territory = self.territory(record)?;
         let played_ms = self.played_ms(record, track)?;
-        let offline = match self.fields.truth(Field::Offline, record)? {
+        let offline = match self.fields.truth(FormatField::Offline, record)? {
             Some(true) => OFFLINE,
             Some(false) => ONLINE,
             None => OFFLINE_UNKNOWN,
         };
-        let listener = self.fields.text(Field::Listener, record)?;
+        let listener = self.fields.text(FormatField::Listener, record)?;
         counts.log_time_used += u64::from(!can_be);
         counts.add(&self.words.track_words[track as usize].1);
         counts.add(&self.words.territory_words[territory as usize].1);
@@ -227,7 +234,7 @@ impl<'a> PlaysReader<'a> {
             self.unmapped.note(UnmappedField::Tier, code, n_plays, None);
         }
         if self.words.territory_words[territory as usize].1.bad_territory != 0 {
-            let text = self.fields.text(Field::Territory, record)?.unwrap_or_default();
+            let text = self.fields.text(FormatField::Territory, record)?.unwrap_or_default();
             self.unmapped.note(UnmappedField::Territory, &text, n_plays, None);
         }
         *self.day_rows.entry(day).or_default() += 1;
@@ -258,37 +265,37 @@ impl<'a> PlaysReader<'a> {
         Ok(())
     }
 
-    fn day(&mut self, record: &Record<'_>) -> Result<Day, RowRejection> {
+    fn day(&mut self, record: &TableRecord<'_>) -> Result<Day, RowRejection> {
         gather(record, &self.columns[3], &mut self.key);
         if let (true, Some(day)) = (self.last_day.0 == self.key, self.last_day.1) {
             return Ok(day);
         }
-        let span = self.fields.date(Field::Date, record)?;
-        let day = span.ok_or_else(|| self.fields.missing(Field::Date))?.first;
+        let span = self.fields.date(FormatField::Date, record)?;
+        let day = span.ok_or_else(|| self.fields.missing(FormatField::Date))?.first;
         self.fields.check_stated(day)?;
         self.last_day = (self.key.clone(), Some(day));
         Ok(day)
     }
 
     /// The listening time: a stamp, a date (its midnight), or else midnight of the counted date.
-    fn heard(&mut self, record: &Record<'_>, day: Day) -> Result<(i64, bool), RowRejection> {
+    fn heard(&mut self, record: &TableRecord<'_>, day: Day) -> Result<(i64, bool), RowRejection> {
         let midnight = midnight(day);
-        let Some(text) = self.fields.text(Field::ListenedAt, record)? else {
+        let Some(text) = self.fields.text(FormatField::ListenedAt, record)? else {
             return Ok(midnight);
         };
         if self.last_stamp.0 == text.as_bytes() {
             return Ok(self.last_stamp.1.unwrap_or(midnight));
         }
-        let source = self.fields.source(Field::ListenedAt);
+        let source = self.fields.source(FormatField::ListenedAt);
         let exact = source.is_some_and(|source| source.exact);
         let stamp = stamp_or_epoch(text.as_bytes());
         let heard = match stamp {
             Ok(stamp) => stamp.map(|ms| (ms, exact)),
             Err(reject_code) => {
-                let Ok(Some(span)) = self.fields.date(Field::ListenedAt, record) else {
+                let Ok(Some(span)) = self.fields.date(FormatField::ListenedAt, record) else {
                     let expected = "an ISO 8601 time stamp, a date, or seconds since 1970";
                     return Err(self.fields.rejection(
-                        Field::ListenedAt,
+                        FormatField::ListenedAt,
                         reject_code,
                         expected,
                         &text,
@@ -302,13 +309,13 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the track's words.
-    fn track(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
+    fn track(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[0], &mut self.key);
         let hash = match self.words.tracks.find(&self.key) {
             Ok(id) => return Ok(id),
             Err(hash) => hash,
         };
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         let codes = self.fields.track(record, &mut counts)?;
         if codes.isrc.is_none() && codes.store_track.is_none() {
             return Err(RowRejection {
@@ -317,7 +324,7 @@ impl<'a> PlaysReader<'a> {
                 detail: "expected an ISRC or a track id, found neither".to_owned(),
             });
         }
-        let track_ms = self.milliseconds(Field::TrackTime, record)?;
+        let track_ms = self.milliseconds(FormatField::TrackTime, record)?;
         let store_track = codes.store_track.map(|text| text.into_owned().into_boxed_str());
         let track = Track { isrc: codes.isrc, upc: codes.upc, store_track, track_ms };
         self.words.track_words.push((track, counts));
@@ -325,7 +332,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the kind's text.
-    fn kind(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
+    fn kind(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[1], &mut self.key);
         let hash = match self.words.kinds.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -333,13 +340,13 @@ impl<'a> PlaysReader<'a> {
         };
         let fields = &self.fields;
         let (tier, tier_code) = fields.tier(record, Some(self.context.store))?;
-        let use_type = fields.text(Field::UseType, record)?;
-        let plays = if fields.has(Field::Plays) {
-            let number = fields.whole(Field::Plays, record)?;
-            let number = number.ok_or_else(|| fields.missing(Field::Plays))?;
+        let use_type = fields.text(FormatField::UseType, record)?;
+        let plays = if fields.has(FormatField::Plays) {
+            let number = fields.whole(FormatField::Plays, record)?;
+            let number = number.ok_or_else(|| fields.missing(FormatField::Plays))?;
             u32::try_from(number).map_err(|_| {
                 fields.rejection(
-                    Field::Plays,
+                    FormatField::Plays,
                     RejectCode::OutOfRange,
                     "0 to 4,294,967,295",
                     &number.to_string(),
@@ -348,15 +355,15 @@ impl<'a> PlaysReader<'a> {
         } else {
             1
         };
-        let source = fields.text(Field::Source, record)?;
-        let device = fields.text(Field::Device, record)?;
+        let source = fields.text(FormatField::Source, record)?;
+        let device = fields.text(FormatField::Device, record)?;
         let words = &mut self.words;
-        let product = Product {
+        let product = UserProduct {
             tier,
             tier_code: tier_code.as_deref().map(Into::into),
             use_type: use_type.as_deref().unwrap_or("stream").into(),
         };
-        let kind = Kind {
+        let kind = PlayAttributes {
             product: words.product(product),
             source: words.name(true, source.as_deref()),
             device: words.name(false, device.as_deref()),
@@ -373,13 +380,13 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Place of the territory's text.
-    fn territory(&mut self, record: &Record<'_>) -> Result<u32, RowRejection> {
+    fn territory(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
         gather(record, &self.columns[2], &mut self.key);
         let hash = match self.words.territories.find(&self.key) {
             Ok(id) => return Ok(id),
             Err(hash) => hash,
         };
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         let territory = self.fields.territory(record, self.context.territories, &mut counts)?;
         let packed = territory.map_or(0, crate::model::territory::Territory::packed);
         self.about.note_territory(packed);
@@ -388,11 +395,11 @@ impl<'a> PlaysReader<'a> {
     }
 
     /// Played time, or as much of the track's as was played.
-    fn played_ms(&self, record: &Record<'_>, track: u32) -> Result<u32, RowRejection> {
-        if let Some(ms) = self.milliseconds(Field::PlayedTime, record)? {
+    fn played_ms(&self, record: &TableRecord<'_>, track: u32) -> Result<u32, RowRejection> {
+        if let Some(ms) = self.milliseconds(FormatField::PlayedTime, record)? {
             return Ok(ms);
         }
-        let Some(percent) = self.fields.decimal(Field::PlayedPercent, record)? else {
+        let Some(percent) = self.fields.decimal(FormatField::PlayedPercent, record)? else {
             return Ok(NONE);
         };
         let percent_of = |thousandths: u64| {
@@ -404,19 +411,24 @@ impl<'a> PlaysReader<'a> {
                 Ok(percent_of(thousandths).unwrap_or(NONE))
             }
             Some(_) => {
-                let rejection = (Field::PlayedPercent, RejectCode::OutOfRange, "0 to 100 percent");
+                let rejection =
+                    (FormatField::PlayedPercent, RejectCode::OutOfRange, "0 to 100 percent");
                 Err(self.fields.rejection(rejection.0, rejection.1, rejection.2, &percent))
             }
             None => {
                 let rejection =
-                    (Field::PlayedPercent, RejectCode::BadNumber, "a plain decimal number");
+                    (FormatField::PlayedPercent, RejectCode::BadNumber, "a plain decimal number");
                 Err(self.fields.rejection(rejection.0, rejection.1, rejection.2, &percent))
             }
         }
     }
 
     /// A length of time in whole milliseconds, cut.
-    fn milliseconds(&self, field: Field, record: &Record<'_>) -> Result<Option<u32>, RowRejection> {
+    fn milliseconds(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Result<Option<u32>, RowRejection> {
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
         };
@@ -455,7 +467,7 @@ fn midnight(day: Day) -> (i64, bool) {
 }
 
 /// The cells of some columns, apart.
-fn gather(record: &Record<'_>, columns: &[usize], key: &mut Vec<u8>) {
+fn gather(record: &TableRecord<'_>, columns: &[usize], key: &mut Vec<u8>) {
     key.clear();
     for column in columns {
         key.extend_from_slice(trimmed(record.cell(*column)));
@@ -465,7 +477,7 @@ fn gather(record: &Record<'_>, columns: &[usize], key: &mut Vec<u8>) {
 }
 
 impl TableWords {
-    fn product(&mut self, product: Product) -> u32 {
+    fn product(&mut self, product: UserProduct) -> u32 {
         if let Some(id) = self.products.get(&product) {
             return *id;
         }

@@ -4,24 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::Field;
+use crate::ingest::table::format::FormatField;
 use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
-use crate::ingest::table::head::{Bound, cell_text, normal_name};
+use crate::ingest::table::head::{BoundFormat, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
-use crate::ingest::table::records::{Cut, Record, RecordCutter};
-use crate::model::about::About;
+use crate::ingest::table::records::{AnyCutter, RecordCutter, TableRecord};
+use crate::model::about::ReportFacets;
 use crate::model::day::Day;
 use crate::model::listener::ListenerKey;
-use crate::model::play::Piece;
-use crate::normalize::counts::{Counts, LineCounts};
+use crate::model::play::ReportPlays;
+use crate::normalize::counts::{LineCounts, RowCounts};
 use crate::normalize::rejected_row::{
     RejectCode, RejectedRow, ReportFault, ReportRejectCode, hashed_line, raw_cells,
     raw_row_of_plays, shown,
 };
 use crate::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
 use crate::normalize::sums::PlaySums;
-use crate::normalize::table::control_numbers::Checked;
-use crate::normalize::table::controls::Controls;
+use crate::normalize::table::control_numbers::CheckedControl;
+use crate::normalize::table::controls::ControlNumbers;
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::figures_reader::FiguresReader;
 use crate::normalize::table::headers::{TableHeaders, is_repeated};
@@ -42,12 +42,12 @@ pub struct TableReader<'a> {
     format: &'a TableFormat,
     cutter: RecordCutter,
     n_columns: usize,
-    rows: Rows<'a>,
+    rows: TableRowsKind<'a>,
     end_at: Vec<String>,
     /// Whether the rows have ended.
     is_in_tail: bool,
-    controls: Controls<'a>,
-    counts: Counts,
+    controls: ControlNumbers<'a>,
+    counts: RowCounts,
     /// Rows that are no data.
     n_skipped: u64,
     headers: TableHeaders,
@@ -67,14 +67,14 @@ pub struct TableReader<'a> {
 
 /// What rows become.
 #[derive(Debug)]
-enum Rows<'a> {
+enum TableRowsKind<'a> {
     Plays(Box<PlaysReader<'a>>),
     Sales(Box<SalesReader<'a>>),
     Figures(Box<FiguresReader<'a>>),
     Reference(Box<ReferenceReader<'a>>),
 }
 
-impl<'a> Rows<'a> {
+impl<'a> TableRowsKind<'a> {
     fn fields(&self) -> &TableFields<'a> {
         match self {
             Self::Plays(reader) => reader.fields(),
@@ -110,7 +110,7 @@ pub enum TableContext<'a> {
 #[derive(Debug)]
 pub struct TableReading {
     /// Counts over the whole report.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
     /// What its lines were.
@@ -130,35 +130,35 @@ pub struct TableReading {
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,
     /// Control numbers of the report, checked against its rows.
-    pub controls: Vec<Checked>,
+    pub controls: Vec<CheckedControl>,
     /// What its numbers say of its decimal mark, where they may have either.
     pub marks: MarksSeen,
     /// Sums of its plays; `None` if it has none.
     pub play_sums: Option<PlaySums>,
     /// What the report says of itself.
-    pub about: About,
+    pub about: ReportFacets,
 }
 
 impl<'a> TableReader<'a> {
     /// A reader for a report with this head; the context must be that of the format's feed.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound, context: TableContext<'a>) -> Self {
+    pub fn new(format: &'a TableFormat, bound: BoundFormat, context: TableContext<'a>) -> Self {
         let names = bound.names.clone();
-        let controls = Controls::new(format, bound.controls.clone());
+        let controls = ControlNumbers::new(format, bound.controls.clone());
         let headers = TableHeaders::new(format, &bound);
         let n_head = bound.header_line.map_or(0, |line| u64::from(line) + 1);
         let rows = match context {
             TableContext::Plays(context) => {
-                Rows::Plays(Box::new(PlaysReader::new(format, bound, context)))
+                TableRowsKind::Plays(Box::new(PlaysReader::new(format, bound, context)))
             }
             TableContext::Sales(context) => {
-                Rows::Sales(Box::new(SalesReader::new(format, bound, context)))
+                TableRowsKind::Sales(Box::new(SalesReader::new(format, bound, context)))
             }
             TableContext::Figures(context) => {
-                Rows::Figures(Box::new(FiguresReader::new(format, bound, context)))
+                TableRowsKind::Figures(Box::new(FiguresReader::new(format, bound, context)))
             }
             TableContext::Reference(context) => {
-                Rows::Reference(Box::new(ReferenceReader::new(format, bound, context)))
+                TableRowsKind::Reference(Box::new(ReferenceReader::new(format, bound, context)))
             }
         };
         Self {
@@ -169,7 +169,7 @@ impl<'a> TableReader<'a> {
             end_at: format.text.end_at.iter().map(|name| normal_name(name)).collect(),
             is_in_tail: false,
             controls,
-            counts: Counts::default(),
+            counts: RowCounts::default(),
             n_skipped: 0,
             headers,
             n_head,
@@ -201,28 +201,30 @@ impl<'a> TableReader<'a> {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         match &self.rows {
-            Rows::Plays(reader) => reader.size_bytes(),
-            Rows::Sales(reader) => reader.size_bytes(),
-            Rows::Figures(reader) => reader.size_bytes(),
-            Rows::Reference(reader) => reader.size_bytes(),
+            TableRowsKind::Plays(reader) => reader.size_bytes(),
+            TableRowsKind::Sales(reader) => reader.size_bytes(),
+            TableRowsKind::Figures(reader) => reader.size_bytes(),
+            TableRowsKind::Reference(reader) => reader.size_bytes(),
         }
     }
 
     /// Takes the plays that were read so far out of the reader.
-    pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
+    pub fn take_pieces(&mut self) -> BTreeMap<Day, ReportPlays> {
         match &mut self.rows {
-            Rows::Plays(reader) => reader.take_pieces([0; 32]),
-            Rows::Sales(_) | Rows::Figures(_) | Rows::Reference(_) => BTreeMap::new(),
+            TableRowsKind::Plays(reader) => reader.take_pieces([0; 32]),
+            TableRowsKind::Sales(_) | TableRowsKind::Figures(_) | TableRowsKind::Reference(_) => {
+                BTreeMap::new()
+            }
         }
     }
 
     /// Takes the lines that were read so far out of the reader.
     pub fn take_lot(&mut self) -> SalesLot {
         let lot = match &mut self.rows {
-            Rows::Plays(_) => return SalesLot::default(),
-            Rows::Sales(reader) => reader.take_lot(),
-            Rows::Figures(reader) => reader.take_lot(),
-            Rows::Reference(reader) => reader.take_lot(),
+            TableRowsKind::Plays(_) => return SalesLot::default(),
+            TableRowsKind::Sales(reader) => reader.take_lot(),
+            TableRowsKind::Figures(reader) => reader.take_lot(),
+            TableRowsKind::Reference(reader) => reader.take_lot(),
         };
         lot.note(&mut self.notes);
         for (month, sales) in &lot.sales {
@@ -250,23 +252,25 @@ impl<'a> TableReader<'a> {
         let (about, lines, fault) = (self.about(), self.lines(), self.fault());
         let (marks, mark) = (self.marks(), self.marks_read());
         let (day_rows, unmapped) = match &self.rows {
-            Rows::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
-            Rows::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
-            Rows::Figures(reader) => (BTreeMap::new(), reader.unmapped().clone()),
-            Rows::Reference(_) => (BTreeMap::new(), UnmappedValues::default()),
+            TableRowsKind::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
+            TableRowsKind::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            TableRowsKind::Figures(reader) => (BTreeMap::new(), reader.unmapped().clone()),
+            TableRowsKind::Reference(_) => (BTreeMap::new(), UnmappedValues::default()),
         };
         let play_sums = match &self.rows {
-            Rows::Plays(reader) => Some(reader.play_sums()),
+            TableRowsKind::Plays(reader) => Some(reader.play_sums()),
             _ => None,
         };
         let track_dates = match &self.rows {
-            Rows::Reference(reader) if self.format.reference == Some(ReferenceKind::Tracks) => {
+            TableRowsKind::Reference(reader)
+                if self.format.reference == Some(ReferenceKind::Tracks) =>
+            {
                 reader.dates().clone()
             }
             _ => BTreeSet::new(),
         };
         let notes = match &self.rows {
-            Rows::Plays(reader) => reader.notes(),
+            TableRowsKind::Plays(reader) => reader.notes(),
             _ => self.notes,
         };
         TableReading {
@@ -327,13 +331,13 @@ impl<'a> TableReader<'a> {
         self.fault.clone().or_else(cut).or_else(in_header)
     }
 
-    fn about(&self) -> About {
+    fn about(&self) -> ReportFacets {
         match &self.rows {
-            Rows::Plays(reader) => reader.about(),
-            Rows::Sales(reader) => reader.about(),
-            Rows::Figures(reader) => reader.about(),
-            Rows::Reference(reader) => {
-                let mut about = About::default();
+            TableRowsKind::Plays(reader) => reader.about(),
+            TableRowsKind::Sales(reader) => reader.about(),
+            TableRowsKind::Figures(reader) => reader.about(),
+            TableRowsKind::Reference(reader) => {
+                let mut about = ReportFacets::default();
                 reader.dates().iter().for_each(|day| about.note_days(*day, *day));
                 about
             }
@@ -344,8 +348,8 @@ impl<'a> TableReader<'a> {
         self.rows.fields()
     }
 
-    fn take(&mut self, cut: Cut<'_>) {
-        let (Cut::Row(Record { row, .. }) | Cut::Broken { row, .. }) = cut;
+    fn take(&mut self, cut: AnyCutter<'_>) {
+        let (AnyCutter::Row(TableRecord { row, .. }) | AnyCutter::Broken { row, .. }) = cut;
         self.last_row = row;
         let had_fault = self.fault.is_some();
         self.take_cut(cut);
@@ -354,10 +358,10 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn take_cut(&mut self, cut: Cut<'_>) {
+    fn take_cut(&mut self, cut: AnyCutter<'_>) {
         let record = match cut {
-            Cut::Row(record) => record,
-            Cut::Broken { text, row, fault } => return self.take_broken(text, row, fault),
+            AnyCutter::Row(record) => record,
+            AnyCutter::Broken { text, row, fault } => return self.take_broken(text, row, fault),
         };
         self.open_quote = None;
         if self.is_tail(&record) {
@@ -384,7 +388,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Adds a row, rejected or not, to what the control numbers are checked against.
-    fn add_to_controls(&mut self, record: &Record<'_>) {
+    fn add_to_controls(&mut self, record: &TableRecord<'_>) {
         if self.format.controls.is_empty() {
             return;
         }
@@ -395,7 +399,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn read_row(&mut self, record: &Record<'_>) -> Result<(), RowRejection> {
+    fn read_row(&mut self, record: &TableRecord<'_>) -> Result<(), RowRejection> {
         let n_cells = record.n_cells();
         if n_cells != self.n_columns && !self.format.text.ragged {
             let is_cut = !record.has_line_end && n_cells < self.n_columns;
@@ -406,15 +410,15 @@ impl<'a> TableReader<'a> {
             });
         }
         match &mut self.rows {
-            Rows::Plays(reader) => reader.read(record, &mut self.counts),
-            Rows::Sales(reader) => reader.read(record, &mut self.counts),
-            Rows::Figures(reader) => reader.read(record, &mut self.counts),
-            Rows::Reference(reader) => reader.read(record, &mut self.counts),
+            TableRowsKind::Plays(reader) => reader.read(record, &mut self.counts),
+            TableRowsKind::Sales(reader) => reader.read(record, &mut self.counts),
+            TableRowsKind::Figures(reader) => reader.read(record, &mut self.counts),
+            TableRowsKind::Reference(reader) => reader.read(record, &mut self.counts),
         }
     }
 
     /// Whether a line repeats the header and is to be passed over. Another header breaks the report.
-    fn is_repeated_header(&mut self, record: &Record<'_>) -> bool {
+    fn is_repeated_header(&mut self, record: &TableRecord<'_>) -> bool {
         let cells = record.all().map(|cell| cell_text(cell, self.format));
         let line = self.headers.look_at(cells);
         is_repeated(line, Some(record.row), &mut self.counts, &mut self.fault)
@@ -450,7 +454,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A line behind the rows.
-    fn take_tail(&mut self, record: &Record<'_>) {
+    fn take_tail(&mut self, record: &TableRecord<'_>) {
         self.n_tail += 1;
         let cells: Vec<String> = record.all().map(|cell| cell_text(cell, self.format)).collect();
         if self.fault.is_none() {
@@ -461,7 +465,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Whether the rows have ended with this line or before.
-    fn is_tail(&self, record: &Record<'_>) -> bool {
+    fn is_tail(&self, record: &TableRecord<'_>) -> bool {
         self.is_in_tail
             || (!self.end_at.is_empty() && {
                 let first = normal_name(&String::from_utf8_lossy(record.cell(0)));
@@ -469,11 +473,11 @@ impl<'a> TableReader<'a> {
             })
     }
 
-    fn reject(&mut self, record: &Record<'_>, rejection: RowRejection) {
+    fn reject(&mut self, record: &TableRecord<'_>, rejection: RowRejection) {
         let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
         let raw = match self.rows.listener_key() {
             Some(key) => {
-                let listener = self.fields().column(Field::Listener);
+                let listener = self.fields().column(FormatField::Listener);
                 raw_row_of_plays(record.all(), record.row, listener, rejection.reject_code, key)
             }
             None => raw_cells(record.all(), delimiter),

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::ingest::table::format::{Field, ReferenceKind, TableFormat, TimeUnit};
-use crate::ingest::table::head::Bound;
-use crate::ingest::table::records::Record;
+use crate::ingest::table::format::{FormatField, ReferenceKind, TableFormat, TimeUnit};
+use crate::ingest::table::head::BoundFormat;
+use crate::ingest::table::records::TableRecord;
 use crate::model::day::Day;
 use crate::model::money::{Amount, Currency};
-use crate::model::reference::Reference;
+use crate::model::reference::ReferenceRow;
 use crate::model::sale::TextId;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
-use crate::normalize::table::fields::{RowRejection, TableFields, TrackCodes};
+use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::sales_reader::SalesContext;
+use crate::normalize::table::track_codes::TrackCodes;
 use crate::normalize::values::cells::decimal_to_thousandths;
 
 /// Reads the rows of one report.
@@ -29,7 +30,7 @@ pub struct ReferenceReader<'a> {
 impl<'a> ReferenceReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+    pub fn new(format: &'a TableFormat, bound: BoundFormat, context: SalesContext<'a>) -> Self {
         Self {
             fields: TableFields::new(format, bound),
             kind: format.reference.unwrap_or(ReferenceKind::Catalogue),
@@ -66,25 +67,29 @@ impl<'a> ReferenceReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
+    pub fn read(
+        &mut self,
+        record: &TableRecord<'_>,
+        counts: &mut RowCounts,
+    ) -> Result<(), RowRejection> {
         let fields = &self.fields;
-        let mut noted = Counts::default();
-        let date = fields.date(Field::Date, record)?;
-        let date = date.ok_or_else(|| fields.missing(Field::Date))?.first;
+        let mut noted = RowCounts::default();
+        let date = fields.date(FormatField::Date, record)?;
+        let date = date.ok_or_else(|| fields.missing(FormatField::Date))?.first;
         let track = fields.track(record, &mut noted)?;
         let (base, quote) = self.pair(record)?;
-        let rate = self.decimal(Field::Rate, record)?;
+        let rate = self.decimal(FormatField::Rate, record)?;
         self.check_needed(record, &track, rate)?;
-        let share = self.decimal(Field::Share, record)?;
+        let share = self.decimal(FormatField::Share, record)?;
         let track_ms = self.track_ms(record)?;
         let mut texts = [None; 6];
         let names = [
-            Field::Title,
-            Field::Artist,
-            Field::Release,
-            Field::Label,
-            Field::Owner,
-            Field::RateSource,
+            FormatField::Title,
+            FormatField::Artist,
+            FormatField::Release,
+            FormatField::Label,
+            FormatField::Owner,
+            FormatField::RateSource,
         ];
         for (id, field) in texts.iter_mut().zip(names) {
             *id = fields.text(field, record)?.map(|text| self.builder.text(&text));
@@ -92,7 +97,7 @@ impl<'a> ReferenceReader<'a> {
         let store_track: Option<TextId> =
             track.store_track.as_deref().map(|text| self.builder.text(text));
         let [title, artist, release, label, owner, rate_source] = texts;
-        let reference = Reference {
+        let reference = ReferenceRow {
             row: record.row,
             date,
             isrc: track.isrc,
@@ -119,23 +124,23 @@ impl<'a> ReferenceReader<'a> {
     /// Checks what every row of the kind needs.
     fn check_needed(
         &self,
-        record: &Record<'_>,
+        record: &TableRecord<'_>,
         track: &TrackCodes<'_>,
         rate: Option<Amount>,
     ) -> Result<(), RowRejection> {
         let fields = &self.fields;
         match self.kind {
             ReferenceKind::Tracks if track.store_track.is_none() => {
-                Err(fields.missing(Field::StoreTrack))
+                Err(fields.missing(FormatField::StoreTrack))
             }
             ReferenceKind::Catalogue if track.isrc.is_none() && track.upc.is_none() => {
                 let detail = "expected an ISRC or a UPC, found neither".to_owned();
                 Err(RowRejection { column: None, reject_code: RejectCode::NoTrack, detail })
             }
             ReferenceKind::FxRates if rate.is_none_or(|rate| rate.0 <= 0) => {
-                let found = fields.text(Field::Rate, record)?.unwrap_or_default();
+                let found = fields.text(FormatField::Rate, record)?.unwrap_or_default();
                 let expected = "a rate above 0";
-                Err(fields.rejection(Field::Rate, RejectCode::OutOfRange, expected, &found))
+                Err(fields.rejection(FormatField::Rate, RejectCode::OutOfRange, expected, &found))
             }
             _ => Ok(()),
         }
@@ -144,11 +149,11 @@ impl<'a> ReferenceReader<'a> {
     /// `EUR/USD`, `EURUSD` or `EUR-USD`: the price of one euro in dollars.
     fn pair(
         &self,
-        record: &Record<'_>,
+        record: &TableRecord<'_>,
     ) -> Result<(Option<Currency>, Option<Currency>), RowRejection> {
-        let Some(text) = self.fields.text(Field::Pair, record)? else {
+        let Some(text) = self.fields.text(FormatField::Pair, record)? else {
             return match self.kind {
-                ReferenceKind::FxRates => Err(self.fields.missing(Field::Pair)),
+                ReferenceKind::FxRates => Err(self.fields.missing(FormatField::Pair)),
                 _ => Ok((None, None)),
             };
         };
@@ -160,12 +165,21 @@ impl<'a> ReferenceReader<'a> {
             Some((base, quote)) if base != quote => Ok((Some(base), Some(quote))),
             _ => {
                 let expected = "two different codes of ISO 4217, such as EUR/USD";
-                Err(self.fields.rejection(Field::Pair, RejectCode::BadCurrency, expected, &text))
+                Err(self.fields.rejection(
+                    FormatField::Pair,
+                    RejectCode::BadCurrency,
+                    expected,
+                    &text,
+                ))
             }
         }
     }
 
-    fn decimal(&self, field: Field, record: &Record<'_>) -> Result<Option<Amount>, RowRejection> {
+    fn decimal(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'_>,
+    ) -> Result<Option<Amount>, RowRejection> {
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
         };
@@ -175,8 +189,8 @@ impl<'a> ReferenceReader<'a> {
         }
     }
 
-    fn track_ms(&self, record: &Record<'_>) -> Result<Option<u32>, RowRejection> {
-        let field = Field::TrackTime;
+    fn track_ms(&self, record: &TableRecord<'_>) -> Result<Option<u32>, RowRejection> {
+        let field = FormatField::TrackTime;
         let Some(text) = self.fields.decimal(field, record)? else {
             return Ok(None);
         };

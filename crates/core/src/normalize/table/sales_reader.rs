@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::table::format::{Field, TableFormat};
-use crate::ingest::table::head::Bound;
-use crate::ingest::table::records::Record;
-use crate::model::about::About;
+use crate::ingest::table::format::{FormatField, TableFormat};
+use crate::ingest::table::head::BoundFormat;
+use crate::ingest::table::records::TableRecord;
+use crate::model::about::ReportFacets;
 use crate::model::grid::Grid;
 use crate::model::money::{Amount, Currency};
-use crate::model::sale::{LineType, Sale, USAGE_DAYS_MAX};
-use crate::model::territory::{Territories, Territory};
+use crate::model::sale::{LineType, SaleRow, USAGE_DAYS_MAX};
+use crate::model::territory::{Territory, TerritoryTable};
 use crate::model::tier::Tier;
-use crate::normalize::counts::Counts;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sale_lines::SaleLine;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
@@ -19,7 +19,7 @@ use crate::normalize::store::StoreSettings;
 use crate::normalize::table::cell_groups::{CellGroups, KnownItem, without_identifiers};
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
-use crate::normalize::values::dates::Span;
+use crate::normalize::values::dates::DateSpan;
 
 /// What reading sales needs to know beside the rows.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct SalesContext<'a> {
     /// All stores by name.
     pub stores: &'a BTreeMap<String, StoreSettings>,
     /// Territory codes and aliases.
-    pub territories: &'a Territories,
+    pub territories: &'a TerritoryTable,
 }
 
 /// Reads the rows of one report.
@@ -41,7 +41,7 @@ pub struct SalesReader<'a> {
     /// What the last row's shop meant.
     last_shop: LastShop<'a>,
     unmapped: UnmappedValues,
-    about: About,
+    about: ReportFacets,
     /// Columns that name a recording.
     item_columns: Vec<usize>,
     /// All others that are read, but those of units and amount.
@@ -59,7 +59,7 @@ struct KnownTerms<'a> {
     store: &'a str,
     has_currency: bool,
     /// What is counted of each row with these cells.
-    counts: Counts,
+    counts: RowCounts,
     /// Values that no table of ours knows.
     unknown: UnknownTexts,
 }
@@ -67,12 +67,16 @@ struct KnownTerms<'a> {
 impl<'a> SalesReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
-    pub fn new(format: &'a TableFormat, bound: Bound, context: SalesContext<'a>) -> Self {
+    pub fn new(format: &'a TableFormat, bound: BoundFormat, context: SalesContext<'a>) -> Self {
         let fields = TableFields::new(format, bound);
-        let is_item = |field: Field| {
-            matches!(field, Field::Isrc | Field::Upc | Field::StoreTrack | Field::Grid)
+        let is_item = |field: FormatField| {
+            matches!(
+                field,
+                FormatField::Isrc | FormatField::Upc | FormatField::StoreTrack | FormatField::Grid
+            )
         };
-        let is_number = |field: Field| matches!(field, Field::Units | Field::Amount);
+        let is_number =
+            |field: FormatField| matches!(field, FormatField::Units | FormatField::Amount);
         Self {
             item_columns: fields.columns(is_item),
             terms_columns: fields.columns(|field| !is_item(field) && !is_number(field)),
@@ -83,7 +87,7 @@ impl<'a> SalesReader<'a> {
             builder: SalesBuilder::default(),
             last_shop: LastShop { name: String::new(), store: context.store, is_known: true },
             unmapped: UnmappedValues::default(),
-            about: About::default(),
+            about: ReportFacets::default(),
         }
     }
 
@@ -102,7 +106,7 @@ impl<'a> SalesReader<'a> {
 
     /// What the report says of itself.
     #[must_use]
-    pub fn about(&self) -> About {
+    pub fn about(&self) -> ReportFacets {
         self.about
     }
 
@@ -139,7 +143,11 @@ impl<'a> SalesReader<'a> {
     ///
     /// # Errors
     /// Why it goes to quarantine; nothing of it is counted then.
-    pub fn read(&mut self, record: &Record<'_>, counts: &mut Counts) -> Result<(), RowRejection> {
+    pub fn read(
+        &mut self,
+        record: &TableRecord<'_>,
+        counts: &mut RowCounts,
+    ) -> Result<(), RowRejection> {
         let item = self.items.find(self.item_columns.iter().map(|column| record.cell(*column)));
         let terms = self.terms.find(self.terms_columns.iter().map(|column| record.cell(*column)));
         let new_item = item.as_ref().err().copied();
@@ -162,7 +170,7 @@ impl<'a> SalesReader<'a> {
                 return Ok(());
             }
         }
-        let mut noted = Counts::default();
+        let mut noted = RowCounts::default();
         let (store, sale, unknown) = self.read_sale(record, &mut noted)?;
         counts.add(&noted);
         self.note(&sale);
@@ -184,7 +192,7 @@ impl<'a> SalesReader<'a> {
         Ok(())
     }
 
-    fn note(&mut self, sale: &Sale) {
+    fn note(&mut self, sale: &SaleRow) {
         let about = &mut self.about;
         about.note_territory(sale.territory.map_or(0, Territory::packed));
         about.note_days(sale.usage_from, sale.usage_to);
@@ -194,33 +202,33 @@ impl<'a> SalesReader<'a> {
 
     fn read_sale(
         &mut self,
-        record: &Record<'_>,
-        counts: &mut Counts,
-    ) -> Result<(&'a str, Sale, UnknownTexts), RowRejection> {
+        record: &TableRecord<'_>,
+        counts: &mut RowCounts,
+    ) -> Result<(&'a str, SaleRow, UnknownTexts), RowRejection> {
         let fields = &self.fields;
         let usage = self.usage(record)?;
         let units = units(fields, record)?;
         let (amount, amount_text) = amount(fields, record)?;
         let currency = self.currency(record, amount)?;
         let line_type = self.line_type(record)?;
-        let statement = fields.date(Field::StatementPeriod, record)?;
-        let reported = fields.date(Field::ReportedDate, record)?;
-        let offline = fields.truth(Field::Offline, record)?;
-        let royalty_bearing = fields.truth(Field::RoyaltyBearing, record)?;
+        let statement = fields.date(FormatField::StatementPeriod, record)?;
+        let reported = fields.date(FormatField::ReportedDate, record)?;
+        let offline = fields.truth(FormatField::Offline, record)?;
+        let royalty_bearing = fields.truth(FormatField::RoyaltyBearing, record)?;
         let territory = fields.territory(record, self.context.territories, counts)?;
         let track = fields.track(record, counts)?;
         let (grid, bad_grid) = self.grid(record)?;
         let (bad_isrc, bad_upc) = (track.bad_isrc.as_deref(), track.bad_upc.as_deref());
         let id_text = wrong_ids(bad_isrc, bad_upc, bad_grid.as_deref());
-        let use_type = fields.text(Field::UseType, record)?;
-        let pool = fields.text(Field::Pool, record)?;
-        let shop = fields.text(Field::Shop, record)?;
+        let use_type = fields.text(FormatField::UseType, record)?;
+        let pool = fields.text(FormatField::Pool, record)?;
+        let shop = fields.text(FormatField::Shop, record)?;
         let store = self.context.store_of(shop.as_deref(), &mut self.last_shop);
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;
         let unmapped_code = tier_code.as_deref().filter(|_| tier == Tier::Unmapped);
         counts.unmapped_tier += u64::from(tier == Tier::Unmapped);
         let is_unknown = counts.bad_territory != 0;
-        let country = if is_unknown { fields.text(Field::Territory, record)? } else { None };
+        let country = if is_unknown { fields.text(FormatField::Territory, record)? } else { None };
         let unknown_shop = shop.as_deref().filter(|_| !self.last_shop.is_known);
         let mut unknown = UnknownTexts::new();
         unknown.extend(unmapped_code.map(|code| (UnmappedField::Tier, code.to_owned())));
@@ -228,11 +236,11 @@ impl<'a> SalesReader<'a> {
         unknown.extend(country.map(|name| (UnmappedField::Territory, name.into_owned())));
         let builder = &mut self.builder;
         let mut id = |text: Option<&str>| text.map(|text| builder.text(text));
-        let sale = Sale {
+        let sale = SaleRow {
             row: record.row,
             usage_from: usage.first,
             usage_to: usage.last,
-            statement_period: statement.map(Span::first_month),
+            statement_period: statement.map(DateSpan::first_month),
             reported: reported.map(|span| span.first),
             isrc: track.isrc,
             upc: track.upc,
@@ -257,23 +265,31 @@ impl<'a> SalesReader<'a> {
     }
 
     /// First and last day of use.
-    fn usage(&self, record: &Record<'_>) -> Result<Span, RowRejection> {
+    fn usage(&self, record: &TableRecord<'_>) -> Result<DateSpan, RowRejection> {
         let fields = &self.fields;
-        let from = fields.date(Field::UsageFrom, record)?;
-        let from = from.ok_or_else(|| fields.missing(Field::UsageFrom))?;
-        let last = fields.date(Field::UsageTo, record)?.map_or(from.last, |span| span.last);
+        let from = fields.date(FormatField::UsageFrom, record)?;
+        let from = from.ok_or_else(|| fields.missing(FormatField::UsageFrom))?;
+        let last = fields.date(FormatField::UsageTo, record)?.map_or(from.last, |span| span.last);
         let latest = from.first.after(USAGE_DAYS_MAX.unsigned_abs());
         if last < from.first || latest < last {
             let expected = format!("from {} to {latest}", from.first);
             let rejection = RejectCode::OutOfRange;
-            return Err(fields.rejection(Field::UsageTo, rejection, &expected, &last.to_string()));
+            return Err(fields.rejection(
+                FormatField::UsageTo,
+                rejection,
+                &expected,
+                &last.to_string(),
+            ));
         }
-        Ok(Span { first: from.first, last })
+        Ok(DateSpan { first: from.first, last })
     }
 
     /// The `GRid`, or the text that is none.
-    fn grid(&self, record: &Record<'_>) -> Result<(Option<Grid>, Option<String>), RowRejection> {
-        let text = self.fields.text(Field::Grid, record)?;
+    fn grid(
+        &self,
+        record: &TableRecord<'_>,
+    ) -> Result<(Option<Grid>, Option<String>), RowRejection> {
+        let text = self.fields.text(FormatField::Grid, record)?;
         let grid = text.as_deref().and_then(Grid::parse);
         let bad_text = text.filter(|_| grid.is_none());
         Ok((grid, bad_text.map(|text| text.to_string())))
@@ -282,20 +298,20 @@ impl<'a> SalesReader<'a> {
     /// The currency, without which there is no amount.
     fn currency(
         &self,
-        record: &Record<'_>,
+        record: &TableRecord<'_>,
         amount: Option<Amount>,
     ) -> Result<Option<Currency>, RowRejection> {
-        let Some(text) = self.fields.text(Field::Currency, record)? else {
+        let Some(text) = self.fields.text(FormatField::Currency, record)? else {
             return if amount.is_none() {
                 Ok(None)
             } else {
-                Err(self.fields.missing(Field::Currency))
+                Err(self.fields.missing(FormatField::Currency))
             };
         };
         let currency = Currency::parse(&text);
         currency.map(Some).ok_or_else(|| {
             self.fields.rejection(
-                Field::Currency,
+                FormatField::Currency,
                 RejectCode::BadCurrency,
                 "a code of ISO 4217",
                 &text,
@@ -303,38 +319,38 @@ impl<'a> SalesReader<'a> {
         })
     }
 
-    fn line_type(&self, record: &Record<'_>) -> Result<LineType, RowRejection> {
-        let Some(text) = self.fields.text(Field::LineType, record)? else {
+    fn line_type(&self, record: &TableRecord<'_>) -> Result<LineType, RowRejection> {
+        let Some(text) = self.fields.text(FormatField::LineType, record)? else {
             return Ok(LineType::Sale);
         };
         let known = LineType::ALL.into_iter().find(|known| known.as_str() == text);
         known.ok_or_else(|| {
             let expected = "a code that the format knows";
-            self.fields.rejection(Field::LineType, RejectCode::UnknownCode, expected, &text)
+            self.fields.rejection(FormatField::LineType, RejectCode::UnknownCode, expected, &text)
         })
     }
 }
 
 /// Units, which every row needs.
-fn units(fields: &TableFields<'_>, record: &Record<'_>) -> Result<i64, RowRejection> {
-    let units = fields.whole(Field::Units, record)?;
-    units.ok_or_else(|| fields.missing(Field::Units))
+fn units(fields: &TableFields<'_>, record: &TableRecord<'_>) -> Result<i64, RowRejection> {
+    let units = fields.whole(FormatField::Units, record)?;
+    units.ok_or_else(|| fields.missing(FormatField::Units))
 }
 
 /// The amount, and its text where 12 decimals do not hold it.
 fn amount(
     fields: &TableFields<'_>,
-    record: &Record<'_>,
+    record: &TableRecord<'_>,
 ) -> Result<(Option<Amount>, Option<String>), RowRejection> {
-    if let Some(amount) = fields.short_amount(Field::Amount, record) {
+    if let Some(amount) = fields.short_amount(FormatField::Amount, record) {
         return Ok((Some(amount), None));
     }
-    let Some(text) = fields.decimal(Field::Amount, record)? else {
+    let Some(text) = fields.decimal(FormatField::Amount, record)? else {
         return Ok((None, None));
     };
     let Some(read) = Amount::parse(&text) else {
         let expected = "an amount below 10^20";
-        return Err(fields.rejection(Field::Amount, RejectCode::BadNumber, expected, &text));
+        return Err(fields.rejection(FormatField::Amount, RejectCode::BadNumber, expected, &text));
     };
     Ok((Some(read.amount), (!read.is_exact).then_some(text)))
 }

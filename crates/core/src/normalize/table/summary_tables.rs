@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ingest::table::decimal_mark::DecimalMark;
-use crate::ingest::table::format::{Control, Field, NumberStyle, TableFormat};
+use crate::ingest::table::format::{ControlSpec, FormatField, NumberStyle, TableFormat};
 use crate::ingest::table::head::normal_name;
-use crate::ingest::table::records::Record;
+use crate::ingest::table::records::TableRecord;
 use crate::normalize::table::control_numbers::{
-    Checked, Lost, RowNumbers, Totals, is_number, style_of,
+    CheckedControl, ControlTotals, LostNumber, RowNumbers, is_number, style_of,
 };
 use crate::normalize::table::fields::TableFields;
 
@@ -22,7 +22,7 @@ const BETWEEN: char = '\u{1f}';
 #[derive(Debug)]
 pub(crate) struct SummaryTables<'a> {
     format: &'a TableFormat,
-    groupings: Vec<Grouping<'a>>,
+    groupings: Vec<SummaryGrouping<'a>>,
     open: Option<OpenTable>,
     /// The key of a row, kept for its memory.
     key: String,
@@ -30,11 +30,11 @@ pub(crate) struct SummaryTables<'a> {
 
 /// Rows by what the groups of some controls have in common.
 #[derive(Debug)]
-struct Grouping<'a> {
-    by: &'a [Field],
+struct SummaryGrouping<'a> {
+    by: &'a [FormatField],
     /// By place in the format's list.
-    controls: Vec<(usize, &'a Control)>,
-    groups: BTreeMap<String, Totals>,
+    controls: Vec<(usize, &'a ControlSpec)>,
+    groups: BTreeMap<String, ControlTotals>,
     stated: BTreeSet<StatedGroup>,
     /// Controls whose column some table has.
     has_column: BTreeSet<usize>,
@@ -57,14 +57,14 @@ struct StatedGroup {
 struct OpenTable {
     grouping: usize,
     /// Columns of the key.
-    key: Vec<(usize, Field)>,
+    key: Vec<(usize, FormatField)>,
     /// Columns of totals, with their controls.
     totals: Vec<(usize, usize)>,
 }
 
 impl<'a> SummaryTables<'a> {
     pub(crate) fn new(format: &'a TableFormat) -> Self {
-        let mut groupings: Vec<Grouping<'a>> = Vec::new();
+        let mut groupings: Vec<SummaryGrouping<'a>> = Vec::new();
         for (place, control) in format.controls.iter().enumerate() {
             if control.by.is_empty() {
                 continue;
@@ -72,7 +72,7 @@ impl<'a> SummaryTables<'a> {
             let known = groupings.iter_mut().find(|grouping| grouping.by == control.by);
             match known {
                 Some(grouping) => grouping.controls.push((place, control)),
-                None => groupings.push(Grouping::new(place, control)),
+                None => groupings.push(SummaryGrouping::new(place, control)),
             }
         }
         Self { format, groupings, open: None, key: String::new() }
@@ -82,7 +82,7 @@ impl<'a> SummaryTables<'a> {
     pub(crate) fn add(
         &mut self,
         fields: &TableFields<'_>,
-        record: &Record<'_>,
+        record: &TableRecord<'_>,
         numbers: &RowNumbers,
     ) {
         for grouping in &mut self.groupings {
@@ -142,14 +142,14 @@ impl<'a> SummaryTables<'a> {
     fn header(&self, cells: &[String]) -> Option<OpenTable> {
         let names: Vec<String> = cells.iter().map(|cell| normal_name(cell)).collect();
         let column = |name: &String| names.iter().position(|known| *known == normal_name(name));
-        let of_field = |field: &Field| {
+        let of_field = |field: &FormatField| {
             let column = self.format.fields.get(field)?.header.iter().find_map(column)?;
             Some((column, *field))
         };
-        let of_grouping = |(place, grouping): (usize, &Grouping<'a>)| {
+        let of_grouping = |(place, grouping): (usize, &SummaryGrouping<'a>)| {
             let key: Option<Vec<_>> = grouping.by.iter().map(of_field).collect();
             let of_control =
-                |(place, control): &(usize, &Control)| Some((column(&control.label)?, *place));
+                |(place, control): &(usize, &ControlSpec)| Some((column(&control.label)?, *place));
             let totals: Vec<_> = grouping.controls.iter().filter_map(of_control).collect();
             let opened = OpenTable { grouping: place, key: key?, totals };
             (!opened.totals.is_empty()).then_some(opened)
@@ -160,7 +160,7 @@ impl<'a> SummaryTables<'a> {
     }
 
     /// What a cell of the tail means, as rows say it.
-    fn meaning<'c>(&'c self, field: Field, cell: &'c str) -> &'c str {
+    fn meaning<'c>(&'c self, field: FormatField, cell: &'c str) -> &'c str {
         let Some(source) = self.format.fields.get(&field) else {
             return cell;
         };
@@ -169,7 +169,7 @@ impl<'a> SummaryTables<'a> {
     }
 
     /// All that the tables state, checked, and what they should state.
-    pub(crate) fn check(&self, lost: &Lost, mark: DecimalMark) -> Vec<Checked> {
+    pub(crate) fn check(&self, lost: &LostNumber, mark: DecimalMark) -> Vec<CheckedControl> {
         let mut checked = Vec::new();
         for grouping in &self.groupings {
             for (place, control) in &grouping.controls {
@@ -183,8 +183,8 @@ impl<'a> SummaryTables<'a> {
     }
 }
 
-impl<'a> Grouping<'a> {
-    fn new(place: usize, control: &'a Control) -> Self {
+impl<'a> SummaryGrouping<'a> {
+    fn new(place: usize, control: &'a ControlSpec) -> Self {
         Self {
             by: &control.by,
             controls: vec![(place, control)],
@@ -215,8 +215,13 @@ impl<'a> Grouping<'a> {
     }
 
     /// What is stated of a control, checked, and the groups that no line states.
-    fn check(&self, place: usize, control: &Control, style: NumberStyle) -> Vec<Checked> {
-        let none = Totals::default();
+    fn check(
+        &self,
+        place: usize,
+        control: &ControlSpec,
+        style: NumberStyle,
+    ) -> Vec<CheckedControl> {
+        let none = ControlTotals::default();
         if !self.has_column.contains(&place) {
             let missing = || none.check((control.label.clone(), ""), control, None, style);
             return control.required.then(missing).into_iter().collect();
@@ -230,7 +235,7 @@ impl<'a> Grouping<'a> {
         let mut checked = Vec::new();
         for StatedGroup { key, said, .. } in stated {
             let keys = self.keys_of(key);
-            let mut totals = Totals::default();
+            let mut totals = ControlTotals::default();
             keys.iter()
                 .filter_map(|key| self.groups.get(*key))
                 .for_each(|of| totals.add_totals(of));
@@ -238,7 +243,7 @@ impl<'a> Grouping<'a> {
             let label = label_of(control, key);
             checked.push(totals.check((label, said), control, None, style));
         }
-        let is_missing = |(key, totals): &(&String, &Totals)| {
+        let is_missing = |(key, totals): &(&String, &ControlTotals)| {
             !covered.contains(key.as_str()) && !totals.is_nothing(control.total)
         };
         let missing = self.groups.iter().filter(is_missing);
@@ -272,7 +277,7 @@ fn push_cell(key: &mut String, cell: &str) {
     key.push(BETWEEN);
 }
 
-fn label_of(control: &Control, key: &str) -> String {
+fn label_of(control: &ControlSpec, key: &str) -> String {
     let cells = key.split_terminator(BETWEEN).filter(|cell| !cell.is_empty());
     std::iter::once(control.label.as_str()).chain(cells).collect::<Vec<_>>().join(" ")
 }

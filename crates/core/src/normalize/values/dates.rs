@@ -6,14 +6,14 @@ use crate::model::day::{Day, Month};
 
 /// From a day to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct DateSpan {
     /// The first day.
     pub first: Day,
     /// The last day.
     pub last: Day,
 }
 
-impl Span {
+impl DateSpan {
     fn day(day: Day) -> Self {
         Self { first: day, last: day }
     }
@@ -33,11 +33,11 @@ impl Span {
 
 /// Reads a date by the first style that fits; `None` if none does.
 #[must_use]
-pub fn read_date(cell: &str, styles: &[DateStyle]) -> Option<Span> {
+pub fn read_date(cell: &str, styles: &[DateStyle]) -> Option<DateSpan> {
     styles.iter().find_map(|style| read_style(cell, *style))
 }
 
-fn read_style(cell: &str, style: DateStyle) -> Option<Span> {
+fn read_style(cell: &str, style: DateStyle) -> Option<DateSpan> {
     match style {
         DateStyle::Iso => {
             let digits = cell.as_bytes();
@@ -50,19 +50,19 @@ fn read_style(cell: &str, style: DateStyle) -> Option<Span> {
                 }
                 _ => None,
             };
-            day.map(Span::day)
+            day.map(DateSpan::day)
         }
         DateStyle::YearSlash => {
             let [year, month, day] = parts(cell, &['/'])?;
-            (year.len() == 4).then(|| calendar(year, month, day)).flatten().map(Span::day)
+            (year.len() == 4).then(|| calendar(year, month, day)).flatten().map(DateSpan::day)
         }
         DateStyle::DayFirst => {
             let [day, month, year] = parts(before_time(cell), &['/', '-', '.'])?;
-            calendar(year, month, day).map(Span::day)
+            calendar(year, month, day).map(DateSpan::day)
         }
         DateStyle::MonthFirst => {
             let [month, day, year] = parts(before_time(cell), &['/', '-'])?;
-            calendar(year, month, day).map(Span::day)
+            calendar(year, month, day).map(DateSpan::day)
         }
         DateStyle::YearMonth => {
             let (year, month) = match cell.split_once(['-', '/', 'M', 'm']) {
@@ -71,25 +71,25 @@ fn read_style(cell: &str, style: DateStyle) -> Option<Span> {
                 None => return None,
             };
             (year.len() == 4)
-                .then(|| Span::month(number(year)?, number(month)?.try_into().ok()?))
+                .then(|| DateSpan::month(number(year)?, number(month)?.try_into().ok()?))
                 .flatten()
         }
         DateStyle::DayOfMonth => {
             let day = read_date(cell, &[DateStyle::Iso, DateStyle::YearSlash])?;
             let Month { year, month } = day.first.month();
-            Span::month(year.into(), month.into())
+            DateSpan::month(year.into(), month.into())
         }
         DateStyle::MonthYear => {
             let (month, year) = cell.split_once(['-', '/'])?;
             (year.len() == 4)
-                .then(|| Span::month(number(year)?, number(month)?.try_into().ok()?))
+                .then(|| DateSpan::month(number(year)?, number(month)?.try_into().ok()?))
                 .flatten()
         }
         DateStyle::Range => {
             let (from, to) = cell.split_once(" - ")?;
             let from = read_style(from.trim(), DateStyle::Iso)?;
             let to = read_style(to.trim(), DateStyle::Iso)?;
-            (from.first <= to.first).then_some(Span { first: from.first, last: to.first })
+            (from.first <= to.first).then_some(DateSpan { first: from.first, last: to.first })
         }
     }
 }

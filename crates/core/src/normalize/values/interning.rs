@@ -15,14 +15,14 @@ use crate::numbers::exact;
 /// Raw bytes to ids counted from 0.
 #[derive(Debug, Default)]
 pub struct Interner {
-    slots: HashTable<Slot>,
+    slots: HashTable<CellSlot>,
     /// Each key: its length in four bytes, then its bytes.
     bytes: Vec<u8>,
 }
 
 /// Twelve bytes, so that a table of many tracks stays near the cache.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct CellSlot {
     hash: u32,
     offset: u32,
     id: u32,
@@ -30,9 +30,9 @@ struct Slot {
 
 /// A key that was found by its hash alone.
 #[derive(Debug, Clone, Copy)]
-pub struct Candidate(Slot);
+pub struct CellCandidate(CellSlot);
 
-impl Candidate {
+impl CellCandidate {
     /// The id, if it is the key.
     #[must_use]
     pub fn id(self) -> u32 {
@@ -73,7 +73,7 @@ impl Interner {
     /// The hash, where the bytes are new.
     pub fn find(&self, key: &[u8]) -> Result<u32, u32> {
         let hash = hash(key);
-        let is_it = |slot: &Slot| slot.hash == hash && self.holds(Candidate(*slot), key);
+        let is_it = |slot: &CellSlot| slot.hash == hash && self.holds(CellCandidate(*slot), key);
         self.slots.find(spread(hash), is_it).map(|slot| slot.id).ok_or(hash)
     }
 
@@ -81,15 +81,15 @@ impl Interner {
     /// held against the keys, so that the processor waits for the memory once, not for each.
     #[must_use]
     #[inline]
-    pub fn candidate(&self, hash: u32) -> Option<Candidate> {
-        self.slots.find(spread(hash), |slot| slot.hash == hash).map(|slot| Candidate(*slot))
+    pub fn candidate(&self, hash: u32) -> Option<CellCandidate> {
+        self.slots.find(spread(hash), |slot| slot.hash == hash).map(|slot| CellCandidate(*slot))
     }
 
     /// Looks at the keys of candidates without using them: all at once they come into the cache while
     /// the processor waits for one.
     #[inline]
-    pub fn fetch(&self, candidates: &[Option<Candidate>]) {
-        let byte = |candidate: &Candidate| {
+    pub fn fetch(&self, candidates: &[Option<CellCandidate>]) {
+        let byte = |candidate: &CellCandidate| {
             let place = candidate.0.offset as usize;
             // Most keys end in the next line of the cache.
             self.bytes[place] ^ self.bytes.get(place + CACHE_LINE_BYTES - 1).unwrap_or(&0)
@@ -100,7 +100,7 @@ impl Interner {
     /// Whether a candidate is this key.
     #[must_use]
     #[inline]
-    pub fn holds(&self, candidate: Candidate, key: &[u8]) -> bool {
+    pub fn holds(&self, candidate: CellCandidate, key: &[u8]) -> bool {
         let known = &self.bytes[candidate.0.offset as usize..];
         known.split_first_chunk::<4>().is_some_and(|(length, known)| {
             u32::from_le_bytes(*length) as usize == key.len() && are_same(&known[..key.len()], key)
@@ -113,7 +113,8 @@ impl Interner {
         let offset = exact::<u32>(self.bytes.len());
         self.bytes.extend_from_slice(&exact::<u32>(key.len()).to_le_bytes());
         self.bytes.extend_from_slice(key);
-        self.slots.insert_unique(spread(hash), Slot { hash, offset, id }, |slot| spread(slot.hash));
+        self.slots
+            .insert_unique(spread(hash), CellSlot { hash, offset, id }, |slot| spread(slot.hash));
         id
     }
 
@@ -132,7 +133,7 @@ impl Interner {
     /// About how much memory this takes, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.bytes.capacity() + self.slots.capacity() * (size_of::<Slot>() + 1)
+        self.bytes.capacity() + self.slots.capacity() * (size_of::<CellSlot>() + 1)
     }
 }
 
@@ -144,7 +145,7 @@ pub struct CellMemory {
 }
 
 /// Cells that mean something together.
-pub type Cells<'a> = [&'a [u8]; 4];
+pub type RecalledCells<'a> = [&'a [u8]; 4];
 
 #[derive(Debug, Clone, Copy)]
 struct CellEntry {
@@ -187,7 +188,7 @@ impl CellMemory {
     /// What cells mean together, if that is remembered.
     #[must_use]
     #[inline]
-    pub fn recall(&self, cells: &Cells<'_>) -> Option<u32> {
+    pub fn recall(&self, cells: &RecalledCells<'_>) -> Option<u32> {
         let (words, lengths) = cell_words(cells)?;
         let entry = &self.entries[cell_place(&words)];
         // Numbers one by one, not arrays: they stay in registers.
@@ -197,7 +198,7 @@ impl CellMemory {
 
     /// Remembers what cells mean, in place of whatever was there; cells of more than 16 bytes are not
     /// remembered.
-    pub fn remember(&mut self, cells: &Cells<'_>, id: u32) {
+    pub fn remember(&mut self, cells: &RecalledCells<'_>, id: u32) {
         if let Some((words, lengths)) = cell_words(cells) {
             self.entries[cell_place(&words)] = CellEntry { words, lengths, id };
         }
@@ -206,7 +207,7 @@ impl CellMemory {
 
 #[expect(clippy::inline_always, reason = "its numbers stay in registers")]
 #[inline(always)]
-fn cell_words(cells: &Cells<'_>) -> Option<(CellWords, u32)> {
+fn cell_words(cells: &RecalledCells<'_>) -> Option<(CellWords, u32)> {
     let mut words = [0; 8];
     let mut lengths = 0;
     for (n, cell) in cells.iter().enumerate() {
@@ -294,7 +295,7 @@ mod tests {
             };
             for (id, row) in (0_u32..).zip(&rows) {
                 let owned = cells(row);
-                let cells: Cells<'_> = std::array::from_fn(|n| owned[n].as_slice());
+                let cells: RecalledCells<'_> = std::array::from_fn(|n| owned[n].as_slice());
                 if let Some(known) = memory.recall(&cells) {
                     prop_assert_eq!(&rows[known as usize], row);
                 }

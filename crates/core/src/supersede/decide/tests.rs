@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
-use crate::supersede::facts::{ComparedBy, FilePart, ReportTotals, Superseding};
+use crate::supersede::facts::{ComparedBy, FilePart, ReportTotals, SupersedeReason};
 use crate::supersede::names::KnownDays;
-use crate::supersede::periods::Days;
+use crate::supersede::periods::DayRanges;
 
 /// A report as a test knows it: its rows are numbers, each of a day of September (row / 100).
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ fn made(file: &str, rows: &[u64]) -> Made {
     let date = |day: &u64| format!("2026-09-{:02}", day % 30 + 1);
     let dates: BTreeSet<String> = days.iter().map(date).collect();
     let period = dates.first().zip(dates.last()).map(|(from, to)| format!("{from}..{to}"));
-    let span = period.as_deref().and_then(|period| Days::of_period(period).span());
+    let span = period.as_deref().and_then(|period| DayRanges::of_period(period).span());
     let hash = blake3::hash(format!("{rows:?}").as_bytes()).to_hex().to_string();
     let id = blake3::hash(format!("{file} {rows:?}").as_bytes()).to_hex().to_string();
     let plays = i128::try_from(rows.len()).unwrap();
@@ -67,7 +67,7 @@ impl Made {
     }
 }
 
-fn standings(reports: &[Made], accepted: &Accepted) -> BTreeMap<String, ReportStanding> {
+fn standings(reports: &[Made], accepted: &AcceptedReports) -> BTreeMap<String, ReportStanding> {
     let by_key: BTreeMap<String, ReportFacts> =
         reports.iter().map(|made| (made.facts.id.clone(), made.facts.clone())).collect();
     let rows: BTreeMap<&str, &Vec<u64>> =
@@ -79,24 +79,24 @@ fn standings(reports: &[Made], accepted: &Accepted) -> BTreeMap<String, ReportSt
                 |key: &str| -> BTreeSet<u64> { rows[key].iter().map(|row| row % 100).collect() };
             let (a, b) = (keys(a), keys(b));
             let n_smaller = a.len().min(b.len()) as u64;
-            return Ok(Shared::Keys(a.intersection(&b).count() as u64, n_smaller));
+            return Ok(SharedRows::Keys(a.intersection(&b).count() as u64, n_smaller));
         }
         let mut left = rows[a].clone();
         let shared = rows[b].iter().filter(|row| {
             let place = left.iter().position(|other| other == *row);
             place.map(|place| left.swap_remove(place)).is_some()
         });
-        Ok::<_, Infallible>(Shared::Rows(shared.count() as u64))
+        Ok::<_, Infallible>(SharedRows::Rows(shared.count() as u64))
     };
     supersede(&by_key, accepted, &mut compare).unwrap_or_default()
 }
 
 /// `file state` with the file that counts in its place, in order of files.
 fn settled(reports: &[Made]) -> Vec<String> {
-    settled_with(reports, &Accepted::new())
+    settled_with(reports, &AcceptedReports::new())
 }
 
-fn settled_with(reports: &[Made], accepted: &Accepted) -> Vec<String> {
+fn settled_with(reports: &[Made], accepted: &AcceptedReports) -> Vec<String> {
     let found = standings(reports, accepted);
     let file = |key: &str| {
         let made = reports.iter().find(|made| made.facts.id == key);
@@ -121,8 +121,8 @@ fn rows(of: std::ops::Range<u64>) -> Vec<u64> {
     of.collect()
 }
 
-fn accept(made: &Made, what: AcceptKind) -> Accepted {
-    Accepted::from([((made.facts.id.clone(), what), "decision".to_owned())])
+fn accept(made: &Made, what: AcceptKind) -> AcceptedReports {
+    AcceptedReports::from([((made.facts.id.clone(), what), "decision".to_owned())])
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_replacement_that_loses_more_than_half_waits_for_a_person() {
 #[test]
 fn a_rejection_says_what_is_lost_and_how_to_accept_it() {
     let less = made("s/a_v2.tsv", &rows(0..1));
-    let found = standings(&[made("s/a.tsv", &rows(0..50)), less.clone()], &Accepted::new());
+    let found = standings(&[made("s/a.tsv", &rows(0..50)), less.clone()], &AcceptedReports::new());
     let ReportStanding::Rejected { detail, .. } = &found[&less.facts.id] else {
         panic!("{found:?}");
     };
@@ -325,7 +325,7 @@ fn nine_rows_or_other_accounts_prove_nothing() {
     let accounts = [made("s/x_80000001.tsv", &rows(0..40)), made("s/x_80000002.tsv", &rows(0..40))];
     let found = settled(&accounts);
     assert_eq!(found.iter().filter(|line| line.ends_with(" rejected overlaps")).count(), 1);
-    let accepted: Accepted =
+    let accepted: AcceptedReports =
         accounts.iter().flat_map(|made| accept(made, AcceptKind::Overlaps)).collect();
     let found = settled_with(&accounts, &accepted);
     assert!(found.iter().all(|line| line.ends_with(" active")), "{found:?}");
@@ -424,10 +424,10 @@ fn a_file_that_was_written_over_counts_with_its_most_rows_and_never_by_chance() 
             "trends".clone_into(&mut facts.feed);
         })
     };
-    let found = standings(&[same("a", 0..50), same("b", 0..20)], &Accepted::new());
+    let found = standings(&[same("a", 0..50), same("b", 0..20)], &AcceptedReports::new());
     let state = |id: &str, found: &BTreeMap<String, ReportStanding>| found[&id.repeat(64)].clone();
     assert_eq!(state("a", &found), ReportStanding::Active);
-    let found = standings(&[same("a", 0..50), same("b", 40..90)], &Accepted::new());
+    let found = standings(&[same("a", 0..50), same("b", 40..90)], &AcceptedReports::new());
     assert_eq!(state("a", &found), ReportStanding::Active);
     assert!(matches!(state("b", &found), ReportStanding::Rejected { .. }));
 }
@@ -573,7 +573,7 @@ proptest! {
     /// report had which was not replaced is in one that counts or in one that waits for a person.
     #[test]
     fn each_row_counts_once(reports in history()) {
-        let found = standings(&reports, &Accepted::new());
+        let found = standings(&reports, &AcceptedReports::new());
         let active: Vec<&Made> = reports
             .iter()
             .filter(|made| found[&made.facts.id] == ReportStanding::Active)
@@ -590,7 +590,7 @@ proptest! {
             let mut key = made.facts.id.clone();
             let mut is_replaced = false;
             while let ReportStanding::Superseded { by, why } = &found[&key] {
-                is_replaced |= *why == Superseding::Replaced;
+                is_replaced |= *why == SupersedeReason::Replaced;
                 key.clone_from(by);
             }
             let end = reports.iter().find(|other| other.facts.id == key).unwrap();
@@ -603,7 +603,7 @@ proptest! {
     /// all of it once more gives the same.
     #[test]
     fn an_accepted_report_counts_or_has_been_replaced(reports in history()) {
-        let found = standings(&reports, &Accepted::new());
+        let found = standings(&reports, &AcceptedReports::new());
         let rejected = reports.iter().find_map(|made| match &found[&made.facts.id] {
             ReportStanding::Rejected { what, .. } => Some((made, *what)),
             _ => None,

@@ -4,25 +4,27 @@ use std::collections::BTreeSet;
 
 use crate::ingest::table::format::Feed;
 use crate::supersede::content::{ROWS_MIN, is_fifth, is_within};
-use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, Shared, Superseding};
-use crate::supersede::placing::state::Placing;
-use crate::supersede::proof::{Named, Unit};
+use crate::supersede::facts::{
+    ComparedBy, ReportFacts, ReportStanding, SharedRows, SupersedeReason,
+};
+use crate::supersede::placing::state::PlacingState;
+use crate::supersede::proof::{NamedReports, PeriodUnit};
 
 /// Reports that go where a newer version of some comes.
 #[derive(Default)]
-pub(super) struct Replaced<'a> {
+pub(super) struct ReplacedReports<'a> {
     pub(super) places: BTreeSet<usize>,
     /// Larger reports that hold rows of them, and how many.
-    pub(super) within: Vec<(&'a ReportFacts, Shared)>,
+    pub(super) within: Vec<(&'a ReportFacts, SharedRows)>,
 }
 
-impl<'a, E> Placing<'_, 'a, E> {
+impl<'a, E> PlacingState<'_, 'a, E> {
     /// Older reports under the same name that the unit was written over with all of their rows: mostly they
     /// were still being copied.
     pub(super) fn written_over(
         &mut self,
-        unit: &Unit<'a>,
-        named: &[(usize, Named)],
+        unit: &PeriodUnit<'a>,
+        named: &[(usize, NamedReports)],
     ) -> Result<Vec<usize>, E> {
         let units = self.units;
         let mut found = Vec::new();
@@ -39,9 +41,13 @@ impl<'a, E> Placing<'_, 'a, E> {
     /// What goes with reports of which a newer version comes: reports with the same rows or a part of
     /// them. Where one of them counts through a larger report, that has rows of which there is a newer
     /// version, and nobody can say which of them count.
-    pub(super) fn replaced(&mut self, gone: &[usize], place: usize) -> Result<Replaced<'a>, E> {
+    pub(super) fn replaced(
+        &mut self,
+        gone: &[usize],
+        place: usize,
+    ) -> Result<ReplacedReports<'a>, E> {
         let units = self.units;
-        let mut found = Replaced::default();
+        let mut found = ReplacedReports::default();
         for older in gone.iter().map(|older| &units[*older]) {
             for (key, facts) in &older.files {
                 let Some((taker, is_same)) = self.taker(key) else {
@@ -51,7 +57,7 @@ impl<'a, E> Placing<'_, 'a, E> {
                     found.places.insert(self.neighbours.by_key[taker]);
                 } else {
                     let (_, larger) = &units[self.neighbours.by_key[taker]].files[0];
-                    found.within.push((*larger, Shared::Rows(facts.totals.rows)));
+                    found.within.push((*larger, SharedRows::Rows(facts.totals.rows)));
                 }
             }
         }
@@ -84,8 +90,8 @@ impl<'a, E> Placing<'_, 'a, E> {
         loop {
             match self.standings.get(at)? {
                 ReportStanding::Superseded { by, why } => {
-                    is_same &= *why == Superseding::SameRows;
-                    if *why == Superseding::Replaced {
+                    is_same &= *why == SupersedeReason::SameRows;
+                    if *why == SupersedeReason::Replaced {
                         return None;
                     }
                     at = by;
@@ -103,7 +109,11 @@ impl<'a, E> Placing<'_, 'a, E> {
     /// How many plays with listeners two reports have in common, where that is too much to be chance. As
     /// long as both count, the rule of duplicates knows such plays again; not if a newer version of one
     /// of the two has others in their place.
-    fn shared_plays(&mut self, a: &Unit<'a>, b: &Unit<'a>) -> Result<Option<Shared>, E> {
+    fn shared_plays(
+        &mut self,
+        a: &PeriodUnit<'a>,
+        b: &PeriodUnit<'a>,
+    ) -> Result<Option<SharedRows>, E> {
         for (a_key, a) in &a.files {
             for (b_key, b) in &b.files {
                 let are_plays = a.fingerprint.is_none()
@@ -114,7 +124,7 @@ impl<'a, E> Placing<'_, 'a, E> {
                 }
                 let smaller = a.totals.rows.min(b.totals.rows);
                 let shared = (self.compare)(a_key, b_key, ComparedBy::Rows)?;
-                if let Shared::Rows(rows) = shared
+                if let SharedRows::Rows(rows) = shared
                     && ROWS_MIN <= rows
                     && is_fifth(rows, smaller.into())
                 {
@@ -128,8 +138,8 @@ impl<'a, E> Placing<'_, 'a, E> {
     /// Whether all files of a unit are in files of another one.
     pub(super) fn is_unit_within(
         &mut self,
-        inner: &Unit<'a>,
-        outer: &Unit<'a>,
+        inner: &PeriodUnit<'a>,
+        outer: &PeriodUnit<'a>,
         rows_min: u64,
     ) -> Result<bool, E> {
         for (key, facts) in &inner.files {
@@ -149,9 +159,9 @@ impl<'a, E> Placing<'_, 'a, E> {
     /// copied.
     pub(super) fn rows_under_the_same_name(
         &mut self,
-        unit: &Unit<'a>,
-        named: &[(usize, Named)],
-    ) -> Result<Vec<(&'a str, String, Superseding)>, E> {
+        unit: &PeriodUnit<'a>,
+        named: &[(usize, NamedReports)],
+    ) -> Result<Vec<(&'a str, String, SupersedeReason)>, E> {
         let units = self.units;
         let mut found = Vec::new();
         for (older, _) in named.iter().filter(|(_, named)| named.is_open) {
@@ -160,7 +170,7 @@ impl<'a, E> Placing<'_, 'a, E> {
                     if self.is_active(older_key)
                         && is_within((key, facts), (older_key, old), self.compare)?
                     {
-                        found.push((*key, (*older_key).to_owned(), Superseding::Contained));
+                        found.push((*key, (*older_key).to_owned(), SupersedeReason::Contained));
                     }
                 }
             }
@@ -171,8 +181,8 @@ impl<'a, E> Placing<'_, 'a, E> {
     /// Files of a report whose rows are all in one that a newer version has replaced, with the newer one.
     pub(super) fn rows_that_were_replaced(
         &mut self,
-        unit: &Unit<'a>,
-    ) -> Result<Vec<(&'a str, String, Superseding)>, E> {
+        unit: &PeriodUnit<'a>,
+    ) -> Result<Vec<(&'a str, String, SupersedeReason)>, E> {
         let units = self.units;
         let months = unit.files.iter().flat_map(|(_, facts)| &facts.months);
         let older: BTreeSet<usize> = months
@@ -189,7 +199,7 @@ impl<'a, E> Placing<'_, 'a, E> {
             for (key, facts) in &unit.files {
                 let is_much = ROWS_MIN <= facts.totals.rows;
                 if is_much && is_within((key, facts), (older_key, old), self.compare)? {
-                    found.push((*key, by.clone(), Superseding::Replaced));
+                    found.push((*key, by.clone(), SupersedeReason::Replaced));
                 }
             }
         }

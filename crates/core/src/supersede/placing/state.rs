@@ -2,43 +2,44 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decisions::Accepted;
-use crate::supersede::facts::{ComparedBy, ReportStanding, Shared, Superseding};
-use crate::supersede::neighbours::Neighbours;
-use crate::supersede::proof::Unit;
+use crate::decisions::AcceptedReports;
+use crate::supersede::facts::{ComparedBy, ReportStanding, SharedRows, SupersedeReason};
+use crate::supersede::neighbours::ReportNeighbours;
+use crate::supersede::proof::PeriodUnit;
 
 /// What two reports have in common.
-pub(super) type Compare<'p, E> = &'p mut dyn FnMut(&str, &str, ComparedBy) -> Result<Shared, E>;
+pub(super) type CompareRows<'p, E> =
+    &'p mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>;
 
 /// What placing needs and changes.
-pub(super) struct Placing<'p, 'a, E> {
+pub(super) struct PlacingState<'p, 'a, E> {
     /// The oldest first.
-    pub(super) units: &'p [Unit<'a>],
-    pub(super) neighbours: Neighbours<'p>,
+    pub(super) units: &'p [PeriodUnit<'a>],
+    pub(super) neighbours: ReportNeighbours<'p>,
     /// Of reports under several names those names under which a newer one has replaced them: the same
     /// bytes count as long as they do under one of their names.
     pub(super) gone: BTreeMap<usize, BTreeSet<usize>>,
     /// Reports that a newer version has replaced, by month: what has their rows alone is old too.
     pub(super) replaced_in: BTreeMap<&'p str, BTreeSet<usize>>,
-    pub(super) accepted: &'p Accepted,
+    pub(super) accepted: &'p AcceptedReports,
     pub(super) standings: &'p mut BTreeMap<String, ReportStanding>,
-    pub(super) compare: Compare<'p, E>,
+    pub(super) compare: CompareRows<'p, E>,
 }
 
-impl<'p, 'a, E> Placing<'p, 'a, E> {
+impl<'p, 'a, E> PlacingState<'p, 'a, E> {
     /// None is placed yet.
     pub(super) fn new(
-        units: &'p [Unit<'a>],
-        accepted: &'p Accepted,
-        (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, Compare<'p, E>),
+        units: &'p [PeriodUnit<'a>],
+        accepted: &'p AcceptedReports,
+        (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, CompareRows<'p, E>),
     ) -> Self {
-        let neighbours = Neighbours::new(units);
+        let neighbours = ReportNeighbours::new(units);
         let (gone, replaced_in) = (BTreeMap::new(), BTreeMap::new());
         Self { units, neighbours, gone, replaced_in, accepted, standings, compare }
     }
 
     /// Sets all files of a unit.
-    pub(super) fn set(&mut self, unit: &Unit<'a>, standing: &ReportStanding) {
+    pub(super) fn set(&mut self, unit: &PeriodUnit<'a>, standing: &ReportStanding) {
         for (key, _) in &unit.files {
             self.standings.insert((*key).to_owned(), standing.clone());
         }
@@ -49,7 +50,7 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
         &mut self,
         keys: impl Iterator<Item = &'a str>,
         by: &str,
-        why: Superseding,
+        why: SupersedeReason,
     ) {
         for key in keys.filter(|key| *key != by) {
             // Files that another report took before keep that one's name.
@@ -67,12 +68,12 @@ impl<'p, 'a, E> Placing<'p, 'a, E> {
     }
 
     /// Whether a file of a unit counts.
-    pub(super) fn counts(&self, unit: &Unit<'_>) -> bool {
+    pub(super) fn counts(&self, unit: &PeriodUnit<'_>) -> bool {
         unit.files.iter().any(|(key, _)| self.is_active(key))
     }
 
     /// Whether no other report has taken the place of a unit.
-    pub(super) fn is_open(&self, unit: &Unit<'_>) -> bool {
+    pub(super) fn is_open(&self, unit: &PeriodUnit<'_>) -> bool {
         unit.files.iter().any(|(key, _)| {
             !matches!(self.standings.get(*key), Some(ReportStanding::Superseded { .. }))
         })

@@ -1,12 +1,12 @@
 use super::*;
 use crate::model::day::{Day, Month};
 use crate::model::isrc::Isrc;
-use crate::model::sale::{LineType, Sale};
+use crate::model::sale::{LineType, SaleRow};
 use crate::model::tier::Tier;
 use crate::normalize::sales_lot::SalesBuilder;
 
-fn sale() -> Sale {
-    Sale {
+fn sale() -> SaleRow {
+    SaleRow {
         row: 1,
         usage_from: Day(20_000),
         usage_to: Day(20_029),
@@ -33,7 +33,7 @@ fn sale() -> Sale {
     }
 }
 
-fn lot_of(store: &str, sales: &[Sale], texts: [&str; 4]) -> SalesLot {
+fn lot_of(store: &str, sales: &[SaleRow], texts: [&str; 4]) -> SalesLot {
     let mut builder = SalesBuilder::default();
     texts.iter().for_each(|text| assert!(builder.text(text) < 4));
     for sale in sales {
@@ -42,7 +42,7 @@ fn lot_of(store: &str, sales: &[Sale], texts: [&str; 4]) -> SalesLot {
     builder.take()
 }
 
-fn sums(sales: &[Sale], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
+fn sums(sales: &[SaleRow], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
     let lot = lot_of("distrokid", sales, texts);
     let (mut sums, mut hashes) = (RowSums::default(), Vec::new());
     let how = HashedAs { store: "believe", by: ComparedBy::Rows };
@@ -52,7 +52,7 @@ fn sums(sales: &[Sale], texts: [&str; 4]) -> (RowSums, Vec<u64>) {
 
 const TEXTS: [&str; 4] = ["stream", "track:1", "PREMIUM", "Spotify"];
 
-fn fingerprint(sale: Sale) -> u128 {
+fn fingerprint(sale: SaleRow) -> u128 {
     sums(&[sale], TEXTS).0.fingerprint
 }
 
@@ -67,31 +67,31 @@ fn the_hash_is_the_same_everywhere_and_for_ever() {
 fn each_compared_field_changes_the_hash_and_no_other_does() {
     let plain = fingerprint(sale());
     let same = [
-        Sale { row: 9, ..sale() },
+        SaleRow { row: 9, ..sale() },
         // Where there is an ISRC the store's own id says nothing more.
-        Sale { store_track: None, ..sale() },
-        Sale { statement_period: Some(Month { year: 2026, month: 9 }), ..sale() },
-        Sale { reported: Some(Day(20_100)), ..sale() },
-        Sale { royalty_bearing: Some(true), ..sale() },
-        Sale { pool: Some(1), ..sale() },
+        SaleRow { store_track: None, ..sale() },
+        SaleRow { statement_period: Some(Month { year: 2026, month: 9 }), ..sale() },
+        SaleRow { reported: Some(Day(20_100)), ..sale() },
+        SaleRow { royalty_bearing: Some(true), ..sale() },
+        SaleRow { pool: Some(1), ..sale() },
     ];
     same.into_iter().for_each(|other| assert_eq!(fingerprint(other), plain, "{other:?}"));
     let different = [
-        Sale { usage_from: Day(20_001), ..sale() },
-        Sale { usage_to: Day(20_028), ..sale() },
-        Sale { isrc: Isrc::parse(b"ZZSL12600002"), ..sale() },
-        Sale { isrc: None, ..sale() },
-        Sale { upc: crate::model::upc::Upc::parse(b"5901234123457"), ..sale() },
-        Sale { territory: None, ..sale() },
-        Sale { tier_code: None, ..sale() },
-        Sale { use_type: 2, ..sale() },
-        Sale { units: 6, ..sale() },
-        Sale { units: -5, ..sale() },
-        Sale { amount: Some(Amount(1_500_000_000_001)), ..sale() },
-        Sale { amount: None, currency: None, ..sale() },
-        Sale { amount: Some(Amount(0)), ..sale() },
-        Sale { currency: Currency::parse("USD"), ..sale() },
-        Sale { shop: None, ..sale() },
+        SaleRow { usage_from: Day(20_001), ..sale() },
+        SaleRow { usage_to: Day(20_028), ..sale() },
+        SaleRow { isrc: Isrc::parse(b"ZZSL12600002"), ..sale() },
+        SaleRow { isrc: None, ..sale() },
+        SaleRow { upc: crate::model::upc::Upc::parse(b"5901234123457"), ..sale() },
+        SaleRow { territory: None, ..sale() },
+        SaleRow { tier_code: None, ..sale() },
+        SaleRow { use_type: 2, ..sale() },
+        SaleRow { units: 6, ..sale() },
+        SaleRow { units: -5, ..sale() },
+        SaleRow { amount: Some(Amount(1_500_000_000_001)), ..sale() },
+        SaleRow { amount: None, currency: None, ..sale() },
+        SaleRow { amount: Some(Amount(0)), ..sale() },
+        SaleRow { currency: Currency::parse("USD"), ..sale() },
+        SaleRow { shop: None, ..sale() },
     ];
     let mut all: Vec<u128> = different.into_iter().map(fingerprint).collect();
     all.push(plain);
@@ -103,10 +103,10 @@ fn each_compared_field_changes_the_hash_and_no_other_does() {
 #[test]
 fn ids_of_texts_and_the_order_of_rows_say_nothing() {
     let other_ids =
-        Sale { use_type: 3, store_track: Some(0), tier_code: Some(1), shop: Some(2), ..sale() };
+        SaleRow { use_type: 3, store_track: Some(0), tier_code: Some(1), shop: Some(2), ..sale() };
     let texts = ["track:1", "PREMIUM", "Spotify", "stream"];
     assert_eq!(sums(&[other_ids], texts).0, sums(&[sale()], TEXTS).0);
-    let second = Sale { units: 7, ..sale() };
+    let second = SaleRow { units: 7, ..sale() };
     let (ab, ba) = (sums(&[sale(), second], TEXTS), sums(&[second, sale()], TEXTS));
     assert_eq!(ab.0, ba.0);
     assert_eq!(
@@ -119,7 +119,8 @@ fn ids_of_texts_and_the_order_of_rows_say_nothing() {
 
 #[test]
 fn sums_of_parts_are_those_of_the_whole() {
-    let (first, second) = (sale(), Sale { units: 7, currency: Currency::parse("USD"), ..sale() });
+    let (first, second) =
+        (sale(), SaleRow { units: 7, currency: Currency::parse("USD"), ..sale() });
     let mut joined = sums(&[first], TEXTS).0;
     joined.join(&sums(&[second], TEXTS).0);
     assert_eq!(joined, sums(&[first, second], TEXTS).0);
@@ -127,23 +128,23 @@ fn sums_of_parts_are_those_of_the_whole() {
 
 #[test]
 fn a_sum_beyond_128_bits_is_unknown_not_wrong() {
-    let large = Sale { amount: Some(Amount(i128::MAX)), ..sale() };
+    let large = SaleRow { amount: Some(Amount(i128::MAX)), ..sale() };
     assert!(sums(&[large, large], TEXTS).0.is_beyond);
     assert!(!sums(&[large], TEXTS).0.is_beyond);
 }
 
 #[test]
 fn a_key_says_what_a_row_is_about_and_a_report_is_the_same_in_every_folder() {
-    let hashes = |sale: Sale, of: &str, store: &str, by: ComparedBy| {
+    let hashes = |sale: SaleRow, of: &str, store: &str, by: ComparedBy| {
         let lot = lot_of(of, &[sale], TEXTS);
         let mut hashes = Vec::new();
         hash_lot(&lot, HashedAs { store, by }, &mut RowSums::default(), |hash| hashes.push(hash));
         hashes
     };
-    let other = Sale { units: 9, amount: None, ..sale() };
-    let keys = |sale: Sale| hashes(sale, "tidal", "tidal", ComparedBy::Keys);
+    let other = SaleRow { units: 9, amount: None, ..sale() };
+    let keys = |sale: SaleRow| hashes(sale, "tidal", "tidal", ComparedBy::Keys);
     assert_eq!(keys(sale()), keys(other));
-    assert_ne!(keys(sale()), keys(Sale { territory: None, ..sale() }));
+    assert_ne!(keys(sale()), keys(SaleRow { territory: None, ..sale() }));
     let rows = |of: &str, store: &str| hashes(sale(), of, store, ComparedBy::Rows);
     assert_eq!(rows("tidal", "tidal"), rows("spotify", "spotify"));
     assert_ne!(rows("tidal", "distrokid"), rows("spotify", "distrokid"));

@@ -47,8 +47,8 @@ fn warehouse(root: &Path) -> PathBuf {
 }
 
 fn accept(root: &Path, report: &str, what: Option<AcceptKind>) -> Result<AcceptedReport, String> {
-    let author = Author { by: "anna".to_owned(), reason: "they said so".to_owned() };
-    let acceptance = Acceptance { report: report.to_owned(), what, author };
+    let author = DecisionAuthor { by: "anna".to_owned(), reason: "they said so".to_owned() };
+    let acceptance = AcceptanceOutcome { report: report.to_owned(), what, author };
     accept_report(root, None, &acceptance).map_err(|error| error.to_string())
 }
 
@@ -59,7 +59,7 @@ fn a_report_is_accepted_for_what_it_is_rejected_for_and_once() {
     let done = accept(root.path(), SHRINKS, None).unwrap();
     assert_eq!((done.what, &done.before), (AcceptKind::Shrinks, &None));
     let id = SHRINKS.to_owned() + &"a".repeat(48);
-    let accepted = Decisions::read(&folder).unwrap().accepted();
+    let accepted = DecisionLog::read(&folder).unwrap().accepted();
     let key = (id.clone(), AcceptKind::Shrinks);
     assert_eq!(accepted.into_iter().collect::<Vec<_>>(), [(key, done.decision)]);
     let again = accept(root.path(), &id, Some(AcceptKind::Shrinks)).unwrap();

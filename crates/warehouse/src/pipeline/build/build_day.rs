@@ -10,14 +10,14 @@ use std::sync::Mutex;
 
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
-use streamledger_core::aggregate::gathered::Gathered;
+use streamledger_core::aggregate::gathered::GatheredPlays;
 use streamledger_core::aggregate::track_order::order_by_track;
 use streamledger_core::aggregate::trends_daily::{DayTrends, TrendSums, sum_trends};
 use streamledger_core::filter::offline_repeats::{OfflineKey, OfflineKeys};
 use streamledger_core::filter::order::judge_plays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::day::Day;
-use streamledger_core::model::play::{Kind, Piece, Plays};
+use streamledger_core::model::play::{PlayAttributes, Plays, ReportPlays};
 use streamledger_core::model::verdict::{Finding, Reason, Verdict};
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
@@ -27,9 +27,9 @@ use crate::pipeline::build::build_trends::{BuiltTrends, EncodedTrends, TrendsEnc
 use crate::pipeline::build::merge::{RunFile, merge_runs};
 use crate::pipeline::intake::play_buffer::{BUCKETS, PlayBuffer, SpillablePlays};
 use crate::storage::disk::durable::DiskError;
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::stages::StageTimes;
 use crate::storage::encode::file::{
-    EncodedRowGroup, PAGE_ROWS, Provenance, ROW_GROUP_ROWS_MAX, TableLayout,
+    EncodedRowGroup, FileProvenance, PAGE_ROWS, ROW_GROUP_ROWS_MAX, TableLayout,
 };
 use crate::storage::encode::plays::{PageMaker, PlaysEncoder, encode_plays};
 use crate::storage::layout::ledger::FileEntry;
@@ -56,7 +56,7 @@ pub struct DayBuilder<'a> {
     /// Memory that one date may take, in bytes.
     pub work_bytes_max: usize,
     /// Where the time goes.
-    pub stages: &'a Stages,
+    pub stages: &'a StageTimes,
 }
 
 /// A date to build.
@@ -77,7 +77,7 @@ pub struct DayTask<'a> {
     /// The folder of its month of `trends_daily` in staging.
     pub trends_folder: PathBuf,
     /// What the footer says.
-    pub provenance: Provenance,
+    pub provenance: FileProvenance,
 }
 
 impl DayTask<'_> {
@@ -100,14 +100,14 @@ pub struct BuiltDay {
     /// Its file of `trends_daily`.
     pub trends: BuiltTrends,
     /// Rows and plays by verdict and reason.
-    pub outcomes: Outcomes,
+    pub outcomes: DayOutcomes,
 }
 
 /// Files of `plays`, those of `trends_daily`, and what was decided.
-type Written = (Vec<FileEntry>, BuiltTrends, Outcomes);
+type WrittenDay = (Vec<FileEntry>, BuiltTrends, DayOutcomes);
 
 /// Rows and plays by verdict and reason.
-pub type Outcomes = BTreeMap<(Verdict, Option<Reason>), (u64, i64)>;
+pub type DayOutcomes = BTreeMap<(Verdict, Option<Reason>), (u64, i64)>;
 
 impl DayBuilder<'_> {
     /// Builds a date.
@@ -144,14 +144,14 @@ impl DayBuilder<'_> {
         task: &DayTask<'_>,
         segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
         mut writer: PartitionWriter<'_>,
-    ) -> Result<Written, PartitionError> {
+    ) -> Result<WrittenDay, PartitionError> {
         let mut pieces = Vec::new();
         for (report, segments) in segments {
             for segment in segments {
                 match segment {
                     SpillablePlays::Memory(piece) => {
                         self.play_buffer.release(&piece);
-                        pieces.push(Piece { report, ..piece });
+                        pieces.push(ReportPlays { report, ..piece });
                     }
                     SpillablePlays::Disk(_) => {
                         pieces.extend(segment.read_buckets(&(0..BUCKETS), report)?)
@@ -189,7 +189,9 @@ impl DayBuilder<'_> {
     ) -> Result<BuiltTrends, PartitionError> {
         let trends = trends.map_err(PartitionError::parquet(&task.trends_folder))?;
         let DayTask { day, trends_folder, provenance, .. } = task;
-        trends.write(*day, trends_folder, self.trends_layout, provenance, self.stages)
+        let folder = trends_folder.clone();
+        let writer = PartitionWriter::new(folder, self.trends_layout, provenance, self.stages)?;
+        trends.write(*day, writer)
     }
 
     /// Encodes the rows at these places and sums them, page by page: plays lie all over the memory, and
@@ -200,10 +202,10 @@ impl DayBuilder<'_> {
         order: &[u32],
         sums: &mut DaySums<'_>,
     ) -> Result<EncodedRowGroup, ParquetError> {
-        let Stages { encode, aggregate, .. } = self.stages;
+        let StageTimes { encode, aggregate, .. } = self.stages;
         let encoder = encode.time(|| PlaysEncoder::new(plays, order, self.policy));
         let n_at_once = rayon::current_num_threads();
-        let mut lots: Vec<(Gathered, PageMaker)> = Vec::new();
+        let mut lots: Vec<(GatheredPlays, PageMaker)> = Vec::new();
         lots.resize_with(n_at_once, Default::default);
         let mut pages = Vec::new();
         for order in order.chunks(n_at_once * PAGE_ROWS) {
@@ -214,9 +216,9 @@ impl DayBuilder<'_> {
                     encode.time(|| gathered.gather(plays, order));
                 },
             );
-            let (gathered, makers): (Vec<&Gathered>, Vec<&mut PageMaker>) =
+            let (gathered, makers): (Vec<&GatheredPlays>, Vec<&mut PageMaker>) =
                 lots.iter_mut().map(|(gathered, maker)| (&*gathered, maker)).unzip();
-            let pages_of = |(gathered, maker): (&&Gathered, &mut PageMaker)| {
+            let pages_of = |(gathered, maker): (&&GatheredPlays, &mut PageMaker)| {
                 encode.time(|| encoder.encode_pages(maker, gathered))
             };
             let (encoded, ()) = rayon::join(
@@ -228,7 +230,7 @@ impl DayBuilder<'_> {
         encode.time(|| encoder.finish(&self.layout.schema, pages))
     }
 
-    fn judge(&self, task: &DayTask<'_>, mut pieces: Vec<Piece>) -> (Plays, Vec<u32>) {
+    fn judge(&self, task: &DayTask<'_>, mut pieces: Vec<ReportPlays>) -> (Plays, Vec<u32>) {
         if !task.tracks.is_empty() {
             pieces.iter_mut().for_each(|piece| task.tracks.fill(piece));
         }
@@ -265,8 +267,8 @@ impl DayBuilder<'_> {
         segments: BTreeMap<[u8; 32], Vec<SpillablePlays>>,
         n_shares: usize,
         mut writer: PartitionWriter<'_>,
-    ) -> Result<Written, PartitionError> {
-        let (mut runs, mut outcomes) = (Vec::new(), Outcomes::new());
+    ) -> Result<WrittenDay, PartitionError> {
+        let (mut runs, mut outcomes) = (Vec::new(), DayOutcomes::new());
         for share in 0..n_shares {
             let buckets = share * BUCKETS / n_shares..(share + 1) * BUCKETS / n_shares;
             let mut pieces = Vec::new();
@@ -338,7 +340,7 @@ pub fn collect_offline_keys<'a>(
 /// What is summed of a date: its trends, and rows and plays by reason.
 struct DaySums<'a> {
     trends: TrendSums<'a>,
-    kinds: &'a [Kind],
+    kinds: &'a [PlayAttributes],
     /// By code of the reason, 0 for none.
     by_reason: ByReason,
 }
@@ -349,7 +351,7 @@ impl<'a> DaySums<'a> {
         Self { trends: TrendSums::new(plays, policy), kinds: &plays.words.kinds, by_reason }
     }
 
-    fn take(&mut self, gathered: &Gathered) {
+    fn take(&mut self, gathered: &GatheredPlays) {
         for (play, reason) in gathered.rows.iter().zip(&gathered.findings) {
             let n_plays = self.kinds[play.kind as usize].plays;
             let sums = &mut self.by_reason[usize::from(*reason)];
@@ -358,7 +360,7 @@ impl<'a> DaySums<'a> {
         self.trends.take(gathered);
     }
 
-    fn finish(self, policy: &Policy) -> (DayTrends, Outcomes) {
+    fn finish(self, policy: &Policy) -> (DayTrends, DayOutcomes) {
         (self.trends.finish(), outcomes_of(self.by_reason, policy))
     }
 }
@@ -366,7 +368,7 @@ impl<'a> DaySums<'a> {
 /// Rows and plays by code of what a rule found, 0 for nothing.
 type ByReason = [(u64, i64); Finding::COUNT + 1];
 
-fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
+fn count_outcomes(plays: &Plays, policy: &Policy) -> DayOutcomes {
     let mut by_reason = ByReason::default();
     for (play, marked) in plays.rows.iter().zip(&plays.marked) {
         let sums = &mut by_reason
@@ -376,9 +378,9 @@ fn count_outcomes(plays: &Plays, policy: &Policy) -> Outcomes {
     outcomes_of(by_reason, policy)
 }
 
-fn outcomes_of(by_reason: ByReason, policy: &Policy) -> Outcomes {
+fn outcomes_of(by_reason: ByReason, policy: &Policy) -> DayOutcomes {
     let findings = std::iter::once(None).chain(Finding::all().map(Some));
-    let mut outcomes = Outcomes::default();
+    let mut outcomes = DayOutcomes::default();
     for (finding, (rows, plays)) in findings.zip(by_reason).filter(|(_, (rows, _))| *rows != 0) {
         let outcome = (policy.verdict(finding), finding.map(Finding::reason));
         let sums = outcomes.entry(outcome).or_default();

@@ -11,9 +11,9 @@ use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
 
 use crate::pipeline::build::build_waterfall::polars_failed;
 use crate::pipeline::plans::waterfall::COUNTED;
-use crate::storage::encode::file::Provenance;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::FileEntry;
-use crate::storage::tables::isrc_slices::Slice;
+use crate::storage::tables::isrc_slices::IsrcSlice;
 use crate::storage::tables::partition::PartitionError;
 use crate::storage::tables::scan::{collect, numbers_of, scan};
 use crate::storage::tables::small_tables::write_table;
@@ -54,7 +54,7 @@ pub struct EligibilityOf<'a> {
 pub fn judge_eligibility(
     facts: &DataFrame,
     of: &EligibilityOf<'_>,
-    slice: &Slice,
+    slice: &IsrcSlice,
     folder: &Path,
 ) -> Result<BTreeMap<String, TrackMonth>, PartitionError> {
     judge(facts, of, slice).map_err(|error| polars_failed(folder, error))
@@ -63,7 +63,7 @@ pub fn judge_eligibility(
 fn judge(
     facts: &DataFrame,
     of: &EligibilityOf<'_>,
-    slice: &Slice,
+    slice: &IsrcSlice,
 ) -> PolarsResult<BTreeMap<String, TrackMonth>> {
     let mut plays = plays_of(facts)?;
     plays.values_mut().for_each(|(own, window)| *window = *own);
@@ -126,7 +126,7 @@ fn plays_of(facts: &DataFrame) -> PolarsResult<BTreeMap<String, (i64, i64)>> {
 /// [`PartitionError`].
 pub fn empty_eligibility(
     folder: &Path,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     // Of no track: the numbers of the rule stand in no row.
     let rule = EligibilityRule { plays_min: 1, months: 1 };
@@ -141,7 +141,7 @@ pub fn write_eligibility(
     tracks: &BTreeMap<String, TrackMonth>,
     rule: EligibilityRule,
     folder: &Path,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let number = |of: &dyn Fn(&TrackMonth) -> i64| -> ArrayRef {
         Arc::new(tracks.values().map(of).map(Some).collect::<Int64Array>())

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::pipeline::build::sales_merge::merge_runs;
-use crate::pipeline::intake::sales_runs::Run;
-use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
+use crate::pipeline::intake::sales_runs::TableRun;
+use crate::storage::encode::file::{FileProvenance, ROW_GROUP_ROWS_MAX};
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
@@ -17,10 +17,10 @@ use crate::storage::tables::table_writer::{ArrowLayout, TableWriter};
 /// [`PartitionError`].
 pub fn build_lots(
     table: LotTable,
-    reports: Vec<(String, Vec<Run>)>,
+    reports: Vec<(String, Vec<TableRun>)>,
     n_runs_max: usize,
     folder: &Path,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let layout = ArrowLayout {
         schema: table.schema(),

@@ -11,12 +11,12 @@ use streamledger_core::model::money::Amount;
 use crate::pipeline::build::merge_statements::merge_statements;
 use crate::pipeline::build::waiting_sums::WaitingSums;
 use crate::pipeline::intake::sales_runs::SaleRun;
-use crate::storage::disk::stages::Stages;
-use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MAX};
+use crate::storage::disk::stages::StageTimes;
+use crate::storage::encode::file::{FileProvenance, ROW_GROUP_ROWS_MAX};
 use crate::storage::encode::sales::{self, encode_sales};
 use crate::storage::encode::sales_monthly::{self, encode_sales_monthly};
 use crate::storage::layout::ledger::FileEntry;
-use crate::storage::layout::report_sums::Totals;
+use crate::storage::layout::report_sums::MonthTotalsRecord;
 use crate::storage::tables::partition::{PartitionError, PartitionWriter};
 
 /// Where a partition goes, and what its footers say.
@@ -24,7 +24,7 @@ use crate::storage::tables::partition::{PartitionError, PartitionWriter};
 pub(crate) struct PartitionTarget {
     /// A folder of staging.
     pub(crate) folder: PathBuf,
-    pub(crate) provenance: Provenance,
+    pub(crate) provenance: FileProvenance,
 }
 
 /// How much memory may be used.
@@ -44,7 +44,7 @@ pub(crate) struct BuiltStatements {
     /// Of `sales`, or of `sales_superseded`.
     pub(crate) sales: Vec<FileEntry>,
     /// Of `sales_monthly` if it was asked for, with what its rows come to.
-    pub(crate) monthly: Option<(Vec<FileEntry>, Totals)>,
+    pub(crate) monthly: Option<(Vec<FileEntry>, MonthTotalsRecord)>,
 }
 
 /// Writes a partition of `sales` or `sales_superseded`, and one of `sales_monthly` if it has a target.
@@ -58,7 +58,7 @@ pub(crate) fn build_statements(
     sales: &PartitionTarget,
     monthly: Option<&PartitionTarget>,
     bounds: StatementBounds<'_>,
-    stages: &Stages,
+    stages: &StageTimes,
 ) -> Result<BuiltStatements, PartitionError> {
     let folder = &sales.folder;
     let layout = sales::layout().map_err(PartitionError::parquet(folder))?;
@@ -103,12 +103,12 @@ fn beyond(folder: &Path) -> impl FnOnce(SumBeyondColumn) -> PartitionError + '_ 
     |error| PartitionError::NotConserved { path: folder.to_owned(), message: error.to_string() }
 }
 
-fn to_totals(totals: &MonthTotals) -> Totals {
+fn to_totals(totals: &MonthTotals) -> MonthTotalsRecord {
     let amounts = totals
         .amounts
         .iter()
         .map(|(currency, sum)| (currency.as_str().to_owned(), Amount(*sum).to_string()));
-    Totals { units: totals.units, amounts: amounts.collect() }
+    MonthTotalsRecord { units: totals.units, amounts: amounts.collect() }
 }
 
 #[cfg(test)]

@@ -4,15 +4,13 @@
 //! does not fit the memory, and comes track by track, gets the same row groups as one that does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
 use streamledger_core::aggregate::trends_daily::{DayTrends, MonthTrends};
 use streamledger_core::model::day::{Day, Month};
 
-use crate::storage::disk::stages::Stages;
-use crate::storage::encode::file::{EncodedRowGroup, Provenance, TableLayout};
+use crate::storage::encode::file::{EncodedRowGroup, TableLayout};
 use crate::storage::encode::trends::{DayRows, encode_trends};
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::partition::{PartitionError, PartitionWriter};
@@ -61,19 +59,15 @@ impl EncodedTrends {
         Ok(encoded)
     }
 
-    /// Writes the file of a date into the folder of its month.
+    /// Writes the file of a date, with a writer into the folder of its month.
     ///
     /// # Errors
     /// [`PartitionError`].
     pub fn write(
         self,
         date: Day,
-        folder: &Path,
-        layout: &TableLayout,
-        provenance: &Provenance,
-        stages: &Stages,
+        mut writer: PartitionWriter<'_>,
     ) -> Result<BuiltTrends, PartitionError> {
-        let mut writer = PartitionWriter::new(folder.to_owned(), layout, provenance, stages)?;
         writer.name_files(&date.to_string());
         self.row_groups.into_iter().try_for_each(|row_group| writer.push(row_group))?;
         let files = writer.finish()?;

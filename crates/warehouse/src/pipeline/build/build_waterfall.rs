@@ -10,9 +10,10 @@ use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 use polars::prelude::{DataFrame, PolarsError, PolarsResult};
 use streamledger_core::explain::eligibility::Eligibility;
-use streamledger_core::explain::step::{Kind, Step};
+use streamledger_core::explain::step::{StepKind, WaterfallStep};
 use streamledger_core::explain::waterfall::{
-    Facts, Group, Line, Lines, SoldUnits, Source, Sources, waterfall,
+    SoldLines, SoldUnits, SourceState, SourceStates, TrackFacts, TrackGroup, WaterfallLine,
+    waterfall,
 };
 use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
@@ -21,7 +22,7 @@ use crate::pipeline::plans::waterfall::{
     COUNTED, COUNTED_LATER, DECLARED, KINDS_OF_REPORT, LISTENED_EARLIER, SHOWN, SHOWN_UNREPORTED,
     SOLD,
 };
-use crate::storage::encode::file::{Provenance, ROW_GROUP_ROWS_MIN};
+use crate::storage::encode::file::{FileProvenance, ROW_GROUP_ROWS_MIN};
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::partition::PartitionError;
 use crate::storage::tables::table_writer::{ArrowLayout, TableWriter};
@@ -54,19 +55,19 @@ const ROW_GROUP_ROWS: usize = ROW_GROUP_ROWS_MIN;
 #[derive(Debug)]
 pub struct MonthKnown {
     /// How it stands with its feeds; eligibility is that of the track.
-    pub sources: Sources,
+    pub sources: SourceStates,
     /// How it stands with its daily reports.
-    pub trends: ByTerritory<Source>,
+    pub trends: ByTerritory<SourceState>,
     /// Days of which no daily report came; empty where the store shows nothing.
     pub unreported: ByTerritory<BTreeSet<Day>>,
     /// How it stands with its statements.
-    pub sales: ByTerritory<Source>,
+    pub sales: ByTerritory<SourceState>,
     /// Whether tracks are paid for, by ISRC; `None` if the store pays for all.
     pub eligibility: Option<BTreeMap<String, Eligibility>>,
     /// What holds of a recording that is not among them.
     pub without_plays: Eligibility,
     /// Statements, in the order of settlement.
-    pub reports: Vec<Statement>,
+    pub reports: Vec<SettledStatement>,
 }
 
 /// What is known of a feed, by territory.
@@ -91,7 +92,7 @@ impl<T> ByTerritory<T> {
 
 /// A statement of a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct SettledStatement {
     /// As the tables name it.
     pub name: String,
     /// Its place in the order of settlement; what settles together shares it.
@@ -99,12 +100,12 @@ pub struct Statement {
     /// The statement that has taken its place.
     pub replaced_by: Option<String>,
     /// Territories of the statements whose place it has taken: its lines there correct them.
-    pub corrects: Corrects,
+    pub corrects: CorrectedTerritories,
 }
 
 /// In which territories a statement corrects others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Corrects {
+pub enum CorrectedTerritories {
     /// In none.
     #[default]
     Nothing,
@@ -114,13 +115,13 @@ pub enum Corrects {
     All,
 }
 
-impl Statement {
+impl SettledStatement {
     /// Whether its lines of a territory change what others said before, and are none of the first.
     fn is_correction(&self, territory: Option<&str>) -> bool {
         match &self.corrects {
-            Corrects::Nothing => false,
-            Corrects::In(codes) => territory.is_some_and(|code| codes.contains(code)),
-            Corrects::All => true,
+            CorrectedTerritories::Nothing => false,
+            CorrectedTerritories::In(codes) => territory.is_some_and(|code| codes.contains(code)),
+            CorrectedTerritories::All => true,
         }
     }
 }
@@ -145,7 +146,7 @@ pub fn kind_of_report(place: usize) -> i32 {
 /// Writes a partition of `waterfall`, some recordings at a time.
 pub struct WaterfallWriter<'a> {
     writer: TableWriter<'a>,
-    rows: Rows,
+    rows: WaterfallRows,
     sums: WaterfallSums,
     folder: &'a Path,
 }
@@ -155,14 +156,14 @@ impl<'a> WaterfallWriter<'a> {
     ///
     /// # Errors
     /// [`PartitionError`].
-    pub fn new(folder: &'a Path, provenance: &'a Provenance) -> Result<Self, PartitionError> {
+    pub fn new(folder: &'a Path, provenance: &'a FileProvenance) -> Result<Self, PartitionError> {
         let layout = ArrowLayout {
             schema: Arc::clone(&WATERFALL),
             sorted_by: &[0, 1, 3],
             row_group_rows: ROW_GROUP_ROWS,
         };
         let writer = TableWriter::new(folder, layout, provenance)?;
-        Ok(Self { writer, rows: Rows::new(), sums: WaterfallSums::default(), folder })
+        Ok(Self { writer, rows: WaterfallRows::new(), sums: WaterfallSums::default(), folder })
     }
 
     /// Appends the recordings of [`crate::pipeline::plans::waterfall::facts`], which come after those before.
@@ -177,8 +178,9 @@ impl<'a> WaterfallWriter<'a> {
                 let known = |isrc| tracks.get(isrc).copied().unwrap_or(known.without_plays);
                 isrc.map_or(Eligibility::Unknown, known)
             });
-            let sources = Sources { eligibility, ..known.sources };
-            let (territories, groups): (Vec<Option<&str>>, Vec<Group>) = groups.into_iter().unzip();
+            let sources = SourceStates { eligibility, ..known.sources };
+            let (territories, groups): (Vec<Option<&str>>, Vec<TrackGroup>) =
+                groups.into_iter().unzip();
             for (territory, lines) in territories.iter().zip(waterfall(&groups, sources)) {
                 sums.add(&lines);
                 rows.push(isrc, *territory, &lines, &known.reports);
@@ -206,13 +208,13 @@ pub(crate) fn polars_failed(folder: &Path, error: PolarsError) -> PartitionError
 }
 
 impl WaterfallSums {
-    fn add(&mut self, lines: &[Line]) {
+    fn add(&mut self, lines: &[WaterfallLine]) {
         for line in lines {
             let plays = line.plays.unwrap_or(0);
             match line.step {
-                Step::Reported => self.reported += plays,
-                Step::Counted => self.counted += plays,
-                Step::PaidUnits => self.paid += plays,
+                WaterfallStep::Reported => self.reported += plays,
+                WaterfallStep::Counted => self.counted += plays,
+                WaterfallStep::PaidUnits => self.paid += plays,
                 _ => {}
             }
         }
@@ -223,7 +225,7 @@ impl WaterfallSums {
 pub(crate) fn each_track<'f>(
     facts: &'f DataFrame,
     known: &MonthKnown,
-    mut take: impl FnMut(Option<&str>, Vec<(Option<&'f str>, Group)>),
+    mut take: impl FnMut(Option<&str>, Vec<(Option<&'f str>, TrackGroup)>),
 ) -> PolarsResult<()> {
     let isrcs = facts.column("isrc")?.str()?;
     let territories = facts.column("territory")?.str()?;
@@ -231,7 +233,7 @@ pub(crate) fn each_track<'f>(
     let plays = facts.column("plays")?.i64()?;
     let numbers = kinds.iter().zip(plays.iter());
     let mut track: Option<Option<&str>> = None;
-    let mut groups: Vec<(Option<&str>, Group)> = Vec::new();
+    let mut groups: Vec<(Option<&str>, TrackGroup)> = Vec::new();
     for ((isrc, territory), (kind, plays)) in isrcs.iter().zip(territories.iter()).zip(numbers) {
         if track != Some(isrc) {
             if let Some(done) = track {
@@ -257,16 +259,16 @@ pub(crate) fn each_track<'f>(
 }
 
 impl MonthKnown {
-    fn group(&self, territory: Option<&str>) -> Group {
-        Group {
+    fn group(&self, territory: Option<&str>) -> TrackGroup {
+        TrackGroup {
             has_territory: territory.is_some(),
-            facts: Facts::default(),
+            facts: TrackFacts::default(),
             trends: *self.trends.of(territory),
             sales: *self.sales.of(territory),
         }
     }
 
-    fn enter(&self, facts: &mut Facts, territory: Option<&str>, kind: i32, plays: i64) {
+    fn enter(&self, facts: &mut TrackFacts, territory: Option<&str>, kind: i32, plays: i64) {
         match kind {
             SHOWN => facts.shown = Some(plays),
             SHOWN_UNREPORTED => facts.shown_unreported = plays,
@@ -280,9 +282,9 @@ impl MonthKnown {
                 let is_correction =
                     statement.is_some_and(|statement| statement.is_correction(territory));
                 let lines = match (kind - SOLD) % KINDS_OF_REPORT {
-                    0 if !is_correction => Lines::Paid,
-                    1 => Lines::Unpaid,
-                    _ => Lines::Corrections,
+                    0 if !is_correction => SoldLines::Paid,
+                    1 => SoldLines::Unpaid,
+                    _ => SoldLines::Corrections,
                 };
                 let settlement = statement.map_or(0, |statement| statement.settlement);
                 facts.sales.push(SoldUnits { report, settlement, lines, units: plays });
@@ -296,11 +298,11 @@ impl MonthKnown {
 }
 
 /// Steps and their names, by position.
-static STEPS: LazyLock<Vec<(Step, String)>> =
-    LazyLock::new(|| Step::all().into_iter().map(|step| (step, step.name())).collect());
+static STEPS: LazyLock<Vec<(WaterfallStep, String)>> =
+    LazyLock::new(|| WaterfallStep::all().into_iter().map(|step| (step, step.name())).collect());
 
 /// Rows of `waterfall` until they are enough for a row group.
-struct Rows {
+struct WaterfallRows {
     isrc: StringBuilder,
     territory: StringBuilder,
     step: StringBuilder,
@@ -312,7 +314,7 @@ struct Rows {
     len: usize,
 }
 
-impl Rows {
+impl WaterfallRows {
     fn new() -> Self {
         Self {
             isrc: StringBuilder::new(),
@@ -331,14 +333,14 @@ impl Rows {
         &mut self,
         isrc: Option<&str>,
         territory: Option<&str>,
-        lines: &[Line],
-        statements: &[Statement],
+        lines: &[WaterfallLine],
+        statements: &[SettledStatement],
     ) {
         for line in lines {
             let position = line.step.position();
             let place = usize::try_from(position - 1).unwrap_or_default();
             let name = STEPS.get(place).map_or("", |(_, name)| name.as_str());
-            let kind: Kind = line.step.kind();
+            let kind: StepKind = line.step.kind();
             self.isrc.append_option(isrc);
             self.territory.append_option(territory);
             self.step.append_value(name);
@@ -375,7 +377,7 @@ impl Rows {
 }
 
 /// Names of statements by their places, joined.
-fn names_of(places: &[u32], statements: &[Statement]) -> Option<String> {
+fn names_of(places: &[u32], statements: &[SettledStatement]) -> Option<String> {
     let name = |place: &u32| statements.get(*place as usize).map(|known| known.name.as_str());
     let names: Vec<&str> = places.iter().filter_map(name).collect();
     (!names.is_empty()).then(|| names.join("|"))

@@ -19,9 +19,9 @@ use crate::storage::tables::scan::{collect, numbers_of};
 
 /// Counted plays of some days, summed from the first on.
 #[derive(Debug, Default, Clone)]
-struct Series(Vec<(Day, i64)>);
+struct DaySeries(Vec<(Day, i64)>);
 
-impl Series {
+impl DaySeries {
     /// From plays by day.
     fn new(plays: BTreeMap<Day, i64>) -> Self {
         let mut sum = 0;
@@ -46,7 +46,7 @@ impl Series {
 
 /// Counted plays of a store by day, of all recordings: by territory, and `None` for all of them.
 #[derive(Debug, Default)]
-pub(crate) struct StorePlays(BTreeMap<Option<String>, Series>);
+pub(crate) struct StorePlays(BTreeMap<Option<String>, DaySeries>);
 
 impl StorePlays {
     /// Sums rows of `trends_daily` that lie within some days.
@@ -65,13 +65,13 @@ impl StorePlays {
                 }
             }
         }
-        Ok(Self(plays.into_iter().map(|(key, days)| (key, Series::new(days))).collect()))
+        Ok(Self(plays.into_iter().map(|(key, days)| (key, DaySeries::new(days))).collect()))
     }
 }
 
 /// Counted plays of recordings by day: by territory, and `None` for all of them.
 #[derive(Debug, Default)]
-struct TrackPlays(BTreeMap<String, BTreeMap<Option<String>, Series>>);
+struct TrackPlays(BTreeMap<String, BTreeMap<Option<String>, DaySeries>>);
 
 impl TrackPlays {
     fn read(trends: Vec<LazyFrame>, days: (Day, Day)) -> PolarsResult<Self> {
@@ -97,7 +97,7 @@ impl TrackPlays {
             }
         }
         let series = |of: BTreeMap<Option<String>, BTreeMap<Day, i64>>| {
-            of.into_iter().map(|(key, days)| (key, Series::new(days))).collect()
+            of.into_iter().map(|(key, days)| (key, DaySeries::new(days))).collect()
         };
         Ok(Self(plays.into_iter().map(|(isrc, of)| (isrc, series(of))).collect()))
     }
@@ -113,12 +113,12 @@ fn counted_within(trends: LazyFrame, (first, last): (Day, Day)) -> LazyFrame {
 }
 
 /// Recording, territory, kind and units.
-type Part = (Option<String>, Option<String>, i32, i64);
+type DividedPart = (Option<String>, Option<String>, i32, i64);
 
 /// The parts of lines that fall into one month.
 #[derive(Debug, Default)]
 pub(crate) struct DividedLines {
-    rows: Vec<Part>,
+    rows: Vec<DividedPart>,
     /// Units of them that are paid, or correct what was paid.
     pub(crate) paid: i64,
 }
@@ -172,7 +172,7 @@ pub(crate) fn divided_lines(
 impl DividedLines {
     /// As rows of the plan of a month.
     pub(crate) fn to_frame(&self) -> PolarsResult<DataFrame> {
-        let texts = |name: &str, of: fn(&Part) -> Option<&str>| {
+        let texts = |name: &str, of: fn(&DividedPart) -> Option<&str>| {
             Column::new(name.into(), self.rows.iter().map(of).collect::<Vec<Option<&str>>>())
         };
         let kinds: Vec<i32> = self.rows.iter().map(|(_, _, kind, _)| *kind).collect();
@@ -190,8 +190,8 @@ impl DividedLines {
 }
 
 /// The parts of units that fall into the months, by the first of the series that has plays, else by days.
-fn parts_of(units: i64, months: &[(Month, (Day, Day))], by: [Option<&Series>; 2]) -> Vec<i64> {
-    let plays = |series: &Series| {
+fn parts_of(units: i64, months: &[(Month, (Day, Day))], by: [Option<&DaySeries>; 2]) -> Vec<i64> {
+    let plays = |series: &DaySeries| {
         let of_months: Vec<i64> = months.iter().map(|(_, days)| series.within(*days)).collect();
         divide(units, &of_months)
     };

@@ -11,8 +11,8 @@ use arrow::array::RecordBatch;
 
 use crate::pipeline::build::build_eligibility::empty_eligibility;
 use crate::pipeline::build::build_waterfall::waterfall_schema;
-use crate::storage::disk::stages::Stages;
-use crate::storage::encode::file::{Provenance, TableLayout};
+use crate::storage::disk::stages::StageTimes;
+use crate::storage::encode::file::{FileProvenance, TableLayout};
 use crate::storage::encode::{sales, sales_monthly};
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::lot_table::LotTable;
@@ -86,10 +86,10 @@ pub fn write_empty_table(
     table: PartitionedTable,
     [plays, trends]: [&TableLayout; 2],
     folder: &Path,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let native = |layout: &TableLayout| {
-        let stages = Stages::default();
+        let stages = StageTimes::default();
         PartitionWriter::new(folder.to_owned(), layout, provenance, &stages)?.finish_without_rows()
     };
     let arrow = |schema, sorted_by| {
@@ -129,7 +129,7 @@ mod tests {
         ];
         for table in PARTITIONED_TABLES {
             let folder = root.path().join(table.empty_path());
-            let provenance = Provenance::default();
+            let provenance = FileProvenance::default();
             let files =
                 write_empty_table(table, [&layouts[0], &layouts[1]], &folder, &provenance).unwrap();
             assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [0], "{table:?}");

@@ -11,7 +11,7 @@ use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::Day;
 
 use crate::storage::archive::delivery_log::{DeliveryEntry, DeliveryLog};
-use crate::storage::encode::file::Provenance;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::{FileEntry, ReportEntry};
 use crate::storage::tables::columns::amounts;
 use crate::storage::tables::partition::PartitionError;
@@ -24,7 +24,7 @@ use crate::storage::tables::small_tables::{UnmappedValue, write_table};
 pub fn write_unmapped_values(
     folder: &Path,
     reports: &[(&ReportEntry, Vec<UnmappedValue>)],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let mut rows: Vec<(&str, &UnmappedValue)> = reports
         .iter()
@@ -79,7 +79,7 @@ pub fn write_deliveries<'a>(
     folder: &Path,
     reports: impl Iterator<Item = &'a ReportEntry>,
     log: &DeliveryLog,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<FileEntry>, PartitionError> {
     let row = |report: &'a ReportEntry, file: &'a str| {
         let seen = log.get(&report.id, file);

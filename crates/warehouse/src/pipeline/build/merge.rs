@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
-use streamledger_core::model::play::{Mark, Play, Plays, Track, Words};
-use streamledger_core::normalize::join::{JoinedWords, Translation};
+use streamledger_core::model::play::{Play, PlayDictionaries, PlayMark, Plays, Track};
+use streamledger_core::normalize::join::{IdTranslation, JoinedWords};
 use streamledger_core::numbers::exact;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
@@ -51,9 +51,9 @@ impl RunFile {
 }
 
 /// The rows with the words that they use alone.
-fn words_used(mut rows: Vec<Play>, words: &Words) -> Plays {
+fn words_used(mut rows: Vec<Play>, words: &PlayDictionaries) -> Plays {
     let mut joined = JoinedWords::of_rows(rows.len());
-    let mut translation = Translation::new(words, |report| report);
+    let mut translation = IdTranslation::new(words, |report| report);
     for play in &mut rows {
         *play = translation.translate(*play, words, &mut joined);
     }
@@ -63,12 +63,12 @@ fn words_used(mut rows: Vec<Play>, words: &Words) -> Plays {
 /// Marks, each once.
 #[derive(Default)]
 struct MarkBook {
-    marks: Vec<Mark>,
-    ids: HashMap<Mark, u32>,
+    marks: Vec<PlayMark>,
+    ids: HashMap<PlayMark, u32>,
 }
 
 impl MarkBook {
-    fn id(&mut self, mark: Option<&Mark>) -> u32 {
+    fn id(&mut self, mark: Option<&PlayMark>) -> u32 {
         let Some(mark) = mark else { return 0 };
         *self.ids.entry(*mark).or_insert_with(|| {
             self.marks.push(*mark);
@@ -91,7 +91,7 @@ pub fn merge_runs(
     for (number, run) in runs.iter().enumerate() {
         let source =
             BufReader::with_capacity(1 << 16, File::open(&run.path).at("open", &run.path)?);
-        let mut cursor = Cursor {
+        let mut cursor = PlaysCursor {
             number,
             run,
             source,
@@ -104,11 +104,11 @@ pub fn merge_runs(
         }
     }
     let mut n_left: usize = runs.iter().map(|run| run.n_rows).sum();
-    let mut rows = Group::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
-    let mut tracks = Group::of_rows(n_left.min(TRACKS_ROWS));
+    let mut rows = PlaysGroup::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
+    let mut tracks = PlaysGroup::of_rows(n_left.min(TRACKS_ROWS));
     while let Some(mut first) = cursors.peek_mut() {
         if TRACKS_ROWS <= tracks.rows.len() && !tracks.ends_with_track_of(&first) {
-            let empty = Group::of_rows(n_left.min(TRACKS_ROWS));
+            let empty = PlaysGroup::of_rows(n_left.min(TRACKS_ROWS));
             sum(&std::mem::replace(&mut tracks, empty).finish())?;
         }
         rows.push(&first);
@@ -124,7 +124,7 @@ pub fn merge_runs(
             let whole = std::mem::take(&mut rows).finish();
             take(&whole)?;
             drop(whole);
-            rows = Group::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
+            rows = PlaysGroup::of_rows(n_left.min(ROW_GROUP_ROWS_MAX));
         }
     }
     if !rows.rows.is_empty() {
@@ -138,7 +138,7 @@ pub fn merge_runs(
 const TRACKS_ROWS: usize = 1 << 17;
 
 /// Where a run is being read. The greatest is the one whose row comes first.
-struct Cursor<'a> {
+struct PlaysCursor<'a> {
     number: usize,
     run: &'a RunFile,
     source: BufReader<File>,
@@ -147,7 +147,7 @@ struct Cursor<'a> {
     place: usize,
 }
 
-impl Cursor<'_> {
+impl PlaysCursor<'_> {
     fn next_block(&mut self) -> Result<bool, DiskError> {
         if self.blocks_left == 0 {
             return Ok(false);
@@ -172,25 +172,25 @@ impl Cursor<'_> {
     }
 }
 
-impl Ord for Cursor<'_> {
+impl Ord for PlaysCursor<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         compare((&other.block, other.row()), (&self.block, self.row()))
     }
 }
 
-impl PartialOrd for Cursor<'_> {
+impl PartialOrd for PlaysCursor<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Cursor<'_> {
+impl PartialEq for PlaysCursor<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Cursor<'_> {}
+impl Eq for PlaysCursor<'_> {}
 
 /// The order of the table `plays`.
 fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering {
@@ -212,16 +212,16 @@ fn compare((a, a_row): (&Plays, &Play), (b, b_row): (&Plays, &Play)) -> Ordering
 
 /// A row group while it fills.
 #[derive(Default)]
-struct Group {
+struct PlaysGroup {
     rows: Vec<Play>,
     marked: Vec<u32>,
     words: JoinedWords,
     reports: Vec<[u8; 32]>,
     marks: MarkBook,
-    translations: HashMap<usize, Translation>,
+    translations: HashMap<usize, IdTranslation>,
 }
 
-impl Group {
+impl PlaysGroup {
     /// With room for so many rows: what grows leaves holes behind that are as large as itself.
     fn of_rows(n_rows: usize) -> Self {
         Self {
@@ -232,22 +232,22 @@ impl Group {
         }
     }
 
-    fn push(&mut self, from: &Cursor<'_>) {
-        let Cursor { number, block, place, .. } = from;
+    fn push(&mut self, from: &PlaysCursor<'_>) {
+        let PlaysCursor { number, block, place, .. } = from;
         let Self { rows, marked, words, reports, marks, translations } = self;
         let translation = translations.entry(*number).or_insert_with(|| {
             // All shares of a date know the same reports, in the same order, unless a share has none of
             // one: so reports are found by hash.
             let places: Vec<u32> =
                 block.reports.iter().map(|hash| place_of_report(reports, *hash)).collect();
-            Translation::new(&block.words, |report| places[report as usize])
+            IdTranslation::new(&block.words, |report| places[report as usize])
         });
         rows.push(translation.translate(block.rows[*place], &block.words, words));
         marked.push(marks.id(block.mark(*place)));
     }
 
     /// Whether the last row is of the track that a cursor is at, as sums go.
-    fn ends_with_track_of(&self, cursor: &Cursor<'_>) -> bool {
+    fn ends_with_track_of(&self, cursor: &PlaysCursor<'_>) -> bool {
         let track = cursor.track();
         self.rows.last().map(|row| self.words.track(row)).is_some_and(|last| {
             last.isrc == track.isrc

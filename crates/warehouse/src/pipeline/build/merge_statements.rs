@@ -34,7 +34,7 @@ pub(crate) fn merge_statements(
     let (mut in_memory, mut on_disk) = (Vec::new(), VecDeque::new());
     for (report, runs) in (0_u32..).zip(reports) {
         for run in runs {
-            let source = Source { run, report: Some(report) };
+            let source = LinesSource { run, report: Some(report) };
             match source.run {
                 SaleRun::Memory { .. } => in_memory.push(source),
                 SaleRun::Disk(_) => on_disk.push_back(source),
@@ -42,11 +42,11 @@ pub(crate) fn merge_statements(
         }
     }
     while let Some(n_runs) = next_pass(on_disk.len(), n_runs_max) {
-        let first: Vec<Source> = on_disk.drain(..n_runs).collect();
+        let first: Vec<LinesSource> = on_disk.drain(..n_runs).collect();
         on_disk.push_back(to_longer_run(first)?);
     }
     in_memory.extend(on_disk);
-    let mut merge = Merge::open(&in_memory)?;
+    let mut merge = LinesMerge::open(&in_memory)?;
     loop {
         merge.next_lines(n_lines_max)?;
         if merge.lines.is_empty() {
@@ -61,13 +61,13 @@ pub(crate) fn merge_statements(
 }
 
 /// Makes one run of several files.
-fn to_longer_run(sources: Vec<Source>) -> Result<Source, PartitionError> {
+fn to_longer_run(sources: Vec<LinesSource>) -> Result<LinesSource, PartitionError> {
     let first = sources.iter().find_map(|source| match &source.run {
         SaleRun::Disk(path) => Some(path.with_added_extension("merged")),
         SaleRun::Memory { .. } => None,
     });
     let mut writer = SaleBlockWriter::create(first.unwrap_or_default())?;
-    let mut merge = Merge::open(&sources)?;
+    let mut merge = LinesMerge::open(&sources)?;
     loop {
         merge.next_lines(BLOCK_LINES)?;
         if merge.lines.is_empty() {
@@ -78,28 +78,28 @@ fn to_longer_run(sources: Vec<Source>) -> Result<Source, PartitionError> {
     }
     let run = SaleRun::Disk(writer.finish()?);
     sources.into_iter().try_for_each(|source| source.run.remove())?;
-    Ok(Source { run, report: None })
+    Ok(LinesSource { run, report: None })
 }
 
 /// A run and the place of its report.
-struct Source {
+struct LinesSource {
     run: SaleRun,
     /// `None`: of several reports; the lines tell.
     report: Option<u32>,
 }
 
 /// Where a line stands: ISRC, report, row.
-type Key = (u64, u32, u32);
+type LineKey = (u64, u32, u32);
 
 /// Lines of a run that are in memory.
-enum Lines<'a> {
+enum MergedLines<'a> {
     Borrowed(&'a [SaleLine], Arc<SaleWords>),
     Owned(Vec<SaleLine>, SaleWords),
 }
 
 /// A run while it is merged.
-struct Cursor<'a> {
-    lines: Lines<'a>,
+struct LinesCursor<'a> {
+    lines: MergedLines<'a>,
     /// Where the blocks behind those lines come from.
     rest: Option<SaleBlockReader>,
     report: Option<u32>,
@@ -109,17 +109,19 @@ struct Cursor<'a> {
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> LinesCursor<'a> {
     /// At the first line; `None` if the run has none.
-    fn open(Source { run, report }: &'a Source) -> Result<Option<Self>, DiskError> {
+    fn open(LinesSource { run, report }: &'a LinesSource) -> Result<Option<Self>, DiskError> {
         let (lines, rest) = match run {
-            SaleRun::Memory { lines, words } => (Lines::Borrowed(lines, Arc::clone(words)), None),
+            SaleRun::Memory { lines, words } => {
+                (MergedLines::Borrowed(lines, Arc::clone(words)), None)
+            }
             SaleRun::Disk(path) => {
                 let mut reader = SaleBlockReader::open(path)?;
                 let Some(block) = reader.next()? else {
                     return Ok(None);
                 };
-                (Lines::Owned(block.lines, block.words), Some(reader))
+                (MergedLines::Owned(block.lines, block.words), Some(reader))
             }
         };
         let (isrcs, copier) = (Vec::new(), LineCopier::default());
@@ -136,19 +138,19 @@ impl<'a> Cursor<'a> {
 
     fn lines(&self) -> &[SaleLine] {
         match &self.lines {
-            Lines::Borrowed(lines, _) => lines,
-            Lines::Owned(lines, _) => lines,
+            MergedLines::Borrowed(lines, _) => lines,
+            MergedLines::Owned(lines, _) => lines,
         }
     }
 
     fn words(&self) -> &SaleWords {
         match &self.lines {
-            Lines::Borrowed(_, words) => words,
-            Lines::Owned(_, words) => words,
+            MergedLines::Borrowed(_, words) => words,
+            MergedLines::Owned(_, words) => words,
         }
     }
 
-    fn key(&self) -> Key {
+    fn key(&self) -> LineKey {
         key_of(&self.lines()[self.at], &self.isrcs, self.report)
     }
 
@@ -161,7 +163,7 @@ impl<'a> Cursor<'a> {
         else {
             return Ok(false);
         };
-        self.lines = Lines::Owned(block.lines, block.words);
+        self.lines = MergedLines::Owned(block.lines, block.words);
         self.begin_block();
         Ok(true)
     }
@@ -169,15 +171,15 @@ impl<'a> Cursor<'a> {
     /// Copies lines of the block that stand before a place, at most so many.
     fn copy_before(
         &mut self,
-        end: Option<Key>,
+        end: Option<LineKey>,
         n_lines_max: usize,
         builder: &mut SaleWordsBuilder,
         to: &mut Vec<SaleLine>,
     ) {
         let Self { lines, report, isrcs, copier, at, .. } = self;
         let (lines, words): (&[SaleLine], &SaleWords) = match lines {
-            Lines::Borrowed(lines, words) => (lines, words),
-            Lines::Owned(lines, words) => (lines, words),
+            MergedLines::Borrowed(lines, words) => (lines, words),
+            MergedLines::Owned(lines, words) => (lines, words),
         };
         let rest = &lines[*at..];
         let rest = &rest[..rest.len().min(n_lines_max)];
@@ -194,23 +196,23 @@ impl<'a> Cursor<'a> {
 }
 
 #[inline]
-fn key_of(line: &SaleLine, isrcs: &[u64], report: Option<u32>) -> Key {
+fn key_of(line: &SaleLine, isrcs: &[u64], report: Option<u32>) -> LineKey {
     (isrcs[line.item as usize], report.unwrap_or(line.report), line.row)
 }
 
 /// Merging of some runs.
-struct Merge<'a> {
-    cursors: Vec<Cursor<'a>>,
+struct LinesMerge<'a> {
+    cursors: Vec<LinesCursor<'a>>,
     /// The next line of each run that has one, the first in order on top.
-    heap: BinaryHeap<Reverse<(Key, usize)>>,
+    heap: BinaryHeap<Reverse<(LineKey, usize)>>,
     builder: SaleWordsBuilder,
     lines: Vec<SaleLine>,
 }
 
-impl<'a> Merge<'a> {
-    fn open(sources: &'a [Source]) -> Result<Self, DiskError> {
-        let cursors = sources.iter().map(Cursor::open);
-        let cursors: Vec<Cursor<'a>> =
+impl<'a> LinesMerge<'a> {
+    fn open(sources: &'a [LinesSource]) -> Result<Self, DiskError> {
+        let cursors = sources.iter().map(LinesCursor::open);
+        let cursors: Vec<LinesCursor<'a>> =
             cursors.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let heap =
             cursors.iter().enumerate().map(|(n, cursor)| Reverse((cursor.key(), n))).collect();

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
-use crate::pipeline::intake::sales_runs::{BATCH_ROWS, Run, RunWriter};
+use crate::pipeline::intake::sales_runs::{BATCH_ROWS, RunWriter, TableRun};
 use crate::storage::disk::durable::IoContext as _;
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
@@ -71,7 +71,7 @@ impl MergeBounds {
 /// [`PartitionError`].
 pub fn merge_runs(
     table: LotTable,
-    reports: Vec<(String, Vec<Run>)>,
+    reports: Vec<(String, Vec<TableRun>)>,
     n_runs_max: usize,
     folder: &Path,
     mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,
@@ -82,16 +82,16 @@ pub fn merge_runs(
     for (place, (name, runs)) in (0_u32..).zip(reports) {
         names.push(name);
         for run in runs {
-            let source = Source { run, report: Some(place) };
+            let source = RunSource { run, report: Some(place) };
             match source.run {
-                Run::Memory(_) => in_memory.push(source),
-                Run::Disk(_) => on_disk.push_back(source),
+                TableRun::Memory(_) => in_memory.push(source),
+                TableRun::Disk(_) => on_disk.push_back(source),
             }
         }
     }
-    let merge = Merge { table, lines: with_report_place(table), folder };
+    let merge = RunMerge { table, lines: with_report_place(table), folder };
     while let Some(n_runs) = next_pass(on_disk.len(), n_runs_max) {
-        let first: Vec<Source> = on_disk.drain(..n_runs).collect();
+        let first: Vec<RunSource> = on_disk.drain(..n_runs).collect();
         on_disk.push_back(merge.to_longer_run(first)?);
     }
     in_memory.extend(on_disk);
@@ -111,8 +111,8 @@ pub(crate) fn next_pass(n_runs: usize, n_runs_max: usize) -> Option<usize> {
 }
 
 /// A run and the place of its report.
-struct Source {
-    run: Run,
+struct RunSource {
+    run: TableRun,
     /// `None`: of several reports; its last column tells.
     report: Option<u32>,
 }
@@ -143,16 +143,16 @@ fn with_names(
 }
 
 /// The lines of a run, batch by batch.
-enum Batches {
+enum RunBatches {
     Memory(Option<RecordBatch>),
     Disk(Box<ParquetRecordBatchReader>),
 }
 
-impl Batches {
-    fn open(run: &Run) -> Result<Self, PartitionError> {
+impl RunBatches {
+    fn open(run: &TableRun) -> Result<Self, PartitionError> {
         match run {
-            Run::Memory(batch) => Ok(Self::Memory(Some(batch.clone()))),
-            Run::Disk(path) => {
+            TableRun::Memory(batch) => Ok(Self::Memory(Some(batch.clone()))),
+            TableRun::Disk(path) => {
                 let file = File::open(path).at("open", path)?;
                 ParquetRecordBatchReaderBuilder::try_new(file)
                     .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
@@ -172,10 +172,10 @@ impl Batches {
 
 /// All batches of a run.
 pub(crate) fn each_batch(
-    run: &Run,
+    run: &TableRun,
     mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,
 ) -> Result<(), PartitionError> {
-    let mut batches = Batches::open(run)?;
+    let mut batches = RunBatches::open(run)?;
     while let Some(batch) = batches.next().map_err(PartitionError::parquet(Path::new("runs")))? {
         take(batch)?;
     }
@@ -184,7 +184,7 @@ pub(crate) fn each_batch(
 
 /// Where a line stands in the order of its table.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct TableKey {
     /// Of counters and declared streams; 0 in the other tables.
     date: i32,
     /// Lines without a recording stand last.
@@ -196,8 +196,8 @@ struct Key {
 }
 
 /// A run while it is merged.
-struct Cursor {
-    batches: Batches,
+struct RunCursor {
+    batches: RunBatches,
     report: Option<u32>,
     /// Place of the batch that is being read among those that are at hand.
     batch: usize,
@@ -205,7 +205,7 @@ struct Cursor {
 }
 
 /// Merging of runs of a table.
-struct Merge<'a> {
+struct RunMerge<'a> {
     table: LotTable,
     /// The columns of a run with the place of the report.
     lines: SchemaRef,
@@ -213,10 +213,10 @@ struct Merge<'a> {
     folder: &'a Path,
 }
 
-impl Merge<'_> {
+impl RunMerge<'_> {
     /// Makes one run of several.
-    fn to_longer_run(&self, sources: Vec<Source>) -> Result<Source, PartitionError> {
-        let Some(Source { run: Run::Disk(first), .. }) = sources.first() else {
+    fn to_longer_run(&self, sources: Vec<RunSource>) -> Result<RunSource, PartitionError> {
+        let Some(RunSource { run: TableRun::Disk(first), .. }) = sources.first() else {
             return Err(self.wrong(ParquetError::General("no runs on disk to merge".to_owned())));
         };
         let path = first.with_extension("merged.parquet");
@@ -224,21 +224,21 @@ impl Merge<'_> {
         self.merge(&sources, |lines| writer.write(&lines))?;
         let run = writer.finish()?;
         sources.into_iter().try_for_each(|source| source.run.remove())?;
-        Ok(Source { run, report: None })
+        Ok(RunSource { run, report: None })
     }
 
     /// Hands the lines of runs on in the order of the table, with the places of their reports.
     fn merge(
         &self,
-        sources: &[Source],
+        sources: &[RunSource],
         mut take: impl FnMut(RecordBatch) -> Result<(), PartitionError>,
     ) -> Result<(), PartitionError> {
         let mut at_hand: Vec<RecordBatch> = Vec::new();
         let mut cursors = Vec::new();
-        let mut heap: BinaryHeap<Reverse<(Key, usize)>> = BinaryHeap::new();
-        for Source { run, report } in sources {
-            let batches = Batches::open(run)?;
-            let mut cursor = Cursor { batches, report: *report, batch: 0, row: 0 };
+        let mut heap: BinaryHeap<Reverse<(TableKey, usize)>> = BinaryHeap::new();
+        for RunSource { run, report } in sources {
+            let batches = RunBatches::open(run)?;
+            let mut cursor = RunCursor { batches, report: *report, batch: 0, row: 0 };
             if self.next_batch(&mut cursor, &mut at_hand)? {
                 heap.push(Reverse((self.key(&cursor, &at_hand), cursors.len())));
                 cursors.push(cursor);
@@ -268,7 +268,7 @@ impl Merge<'_> {
     /// Moves on to the next batch; false at the end of the run.
     fn next_batch(
         &self,
-        cursor: &mut Cursor,
+        cursor: &mut RunCursor,
         at_hand: &mut Vec<RecordBatch>,
     ) -> Result<bool, PartitionError> {
         while let Some(batch) = cursor.batches.next().map_err(|error| self.wrong(error))? {
@@ -288,7 +288,7 @@ impl Merge<'_> {
         Ok(false)
     }
 
-    fn key(&self, cursor: &Cursor, at_hand: &[RecordBatch]) -> Key {
+    fn key(&self, cursor: &RunCursor, at_hand: &[RecordBatch]) -> TableKey {
         let (batch, line) = (&at_hand[cursor.batch], cursor.row);
         let report = batch.column(batch.num_columns() - 1).as_primitive::<UInt32Type>().value(line);
         let row = batch.column(0).as_primitive::<Int64Type>().value(line);
@@ -304,7 +304,7 @@ impl Merge<'_> {
                 (date, table.isrc_column().map_or((false, [0; 12]), isrc))
             }
         };
-        Key { date, is_null, isrc, report, row }
+        TableKey { date, is_null, isrc, report, row }
     }
 
     /// Lines of several batches as one.
@@ -330,7 +330,7 @@ fn code_of(isrc: &str) -> [u8; 12] {
 }
 
 /// Drops the batches that no cursor reads any more.
-fn forget_read(at_hand: &mut Vec<RecordBatch>, cursors: &mut [Cursor]) {
+fn forget_read(at_hand: &mut Vec<RecordBatch>, cursors: &mut [RunCursor]) {
     let mut kept = Vec::new();
     for cursor in cursors {
         kept.push(at_hand[cursor.batch].clone());

@@ -14,7 +14,7 @@ use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::storage::tables::partition::PartitionError;
 
 /// A statement period, those without one last.
-type Period = (bool, Option<Month>);
+type SettledPeriod = (bool, Option<Month>);
 
 /// Sums of a month.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct WaitingSums {
     bytes_max: usize,
     in_memory: ByPeriod,
     /// Files of the sums that came first, and how many there are.
-    on_disk: BTreeMap<Period, (PathBuf, usize)>,
+    on_disk: BTreeMap<SettledPeriod, (PathBuf, usize)>,
 }
 
 impl WaitingSums {
@@ -68,7 +68,8 @@ impl WaitingSums {
         take: &mut impl FnMut(&[MonthlySum]) -> Result<(), PartitionError>,
     ) -> Result<(), PartitionError> {
         let Self { mut in_memory, mut on_disk, .. } = self;
-        let mut periods: Vec<Period> = in_memory.keys().chain(on_disk.keys()).copied().collect();
+        let mut periods: Vec<SettledPeriod> =
+            in_memory.keys().chain(on_disk.keys()).copied().collect();
         periods.sort_unstable();
         periods.dedup();
         let mut group: Vec<MonthlySum> = Vec::new();

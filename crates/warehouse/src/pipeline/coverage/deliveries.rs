@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::explain::delivery::{AboutDays, Delivery, Standing};
+use streamledger_core::explain::delivery::{AboutDays, DeliveryStatus, FeedDelivery};
 use streamledger_core::explain::period::{Period, month_after, months_within};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
@@ -25,7 +25,7 @@ use crate::storage::tables::lot_table::LotTable;
 const OWN_PART: u64 = 10;
 
 /// What is known of all reports together.
-struct Series<'a> {
+struct DeliverySeries<'a> {
     territories: TerritorySeries<'a>,
     rows: RowsOfSeries<'a>,
     stores: &'a BTreeMap<String, StoreSettings>,
@@ -36,8 +36,8 @@ struct Series<'a> {
 pub fn deliveries(
     reports: &BTreeMap<String, ReportEntry>,
     stores: &BTreeMap<String, StoreSettings>,
-) -> Vec<Delivery> {
-    let series = Series {
+) -> Vec<FeedDelivery> {
+    let series = DeliverySeries {
         territories: TerritorySeries::new(reports),
         rows: RowsOfSeries::new(reports),
         stores,
@@ -54,7 +54,7 @@ fn feed_of(report: &ReportEntry) -> Option<Feed> {
     feeds.into_iter().find(|feed| report.feed.as_deref() == Some(feed.as_str()))
 }
 
-fn of_report(report: &ReportEntry, feed: Feed, series: &Series<'_>) -> Vec<Delivery> {
+fn of_report(report: &ReportEntry, feed: Feed, series: &DeliverySeries<'_>) -> Vec<FeedDelivery> {
     let Some(standing) = standing(report) else {
         return Vec::new();
     };
@@ -79,7 +79,7 @@ fn of_report(report: &ReportEntry, feed: Feed, series: &Series<'_>) -> Vec<Deliv
 struct OfReport<'a> {
     report: &'a ReportEntry,
     feed: Feed,
-    standing: Standing,
+    standing: DeliveryStatus,
     name: String,
     only: Option<String>,
 }
@@ -91,8 +91,8 @@ impl OfReport<'_> {
         days: (Day, Day),
         about: AboutDays,
         territories: BTreeSet<String>,
-    ) -> Delivery {
-        Delivery {
+    ) -> FeedDelivery {
+        FeedDelivery {
             store: store.to_owned(),
             sender: self.report.store.clone(),
             feed: self.feed,
@@ -106,7 +106,7 @@ impl OfReport<'_> {
         }
     }
 
-    fn of_plays(&self, covered: Vec<((Day, Day), AboutDays)>) -> Vec<Delivery> {
+    fn of_plays(&self, covered: Vec<((Day, Day), AboutDays)>) -> Vec<FeedDelivery> {
         let store = &self.report.store;
         let months = covered.into_iter().flat_map(|(days, about)| {
             months_within(days).into_iter().map(move |(month, days)| (month, days, about))
@@ -119,7 +119,7 @@ impl OfReport<'_> {
         months.map(of_month).collect()
     }
 
-    fn of_figures(&self) -> Vec<Delivery> {
+    fn of_figures(&self) -> Vec<FeedDelivery> {
         let store = &self.report.store;
         let months = months_of(self.report).remove(store).unwrap_or_default();
         let is_own = months_with_many(&months);
@@ -131,7 +131,7 @@ impl OfReport<'_> {
         months.into_keys().map(of_month).collect()
     }
 
-    fn of_statement(&self) -> Vec<Delivery> {
+    fn of_statement(&self) -> Vec<FeedDelivery> {
         let mut found = Vec::new();
         for (store, months) in months_of(self.report) {
             let is_own = own_months(self.report, &store, &months);
@@ -167,24 +167,24 @@ fn figure_days(report: &ReportEntry, month: Month, feed: Feed) -> (Day, Day) {
     (first, if is_month { month.last() } else { last })
 }
 
-fn standing(report: &ReportEntry) -> Option<Standing> {
+fn standing(report: &ReportEntry) -> Option<DeliveryStatus> {
     match report.state {
-        ReportState::Active => Some(Standing::Active),
-        ReportState::Waiting => Some(Standing::Waiting),
+        ReportState::Active => Some(DeliveryStatus::Active),
+        ReportState::Waiting => Some(DeliveryStatus::Waiting),
         // Its rows are in another report, which speaks for itself.
         ReportState::Superseded if !report.is_restated() => None,
         ReportState::Superseded => {
-            Some(Standing::Superseded(report.superseded_by.clone().unwrap_or_default()))
+            Some(DeliveryStatus::Superseded(report.superseded_by.clone().unwrap_or_default()))
         }
         ReportState::Rejected | ReportState::Unaccepted => None,
     }
 }
 
 /// Months of use by store, each with its lines and their territories.
-type Months = BTreeMap<Month, (u64, BTreeSet<String>)>;
+type DeliveredMonths = BTreeMap<Month, (u64, BTreeSet<String>)>;
 
-fn months_of(report: &ReportEntry) -> BTreeMap<String, Months> {
-    let mut stores: BTreeMap<String, Months> = BTreeMap::new();
+fn months_of(report: &ReportEntry) -> BTreeMap<String, DeliveredMonths> {
+    let mut stores: BTreeMap<String, DeliveredMonths> = BTreeMap::new();
     for (path, n_lines) in &report.lines {
         let Some((store, month)) = month_of(path) else {
             continue;
@@ -196,7 +196,7 @@ fn months_of(report: &ReportEntry) -> BTreeMap<String, Months> {
 }
 
 /// The months that a statement is for.
-fn own_months(report: &ReportEntry, store: &str, months: &Months) -> BTreeSet<Month> {
+fn own_months(report: &ReportEntry, store: &str, months: &DeliveredMonths) -> BTreeSet<Month> {
     if store != report.store {
         // Of a statement of several stores nobody can say that it is all of a month.
         return BTreeSet::new();
@@ -212,7 +212,7 @@ fn own_months(report: &ReportEntry, store: &str, months: &Months) -> BTreeSet<Mo
 }
 
 /// The months that have at least a tenth of the lines of the one with most.
-fn months_with_many(months: &Months) -> BTreeSet<Month> {
+fn months_with_many(months: &DeliveredMonths) -> BTreeSet<Month> {
     let most = months.values().map(|(n_lines, _)| *n_lines).max().unwrap_or_default();
     let has_many = |(_, (n_lines, _)): &(&Month, &(u64, _))| most <= n_lines * OWN_PART;
     months.iter().filter(has_many).map(|(month, _)| *month).collect()
@@ -235,7 +235,7 @@ fn days_after(
     report: &ReportEntry,
     store: &str,
     month: Month,
-    months: &Months,
+    months: &DeliveredMonths,
 ) -> Option<(Day, Day)> {
     if statements_of(report).is_some() {
         return None;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::ingest::table::format::{Field, TableFormat};
-use streamledger_core::model::territory::Territories;
+use streamledger_core::ingest::table::format::{FormatField, TableFormat};
+use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::normalize::store::{StoreSettings, TierTable};
 
-use crate::storage::source::ignored::Ignored;
+use crate::storage::source::ignored::IgnoredNames;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
 /// wrote is made again.
@@ -51,20 +51,20 @@ struct LenientPipelineFile(PipelineFile);
 impl<'de> Deserialize<'de> for LenientPipelineFile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Inbox {
+        struct InboxSettings {
             ignore: Vec<String>,
         }
         #[derive(Deserialize)]
-        struct File {
+        struct SettingsFile {
             policy: PathBuf,
             stores: Vec<PathBuf>,
             formats: Vec<PathBuf>,
             calendar: PathBuf,
-            inbox: Inbox,
+            inbox: InboxSettings,
             territory_aliases: BTreeMap<String, String>,
         }
-        let File { policy, stores, formats, calendar, inbox, territory_aliases } =
-            File::deserialize(deserializer)?;
+        let SettingsFile { policy, stores, formats, calendar, inbox, territory_aliases } =
+            SettingsFile::deserialize(deserializer)?;
         let inbox = InboxFile { ignore: inbox.ignore };
         Ok(Self(PipelineFile { policy, stores, formats, calendar, inbox, territory_aliases }))
     }
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
 
 /// All that a run needs to know, checked.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct PipelineSettings {
     /// The numbers of the filter rules.
     pub policy: Policy,
     /// Stores by name.
@@ -82,9 +82,9 @@ pub struct Settings {
     /// When reports are due.
     pub calendar: Calendar,
     /// Territory codes and aliases.
-    pub territories: Territories,
+    pub territories: TerritoryTable,
     /// File names that are not reports.
-    pub ignore: Ignored,
+    pub ignore: IgnoredNames,
     aliases: BTreeMap<String, String>,
 }
 
@@ -111,7 +111,7 @@ pub enum ConfigError {
     },
 }
 
-impl Settings {
+impl PipelineSettings {
     /// Reads a pipeline file and all that it names.
     ///
     /// # Errors
@@ -138,11 +138,11 @@ impl Settings {
         let stores = load_stores(folder, &file.stores, &mut errors);
         let formats = load_formats(folder, &file.formats, &mut errors);
         let calendar = load_calendar(&folder.join(&file.calendar), &mut errors);
-        let territories = Territories::new(&file.territory_aliases)
+        let territories = TerritoryTable::new(&file.territory_aliases)
             .map_err(|aliases| errors.extend(aliases.iter().map(|alias| wrong(pipeline, alias))))
             .ok();
         let ignore =
-            Ignored::new(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
+            IgnoredNames::new(&file.inbox.ignore).map_err(|e| errors.push(wrong(pipeline, e))).ok();
         match (policy, territories, ignore, errors.is_empty()) {
             (Some(policy), Some(territories), Some(ignore), true) => Ok(Self {
                 policy,
@@ -177,7 +177,7 @@ impl Settings {
             .filter(|known| format.is_none() || [store, "*"].contains(&known.store.as_str()))
             .collect();
         let table = format.and_then(|format| self.formats.get(format));
-        let names_shops = table.is_some_and(|table| table.fields.contains_key(&Field::Shop));
+        let names_shops = table.is_some_and(|table| table.fields.contains_key(&FormatField::Shop));
         let as_read = |store: &StoreSettings| ReadAs {
             store: store.store.clone(),
             shops: store.shops.clone(),

@@ -2,15 +2,15 @@
 
 use globset::Glob;
 use streamledger_core::ingest::dsr::head::{
-    Head, Match as DsrMatch, Profile, match_head as match_dsr,
+    DsrHead, DsrMatch, DsrProfile, match_head as match_dsr,
 };
-use streamledger_core::ingest::spotify_streams::{self, Columns, HeaderMismatch};
+use streamledger_core::ingest::spotify_streams::{self, HeaderMismatch, StreamColumns};
 use streamledger_core::ingest::table::format::TableFormat;
-use streamledger_core::ingest::table::head::{Bound, Match, match_head};
-use streamledger_core::ingest::text::{Text, is_utf16};
+use streamledger_core::ingest::table::head::{BoundFormat, HeadMatch, match_head};
+use streamledger_core::ingest::text::{ReportText, is_utf16};
 use streamledger_core::model::report_id::NameFacts;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::storage::source::report_source::MemberKind;
 
@@ -24,11 +24,11 @@ const NEAR_MISSES_MAX: usize = 5;
 #[derive(Debug)]
 pub enum DetectedFormat<'a> {
     /// Spotify's wide table of raw streams.
-    SpotifyStreams(Columns),
+    SpotifyStreams(StreamColumns),
     /// A DDEX DSR flat file.
-    Dsr(Box<Head>),
+    Dsr(Box<DsrHead>),
     /// A plain table.
-    Table(&'a TableFormat, Box<Bound>),
+    Table(&'a TableFormat, Box<BoundFormat>),
 }
 
 impl DetectedFormat<'_> {
@@ -45,13 +45,13 @@ impl DetectedFormat<'_> {
 }
 
 /// What one format says of a report.
-struct Opinion<'a> {
+struct FormatProbe<'a> {
     format: &'a str,
     store: &'a str,
-    says: Says<'a>,
+    says: ProbeResult<'a>,
 }
 
-enum Says<'a> {
+enum ProbeResult<'a> {
     Mine(DetectedFormat<'a>),
     Near(NearMiss),
     No,
@@ -72,7 +72,7 @@ struct NearMiss {
 /// # Errors
 /// Why it is rejected: no format of the folder's store claims it, or more than one does.
 pub fn detect_format<'a>(
-    settings: &'a Settings,
+    settings: &'a PipelineSettings,
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
@@ -85,67 +85,68 @@ pub fn detect_format<'a>(
 /// another report says, is another file.
 #[must_use]
 pub fn judge(
-    settings: &Settings,
+    settings: &PipelineSettings,
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
 ) -> MemberKind {
     match find_format(settings, folder, file_name, head) {
         Ok(_) => MemberKind::Report,
-        Err(Rejected { rejection: RejectedReport { code, detail, .. }, is_nearly: true }) => {
-            MemberKind::Nearly { code, detail }
-        }
-        Err(Rejected { rejection, is_nearly: false }) => {
+        Err(RejectedFormats {
+            rejection: RejectedReport { code, detail, .. },
+            is_nearly: true,
+        }) => MemberKind::Nearly { code, detail },
+        Err(RejectedFormats { rejection, is_nearly: false }) => {
             MemberKind::Other { reason: rejection.detail }
         }
     }
 }
 
 /// Why no format claims a report.
-struct Rejected {
+struct RejectedFormats {
     rejection: RejectedReport,
     /// Whether it could have been meant as a report that is read.
     is_nearly: bool,
 }
 
-impl Rejected {
+impl RejectedFormats {
     fn nearly(code: &'static str, detail: String) -> Self {
         Self { rejection: RejectedReport::new(code, detail), is_nearly: true }
     }
 }
 
 fn find_format<'a>(
-    settings: &'a Settings,
+    settings: &'a PipelineSettings,
     folder: Option<&str>,
     file_name: &str,
     head: &[u8],
-) -> Result<DetectedFormat<'a>, Rejected> {
+) -> Result<DetectedFormat<'a>, RejectedFormats> {
     let folder = folder.unwrap_or_default();
     let mut opinions = vec![ask_spotify_streams(head), ask_dsr(head, file_name)];
     opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
-    let is_here = |opinion: &Opinion<'_>| [folder, ANY_STORE].contains(&opinion.store);
+    let is_here = |opinion: &FormatProbe<'_>| [folder, ANY_STORE].contains(&opinion.store);
     let (here, elsewhere): (Vec<_>, Vec<_>) = opinions.into_iter().partition(is_here);
-    let is_mine = |opinion: &&Opinion<'_>| matches!(opinion.says, Says::Mine(_));
+    let is_mine = |opinion: &&FormatProbe<'_>| matches!(opinion.says, ProbeResult::Mine(_));
     let claims: Vec<&str> = here.iter().filter(is_mine).map(|opinion| opinion.format).collect();
     if 1 < claims.len() {
         let detail = format!("more than one format claims it: {}", claims.join(", "));
-        return Err(Rejected::nearly("ambiguous_format", detail));
+        return Err(RejectedFormats::nearly("ambiguous_format", detail));
     }
     if claims.is_empty() {
         return Err(reject(folder, here, &elsewhere));
     }
     let mine = here.into_iter().find_map(|opinion| match opinion.says {
-        Says::Mine(detected) => Some(detected),
+        ProbeResult::Mine(detected) => Some(detected),
         _ => None,
     });
     match mine {
         Some(DetectedFormat::Table(format, _)) if is_repeat(format, file_name) => {
             let why = format.repeats.as_ref().map_or("", |repeats| &repeats.why);
             let rejection = RejectedReport::new("repeats", format!("{}: {why}", format.format));
-            Err(Rejected { rejection, is_nearly: false })
+            Err(RejectedFormats { rejection, is_nearly: false })
         }
         Some(detected) => Ok(detected),
-        None => Err(Rejected::nearly("unknown_format", "no format claims it".to_owned())),
+        None => Err(RejectedFormats::nearly("unknown_format", "no format claims it".to_owned())),
     }
 }
 
@@ -157,8 +158,12 @@ fn is_repeat(format: &TableFormat, file_name: &str) -> bool {
     format.repeats.as_ref().is_some_and(|repeats| repeats.names.iter().any(matches))
 }
 
-fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Rejected {
-    let theirs = elsewhere.iter().find(|opinion| matches!(opinion.says, Says::Mine(_)));
+fn reject(
+    folder: &str,
+    here: Vec<FormatProbe<'_>>,
+    elsewhere: &[FormatProbe<'_>],
+) -> RejectedFormats {
+    let theirs = elsewhere.iter().find(|opinion| matches!(opinion.says, ProbeResult::Mine(_)));
     if let Some(other) = theirs {
         let detail = format!(
             "expected a report of the store that the folder names ({}), found {}, which is {}'s",
@@ -166,13 +171,13 @@ fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
             other.format,
             other.store,
         );
-        return Rejected::nearly("store_mismatch", detail);
+        return RejectedFormats::nearly("store_mismatch", detail);
     }
     let n_formats = here.len();
     let mut near: Vec<NearMiss> = here
         .into_iter()
         .filter_map(|opinion| match opinion.says {
-            Says::Near(near) => Some(near),
+            ProbeResult::Near(near) => Some(near),
             _ => None,
         })
         .collect();
@@ -188,7 +193,10 @@ fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
                     "none of the {n_formats} formats of `{folder}` has a column in common with its header"
                 )
             };
-            Rejected { rejection: RejectedReport::new("unknown_format", detail), is_nearly: false }
+            RejectedFormats {
+                rejection: RejectedReport::new("unknown_format", detail),
+                is_nearly: false,
+            }
         }
         Some(nearest) => {
             let is_nearly = near.iter().any(|near| near.is_nearly);
@@ -199,7 +207,7 @@ fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
             };
             let reasons: Vec<String> =
                 near.into_iter().take(NEAR_MISSES_MAX).map(|near| near.rejection.detail).collect();
-            Rejected {
+            RejectedFormats {
                 rejection: RejectedReport { code, column, detail: reasons.join("; ") },
                 is_nearly,
             }
@@ -207,52 +215,56 @@ fn reject(folder: &str, here: Vec<Opinion<'_>>, elsewhere: &[Opinion<'_>]) -> Re
     }
 }
 
-fn ask_spotify_streams<'a>(head: &[u8]) -> Opinion<'a> {
+fn ask_spotify_streams<'a>(head: &[u8]) -> FormatProbe<'a> {
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
     let header = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
     let format = spotify_streams::FORMAT;
-    let says = match Columns::detect_format(header) {
-        Ok(columns) => Says::Mine(DetectedFormat::SpotifyStreams(columns)),
+    let says = match StreamColumns::detect_format(header) {
+        Ok(columns) => ProbeResult::Mine(DetectedFormat::SpotifyStreams(columns)),
         // Half of the needed columns make a near miss: that format with a hole.
         Err(HeaderMismatch::Missing { columns, n_found: n_found @ 1.. }) => {
             let columns = columns.iter().map(ToString::to_string).collect();
-            Says::Near(missing(format, columns, n_found))
+            ProbeResult::Near(missing(format, columns, n_found))
         }
-        Err(HeaderMismatch::Twice { column }) => Says::Near(twice(format, column)),
-        Err(_) => Says::No,
+        Err(HeaderMismatch::Twice { column }) => ProbeResult::Near(twice(format, column)),
+        Err(_) => ProbeResult::No,
     };
-    Opinion { format, store: spotify_streams::STORE, says }
+    FormatProbe { format, store: spotify_streams::STORE, says }
 }
 
-fn ask_dsr<'a>(head: &[u8], file_name: &str) -> Opinion<'a> {
+fn ask_dsr<'a>(head: &[u8], file_name: &str) -> FormatProbe<'a> {
     let (format, says) = match match_dsr(head, file_name) {
-        DsrMatch::Yes(head) => (head.profile.format(), Says::Mine(DetectedFormat::Dsr(head))),
+        DsrMatch::Yes(head) => {
+            (head.profile.format(), ProbeResult::Mine(DetectedFormat::Dsr(head)))
+        }
         DsrMatch::OtherProfile(profile) => {
-            let read: Vec<&str> = Profile::ALL.iter().map(|profile| profile.format()).collect();
+            let read: Vec<&str> = DsrProfile::ALL.iter().map(|profile| profile.format()).collect();
             let read = read.join(", ");
             let detail = format!("a DDEX report of the profile `{profile}`; read are {read}");
             let rejection = RejectedReport::new("unknown_format", detail);
-            ("ddex", Says::Near(NearMiss { rejection, n_missing: 0, is_nearly: true }))
+            ("ddex", ProbeResult::Near(NearMiss { rejection, n_missing: 0, is_nearly: true }))
         }
-        DsrMatch::No => ("ddex", Says::No),
+        DsrMatch::No => ("ddex", ProbeResult::No),
     };
-    Opinion { format, store: ANY_STORE, says }
+    FormatProbe { format, store: ANY_STORE, says }
 }
 
-fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> Opinion<'a> {
+fn ask_table<'a>(format: &'a TableFormat, head: &[u8], file_name: &str) -> FormatProbe<'a> {
     let name = format.format.as_str();
     let says = match match_head(format, head, file_name) {
-        Match::Yes(bound) => Says::Mine(DetectedFormat::Table(format, bound)),
-        Match::Near { missing: columns, n_found } => Says::Near(missing(name, columns, n_found)),
-        Match::Excluded { column } => {
+        HeadMatch::Yes(bound) => ProbeResult::Mine(DetectedFormat::Table(format, bound)),
+        HeadMatch::Near { missing: columns, n_found } => {
+            ProbeResult::Near(missing(name, columns, n_found))
+        }
+        HeadMatch::Excluded { column } => {
             let detail = format!("not {name}: no report of it has the column `{column}`");
             let rejection = RejectedReport::new("unknown_format", detail);
-            Says::Near(NearMiss { rejection, n_missing: 1, is_nearly: true })
+            ProbeResult::Near(NearMiss { rejection, n_missing: 1, is_nearly: true })
         }
-        Match::Twice { column } => Says::Near(twice(name, &column)),
-        Match::No => Says::No,
+        HeadMatch::Twice { column } => ProbeResult::Near(twice(name, &column)),
+        HeadMatch::No => ProbeResult::No,
     };
-    Opinion { format: name, store: &format.store, says }
+    FormatProbe { format: name, store: &format.store, says }
 }
 
 /// Half of the needed columns make a report of the format with a hole; less is something else.
@@ -283,7 +295,7 @@ fn twice(format: &str, column: &str) -> NearMiss {
 
 /// What the head of a member of an archive is, in any encoding.
 pub(crate) fn judge_member(
-    settings: &Settings,
+    settings: &PipelineSettings,
     store_folder: Option<&str>,
     member: &str,
     head: &[u8],
@@ -296,7 +308,7 @@ pub(crate) fn judge_member(
             kind = Some(judge(settings, store_folder, member, lines));
         }
     };
-    let mut text = Text::default();
+    let mut text = ReportText::default();
     if text.take(head, &mut take).is_ok() {
         text.finish(&mut take);
     }

@@ -4,32 +4,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::ingest::text::{Text, TextError};
+use streamledger_core::ingest::text::{ReportText, TextError};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_core::model::play::Piece;
+use streamledger_core::model::play::ReportPlays;
 use streamledger_core::model::report_id::{NameFacts, ReportId};
-use streamledger_core::normalize::counts::Counts;
+use streamledger_core::normalize::counts::RowCounts;
 use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesMonth};
 use streamledger_core::normalize::sums::PlaySums;
-use streamledger_core::normalize::table::control_numbers::Checked;
+use streamledger_core::normalize::table::control_numbers::CheckedControl;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::supersede::row_hash::RowSums;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::intake::detect_format::{DetectedFormat, detect_format, judge_member};
 use crate::pipeline::intake::play_buffer::{PlayBuffer, ReportDay, SpillablePlays};
-use crate::pipeline::intake::reading::{Rows, RowsContext, RowsRead, is_compared_table};
+use crate::pipeline::intake::reading::{ReportRows, RowsContext, RowsRead, is_compared_table};
 use crate::pipeline::intake::rejected_report::RejectedReport;
-use crate::pipeline::intake::sales_runs::{RunStore, Runs, drop_runs};
+use crate::pipeline::intake::sales_runs::{ReportRuns, RunStore, drop_runs};
 use crate::pipeline::intake::why_rejected::why_rejected;
 use crate::storage::archive::row_files::{RowCollector, RowFolder, RowList};
 use crate::storage::disk::durable::DiskError;
-use crate::storage::disk::stages::Stages;
-use crate::storage::layout::ledger::{AboutReport, Part};
+use crate::storage::disk::stages::StageTimes;
+use crate::storage::layout::ledger::{AboutReport, ReportPart};
 use crate::storage::source::report_source::{
-    DecodeMode, End, FromArchive, MemberKind, Packing, Reader, ReportFile, read_through,
+    BlockReader, DecodeMode, FromArchive, MemberKind, ReportFile, ReportPacking, SourceEnd,
+    read_through,
 };
 use crate::storage::tables::lot_table::LotTable;
 use crate::storage::tables::partition::PartitionError;
@@ -38,7 +39,7 @@ use crate::storage::tables::partition::PartitionError;
 #[derive(Clone, Copy)]
 pub struct Examiner<'a> {
     /// The settings of the run.
-    pub settings: &'a Settings,
+    pub settings: &'a PipelineSettings,
     /// The key of the listeners' hashes.
     pub key: &'a ListenerKey,
     /// Where plays are kept.
@@ -51,20 +52,20 @@ pub struct Examiner<'a> {
     /// Where lists of rows wait by which reports are compared; `None` where no report is new.
     pub rows: Option<&'a RowFolder>,
     /// Sees all plays of a report before they are kept or let go; `None` where nobody needs to.
-    pub onlooker: Option<Onlooker<'a>>,
+    pub onlooker: Option<PlayOnlooker<'a>>,
     /// Whether a report is unpacked in a thread of its own.
     pub decode_mode: DecodeMode,
     /// Where the time goes.
-    pub stages: &'a Stages,
+    pub stages: &'a StageTimes,
 }
 
 /// Is shown plays by date; `None` where the report is read from its beginning, perhaps not for the first
 /// time.
-pub type Onlooker<'a> = &'a (dyn Fn(Option<&BTreeMap<Day, Piece>>) + Sync);
+pub type PlayOnlooker<'a> = &'a (dyn Fn(Option<&BTreeMap<Day, ReportPlays>>) + Sync);
 
 /// What was found.
 #[derive(Debug)]
-pub enum Examined {
+pub enum ExaminedFile {
     /// A report.
     Report(Box<ExaminedReport>),
     /// The file changed while it was read: it is left for the next run.
@@ -81,7 +82,7 @@ pub struct ExaminedReport {
     /// What its format reads from its name.
     pub name_facts: NameFacts,
     /// How it is packed.
-    pub packing: Packing,
+    pub packing: ReportPacking,
     /// Of an archive: the member that is the report, and the others.
     pub archive: Option<FromArchive>,
     /// Name of the format; `None` if it was not detected.
@@ -89,7 +90,7 @@ pub struct ExaminedReport {
     /// What it is for; `None` if it was not detected.
     pub feed: Option<Feed>,
     /// Counts; `None` if the bytes could not be decoded or the format was not detected.
-    pub counts: Option<Counts>,
+    pub counts: Option<RowCounts>,
     /// Rows that can be read, by counted date.
     pub day_rows: BTreeMap<Day, u64>,
     /// Bad rows; of a rejected report the first [`REJECTED_ROWS_KEPT`].
@@ -105,15 +106,15 @@ pub struct ExaminedReport {
     /// Pools by store and month of use.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Its lines and pools; none if it is rejected.
-    pub runs: Runs,
+    pub runs: ReportRuns,
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,
     /// Its control numbers, checked against its rows.
-    pub controls: Vec<Checked>,
+    pub controls: Vec<CheckedControl>,
     /// Sums of its plays, where a row may stand for several.
     pub play_sums: Option<PlaySums>,
     /// Its place in a report of several files.
-    pub part: Option<Part>,
+    pub part: Option<ReportPart>,
     /// What it says of itself.
     pub about: AboutReport,
     /// Table of its lines; `None` for plays.
@@ -125,7 +126,7 @@ pub struct ExaminedReport {
 }
 
 impl ExaminedReport {
-    fn new(hash: [u8; 32], packing: Packing) -> Self {
+    fn new(hash: [u8; 32], packing: ReportPacking) -> Self {
         Self {
             hash,
             name_facts: NameFacts::new(),
@@ -141,7 +142,7 @@ impl ExaminedReport {
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
             pool_rows: BTreeMap::new(),
-            runs: Runs::default(),
+            runs: ReportRuns::default(),
             unmapped: UnmappedValues::default(),
             controls: Vec::new(),
             play_sums: None,
@@ -194,14 +195,14 @@ impl Examiner<'_> {
         name: &str,
         store_folder: Option<&str>,
         wanted: Option<&BTreeSet<Day>>,
-    ) -> Result<Examined, PartitionError> {
+    ) -> Result<ExaminedFile, PartitionError> {
         let mut mark = DecimalMark::Point;
         loop {
-            let mut reading = Reading::new(*self, name, store_folder, (wanted, mark));
+            let mut reading = ReportReading::new(*self, name, store_folder, (wanted, mark));
             let end = read_through(file, self.decode_mode, self.stages, &mut reading)?;
             reading.end();
             // What other numbers of the report tell of some is known at its end only.
-            match reading.mark_of_report().filter(|_| matches!(end, End::Whole { .. })) {
+            match reading.mark_of_report().filter(|_| matches!(end, SourceEnd::Whole { .. })) {
                 Some(other) => mark = other,
                 None => return reading.ended(end),
             }
@@ -211,19 +212,19 @@ impl Examiner<'_> {
 }
 
 /// A report while its blocks come in.
-struct Reading<'a> {
+struct ReportReading<'a> {
     examiner: Examiner<'a>,
     /// Name of the file in the inbox or archive, without its folders.
     file_name: String,
     store_folder: Option<&'a str>,
     wanted: Option<&'a BTreeSet<Day>>,
     name_facts: NameFacts,
-    text: Text,
+    text: ReportText,
     /// Why the bytes are no text of lines.
     text_error: Option<TextError>,
-    state: State<'a>,
+    state: ReadingState<'a>,
     days: BTreeMap<Day, ReportDay>,
-    runs: Runs,
+    runs: ReportRuns,
     /// Rows that are compared with those of other reports.
     collector: RowCollector,
     /// The decimal mark by which numbers are read that prove none.
@@ -232,13 +233,13 @@ struct Reading<'a> {
     error: Option<PartitionError>,
 }
 
-enum State<'a> {
+enum ReadingState<'a> {
     Start,
-    Rows(Rows<'a>),
+    Rows(ReportRows<'a>),
     Rejected(RejectedReport),
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ReportReading<'a> {
     fn new(
         examiner: Examiner<'a>,
         name: &'a str,
@@ -254,11 +255,11 @@ impl<'a> Reading<'a> {
             store_folder,
             wanted,
             name_facts: NameFacts::new(),
-            text: Text::default(),
+            text: ReportText::default(),
             text_error: None,
-            state: State::Start,
+            state: ReadingState::Start,
             days: BTreeMap::new(),
-            runs: Runs::default(),
+            runs: ReportRuns::default(),
             collector: RowCollector::default(),
             mark,
             n_lines: 0,
@@ -267,16 +268,16 @@ impl<'a> Reading<'a> {
     }
 
     fn take_text(&mut self, mut lines: &[u8]) {
-        if matches!(self.state, State::Start) {
+        if matches!(self.state, ReadingState::Start) {
             match self.begin(lines) {
                 Ok((rows, rows_start)) => {
-                    self.state = State::Rows(rows);
+                    self.state = ReadingState::Rows(rows);
                     lines = &lines[rows_start..];
                 }
-                Err(rejection) => self.state = State::Rejected(rejection),
+                Err(rejection) => self.state = ReadingState::Rejected(rejection),
             }
         }
-        if let State::Rows(rows) = &mut self.state {
+        if let ReadingState::Rows(rows) = &mut self.state {
             rows.read_block(lines);
             if self.examiner.segment_bytes_max < rows.size_bytes() {
                 self.seal();
@@ -285,7 +286,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The reader of the report's format, and where in its head the rows start.
-    fn begin(&mut self, head: &[u8]) -> Result<(Rows<'a>, usize), RejectedReport> {
+    fn begin(&mut self, head: &[u8]) -> Result<(ReportRows<'a>, usize), RejectedReport> {
         let Examiner { settings, key, .. } = self.examiner;
         let detected = detect_format(settings, self.store_folder, &self.file_name, head)?;
         self.name_facts = detected.name_facts().clone();
@@ -296,12 +297,12 @@ impl<'a> Reading<'a> {
             DecodeMode::OwnThread => rayon::current_num_threads(),
         };
         let context = RowsContext { settings, key, wanted, decimal_mark: self.mark, n_readers };
-        Rows::open(context, self.store_folder.unwrap_or_default(), detected, head)
+        ReportRows::open(context, self.store_folder.unwrap_or_default(), detected, head)
     }
 
     /// Hands what was read so far to the play buffer and the runs.
     fn seal(&mut self) {
-        let State::Rows(rows) = &mut self.state else {
+        let ReadingState::Rows(rows) = &mut self.state else {
             return;
         };
         let folder = self.examiner.rows.filter(|_| rows.is_compared());
@@ -336,43 +337,43 @@ impl<'a> Reading<'a> {
         let mut text = std::mem::take(&mut self.text);
         text.finish(|lines| self.take_text(lines));
         self.n_lines = text.n_lines();
-        if let State::Rows(rows) = &mut self.state {
+        if let ReadingState::Rows(rows) = &mut self.state {
             rows.end();
         }
     }
 
     /// The decimal mark of the report, if numbers that prove none were read by the other one.
     fn mark_of_report(&self) -> Option<DecimalMark> {
-        let State::Rows(rows) = &self.state else {
+        let ReadingState::Rows(rows) = &self.state else {
             return None;
         };
         rows.marks().misread(self.mark)
     }
 
     /// What came of the file.
-    fn ended(mut self, end: End) -> Result<Examined, PartitionError> {
+    fn ended(mut self, end: SourceEnd) -> Result<ExaminedFile, PartitionError> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         match end {
-            End::Growing => {
+            SourceEnd::Growing => {
                 self.abandon()?;
-                Ok(Examined::Growing)
+                Ok(ExaminedFile::Growing)
             }
-            End::Unreadable(error) => {
+            SourceEnd::Unreadable(error) => {
                 self.abandon()?;
-                Ok(Examined::Unreadable(error))
+                Ok(ExaminedFile::Unreadable(error))
             }
-            End::Corrupt { hash, code, detail } => {
+            SourceEnd::Corrupt { hash, code, detail } => {
                 self.abandon()?;
-                let mut report = ExaminedReport::new(hash, Packing::Plain);
+                let mut report = ExaminedReport::new(hash, ReportPacking::Plain);
                 report.rejection = Some(RejectedReport::new(code, detail));
-                Ok(Examined::Report(Box::new(report)))
+                Ok(ExaminedFile::Report(Box::new(report)))
             }
-            End::Whole { hash, packing, archive } => {
+            SourceEnd::Whole { hash, packing, archive } => {
                 let mut report = self.finish(hash, packing)?;
                 report.archive = archive;
-                Ok(Examined::Report(report))
+                Ok(ExaminedFile::Report(report))
             }
         }
     }
@@ -386,7 +387,7 @@ impl<'a> Reading<'a> {
     fn finish(
         mut self,
         hash: [u8; 32],
-        packing: Packing,
+        packing: ReportPacking,
     ) -> Result<Box<ExaminedReport>, PartitionError> {
         self.seal();
         if let Some(error) = self.error {
@@ -396,12 +397,12 @@ impl<'a> Reading<'a> {
         (report.days, report.runs) = (self.days, self.runs);
         report.name_facts = self.name_facts;
         match self.state {
-            State::Start => {
+            ReadingState::Start => {
                 report.rejection =
                     Some(RejectedReport::new("empty_file", "the report has no bytes"));
             }
-            State::Rejected(rejection) => report.rejection = Some(rejection),
-            State::Rows(rows) => {
+            ReadingState::Rejected(rejection) => report.rejection = Some(rejection),
+            ReadingState::Rows(rows) => {
                 if let Some(folder) = self.examiner.rows.filter(|_| rows.is_compared()) {
                     report.row_list = Some(self.collector.finish(folder)?);
                 }
@@ -418,7 +419,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Reader for Reading<'_> {
+impl BlockReader for ReportReading<'_> {
     fn judge(&self, member: &str, head: &[u8]) -> MemberKind {
         judge_member(self.examiner.settings, self.store_folder, member, head)
     }

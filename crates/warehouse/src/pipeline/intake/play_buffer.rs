@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use streamledger_core::filter::offline_repeats::offline_plays;
 use streamledger_core::model::day::{Day, Month};
-use streamledger_core::model::play::{Piece, Play, Words};
+use streamledger_core::model::play::{Play, PlayDictionaries, ReportPlays};
 use streamledger_core::normalize::join::join_pieces;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
@@ -26,7 +26,7 @@ pub const BUCKETS: usize = 256;
 #[derive(Debug)]
 pub enum SpillablePlays {
     /// In memory.
-    Memory(Piece),
+    Memory(ReportPlays),
     /// On disk, a block for each bucket.
     Disk(SpilledPiece),
 }
@@ -87,12 +87,12 @@ impl PlayBuffer {
     ///
     /// # Errors
     /// [`DiskError`] if it has to go to disk and cannot.
-    pub fn hold(&self, piece: Piece) -> Result<SpillablePlays, DiskError> {
+    pub fn hold(&self, piece: ReportPlays) -> Result<SpillablePlays, DiskError> {
         if self.is_of_offline_plays {
             let report = piece.report;
             let plays = join_pieces(vec![offline_plays(piece)]);
             let (rows, words) = (vec![plays.rows], Arc::new(plays.words));
-            return Ok(SpillablePlays::Memory(Piece { report, rows, words }));
+            return Ok(SpillablePlays::Memory(ReportPlays { report, rows, words }));
         }
         let bytes = piece_bytes(&piece);
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max {
@@ -103,7 +103,7 @@ impl PlayBuffer {
     }
 
     /// Says that a piece from memory is no longer held.
-    pub fn release(&self, piece: &Piece) {
+    pub fn release(&self, piece: &ReportPlays) {
         self.bytes.fetch_sub(piece_bytes(piece), Ordering::Relaxed);
     }
 
@@ -113,7 +113,7 @@ impl PlayBuffer {
         self.n_files.load(Ordering::Relaxed)
     }
 
-    fn spill(&self, piece: &Piece) -> Result<SpilledPiece, DiskError> {
+    fn spill(&self, piece: &ReportPlays) -> Result<SpilledPiece, DiskError> {
         let number = self.n_files.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("plays-{number}"));
         let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
@@ -121,8 +121,11 @@ impl PlayBuffer {
         let mut n_rows = 0;
         for rows in hash_partition(piece) {
             n_rows += rows.len();
-            let share =
-                Piece { report: piece.report, rows: vec![rows], words: Arc::clone(&piece.words) };
+            let share = ReportPlays {
+                report: piece.report,
+                rows: vec![rows],
+                words: Arc::clone(&piece.words),
+            };
             write_plays(&join_pieces(vec![share]), &mut file).at("write", &path)?;
             offsets.push(file.stream_position().at("write", &path)?);
         }
@@ -156,16 +159,20 @@ impl SpillablePlays {
         &self,
         buckets: &Range<usize>,
         report: [u8; 32],
-    ) -> Result<Vec<Piece>, DiskError> {
+    ) -> Result<Vec<ReportPlays>, DiskError> {
         match self {
-            Self::Memory(piece) => Ok(vec![Piece { report, ..of_buckets(piece, buckets) }]),
+            Self::Memory(piece) => Ok(vec![ReportPlays { report, ..of_buckets(piece, buckets) }]),
             Self::Disk(spilled) => spilled.read(buckets, report),
         }
     }
 }
 
 impl SpilledPiece {
-    fn read(&self, buckets: &Range<usize>, report: [u8; 32]) -> Result<Vec<Piece>, DiskError> {
+    fn read(
+        &self,
+        buckets: &Range<usize>,
+        report: [u8; 32],
+    ) -> Result<Vec<ReportPlays>, DiskError> {
         let path: &Path = &self.path;
         let mut file = File::open(path).at("open", path)?;
         file.seek(SeekFrom::Start(self.offsets[buckets.start])).at("read", path)?;
@@ -175,22 +182,22 @@ impl SpilledPiece {
             .clone()
             .map(|_| {
                 let plays = read_plays(&mut source).at("read", path)?;
-                Ok(Piece { report, rows: vec![plays.rows], words: Arc::new(plays.words) })
+                Ok(ReportPlays { report, rows: vec![plays.rows], words: Arc::new(plays.words) })
             })
             .collect()
     }
 }
 
-fn count_rows(piece: &Piece) -> usize {
+fn count_rows(piece: &ReportPlays) -> usize {
     piece.rows.iter().map(Vec::len).sum()
 }
 
-fn piece_bytes(piece: &Piece) -> usize {
+fn piece_bytes(piece: &ReportPlays) -> usize {
     count_rows(piece) * size_of::<Play>() + piece.words.size_bytes()
 }
 
 /// The bucket of a play: by its listener's hash, or by its row where there is none.
-fn bucket_of(play: &Play, words: &Words) -> usize {
+fn bucket_of(play: &Play, words: &PlayDictionaries) -> usize {
     match words.listeners.get(play.listener as usize) {
         Some(listener) => usize::from(listener.0[0]),
         None => play.row as usize % BUCKETS,
@@ -198,7 +205,7 @@ fn bucket_of(play: &Play, words: &Words) -> usize {
 }
 
 /// The rows of a piece by bucket, in their order.
-fn hash_partition(piece: &Piece) -> Vec<Vec<Play>> {
+fn hash_partition(piece: &ReportPlays) -> Vec<Vec<Play>> {
     let mut counts = [0; BUCKETS];
     for play in piece.rows.iter().flatten() {
         counts[bucket_of(play, &piece.words)] += 1;
@@ -210,11 +217,11 @@ fn hash_partition(piece: &Piece) -> Vec<Vec<Play>> {
     buckets
 }
 
-fn of_buckets(piece: &Piece, buckets: &Range<usize>) -> Piece {
+fn of_buckets(piece: &ReportPlays, buckets: &Range<usize>) -> ReportPlays {
     let words = &piece.words;
     let in_share = |play: &&Play| buckets.contains(&bucket_of(play, words));
     let rows = piece.rows.iter().map(|chunk| chunk.iter().filter(in_share).copied().collect());
-    Piece { report: piece.report, rows: rows.collect(), words: Arc::clone(words) }
+    ReportPlays { report: piece.report, rows: rows.collect(), words: Arc::clone(words) }
 }
 
 #[cfg(test)]

@@ -2,41 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamledger_core::ingest::dsr::head::Head;
-use streamledger_core::ingest::spotify_streams::{self, Columns};
+use streamledger_core::ingest::dsr::head::DsrHead;
+use streamledger_core::ingest::spotify_streams::{self, StreamColumns};
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
-use streamledger_core::ingest::table::format::{Feed, Field, TableFormat};
-use streamledger_core::ingest::table::head::Bound;
-use streamledger_core::model::about::About;
+use streamledger_core::ingest::table::format::{Feed, FormatField, TableFormat};
+use streamledger_core::ingest::table::head::BoundFormat;
+use streamledger_core::model::about::ReportFacets;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_core::model::play::Piece;
-use streamledger_core::normalize::counts::{Counts, LineCounts};
+use streamledger_core::model::play::ReportPlays;
+use streamledger_core::normalize::counts::{LineCounts, RowCounts};
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::rejected_row::{RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
-use streamledger_core::normalize::spotify::streams::{Context, StreamsReader};
+use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::sums::PlaySums;
-use streamledger_core::normalize::table::control_numbers::Checked;
+use streamledger_core::normalize::table::control_numbers::CheckedControl;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 use streamledger_core::normalize::unmapped::UnmappedValues;
 use streamledger_core::normalize::values::numbers::MarksSeen;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::intake::detect_format::{ANY_STORE, DetectedFormat};
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::intake::table_rows::TableRows;
-use crate::storage::layout::ledger::{AboutReport, Part};
+use crate::storage::layout::ledger::{AboutReport, ReportPart};
 use crate::storage::tables::lot_table::LotTable;
 
 /// What reading rows needs to know beside the report.
 #[derive(Clone, Copy)]
 pub struct RowsContext<'a> {
     /// The settings of the run.
-    pub settings: &'a Settings,
+    pub settings: &'a PipelineSettings,
     /// The key of the listeners' hashes.
     pub key: &'a ListenerKey,
     /// Counted dates to keep plays of; `None` for all.
@@ -49,7 +49,7 @@ pub struct RowsContext<'a> {
 
 /// The rows of a report of any format.
 #[derive(Debug)]
-pub enum Rows<'a> {
+pub enum ReportRows<'a> {
     /// Spotify's wide table of raw streams.
     Streams(Box<StreamsReader<'a>>),
     /// A DDEX DSR flat file.
@@ -66,7 +66,7 @@ pub struct RowsRead {
     /// What it is for.
     pub feed: Feed,
     /// Counts over the whole report.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// Rows that are no data by the format's rules.
     pub n_skipped: u64,
     /// What its lines were.
@@ -88,7 +88,7 @@ pub struct RowsRead {
     /// Table of the lines; `None` for plays.
     pub lot_table: Option<LotTable>,
     /// Control numbers of the report, checked against its rows.
-    pub controls: Vec<Checked>,
+    pub controls: Vec<CheckedControl>,
     /// What its numbers say of its decimal mark, where they may have either.
     pub marks: MarksSeen,
     /// Sums of its plays, where a row may stand for several.
@@ -98,14 +98,14 @@ pub struct RowsRead {
     /// What is wrong with the report as a whole, beside its control numbers.
     pub problems: Vec<String>,
     /// Its place in a report of several files.
-    pub part: Option<Part>,
+    pub part: Option<ReportPart>,
     /// What it says of itself.
     pub about: AboutReport,
     /// Dates for whose plays it names the tracks.
     pub track_dates: BTreeSet<Day>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> ReportRows<'a> {
     /// A reader of a report of this store, and where in its head the rows start.
     ///
     /// # Errors
@@ -132,15 +132,15 @@ impl<'a> Rows<'a> {
             }
             DetectedFormat::Table(format, bound) => {
                 let rows_start = bound.rows_start;
-                let bound = Bound { decimal_mark: context.decimal_mark, ..*bound };
+                let bound = BoundFormat { decimal_mark: context.decimal_mark, ..*bound };
                 Ok((Self::table(context, store, format, bound), rows_start))
             }
         }
     }
 
-    fn streams(context: RowsContext<'a>, store: &'a StoreSettings, columns: Columns) -> Self {
+    fn streams(context: RowsContext<'a>, store: &'a StoreSettings, columns: StreamColumns) -> Self {
         let RowsContext { settings, key, wanted, .. } = context;
-        let context = Context { store, territories: &settings.territories, key, wanted };
+        let context = StreamsContext { store, territories: &settings.territories, key, wanted };
         Self::Streams(Box::new(StreamsReader::new(columns, context)))
     }
 
@@ -148,7 +148,7 @@ impl<'a> Rows<'a> {
         context: RowsContext<'a>,
         store: &'a StoreSettings,
         format: &'a TableFormat,
-        bound: Bound,
+        bound: BoundFormat,
     ) -> Self {
         let RowsContext { settings, key, wanted, n_readers, .. } = context;
         let territories = &settings.territories;
@@ -204,7 +204,7 @@ impl<'a> Rows<'a> {
 
     /// Takes the plays that were read so far out of the reader. The report's hash is known at its end
     /// only; whoever joins the pieces sets it.
-    pub fn take_pieces(&mut self) -> BTreeMap<Day, Piece> {
+    pub fn take_pieces(&mut self) -> BTreeMap<Day, ReportPlays> {
         match self {
             Self::Streams(reader) => reader.take_pieces([0; 32]),
             Self::Dsr(_) => BTreeMap::new(),
@@ -315,7 +315,7 @@ impl<'a> Rows<'a> {
 }
 
 impl RowsRead {
-    fn new(format: &str, feed: Feed, counts: Counts) -> Self {
+    fn new(format: &str, feed: Feed, counts: RowCounts) -> Self {
         Self {
             format: format.to_owned(),
             feed,
@@ -347,12 +347,12 @@ impl RowsRead {
 pub(crate) fn is_compared_table(format: &TableFormat) -> bool {
     match format.feed {
         Feed::Sales | Feed::PublicCounts | Feed::StoreRemovals => true,
-        Feed::Trends => !format.fields.contains_key(&Field::Listener),
+        Feed::Trends => !format.fields.contains_key(&FormatField::Listener),
         Feed::Reference => false,
     }
 }
 
-fn about(about: &About, set: Option<String>) -> AboutReport {
+fn about(about: &ReportFacets, set: Option<String>) -> AboutReport {
     AboutReport {
         period: about.period(),
         territory: about.territory(),
@@ -364,7 +364,7 @@ fn about(about: &About, set: Option<String>) -> AboutReport {
 }
 
 /// The place of a file among the files of its report; `None` if it is the only one.
-fn part_of(head: &Head) -> Option<Part> {
+fn part_of(head: &DsrHead) -> Option<ReportPart> {
     let (number, of) = head.file_number.zip(head.n_files)?;
-    (1 < of).then(|| Part { set: head.set.clone(), number, of })
+    (1 < of).then(|| ReportPart { set: head.set.clone(), number, of })
 }

@@ -38,14 +38,14 @@ const PAGE_BYTES: usize = 1 << 16;
 
 /// Sorted lines of one report and partition.
 #[derive(Debug)]
-pub enum Run {
+pub enum TableRun {
     /// In memory.
     Memory(RecordBatch),
     /// In a file of its own in staging.
     Disk(PathBuf),
 }
 
-impl Run {
+impl TableRun {
     /// Deletes its file, if it has one.
     ///
     /// # Errors
@@ -87,14 +87,14 @@ impl SaleRun {
 
 /// Runs of a report.
 #[derive(Debug, Default)]
-pub struct Runs {
+pub struct ReportRuns {
     /// Lines of statements, by store and month.
     pub sales: BTreeMap<SalesMonth, Vec<SaleRun>>,
     /// Rows of other tables, by table, store and month.
-    pub tables: BTreeMap<(LotTable, SalesMonth), Vec<Run>>,
+    pub tables: BTreeMap<(LotTable, SalesMonth), Vec<TableRun>>,
 }
 
-impl Runs {
+impl ReportRuns {
     /// Adds runs of later rows.
     pub fn extend(&mut self, other: Self) {
         for (month, runs) in other.sales {
@@ -144,14 +144,14 @@ impl RunStore {
         &self,
         lots: Vec<SalesLot>,
         table: Option<LotTable>,
-    ) -> Result<Runs, PartitionError> {
+    ) -> Result<ReportRuns, PartitionError> {
         let put_down = |lot| {
-            let mut runs = Runs::default();
+            let mut runs = ReportRuns::default();
             self.put_down_one(lot, table, &mut runs).map(|()| runs)
         };
-        let parts: Vec<Runs> =
+        let parts: Vec<ReportRuns> =
             lots.into_par_iter().with_max_len(1).map(put_down).collect::<Result<_, _>>()?;
-        let mut runs = Runs::default();
+        let mut runs = ReportRuns::default();
         parts.into_iter().for_each(|part| runs.extend(part));
         Ok(runs)
     }
@@ -160,7 +160,7 @@ impl RunStore {
         &self,
         mut lot: SalesLot,
         table: Option<LotTable>,
-        runs: &mut Runs,
+        runs: &mut ReportRuns,
     ) -> Result<(), PartitionError> {
         let Some(table) = table else {
             return Ok(());
@@ -170,7 +170,7 @@ impl RunStore {
         };
         let at = |error| PartitionError::parquet(folder)(ParquetError::from(error));
         let pools = std::mem::take(&mut lot.pools);
-        let Runs { sales, tables } = runs;
+        let ReportRuns { sales, tables } = runs;
         for (month, lines) in std::mem::take(&mut lot.figures) {
             let batch = figures_columns(&lot, lines).map_err(at)?;
             tables.entry((table, month)).or_default().push(self.run(folder, batch)?);
@@ -208,7 +208,7 @@ impl RunStore {
         Ok(SaleRun::Disk(writer.finish()?))
     }
 
-    fn run(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+    fn run(&self, folder: &Path, batch: RecordBatch) -> Result<TableRun, PartitionError> {
         if batch.num_rows() <= MEMORY_ROWS_MAX {
             self.hold(folder, batch)
         } else {
@@ -217,9 +217,9 @@ impl RunStore {
     }
 
     /// Keeps rows in memory as long as there is room for them, else on disk.
-    fn hold(&self, folder: &Path, batch: RecordBatch) -> Result<Run, PartitionError> {
+    fn hold(&self, folder: &Path, batch: RecordBatch) -> Result<TableRun, PartitionError> {
         if self.has_room(batch.get_array_memory_size()) {
-            return Ok(Run::Memory(batch));
+            return Ok(TableRun::Memory(batch));
         }
         self.write(folder, &batch)
     }
@@ -234,7 +234,7 @@ impl RunStore {
         has_room
     }
 
-    fn write(&self, folder: &Path, batch: &RecordBatch) -> Result<Run, PartitionError> {
+    fn write(&self, folder: &Path, batch: &RecordBatch) -> Result<TableRun, PartitionError> {
         let path = self.new_path(folder, "run")?;
         let mut writer = RunWriter::create(path.with_extension("parquet"), &batch.schema())?;
         writer.write(batch)?;
@@ -249,14 +249,18 @@ impl RunStore {
 }
 
 /// Keeps the lists of tracks of a lot.
-fn keep_lists(mut lot: SalesLot, table: LotTable, runs: &mut Runs) -> Result<(), PartitionError> {
+fn keep_lists(
+    mut lot: SalesLot,
+    table: LotTable,
+    runs: &mut ReportRuns,
+) -> Result<(), PartitionError> {
     if table != LotTable::Tracks {
         return Ok(());
     }
     for (month, references) in std::mem::take(&mut lot.references) {
         let batch = reference_columns(table, &lot, references)
             .map_err(|error| PartitionError::parquet(Path::new("tracks"))(error.into()))?;
-        runs.tables.entry((table, month)).or_default().push(Run::Memory(batch));
+        runs.tables.entry((table, month)).or_default().push(TableRun::Memory(batch));
     }
     Ok(())
 }
@@ -290,9 +294,9 @@ impl RunWriter {
         self.writer.write(lines).map_err(PartitionError::parquet(&self.path))
     }
 
-    pub(crate) fn finish(self) -> Result<Run, PartitionError> {
+    pub(crate) fn finish(self) -> Result<TableRun, PartitionError> {
         self.writer.close().map_err(PartitionError::parquet(&self.path))?;
-        Ok(Run::Disk(self.path))
+        Ok(TableRun::Disk(self.path))
     }
 }
 
@@ -300,9 +304,9 @@ impl RunWriter {
 ///
 /// # Errors
 /// [`DiskError`].
-pub fn drop_runs(runs: Runs) -> Result<(), DiskError> {
+pub fn drop_runs(runs: ReportRuns) -> Result<(), DiskError> {
     runs.sales.into_values().flatten().try_for_each(SaleRun::remove)?;
-    runs.tables.into_values().flatten().try_for_each(Run::remove)
+    runs.tables.into_values().flatten().try_for_each(TableRun::remove)
 }
 
 #[cfg(test)]
@@ -322,9 +326,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let bytes = batch(1000).get_array_memory_size();
         let store = RunStore::new(folder.path().join("runs"), 3 * bytes);
-        let runs: Vec<Run> =
+        let runs: Vec<TableRun> =
             (0..10).map(|_| store.run(&folder.path().join("runs"), batch(1000)).unwrap()).collect();
-        let in_memory = runs.iter().filter(|run| matches!(run, Run::Memory(_))).count();
+        let in_memory = runs.iter().filter(|run| matches!(run, TableRun::Memory(_))).count();
         assert_eq!(in_memory, 3);
         for run in &runs {
             let mut n_rows = 0;

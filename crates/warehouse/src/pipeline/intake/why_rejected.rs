@@ -1,10 +1,10 @@
 //! Why a report is rejected after all its rows were read.
 
 use streamledger_core::ingest::table::format::Feed;
-use streamledger_core::normalize::counts::Counts;
+use streamledger_core::normalize::counts::RowCounts;
 use streamledger_core::normalize::rejected_row::ReportFault;
-use streamledger_core::normalize::sums::{LINES_MAX, Sums};
-use streamledger_core::normalize::table::control_numbers::Checked;
+use streamledger_core::normalize::sums::{LINES_MAX, ReportSumsBuilder};
+use streamledger_core::normalize::table::control_numbers::CheckedControl;
 use streamledger_core::normalize::values::numbers::{MarkDoubt, MarksSeen};
 
 use crate::pipeline::intake::reading::RowsRead;
@@ -48,9 +48,9 @@ fn ambiguous_numbers(marks: MarksSeen) -> Option<RejectedReport> {
 }
 
 /// A control number that the rows do not add up to: part of the report is missing, or too much.
-fn wrong_total(controls: &[Checked]) -> Option<RejectedReport> {
+fn wrong_total(controls: &[CheckedControl]) -> Option<RejectedReport> {
     let wrong = controls.iter().find(|control| control.is_binding && !control.agrees)?;
-    let Checked { label, said, found, .. } = wrong;
+    let CheckedControl { label, said, found, .. } = wrong;
     let detail = if said.is_empty() {
         format!("{label} is missing: the report was cut off")
     } else if found.is_empty() {
@@ -63,7 +63,7 @@ fn wrong_total(controls: &[Checked]) -> Option<RejectedReport> {
 
 /// Numbers so large that sums of a warehouse could not hold them.
 fn beyond_bounds(read: &RowsRead) -> Option<RejectedReport> {
-    let (mut lines, mut pools) = (Sums::default(), Sums::default());
+    let (mut lines, mut pools) = (ReportSumsBuilder::default(), ReportSumsBuilder::default());
     for note in read.notes.values() {
         lines.add_sums(&note.sums);
         pools.add_sums(&note.pools);
@@ -84,8 +84,8 @@ fn beyond_bounds(read: &RowsRead) -> Option<RejectedReport> {
 /// and says nothing of the others.
 const BAD_ROWS_MIN: u64 = 10;
 
-fn too_many_bad_rows(counts: &Counts, max_basis_points: u32) -> Option<RejectedReport> {
-    let Counts { rows, quarantined, .. } = *counts;
+fn too_many_bad_rows(counts: &RowCounts, max_basis_points: u32) -> Option<RejectedReport> {
+    let RowCounts { rows, quarantined, .. } = *counts;
     let is_much = u64::from(max_basis_points) * rows < quarantined * 10_000;
     let is_all = rows != 0 && rows == quarantined;
     (is_much && (BAD_ROWS_MIN < quarantined || is_all)).then(|| {

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
 
-use crate::pipeline::intake::config::Settings;
-use crate::pipeline::judging::Judging;
+use crate::pipeline::intake::config::PipelineSettings;
+use crate::pipeline::judging::JudgingSettings;
+use crate::pipeline::nightly::backfill_draft::{count_damaged, draft_backfill, stale_reports};
 use crate::pipeline::nightly::build::build_basis::BuildBasis;
 use crate::pipeline::nightly::build::building::build_plan;
 use crate::pipeline::nightly::build::building_small::empty_tables;
@@ -22,42 +22,36 @@ use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::{RunBuffers, RunContext, RunRequest};
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::disk_space::require_room_to_build;
-use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::IntakeResult;
 use crate::pipeline::nightly::intake::examining::examine_known;
 use crate::pipeline::nightly::intake::keeping_reports::mend_notes;
-use crate::pipeline::nightly::intake::read_again::is_outdated;
 use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuild, SpeculativeBuilder};
-use crate::pipeline::nightly::options::Backfill;
-use crate::pipeline::nightly::options::{NightlyOptions, Progress};
+use crate::pipeline::nightly::options::BackfillOptions;
+use crate::pipeline::nightly::options::{NightlyOptions, RunProgress};
 use crate::pipeline::nightly::plan::completing::complete_plan;
 use crate::pipeline::nightly::plan::completing::{KeptPlays, PlanBasis};
 use crate::pipeline::nightly::plan::offline_dates::published_keys;
-use crate::pipeline::nightly::plan::planned::{DAMAGED_LIST, PartitionKind, Plan};
-use crate::pipeline::nightly::plan::planning::has_damaged_list;
-use crate::pipeline::nightly::plan::planning::targets_of;
+use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan};
 use crate::pipeline::nightly::plan::planning::{PlanDraft, Targets};
 use crate::pipeline::nightly::plan::preconditions::key_of;
-use crate::pipeline::nightly::plan::ruling::Ruling;
+use crate::pipeline::nightly::plan::ruling::SettingsRuling;
 use crate::pipeline::nightly::plan::run_inputs::RunInputs;
 use crate::pipeline::nightly::record;
-use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::summary::RunSummary;
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
-use crate::storage::disk::file_hash::hash_cold;
-use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest, PartitionEntry};
-use crate::storage::layout::offline_keys::offline_folder;
 use crate::storage::layout::preview::PreviewFolder;
 use crate::storage::layout::warehouse::Warehouse;
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
-use crate::storage::tables::compare::{Changes, State, compare};
+use crate::storage::tables::compare::{ComparedTables, FigureChanges, compare};
 
 /// What a backfill did.
 #[derive(Debug, Default)]
-pub struct Backfilled {
+pub struct BackfillOutcome {
     /// As of a run.
-    pub summary: Summary,
+    pub summary: RunSummary,
     /// Figures that it changed, or would change.
-    pub changes: Changes,
+    pub changes: FigureChanges,
     /// Partitions that an interrupted backfill had finished.
     pub n_kept: u64,
     /// Partitions whose published files were damaged.
@@ -67,29 +61,29 @@ pub struct Backfilled {
 }
 
 /// A backfill and what it starts from.
-struct Task<'a> {
+struct BackfillTask<'a> {
     /// With the accepted numbers.
-    settings: &'a Settings,
-    judging: Judging,
+    settings: &'a PipelineSettings,
+    judging: JudgingSettings,
     options: NightlyOptions,
-    backfill: &'a Backfill,
+    backfill: &'a BackfillOptions,
     key: ListenerKey,
     places: &'a WarehouseLayout,
     /// Where it works.
     staging: &'a Path,
     former: &'a Manifest,
-    progress: &'a dyn Progress,
+    progress: &'a dyn RunProgress,
 }
 
 /// What a backfill has made, not yet published.
-struct Made<'a> {
+struct UnpublishedRun<'a> {
     run: RunContext<'a>,
     plan: Plan,
     manifest: Manifest,
-    done: Backfilled,
+    done: BackfillOutcome,
 }
 
-impl<'a> Task<'a> {
+impl<'a> BackfillTask<'a> {
     fn run(&'a self) -> Result<RunContext<'a>, NightlyError> {
         let (options, places, progress) = (&self.options, self.places, self.progress);
         let request = RunRequest { settings: self.settings, options, places, progress };
@@ -101,7 +95,7 @@ impl<'a> Task<'a> {
         &'a self,
         checkpoint: Option<Checkpoint>,
         damaged_lists: &BTreeSet<String>,
-    ) -> Result<Made<'a>, NightlyError> {
+    ) -> Result<UnpublishedRun<'a>, NightlyError> {
         let former = self.former;
         let mut run = self.run()?;
         run.work.damaged_lists.clone_from(damaged_lists);
@@ -112,10 +106,10 @@ impl<'a> Task<'a> {
         run.work.checkpoint = checkpoint;
         let staged = self.staging.join("snapshot").join("tables");
         let mut examination = examine_months(&run, &draft.targets, former, &staged)?;
-        let mut done = Backfilled {
+        let mut done = BackfillOutcome {
             n_kept: examination.n_kept(),
             n_reports: examination.n_read,
-            ..Backfilled::default()
+            ..BackfillOutcome::default()
         };
         let of = (former, Some(self.backfill));
         let (plan, partitions) = plan_and_build(&run, draft, &mut examination, of, &staged)?;
@@ -137,10 +131,10 @@ impl<'a> Task<'a> {
         check_manifest(&manifest)?;
         let published = self.places.snapshot(former.snapshot).join("tables");
         done.changes = compare(
-            State { folders: std::slice::from_ref(&published), manifest: former },
-            State { folders: &[staged, published.clone()], manifest: &manifest },
+            ComparedTables { folders: std::slice::from_ref(&published), manifest: former },
+            ComparedTables { folders: &[staged, published.clone()], manifest: &manifest },
         )?;
-        Ok(Made { run, plan, manifest, done })
+        Ok(UnpublishedRun { run, plan, manifest, done })
     }
 }
 
@@ -149,11 +143,11 @@ impl<'a> Task<'a> {
 /// # Errors
 /// [`NightlyError`]; what was published before stays as it was.
 pub fn run_backfill(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    backfill: &Backfill,
-    progress: &dyn Progress,
-) -> Result<Backfilled, NightlyError> {
+    backfill: &BackfillOptions,
+    progress: &dyn RunProgress,
+) -> Result<BackfillOutcome, NightlyError> {
     if backfill.is_preview {
         return preview_backfill(settings, options, backfill, progress);
     }
@@ -163,12 +157,21 @@ pub fn run_backfill(
     let key = key_of(options, &places, &former)?;
     let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
     let (places, staging, former) = (&places, staging.as_path(), &former);
-    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
     let decided = ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
-    let task =
-        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    let task = BackfillTask {
+        settings,
+        judging,
+        options,
+        backfill,
+        key,
+        places,
+        staging,
+        former,
+        progress,
+    };
     // What cannot be done is not decided.
     draft_backfill(&task.run()?, backfill, former)?;
     if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
@@ -178,7 +181,7 @@ pub fn run_backfill(
     with_whole_lists(staging, |damaged_lists| {
         let checkpoint = Checkpoint::new(places.internal("backfill"));
         let made = task.make(Some(checkpoint), damaged_lists)?;
-        let Made { mut run, plan, manifest, mut done } = made;
+        let UnpublishedRun { mut run, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
         done.n_damaged += count_damaged(&plan, former, places);
         let is_same =
@@ -203,25 +206,34 @@ pub fn run_backfill(
 /// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
 /// a run may run beside it.
 fn preview_backfill(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    backfill: &Backfill,
-    progress: &dyn Progress,
-) -> Result<Backfilled, NightlyError> {
+    backfill: &BackfillOptions,
+    progress: &dyn RunProgress,
+) -> Result<BackfillOutcome, NightlyError> {
     let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
     let key = key_of(options, places, former)?;
     let folder = PreviewFolder::open(places)?;
     let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
-    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
     ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
-    let task =
-        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    let task = BackfillTask {
+        settings,
+        judging,
+        options,
+        backfill,
+        key,
+        places,
+        staging,
+        former,
+        progress,
+    };
     with_whole_lists(staging, |damaged_lists| {
-        let Made { run, mut done, .. } = task.make(None, damaged_lists)?;
+        let UnpublishedRun { run, mut done, .. } = task.make(None, damaged_lists)?;
         done.summary = run.finish();
         Ok(done)
     })
@@ -232,22 +244,31 @@ fn preview_backfill(
 /// # Errors
 /// [`NightlyError`].
 pub fn plan_backfill(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    backfill: &Backfill,
-    progress: &dyn Progress,
-) -> Result<Backfilled, NightlyError> {
+    backfill: &BackfillOptions,
+    progress: &dyn RunProgress,
+) -> Result<BackfillOutcome, NightlyError> {
     let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
     let key = key_of(options, places, former)?;
     let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
-    let mut ruling = Ruling::read(settings, &options, places, former)?;
+    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
     ruling.judge_months(backfill)?;
     let judging = ruling.judging(settings);
     let settings = &settings.judged_by(&ruling.in_force);
-    let task =
-        Task { settings, judging, options, backfill, key, places, staging, former, progress };
+    let task = BackfillTask {
+        settings,
+        judging,
+        options,
+        backfill,
+        key,
+        places,
+        staging,
+        former,
+        progress,
+    };
     let mut run = task.run()?;
     run.work.buffers = RunBuffers::of_plan();
     let draft = draft_backfill(&run, backfill, former)?;
@@ -262,15 +283,15 @@ pub fn plan_backfill(
     let (plan, _) = complete_plan(&run, draft, &mut RunInputs::default(), basis)?;
     let mut summary = run.finish();
     summary.rebuilt = plan.reasons();
-    Ok(Backfilled { summary, n_reports, ..Backfilled::default() })
+    Ok(BackfillOutcome { summary, n_reports, ..BackfillOutcome::default() })
 }
 
 /// Completes a plan whose reports were read, and builds it.
 pub(super) fn plan_and_build(
     run: &RunContext<'_>,
     draft: PlanDraft,
-    examination: &mut Examination,
-    (former, backfill): (&Manifest, Option<&Backfill>),
+    examination: &mut IntakeResult,
+    (former, backfill): (&Manifest, Option<&BackfillOptions>),
     staged: &Path,
 ) -> Result<(Plan, BTreeMap<String, PartitionEntry>), NightlyError> {
     let mut inputs = examination.take_inputs(&draft.targets, staged)?;
@@ -282,94 +303,13 @@ pub(super) fn plan_and_build(
     Ok((plan, partitions))
 }
 
-/// All partitions that there are; those of the named months are stale.
-fn draft_backfill(
-    run: &RunContext<'_>,
-    backfill: &Backfill,
-    former: &Manifest,
-) -> Result<PlanDraft, NightlyError> {
-    let not_now = |why: &str| {
-        let message = format!("{why}; run `streamledger nightly` first, then the backfill again");
-        Err(NightlyError::NotNow { message })
-    };
-    if former.snapshot == 0 {
-        return Err(WarehouseError::Empty { path: run.places.root().to_owned() }.into());
-    }
-    if !former.set_aside.is_empty() {
-        return not_now("the tables were rolled back to a former state");
-    }
-    if former.listener_key != run.key.fingerprint() {
-        let message = "this is not the listener key that the tables were made with; leave the \
-                       key out to take the warehouse's own, or name the file that runs use"
-            .to_owned();
-        return Err(NightlyError::NotNow { message });
-    }
-    let mut draft = targets_of(run, &former.reports);
-    if draft.targets.iter().any(|(path, planned)| {
-        planned.kind != PartitionKind::Coverage && !former.partitions.contains_key(path)
-    }) {
-        return not_now("the settings have changed since the reports were read");
-    }
-    let is_any = make_stale(run, &mut draft.targets, backfill, former);
-    let is_fed = |path: &&String| {
-        !["waterfall/", "eligibility/"].iter().any(|table| path.starts_with(table))
-    };
-    if former.partitions.keys().filter(is_fed).any(|path| !draft.targets.contains_key(path)) {
-        return not_now("the settings have changed since the reports were read");
-    }
-    let keys = stale_reports(&draft.targets, &BTreeSet::new());
-    let is_outdated = |key: &&String| is_outdated(run, &former.reports[*key]);
-    if keys.iter().any(is_outdated) {
-        return not_now("the settings have changed since the reports were read");
-    }
-    if !is_any {
-        let of = backfill.store.as_ref().map_or(String::new(), |store| format!(" of {store}"));
-        let message = format!(
-            "nothing{of} from {} to {} is published; months are those of the counted date, of \
-             statements those of use",
-            backfill.from, backfill.to
-        );
-        return Err(NightlyError::NotNow { message });
-    }
-    Ok(draft)
-}
-
-/// What is of the named months is stale, and what is damaged and cannot be named; whether there is any.
-fn make_stale(
-    run: &RunContext<'_>,
-    targets: &mut Targets,
-    backfill: &Backfill,
-    former: &Manifest,
-) -> bool {
-    let mut is_any = false;
-    for (path, planned) in targets {
-        // What is due depends on the day of the run.
-        let is_other =
-            former.partitions.get(path).is_none_or(|p| p.fingerprint != planned.fingerprint);
-        let reason = if has_damaged_list(run, path) {
-            DAMAGED_LIST
-        } else if is_small(&planned.kind) && !is_whole(run.places, former, path) {
-            "its file was damaged"
-        } else if backfill.covers(path) {
-            "its month is made anew"
-        } else {
-            let is_due = planned.kind == PartitionKind::Coverage && is_other;
-            planned.why = is_due.then(|| "its inputs changed".to_owned());
-            continue;
-        };
-        planned.why = Some(reason.to_owned());
-        is_any = true;
-    }
-    is_any
-}
-
 /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.
 pub(super) fn examine_months(
     run: &RunContext<'_>,
     targets: &Targets,
     former: &Manifest,
     staged: &Path,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     let mut early =
         SpeculativeBuilder::new(staged, former, run.places, published_keys(run, former));
     let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
@@ -427,56 +367,8 @@ pub(super) fn examine_months(
     Ok(examination)
 }
 
-impl Examination {
+impl IntakeResult {
     fn n_kept(&self) -> u64 {
         self.n_kept_days + self.kept_files.len() as u64
     }
-}
-
-/// The reports that feed stale partitions that are not finished.
-fn stale_reports<'a>(targets: &'a Targets, finished: &BTreeSet<&String>) -> BTreeSet<&'a String> {
-    targets
-        .iter()
-        .filter(|(path, planned)| planned.is_stale() && !finished.contains(path))
-        // A month of trends or sums is made of partitions, which are named themselves.
-        .filter(|(_, planned)| {
-            matches!(planned.kind, PartitionKind::Plays { .. } | PartitionKind::Lots(..))
-        })
-        .flat_map(|(_, planned)| &planned.reports)
-        .collect()
-}
-
-/// Tables that are small and not of a month that can be named: a backfill of any month mends them.
-fn is_small(kind: &PartitionKind) -> bool {
-    matches!(
-        kind,
-        PartitionKind::Quarantine
-            | PartitionKind::Reports
-            | PartitionKind::Coverage
-            | PartitionKind::UnmappedValues
-            | PartitionKind::Deliveries
-    )
-}
-
-/// Partitions that were made anew and whose published files are not what was published.
-fn count_damaged(plan: &Plan, former: &Manifest, places: &WarehouseLayout) -> u64 {
-    let stale: Vec<&String> = plan.stale().map(|(path, _)| path).collect();
-    let n_whole =
-        stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();
-    (stale.len() - n_whole) as u64
-}
-
-/// Whether the files of a published partition, and its list of offline plays, are as they were written.
-fn is_whole(places: &WarehouseLayout, former: &Manifest, path: &str) -> bool {
-    let Some(partition) = former.partitions.get(path) else {
-        return true;
-    };
-    let snapshot = places.snapshot(former.snapshot);
-    let folder = snapshot.join("tables").join(path);
-    let list =
-        partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
-    let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
-    files.all(|(folder, file)| {
-        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-    })
 }

@@ -10,7 +10,7 @@ use crate::pipeline::build::build_waterfall::WaterfallSums;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::partition_paths::replaced_paths;
 use crate::storage::layout::ledger::{Manifest, plays_path};
-use crate::storage::layout::report_sums::Totals;
+use crate::storage::layout::report_sums::MonthTotalsRecord;
 use crate::storage::tables::lot_table::LotTable;
 
 /// Holds what is about to be published against the ledger: every row that was taken in is in `plays`
@@ -62,7 +62,7 @@ pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
 /// Control totals: units and money of a month of `sales_monthly` are those of the lines of its reports,
 /// as they were read.
 fn check_totals(manifest: &Manifest) -> Result<(), NightlyError> {
-    let mut expected: BTreeMap<String, Sums> = BTreeMap::new();
+    let mut expected: BTreeMap<String, ControlSums> = BTreeMap::new();
     for report in manifest.reports.values().filter(|report| report.is_active()) {
         for (path, totals) in &report.totals {
             let monthly = path.replacen("sales/", "sales_monthly/", 1);
@@ -73,8 +73,8 @@ fn check_totals(manifest: &Manifest) -> Result<(), NightlyError> {
         if !path.starts_with("sales_monthly/") {
             continue;
         }
-        let mut found = Sums::default();
-        add_totals(&mut found, partition.totals.as_ref().unwrap_or(&Totals::default()))?;
+        let mut found = ControlSums::default();
+        add_totals(&mut found, partition.totals.as_ref().unwrap_or(&MonthTotalsRecord::default()))?;
         let expected = expected.remove(path).unwrap_or_default();
         if let Some(difference) = difference(&found, &expected) {
             let message = format!("{path} has {difference}");
@@ -91,9 +91,9 @@ fn check_totals(manifest: &Manifest) -> Result<(), NightlyError> {
 }
 
 /// Units, and money by currency in 10^-12 of its unit.
-type Sums = (i128, BTreeMap<String, i128>);
+type ControlSums = (i128, BTreeMap<String, i128>);
 
-fn add_totals(sums: &mut Sums, totals: &Totals) -> Result<(), NightlyError> {
+fn add_totals(sums: &mut ControlSums, totals: &MonthTotalsRecord) -> Result<(), NightlyError> {
     let inconsistent = |message: String| NightlyError::Inconsistent { message };
     let too_large = || inconsistent("the ledger has sums that 128 bits do not hold".to_owned());
     sums.0 = sums.0.checked_add(totals.units).ok_or_else(too_large)?;
@@ -108,12 +108,12 @@ fn add_totals(sums: &mut Sums, totals: &Totals) -> Result<(), NightlyError> {
 }
 
 /// The first number in which two sums differ, in words.
-fn difference(found: &Sums, expected: &Sums) -> Option<String> {
+fn difference(found: &ControlSums, expected: &ControlSums) -> Option<String> {
     if found.0 != expected.0 {
         return Some(format!("{} units, its reports have {}", found.0, expected.0));
     }
     let currencies = found.1.keys().chain(expected.1.keys());
-    let amount = |sums: &Sums, currency: &String| sums.1.get(currency).copied();
+    let amount = |sums: &ControlSums, currency: &String| sums.1.get(currency).copied();
     let shown = |amount: Option<i128>| {
         amount.map_or_else(|| "no".to_owned(), |amount| Amount(amount).to_string())
     };

@@ -10,18 +10,18 @@ use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::store::StoreSettings;
 
 use crate::pipeline::build::build_day::DayBuilder;
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::intake::examine::Examiner;
 use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
-use crate::pipeline::judging::Judging;
+use crate::pipeline::judging::JudgingSettings;
 use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::options::NightlyOptions;
-use crate::pipeline::nightly::options::Progress;
-use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::options::RunProgress;
+use crate::pipeline::nightly::summary::RunSummary;
 use crate::storage::archive::row_files::RowFolder;
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::stages::StageTimes;
 use crate::storage::encode::file::TableLayout;
 use crate::storage::encode::{plays, trends};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
@@ -31,8 +31,8 @@ use crate::storage::tables::partition::PartitionError;
 /// What a run is asked to do, by what it reads and judges, and where it works.
 pub(crate) struct RunContext<'a> {
     /// With the accepted numbers, those for all months, in the place of the pipeline's.
-    pub(crate) settings: &'a Settings,
-    pub(crate) judging: Judging,
+    pub(crate) settings: &'a PipelineSettings,
+    pub(crate) judging: JudgingSettings,
     pub(crate) options: &'a NightlyOptions,
     pub(crate) key: ListenerKey,
     pub(crate) places: &'a WarehouseLayout,
@@ -91,24 +91,24 @@ pub(crate) struct TableLayouts {
 
 /// How a run gets on, and what it did.
 pub(crate) struct RunJournal<'a> {
-    pub(crate) progress: &'a dyn Progress,
-    pub(crate) stages: Stages,
-    summary: Mutex<Summary>,
+    pub(crate) progress: &'a dyn RunProgress,
+    pub(crate) stages: StageTimes,
+    summary: Mutex<RunSummary>,
 }
 
 /// What a run is for.
 #[derive(Clone, Copy)]
 pub(crate) struct RunRequest<'a> {
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: &'a PipelineSettings,
     pub(crate) options: &'a NightlyOptions,
     pub(crate) places: &'a WarehouseLayout,
-    pub(crate) progress: &'a dyn Progress,
+    pub(crate) progress: &'a dyn RunProgress,
 }
 
 impl<'a> RunContext<'a> {
     pub(crate) fn new(
         request: RunRequest<'a>,
-        judging: Judging,
+        judging: JudgingSettings,
         key: ListenerKey,
         staging: &Path,
     ) -> Result<Self, NightlyError> {
@@ -117,7 +117,8 @@ impl<'a> RunContext<'a> {
             plays: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
             trends: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
         };
-        let journal = RunJournal { progress, stages: Stages::default(), summary: Mutex::default() };
+        let journal =
+            RunJournal { progress, stages: StageTimes::default(), summary: Mutex::default() };
         let work = Workspace {
             staging: staging.to_owned(),
             buffers: RunBuffers::new(staging, options.memory_limit_bytes),
@@ -182,13 +183,13 @@ impl RunContext<'_> {
         self.judging.own_store(store, month).or_else(|| self.settings.stores.get(store))
     }
 
-    pub(crate) fn note(&self, write: impl FnOnce(&mut Summary)) {
+    pub(crate) fn note(&self, write: impl FnOnce(&mut RunSummary)) {
         if let Ok(mut summary) = self.work.journal.summary.lock() {
             write(&mut summary);
         }
     }
 
-    pub(crate) fn finish(self) -> Summary {
+    pub(crate) fn finish(self) -> RunSummary {
         let Workspace { buffers, journal, .. } = self.work;
         let mut summary = journal.summary.into_inner().unwrap_or_default();
         summary.spilled_files = buffers.play_buffer.n_files();

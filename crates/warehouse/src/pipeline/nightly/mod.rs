@@ -5,6 +5,7 @@
 
 pub mod summary;
 pub mod backfill;
+mod backfill_draft;
 mod record;
 pub(crate) mod checking;
 pub(crate) mod build;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use streamledger_core::filter::policy::Policy;
 
-use crate::storage::layout::decisions::Author;
+use crate::storage::layout::decisions::DecisionAuthor;
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::warehouse::KeySource;
 
@@ -36,7 +36,7 @@ pub struct NightlyOptions {
 }
 
 /// Hears how a long run gets on.
-pub trait Progress: Sync {
+pub trait RunProgress: Sync {
     /// A step begins, of so many units.
     fn begin(&self, step: &'static str, units: u64);
     /// So many units of it are done.
@@ -45,7 +45,7 @@ pub trait Progress: Sync {
 
 /// Which months are made anew, and how.
 #[derive(Debug, Clone)]
-pub struct Backfill {
+pub struct BackfillOptions {
     /// First month, `YYYY-MM`.
     pub from: String,
     /// Last month.
@@ -54,14 +54,14 @@ pub struct Backfill {
     pub store: Option<String>,
     /// The policy to judge by from now on, and who decides so; `None` for the accepted settings of
     /// each month.
-    pub policy: Option<(Policy, Author)>,
+    pub policy: Option<(Policy, DecisionAuthor)>,
     /// Whether what would change is only told.
     pub is_preview: bool,
     /// The day for which it says what is due; `None` for that of the last run.
     pub as_of: Option<NaiveDate>,
 }
 
-impl Backfill {
+impl BackfillOptions {
     /// The options with the day of this backfill.
     pub(crate) fn on_its_day(&self, options: &NightlyOptions, former: &Manifest) -> NightlyOptions {
         let last = former.as_of.parse::<NaiveDate>().ok();

@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::nightly::backfill::examine_months;
 use crate::pipeline::nightly::backfill::plan_and_build;
 use crate::pipeline::nightly::context::{RunContext, RunRequest};
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::disk_space::require_room_to_build;
-use crate::pipeline::nightly::options::{NightlyOptions, Progress};
+use crate::pipeline::nightly::options::{NightlyOptions, RunProgress};
 use crate::pipeline::nightly::plan::planning::draft_plan;
 use crate::pipeline::nightly::plan::preconditions::key_of;
-use crate::pipeline::nightly::plan::proposal::{Effect, Proposal};
-use crate::pipeline::nightly::plan::ruling::{Ruling, short};
+use crate::pipeline::nightly::plan::proposal::{Proposal, ProposalEffect};
+use crate::pipeline::nightly::plan::ruling::{SettingsRuling, short};
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_tree, rename, write_new,
@@ -27,7 +27,9 @@ use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::manifest::MANIFEST;
 use crate::storage::layout::preview::PreviewFolder;
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
-use crate::storage::tables::compare::{Change, Changes, Figure, MEASURES, State, compare};
+use crate::storage::tables::compare::{
+    ComparedFigure, ComparedTables, FigureChange, FigureChanges, MEASURES, compare,
+};
 
 /// Folder of the effects of proposals that were computed.
 const PROPOSALS: &str = "proposals";
@@ -35,36 +37,36 @@ const PROPOSALS: &str = "proposals";
 /// What the pipeline proposes, with what it would change of the published tables. Nothing before the
 /// first snapshot: what nobody has seen cannot change.
 pub(crate) fn propose(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    progress: &dyn Progress,
+    progress: &dyn RunProgress,
 ) -> Result<Option<Proposal>, NightlyError> {
     let places = &WarehouseLayout::new(&options.warehouse);
     if places.current()?.is_none() {
         return Ok(None);
     }
     let published = places.current_manifest()?;
-    let ruling = Ruling::read(settings, options, places, &published)?;
-    let cache = Cache::of(places, &published, &ruling)?;
+    let ruling = SettingsRuling::read(settings, options, places, &published)?;
+    let cache = EffectCache::of(places, &published, &ruling)?;
     let Some(mut proposal) = Proposal::foreseen(&ruling)? else {
         cache.clear();
         return Ok(None);
     };
     if let Some(changes) = cache.read() {
-        proposal.effect = Effect::Computed(changes);
+        proposal.effect = ProposalEffect::Computed(changes);
         return Ok(Some(proposal));
     }
     tracing::info!(
         proposal = proposal.short_hash(),
         "the settings were edited: computing what that would change; the tables are published"
     );
-    let compared = Comparison { settings, options, ruling: &ruling, places, published };
+    let compared = ProposalComparison { settings, options, ruling: &ruling, places, published };
     proposal.effect = match compared.changes(progress) {
         Ok(changes) => {
             cache.write(&changes);
-            Effect::Computed(changes)
+            ProposalEffect::Computed(changes)
         }
-        Err(error) => Effect::Failed(in_full(&error)),
+        Err(error) => ProposalEffect::Failed(in_full(&error)),
     };
     Ok(Some(proposal))
 }
@@ -90,18 +92,18 @@ fn in_full(error: &dyn std::error::Error) -> String {
 }
 
 /// The published tables, and the same reports judged by the proposal.
-struct Comparison<'a> {
-    settings: &'a Settings,
+struct ProposalComparison<'a> {
+    settings: &'a PipelineSettings,
     options: &'a NightlyOptions,
-    ruling: &'a Ruling,
+    ruling: &'a SettingsRuling,
     places: &'a WarehouseLayout,
     published: Manifest,
 }
 
-impl Comparison<'_> {
-    fn changes(self, progress: &dyn Progress) -> Result<Changes, NightlyError> {
+impl ProposalComparison<'_> {
+    fn changes(self, progress: &dyn RunProgress) -> Result<FigureChanges, NightlyError> {
         let Some((numbers, _)) = &self.ruling.proposed else {
-            return Ok(Changes::new());
+            return Ok(FigureChanges::new());
         };
         let places = self.places;
         let former = &self.published.with_all_reports();
@@ -128,28 +130,28 @@ impl Comparison<'_> {
             let manifest = Manifest { partitions, ..former.clone() };
             let tables = places.snapshot(former.snapshot).join("tables");
             Ok(compare(
-                State { folders: std::slice::from_ref(&tables), manifest: former },
-                State { folders: &[staged, tables.clone()], manifest: &manifest },
+                ComparedTables { folders: std::slice::from_ref(&tables), manifest: former },
+                ComparedTables { folders: &[staged, tables.clone()], manifest: &manifest },
             )?)
         })
     }
 }
 
 /// Where the effect of a proposal on a published state is kept.
-struct Cache {
+struct EffectCache {
     folder: PathBuf,
     file: PathBuf,
 }
 
 /// The effect on the disk: a figure's texts, and its numbers as text, which JSON has no room for.
 #[derive(Debug, Serialize, Deserialize)]
-struct Row(String, String, String, String, String, String, String);
+struct EffectRow(String, String, String, String, String, String, String);
 
-impl Cache {
+impl EffectCache {
     fn of(
         places: &WarehouseLayout,
         published: &Manifest,
-        ruling: &Ruling,
+        ruling: &SettingsRuling,
     ) -> Result<Self, DiskError> {
         let folder = places.internal(PROPOSALS);
         let manifest = places.snapshot(published.snapshot).join(MANIFEST);
@@ -160,24 +162,24 @@ impl Cache {
         Ok(Self { folder, file })
     }
 
-    fn read(&self) -> Option<Changes> {
-        let rows: Vec<Row> = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
-        let figure = |Row(table, store, month, what, measure, before, after): Row| {
+    fn read(&self) -> Option<FigureChanges> {
+        let rows: Vec<EffectRow> = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
+        let figure = |EffectRow(table, store, month, what, measure, before, after): EffectRow| {
             let measure = MEASURES.into_iter().find(|known| *known == measure)?;
-            let change = Change { before: before.parse().ok()?, after: after.parse().ok()? };
-            Some((Figure { table, store, month, what, measure }, change))
+            let change = FigureChange { before: before.parse().ok()?, after: after.parse().ok()? };
+            Some((ComparedFigure { table, store, month, what, measure }, change))
         };
         rows.into_iter().map(figure).collect::<Option<BTreeMap<_, _>>>()
     }
 
     /// Keeps an effect in the place of all others. What cannot be kept is computed again.
-    fn write(&self, changes: &Changes) {
-        let row = |(figure, change): (&Figure, &Change)| {
-            let Figure { table, store, month, what, measure } = figure.clone();
+    fn write(&self, changes: &FigureChanges) {
+        let row = |(figure, change): (&ComparedFigure, &FigureChange)| {
+            let ComparedFigure { table, store, month, what, measure } = figure.clone();
             let (before, after) = (change.before.to_string(), change.after.to_string());
-            Row(table, store, month, what, measure.to_owned(), before, after)
+            EffectRow(table, store, month, what, measure.to_owned(), before, after)
         };
-        let rows: Vec<Row> = changes.iter().map(row).collect();
+        let rows: Vec<EffectRow> = changes.iter().map(row).collect();
         let kept = || -> Result<(), DiskError> {
             remove_tree(&self.folder)?;
             make_folder(&self.folder)?;

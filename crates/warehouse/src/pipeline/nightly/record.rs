@@ -5,12 +5,12 @@ use serde::Serialize;
 use streamledger_core::model::verdict::Reason;
 
 use crate::pipeline::nightly::options::NightlyOptions;
-use crate::pipeline::nightly::summary::{ReplacedReport, Summary};
+use crate::pipeline::nightly::summary::{ReplacedReport, RunSummary};
 use crate::storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct RunRecord<'a> {
     started: &'a str,
     as_of: String,
     snapshot: Option<u64>,
@@ -22,13 +22,13 @@ struct Record<'a> {
     unreadable: &'a [(String, String)],
     skipped_members: &'a [(String, String, String)],
     quarantined: &'a [(String, u64, u64)],
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<OutcomeRecord>,
     built: &'a [(String, String)],
     stages_ms: Vec<(&'a str, u128)>,
 }
 
 #[derive(Serialize)]
-struct Outcome {
+struct OutcomeRecord {
     verdict: &'static str,
     reason: Option<&'static str>,
     rows: u64,
@@ -44,17 +44,18 @@ pub(super) fn name(options: &NightlyOptions) -> String {
 pub(super) fn write_record(
     places: &WarehouseLayout,
     options: &NightlyOptions,
-    summary: &Summary,
+    summary: &RunSummary,
 ) -> Result<(), DiskError> {
     let rejected =
         summary.rejected.iter().map(|r| (r.file.as_str(), r.reason.as_str(), r.detail.as_str()));
-    let outcomes = summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| Outcome {
-        verdict: verdict.as_str(),
-        reason: reason.map(Reason::as_str),
-        rows: *rows,
-        plays: *plays,
-    });
-    let record = Record {
+    let outcomes =
+        summary.outcomes.iter().map(|((verdict, reason), (rows, plays))| OutcomeRecord {
+            verdict: verdict.as_str(),
+            reason: reason.map(Reason::as_str),
+            rows: *rows,
+            plays: *plays,
+        });
+    let record = RunRecord {
         started: &options.started,
         as_of: options.as_of.to_string(),
         snapshot: summary.snapshot,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use streamledger_core::model::listener::ListenerKey;
 
-use crate::pipeline::intake::config::Settings;
+use crate::pipeline::intake::config::PipelineSettings;
 use crate::pipeline::nightly::build::build_basis::BuildBasis;
 use crate::pipeline::nightly::build::building::build_plan;
 use crate::pipeline::nightly::build::building_small::empty_tables;
@@ -15,23 +15,23 @@ use crate::pipeline::nightly::checking::check_manifest;
 use crate::pipeline::nightly::context::{RunBuffers, RunContext, RunRequest};
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::disk_space::require_room_to_build;
-use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::IntakeResult;
 use crate::pipeline::nightly::intake::examining::examine_dry;
 use crate::pipeline::nightly::intake::examining::examine_inbox;
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::keeping_reports::keep_reports;
 use crate::pipeline::nightly::options::NightlyOptions;
-use crate::pipeline::nightly::options::Progress;
+use crate::pipeline::nightly::options::RunProgress;
 use crate::pipeline::nightly::plan::completing::complete_plan;
 use crate::pipeline::nightly::plan::completing::{KeptPlays, PlanBasis};
 use crate::pipeline::nightly::plan::planned::{DELIVERIES, PlannedPartition};
 use crate::pipeline::nightly::plan::planning::draft_plan;
 use crate::pipeline::nightly::plan::preconditions::require_key;
-use crate::pipeline::nightly::plan::proposal::{Proposal, Request};
-use crate::pipeline::nightly::plan::ruling::{Ruling, by_program};
+use crate::pipeline::nightly::plan::proposal::{Proposal, SettingsRequest};
+use crate::pipeline::nightly::plan::ruling::{SettingsRuling, by_program};
 use crate::pipeline::nightly::proposing::{propose, warn_of};
 use crate::pipeline::nightly::record::write_record;
-use crate::pipeline::nightly::summary::Summary;
+use crate::pipeline::nightly::summary::RunSummary;
 use crate::pipeline::nightly::whole_lists::with_whole_lists;
 use crate::storage::layout::decisions::DecisionError;
 use crate::storage::layout::ledger::{MANIFEST_VERSION, Manifest};
@@ -46,16 +46,16 @@ use crate::storage::source::inbox::{Inbox, require_inbox, scan_inbox};
 /// # Errors
 /// [`NightlyError`]; what was published before stays as it was.
 pub fn run_nightly(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    request: &Request,
-    progress: &dyn Progress,
-) -> Result<Summary, NightlyError> {
+    request: &SettingsRequest,
+    progress: &dyn RunProgress,
+) -> Result<RunSummary, NightlyError> {
     require_inbox(&options.inbox)?;
     let (mut summary, published) =
         night_once(settings, options, progress, |ruling, _| match request {
-            Request::AsAccepted => Ok(()),
-            Request::Accept { hash, author } => ruling.accept(hash, author),
+            SettingsRequest::AsAccepted => Ok(()),
+            SettingsRequest::Accept { hash, author } => ruling.accept(hash, author),
         })?;
     // Readers have the tables, and the next run may have the lock: nothing from here on is a failure.
     match propose(settings, options, progress) {
@@ -80,12 +80,12 @@ pub fn run_nightly(
 /// Accepts a proposal that changes nothing of what is published as that snapshot, and runs by it. Tells
 /// whether it did: where another run was faster, that one or the next looks at the same edits.
 fn accept_unseen(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    progress: &dyn Progress,
+    progress: &dyn RunProgress,
     proposal: &Proposal,
     published: u64,
-) -> Result<(Summary, bool), NightlyError> {
+) -> Result<(RunSummary, bool), NightlyError> {
     let author = by_program("changes no published figure");
     let mut is_accepted = false;
     let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
@@ -98,15 +98,15 @@ fn accept_unseen(
 
 /// One run under the lock: what it did, and the number of the snapshot that is published after it.
 fn night_once(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    progress: &dyn Progress,
-    decide: impl FnOnce(&mut Ruling, &Manifest) -> Result<(), DecisionError>,
-) -> Result<(Summary, u64), NightlyError> {
+    progress: &dyn RunProgress,
+    decide: impl FnOnce(&mut SettingsRuling, &Manifest) -> Result<(), DecisionError>,
+) -> Result<(RunSummary, u64), NightlyError> {
     let mut warehouse = Warehouse::open(&options.warehouse, &options.owner)?;
     warehouse.manifest = std::mem::take(&mut warehouse.manifest).with_all_reports();
     let places = warehouse.places.clone();
-    let mut ruling = Ruling::read(settings, options, &places, &warehouse.manifest)?;
+    let mut ruling = SettingsRuling::read(settings, options, &places, &warehouse.manifest)?;
     decide(&mut ruling, &warehouse.manifest)?;
     require_key(&warehouse.manifest, &places, options)?;
     let key = warehouse.listener_key(options.listener_key.as_ref())?;
@@ -127,8 +127,8 @@ fn night_once(
 fn run_night(
     run: RunContext<'_>,
     warehouse: &mut Warehouse,
-    ruling: &mut Ruling,
-) -> Result<Summary, NightlyError> {
+    ruling: &mut SettingsRuling,
+) -> Result<RunSummary, NightlyError> {
     let (options, places) = (run.options, run.places);
     let inbox = scan_inbox(&options.inbox, &run.settings.ignore)?;
     let mut seen = IntakeIndex::read(places)?;
@@ -191,7 +191,7 @@ fn run_night(
 
 /// Whether what is published was judged by other settings: then they are published too, also where no
 /// file depends on what is other, so that what is due is told by them.
-fn is_judged_anew(published: &Manifest, ruling: &Ruling) -> bool {
+fn is_judged_anew(published: &Manifest, ruling: &SettingsRuling) -> bool {
     published.snapshot != 0 && published.settings != ruling.in_force
 }
 
@@ -200,10 +200,10 @@ fn is_judged_anew(published: &Manifest, ruling: &Ruling) -> bool {
 /// # Errors
 /// [`NightlyError`].
 pub fn plan_nightly(
-    settings: &Settings,
+    settings: &PipelineSettings,
     options: &NightlyOptions,
-    progress: &dyn Progress,
-) -> Result<Summary, NightlyError> {
+    progress: &dyn RunProgress,
+) -> Result<RunSummary, NightlyError> {
     require_inbox(&options.inbox)?;
     let places = WarehouseLayout::new(&options.warehouse);
     let manifest = match places.current()? {
@@ -218,7 +218,7 @@ pub fn plan_nightly(
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
     };
-    let ruling = Ruling::read(settings, options, &places, &manifest)?;
+    let ruling = SettingsRuling::read(settings, options, &places, &manifest)?;
     let judging = ruling.judging(settings);
     let proposal = Proposal::foreseen(&ruling)?;
     let settings = &settings.judged_by(&ruling.in_force);
@@ -228,7 +228,7 @@ pub fn plan_nightly(
     run.work.buffers = RunBuffers::of_plan();
     let inbox: Inbox = scan_inbox(&options.inbox, &settings.ignore)?;
     let mut seen = IntakeIndex::read(&places)?;
-    let mut examination: Examination = examine_dry(&run, &inbox, &manifest, &mut seen)?;
+    let mut examination: IntakeResult = examine_dry(&run, &inbox, &manifest, &mut seen)?;
     let draft = draft_plan(&run, &examination.reports, &manifest);
     let mut inputs = examination.take_inputs(&draft.targets, nowhere)?;
     let basis = PlanBasis {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 
-use crate::pipeline::build::build_day::Outcomes;
+use crate::pipeline::build::build_day::DayOutcomes;
 use crate::pipeline::nightly::plan::proposal::Proposal;
 use crate::storage::layout::ledger::ReportEntry;
 
 /// What a run did.
 #[derive(Debug, Clone, Default)]
-pub struct Summary {
+pub struct RunSummary {
     /// Reports taken in: path and rows.
     pub taken_in: Vec<(String, u64)>,
     /// Reports rejected in this run.
@@ -42,7 +42,7 @@ pub struct Summary {
     /// Values of ingested reports that no table of ours knows, by store folder.
     pub unmapped: BTreeMap<(String, UnmappedKey), UnmappedSums>,
     /// Rows and plays of the built dates by verdict and reason.
-    pub outcomes: Outcomes,
+    pub outcomes: DayOutcomes,
     /// Partitions that were (or would be) built: path and why.
     pub rebuilt: Vec<(String, String)>,
     /// The published snapshot; `None` if nothing changed.
@@ -67,14 +67,14 @@ pub struct ReplacedReport {
     /// Why: `replaced`, `same_rows` or `contained`; or what keeps it from counting any longer.
     pub why: &'static str,
     /// What its rows come to.
-    pub before: Figures,
+    pub before: ReportFigures,
     /// What those of the other one come to.
-    pub after: Figures,
+    pub after: ReportFigures,
 }
 
 /// What the rows of a report come to.
 #[derive(Debug, Clone, Serialize)]
-pub struct Figures {
+pub struct ReportFigures {
     /// Ingested rows.
     pub rows: u64,
     /// Units or plays; `None` where they are not known.
@@ -109,7 +109,7 @@ pub struct UncheckedTotal {
     pub why: String,
 }
 
-impl Summary {
+impl RunSummary {
     /// Adds what a second run of the same command did.
     pub fn add_run(&mut self, other: Self) {
         self.taken_in.extend(other.taken_in);

@@ -45,7 +45,7 @@ pub fn is_listed_only(kind: i32) -> bool {
 
 /// The tables of a month; none where there is no partition.
 #[derive(Default)]
-pub struct Inputs {
+pub struct WaterfallInputs {
     /// `trends_daily` of the month.
     pub trends: Vec<LazyFrame>,
     /// `trends_daily` of later months, only rows of plays that were heard in this one.
@@ -57,7 +57,7 @@ pub struct Inputs {
     /// `store_removals`.
     pub declared: Vec<LazyFrame>,
     /// Lines of statements.
-    pub statements: Statements,
+    pub statements: StatementInputs,
     /// Units of lines whose days lie in several months, as far as they are of this one: the columns of
     /// the result.
     pub divided: Option<LazyFrame>,
@@ -65,7 +65,7 @@ pub struct Inputs {
 
 /// Lines of statements.
 #[derive(Default, Clone)]
-pub struct Statements {
+pub struct StatementInputs {
     /// `sales`.
     pub sales: Vec<MonthLines>,
     /// `sales_superseded`.
@@ -99,7 +99,7 @@ fn day(name: &str) -> Expr {
 
 /// Kind of plays with a verdict and a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct OutcomeKind {
     /// Verdict, as the table has it.
     pub verdict: String,
     /// Reason, as the table has it.
@@ -113,7 +113,11 @@ pub struct Outcome {
 ///
 /// # Errors
 /// If the plans cannot be put together.
-pub fn facts(inputs: Inputs, month: &str, outcomes: &[Outcome]) -> PolarsResult<LazyFrame> {
+pub fn facts(
+    inputs: WaterfallInputs,
+    month: &str,
+    outcomes: &[OutcomeKind],
+) -> PolarsResult<LazyFrame> {
     let mut parts = Vec::new();
     for trends in inputs.trends {
         let sums = trends
@@ -146,7 +150,7 @@ pub fn facts(inputs: Inputs, month: &str, outcomes: &[Outcome]) -> PolarsResult<
         .sort_by_exprs(GRAIN.map(col), options))
 }
 
-impl Statements {
+impl StatementInputs {
     /// Without lines whose days go on in later months.
     fn within_their_month(self) -> Self {
         let filtered = |months: Vec<MonthLines>| {
@@ -163,7 +167,10 @@ impl Statements {
 ///
 /// # Errors
 /// If the plans cannot be put together.
-pub fn over_several_months(statements: Statements, begin: Day) -> PolarsResult<Option<LazyFrame>> {
+pub fn over_several_months(
+    statements: StatementInputs,
+    begin: Day,
+) -> PolarsResult<Option<LazyFrame>> {
     let filtered = |months: Vec<MonthLines>| {
         let lines = months.into_iter().map(|lines| {
             let goes_on = |to: Expr, last: Expr| to.clone().gt(last).and(to.gt_eq(lit(begin.0)));
@@ -173,9 +180,9 @@ pub fn over_several_months(statements: Statements, begin: Day) -> PolarsResult<O
         });
         lines.collect()
     };
-    let Statements { sales, replaced, reports, streams } = statements;
+    let StatementInputs { sales, replaced, reports, streams } = statements;
     let statements =
-        Statements { sales: filtered(sales), replaced: filtered(replaced), reports, streams };
+        StatementInputs { sales: filtered(sales), replaced: filtered(replaced), reports, streams };
     let parts = units_of(statements, &["from", "to"]);
     if parts.is_empty() {
         return Ok(None);
@@ -187,7 +194,7 @@ pub fn over_several_months(statements: Statements, begin: Day) -> PolarsResult<O
 }
 
 /// Units of statements by recording, territory and kind, and by more columns.
-fn units_of(statements: Statements, more: &[&str]) -> Vec<LazyFrame> {
+fn units_of(statements: StatementInputs, more: &[&str]) -> Vec<LazyFrame> {
     let Some(reports) = &statements.reports else {
         return Vec::new();
     };
@@ -223,7 +230,7 @@ fn figures(rows: LazyFrame, kind: Expr) -> LazyFrame {
 }
 
 /// Counted plays have no reason. A reason that nobody knows has no kind, which the reader rejects.
-fn kind_of(outcomes: &[Outcome]) -> Expr {
+fn kind_of(outcomes: &[OutcomeKind]) -> Expr {
     let known = outcomes.iter().fold(lit(NULL).cast(DataType::Int32), |rest, outcome| {
         let is_it = col("verdict")
             .eq(lit(outcome.verdict.clone()))

@@ -16,7 +16,7 @@ use crate::storage::disk::durable::{
     sync,
 };
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
-use crate::storage::source::report_source::{FileState, Packing, unpacked_member};
+use crate::storage::source::report_source::{FileState, ReportPacking, unpacked_member};
 
 /// Level of what is packed here. Text of statements gets a ninth of its size; level 3 takes twice as long for
 /// a tenth less.
@@ -24,7 +24,7 @@ const ZSTD_LEVEL: i32 = 1;
 
 /// Name of a report in the archive, with its folder.
 #[must_use]
-pub fn archive_name(hash: &str, packing: Packing) -> String {
+pub fn archive_name(hash: &str, packing: ReportPacking) -> String {
     format!("{}/{hash}.{}", &hash[..2], packing.ending())
 }
 
@@ -36,7 +36,7 @@ pub fn archive_path(places: &WarehouseLayout, name: &str) -> PathBuf {
 
 /// What became of a copy to the archive.
 #[derive(Debug)]
-pub enum Copied {
+pub enum CopyOutcome {
     /// It is there.
     Whole,
     /// The file in the inbox is not what was read any more.
@@ -49,7 +49,10 @@ pub enum Copied {
 ///
 /// # Errors
 /// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
-pub fn archive_report(places: &WarehouseLayout, report: &NewReport) -> Result<Copied, DiskError> {
+pub fn archive_report(
+    places: &WarehouseLayout,
+    report: &NewReport,
+) -> Result<CopyOutcome, DiskError> {
     let NewReport { path: from, name, .. } = report;
     let to = archive_path(places, name);
     let folder = to.parent().unwrap_or(&to).to_owned();
@@ -57,7 +60,7 @@ pub fn archive_report(places: &WarehouseLayout, report: &NewReport) -> Result<Co
         // Whoever put it there may have been stopped before its name was safe.
         sync(&folder)?;
         sync(&places.internal("archive"))?;
-        return Ok(Copied::Whole);
+        return Ok(CopyOutcome::Whole);
     }
     make_folder(&folder)?;
     let new = places.internal("staging").join(name.replace('/', "-"));
@@ -67,17 +70,17 @@ pub fn archive_report(places: &WarehouseLayout, report: &NewReport) -> Result<Co
         Ok(true) => {}
         Ok(false) => {
             remove_file(&new)?;
-            return Ok(Copied::Changed);
+            return Ok(CopyOutcome::Changed);
         }
         Err(error) if error.path == *from => {
             remove_file(&new)?;
-            return Ok(Copied::Unreadable(error));
+            return Ok(CopyOutcome::Unreadable(error));
         }
         Err(error) => return Err(error),
     }
     rename(&new, &to)?;
     sync(&places.internal("archive"))?;
-    Ok(Copied::Whole)
+    Ok(CopyOutcome::Whole)
 }
 
 /// Copies a report from the inbox to a new file; `false` if the file there has changed since it was read.
@@ -122,7 +125,7 @@ fn pack_or_copy(from: &Path, to: &Path) -> Result<(), DiskError> {
     let mut first_bytes = [0; 4];
     let n_bytes = read_full(&mut source, &mut first_bytes).at("read", from)?;
     let first_bytes = &first_bytes[..n_bytes];
-    if Packing::of(first_bytes) != Packing::Plain {
+    if ReportPacking::of(first_bytes) != ReportPacking::Plain {
         return copy_new(from, to);
     }
     pack_new(&mut first_bytes.chain(source), from, to)
@@ -157,7 +160,7 @@ fn pack_new(source: &mut impl Read, from: &Path, to: &Path) -> Result<(), DiskEr
 }
 
 /// Reports of the inbox that could not be copied as they were read, by their paths.
-pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, Copied>>>;
+pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, CopyOutcome>>>;
 
 /// Copies reports to the archive while others are still being read: the disk and the processors work
 /// at the same time. What is wrong with one file of the inbox is noted and keeps no other from its copy.
@@ -168,7 +171,7 @@ pub(crate) fn archive_queue(
     let (places, not_copied) = (places.clone(), Arc::clone(not_copied));
     DiskQueue::new(move |report: NewReport| {
         match archive_report(&places, &report)? {
-            Copied::Whole => {}
+            CopyOutcome::Whole => {}
             wrong => {
                 not_copied
                     .lock()

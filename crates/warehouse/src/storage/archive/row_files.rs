@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use streamledger_core::model::day::Day;
-use streamledger_core::model::play::Piece;
+use streamledger_core::model::play::ReportPlays;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::supersede::across_formats::{RowsSay, hash_each_play};
 use streamledger_core::supersede::facts::ComparedBy;
@@ -105,7 +105,7 @@ impl RowCollector {
     /// [`DiskError`].
     pub fn push(
         &mut self,
-        pieces: &BTreeMap<Day, Piece>,
+        pieces: &BTreeMap<Day, ReportPlays>,
         lots: &[SalesLot],
         (folder, store): (&RowFolder, &str),
     ) -> Result<(), DiskError> {
@@ -133,7 +133,7 @@ impl RowCollector {
     /// [`DiskError`].
     pub fn push_each(
         &mut self,
-        pieces: &BTreeMap<Day, Piece>,
+        pieces: &BTreeMap<Day, ReportPlays>,
         say: RowsSay,
         folder: &RowFolder,
     ) -> Result<(), DiskError> {
@@ -170,11 +170,11 @@ impl RowCollector {
         let Some(path) = path else {
             return Ok((sums, RowList::Memory(buffer)));
         };
-        let mut sources: Vec<Source> = vec![Box::new(buffer.into_iter().map(Ok))];
+        let mut sources: Vec<RowSource> = vec![Box::new(buffer.into_iter().map(Ok))];
         for run in &runs {
             sources.push(Box::new(RowReader::open(run).at("read", run)?));
         }
-        write_list(&path, Merged::new(sources).at("read", &path)?).at("write", &path)?;
+        write_list(&path, MergedRows::new(sources).at("read", &path)?).at("write", &path)?;
         runs.iter().try_for_each(|run| remove_file(run))?;
         Ok((sums, RowList::File(path)))
     }
@@ -185,7 +185,7 @@ impl RowList {
     ///
     /// # Errors
     /// If it cannot be read, or is damaged.
-    pub fn read(&self) -> io::Result<(ListSize, Source<'_>)> {
+    pub fn read(&self) -> io::Result<(ListSize, RowSource<'_>)> {
         match self {
             Self::Memory(list) => {
                 Ok((ListSize::of(list), Box::new(list.iter().map(|hash| Ok(*hash)))))
@@ -217,7 +217,7 @@ impl RowList {
 }
 
 /// Hashes as they come.
-pub type Source<'a> = Box<dyn Iterator<Item = io::Result<u64>> + 'a>;
+pub type RowSource<'a> = Box<dyn Iterator<Item = io::Result<u64>> + 'a>;
 
 /// Writes sorted hashes to a new file and syncs it.
 fn write_list(path: &Path, hashes: impl Iterator<Item = io::Result<u64>>) -> io::Result<()> {
@@ -327,13 +327,13 @@ impl Iterator for RowReader {
 }
 
 /// Sorted sources as one.
-struct Merged<'a> {
-    sources: Vec<Source<'a>>,
+struct MergedRows<'a> {
+    sources: Vec<RowSource<'a>>,
     heads: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-impl<'a> Merged<'a> {
-    fn new(sources: Vec<Source<'a>>) -> io::Result<Self> {
+impl<'a> MergedRows<'a> {
+    fn new(sources: Vec<RowSource<'a>>) -> io::Result<Self> {
         let mut merged = Self { sources, heads: BinaryHeap::new() };
         (0..merged.sources.len()).try_for_each(|source| merged.fetch(source))?;
         Ok(merged)
@@ -347,7 +347,7 @@ impl<'a> Merged<'a> {
     }
 }
 
-impl Iterator for Merged<'_> {
+impl Iterator for MergedRows<'_> {
     type Item = io::Result<u64>;
 
     fn next(&mut self) -> Option<io::Result<u64>> {

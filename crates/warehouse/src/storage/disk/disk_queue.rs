@@ -8,24 +8,24 @@ use std::thread::JoinHandle;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
 
-type Work<T> = dyn Fn(T) -> Result<(), DiskError> + Send + Sync;
+type QueueWork<T> = dyn Fn(T) -> Result<(), DiskError> + Send + Sync;
 
 /// Does what it is given, one after the other and in that order, in a thread of its own.
 ///
 /// A step that failed is not tried again, and nothing is done after it: after a failed sync nobody knows
 /// what is on the disk. The failure is told by [`Self::finish`].
 pub(crate) struct DiskQueue<T> {
-    work: Arc<Work<T>>,
+    work: Arc<QueueWork<T>>,
     /// `None` while there is nothing to do.
-    running: Mutex<Option<Running<T>>>,
+    running: Mutex<Option<RunningQueue<T>>>,
 }
 
-struct Running<T> {
+struct RunningQueue<T> {
     queue: Sender<T>,
     thread: JoinHandle<Result<(), DiskError>>,
 }
 
-impl<T> Running<T> {
+impl<T> RunningQueue<T> {
     fn finish(self) -> Result<(), DiskError> {
         drop(self.queue);
         self.thread.join().unwrap_or_else(|_| {
@@ -46,7 +46,10 @@ impl<T: Send + 'static> DiskQueue<T> {
         let running = running.get_or_insert_with(|| {
             let (queue, tasks) = channel::<T>();
             let work = Arc::clone(&self.work);
-            Running { queue, thread: std::thread::spawn(move || tasks.iter().try_for_each(&*work)) }
+            RunningQueue {
+                queue,
+                thread: std::thread::spawn(move || tasks.iter().try_for_each(&*work)),
+            }
         });
         drop(running.queue.send(task));
     }
@@ -59,7 +62,7 @@ impl<T> DiskQueue<T> {
     /// The first [`DiskError`].
     pub(crate) fn finish(&self) -> Result<(), DiskError> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        running.map_or(Ok(()), Running::finish)
+        running.map_or(Ok(()), RunningQueue::finish)
     }
 }
 

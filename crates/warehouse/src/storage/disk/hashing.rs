@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 const BUFFERS_WAITING: usize = 2;
 
 /// A file whose bytes are hashed as they are written.
-pub(crate) struct Hashing {
+pub(crate) struct HashingWriter {
     file: File,
     /// Made with the first byte.
     buffer: Option<DiskBuffer>,
@@ -30,7 +30,7 @@ pub(crate) struct Hashing {
     size_bytes: u64,
 }
 
-impl Hashing {
+impl HashingWriter {
     /// Hashes what is written to a file, from its start.
     pub(crate) fn new(file: File) -> Self {
         Self { file, buffer: None, written: Vec::new(), hasher: None, size_bytes: 0 }
@@ -88,7 +88,7 @@ impl Hashing {
     }
 }
 
-impl Write for Hashing {
+impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut buffer = match self.buffer.take() {
             Some(buffer) => buffer,
@@ -151,7 +151,7 @@ mod tests {
         for (size, piece) in sizes.into_iter().flat_map(|size| [(size, 8_192), (size, size + 1)]) {
             let path = folder.path().join(format!("{size}-{piece}"));
             let bytes: Vec<u8> = (0..size).map(|n| (n % 251).to_le_bytes()[0]).collect();
-            let mut hashing = Hashing::new(File::create_new(&path).unwrap());
+            let mut hashing = HashingWriter::new(File::create_new(&path).unwrap());
             bytes.chunks(piece).for_each(|piece| hashing.write_all(piece).unwrap());
             let (hash, size_bytes) = hashing.finish().unwrap();
             assert_eq!(size_bytes, size as u64);

@@ -21,7 +21,7 @@ const N_BLOCKS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct ReadAhead {
     /// There until this is dropped.
-    reading: Option<Reading>,
+    reading: Option<ReadAheadState>,
     /// What is used now, and from where on.
     block: DiskBuffer,
     used: usize,
@@ -30,7 +30,7 @@ pub(crate) struct ReadAhead {
 }
 
 #[derive(Debug)]
-struct Reading {
+struct ReadAheadState {
     full: Receiver<io::Result<DiskBuffer>>,
     empty: Sender<DiskBuffer>,
     thread: JoinHandle<()>,
@@ -51,14 +51,14 @@ impl ReadAhead {
         }
         let thread = std::thread::Builder::new().name("read".to_owned());
         let thread = thread.spawn(move || read(file, &blocks, &sender))?;
-        let reading = Some(Reading { full, empty, thread });
+        let reading = Some(ReadAheadState { full, empty, thread });
         Ok(Self { reading, block: DiskBuffer::new(BLOCK_BYTES), used: 0, is_last: false })
     }
 
     /// Takes the next block.
     fn next(&mut self) -> io::Result<()> {
         let lost = || io::Error::other("the thread that reads it is gone");
-        let Reading { full, empty, .. } = self.reading.as_ref().ok_or_else(lost)?;
+        let ReadAheadState { full, empty, .. } = self.reading.as_ref().ok_or_else(lost)?;
         let block = full.recv().map_err(|_| lost())??;
         (self.used, self.is_last) = (0, !block.is_full());
         // After the last block nobody takes it.
@@ -81,7 +81,7 @@ fn read(mut file: File, empty: &Receiver<DiskBuffer>, full: &SyncSender<io::Resu
 
 impl Drop for ReadAhead {
     fn drop(&mut self) {
-        if let Some(Reading { full, empty, thread }) = self.reading.take() {
+        if let Some(ReadAheadState { full, empty, thread }) = self.reading.take() {
             drop((full, empty));
             let _it_only_reads = thread.join();
         }

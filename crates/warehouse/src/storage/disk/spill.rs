@@ -7,7 +7,9 @@ use std::io::{self, Read, Write};
 
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::listener::Listener;
-use streamledger_core::model::play::{Kind, Mark, Play, Plays, Product, Track, Words};
+use streamledger_core::model::play::{
+    Play, PlayAttributes, PlayDictionaries, PlayMark, Plays, Track, UserProduct,
+};
 use streamledger_core::model::tier::Tier;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::model::verdict::Finding;
@@ -32,7 +34,7 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
         write_optional(track.track_ms.map(i64::from), out)?;
     }
     write_number(words.kinds.len() as u64, out)?;
-    for Kind { product, source, device, plays, report } in &words.kinds {
+    for PlayAttributes { product, source, device, plays, report } in &words.kinds {
         let numbers = [*product, *source, *device, *plays, *report];
         out.write_all(bytemuck::cast_slice(&numbers))?;
     }
@@ -80,10 +82,10 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
         let mut numbers = [0_u32; 5];
         source.read_exact(bytemuck::cast_slice_mut(&mut numbers))?;
         let [product, source, device, plays, report] = numbers;
-        Ok(Kind { product, source, device, plays, report })
+        Ok(PlayAttributes { product, source, device, plays, report })
     })?;
     let products = read_list(source, |source| {
-        Ok(Product {
+        Ok(UserProduct {
             tier: *Tier::ALL.get(read_length(source)?).ok_or_else(torn)?,
             tier_code: read_text(source)?,
             use_type: read_text(source)?.ok_or_else(torn)?,
@@ -97,7 +99,7 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     })?;
     let marks = read_list(source, |source| {
         let code = u8::try_from(read_number(source)?).ok();
-        Ok(Mark {
+        Ok(PlayMark {
             finding: code.and_then(Finding::from_code).ok_or_else(torn)?,
             measured: read_optional(source)?,
             threshold: read_optional(source)?,
@@ -105,7 +107,7 @@ pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     })?;
     Ok(Plays {
         rows,
-        words: Words { tracks, listeners, kinds, products, sources, devices },
+        words: PlayDictionaries { tracks, listeners, kinds, products, sources, devices },
         reports,
         by_listener: Vec::new(),
         marked,

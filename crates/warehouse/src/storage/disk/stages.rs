@@ -33,7 +33,7 @@ impl Stopwatch {
 /// The stages of the play path. `inflate` includes `read`, `encode` of parallel pages counts the
 /// thread that waits for them.
 #[derive(Debug, Default)]
-pub struct Stages {
+pub struct StageTimes {
     /// Waiting for the disk.
     pub read: Stopwatch,
     /// Unpacking, reading included.
@@ -56,7 +56,7 @@ pub struct Stages {
     pub write: Stopwatch,
 }
 
-impl Stages {
+impl StageTimes {
     /// Names and sums, in the order of the path.
     #[must_use]
     pub fn totals(&self) -> [(&'static str, Duration); 10] {

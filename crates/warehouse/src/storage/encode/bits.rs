@@ -35,7 +35,7 @@ pub fn push_packed<V: Copy + Into<u64>>(
 /// Packs `N` numbers a word, which with seven bits left from the word before must have less than 64.
 #[inline(always)]
 fn pack<const N: usize, V: Copy + Into<u64>>(values: &[V], width: u32, bytes: &mut [u8]) {
-    let mut packed = Packed { bytes, at: 0, buffer: 0, n_bits: 0 };
+    let mut packed = PackedBits { bytes, at: 0, buffer: 0, n_bits: 0 };
     let (words, rest) = values.as_chunks::<N>();
     for word in words {
         for value in word {
@@ -50,14 +50,14 @@ fn pack<const N: usize, V: Copy + Into<u64>>(values: &[V], width: u32, bytes: &m
     packed.write();
 }
 
-struct Packed<'a> {
+struct PackedBits<'a> {
     bytes: &'a mut [u8],
     at: usize,
     buffer: u64,
     n_bits: u32,
 }
 
-impl Packed<'_> {
+impl PackedBits<'_> {
     #[inline(always)]
     fn take(&mut self, value: u64, width: u32) {
         self.buffer |= value << self.n_bits;

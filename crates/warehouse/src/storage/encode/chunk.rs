@@ -13,9 +13,9 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use streamledger_core::numbers::exact;
 
-use crate::storage::encode::page::{Page, ZSTD_LEVEL};
-use crate::storage::encode::pieces::{Pieces, PiecesWriter};
-use crate::storage::encode::values::Values;
+use crate::storage::encode::page::{EncodedPage, ZSTD_LEVEL};
+use crate::storage::encode::pieces::{BytePieces, PiecesWriter};
+use crate::storage::encode::values::ColumnValues;
 
 /// The bytes of a column chunk, and its close result with offsets from their start. Pages come with
 /// their bytes.
@@ -24,9 +24,9 @@ use crate::storage::encode::values::Values;
 /// If the `parquet` crate or zstd fails a page.
 pub fn assemble_chunk(
     column: &ColumnDescPtr,
-    values: &Values<'_>,
-    pages: Vec<(Bytes, Page)>,
-) -> Result<(Pieces, ColumnCloseResult)> {
+    values: &ColumnValues<'_>,
+    pages: Vec<(Bytes, EncodedPage)>,
+) -> Result<(BytePieces, ColumnCloseResult)> {
     let physical = column.physical_type();
     let dictionary = values.dictionary(physical);
     let packed: Bytes = match &dictionary {
@@ -35,7 +35,7 @@ pub fn assemble_chunk(
     };
     let known = std::iter::once(&packed).chain(pages.iter().map(|(bytes, _)| bytes));
     let mut sink = TrackedWrite::new(PiecesWriter::new(known.cloned()));
-    let mut totals = Totals::default();
+    let mut totals = ChunkTotals::default();
     let mut writer = SerializedPageWriter::new(&mut sink);
     if let Some((plain, n_values)) = &dictionary {
         let page = ParquetPage::DictionaryPage {
@@ -46,7 +46,7 @@ pub fn assemble_chunk(
         };
         totals.add(&writer.write_page(CompressedPage::new(page, plain.len()))?);
     }
-    let mut index = Index::new(physical);
+    let mut index = ChunkIndex::new(physical);
     let data_page_offset = totals.compressed;
     let value_encoding = pages.first().map_or(Encoding::PLAIN, |(_, page)| page.encoding);
     for (bytes, page) in pages {
@@ -82,13 +82,13 @@ pub fn assemble_chunk(
 }
 
 /// Codes that are all used are the distinct values.
-fn dictionary_len(values: &Values<'_>) -> Option<u64> {
+fn dictionary_len(values: &ColumnValues<'_>) -> Option<u64> {
     match values {
-        Values::Texts(texts) => Some(texts.len() as u64),
-        Values::Listeners(listeners) => Some(listeners.len() as u64),
-        Values::Numbers(numbers) => Some(numbers.len() as u64),
-        Values::Decimals(decimals) => Some(decimals.len() as u64),
-        Values::Plain => None,
+        ColumnValues::Texts(texts) => Some(texts.len() as u64),
+        ColumnValues::Listeners(listeners) => Some(listeners.len() as u64),
+        ColumnValues::Numbers(numbers) => Some(numbers.len() as u64),
+        ColumnValues::Decimals(decimals) => Some(decimals.len() as u64),
+        ColumnValues::Plain => None,
     }
 }
 
@@ -101,7 +101,7 @@ fn encodings(values: Encoding, has_dictionary: bool) -> Vec<Encoding> {
     encodings
 }
 
-fn data_page(bytes: Bytes, page: &Page) -> Result<ParquetPage> {
+fn data_page(bytes: Bytes, page: &EncodedPage) -> Result<ParquetPage> {
     Ok(ParquetPage::DataPage {
         buf: bytes,
         num_values: u32::try_from(page.n_rows)?,
@@ -113,12 +113,12 @@ fn data_page(bytes: Bytes, page: &Page) -> Result<ParquetPage> {
 }
 
 #[derive(Default)]
-struct Totals {
+struct ChunkTotals {
     compressed: u64,
     plain: u64,
 }
 
-impl Totals {
+impl ChunkTotals {
     fn add(&mut self, spec: &parquet::column::page::PageWriteSpec) {
         self.compressed += spec.bytes_written;
         self.plain += spec.uncompressed_size as u64;
@@ -126,7 +126,7 @@ impl Totals {
 }
 
 /// What the page index and the statistics are made of.
-struct Index {
+struct ChunkIndex {
     physical: Type,
     columns: ColumnIndexBuilder,
     offsets: OffsetIndexBuilder,
@@ -135,7 +135,7 @@ struct Index {
     bounds: Option<(i128, i128)>,
 }
 
-impl Index {
+impl ChunkIndex {
     fn new(physical: Type) -> Self {
         let mut columns = ColumnIndexBuilder::new(physical);
         columns.set_boundary_order(BoundaryOrder::UNORDERED);
@@ -149,7 +149,7 @@ impl Index {
         }
     }
 
-    fn add_page(&mut self, page: &Page, values: &Values<'_>) {
+    fn add_page(&mut self, page: &EncodedPage, values: &ColumnValues<'_>) {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
         let (min, max) =
             page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
@@ -164,7 +164,7 @@ impl Index {
         }
     }
 
-    fn statistics(&self, values: &Values<'_>, distinct: Option<u64>) -> Statistics {
+    fn statistics(&self, values: &ColumnValues<'_>, distinct: Option<u64>) -> Statistics {
         let nulls = Some(self.n_nulls);
         let bytes = |pick: fn((i128, i128)) -> i128| {
             self.bounds.map(|bounds| values.bytes_of(pick(bounds), self.physical))

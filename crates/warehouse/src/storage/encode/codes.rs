@@ -4,7 +4,7 @@ use streamledger_core::model::listener::Listener;
 use streamledger_core::model::play::NONE;
 use streamledger_core::numbers::exact;
 
-use crate::storage::encode::values::{TextList, Values};
+use crate::storage::encode::values::{ColumnValues, TextList};
 
 /// Codes of words that have ids: by id the code, [`NONE`] for an unused id or a word that is null.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct WordCodes {
     /// The code of all used ids, where it is the same, which is also so if all are null.
     pub uniform: Option<u32>,
     /// The dictionary.
-    pub values: Values<'static>,
+    pub values: ColumnValues<'static>,
     /// Bits of a code.
     pub width: u32,
 }
@@ -66,7 +66,7 @@ impl WordCodes {
     }
 
     fn with_texts(codes: Vec<u32>, used: &[bool], texts: TextList) -> Self {
-        let values = Values::Texts(texts);
+        let values = ColumnValues::Texts(texts);
         let mut used_codes =
             codes.iter().zip(used).filter(|(_, used)| **used).map(|(code, _)| code);
         let first = used_codes.next().copied();
@@ -89,7 +89,7 @@ pub struct ListenerCodes<'a> {
     codes: Option<Vec<u32>>,
     n_listeners: u32,
     /// The dictionary.
-    pub values: Values<'a>,
+    pub values: ColumnValues<'a>,
     /// Bits of a code.
     pub width: u32,
 }
@@ -108,7 +108,7 @@ impl<'a> ListenerCodes<'a> {
             };
             used.iter().map(next_code).collect()
         });
-        let values = Values::Listeners(if codes.is_none() {
+        let values = ColumnValues::Listeners(if codes.is_none() {
             listeners.into()
         } else {
             let places = listeners.iter().enumerate();
@@ -214,8 +214,8 @@ pub struct NumberCodes {
     start: i64,
     /// A bit for each number that occurs, and how many come before each word.
     words: Vec<(u64, u32)>,
-    /// The dictionary, or [`Values::Plain`] where there is none.
-    pub values: Values<'static>,
+    /// The dictionary, or [`ColumnValues::Plain`] where there is none.
+    pub values: ColumnValues<'static>,
     /// Bits of a code.
     pub width: u32,
 }
@@ -224,7 +224,7 @@ impl NumberCodes {
     /// Codes of these numbers.
     #[must_use]
     pub fn new(numbers: NumberSet) -> Self {
-        let plain = Self { start: 0, words: Vec::new(), values: Values::Plain, width: 0 };
+        let plain = Self { start: 0, words: Vec::new(), values: ColumnValues::Plain, width: 0 };
         let Some((start, bits)) = numbers.into_bits() else {
             return plain;
         };
@@ -238,7 +238,7 @@ impl NumberCodes {
         if NUMBERS_MAX < n_before {
             return plain;
         }
-        let values = Values::Numbers(ones(start, &bits).collect());
+        let values = ColumnValues::Numbers(ones(start, &bits).collect());
         Self { start, words, width: values.width(), values }
     }
 
@@ -272,7 +272,7 @@ mod tests {
         ) {
             let numbers: Vec<i64> = numbers.into_iter().map(|number| number + offset).collect();
             let codes = NumberCodes::new(numbers.iter().copied().collect());
-            let Values::Numbers(dictionary) = &codes.values else { panic!("no dictionary") };
+            let ColumnValues::Numbers(dictionary) = &codes.values else { panic!("no dictionary") };
             prop_assert_eq!(dictionary.clone(), numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
             for number in numbers {
                 prop_assert_eq!(dictionary[codes.code(Some(number)) as usize], number);
@@ -284,7 +284,7 @@ mod tests {
         fn a_word_stands_at_its_code(words in prop::collection::vec(prop::option::of("[ab\u{0}]{0,12}"), 1..60)) {
             let used: Vec<bool> = (0..words.len()).map(|id| id % 3 != 0).collect();
             let codes = WordCodes::new(&used, |id| words[id].as_deref());
-            let Values::Texts(dictionary) = &codes.values else { panic!("no dictionary") };
+            let ColumnValues::Texts(dictionary) = &codes.values else { panic!("no dictionary") };
             prop_assert!(dictionary.iter().is_sorted_by(|a, b| a < b));
             for (id, word) in words.iter().enumerate() {
                 let expected = word.as_deref().filter(|_| used[id]).map(str::as_bytes);
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn numbers_far_apart_or_too_many_have_no_dictionary() {
-        let has_dictionary = |codes: &NumberCodes| matches!(codes.values, Values::Numbers(_));
+        let has_dictionary = |codes: &NumberCodes| matches!(codes.values, ColumnValues::Numbers(_));
         let of = |numbers: &[i64]| NumberCodes::new(numbers.iter().copied().collect());
         assert!(!has_dictionary(&of(&[0, 1 << 40])));
         assert!(!has_dictionary(&NumberCodes::new((0..70_000).collect())));

@@ -4,8 +4,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use streamledger_core::model::play::NONE;
 
-use crate::storage::encode::page::{Nulls, Page, PageEncoder};
-use crate::storage::encode::values::Values;
+use crate::storage::encode::page::{EncodedPage, PageEncoder, PageNulls};
+use crate::storage::encode::values::ColumnValues;
 
 /// A dictionary is worth its while up to this many different amounts.
 const DECIMALS_MAX: usize = 1 << 16;
@@ -17,8 +17,8 @@ const ROWS_OF_DECIMAL: usize = 4;
 #[derive(Debug)]
 pub struct DecimalCodes {
     codes: HashMap<i128, u32, FixedState>,
-    /// The dictionary, or [`Values::Plain`] where there is none.
-    pub values: Values<'static>,
+    /// The dictionary, or [`ColumnValues::Plain`] where there is none.
+    pub values: ColumnValues<'static>,
     /// Bits of a code.
     pub width: u32,
 }
@@ -32,7 +32,7 @@ impl DecimalCodes {
         for decimal in decimals.flatten() {
             codes.insert(decimal, NONE);
             if n_max < codes.len() {
-                return Self { codes: HashMap::default(), values: Values::Plain, width: 0 };
+                return Self { codes: HashMap::default(), values: ColumnValues::Plain, width: 0 };
             }
         }
         let mut sorted: Vec<i128> = codes.keys().copied().collect();
@@ -40,7 +40,7 @@ impl DecimalCodes {
         for (code, decimal) in (0..).zip(&sorted) {
             codes.insert(*decimal, code);
         }
-        let values = Values::Decimals(sorted);
+        let values = ColumnValues::Decimals(sorted);
         Self { codes, width: values.width(), values }
     }
 
@@ -52,16 +52,16 @@ impl DecimalCodes {
         &self,
         encoder: &mut PageEncoder,
         decimals: impl ExactSizeIterator<Item = Option<i128>>,
-    ) -> std::io::Result<Page> {
+    ) -> std::io::Result<EncodedPage> {
         match &self.values {
-            Values::Decimals(dictionary) if dictionary.is_empty() => {
-                encoder.of_equal_codes(NONE, decimals.len(), self.width, Nulls::Allowed)
+            ColumnValues::Decimals(dictionary) if dictionary.is_empty() => {
+                encoder.of_equal_codes(NONE, decimals.len(), self.width, PageNulls::Allowed)
             }
-            Values::Decimals(_) => {
+            ColumnValues::Decimals(_) => {
                 let code = |decimal: Option<i128>| decimal.map_or(NONE, |d| self.codes[&d]);
-                encoder.of_codes(decimals.map(code), self.width, Nulls::Allowed)
+                encoder.of_codes(decimals.map(code), self.width, PageNulls::Allowed)
             }
-            _ => encoder.of_decimals(decimals, Nulls::Allowed),
+            _ => encoder.of_decimals(decimals, PageNulls::Allowed),
         }
     }
 }
@@ -74,7 +74,7 @@ mod tests {
 
     fn has_dictionary(n_rows: usize, n_different: usize) -> bool {
         let decimals = (0..n_rows).map(|row| Some(exact::<i128>(row % n_different)));
-        matches!(DecimalCodes::new(decimals).values, Values::Decimals(_))
+        matches!(DecimalCodes::new(decimals).values, ColumnValues::Decimals(_))
     }
 
     #[test]

@@ -27,14 +27,14 @@ fn push_zigzag(number: i64, out: &mut Vec<u8>) {
 
 /// Width of the physical type: differences wrap around in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Integer {
+pub enum IntegerWidth {
     /// `INT32`.
     Bits32,
     /// `INT64`.
     Bits64,
 }
 
-impl Integer {
+impl IntegerWidth {
     #[inline(always)]
     fn subtract(self, a: i64, b: i64) -> i64 {
         let difference = a.wrapping_sub(b);
@@ -56,12 +56,12 @@ impl Integer {
 }
 
 /// Appends the values of a page.
-pub fn push_delta(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
+pub fn push_delta(values: &[i64], integer: IntegerWidth, out: &mut Vec<u8>) {
     dispatch!(*LEVEL, _ => push_blocks(values, integer, out));
 }
 
 #[inline(always)]
-fn push_blocks(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
+fn push_blocks(values: &[i64], integer: IntegerWidth, out: &mut Vec<u8>) {
     push_varint(BLOCK_VALUES as u64, out);
     push_varint(MINI_BLOCKS as u64, out);
     push_varint(values.len() as u64, out);
@@ -80,7 +80,7 @@ fn push_blocks(values: &[i64], integer: Integer, out: &mut Vec<u8>) {
 }
 
 #[inline(always)]
-fn push_block(deltas: &[i64], integer: Integer, out: &mut Vec<u8>) {
+fn push_block(deltas: &[i64], integer: IntegerWidth, out: &mut Vec<u8>) {
     let min = deltas.iter().copied().min().unwrap_or(0);
     push_zigzag(min, out);
     let widths_at = out.len();
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     /// Reads back as the format says, in 64-bit arithmetic, cut to the type's width.
-    fn read(bytes: &[u8], integer: Integer) -> Vec<i64> {
+    fn read(bytes: &[u8], integer: IntegerWidth) -> Vec<i64> {
         let mut at = 0;
         let varint = |at: &mut usize| {
             let mut number = 0_u64;
@@ -141,7 +141,11 @@ mod tests {
                     let next = values[values.len() - 1]
                         .wrapping_add(min)
                         .wrapping_add(offset.cast_signed());
-                    values.push(if integer == Integer::Bits32 { next << 32 >> 32 } else { next });
+                    values.push(if integer == IntegerWidth::Bits32 {
+                        next << 32 >> 32
+                    } else {
+                        next
+                    });
                 }
                 at += 4 * width;
             }
@@ -154,16 +158,16 @@ mod tests {
         #[test]
         fn numbers_of_64_bits_read_back(values in prop::collection::vec(any::<i64>(), 1..400)) {
             let mut bytes = Vec::new();
-            push_delta(&values, Integer::Bits64, &mut bytes);
-            prop_assert_eq!(read(&bytes, Integer::Bits64), values);
+            push_delta(&values, IntegerWidth::Bits64, &mut bytes);
+            prop_assert_eq!(read(&bytes, IntegerWidth::Bits64), values);
         }
 
         #[test]
         fn numbers_of_32_bits_read_back(values in prop::collection::vec(any::<i32>(), 1..400)) {
             let values: Vec<i64> = values.into_iter().map(i64::from).collect();
             let mut bytes = Vec::new();
-            push_delta(&values, Integer::Bits32, &mut bytes);
-            prop_assert_eq!(read(&bytes, Integer::Bits32), values);
+            push_delta(&values, IntegerWidth::Bits32, &mut bytes);
+            prop_assert_eq!(read(&bytes, IntegerWidth::Bits32), values);
         }
     }
 }

@@ -14,9 +14,9 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 use rayon::prelude::*;
 
 use crate::storage::encode::chunk::assemble_chunk;
-use crate::storage::encode::page::Page;
-use crate::storage::encode::pieces::Pieces;
-use crate::storage::encode::values::Values;
+use crate::storage::encode::page::EncodedPage;
+use crate::storage::encode::pieces::BytePieces;
+use crate::storage::encode::values::ColumnValues;
 
 /// Most rows of a row group (specification of the tables).
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
@@ -39,14 +39,14 @@ pub(crate) const CREATED_BY: &str =
 
 /// What a file says of itself; nothing that differs between two runs on the same input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Provenance {
+pub struct FileProvenance {
     /// BLAKE3 over the sorted hashes of the reports that feed the file.
     pub inputs: String,
     /// Hash of the policy.
     pub policy: String,
 }
 
-impl Provenance {
+impl FileProvenance {
     /// The entries of a footer, in every table alike.
     #[must_use]
     pub fn entries(&self) -> Vec<KeyValue> {
@@ -85,7 +85,7 @@ impl TableLayout {
 
     /// What the footer of a file of this table says.
     #[must_use]
-    pub fn properties(&self, provenance: &Provenance) -> WriterProperties {
+    pub fn properties(&self, provenance: &FileProvenance) -> WriterProperties {
         WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by(CREATED_BY.to_owned())
@@ -98,7 +98,7 @@ impl TableLayout {
 /// The encoded columns of a row group.
 #[derive(Debug, Clone)]
 pub struct EncodedRowGroup {
-    columns: Vec<(Pieces, ColumnCloseResult)>,
+    columns: Vec<(BytePieces, ColumnCloseResult)>,
     /// Rows of the row group.
     pub n_rows: usize,
 }
@@ -109,7 +109,7 @@ pub struct EncodedPages {
     /// The bytes of all of them.
     pub bytes: Bytes,
     /// In the order of the columns.
-    pub pages: Vec<Page>,
+    pub pages: Vec<EncodedPage>,
 }
 
 /// Puts the pages of a row group together, which come in the order of the rows; `values` by column.
@@ -118,11 +118,11 @@ pub struct EncodedPages {
 /// If the `parquet` crate or zstd fails.
 pub fn assemble_row_group(
     schema: &SchemaDescPtr,
-    values: &[Values<'_>],
+    values: &[ColumnValues<'_>],
     pages: Vec<EncodedPages>,
     n_rows: usize,
 ) -> Result<EncodedRowGroup> {
-    let mut by_column: Vec<Vec<(Bytes, Page)>> = values.iter().map(|_| Vec::new()).collect();
+    let mut by_column: Vec<Vec<(Bytes, EncodedPage)>> = values.iter().map(|_| Vec::new()).collect();
     for EncodedPages { bytes, pages } in pages {
         for (column, page) in by_column.iter_mut().zip(pages) {
             column.push((bytes.slice(page.place.clone()), page));
@@ -147,7 +147,7 @@ impl<W: Write + Send> TableFile<W> {
     ///
     /// # Errors
     /// If the first bytes cannot be written.
-    pub fn new(sink: W, layout: &TableLayout, provenance: &Provenance) -> Result<Self> {
+    pub fn new(sink: W, layout: &TableLayout, provenance: &FileProvenance) -> Result<Self> {
         let schema = layout.schema.root_schema_ptr();
         let properties = Arc::new(layout.properties(provenance));
         Ok(Self { writer: SerializedFileWriter::new(sink, schema, properties)? })

@@ -15,7 +15,7 @@ use streamledger_core::model::play::NONE;
 use streamledger_core::numbers::exact;
 
 use crate::storage::encode::bits::push_packed;
-use crate::storage::encode::delta::{Integer, push_delta};
+use crate::storage::encode::delta::{IntegerWidth, push_delta};
 use crate::storage::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
 
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
@@ -27,7 +27,7 @@ pub const ZSTD_LEVEL_RANDOM: i32 = -50;
 
 /// Whether a column has nulls, by its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nulls {
+pub enum PageNulls {
     /// `REQUIRED`.
     Never,
     /// `OPTIONAL`.
@@ -36,7 +36,7 @@ pub enum Nulls {
 
 /// A data page.
 #[derive(Debug)]
-pub struct Page {
+pub struct EncodedPage {
     /// Where the compressed levels and values are among the encoder's bytes.
     pub place: Range<usize>,
     /// Their length before compression.
@@ -82,8 +82,8 @@ impl PageEncoder {
         &mut self,
         codes: impl Iterator<Item = u32>,
         width: u32,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         self.of_codes_at(codes, width, nulls, ZSTD_LEVEL)
     }
 
@@ -95,8 +95,8 @@ impl PageEncoder {
         &mut self,
         codes: impl Iterator<Item = u32>,
         width: u32,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         self.of_codes_at(codes, width, nulls, ZSTD_LEVEL_RANDOM)
     }
 
@@ -104,9 +104,9 @@ impl PageEncoder {
         &mut self,
         codes: impl Iterator<Item = u32>,
         width: u32,
-        nulls: Nulls,
+        nulls: PageNulls,
         zstd_level: i32,
-    ) -> std::io::Result<Page> {
+    ) -> std::io::Result<EncodedPage> {
         let n_rows = self.take_codes(codes);
         self.plain.clear();
         let n_nulls = self.split_codes(nulls, 0);
@@ -125,11 +125,11 @@ impl PageEncoder {
         code: u32,
         n_rows: usize,
         width: u32,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         let is_null = code == NONE;
         self.plain.clear();
-        if nulls == Nulls::Allowed {
+        if nulls == PageNulls::Allowed {
             push_equal_levels(u32::from(!is_null), n_rows, &mut self.plain);
         }
         self.plain.push(width.to_le_bytes()[0]);
@@ -148,12 +148,12 @@ impl PageEncoder {
     pub fn of_integers(
         &mut self,
         values: impl Iterator<Item = Option<i64>>,
-        integer: Integer,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        integer: IntegerWidth,
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         self.integers.clear();
         self.plain.clear();
-        let n_rows = if nulls == Nulls::Never {
+        let n_rows = if nulls == PageNulls::Never {
             let integers = &mut self.integers;
             dispatch!(*LEVEL, _ => integers.extend(values.map(Option::unwrap_or_default)));
             self.integers.len()
@@ -179,8 +179,8 @@ impl PageEncoder {
     pub fn of_decimals(
         &mut self,
         values: impl Iterator<Item = Option<i128>>,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         self.plain.clear();
         self.levels.clear();
         self.decimals.clear();
@@ -188,7 +188,7 @@ impl PageEncoder {
             self.levels.push(u32::from(value.is_some()));
             self.decimals.extend(value);
         }
-        if nulls == Nulls::Allowed {
+        if nulls == PageNulls::Allowed {
             push_levels(&self.levels, &mut self.plain);
         }
         self.plain.extend(self.decimals.iter().flat_map(|value| value.to_be_bytes()));
@@ -204,8 +204,8 @@ impl PageEncoder {
     pub fn of_truths(
         &mut self,
         values: impl Iterator<Item = Option<bool>>,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         let n_rows = self.take_codes(values.map(|value| value.map_or(NONE, u32::from)));
         self.plain.clear();
         let n_nulls = self.split_codes(nulls, RUN_MIN);
@@ -224,11 +224,11 @@ impl PageEncoder {
 
     /// Appends the levels of the codes to the plain bytes and removes the nulls; gives their number.
     /// Equal levels of fewer rows than `run_min` are no run.
-    fn split_codes(&mut self, nulls: Nulls, run_min: usize) -> usize {
+    fn split_codes(&mut self, nulls: PageNulls, run_min: usize) -> usize {
         let n_rows = self.codes.len();
         let n_nulls = self.codes.iter().map(|code| u32::from(*code == NONE)).sum::<u32>() as usize;
         let are_equal = n_nulls == 0 || n_nulls == n_rows;
-        if nulls == Nulls::Allowed {
+        if nulls == PageNulls::Allowed {
             if are_equal && run_min <= n_rows {
                 push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
             } else {
@@ -250,7 +250,7 @@ impl PageEncoder {
         n_nulls: usize,
         encoding: Encoding,
         bounds: Option<(i128, i128)>,
-    ) -> std::io::Result<Page> {
+    ) -> std::io::Result<EncodedPage> {
         self.compress(ZSTD_LEVEL, n_rows, n_nulls, encoding, bounds)
     }
 
@@ -261,7 +261,7 @@ impl PageEncoder {
         n_nulls: usize,
         encoding: Encoding,
         bounds: Option<(i128, i128)>,
-    ) -> std::io::Result<Page> {
+    ) -> std::io::Result<EncodedPage> {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
             none => none.insert(zstd::bulk::Compressor::new(zstd_level)?),
@@ -275,7 +275,7 @@ impl PageEncoder {
         behind.set_position(start as u64);
         let n_bytes = compressor.compress_to_buffer(&self.plain, &mut behind)?;
         let place = start..start + n_bytes;
-        Ok(Page { place, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
+        Ok(EncodedPage { place, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
         [&u32::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat()
     }
 
-    fn check(page: &Page, encoder: &PageEncoder, values: &[Option<u32>], plain: &[u8]) {
+    fn check(page: &EncodedPage, encoder: &PageEncoder, values: &[Option<u32>], plain: &[u8]) {
         let numbers = || values.iter().flatten().map(|value| i128::from(*value));
         assert_eq!(page.n_rows, values.len());
         assert_eq!(page.n_nulls, values.len() - numbers().count());
@@ -369,22 +369,22 @@ mod tests {
             let truths: Vec<u8> = known.chunks(8).map(bits).collect();
             // Twice: nothing of a page is left in the next one.
             for _ in 0..2 {
-                let page = encoder.of_codes(values.iter().map(|v| v.unwrap_or(NONE)), 1, Nulls::Allowed).unwrap();
+                let page = encoder.of_codes(values.iter().map(|v| v.unwrap_or(NONE)), 1, PageNulls::Allowed).unwrap();
                 check(&page, &encoder, &values, &[levels(&values, 0), codes.clone()].concat());
-                let page = encoder.of_truths(values.iter().map(|v| v.map(|v| v == 1)), Nulls::Allowed).unwrap();
+                let page = encoder.of_truths(values.iter().map(|v| v.map(|v| v == 1)), PageNulls::Allowed).unwrap();
                 check(&page, &encoder, &values, &[levels(&values, RUN_MIN), truths.clone()].concat());
                 let numbers = values.iter().map(|v| v.map(i64::from));
-                let page = encoder.of_integers(numbers, Integer::Bits64, Nulls::Allowed).unwrap();
+                let page = encoder.of_integers(numbers, IntegerWidth::Bits64, PageNulls::Allowed).unwrap();
                 let mut plain = levels(&values, RUN_MIN);
-                push_delta(&known.iter().copied().map(i64::from).collect::<Vec<_>>(), Integer::Bits64, &mut plain);
+                push_delta(&known.iter().copied().map(i64::from).collect::<Vec<_>>(), IntegerWidth::Bits64, &mut plain);
                 check(&page, &encoder, &values, &plain);
-                let page = encoder.of_decimals(values.iter().map(|v| v.map(i128::from)), Nulls::Allowed).unwrap();
+                let page = encoder.of_decimals(values.iter().map(|v| v.map(i128::from)), PageNulls::Allowed).unwrap();
                 let mut plain = levels(&values, RUN_MIN);
                 known.iter().for_each(|value| plain.extend([vec![0; 12], value.to_be_bytes().to_vec()].concat()));
                 check(&page, &encoder, &values, &plain);
             }
             if known.len() == values.len() {
-                let page = encoder.of_codes(known.iter().copied(), 1, Nulls::Never).unwrap();
+                let page = encoder.of_codes(known.iter().copied(), 1, PageNulls::Never).unwrap();
                 check(&page, &encoder, &values, &codes);
             }
         }

@@ -10,11 +10,11 @@ use parquet::file::reader::{ChunkReader, Length};
 
 /// Bytes in several pieces.
 #[derive(Debug, Clone, Default)]
-pub struct Pieces {
+pub struct BytePieces {
     pieces: Vec<Bytes>,
 }
 
-impl Pieces {
+impl BytePieces {
     /// Appends a piece.
     pub fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
@@ -23,13 +23,13 @@ impl Pieces {
     }
 }
 
-impl Length for Pieces {
+impl Length for BytePieces {
     fn len(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.len() as u64).sum()
     }
 }
 
-impl ChunkReader for Pieces {
+impl ChunkReader for BytePieces {
     type T = PiecesReader;
 
     fn get_read(&self, start: u64) -> Result<PiecesReader> {
@@ -72,7 +72,7 @@ pub struct PiecesWriter {
     known: VecDeque<Bytes>,
     /// What came since the last known bytes.
     copied: Vec<u8>,
-    pieces: Pieces,
+    pieces: BytePieces,
 }
 
 impl PiecesWriter {
@@ -84,7 +84,7 @@ impl PiecesWriter {
 
     /// All that was written.
     #[must_use]
-    pub fn finish(mut self) -> Pieces {
+    pub fn finish(mut self) -> BytePieces {
         self.keep_copied();
         self.pieces
     }
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn read_from(pieces: &Pieces, start: usize) -> Vec<u8> {
+    fn read_from(pieces: &BytePieces, start: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         pieces.get_read(start as u64).unwrap().read_to_end(&mut bytes).unwrap();
         bytes

@@ -3,11 +3,11 @@
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
-use streamledger_core::aggregate::gathered::Gathered;
+use streamledger_core::aggregate::gathered::GatheredPlays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::play::{
-    Kind, Mark, NONE, OFFLINE, ONLINE, Play, Plays, Track, Words,
+    NONE, OFFLINE, ONLINE, Play, PlayAttributes, PlayDictionaries, PlayMark, Plays, Track,
 };
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::upc::Upc;
@@ -15,10 +15,10 @@ use streamledger_core::model::verdict::{Finding, Verdict};
 use streamledger_core::numbers::exact;
 
 use crate::storage::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
-use crate::storage::encode::delta::Integer;
+use crate::storage::encode::delta::IntegerWidth;
 use crate::storage::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
-use crate::storage::encode::page::{Nulls, Page, PageEncoder};
-use crate::storage::encode::values::Values;
+use crate::storage::encode::page::{EncodedPage, PageEncoder, PageNulls};
+use crate::storage::encode::values::ColumnValues;
 
 /// The columns of `plays`; `store`, `month` and `date` are in the path.
 pub const SCHEMA: &str = "message plays {
@@ -60,7 +60,7 @@ pub fn encode_plays(
     schema: &SchemaDescPtr,
 ) -> Result<EncodedRowGroup> {
     let encoder = PlaysEncoder::new(plays, order, policy);
-    let encode = |(gathered, maker): &mut (Gathered, PageMaker), order| {
+    let encode = |(gathered, maker): &mut (GatheredPlays, PageMaker), order| {
         gathered.gather(plays, order);
         encoder.encode_pages(maker, gathered)
     };
@@ -72,7 +72,7 @@ pub fn encode_plays(
 /// Encodes the rows of one row group, page by page.
 pub struct PlaysEncoder<'a> {
     plays: &'a Plays,
-    codes: Codes<'a>,
+    codes: PlayCodes<'a>,
     n_rows: usize,
 }
 
@@ -80,14 +80,18 @@ impl<'a> PlaysEncoder<'a> {
     /// Of the rows at these places.
     #[must_use]
     pub fn new(plays: &'a Plays, order: &[u32], policy: &Policy) -> Self {
-        Self { plays, codes: Codes::new(plays, order, policy), n_rows: order.len() }
+        Self { plays, codes: PlayCodes::new(plays, order, policy), n_rows: order.len() }
     }
 
     /// A page of each column: of [`PAGE_ROWS`] rows, but for the last ones of the row group.
     ///
     /// # Errors
     /// If zstd fails.
-    pub fn encode_pages(&self, maker: &mut PageMaker, gathered: &Gathered) -> Result<EncodedPages> {
+    pub fn encode_pages(
+        &self,
+        maker: &mut PageMaker,
+        gathered: &GatheredPlays,
+    ) -> Result<EncodedPages> {
         maker.encode_pages(self.plays, gathered, &self.codes)
     }
 
@@ -105,7 +109,7 @@ impl<'a> PlaysEncoder<'a> {
 }
 
 /// What the rows use: ids, and played times.
-struct Used {
+struct UsedPlayIds {
     tracks: Vec<bool>,
     listeners: Vec<bool>,
     territories: Vec<bool>,
@@ -115,7 +119,7 @@ struct Used {
     played_ms: NumberSet,
 }
 
-impl Used {
+impl UsedPlayIds {
     fn new(plays: &Plays, places: impl Iterator<Item = usize>) -> Self {
         let words = &plays.words;
         let mut used = Self {
@@ -143,7 +147,7 @@ impl Used {
     }
 
     /// What was found of the rows, each once.
-    fn found<'a>(&'a self, plays: &'a Plays) -> impl Iterator<Item = &'a Mark> {
+    fn found<'a>(&'a self, plays: &'a Plays) -> impl Iterator<Item = &'a PlayMark> {
         plays.marks.iter().zip(&self.marks[1..]).filter(|(_, used)| **used).map(|(mark, _)| mark)
     }
 
@@ -157,7 +161,7 @@ impl Used {
 }
 
 /// The dictionaries of a row group.
-struct Codes<'a> {
+struct PlayCodes<'a> {
     report: WordCodes,
     isrc: WordCodes,
     upc: WordCodes,
@@ -182,7 +186,7 @@ struct Codes<'a> {
     threshold: NumberCodes,
 }
 
-impl<'a> Codes<'a> {
+impl<'a> PlayCodes<'a> {
     fn new(plays: &'a Plays, order: &[u32], policy: &Policy) -> Self {
         // The order makes no difference to a dictionary: all rows are read as they lie in memory.
         if order.len() == plays.rows.len() {
@@ -193,17 +197,18 @@ impl<'a> Codes<'a> {
     }
 
     fn of(plays: &'a Plays, places: impl Iterator<Item = usize>, policy: &Policy) -> Self {
-        let mut used = Used::new(plays, places);
+        let mut used = UsedPlayIds::new(plays, places);
         let reasons = used.reasons(plays);
-        let Words { tracks, kinds, products, sources, devices, listeners } = &plays.words;
+        let PlayDictionaries { tracks, kinds, products, sources, devices, listeners } =
+            &plays.words;
         let product = |id: usize| &products[kinds[id].product as usize];
-        let number = |number: fn(&Mark) -> Option<i64>| {
+        let number = |number: fn(&PlayMark) -> Option<i64>| {
             NumberCodes::new(used.found(plays).filter_map(number).collect())
         };
         let (measured, threshold) = (number(|mark| mark.measured), number(|mark| mark.threshold));
         let verdict = |id: usize| policy.verdict(Finding::from_code(exact::<u8>(id)));
         let track_ms = |track: &Track| track.track_ms.map(i64::from);
-        let n_plays = |kind: &Kind| Some(i64::from(kind.plays));
+        let n_plays = |kind: &PlayAttributes| Some(i64::from(kind.plays));
         let used_tracks = tracks.iter().zip(&used.tracks).filter(|(_, used)| **used);
         let used_kinds = kinds.iter().zip(&used.kinds).filter(|(_, used)| **used);
         Self {
@@ -244,12 +249,12 @@ impl<'a> Codes<'a> {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values<'a>> {
+    fn into_values(self) -> Vec<ColumnValues<'a>> {
         vec![
             self.report.values,
-            Values::Plain,
-            Values::Plain,
-            Values::Numbers(Vec::new()),
+            ColumnValues::Plain,
+            ColumnValues::Plain,
+            ColumnValues::Numbers(Vec::new()),
             self.isrc.values,
             self.upc.values,
             self.store_track.values,
@@ -258,7 +263,7 @@ impl<'a> Codes<'a> {
             self.tier.values,
             self.tier_code.values,
             self.use_type.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.played_ms.values,
             self.track_ms.values,
             self.source.values,
@@ -301,10 +306,10 @@ impl PageMaker {
     fn encode_pages(
         &mut self,
         plays: &Plays,
-        Gathered { rows, marked, findings }: &Gathered,
-        codes: &Codes<'_>,
+        GatheredPlays { rows, marked, findings }: &GatheredPlays,
+        codes: &PlayCodes<'_>,
     ) -> Result<EncodedPages> {
-        use Nulls::{Allowed, Never};
+        use PageNulls::{Allowed, Never};
         let Self { encoder, tracks, kinds } = self;
         tracks.clear();
         tracks.extend(rows.iter().map(|play| play.track));
@@ -326,8 +331,8 @@ impl PageMaker {
         let threshold = mark().map(|mark| mark.and_then(|mark| mark.threshold));
         let pages = vec![
             word_page(encoder, kind(), &codes.report, Never)?,
-            encoder.of_integers(row, Integer::Bits64, Never)?,
-            encoder.of_integers(listened_at, Integer::Bits64, Never)?,
+            encoder.of_integers(row, IntegerWidth::Bits64, Never)?,
+            encoder.of_integers(listened_at, IntegerWidth::Bits64, Never)?,
             // No format so far says when its plays were reported.
             encoder.of_equal_codes(NONE, rows.len(), 1, Allowed)?,
             word_page(encoder, track(), &codes.isrc, Allowed)?,
@@ -362,8 +367,8 @@ pub(crate) fn word_page(
     encoder: &mut PageEncoder,
     ids: impl ExactSizeIterator<Item = usize>,
     codes: &WordCodes,
-    nulls: Nulls,
-) -> std::io::Result<Page> {
+    nulls: PageNulls,
+) -> std::io::Result<EncodedPage> {
     match codes.uniform {
         Some(code) => encoder.of_equal_codes(code, ids.len(), codes.width, nulls),
         None => encoder.of_codes(ids.map(|id| codes.code(id)), codes.width, nulls),
@@ -383,16 +388,16 @@ pub(crate) fn number_page(
     encoder: &mut PageEncoder,
     values: impl ExactSizeIterator<Item = Option<i64>>,
     codes: &NumberCodes,
-    nulls: Nulls,
-) -> std::io::Result<Page> {
+    nulls: PageNulls,
+) -> std::io::Result<EncodedPage> {
     match &codes.values {
-        Values::Numbers(numbers) => match numbers.len() {
+        ColumnValues::Numbers(numbers) => match numbers.len() {
             0 => encoder.of_equal_codes(NONE, values.len(), codes.width, nulls),
-            1 if nulls == Nulls::Never => {
+            1 if nulls == PageNulls::Never => {
                 encoder.of_equal_codes(0, values.len(), codes.width, nulls)
             }
             _ => encoder.of_codes(values.map(|value| codes.code(value)), codes.width, nulls),
         },
-        _ => encoder.of_integers(values, Integer::Bits64, nulls),
+        _ => encoder.of_integers(values, IntegerWidth::Bits64, nulls),
     }
 }

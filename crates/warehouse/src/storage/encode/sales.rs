@@ -12,13 +12,13 @@ use streamledger_core::normalize::sale_lines::{SaleLine, SaleTerms, SaleWords};
 
 use crate::storage::encode::codes::{NumberCodes, WordCodes};
 use crate::storage::encode::decimals::DecimalCodes;
-use crate::storage::encode::delta::Integer;
+use crate::storage::encode::delta::IntegerWidth;
 use crate::storage::encode::file::{
     EncodedPages, EncodedRowGroup, PAGE_ROWS, TableLayout, assemble_row_group,
 };
-use crate::storage::encode::page::{Nulls, Page, PageEncoder};
+use crate::storage::encode::page::{EncodedPage, PageEncoder, PageNulls};
 use crate::storage::encode::plays::{isrc_text, number_page, upc_text, word_page};
-use crate::storage::encode::values::Values;
+use crate::storage::encode::values::ColumnValues;
 
 /// The columns of `sales` and `sales_superseded`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message sales {
@@ -69,7 +69,7 @@ pub fn encode_sales(
     reports: &[String],
     schema: &SchemaDescPtr,
 ) -> Result<EncodedRowGroup> {
-    let codes = Codes::new(lines, words, reports);
+    let codes = SaleCodes::new(lines, words, reports);
     let pages: Vec<EncodedPages> = lines
         .par_chunks(PAGE_ROWS)
         .map_init(PageMaker::default, |maker, lines| maker.encode_pages(lines, words, &codes))
@@ -106,7 +106,7 @@ impl UsedIds {
 }
 
 /// The dictionaries of a row group.
-struct Codes {
+struct SaleCodes {
     report: WordCodes,
     usage_from: NumberCodes,
     usage_to: NumberCodes,
@@ -130,7 +130,7 @@ struct Codes {
     id_text: WordCodes,
 }
 
-impl Codes {
+impl SaleCodes {
     fn new(lines: &[SaleLine], words: &SaleWords, reports: &[String]) -> Self {
         let used = UsedIds::of(lines, words, reports.len());
         let SaleWords { items, terms, .. } = words;
@@ -178,10 +178,10 @@ impl Codes {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values<'static>> {
+    fn into_values(self) -> Vec<ColumnValues<'static>> {
         vec![
             self.report.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.usage_from.values,
             self.usage_to.values,
             self.statement_period.values,
@@ -193,12 +193,12 @@ impl Codes {
             self.tier.values,
             self.tier_code.values,
             self.use_type.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.units.values,
             self.amount.values,
             self.amount_text.values,
             self.currency.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.line_type.values,
             self.pool.values,
             self.shop.values,
@@ -234,9 +234,9 @@ impl PageMaker {
         &mut self,
         lines: &[SaleLine],
         words: &SaleWords,
-        codes: &Codes,
+        codes: &SaleCodes,
     ) -> Result<EncodedPages> {
-        use Nulls::{Allowed, Never};
+        use PageNulls::{Allowed, Never};
         let Self { encoder, items, terms } = self;
         items.clear();
         items.extend(lines.iter().map(|line| line.item));
@@ -251,7 +251,7 @@ impl PageMaker {
         let terms = TermsColumns { ids: terms, words };
         let pages = vec![
             word_page(encoder, report, &codes.report, Never)?,
-            encoder.of_integers(row, Integer::Bits64, Never)?,
+            encoder.of_integers(row, IntegerWidth::Bits64, Never)?,
             terms.day_page(encoder, USAGE_FROM, &codes.usage_from, Never)?,
             terms.day_page(encoder, USAGE_TO, &codes.usage_to, Never)?,
             terms.word_page(encoder, &codes.statement_period, Allowed)?,
@@ -294,8 +294,8 @@ impl TermsColumns<'_> {
         &self,
         encoder: &mut PageEncoder,
         codes: &WordCodes,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         word_page(encoder, places(self.ids), codes, nulls)
     }
 
@@ -304,8 +304,8 @@ impl TermsColumns<'_> {
         encoder: &mut PageEncoder,
         day: DayOf,
         codes: &NumberCodes,
-        nulls: Nulls,
-    ) -> std::io::Result<Page> {
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
         let by_terms: Vec<Option<i64>> = self.words.terms.iter().map(day).collect();
         number_page(encoder, places(self.ids).map(|id| by_terms[id]), codes, nulls)
     }
@@ -314,8 +314,8 @@ impl TermsColumns<'_> {
         &self,
         encoder: &mut PageEncoder,
         truth: fn(&SaleTerms) -> Option<bool>,
-    ) -> std::io::Result<Page> {
+    ) -> std::io::Result<EncodedPage> {
         let by_terms: Vec<Option<bool>> = self.words.terms.iter().map(truth).collect();
-        encoder.of_truths(places(self.ids).map(|id| by_terms[id]), Nulls::Allowed)
+        encoder.of_truths(places(self.ids).map(|id| by_terms[id]), PageNulls::Allowed)
     }
 }

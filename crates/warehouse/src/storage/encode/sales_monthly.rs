@@ -17,9 +17,9 @@ use crate::storage::encode::decimals::DecimalCodes;
 use crate::storage::encode::file::{
     EncodedPages, EncodedRowGroup, PAGE_ROWS, TableLayout, assemble_row_group,
 };
-use crate::storage::encode::page::{Nulls, PageEncoder};
+use crate::storage::encode::page::{PageEncoder, PageNulls};
 use crate::storage::encode::plays::{isrc_text, number_page, upc_text, word_page};
-use crate::storage::encode::values::{TextList, Values};
+use crate::storage::encode::values::{ColumnValues, TextList};
 
 /// The columns of `sales_monthly`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message sales_monthly {
@@ -73,7 +73,7 @@ pub fn encode_sales_monthly(
     words: &SaleWords,
     schema: &SchemaDescPtr,
 ) -> Result<EncodedRowGroup> {
-    let codes = Codes::new(sums, terms, words);
+    let codes = MonthlySumCodes::new(sums, terms, words);
     let pages: Vec<EncodedPages> = sums
         .par_chunks(PAGE_ROWS)
         .map_init(PageEncoder::default, |encoder, sums| codes.encode_pages(encoder, sums, terms))
@@ -82,7 +82,7 @@ pub fn encode_sales_monthly(
 }
 
 /// The dictionaries of a row group.
-struct Codes {
+struct MonthlySumCodes {
     statement_period: WordCodes,
     isrc: PackedCodes,
     upc: PackedCodes,
@@ -97,7 +97,7 @@ struct Codes {
     lines: NumberCodes,
 }
 
-impl Codes {
+impl MonthlySumCodes {
     fn new(sums: &[MonthlySum], terms: &[SumTerms], words: &SaleWords) -> Self {
         let mut used = vec![false; terms.len()];
         sums.iter().for_each(|sum| used[sum.terms as usize] = true);
@@ -126,7 +126,7 @@ impl Codes {
         sums: &[MonthlySum],
         of_terms: &[SumTerms],
     ) -> Result<EncodedPages> {
-        use Nulls::{Allowed, Never};
+        use PageNulls::{Allowed, Never};
         let terms = || sums.iter().map(|sum| sum.terms as usize);
         let mut isrc = self.isrc.cursor();
         let mut upc = self.upc.cursor();
@@ -154,7 +154,7 @@ impl Codes {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values<'static>> {
+    fn into_values(self) -> Vec<ColumnValues<'static>> {
         vec![
             self.statement_period.values,
             self.isrc.values,
@@ -164,7 +164,7 @@ impl Codes {
             self.tier_code.values,
             self.use_type.values,
             self.line_type.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.currency.values,
             self.units.values,
             self.amount.values,
@@ -184,7 +184,7 @@ fn upc_of(sum: &MonthlySum) -> Option<u64> {
 /// Codes of identifiers that are packed in numbers which order as they do.
 struct PackedCodes {
     sorted: Vec<u64>,
-    values: Values<'static>,
+    values: ColumnValues<'static>,
     /// Bits of a code.
     width: u32,
 }
@@ -200,7 +200,8 @@ impl PackedCodes {
         }
         sorted.sort_unstable();
         sorted.dedup();
-        let values = Values::Texts(sorted.iter().map(|packed| text(*packed)).collect::<TextList>());
+        let values =
+            ColumnValues::Texts(sorted.iter().map(|packed| text(*packed)).collect::<TextList>());
         Self { sorted, width: values.width(), values }
     }
 

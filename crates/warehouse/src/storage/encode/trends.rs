@@ -7,7 +7,9 @@ use std::ops::Range;
 use parquet::errors::Result;
 use parquet::schema::types::SchemaDescPtr;
 use rayon::prelude::*;
-use streamledger_core::aggregate::trends_daily::{DayTrends, Group, MonthTrends, Release};
+use streamledger_core::aggregate::trends_daily::{
+    DayTrends, MonthTrends, TrendGroup, TrendRelease,
+};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::play::NONE;
@@ -20,9 +22,9 @@ use streamledger_core::numbers::exact;
 use crate::storage::encode::codes::{NumberCodes, NumberSet, WordCodes};
 use crate::storage::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
 use crate::storage::encode::hybrid::width_for;
-use crate::storage::encode::page::{Nulls, PageEncoder};
+use crate::storage::encode::page::{PageEncoder, PageNulls};
 use crate::storage::encode::plays::{isrc_text, number_page, upc_text};
-use crate::storage::encode::values::{TextList, Values};
+use crate::storage::encode::values::{ColumnValues, TextList};
 
 /// The columns of `trends_daily`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message trends_daily {
@@ -53,7 +55,7 @@ pub struct DayRows<'a> {
     pub month: &'a MonthTrends,
     /// Their places.
     pub places: Range<usize>,
-    /// What [`Release::store_track`] stands for.
+    /// What [`TrendRelease::store_track`] stands for.
     pub store_tracks: &'a [Box<str>],
 }
 
@@ -80,7 +82,7 @@ impl<'a> DayRows<'a> {
     }
 
     /// The releases of the rows, each with the number of them.
-    fn releases(&self) -> impl Iterator<Item = (&'a Release, usize)> {
+    fn releases(&self) -> impl Iterator<Item = (&'a TrendRelease, usize)> {
         let Range { mut start, end } = self.places;
         let releases = &self.month.releases;
         let first = releases.partition_point(|release| release.end <= start);
@@ -91,11 +93,11 @@ impl<'a> DayRows<'a> {
         })
     }
 
-    fn groups(&self) -> &'a [Group] {
+    fn groups(&self) -> &'a [TrendGroup] {
         &self.month.groups[self.places.clone()]
     }
 
-    fn store_track(&self, release: &Release) -> Option<&'a str> {
+    fn store_track(&self, release: &TrendRelease) -> Option<&'a str> {
         self.store_tracks.get(release.store_track as usize).map(|text| &**text)
     }
 }
@@ -105,7 +107,7 @@ impl<'a> DayRows<'a> {
 /// # Errors
 /// If the `parquet` crate or zstd fails.
 pub fn encode_trends(rows: &[DayRows<'_>], schema: &SchemaDescPtr) -> Result<EncodedRowGroup> {
-    let codes = Codes::new(rows);
+    let codes = TrendCodes::new(rows);
     let pages: Vec<EncodedPages> = by_page(rows)
         .par_iter()
         .map_init(PageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
@@ -137,7 +139,7 @@ fn by_page<'a>(rows: &[DayRows<'a>]) -> Vec<Vec<DayRows<'a>>> {
 
 /// The dictionaries of a row group. Recordings, releases and months are numbers whose order is that
 /// of their texts, so that they are coded as numbers and shown as texts.
-struct Codes {
+struct TrendCodes {
     date: NumberCodes,
     month: NumberCodes,
     isrc: SortedNumbers,
@@ -177,7 +179,7 @@ impl SortedNumbers {
 }
 
 /// What the rows use, found in one pass.
-struct Used {
+struct UsedTrendIds {
     dates: NumberSet,
     months: NumberSet,
     isrcs: SortedNumbers,
@@ -192,7 +194,7 @@ struct Used {
     listeners: NumberSet,
 }
 
-impl Used {
+impl UsedTrendIds {
     fn new(rows: &[DayRows<'_>]) -> Self {
         let mut used = Self {
             dates: NumberSet::default(),
@@ -248,9 +250,9 @@ fn month_number(month: &MonthTrends) -> i64 {
     i64::from(month.year) * 12 + i64::from(month.month) - 1
 }
 
-impl Codes {
+impl TrendCodes {
     fn new(rows: &[DayRows<'_>]) -> Self {
-        let used = Used::new(rows);
+        let used = UsedTrendIds::new(rows);
         Self {
             date: NumberCodes::new(used.dates),
             month: NumberCodes::new(used.months),
@@ -272,16 +274,16 @@ impl Codes {
     }
 
     /// What the pages' codes mean, in the order of the columns.
-    fn into_values(self) -> Vec<Values<'static>> {
+    fn into_values(self) -> Vec<ColumnValues<'static>> {
         vec![
             self.date.values,
             month_texts(&self.month.values),
-            Values::Texts(self.isrc.0.iter().map(|packed| isrc_text(*packed)).collect()),
-            Values::Texts(self.store_track.into_iter().collect()),
-            Values::Texts(self.upc.0.iter().map(|packed| upc_text(*packed)).collect()),
+            ColumnValues::Texts(self.isrc.0.iter().map(|packed| isrc_text(*packed)).collect()),
+            ColumnValues::Texts(self.store_track.into_iter().collect()),
+            ColumnValues::Texts(self.upc.0.iter().map(|packed| upc_text(*packed)).collect()),
             self.territory.values,
             self.tier.values,
-            Values::Plain,
+            ColumnValues::Plain,
             self.verdict.values,
             self.reason.values,
             self.plays.values,
@@ -291,15 +293,15 @@ impl Codes {
     }
 }
 
-fn month_texts(months: &Values<'_>) -> Values<'static> {
-    let Values::Numbers(months) = months else {
-        return Values::Texts(TextList::default());
+fn month_texts(months: &ColumnValues<'_>) -> ColumnValues<'static> {
+    let ColumnValues::Numbers(months) = months else {
+        return ColumnValues::Texts(TextList::default());
     };
     let text = |month: &i64| format!("{:04}-{:02}", month / 12, month % 12 + 1);
-    Values::Texts(months.iter().map(text).collect())
+    ColumnValues::Texts(months.iter().map(text).collect())
 }
 
-fn reason_id(group: Group) -> usize {
+fn reason_id(group: TrendGroup) -> usize {
     group.reason.map_or(0, |reason| reason as usize)
 }
 
@@ -325,8 +327,8 @@ struct PageMaker {
 
 impl PageMaker {
     /// A page of each column, in the order of the schema.
-    fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &Codes) -> Result<EncodedPages> {
-        use Nulls::{Allowed, Never};
+    fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &TrendCodes) -> Result<EncodedPages> {
+        use PageNulls::{Allowed, Never};
         self.clear();
         rows.iter().for_each(|rows| self.take(rows, codes));
         let encoder = &mut self.encoder;
@@ -367,7 +369,7 @@ impl PageMaker {
         self.offline.clear();
     }
 
-    fn take(&mut self, rows: &DayRows<'_>, codes: &Codes) {
+    fn take(&mut self, rows: &DayRows<'_>, codes: &TrendCodes) {
         let n_rows = rows.n_rows();
         self.date.extend(repeat_n(i64::from(rows.date.0), n_rows));
         self.month.extend(repeat_n(month_number(rows.month), n_rows));
@@ -381,7 +383,7 @@ impl PageMaker {
         }
         for groups in rows.groups().chunks(BATCH_ROWS) {
             let groups = || groups.iter();
-            let territory = |group: &Group| codes.territory.code(usize::from(group.territory));
+            let territory = |group: &TrendGroup| codes.territory.code(usize::from(group.territory));
             self.territory.extend(groups().map(territory));
             self.tier.extend(groups().map(|group| codes.tier.code(group.tier as usize)));
             self.offline.extend(groups().map(|group| group.offline));
@@ -403,7 +405,7 @@ fn numbers<'a, T: Copy>(
     }
 }
 
-fn store_track_code(store_track: Option<&str>, codes: &Codes) -> u32 {
+fn store_track_code(store_track: Option<&str>, codes: &TrendCodes) -> u32 {
     let place = store_track.and_then(|text| {
         codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
     });

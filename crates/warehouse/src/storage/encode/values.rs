@@ -65,7 +65,7 @@ impl<T: AsRef<[u8]>> FromIterator<T> for TextList {
 
 /// What the codes or bounds of a column's pages mean.
 #[derive(Debug)]
-pub enum Values<'a> {
+pub enum ColumnValues<'a> {
     /// Codes of these texts, ascending.
     Texts(TextList),
     /// Codes of these listeners, ascending.
@@ -78,7 +78,7 @@ pub enum Values<'a> {
     Plain,
 }
 
-impl Values<'_> {
+impl ColumnValues<'_> {
     /// Bits of a code.
     #[must_use]
     pub fn width(&self) -> u32 {

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use streamledger_core::decisions::settings::{JudgingNumbers, Months, SettingsInForce};
-use streamledger_core::decisions::{AcceptKind, Accepted};
+use streamledger_core::decisions::settings::{DecidedMonths, JudgingNumbers, SettingsInForce};
+use streamledger_core::decisions::{AcceptKind, AcceptedReports};
 
 use crate::storage::disk::durable::{
     DiskError, IoContext as _, link, make_folder, remove_file, sync, write_new,
@@ -39,7 +39,7 @@ pub const BY_PROGRAM: &str = "streamledger";
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Decision {
     /// A report that is rejected is accepted.
-    Accept(Accept),
+    Accept(AcceptDecision),
     /// Numbers judge some months from now on.
     Settings(Box<AcceptedSettings>),
 }
@@ -47,7 +47,7 @@ pub enum Decision {
 /// A report that is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Accept {
+pub struct AcceptDecision {
     /// Version of the layout.
     pub version: u32,
     /// The report: 64 hex digits of its id.
@@ -69,7 +69,7 @@ pub struct AcceptedSettings {
     /// Version of the layout.
     pub version: u32,
     /// For which months.
-    pub months: Months,
+    pub months: DecidedMonths,
     /// Hash of the numbers, 64 hex digits.
     pub hash: String,
     /// Why, in somebody's words.
@@ -84,7 +84,7 @@ pub struct AcceptedSettings {
 
 /// Who decides, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Author {
+pub struct DecisionAuthor {
     /// Who.
     pub by: String,
     /// Why.
@@ -148,13 +148,13 @@ pub enum DecisionError {
 
 /// The decisions of a folder.
 #[derive(Debug, Clone)]
-pub struct Decisions {
+pub struct DecisionLog {
     folder: PathBuf,
     /// By name of the file: in the order in which they were made.
     entries: BTreeMap<String, Decision>,
 }
 
-impl Decisions {
+impl DecisionLog {
     /// Reads all decisions of a folder, which need not be there.
     ///
     /// # Errors
@@ -216,8 +216,8 @@ impl Decisions {
 
     /// What is accepted of which reports.
     #[must_use]
-    pub fn accepted(&self) -> Accepted {
-        let mut accepted = Accepted::new();
+    pub fn accepted(&self) -> AcceptedReports {
+        let mut accepted = AcceptedReports::new();
         for (name, decision) in &self.entries {
             if let Decision::Accept(accept) = decision {
                 // The first decision of several that say the same is the one that counts.
@@ -230,7 +230,7 @@ impl Decisions {
 
     /// The decision to accept a report, if there is one.
     #[must_use]
-    pub fn acceptance(&self, report: &str, what: AcceptKind) -> Option<&Accept> {
+    pub fn acceptance(&self, report: &str, what: AcceptKind) -> Option<&AcceptDecision> {
         self.entries.values().find_map(|decision| match decision {
             Decision::Accept(accept) if accept.report == report && accept.what == what => {
                 Some(accept)
@@ -270,10 +270,10 @@ impl Decisions {
         &mut self,
         report: &str,
         what: AcceptKind,
-        author: &Author,
+        author: &DecisionAuthor,
     ) -> Result<String, DecisionError> {
         let when = self.next_moment();
-        self.add(Decision::Accept(Accept {
+        self.add(Decision::Accept(AcceptDecision {
             version: DECISION_VERSION,
             report: report.to_owned(),
             what,
@@ -289,9 +289,9 @@ impl Decisions {
     /// [`DecisionError`].
     pub fn settle(
         &mut self,
-        months: Months,
+        months: DecidedMonths,
         numbers: JudgingNumbers,
-        author: &Author,
+        author: &DecisionAuthor,
     ) -> Result<String, DecisionError> {
         let when = self.next_moment();
         let hash = numbers.hash().map_err(unwritable)?;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::Month;
-use streamledger_core::normalize::counts::Counts;
-use streamledger_core::supersede::facts::Superseding;
+use streamledger_core::normalize::counts::RowCounts;
+use streamledger_core::supersede::facts::SupersedeReason;
 
-use crate::storage::layout::report_sums::{ReportSizes, ReportSums, Totals};
+use crate::storage::layout::report_sums::{MonthTotalsRecord, ReportSizes, ReportSums};
 use crate::storage::source::report_source::FileState;
 use crate::storage::tables::lot_table::LotTable;
 
@@ -158,7 +158,7 @@ impl SourceKind {
 /// The place of a file in a report of several files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct ReportPart {
     /// What the files of the report have in common.
     pub set: String,
     /// Which file, from 1.
@@ -234,7 +234,7 @@ pub struct ReportEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Counts; `None` if nothing could be counted.
-    pub counts: Option<Counts>,
+    pub counts: Option<RowCounts>,
     /// Rows taken in, by counted date (`YYYY-MM-DD`).
     pub days: BTreeMap<String, u64>,
     /// Lines of statements, counters or declared streams taken in, by path of their partition under
@@ -251,7 +251,7 @@ pub struct ReportEntry {
     pub reaches: BTreeMap<String, BTreeMap<String, u64>>,
     /// Control totals of its lines of statements, by path of their partition under the tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub totals: BTreeMap<String, Totals>,
+    pub totals: BTreeMap<String, MonthTotalsRecord>,
     /// How large its numbers are.
     #[serde(default, skip_serializing_if = "ReportSizes::is_empty")]
     pub sizes: ReportSizes,
@@ -266,7 +266,7 @@ pub struct ReportEntry {
     pub track_dates: BTreeSet<String>,
     /// Its place in a report of several files; `None` if it is one of its own.
     #[serde(default)]
-    pub part: Option<Part>,
+    pub part: Option<ReportPart>,
     /// What it says of itself.
     #[serde(default)]
     pub about: AboutReport,
@@ -296,7 +296,9 @@ impl ReportEntry {
     #[must_use]
     pub fn is_restated(&self) -> bool {
         let is_same = |reason: &str| {
-            [Superseding::SameRows, Superseding::Contained].iter().any(|why| why.as_str() == reason)
+            [SupersedeReason::SameRows, SupersedeReason::Contained]
+                .iter()
+                .any(|why| why.as_str() == reason)
         };
         self.state == ReportState::Superseded && !self.reason.as_deref().is_some_and(is_same)
     }
@@ -381,7 +383,7 @@ pub struct PartitionEntry {
     pub heard_in: BTreeSet<String>,
     /// Of a month of `sales_monthly`: what its rows sum to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totals: Option<Totals>,
+    pub totals: Option<MonthTotalsRecord>,
 }
 
 impl PartitionEntry {

@@ -50,7 +50,7 @@ const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
 /// Tells a manifest of another version from a damaged one, before it is held against its checksum.
 fn reject_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseError> {
     #[derive(serde::Deserialize)]
-    struct Version {
+    struct ManifestVersion {
         manifest_version: u32,
     }
     if snapshot.join(MANIFEST_SUM).exists() || !snapshot.join(MANIFEST_SUM_OF_VERSION_1).exists() {
@@ -59,7 +59,8 @@ fn reject_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseErr
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             bytes => bytes.at("read", path)?,
         };
-        let version = serde_json::from_slice::<Version>(&bytes).map(|read| read.manifest_version);
+        let version =
+            serde_json::from_slice::<ManifestVersion>(&bytes).map(|read| read.manifest_version);
         // What cannot be read is told by the checksum.
         return match version {
             Ok(version) if MANIFEST_VERSION < version => Err(WarehouseError::OtherVersion {

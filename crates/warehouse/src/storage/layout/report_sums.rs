@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use streamledger_core::model::money::{Amount, Currency};
-use streamledger_core::normalize::sums::{Sum, Sums};
+use streamledger_core::normalize::sums::{BoundedSum, ReportSumsBuilder};
 use streamledger_core::supersede::row_hash::RowSums;
 
 /// What the rows of a report come to, where they are compared with those of other reports.
@@ -46,18 +46,18 @@ impl ReportSums {
 /// Sums over lines of statements, to be checked against each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Totals {
+pub struct MonthTotalsRecord {
     /// Units.
     pub units: i128,
     /// Money by currency, exact decimals; nothing where no line has any.
     pub amounts: BTreeMap<String, String>,
 }
 
-impl Totals {
+impl MonthTotalsRecord {
     /// Sums with their signs; `None` if 128 bits do not hold one.
     #[must_use]
-    pub fn net(sums: &Sums) -> Option<Self> {
-        let amount = |(currency, sum): (&Currency, &Sum)| {
+    pub fn net(sums: &ReportSumsBuilder) -> Option<Self> {
+        let amount = |(currency, sum): (&Currency, &BoundedSum)| {
             Some((currency.as_str().to_owned(), Amount(sum.net()?).to_string()))
         };
         let amounts = sums.amounts.iter().map(amount).collect::<Option<_>>()?;
@@ -66,9 +66,9 @@ impl Totals {
 
     /// Sums without signs; `None` if 128 bits do not hold one.
     #[must_use]
-    pub fn size(sums: &Sums) -> Option<Self> {
-        let size = |sum: &Sum| i128::try_from(sum.size()?).ok();
-        let amount = |(currency, sum): (&Currency, &Sum)| {
+    pub fn size(sums: &ReportSumsBuilder) -> Option<Self> {
+        let size = |sum: &BoundedSum| i128::try_from(sum.size()?).ok();
+        let amount = |(currency, sum): (&Currency, &BoundedSum)| {
             Some((currency.as_str().to_owned(), Amount(size(sum)?).to_string()))
         };
         let amounts = sums.amounts.iter().map(amount).collect::<Option<_>>()?;
@@ -82,7 +82,7 @@ impl Totals {
 pub struct ReportSizes {
     /// Of lines, pools, counters and declared streams, by path of their partition under the tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub lots: BTreeMap<String, Totals>,
+    pub lots: BTreeMap<String, MonthTotalsRecord>,
     /// Of plays, where a row may stand for several; `None` where each row is one play.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plays: Option<PlaySizes>,

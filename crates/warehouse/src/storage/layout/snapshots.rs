@@ -13,7 +13,7 @@ use crate::storage::layout::settings_of_months::SettingsOfMonths;
 use crate::storage::layout::shown::{forget, shown_at};
 use crate::storage::layout::warehouse::Warehouse;
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
-use crate::storage::tables::compare::{Changes, State, compare};
+use crate::storage::tables::compare::{ComparedTables, FigureChanges, compare};
 
 /// A snapshot could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,14 +136,14 @@ fn rows_of_plays(manifest: &Manifest) -> u64 {
 ///
 /// # Errors
 /// [`SnapshotError`].
-pub fn diff_snapshots(root: &Path, one: u64, other: u64) -> Result<Changes, SnapshotError> {
+pub fn diff_snapshots(root: &Path, one: u64, other: u64) -> Result<FigureChanges, SnapshotError> {
     let places = WarehouseLayout::new(root);
     places.require()?;
     let [one, other] = [one, other].map(|number| snapshot_of(&places, number));
     let ((one, one_tables), (other, other_tables)) = (one?, other?);
     Ok(compare(
-        State { folders: &[one_tables], manifest: &one },
-        State { folders: &[other_tables], manifest: &other },
+        ComparedTables { folders: &[one_tables], manifest: &one },
+        ComparedTables { folders: &[other_tables], manifest: &other },
     )?)
 }
 
@@ -198,7 +198,7 @@ pub fn roll_back(
 
 /// Which snapshots may go.
 #[derive(Debug, Clone, Copy)]
-pub struct Prune {
+pub struct PrunePlan {
     /// The newest of them that stay.
     pub keep: usize,
     /// Only those go that readers were moved to before this moment; `None` for any.
@@ -210,7 +210,7 @@ pub struct Prune {
 /// The numbers of the snapshots that may go: none of the newest, never the current one, none that
 /// was current after `unseen_since`, and none whose age is not known.
 #[must_use]
-pub fn prunable(snapshots: &[Snapshot], prune: &Prune) -> Vec<u64> {
+pub fn prunable(snapshots: &[Snapshot], prune: &PrunePlan) -> Vec<u64> {
     let n_old = snapshots.len().saturating_sub(prune.keep.max(1));
     let may_go = |place: &usize| {
         let (old, next) = (&snapshots[*place], snapshots.get(place + 1));
@@ -227,7 +227,11 @@ pub fn prunable(snapshots: &[Snapshot], prune: &Prune) -> Vec<u64> {
 ///
 /// # Errors
 /// [`SnapshotError`]; those removed before stay removed.
-pub fn prune_snapshots(root: &Path, prune: &Prune, owner: &str) -> Result<Vec<u64>, SnapshotError> {
+pub fn prune_snapshots(
+    root: &Path,
+    prune: &PrunePlan,
+    owner: &str,
+) -> Result<Vec<u64>, SnapshotError> {
     let warehouse = Warehouse::open_existing(root, owner)?;
     let gone = prunable(&list_snapshots(root)?, prune);
     for number in &gone {
@@ -272,7 +276,7 @@ mod tests {
         let mut all: Vec<Snapshot> =
             (1..=6).map(|number| snapshot(u64::from(number), &day(number), number == 6)).collect();
         let now = at("2026-09-06T01:30:00Z");
-        let prune = |keep, before: Option<&str>, unseen_since| Prune {
+        let prune = |keep, before: Option<&str>, unseen_since| PrunePlan {
             keep,
             published_before: before.map(at),
             unseen_since,

@@ -7,12 +7,12 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 /// A pattern without `/` is that of a file or folder anywhere in the inbox; one with `/` is that of a
 /// whole path in it. What is in a folder that is passed over is passed over too.
 #[derive(Debug, Clone)]
-pub struct Ignored {
+pub struct IgnoredNames {
     parts: GlobSet,
     paths: GlobSet,
 }
 
-impl Ignored {
+impl IgnoredNames {
     /// Patterns as a pipeline file has them.
     ///
     /// # Errors

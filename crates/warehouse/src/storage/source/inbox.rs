@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::storage::disk::durable::{DiskError, IoContext as _};
-use crate::storage::source::ignored::Ignored;
+use crate::storage::source::ignored::IgnoredNames;
 use crate::storage::source::report_source::FileState;
 use crate::storage::source::shown_names::shown_bytes;
 
@@ -43,7 +43,7 @@ pub struct Inbox {
 ///
 /// # Errors
 /// [`DiskError`] if the inbox itself cannot be listed.
-pub fn scan_inbox(inbox: &Path, ignored: &Ignored) -> Result<Inbox, DiskError> {
+pub fn scan_inbox(inbox: &Path, ignored: &IgnoredNames) -> Result<Inbox, DiskError> {
     let mut found = Inbox::default();
     let mut entries = WalkDir::new(inbox).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {

@@ -16,7 +16,7 @@ use streamledger_core::ingest::text::{LINE_BYTES_MAX, TextError, after_last_line
 
 use self::blocks::{in_blocks, is_bomb};
 pub use self::file_state::FileState;
-pub use self::packing::Packing;
+pub use self::packing::ReportPacking;
 use self::zip_layout::read_layout;
 pub(crate) use self::zip_members::ZipError;
 pub use self::zip_members::{FromArchive, MemberKind, SkippedMember};
@@ -24,7 +24,7 @@ use self::zip_members::{choose, open_member};
 use crate::storage::disk::durable::{DiskError, IoContext as _, is_no_file, open_file, read_full};
 use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::disk::read_ahead::{READ_AHEAD_FROM, ReadAhead};
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::stages::StageTimes;
 
 mod blocks;
 mod file_state;
@@ -41,13 +41,13 @@ const BUFFER_BYTES: usize = WINDOW_BYTES + BLOCK_BYTES;
 
 /// How reading a report ended.
 #[derive(Debug)]
-pub enum End {
+pub enum SourceEnd {
     /// All of it was read.
     Whole {
         /// BLAKE3 of the uncompressed bytes.
         hash: [u8; 32],
         /// How it is packed.
-        packing: Packing,
+        packing: ReportPacking,
         /// Of an archive: the member that is the report, and the others.
         archive: Option<FromArchive>,
     },
@@ -79,7 +79,7 @@ pub enum DecodeMode {
 const BLOCKS_WAITING: usize = 8;
 
 /// Who reads a report.
-pub trait Reader {
+pub trait BlockReader {
     /// What a member of an archive with this name, without its folders, and these first lines is.
     fn judge(&self, member: &str, head: &[u8]) -> MemberKind;
 
@@ -97,7 +97,7 @@ pub trait Reader {
 }
 
 /// Whoever only wants the bytes of what is no archive.
-impl<F: FnMut(&[u8])> Reader for F {
+impl<F: FnMut(&[u8])> BlockReader for F {
     fn judge(&self, _: &str, _: &[u8]) -> MemberKind {
         MemberKind::Other { reason: "nobody asked what it is".to_owned() }
     }
@@ -131,15 +131,15 @@ impl<'a> ReportFile<'a> {
 ///
 /// # Errors
 /// [`DiskError`] if a file of the archive cannot be read; what is wrong inside a file, or with reading
-/// one of the inbox, is an [`End`].
+/// one of the inbox, is an [`SourceEnd`].
 pub fn read_through(
     file: ReportFile<'_>,
     decode_mode: DecodeMode,
-    stages: &Stages,
-    reader: &mut impl Reader,
-) -> Result<End, DiskError> {
+    stages: &StageTimes,
+    reader: &mut impl BlockReader,
+) -> Result<SourceEnd, DiskError> {
     match (file, read_to_end(file, decode_mode, stages, reader)) {
-        (ReportFile::Inbox(_), Err(error)) => Ok(End::Unreadable(error)),
+        (ReportFile::Inbox(_), Err(error)) => Ok(SourceEnd::Unreadable(error)),
         (_, end) => end,
     }
 }
@@ -147,29 +147,29 @@ pub fn read_through(
 fn read_to_end(
     file: ReportFile<'_>,
     decode_mode: DecodeMode,
-    stages: &Stages,
-    reader: &mut impl Reader,
-) -> Result<End, DiskError> {
+    stages: &StageTimes,
+    reader: &mut impl BlockReader,
+) -> Result<SourceEnd, DiskError> {
     let path = file.path();
     let before = FileState::of(path)?;
     let failed = AtomicBool::new(false);
     let opened = match open_file(path) {
         // Swapped for a link after it was found: the next run passes it over.
-        Err(error) if is_no_file(&error) => return Ok(End::Growing),
+        Err(error) if is_no_file(&error) => return Ok(SourceEnd::Growing),
         opened => opened.at("open", path)?,
     };
-    let unpacking = Unpacking { decode_mode, stages, packed_bytes: before.size_bytes };
+    let unpacking = UnpackingState { decode_mode, stages, packed_bytes: before.size_bytes };
     let is_cold = matches!(file, ReportFile::Archive(_)) && READ_AHEAD_FROM <= before.size_bytes;
     let (packing, result) = if is_cold {
         let ahead = ReadAhead::new(opened).at("read", path)?;
-        let mut source = Watched { inner: ahead, failed: &failed, stages };
-        let packing = Packing::of(source.fill_buf().at("read", path)?);
+        let mut source = WatchedFile { inner: ahead, failed: &failed, stages };
+        let packing = ReportPacking::of(source.fill_buf().at("read", path)?);
         (packing, unpacking.read(source, packing, reader).map(|hash| (hash, None)))
     } else {
-        let watched = Watched { inner: opened, failed: &failed, stages };
+        let watched = WatchedFile { inner: opened, failed: &failed, stages };
         let mut source = BufReader::with_capacity(BLOCK_BYTES, watched);
-        let packing = Packing::of(source.fill_buf().at("read", path)?);
-        let result = if packing == Packing::Zip {
+        let packing = ReportPacking::of(source.fill_buf().at("read", path)?);
+        let result = if packing == ReportPacking::Zip {
             unpacking.read_zip(source, reader)
         } else {
             unpacking.read(source, packing, reader).map(|hash| (hash, None))
@@ -182,10 +182,10 @@ fn read_to_end(
         ReportFile::Archive(_) => after.has_same_bytes(before),
     };
     if !is_same {
-        return Ok(End::Growing);
+        return Ok(SourceEnd::Growing);
     }
     match result {
-        Ok((hash, archive)) => Ok(End::Whole { hash, packing, archive }),
+        Ok((hash, archive)) => Ok(SourceEnd::Whole { hash, packing, archive }),
         Err(error) if failed.load(Ordering::Relaxed) => Err(error).at("read", path),
         Err(error) => {
             let inner = error.get_ref();
@@ -196,19 +196,19 @@ fn read_to_end(
                 None if no_text.is_some() => ("corrupt", error.to_string()),
                 None => ("corrupt", format!("cannot be unpacked: {error}")),
             };
-            Ok(End::Corrupt { hash: hash_as_is(path)?, code, detail })
+            Ok(SourceEnd::Corrupt { hash: hash_as_is(path)?, code, detail })
         }
     }
 }
 
 /// Tells failures of the disk from failures of the decoder above it, and how long the disk took.
-struct Watched<'a, R> {
+struct WatchedFile<'a, R> {
     inner: R,
     failed: &'a AtomicBool,
-    stages: &'a Stages,
+    stages: &'a StageTimes,
 }
 
-impl<R> Watched<'_, R> {
+impl<R> WatchedFile<'_, R> {
     fn watch<'s, T>(&'s mut self, read: impl FnOnce(&'s mut R) -> io::Result<T>) -> io::Result<T> {
         let start = Instant::now();
         let result = read(&mut self.inner);
@@ -220,13 +220,13 @@ impl<R> Watched<'_, R> {
     }
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R: Read> Read for WatchedFile<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.watch(|inner| inner.read(buffer))
     }
 }
 
-impl<R: BufRead> BufRead for Watched<'_, R> {
+impl<R: BufRead> BufRead for WatchedFile<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.watch(R::fill_buf)
     }
@@ -236,7 +236,7 @@ impl<R: BufRead> BufRead for Watched<'_, R> {
     }
 }
 
-impl<R: Seek> Seek for Watched<'_, R> {
+impl<R: Seek> Seek for WatchedFile<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
     }
@@ -244,19 +244,19 @@ impl<R: Seek> Seek for Watched<'_, R> {
 
 /// How a report is unpacked.
 #[derive(Clone, Copy)]
-struct Unpacking<'a> {
+struct UnpackingState<'a> {
     decode_mode: DecodeMode,
-    stages: &'a Stages,
+    stages: &'a StageTimes,
     /// Bytes of the file.
     packed_bytes: u64,
 }
 
-impl Unpacking<'_> {
+impl UnpackingState<'_> {
     fn read(
         self,
         source: impl BufRead + Send,
-        packing: Packing,
-        reader: &mut impl Reader,
+        packing: ReportPacking,
+        reader: &mut impl BlockReader,
     ) -> io::Result<[u8; 32]> {
         match self.decode_mode {
             DecodeMode::SameThread => {
@@ -274,7 +274,7 @@ impl Unpacking<'_> {
     fn read_zip(
         self,
         mut source: impl BufRead + Seek + Send,
-        reader: &mut impl Reader,
+        reader: &mut impl BlockReader,
     ) -> io::Result<([u8; 32], Option<FromArchive>)> {
         let judge = |name: &str, head: &[u8]| reader.judge(name, head);
         let (entry, archive) = choose(&mut source, judge).map_err(io::Error::other)?;
@@ -284,7 +284,7 @@ impl Unpacking<'_> {
         let damaged = |error: io::Error| {
             io::Error::other(ZipError::member(&entry.name, format!("is damaged: {error}")))
         };
-        let packing = Packing::of(buffered.fill_buf().map_err(damaged)?);
+        let packing = ReportPacking::of(buffered.fill_buf().map_err(damaged)?);
         let hash = self.read(&mut buffered, packing, reader).map_err(damaged)?;
         // Only the last read of a member finds whether it is whole.
         if !buffered.fill_buf().map_err(damaged)?.is_empty() {
@@ -297,8 +297,8 @@ impl Unpacking<'_> {
     fn unpack_in_own_thread(
         self,
         source: impl BufRead + Send,
-        packing: Packing,
-        reader: &mut impl Reader,
+        packing: ReportPacking,
+        reader: &mut impl BlockReader,
     ) -> io::Result<[u8; 32]> {
         let (full, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS_WAITING);
         let (empty, used) = std::sync::mpsc::channel::<Vec<u8>>();
@@ -330,15 +330,15 @@ impl Unpacking<'_> {
     fn unpack(
         self,
         source: impl BufRead,
-        packing: Packing,
+        packing: ReportPacking,
         mut take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<[u8; 32]> {
         match packing {
-            Packing::Plain => self.pump(Unpacked(source), &mut take),
-            Packing::Gzip => self.pump(GunzipReader::new(source), &mut take),
-            Packing::Zstd => zstd::stream::read::Decoder::with_buffer(source)
-                .and_then(|decoder| self.pump(Unpacked(decoder), &mut take)),
-            Packing::Zip => Err(io::Error::other("an archive in an archive")),
+            ReportPacking::Plain => self.pump(UnpackedBytes(source), &mut take),
+            ReportPacking::Gzip => self.pump(GunzipReader::new(source), &mut take),
+            ReportPacking::Zstd => zstd::stream::read::Decoder::with_buffer(source)
+                .and_then(|decoder| self.pump(UnpackedBytes(decoder), &mut take)),
+            ReportPacking::Zip => Err(io::Error::other("an archive in an archive")),
         }
     }
 }
@@ -362,42 +362,42 @@ pub(crate) fn unpacked_member<'a>(
 /// # Errors
 /// It cannot be read.
 pub fn unpacked<'a>(mut source: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    Ok(match Packing::of(source.fill_buf()?) {
-        Packing::Plain => Box::new(source),
-        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
-        Packing::Zip => return Err(io::Error::other("an archive in an archive")),
+    Ok(match ReportPacking::of(source.fill_buf()?) {
+        ReportPacking::Plain => Box::new(source),
+        ReportPacking::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+        ReportPacking::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        ReportPacking::Zip => return Err(io::Error::other("an archive in an archive")),
     })
 }
 
 /// Where the bytes of a report come from.
-trait Source {
+trait PackedSource {
     /// Fills the buffer from `end` on until it is full or the report ends; returns the new end. The
     /// bytes before `end`, of which there are [`WINDOW_BYTES`] or all, are those that came before.
     fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize>;
 }
 
 /// A source that needs nothing of what it gave before.
-struct Unpacked<R>(R);
+struct UnpackedBytes<R>(R);
 
-impl<R: Read> Source for Unpacked<R> {
+impl<R: Read> PackedSource for UnpackedBytes<R> {
     fn fill(&mut self, buffer: &mut [u8], end: usize) -> io::Result<usize> {
         Ok(end + read_full(&mut self.0, &mut buffer[end..])?)
     }
 }
 
-impl<R: BufRead> Source for GunzipReader<R> {
+impl<R: BufRead> PackedSource for GunzipReader<R> {
     fn fill(&mut self, buffer: &mut [u8], mut end: usize) -> io::Result<usize> {
         self.read_into(buffer, &mut end)?;
         Ok(end)
     }
 }
 
-impl Unpacking<'_> {
+impl UnpackingState<'_> {
     /// Hands on blocks of whole lines; returns the hash of all bytes.
     fn pump(
         self,
-        mut source: impl Source,
+        mut source: impl PackedSource,
         mut take: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<[u8; 32]> {
         let stages = self.stages;

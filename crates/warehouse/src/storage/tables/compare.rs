@@ -15,7 +15,7 @@ use crate::storage::tables::scan::{collect, scan};
 
 /// A state of the tables.
 #[derive(Debug, Clone, Copy)]
-pub struct State<'a> {
+pub struct ComparedTables<'a> {
     /// Folders in which the files of a partition may lie, under its path; the first that has them counts.
     pub folders: &'a [PathBuf],
     /// What there is.
@@ -28,7 +28,7 @@ pub const MEASURES: [&str; 9] =
 
 /// What a figure is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Figure {
+pub struct ComparedFigure {
     /// Table.
     pub table: String,
     /// Store; empty for a table without stores.
@@ -44,7 +44,7 @@ pub struct Figure {
 
 /// Before and after, in units of the measure; of `amount` in 10^-12 of the currency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct FigureChange {
     /// In the first state.
     pub before: i128,
     /// In the second.
@@ -52,17 +52,17 @@ pub struct Change {
 }
 
 /// Figures of the partitions that differ.
-pub type Changes = BTreeMap<Figure, Change>;
+pub type FigureChanges = BTreeMap<ComparedFigure, FigureChange>;
 
 /// Compares two states. A figure that is the same in both is there only for `rows`: the rows differ,
 /// though they are as many.
 ///
 /// # Errors
 /// If a file cannot be read.
-pub fn compare(one: State<'_>, other: State<'_>) -> PolarsResult<Changes> {
+pub fn compare(one: ComparedTables<'_>, other: ComparedTables<'_>) -> PolarsResult<FigureChanges> {
     let paths: BTreeSet<&String> =
         one.manifest.partitions.keys().chain(other.manifest.partitions.keys()).collect();
-    let mut changes = Changes::new();
+    let mut changes = FigureChanges::new();
     for path in paths {
         let [a, b] = [one, other].map(|state| files_of(state, path));
         let names = |files: &[&FileEntry]| -> Vec<String> {
@@ -71,12 +71,13 @@ pub fn compare(one: State<'_>, other: State<'_>) -> PolarsResult<Changes> {
         if names(&a) == names(&b) {
             continue;
         }
-        let mut add = |what: String, measure, change: fn(&mut Change) -> &mut i128, number| {
-            let figure = Figure { what, measure, ..figure_of(path) };
-            *change(changes.entry(figure).or_default()) += number;
-        };
+        let mut add =
+            |what: String, measure, change: fn(&mut FigureChange) -> &mut i128, number| {
+                let figure = ComparedFigure { what, measure, ..figure_of(path) };
+                *change(changes.entry(figure).or_default()) += number;
+            };
         for (state, files, change) in [
-            (one, &a, (|change| &mut change.before) as fn(&mut Change) -> &mut i128),
+            (one, &a, (|change| &mut change.before) as fn(&mut FigureChange) -> &mut i128),
             (other, &b, |change| &mut change.after),
         ] {
             let rows: u64 = files.iter().map(|file| file.rows).sum();
@@ -90,13 +91,13 @@ pub fn compare(one: State<'_>, other: State<'_>) -> PolarsResult<Changes> {
     Ok(changes)
 }
 
-fn files_of<'a>(state: State<'a>, path: &str) -> Vec<&'a FileEntry> {
+fn files_of<'a>(state: ComparedTables<'a>, path: &str) -> Vec<&'a FileEntry> {
     let partition = state.manifest.partitions.get(path);
     partition.into_iter().flat_map(|partition| &partition.files).collect()
 }
 
 /// Table, store and month of a partition.
-fn figure_of(path: &str) -> Figure {
+fn figure_of(path: &str) -> ComparedFigure {
     let mut parts = path.split('/');
     let table = parts.next().unwrap_or_default().to_owned();
     let (mut store, mut month) = (String::new(), String::new());
@@ -107,12 +108,16 @@ fn figure_of(path: &str) -> Figure {
             _ => {}
         }
     }
-    Figure { table, store, month, what: String::new(), measure: "" }
+    ComparedFigure { table, store, month, what: String::new(), measure: "" }
 }
 
-type Sum = (String, &'static str, i128);
+type FigureSum = (String, &'static str, i128);
 
-fn sums_of(state: State<'_>, path: &str, files: &[&FileEntry]) -> PolarsResult<Vec<Sum>> {
+fn sums_of(
+    state: ComparedTables<'_>,
+    path: &str,
+    files: &[&FileEntry],
+) -> PolarsResult<Vec<FigureSum>> {
     let frames = || -> PolarsResult<LazyFrame> {
         let scans: Vec<LazyFrame> = files
             .iter()
@@ -124,7 +129,7 @@ fn sums_of(state: State<'_>, path: &str, files: &[&FileEntry]) -> PolarsResult<V
         return Ok(Vec::new());
     }
     let table = path.split('/').next().unwrap_or_default();
-    let Some(Figures { by, sums, count }) = figures_in(table) else {
+    let Some(ComparedColumns { by, sums, count }) = figures_in(table) else {
         return Ok(Vec::new());
     };
     let sum = |measure: &&'static str| {
@@ -144,7 +149,7 @@ fn sums_of(state: State<'_>, path: &str, files: &[&FileEntry]) -> PolarsResult<V
 }
 
 /// What can be summed in a table.
-struct Figures {
+struct ComparedColumns {
     /// Columns that tell the figures apart.
     by: &'static [&'static str],
     /// Columns that are summed.
@@ -155,9 +160,9 @@ struct Figures {
 
 /// The figures of a table; `None` where its rows are all that can be counted. The plays of `plays` are
 /// those of `trends_daily`, the lines of `sales` those of `sales_monthly`.
-fn figures_in(table: &str) -> Option<Figures> {
-    let figures = |by, sums| Some(Figures { by, sums, count: None });
-    let counted = |by, name| Some(Figures { by, sums: &[], count: Some(name) });
+fn figures_in(table: &str) -> Option<ComparedColumns> {
+    let figures = |by, sums| Some(ComparedColumns { by, sums, count: None });
+    let counted = |by, name| Some(ComparedColumns { by, sums: &[], count: Some(name) });
     match table {
         "trends_daily" => figures(&["verdict", "reason"], &["plays"]),
         "sales_monthly" => figures(&["currency"], &["units", "lines", "amount"]),
@@ -180,7 +185,11 @@ fn found(folders: &[PathBuf], path: &str, name: &str) -> PathBuf {
 }
 
 /// Sums by their group: the first columns are its words, the others numbers.
-fn rows_of(frame: &DataFrame, n_words: usize, measures: &[&'static str]) -> PolarsResult<Vec<Sum>> {
+fn rows_of(
+    frame: &DataFrame,
+    n_words: usize,
+    measures: &[&'static str],
+) -> PolarsResult<Vec<FigureSum>> {
     let columns = frame.columns();
     let mut sums = Vec::new();
     for row in 0..frame.height() {

@@ -19,14 +19,14 @@ const BYTES_PER_ROW: usize = 480;
 
 /// Recordings from one to another in the order of their ISRC; those without one come last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Slice {
+pub struct IsrcSlice {
     /// The first one; `None` for all from the beginning on.
     pub from: Option<String>,
     /// The first that is not in it; `None` for all to the end.
     pub to: Option<String>,
 }
 
-impl Slice {
+impl IsrcSlice {
     /// Whether a recording is in it.
     #[must_use]
     pub fn holds(&self, isrc: &str) -> bool {
@@ -57,10 +57,10 @@ pub fn slices(
     n_rows: u64,
     work_bytes_max: usize,
     files: impl FnOnce() -> Vec<(PathBuf, u64)>,
-) -> Result<Vec<Slice>, ParquetError> {
+) -> Result<Vec<IsrcSlice>, ParquetError> {
     let rows_max = (work_bytes_max / BYTES_PER_ROW).max(1) as u64;
     if n_rows <= rows_max {
-        return Ok(vec![Slice::default()]);
+        return Ok(vec![IsrcSlice::default()]);
     }
     // The engine would read ahead, and this is done since there is no memory for that.
     let mut counts = BTreeMap::new();
@@ -75,7 +75,7 @@ pub fn slices(
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn row_ranges(file: &Path, slices: &[Slice]) -> Result<Vec<Range<usize>>, ParquetError> {
+pub fn row_ranges(file: &Path, slices: &[IsrcSlice]) -> Result<Vec<Range<usize>>, ParquetError> {
     let cuts: Vec<&str> = slices.iter().filter_map(|slice| slice.from.as_deref()).collect();
     let mut starts = vec![0];
     let mut n_rows = 0;
@@ -133,15 +133,15 @@ fn each_isrcs(file: &Path, mut take: impl FnMut(&StringArray)) -> Result<(), Par
 }
 
 /// Cuts recordings, in their order, so that a slice has at most so many rows or is one recording.
-fn cut<'a>(rows: impl Iterator<Item = (&'a str, u64)>, rows_max: u64) -> Vec<Slice> {
-    let mut found = vec![Slice::default()];
+fn cut<'a>(rows: impl Iterator<Item = (&'a str, u64)>, rows_max: u64) -> Vec<IsrcSlice> {
+    let mut found = vec![IsrcSlice::default()];
     let mut in_last = 0;
     for (isrc, n_rows) in rows {
         if 0 < in_last && rows_max < in_last + n_rows {
             if let Some(last) = found.last_mut() {
                 last.to = Some(isrc.to_owned());
             }
-            found.push(Slice { from: Some(isrc.to_owned()), to: None });
+            found.push(IsrcSlice { from: Some(isrc.to_owned()), to: None });
             in_last = 0;
         }
         in_last += n_rows;
@@ -157,7 +157,7 @@ mod tests {
     use polars::prelude::{IntoLazy as _, df};
 
     use super::*;
-    use crate::storage::encode::file::Provenance;
+    use crate::storage::encode::file::FileProvenance;
     use crate::storage::tables::scan::BATCH_ROWS;
     use crate::storage::tables::scan::collect;
     use crate::storage::tables::small_tables::write_table;
@@ -173,18 +173,19 @@ mod tests {
             assert_eq!(found.iter().filter(|slice| slice.holds(isrc)).count(), 1, "{isrc}");
         }
         let table = df!("isrc" => [Some("C"), None, Some("B"), Some("A"), Some("D")]).unwrap();
-        let of = |slice: &Slice| collect(slice.of(table.clone().lazy())).unwrap().height();
+        let of = |slice: &IsrcSlice| collect(slice.of(table.clone().lazy())).unwrap().height();
         assert_eq!(found.iter().map(of).collect::<Vec<_>>(), [2, 1, 2]);
     }
 
     #[test]
     fn what_fits_is_one_slice() {
         let never = || panic!("nothing has to be read");
-        assert_eq!(slices(10, 10 * BYTES_PER_ROW, never).unwrap(), [Slice::default()]);
+        assert_eq!(slices(10, 10 * BYTES_PER_ROW, never).unwrap(), [IsrcSlice::default()]);
         let folder = tempfile::tempdir().unwrap();
         let isrcs = StringArray::from(vec![Some("A"), Some("B"), Some("A"), None, Some("C")]);
         let columns: Vec<(&str, ArrayRef)> = vec![("isrc", Arc::new(isrcs))];
-        let files = write_table(folder.path(), columns, &[], &[], &Provenance::default()).unwrap();
+        let files =
+            write_table(folder.path(), columns, &[], &[], &FileProvenance::default()).unwrap();
         let files = |weight| vec![(folder.path().join(&files[0].name), weight)];
         assert_eq!(slices(5, 2 * BYTES_PER_ROW, || files(1)).unwrap().len(), 2);
         assert_eq!(slices(10, 2 * BYTES_PER_ROW, || files(2)).unwrap().len(), 3);
@@ -197,7 +198,8 @@ mod tests {
         let lying = lines(Some("B"), 3).chain(lines(Some("D"), 2 * BATCH_ROWS)).chain([None, None]);
         let isrcs: StringArray = lying.collect();
         let columns: Vec<(&str, ArrayRef)> = vec![("isrc", Arc::new(isrcs))];
-        let files = write_table(folder.path(), columns, &[], &[], &Provenance::default()).unwrap();
+        let files =
+            write_table(folder.path(), columns, &[], &[], &FileProvenance::default()).unwrap();
         let file = folder.path().join(&files[0].name);
         let (middle, end) = (3 + 2 * BATCH_ROWS, 5 + 2 * BATCH_ROWS);
         let ranges = |cuts: &[&str]| {

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use parquet::errors::ParquetError;
 
 use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder};
-use crate::storage::disk::hashing::Hashing;
-use crate::storage::disk::stages::Stages;
+use crate::storage::disk::hashing::HashingWriter;
+use crate::storage::disk::stages::StageTimes;
 use crate::storage::encode::file::{
-    EncodedRowGroup, FILE_BYTES_MAX, Provenance, TableFile, TableLayout,
+    EncodedRowGroup, FILE_BYTES_MAX, FileProvenance, TableFile, TableLayout,
 };
 use crate::storage::layout::ledger::FileEntry;
 
@@ -51,11 +51,11 @@ impl PartitionError {
 pub struct PartitionWriter<'a> {
     folder: PathBuf,
     layout: &'a TableLayout,
-    provenance: &'a Provenance,
-    stages: &'a Stages,
+    provenance: &'a FileProvenance,
+    stages: &'a StageTimes,
     /// With which the files' names begin.
     prefix: String,
-    open: Option<(TableFile<Hashing>, u64)>,
+    open: Option<(TableFile<HashingWriter>, u64)>,
     files: Vec<FileEntry>,
 }
 
@@ -67,8 +67,8 @@ impl<'a> PartitionWriter<'a> {
     pub fn new(
         folder: PathBuf,
         layout: &'a TableLayout,
-        provenance: &'a Provenance,
-        stages: &'a Stages,
+        provenance: &'a FileProvenance,
+        stages: &'a StageTimes,
     ) -> Result<Self, DiskError> {
         make_folder(&folder)?;
         let prefix = "part".to_owned();
@@ -105,10 +105,10 @@ impl<'a> PartitionWriter<'a> {
         self.folder.join(format!("{}.unfinished", self.prefix))
     }
 
-    fn open_file(&self) -> Result<TableFile<Hashing>, PartitionError> {
+    fn open_file(&self) -> Result<TableFile<HashingWriter>, PartitionError> {
         let path = self.unfinished();
         let file = File::create_new(&path).at("create", &path)?;
-        TableFile::new(Hashing::new(file), self.layout, self.provenance)
+        TableFile::new(HashingWriter::new(file), self.layout, self.provenance)
             .map_err(PartitionError::parquet(&self.folder))
     }
 

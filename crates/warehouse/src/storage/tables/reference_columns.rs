@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
 use streamledger_core::model::money::{Amount, Currency};
-use streamledger_core::model::reference::Reference;
+use streamledger_core::model::reference::ReferenceRow;
 use streamledger_core::model::sale::TextId;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
@@ -20,14 +20,14 @@ use crate::storage::tables::lot_table::{LotTable, reference_schema};
 pub(crate) fn reference_columns(
     table: LotTable,
     lot: &SalesLot,
-    mut rows: Vec<Reference>,
+    mut rows: Vec<ReferenceRow>,
 ) -> Result<RecordBatch, ArrowError> {
-    rows.sort_unstable_by_key(Reference::order);
-    let text = |of: fn(&Reference) -> Option<TextId>| texts(lot, rows.iter().map(of));
-    let code = |of: fn(&Reference) -> Option<Currency>| -> ArrayRef {
+    rows.sort_unstable_by_key(ReferenceRow::order);
+    let text = |of: fn(&ReferenceRow) -> Option<TextId>| texts(lot, rows.iter().map(of));
+    let code = |of: fn(&ReferenceRow) -> Option<Currency>| -> ArrayRef {
         strings(rows.iter().map(|row| of(row).map(|currency| currency.as_str().to_owned())))
     };
-    let amount = |of: fn(&Reference) -> Option<Amount>| {
+    let amount = |of: fn(&ReferenceRow) -> Option<Amount>| {
         amounts(rows.iter().map(|row| of(row).map(|amount| amount.0)))
     };
     let isrc = || strings(rows.iter().map(|row| row.isrc.map(|isrc| ascii(isrc.to_text()))));

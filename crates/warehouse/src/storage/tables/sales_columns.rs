@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
-use streamledger_core::model::sale::{Figure, Pool, Sale, TextId};
+use streamledger_core::model::sale::{FigureRow, RevenuePool, SaleRow, TextId};
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
 
@@ -15,13 +15,13 @@ use crate::storage::tables::lot_table::LotTable;
 ///
 /// # Errors
 /// If the columns do not fit the layout.
-pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch, ArrowError> {
+pub fn sales_columns(lot: &SalesLot, mut sales: Vec<SaleRow>) -> Result<RecordBatch, ArrowError> {
     sales.sort_unstable_by_key(|sale| (sale.isrc.is_none(), sale.isrc, sale.row));
-    let text = |of: fn(&Sale) -> Option<TextId>| texts(lot, sales.iter().map(of));
-    let date = |of: fn(&Sale) -> Option<i32>| -> ArrayRef {
+    let text = |of: fn(&SaleRow) -> Option<TextId>| texts(lot, sales.iter().map(of));
+    let date = |of: fn(&SaleRow) -> Option<i32>| -> ArrayRef {
         Arc::new(sales.iter().map(of).collect::<Date32Array>())
     };
-    let truth = |of: fn(&Sale) -> Option<bool>| -> ArrayRef {
+    let truth = |of: fn(&SaleRow) -> Option<bool>| -> ArrayRef {
         Arc::new(sales.iter().map(of).collect::<BooleanArray>())
     };
     let columns: Vec<ArrayRef> = vec![
@@ -58,10 +58,10 @@ pub fn sales_columns(lot: &SalesLot, mut sales: Vec<Sale>) -> Result<RecordBatch
 /// If the columns do not fit the layout.
 pub fn figures_columns(
     lot: &SalesLot,
-    mut figures: Vec<Figure>,
+    mut figures: Vec<FigureRow>,
 ) -> Result<RecordBatch, ArrowError> {
-    figures.sort_unstable_by_key(Figure::order);
-    let text = |of: fn(&Figure) -> Option<TextId>| texts(lot, figures.iter().map(of));
+    figures.sort_unstable_by_key(FigureRow::order);
+    let text = |of: fn(&FigureRow) -> Option<TextId>| texts(lot, figures.iter().map(of));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(figures.iter().map(|figure| i64::from(figure.row)).collect::<Int64Array>()),
         Arc::new(figures.iter().map(|figure| Some(figure.date.0)).collect::<Date32Array>()),
@@ -80,9 +80,9 @@ pub fn figures_columns(
 ///
 /// # Errors
 /// If the columns do not fit the layout.
-pub fn pools_columns(lot: &SalesLot, pools: &[Pool]) -> Result<RecordBatch, ArrowError> {
-    let text = |of: fn(&Pool) -> Option<TextId>| texts(lot, pools.iter().map(of));
-    let number = |of: fn(&Pool) -> Option<i64>| -> ArrayRef {
+pub fn pools_columns(lot: &SalesLot, pools: &[RevenuePool]) -> Result<RecordBatch, ArrowError> {
+    let text = |of: fn(&RevenuePool) -> Option<TextId>| texts(lot, pools.iter().map(of));
+    let number = |of: fn(&RevenuePool) -> Option<i64>| -> ArrayRef {
         Arc::new(pools.iter().map(of).collect::<Int64Array>())
     };
     let columns: Vec<ArrayRef> = vec![

@@ -12,14 +12,14 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
-use streamledger_core::explain::coverage::{CoverageRow, Split};
+use streamledger_core::explain::coverage::{CoverageRow, TerritorySplit};
 use streamledger_core::model::day::Day;
-use streamledger_core::normalize::counts::Counts;
+use streamledger_core::normalize::counts::RowCounts;
 use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 
 use crate::storage::disk::durable::{make_folder, write_new};
-use crate::storage::encode::file::{CREATED_BY, Provenance};
+use crate::storage::encode::file::{CREATED_BY, FileProvenance};
 use crate::storage::encode::page::ZSTD_LEVEL;
 use crate::storage::layout::ledger::{FileEntry, ReportEntry, SourceKind};
 use crate::storage::tables::partition::PartitionError;
@@ -126,7 +126,7 @@ impl From<RejectedRow> for QuarantineEntry {
 pub fn write_quarantine(
     folder: &Path,
     reports: &[(&ReportEntry, Vec<QuarantineEntry>)],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
     let mut rows: Vec<(&ReportEntry, &QuarantineEntry)> = reports
         .iter()
@@ -157,12 +157,12 @@ pub fn write_quarantine(
 pub fn write_reports(
     folder: &Path,
     reports: &[&ReportEntry],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
     let text = |of: &dyn Fn(&ReportEntry) -> Option<&str>| -> ArrayRef {
         Arc::new(reports.iter().map(|report| of(report)).collect::<StringArray>())
     };
-    let count = |of: fn(&Counts) -> u64| -> ArrayRef {
+    let count = |of: fn(&RowCounts) -> u64| -> ArrayRef {
         let counts = reports.iter().map(|report| report.counts.as_ref().map(of));
         Arc::new(
             counts.map(|count| count.and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>(),
@@ -219,7 +219,7 @@ fn skipped_members(reports: &[&ReportEntry]) -> ArrayRef {
 pub fn write_coverage(
     folder: &Path,
     rows: &[CoverageRow],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
     let text = |of: &dyn Fn(&CoverageRow) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
@@ -248,7 +248,7 @@ pub fn write_coverage(
 
 /// Territories that are missing where others are there.
 fn missing(row: &CoverageRow) -> Option<String> {
-    let codes: Vec<&str> = row.split.iter().flat_map(Split::missing).collect();
+    let codes: Vec<&str> = row.split.iter().flat_map(TerritorySplit::missing).collect();
     (!codes.is_empty()).then(|| codes.join("|"))
 }
 
@@ -261,7 +261,7 @@ pub fn write_table(
     columns: Vec<(&str, ArrayRef)>,
     required: &[&str],
     sorted_by: &[(i32, bool)],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> std::result::Result<Vec<FileEntry>, PartitionError> {
     let rows = columns.first().map_or(0, |(_, column)| column.len()) as u64;
     let bytes = encode_table(columns, required, sorted_by, provenance)
@@ -277,7 +277,7 @@ fn encode_table(
     columns: Vec<(&str, ArrayRef)>,
     required: &[&str],
     sorted_by: &[(i32, bool)],
-    provenance: &Provenance,
+    provenance: &FileProvenance,
 ) -> Result<Vec<u8>> {
     let field = |(name, column): &(&str, ArrayRef)| {
         let data_type: DataType = column.data_type().clone();

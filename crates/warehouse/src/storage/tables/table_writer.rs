@@ -13,8 +13,8 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 
 use crate::storage::disk::durable::{IoContext as _, make_folder};
-use crate::storage::disk::hashing::Hashing;
-use crate::storage::encode::file::{CREATED_BY, FILE_BYTES_MAX, Provenance};
+use crate::storage::disk::hashing::HashingWriter;
+use crate::storage::encode::file::{CREATED_BY, FILE_BYTES_MAX, FileProvenance};
 use crate::storage::encode::page::ZSTD_LEVEL;
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::tables::partition::PartitionError;
@@ -34,8 +34,8 @@ pub struct ArrowLayout {
 pub struct TableWriter<'a> {
     layout: ArrowLayout,
     folder: &'a Path,
-    provenance: &'a Provenance,
-    open: Option<(ArrowWriter<Hashing>, u64)>,
+    provenance: &'a FileProvenance,
+    open: Option<(ArrowWriter<HashingWriter>, u64)>,
     files: Vec<FileEntry>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> TableWriter<'a> {
     pub fn new(
         folder: &'a Path,
         layout: ArrowLayout,
-        provenance: &'a Provenance,
+        provenance: &'a FileProvenance,
     ) -> Result<Self, PartitionError> {
         make_folder(folder)?;
         Ok(Self { layout, folder, provenance, open: None, files: Vec::new() })
@@ -58,7 +58,7 @@ impl<'a> TableWriter<'a> {
     /// # Errors
     /// [`PartitionError`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), PartitionError> {
-        let is_full = |(writer, _): &(ArrowWriter<Hashing>, u64)| {
+        let is_full = |(writer, _): &(ArrowWriter<HashingWriter>, u64)| {
             // Only between row groups, so that all but a file's last one are large.
             writer.in_progress_rows() == 0 && FILE_BYTES_MAX <= writer.bytes_written() as u64
         };
@@ -83,10 +83,10 @@ impl<'a> TableWriter<'a> {
         Ok(self.files)
     }
 
-    fn open_file(&self) -> Result<ArrowWriter<Hashing>, PartitionError> {
+    fn open_file(&self) -> Result<ArrowWriter<HashingWriter>, PartitionError> {
         let path = self.folder.join("unfinished");
         let file = File::create_new(&path).at("create", &path)?;
-        let sink = Hashing::new(file);
+        let sink = HashingWriter::new(file);
         let sorting = self.layout.sorted_by.iter().map(|column_idx| SortingColumn {
             column_idx: *column_idx,
             descending: false,

@@ -159,13 +159,13 @@ fn tracks_that_are_heard_to_their_end_have_lengths_of_their_own() {
 
 #[test]
 fn the_actions_of_rules_4_to_8_decide_what_becomes_of_their_plays() {
-    let by = |set: fn(&mut Policy, Action), action, rule, rows: Vec<FlatPlay>| {
+    let by = |set: fn(&mut Policy, RuleAction), action, rule, rows: Vec<FlatPlay>| {
         let mut policy = only(rule);
         set(&mut policy, action);
         judged_by(rows, &testing::store(), &policy)
     };
     let verdicts = |set, rule, rows: &dyn Fn() -> Vec<FlatPlay>| {
-        [Action::Hold, Action::Exclude].map(|action| {
+        [RuleAction::Hold, RuleAction::Exclude].map(|action| {
             let told = by(set, action, rule, rows());
             told.split(' ').nth(1).unwrap().to_owned()
         })
@@ -174,16 +174,16 @@ fn the_actions_of_rules_4_to_8_decide_what_becomes_of_their_plays() {
     let few = || varied(150, 1, 3, 200_000);
     assert_eq!(verdicts(|p, a| p.low_variety.action = a, Reason::LowVariety, &few), expected);
     let each = || varied(150, 11, 11, 200_000);
-    let set: fn(&mut Policy, Action) = |p, a| p.low_variety.length_per_track_action = a;
+    let set: fn(&mut Policy, RuleAction) = |p, a| p.low_variety.length_per_track_action = a;
     assert_eq!(verdicts(set, Reason::LowVariety, &each), expected);
     let many = || rows(1, |n| FlatPlay { plays: 2_881, ..heard(n) });
-    let set: fn(&mut Policy, Action) = |p, a| p.impossible_volume.action = a;
+    let set: fn(&mut Policy, RuleAction) = |p, a| p.impossible_volume.action = a;
     assert_eq!(verdicts(set, Reason::ImpossibleVolume, &many), expected);
     let long = || rows(1, |n| FlatPlay { plays: 1_000, played_ms: 100_000, ..heard(n) });
-    let set: fn(&mut Policy, Action) = |p, a| p.impossible_time.action = a;
+    let set: fn(&mut Policy, RuleAction) = |p, a| p.impossible_time.action = a;
     assert_eq!(verdicts(set, Reason::ImpossibleTime, &long), expected);
     let short = || rows(30, |n| FlatPlay { played_ms: 31_000, ..heard(n) });
-    let set: fn(&mut Policy, Action) = |p, a| p.short_cluster.action = a;
+    let set: fn(&mut Policy, RuleAction) = |p, a| p.short_cluster.action = a;
     assert_eq!(verdicts(set, Reason::ShortCluster, &short), expected);
 }
 

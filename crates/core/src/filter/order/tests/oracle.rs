@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::isrc::Isrc;
-use crate::model::play::{Kind, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Track, Words};
+use crate::model::play::{
+    OFFLINE_UNKNOWN, ONLINE, Play, PlayAttributes, PlayDictionaries, ReportPlays, Track,
+};
 use crate::normalize::store::AtBound;
 use crate::testing::id_of;
 
@@ -14,7 +16,7 @@ use crate::testing::id_of;
 pub(super) type Name = (u8, u32);
 
 /// What was found of each row; `None` if it counts.
-pub(super) type Found = BTreeMap<Name, Option<Mark>>;
+pub(super) type Found = BTreeMap<Name, Option<PlayMark>>;
 
 /// A row of a report.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,12 +75,12 @@ pub(super) fn judge(rows: &[Row], store: &StoreSettings, policy: &Policy) -> Fou
     found
 }
 
-fn mark(reason: Reason, measured: i64, threshold: impl Into<i64>) -> Mark {
+fn mark(reason: Reason, measured: i64, threshold: impl Into<i64>) -> PlayMark {
     let (measured, threshold) = (Some(measured), Some(threshold.into()));
-    Mark { finding: Finding::of(reason), measured, threshold }
+    PlayMark { finding: Finding::of(reason), measured, threshold }
 }
 
-fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
+fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<PlayMark> {
     row.listener?;
     let group: Vec<&Row> = rows.iter().filter(|other| other.is_same_play(row)).collect();
     let of_report = |report: u8| {
@@ -107,11 +109,11 @@ fn duplicate(row: &Row, rows: &[Row], store: &StoreSettings) -> Option<Mark> {
     Some(mark(Reason::Duplicate, i64::try_from(group.len()).unwrap(), kept))
 }
 
-fn too_short(row: &Row, store: &StoreSettings) -> Option<Mark> {
+fn too_short(row: &Row, store: &StoreSettings) -> Option<PlayMark> {
     let bound = store.minimum.played_ms;
     match row.played_ms {
         None if store.played_time.countable_only => None,
-        None => Some(Mark {
+        None => Some(PlayMark {
             finding: Finding::of(Reason::DurationMissing),
             measured: None,
             threshold: None,
@@ -126,7 +128,7 @@ fn too_short(row: &Row, store: &StoreSettings) -> Option<Mark> {
     }
 }
 
-fn offline_expired(row: &Row, policy: &Policy) -> Option<Mark> {
+fn offline_expired(row: &Row, policy: &Policy) -> Option<PlayMark> {
     let days = i64::from(COUNTED.0) - row.listening_date();
     let days_max = policy.offline_expired.days_max;
     if row.offline == Some(true) && days > i64::from(days_max) {
@@ -140,7 +142,7 @@ fn plays(rows: &[&Row]) -> i64 {
 }
 
 /// Rules 4 and 5.
-fn impossible(day: &[&Row], policy: &Policy) -> Option<Mark> {
+fn impossible(day: &[&Row], policy: &Policy) -> Option<PlayMark> {
     let plays_max = policy.impossible_volume.plays_max;
     if plays(day) > i64::from(plays_max) {
         return Some(mark(Reason::ImpossibleVolume, plays(day), plays_max));
@@ -157,14 +159,14 @@ fn impossible(day: &[&Row], policy: &Policy) -> Option<Mark> {
 }
 
 /// Nothing can be said of a day without any known played time.
-fn low_variety(day: &[&Row], policy: &Policy) -> Option<Mark> {
+fn low_variety(day: &[&Row], policy: &Policy) -> Option<PlayMark> {
     let policy = &policy.low_variety;
     if plays(day) < i64::from(policy.plays_min) {
         return None;
     }
     let found = |finding| {
         let (measured, threshold) = (Some(plays(day)), Some(policy.plays_min.into()));
-        Some(Mark { finding, measured, threshold })
+        Some(PlayMark { finding, measured, threshold })
     };
     let times: BTreeSet<u32> = day.iter().filter_map(|row| row.played_ms).collect();
     let longest_ms = *times.last()?;
@@ -188,7 +190,7 @@ fn low_variety(day: &[&Row], policy: &Policy) -> Option<Mark> {
     None
 }
 
-fn repeater(row: &Row, day: &[&Row], policy: &Policy) -> Option<Mark> {
+fn repeater(row: &Row, day: &[&Row], policy: &Policy) -> Option<PlayMark> {
     let policy = &policy.repeater;
     let mut repeats: Vec<&Row> = day.iter().copied().filter(|r| r.track() == row.track()).collect();
     let measured = plays(&repeats);
@@ -205,7 +207,7 @@ fn repeater(row: &Row, day: &[&Row], policy: &Policy) -> Option<Mark> {
 }
 
 /// Rows without a known played time are neither short nor not.
-fn short_cluster(day: &[&Row], policy: &Policy) -> Option<Mark> {
+fn short_cluster(day: &[&Row], policy: &Policy) -> Option<PlayMark> {
     let policy = &policy.short_cluster;
     let (mut short, mut all) = (0_i64, 0_i64);
     for row in day {
@@ -230,30 +232,30 @@ fn short_cluster(day: &[&Row], policy: &Policy) -> Option<Mark> {
 
 /// The rows as pieces of at most `n_rows` rows, in order of report and row. Each piece has words of
 /// its own, in the order in which it meets them.
-pub(super) fn pieces(rows: &[Row], n_rows: usize) -> Vec<Piece> {
+pub(super) fn pieces(rows: &[Row], n_rows: usize) -> Vec<ReportPlays> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| row.name);
     let reports = rows.chunk_by(|a, b| a.name.0 == b.name.0);
     reports.flat_map(|report| report.chunks(n_rows).map(piece)).collect()
 }
 
-fn piece(rows: &[Row]) -> Piece {
+fn piece(rows: &[Row]) -> ReportPlays {
     let mut words = testing::words(&[], 0);
     words.kinds.clear();
     let plays: Vec<Play> = rows.iter().map(|row| play(row, &mut words)).collect();
     // Chunks of a piece are cut anywhere.
     let chunks = plays.chunks(2).map(<[Play]>::to_vec).collect();
-    Piece { report: [rows[0].name.0; 32], rows: chunks, words: Arc::new(words) }
+    ReportPlays { report: [rows[0].name.0; 32], rows: chunks, words: Arc::new(words) }
 }
 
-fn play(row: &Row, words: &mut Words) -> Play {
+fn play(row: &Row, words: &mut PlayDictionaries) -> Play {
     let track = Track {
         isrc: Isrc::parse(row.isrc.as_bytes()),
         upc: None,
         store_track: (!row.store_track.is_empty()).then(|| row.store_track.into()),
         track_ms: row.track_ms,
     };
-    let kind = Kind { plays: row.plays, ..testing::kind() };
+    let kind = PlayAttributes { plays: row.plays, ..testing::kind() };
     let listener = row.listener.map_or(NONE, |id| {
         // Each row's anew, as a reader does it.
         words.listeners.push(testing::key().hash("spotify", &[id]));

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 
 use super::oracle::{self, Found, Row, pieces};
 use super::*;
-use crate::model::play::{Piece, Play};
+use crate::model::play::{Play, ReportPlays};
 use crate::normalize::join::join_pieces;
 use crate::normalize::store::AtBound;
 
@@ -126,7 +126,7 @@ fn stores() -> impl Strategy<Value = StoreSettings> {
     )
 }
 
-fn judged(pieces: Vec<Piece>, store: &StoreSettings, policy: &Policy) -> Plays {
+fn judged(pieces: Vec<ReportPlays>, store: &StoreSettings, policy: &Policy) -> Plays {
     let mut plays = join_pieces(pieces);
     judge_plays(&mut plays, COUNTED, store, policy, &[]);
     plays
@@ -139,11 +139,11 @@ fn found(plays: &Plays) -> Found {
 }
 
 /// The pieces in the order of the shuffled priorities, those of each report in their own order.
-fn permuted(pieces: Vec<Piece>, priorities: &[u32]) -> Vec<Piece> {
+fn permuted(pieces: Vec<ReportPlays>, priorities: &[u32]) -> Vec<ReportPlays> {
     let mut order: Vec<(u32, [u8; 32])> =
         priorities.iter().copied().zip(pieces.iter().map(|piece| piece.report)).collect();
     order.sort_unstable();
-    let mut queues = BTreeMap::<[u8; 32], Vec<Piece>>::new();
+    let mut queues = BTreeMap::<[u8; 32], Vec<ReportPlays>>::new();
     for piece in pieces.into_iter().rev() {
         queues.entry(piece.report).or_default().push(piece);
     }

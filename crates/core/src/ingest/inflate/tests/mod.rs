@@ -11,7 +11,7 @@ use std::io::{Read as _, Write as _};
 use flate2::Compression;
 use proptest::prelude::*;
 
-use super::{InflateError, Inflater, Status, WINDOW_BYTES};
+use super::{InflateError, InflateStatus, Inflater, WINDOW_BYTES};
 
 /// An encoder and its level.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +109,7 @@ fn rows(seed: u64, n_rows: usize) -> Vec<u8> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
     bytes: Vec<u8>,
-    end: Result<Status, InflateError>,
+    end: Result<InflateStatus, InflateError>,
     /// Input that was not taken.
     n_left: usize,
 }
@@ -125,7 +125,7 @@ fn inflated_in_pieces(packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Out
     let mut window_end = buffer.len();
     let mut slice_end = 0;
     let mut is_full = true;
-    let mut end = Ok(Status::NeedsInput);
+    let mut end = Ok(InflateStatus::NeedsInput);
     while bytes.len() < 4 << 20 {
         if slice_end == n_taken {
             slice_end = packed.len().min(n_taken + inputs.next().unwrap());
@@ -143,16 +143,16 @@ fn inflated_in_pieces(packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Out
         bytes.extend_from_slice(&buffer[window_end..position]);
         window_end = position;
         n_taken = slice_end - input.len();
-        is_full = end == Ok(Status::OutputFull);
+        is_full = end == Ok(InflateStatus::OutputFull);
         assert!(!is_full || position == buffer.len(), "full where there is room");
         match end {
-            Ok(Status::NeedsInput) => {
+            Ok(InflateStatus::NeedsInput) => {
                 assert!(input.is_empty(), "input left where more is asked for");
                 if slice_end == packed.len() {
                     break;
                 }
             }
-            Ok(Status::OutputFull) => {}
+            Ok(InflateStatus::OutputFull) => {}
             _ => break,
         }
     }

@@ -7,7 +7,7 @@ use super::*;
 fn agrees(packed: &[u8], inputs: &[usize], outputs: &[usize]) {
     let (expected, is_whole) = inflated_by_zlib(packed);
     for outcome in [inflated(packed), inflated_in_pieces(packed, inputs, outputs)] {
-        assert_eq!(outcome.end == Ok(Status::Done), is_whole, "{:?}", outcome.end);
+        assert_eq!(outcome.end == Ok(InflateStatus::Done), is_whole, "{:?}", outcome.end);
         if is_whole {
             assert!(outcome.bytes == expected);
         }
@@ -48,7 +48,7 @@ proptest! {
     fn a_stream_that_is_cut_never_ends(data in any_data(), packer in any_packer(), cut: prop::sample::Index) {
         let packed = deflated(&data, packer);
         let outcome = inflated(&packed[..cut.index(packed.len())]);
-        prop_assert_eq!(outcome.end, Ok(Status::NeedsInput));
+        prop_assert_eq!(outcome.end, Ok(InflateStatus::NeedsInput));
         prop_assert!(data.starts_with(&outcome.bytes));
     }
 }
@@ -60,7 +60,7 @@ fn a_small_stream_is_cut_everywhere() {
         let packed = deflated(&data, packer);
         for cut in 0..packed.len() {
             let outcome = inflated(&packed[..cut]);
-            assert_eq!(outcome.end, Ok(Status::NeedsInput));
+            assert_eq!(outcome.end, Ok(InflateStatus::NeedsInput));
             assert!(data.starts_with(&outcome.bytes));
         }
     }

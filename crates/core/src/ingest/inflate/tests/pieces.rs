@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn whole(data: &[u8]) -> Outcome {
-    Outcome { bytes: data.to_vec(), end: Ok(Status::Done), n_left: 0 }
+    Outcome { bytes: data.to_vec(), end: Ok(InflateStatus::Done), n_left: 0 }
 }
 
 proptest! {
@@ -85,7 +85,7 @@ fn a_full_output_of_the_right_length_is_done() {
     let mut output = vec![0; data.len()];
     let (mut input, mut position) = (packed.as_slice(), 0);
     let status = Inflater::new().inflate(&mut input, &mut output, &mut position);
-    assert_eq!((status, position, input.len()), (Ok(Status::Done), data.len(), 0));
+    assert_eq!((status, position, input.len()), (Ok(InflateStatus::Done), data.len(), 0));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn error(bits: impl std::borrow::Borrow<Bits>) -> InflateError {
 
 fn bytes(bits: &Bits) -> Vec<u8> {
     let outcome = inflated(&bits.bytes);
-    assert_eq!(outcome.end, Ok(Status::Done));
+    assert_eq!(outcome.end, Ok(InflateStatus::Done));
     assert_eq!(inflated_in_pieces(&bits.bytes, &[1], &[1]), outcome);
     assert_eq!(inflated_by_zlib(&bits.bytes), (outcome.bytes.clone(), true));
     outcome.bytes
@@ -82,7 +82,7 @@ fn the_empty_stream_is_done() {
 #[test]
 fn no_input_asks_for_input() {
     let outcome = inflated(&[]);
-    assert_eq!((outcome.end, outcome.bytes.len()), (Ok(Status::NeedsInput), 0));
+    assert_eq!((outcome.end, outcome.bytes.len()), (Ok(InflateStatus::NeedsInput), 0));
 }
 
 #[test]
@@ -272,6 +272,6 @@ fn an_error_stays() {
     }
     inflater.reset();
     let (mut input, mut position) = (&[3_u8, 0, 9][..], 0);
-    assert_eq!(inflater.inflate(&mut input, &mut output, &mut position), Ok(Status::Done));
+    assert_eq!(inflater.inflate(&mut input, &mut output, &mut position), Ok(InflateStatus::Done));
     assert_eq!(input, [9]);
 }

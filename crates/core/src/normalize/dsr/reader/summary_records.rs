@@ -1,20 +1,20 @@
 //! Summary records: what they say of all lines that name them, and the pools that they are.
 
 use super::{DsrReader, SUMMARIES_MAX};
-use crate::ingest::dsr::Cells;
+use crate::ingest::dsr::RecordCells;
 use crate::ingest::dsr::records::{SUMMARY_ID, SummaryCells};
-use crate::model::sale::Pool;
+use crate::model::sale::RevenuePool;
 use crate::model::territory::Territory;
 use crate::normalize::dsr::cells::{
     missing, optional_whole, pool_money, snake_case, territory_of, text_of,
 };
-use crate::normalize::dsr::summary::{Summary, unreadable_total};
+use crate::normalize::dsr::summary::{DsrSummary, unreadable_total};
 use crate::normalize::table::fields::RowRejection;
 
 impl DsrReader<'_> {
     pub(super) fn take_summary(
         &mut self,
-        cells: &Cells<'_>,
+        cells: &RecordCells<'_>,
         places: &SummaryCells,
     ) -> Result<(), RowRejection> {
         // Each file of a report holds all its summary records; the pools are those of the first.
@@ -33,7 +33,7 @@ impl DsrReader<'_> {
         let subscriber_type = places.subscriber_type.and_then(|place| text_of(cells.get(place)));
         let use_type = text_of(cells.get(places.use_type)).map(|text| snake_case(&text));
         let (tier, tier_code) = self.tier(model.as_deref(), subscriber_type.as_deref());
-        let summary = Summary {
+        let summary = DsrSummary {
             territory,
             unknown_territory: text_of(cells.get(places.territory)).filter(|_| is_bad_territory),
             tier,
@@ -49,7 +49,7 @@ impl DsrReader<'_> {
         if let Some((from, _)) = self.head.usage.filter(|_| is_first_file) {
             let builder = &mut self.builder;
             let mut text_id = |text: Option<&str>| text.map(|text| builder.text(text));
-            let pool = Pool {
+            let pool = RevenuePool {
                 row: self.row,
                 usage_from: from,
                 pool: text_id(Some(&id)).unwrap_or_default(),
@@ -71,13 +71,13 @@ impl DsrReader<'_> {
     }
 
     /// A total that nobody can read cannot be checked: the report is rejected for it.
-    fn note_unreadable_total(&mut self, id: &str, cells: &Cells<'_>, places: &SummaryCells) {
+    fn note_unreadable_total(&mut self, id: &str, cells: &RecordCells<'_>, places: &SummaryCells) {
         if places.is_of_report && self.unreadable_totals.is_empty() {
             self.unreadable_totals.push(unreadable_total(id, cells.get(places.usages)));
         }
     }
 
-    fn note_summary(&mut self, id: String, new: Summary) {
+    fn note_summary(&mut self, id: String, new: DsrSummary) {
         self.known.forget_terms();
         if let Some(known) = self.summaries.get_mut(&id) {
             known.join(&new);

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::{Context, Counts, StreamsReader};
-use crate::ingest::spotify_streams::Columns;
+use super::{RowCounts, StreamsContext, StreamsReader};
+use crate::ingest::spotify_streams::StreamColumns;
 use crate::model::day::Day;
-use crate::model::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Piece, Play, Plays, Words};
-use crate::model::territory::{Territories, Territory};
+use crate::model::play::{
+    NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play, PlayDictionaries, Plays, ReportPlays,
+};
+use crate::model::territory::{Territory, TerritoryTable};
 use crate::model::upc::Upc;
 use crate::normalize::join::join_pieces;
 use crate::normalize::rejected_row::RejectedRow;
@@ -84,7 +86,7 @@ type Fields = BTreeMap<&'static str, String>;
 /// What was read of a report.
 #[derive(Debug, PartialEq)]
 struct Report {
-    counts: Counts,
+    counts: RowCounts,
     bad_rows: Vec<RejectedRow>,
     day_rows: BTreeMap<Day, u64>,
     /// By counted date, then row.
@@ -122,12 +124,12 @@ fn read_blocks(
     wanted: Option<&BTreeSet<Day>>,
 ) -> Report {
     let aliases = [("UK", "GB"), ("Deutschland", "DE")].map(|(a, c)| (a.to_owned(), c.to_owned()));
-    let territories = Territories::new(&aliases.into()).unwrap();
+    let territories = TerritoryTable::new(&aliases.into()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = Context { store: &store, territories: &territories, key: &key, wanted };
-    let columns = Columns::detect_format(header.join("\t").as_bytes()).unwrap();
+    let context = StreamsContext { store: &store, territories: &territories, key: &key, wanted };
+    let columns = StreamColumns::detect_format(header.join("\t").as_bytes()).unwrap();
     let mut reader = StreamsReader::new(columns, context);
-    let mut pieces = BTreeMap::<Day, Vec<Piece>>::new();
+    let mut pieces = BTreeMap::<Day, Vec<ReportPlays>>::new();
     let mut take_out = |reader: &mut StreamsReader<'_>| {
         for (day, piece) in reader.take_pieces([9; 32]) {
             pieces.entry(day).or_default().push(piece);
@@ -147,7 +149,7 @@ fn read_blocks(
         plays.extend(joined.rows.iter().map(|play| ((day, play.row), fields(day, play, &joined))));
     }
     let reading = reader.finish();
-    let super::Reading { counts, bad_rows, day_rows, .. } = reading;
+    let super::StreamsReading { counts, bad_rows, day_rows, .. } = reading;
     Report { counts, bad_rows, day_rows, plays }
 }
 
@@ -160,7 +162,7 @@ fn read(lines: &[Vec<u8>]) -> Report {
 }
 
 fn fields(day: Day, play: &Play, plays: &Plays) -> Fields {
-    let Words { tracks, kinds, products, sources, devices, .. } = &plays.words;
+    let PlayDictionaries { tracks, kinds, products, sources, devices, .. } = &plays.words;
     let track = &tracks[play.track as usize];
     let kind = kinds[play.kind as usize];
     assert_eq!((track.track_ms, kind.plays, kind.report), (None, 1, 0));

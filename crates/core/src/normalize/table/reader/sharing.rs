@@ -1,13 +1,13 @@
 //! A report that several readers read, each of some of its blocks.
 
-use super::{BAD_ROWS_KEPT_MAX, Rows, TableContext, TableReader};
+use super::{BAD_ROWS_KEPT_MAX, TableContext, TableReader, TableRowsKind};
 
 impl TableReader<'_> {
     /// Another reader for other blocks of the same report; `None` where a row depends on what came before it,
     /// or is not a line of a statement.
     #[must_use]
     pub fn fork(&self) -> Option<Self> {
-        let Rows::Sales(sales) = &self.rows else {
+        let TableRowsKind::Sales(sales) = &self.rows else {
             return None;
         };
         let text = &self.format.text;
@@ -31,7 +31,9 @@ impl TableReader<'_> {
         self.cutter.absorb(&other.cutter);
         self.counts.add(&other.counts);
         self.n_skipped += other.n_skipped;
-        if let (Rows::Sales(own), Rows::Sales(others)) = (&mut self.rows, other.rows) {
+        if let (TableRowsKind::Sales(own), TableRowsKind::Sales(others)) =
+            (&mut self.rows, other.rows)
+        {
             own.absorb(*others);
         }
         // The first fault of the report, and what its last line is.

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::money::{Amount, Currency};
-use streamledger_core::model::sale::{LineType, Sale};
+use streamledger_core::model::sale::{LineType, SaleRow};
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::tier::Tier;
 use streamledger_core::model::upc::Upc;
@@ -30,13 +30,13 @@ type Line = (u32, usize, u8, Option<i128>, u32);
 
 const CODES: [&[u8; 2]; 3] = [b"DE", b"FR", b"US"];
 
-fn sale(row: u32, line: Line, texts: [u32; 3]) -> Sale {
+fn sale(row: u32, line: Line, texts: [u32; 3]) -> SaleRow {
     let (recording, territory, period, amount, number) = line;
     let isrc = Isrc::parse(format!("ZZSL126{recording:05}").as_bytes());
     let text = |bit: u32| (number >> bit & 1 == 1).then_some(texts[bit as usize % 3]);
     let truth = |bit: u32| [None, Some(false), Some(true)][(number >> bit) as usize % 3];
     let from = Day(20_000 + i32::try_from(number % 5).unwrap());
-    Sale {
+    SaleRow {
         row,
         usage_from: from,
         usage_to: from.after(number % 3),
@@ -86,7 +86,7 @@ fn build(
     let root = tempfile::tempdir().unwrap();
     let target = |name: &str| PartitionTarget {
         folder: root.path().join(name),
-        provenance: Provenance::default(),
+        provenance: FileProvenance::default(),
     };
     let run = |(n, lot): (usize, &SalesLot)| {
         let lines: Vec<SaleLine> = lot.sales.values().flatten().copied().collect();
@@ -104,7 +104,8 @@ fn build(
     let waiting = root.path().join("waiting");
     let bounds = StatementBounds { n_runs: 2, sums_bytes, folder: &waiting };
     let (sales, monthly) = (target("sales"), target("monthly"));
-    let built = build_statements(runs, &sales, Some(&monthly), bounds, &Stages::default()).unwrap();
+    let built =
+        build_statements(runs, &sales, Some(&monthly), bounds, &StageTimes::default()).unwrap();
     let left = std::fs::read_dir(&waiting).map_or(0, Iterator::count);
     assert_eq!(left, 0, "sums that waited are deleted");
     let read = |folder: &str, files: &[FileEntry]| {
@@ -171,7 +172,7 @@ fn rows_of(monthly: &RecordBatch) -> Vec<(Vec<String>, i64, Option<i128>, i64)> 
 /// The rows that `arrow` makes of the lines of one report, with its name before them.
 fn columns_of(lots: &[SalesLot]) -> Vec<ArrayRef> {
     let [lot] = lots else { panic!("one report") };
-    let sales: Vec<Sale> = lot.all_sales().map(|(_, sale)| sale).collect();
+    let sales: Vec<SaleRow> = lot.all_sales().map(|(_, sale)| sale).collect();
     let names: arrow::array::StringArray = sales.iter().map(|_| Some("report 0")).collect();
     let batch = sales_columns(lot, sales).unwrap();
     std::iter::once(Arc::new(names) as _).chain(batch.columns().iter().cloned()).collect()
@@ -226,8 +227,8 @@ fn the_footer_tells_the_bounds_of_amounts() {
         let own: Vec<SaleLine> = lot.sales.values().flatten().copied().collect();
         let layout = sales::layout().unwrap();
         let group = encode_sales(&own, &lot.words, &["report".to_owned()], &layout.schema).unwrap();
-        let provenance = Provenance::default();
-        let stages = Stages::default();
+        let provenance = FileProvenance::default();
+        let stages = StageTimes::default();
         let folder = root.path().join("sales");
         let mut writer =
             PartitionWriter::new(folder.clone(), &layout, &provenance, &stages).unwrap();

@@ -1,6 +1,8 @@
 //! Claims about the file of a date: the same bytes whether its rows come at once or track by track, all
 //! rows in the order of the table, and no row group of two months.
 
+use std::path::Path;
+
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use proptest::prelude::*;
@@ -11,6 +13,8 @@ use streamledger_core::model::tier::Tier;
 use streamledger_core::model::verdict::Verdict;
 
 use super::*;
+use crate::storage::disk::stages::StageTimes;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::encode::trends::{SCHEMA, SORTED_BY};
 
 const DATE: Day = Day(20_697);
@@ -48,8 +52,10 @@ fn trends(tracks: std::ops::Range<usize>, rows_per_track: &[usize]) -> DayTrends
 }
 
 fn write(trends: EncodedTrends, folder: &Path) -> BuiltTrends {
-    let (provenance, stages) = (Provenance::default(), Stages::default());
-    trends.write(DATE, folder, &layout(), &provenance, &stages).unwrap()
+    let (layout, provenance) = (layout(), FileProvenance::default());
+    let stages = StageTimes::default();
+    let writer = PartitionWriter::new(folder.to_owned(), &layout, &provenance, &stages).unwrap();
+    trends.write(DATE, writer).unwrap()
 }
 
 /// Rows of each row group, with its first and last month.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
-use streamledger_core::model::sale::{LineType, Sale};
+use streamledger_core::model::sale::{LineType, SaleRow};
 use streamledger_core::model::tier::Tier;
 use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLines};
 use streamledger_core::normalize::sales_lot::SalesBuilder;
@@ -12,9 +12,9 @@ use super::*;
 
 const N_REPORTS: usize = 3;
 
-fn sale(row: u32, recording: u32, texts: [Option<u32>; 2]) -> Sale {
+fn sale(row: u32, recording: u32, texts: [Option<u32>; 2]) -> SaleRow {
     let isrc = Isrc::parse(format!("ZZSL126{recording:05}").as_bytes());
-    Sale {
+    SaleRow {
         row,
         usage_from: Day(20_000),
         usage_to: Day(20_000),

@@ -5,7 +5,7 @@ use arrow::compute::concat_batches;
 use proptest::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
-use streamledger_core::model::sale::Figure;
+use streamledger_core::model::sale::FigureRow;
 use streamledger_core::model::tier::Tier;
 use streamledger_core::normalize::sales_lot::SalesLot;
 
@@ -17,29 +17,29 @@ type Line = (usize, usize, usize, i32);
 
 const N_REPORTS: usize = 3;
 
-fn figure(row: u32, isrc: Option<Isrc>, date: Day) -> Figure {
+fn figure(row: u32, isrc: Option<Isrc>, date: Day) -> FigureRow {
     let (upc, store_track, territory, tier_code) = (None, None, None, None);
     let (tier, plays) = (Tier::Duo, i64::from(row));
-    Figure { row, date, isrc, upc, store_track, territory, tier, tier_code, plays }
+    FigureRow { row, date, isrc, upc, store_track, territory, tier, tier_code, plays }
 }
 
-fn runs_of(lines: &[Line], in_memory: bool, folder: &Path) -> Vec<(String, Vec<Run>)> {
-    let mut lots: Vec<Vec<Vec<Figure>>> = vec![vec![Vec::new(); 7]; N_REPORTS];
+fn runs_of(lines: &[Line], in_memory: bool, folder: &Path) -> Vec<(String, Vec<TableRun>)> {
+    let mut lots: Vec<Vec<Vec<FigureRow>>> = vec![vec![Vec::new(); 7]; N_REPORTS];
     for (row, (report, run, recording, date)) in (0..).zip(lines) {
         let isrc = Isrc::parse(format!("ZZSL1260000{recording}").as_bytes());
         lots[*report][*run].push(figure(row, isrc.filter(|_| *recording != 0), Day(*date)));
     }
-    let to_run = |report: usize, (number, figures): (usize, Vec<Figure>)| {
+    let to_run = |report: usize, (number, figures): (usize, Vec<FigureRow>)| {
         let batch = figures_columns(&SalesLot::default(), figures).unwrap();
         if in_memory && number == 0 {
-            return Run::Memory(batch);
+            return TableRun::Memory(batch);
         }
         let path = folder.join(format!("run-{report}-{number}.parquet"));
         let mut writer = RunWriter::create(path, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
         writer.finish().unwrap()
     };
-    let runs = |(report, lots): (usize, Vec<Vec<Figure>>)| {
+    let runs = |(report, lots): (usize, Vec<Vec<FigureRow>>)| {
         let filled = lots.into_iter().enumerate().filter(|(_, figures)| !figures.is_empty());
         (format!("report {report}"), filled.map(|lot| to_run(report, lot)).collect())
     };

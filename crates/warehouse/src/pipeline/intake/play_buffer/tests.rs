@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use streamledger_core::model::listener::Listener;
-use streamledger_core::model::play::{Kind, NONE, Product, Track};
+use streamledger_core::model::play::{NONE, PlayAttributes, Track, UserProduct};
 use streamledger_core::model::tier::Tier;
 
 use super::*;
 
 /// Plays of these listeners, of one in eight tracks; `None` for a play without a listener.
-fn piece(listeners: &[Option<u8>]) -> Piece {
+fn piece(listeners: &[Option<u8>]) -> ReportPlays {
     let play = |(row, listener): (u32, &Option<u8>)| Play {
         listened_at_ms: i64::from(row) * 1_000,
         row,
@@ -30,24 +30,28 @@ fn piece(listeners: &[Option<u8>]) -> Piece {
         store_track: Some(format!("t{n}").into()),
         track_ms: None,
     };
-    let words = Words {
+    let words = PlayDictionaries {
         tracks: (0..8).map(track).collect(),
         listeners: (0..=u8::MAX).map(listener).collect(),
-        kinds: vec![Kind { product: 0, source: NONE, device: NONE, plays: 1, report: 0 }],
-        products: vec![Product { tier: Tier::ALL[0], tier_code: None, use_type: "stream".into() }],
+        kinds: vec![PlayAttributes { product: 0, source: NONE, device: NONE, plays: 1, report: 0 }],
+        products: vec![UserProduct {
+            tier: Tier::ALL[0],
+            tier_code: None,
+            use_type: "stream".into(),
+        }],
         sources: Vec::new(),
         devices: Vec::new(),
     };
     let half = rows.len() / 2;
     let rows = vec![rows[..half].to_vec(), rows[half..].to_vec()];
-    Piece { report: [0; 32], rows, words: Arc::new(words) }
+    ReportPlays { report: [0; 32], rows, words: Arc::new(words) }
 }
 
 /// Listener, track, time and played time of a play, by what they stand for.
 type Meaning = (Option<Listener>, Option<String>, i64, u32);
 
 /// What the plays stand for, by row.
-fn meaning(pieces: &[Piece]) -> BTreeMap<u32, Vec<Meaning>> {
+fn meaning(pieces: &[ReportPlays]) -> BTreeMap<u32, Vec<Meaning>> {
     let mut rows: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for piece in pieces {
         for play in piece.rows.iter().flatten() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
-use streamledger_core::explain::known::Known;
+use streamledger_core::explain::known::KnownMonths;
 use streamledger_core::model::report_id::ReportId;
 
 use crate::pipeline::build::build_day::{BuiltDay, DayTask};
@@ -77,7 +77,7 @@ pub(crate) fn build_plan(
     partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
     partitions.extend(build_small(run, plan, basis)?);
     let mut tables = RunTables { plan, partitions: &mut partitions, staged, published: &published };
-    build_waterfalls(run, &mut tables, &Known::new(coverage), reports)?;
+    build_waterfalls(run, &mut tables, &KnownMonths::new(coverage), reports)?;
     queue.finish()?;
     Ok(partitions)
 }

@@ -12,7 +12,7 @@ use crate::pipeline::build::build_statements::{
     PartitionTarget, StatementBounds, build_statements,
 };
 use crate::pipeline::build::sales_merge::MergeBounds;
-use crate::pipeline::intake::sales_runs::{Run, Runs, SaleRun, drop_runs};
+use crate::pipeline::intake::sales_runs::{ReportRuns, SaleRun, TableRun, drop_runs};
 use crate::pipeline::nightly::build::provenance::provenance;
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
@@ -27,13 +27,13 @@ use crate::storage::tables::lot_table::LotTable;
 /// Where the rows of partitions come from and where these go.
 struct LotSources<'a> {
     /// Runs by report, which nobody else needs.
-    fresh: Mutex<BTreeMap<String, Runs>>,
+    fresh: Mutex<BTreeMap<String, ReportRuns>>,
     reports: &'a BTreeMap<String, ReportEntry>,
     staged: &'a Path,
 }
 
 /// A partition that is finished, by its path.
-type Finished = (String, FinishedFiles);
+type FinishedLot = (String, FinishedFiles);
 
 /// Builds them in staging. Reports that were not read in this run are read from the archive.
 pub(crate) fn build_stale_lots(
@@ -78,7 +78,7 @@ fn build_each_lot(
     lots: &[(&String, &PlannedPartition)],
     monthly: &BTreeMap<&String, &String>,
     sources: &LotSources<'_>,
-) -> Result<Vec<Finished>, NightlyError> {
+) -> Result<Vec<FinishedLot>, NightlyError> {
     run.work.journal.progress.begin("building sales", lots.len() as u64);
     let limit_bytes = run.options.memory_limit_bytes;
     let bounds = MergeBounds::of(limit_bytes, rayon::current_num_threads());
@@ -101,7 +101,7 @@ fn build_each_lot(
     };
     let build = || {
         let built = lots.par_iter().with_max_len(1).map(build);
-        built.collect::<Result<Vec<Vec<Finished>>, NightlyError>>()
+        built.collect::<Result<Vec<Vec<FinishedLot>>, NightlyError>>()
     };
     // Threads of their own: as many as partitions fit the memory, and when they end, so does what the
     // allocator keeps for each of them.
@@ -121,13 +121,13 @@ fn build_lot(
     sums: Option<(&String, PartitionTarget)>,
     bounds: MergeBounds,
     sources: &LotSources<'_>,
-) -> Result<Vec<Finished>, NightlyError> {
+) -> Result<Vec<FinishedLot>, NightlyError> {
     let PartitionKind::Lots(table, month) = &planned.kind else {
         return Ok(Vec::new());
     };
     if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
         let key = (*table, month.clone());
-        let inputs: Vec<(String, Vec<Run>)> =
+        let inputs: Vec<(String, Vec<TableRun>)> =
             take_runs(planned, sources, |runs| runs.tables.remove(&key));
         let PartitionTarget { folder, provenance } = target;
         let files = build_lots(*table, inputs, bounds.n_runs, folder, provenance)?;
@@ -164,7 +164,7 @@ fn monthly_partitions(plan: &Plan) -> BTreeMap<&String, &String> {
 fn take_runs<R>(
     planned: &PlannedPartition,
     LotSources { fresh, reports, .. }: &LotSources<'_>,
-    take: impl Fn(&mut Runs) -> Option<Vec<R>>,
+    take: impl Fn(&mut ReportRuns) -> Option<Vec<R>>,
 ) -> Vec<(String, Vec<R>)> {
     let Ok(mut fresh) = fresh.lock() else {
         return Vec::new();

@@ -17,7 +17,7 @@ use crate::pipeline::nightly::plan::planned::{PartitionKind, Plan};
 use crate::pipeline::nightly::record;
 use crate::storage::archive::delivery_log::{DeliveryLog, FoundBy};
 use crate::storage::disk::file_hash::hash_as_is;
-use crate::storage::encode::file::{Provenance, SCHEMA_VERSION};
+use crate::storage::encode::file::{FileProvenance, SCHEMA_VERSION};
 use crate::storage::layout::ledger::{
     Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash,
 };
@@ -36,7 +36,7 @@ pub(crate) fn empty_tables(
 ) -> Result<(Partitions, u64), NightlyError> {
     let mut n_damaged = 0;
     let layouts = [&run.work.layouts.plays, &run.work.layouts.trends];
-    let provenance = Provenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
+    let provenance = FileProvenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
     let mut empty = Partitions::new();
     for table in tables_without(partitions.keys()) {
         let path = table.empty_path();

@@ -10,7 +10,7 @@ use streamledger_core::filter::offline_repeats::OfflineKeys;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::verdict::{Reason, Verdict};
 
-use crate::pipeline::build::build_day::{BuiltDay, Outcomes};
+use crate::pipeline::build::build_day::{BuiltDay, DayOutcomes};
 use crate::pipeline::build::build_trends::BuiltTrends;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::pipeline::partition_paths::trends_path;
@@ -21,7 +21,7 @@ use crate::storage::disk::durable::{
 use crate::storage::disk::file_hash::hash_as_is;
 use crate::storage::layout::ledger::FileEntry;
 use crate::storage::layout::offline_keys::{NewList, read_keys};
-use crate::storage::layout::report_sums::Totals;
+use crate::storage::layout::report_sums::MonthTotalsRecord;
 use crate::storage::tables::partition::PartitionError;
 
 /// Name of the file that says that a partition is complete.
@@ -61,7 +61,7 @@ struct FinishedPartition {
     fingerprint: String,
     files: Vec<FileEntry>,
     /// Of `sales_monthly`: what its rows come to.
-    totals: Option<Totals>,
+    totals: Option<MonthTotalsRecord>,
     /// Of a date: what its late plays were taken to have in common with earlier dates.
     counted_earlier: Option<String>,
     /// Of a date: the list of its offline plays.
@@ -258,7 +258,7 @@ fn link_all(files: &[FileEntry], from: &Path, to: &Path) -> Result<(), DiskError
     files.iter().try_for_each(|file| link(&from.join(&file.name), &to.join(&file.name)))
 }
 
-fn outcomes_of(done: &FinishedPartition) -> Option<Outcomes> {
+fn outcomes_of(done: &FinishedPartition) -> Option<DayOutcomes> {
     let outcome = |(verdict, reason, rows, plays): &(String, Option<String>, u64, i64)| {
         let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict)?;
         let reason = match reason {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use streamledger_core::explain::eligibility::Eligibility;
-use streamledger_core::explain::known::Known;
+use streamledger_core::explain::known::KnownMonths;
 
 use crate::pipeline::build::build_eligibility::{
     EligibilityOf, judge_eligibility, write_eligibility,
@@ -19,7 +19,7 @@ use crate::pipeline::nightly::plan::plan_view::PlanView;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::store_months::settled_months;
 use crate::pipeline::nightly::plan::store_months::{PlannedMonth, plan_month};
-use crate::storage::encode::file::Provenance;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::{ReportEntry, inputs_hash};
 use crate::storage::tables::partition::PartitionError;
 use crate::storage::tables::scan::collect;
@@ -31,7 +31,7 @@ type Reports = BTreeMap<String, ReportEntry>;
 pub(crate) fn build_waterfalls(
     run: &RunContext<'_>,
     tables: &mut RunTables<'_>,
-    known: &Known,
+    known: &KnownMonths,
     reports: &Reports,
 ) -> Result<(), NightlyError> {
     let plan = tables.plan;
@@ -48,7 +48,7 @@ pub(crate) fn build_waterfalls(
         let hashes = plan.targets[&month.path].reports.iter();
         let hashes = hashes.map(|key| reports[key].hash.as_str());
         let policy = run.judging.footer(&month.of.store, &month.of.month.to_string());
-        let provenance = Provenance { inputs: inputs_hash(hashes), policy: policy.to_owned() };
+        let provenance = FileProvenance { inputs: inputs_hash(hashes), policy: policy.to_owned() };
         build_waterfall(run, month, &provenance, tables)?;
         run.work.journal.progress.advance(1);
     }
@@ -58,7 +58,7 @@ pub(crate) fn build_waterfalls(
 fn build_waterfall(
     run: &RunContext<'_>,
     month: PlannedMonth,
-    provenance: &Provenance,
+    provenance: &FileProvenance,
     tables: &mut RunTables<'_>,
 ) -> Result<(), NightlyError> {
     let PlannedMonth { of, inputs, mut known, window, path, tracks } = month;

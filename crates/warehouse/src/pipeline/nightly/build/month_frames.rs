@@ -12,7 +12,7 @@ use polars::prelude::{
     Expr, IntoLazy as _, LazyFrame, PolarsError, PolarsResult, col, df, lit, when,
 };
 use streamledger_core::explain::period::Period;
-use streamledger_core::explain::step::Step;
+use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::verdict::{Reason, Verdict};
 use streamledger_core::numbers::exact;
@@ -23,18 +23,19 @@ use crate::pipeline::build::build_waterfall::{
 use crate::pipeline::build::divided_lines::{DividedLines, StorePlays, divided_lines};
 use crate::pipeline::nightly::build::run_tables::RunTables;
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
-use crate::pipeline::nightly::plan::month_inputs::spanning::Spanning;
+use crate::pipeline::nightly::plan::month_inputs::spanning::SpanningLines;
 use crate::pipeline::nightly::plan::plan_view::StoreMonth;
 use crate::pipeline::partition_paths::{is_of_date, month_of, trends_path};
 use crate::pipeline::plans::waterfall::{
-    Inputs, MonthLines, Outcome, SOLD_LINES, Statements, facts, over_several_months,
+    MonthLines, OutcomeKind, SOLD_LINES, StatementInputs, WaterfallInputs, facts,
+    over_several_months,
 };
-use crate::storage::tables::isrc_slices::{Slice, row_ranges, slices};
+use crate::storage::tables::isrc_slices::{IsrcSlice, row_ranges, slices};
 use crate::storage::tables::scan::{collect, each_batch, scan};
 
 /// Some recordings of a month.
 pub(crate) struct MonthPart {
-    pub(crate) slice: Slice,
+    pub(crate) slice: IsrcSlice,
     /// Where their rows are, of files that lie in order of recordings, if they are not whole files.
     rows: BTreeMap<PathBuf, Range<usize>>,
     /// Use types of the month that are streams.
@@ -102,7 +103,7 @@ impl MonthFrames<'_> {
         let [trends, counters, declared, sales, replaced] = &self.inputs.own;
         let month = self.of.month.to_string();
         let reports = reports_frame(known)?;
-        let statements = |sales, replaced| Statements {
+        let statements = |sales, replaced| StatementInputs {
             sales,
             replaced,
             reports: Some(reports.clone()),
@@ -123,7 +124,7 @@ impl MonthFrames<'_> {
                 }
             }
         };
-        let inputs = Inputs {
+        let inputs = WaterfallInputs {
             trends: scans(trends)?,
             later: self.later_frames()?.into_iter().map(|rows| part.slice.of(rows)).collect(),
             counters: scans(counters)?,
@@ -166,7 +167,7 @@ impl MonthFrames<'_> {
             None => StorePlays::default(),
         };
         let store_plays = Arc::new(store_plays);
-        let part = |slice: &Slice| MonthPart {
+        let part = |slice: &IsrcSlice| MonthPart {
             slice: slice.clone(),
             rows: BTreeMap::new(),
             streams: streams.clone(),
@@ -232,7 +233,10 @@ impl MonthFrames<'_> {
 }
 
 /// Counted plays of the store on the days of lines that are divided.
-fn store_plays(spanning: &Spanning, tables: &RunTables<'_>) -> Result<StorePlays, ParquetError> {
+fn store_plays(
+    spanning: &SpanningLines,
+    tables: &RunTables<'_>,
+) -> Result<StorePlays, ParquetError> {
     let files = spanning.trends.iter().flat_map(|path| tables.files(path));
     let frames = files.map(|file| scan(&file)).collect::<PolarsResult<Vec<LazyFrame>>>();
     frames
@@ -328,12 +332,12 @@ fn is_one_of_days(days: &BTreeSet<Day>) -> Expr {
     days.iter().map(is_it).reduce(Expr::or).unwrap_or(lit(false))
 }
 
-fn outcomes() -> Vec<Outcome> {
+fn outcomes() -> Vec<OutcomeKind> {
     let all = Verdict::ALL.into_iter().flat_map(|v| Reason::ALL.map(|reason| (v, reason)));
     all.filter_map(|(verdict, reason)| {
-        let step = Step::of_outcome(verdict, Some(reason))?;
+        let step = WaterfallStep::of_outcome(verdict, Some(reason))?;
         let (verdict, reason) = (verdict.as_str().to_owned(), reason.as_str().to_owned());
-        Some(Outcome { verdict, reason, kind: step.position() })
+        Some(OutcomeKind { verdict, reason, kind: step.position() })
     })
     .collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::plan::planned::{PartitionKind, PlannedPartition};
-use crate::storage::encode::file::Provenance;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::{FileEntry, PartitionEntry, ReportEntry, inputs_hash};
 
 type Reports = BTreeMap<String, ReportEntry>;
@@ -13,9 +13,9 @@ pub(crate) fn provenance(
     run: &RunContext<'_>,
     planned: &PlannedPartition,
     reports: &Reports,
-) -> Provenance {
+) -> FileProvenance {
     let hashes = planned.reports.iter().map(|key| reports[key].hash.as_str());
-    Provenance { inputs: inputs_hash(hashes), policy: policy_hash(run, &planned.kind) }
+    FileProvenance { inputs: inputs_hash(hashes), policy: policy_hash(run, &planned.kind) }
 }
 
 /// Hash of the policy that stands in a partition's footers.

@@ -47,7 +47,8 @@ fn units_and_money_of_a_month_are_those_of_its_reports() {
     let of = |units, amount: &str| {
         let amounts = [("EUR".to_owned(), amount.to_owned())].into();
         entry(move |manifest| {
-            monthly(manifest).totals = Some(Totals { units, amounts: BTreeMap::clone(&amounts) });
+            monthly(manifest).totals =
+                Some(MonthTotalsRecord { units, amounts: BTreeMap::clone(&amounts) });
         })
     };
     assert_eq!(of(9, "1.25"), "");
@@ -114,7 +115,7 @@ fn sums_beyond_64_bits_and_amounts_beyond_10_20_are_read_back() {
     let both = |units: i128, amount: &str| {
         entry(|manifest| {
             let amounts = [("EUR".to_owned(), amount.to_owned())].into();
-            let totals = Totals { units, amounts };
+            let totals = MonthTotalsRecord { units, amounts };
             monthly(manifest).totals = Some(totals.clone());
             let report = manifest.reports.get_mut("deezer/aa").unwrap();
             report.totals.insert("sales/store=deezer/month=2026-09".to_owned(), totals);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::examination::Candidate;
+use crate::pipeline::nightly::intake::examination::ReportCandidate;
 use crate::pipeline::nightly::plan::planned::PartitionKind;
 use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::nightly::plan::planning::draft_plan;
@@ -36,7 +36,7 @@ const PACKED: [&str; 5] = [".gz", ".gzip", ".zst", ".zstd", ".zip"];
 
 /// What a run puts on the disk.
 #[derive(Debug, Default, Clone, Copy)]
-struct Load {
+struct DiskLoad {
     n_reports: u64,
     /// Copies and tables.
     stays_bytes: u64,
@@ -50,7 +50,7 @@ struct Load {
 /// again. What other settings make stale is known before anything is read.
 pub(crate) fn require_room_for_night(
     run: &RunContext<'_>,
-    candidates: &[Candidate<'_>],
+    candidates: &[ReportCandidate<'_>],
     former: &Manifest,
 ) -> Result<(), NightlyError> {
     let mut load = load_of_plan(&draft_plan(run, &former.reports, former).targets, former, former);
@@ -76,7 +76,7 @@ pub(crate) fn require_room_to_build(
     require_disk_space(run, load_of_plan(targets, &known, former))
 }
 
-fn require_disk_space(run: &RunContext<'_>, load: Load) -> Result<(), NightlyError> {
+fn require_disk_space(run: &RunContext<'_>, load: DiskLoad) -> Result<(), NightlyError> {
     let limit = run.options.memory_limit_bytes as u64;
     let mut needed_bytes = load.stays_bytes;
     if limit / 4 < load.held_bytes {
@@ -101,8 +101,8 @@ fn require_disk_space(run: &RunContext<'_>, load: Load) -> Result<(), NightlyErr
 }
 
 /// What the stale partitions of a plan put on the disk.
-fn load_of_plan(targets: &Targets, known: &Manifest, former: &Manifest) -> Load {
-    let mut load = Load::default();
+fn load_of_plan(targets: &Targets, known: &Manifest, former: &Manifest) -> DiskLoad {
+    let mut load = DiskLoad::default();
     let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
     for (path, planned) in targets.iter().filter(|(_, planned)| planned.is_stale()) {
         let partition = former.partitions.get(path);

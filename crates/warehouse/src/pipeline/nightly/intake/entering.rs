@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
-use streamledger_core::normalize::sums::{PlaySums, Sum};
+use streamledger_core::normalize::sums::{BoundedSum, PlaySums};
 
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::rejected_report::RejectedReport;
 use crate::pipeline::nightly::context::RunContext;
-use crate::pipeline::nightly::intake::examination::{Candidate, Examination, ReadReport};
+use crate::pipeline::nightly::intake::examination::{IntakeResult, ReadReport, ReportCandidate};
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::read_again::reading_fingerprint;
 use crate::pipeline::nightly::summary::{ListedRejection, UncheckedTotal};
@@ -18,7 +18,7 @@ use crate::storage::archive::archived_reports::{NewReport, archive_name};
 use crate::storage::layout::ledger::{
     ArchiveMember, ReportEntry, ReportState, SourceKind, lots_path,
 };
-use crate::storage::layout::report_sums::{PlaySizes, ReportSizes, ReportSums, Totals};
+use crate::storage::layout::report_sums::{MonthTotalsRecord, PlaySizes, ReportSizes, ReportSums};
 use crate::storage::source::inbox::InboxFile;
 use crate::storage::source::report_source::FromArchive;
 use crate::storage::tables::columns::ascii;
@@ -30,7 +30,7 @@ pub(crate) fn enter_new_report(
     run: &RunContext<'_>,
     read: ReadReport<'_>,
     former: Option<&ReportEntry>,
-    examination: &mut Examination,
+    examination: &mut IntakeResult,
 ) {
     let entry = entry_of(run, &read, former);
     let ReadReport { candidate, report, .. } = read;
@@ -51,7 +51,7 @@ fn entry_of(
     former: Option<&ReportEntry>,
 ) -> ReportEntry {
     let is_rejected = report.rejection.is_some();
-    let Names { files, members, rejected_files } =
+    let ReportNames { files, members, rejected_files } =
         names(former, candidate.file.map(|file| file.name.as_str()), report);
     let former_archived = former.and_then(|entry| entry.archived.clone());
     let archived = former_archived.clone().unwrap_or_else(|| archive_name(hash, report.packing));
@@ -158,7 +158,7 @@ fn summarise_report(
 }
 
 /// Keeps a report and what was read of it for the rest of the run.
-fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut Examination) {
+fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut IntakeResult) {
     let key = entry.id.clone();
     let notes = notes_of(&mut report);
     entry.notes_hash = notes.to_bytes().ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string());
@@ -183,21 +183,21 @@ pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
 }
 
 /// The names under which a report came.
-struct Names {
+struct ReportNames {
     files: BTreeSet<String>,
     members: BTreeMap<String, ArchiveMember>,
     rejected_files: BTreeSet<String>,
 }
 
 /// Names of a report after it was read under one, or from the archive.
-fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedReport) -> Names {
+fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedReport) -> ReportNames {
     let mut names = match former {
-        None => Names {
+        None => ReportNames {
             files: BTreeSet::new(),
             members: BTreeMap::new(),
             rejected_files: BTreeSet::new(),
         },
-        Some(former) => Names {
+        Some(former) => ReportNames {
             files: former.files.clone(),
             members: former.members.clone(),
             rejected_files: former.rejected_files.clone(),
@@ -291,7 +291,7 @@ fn entry(rejection: RejectedReport) -> QuarantineEntry {
 }
 
 pub(crate) fn new_report(
-    candidate: &Candidate<'_>,
+    candidate: &ReportCandidate<'_>,
     file: &InboxFile,
     name: String,
     report: &ExaminedReport,
@@ -333,13 +333,13 @@ fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
 }
 
 /// Control totals of the lines by path of their partition.
-fn totals(report: &ExaminedReport) -> BTreeMap<String, Totals> {
+fn totals(report: &ExaminedReport) -> BTreeMap<String, MonthTotalsRecord> {
     let is_kept = report.rejection.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
         let path = lots_path(LotTable::Sales, store, &month.to_string());
         // Sums that 128 bits do not hold are those of a rejected report.
-        Some((path, Totals::net(&note.sums)?))
+        Some((path, MonthTotalsRecord::net(&note.sums)?))
     };
     notes.filter_map(of_path).collect()
 }
@@ -355,12 +355,13 @@ fn sizes(report: &ExaminedReport) -> ReportSizes {
             [(report.lot_table, &note.sums), (Some(LotTable::RevenuePools), &note.pools)]
         {
             let path = table.map(|table| lots_path(table, store, &month.to_string()));
-            let size = Totals::size(sums).filter(|size| *size != Totals::default());
+            let size =
+                MonthTotalsRecord::size(sums).filter(|size| *size != MonthTotalsRecord::default());
             lots.extend(path.zip(size));
         }
     }
     let of_plays = |sums: PlaySums| {
-        let size = |sum: Sum| i128::try_from(sum.size()?).ok();
+        let size = |sum: BoundedSum| i128::try_from(sum.size()?).ok();
         Some(PlaySizes { plays: size(sums.plays)?, played_ms: size(sums.played_ms)? })
     };
     ReportSizes { lots, plays: report.play_sums.and_then(of_plays), rejected_for: None }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::pipeline::intake::examine::ExaminedReport;
 use crate::pipeline::intake::play_buffer::ReportDays;
-use crate::pipeline::intake::sales_runs::Runs;
+use crate::pipeline::intake::sales_runs::ReportRuns;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::speculative_build::{SpeculativeBuilds, usable_builds};
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
@@ -26,13 +26,13 @@ pub(crate) type Reports = BTreeMap<String, ReportEntry>;
 
 /// What is known after all files were examined.
 #[derive(Debug, Default)]
-pub(crate) struct Examination {
+pub(crate) struct IntakeResult {
     /// All reports, known and new.
     pub(crate) reports: Reports,
     /// Plays of the reports that were read in this run, of dates that were not built at once.
     pub(crate) fresh: BTreeMap<String, ReportDays>,
     /// Lines and pools of the reports that were read in this run.
-    pub(crate) fresh_runs: BTreeMap<String, Runs>,
+    pub(crate) fresh_runs: BTreeMap<String, ReportRuns>,
     /// Partitions of lines and sums that a backfill which was interrupted had finished.
     pub(crate) kept_files: BTreeMap<String, FinishedFiles>,
     /// Dates that such a backfill had finished.
@@ -51,7 +51,7 @@ pub(crate) struct Examination {
     pub(crate) comparisons: Option<String>,
 }
 
-impl Examination {
+impl IntakeResult {
     /// What partitions are built from: of the dates that were built at once, those that a plan can use.
     pub(crate) fn take_inputs(
         &mut self,
@@ -71,7 +71,7 @@ impl Examination {
 
 /// A report that was read.
 pub(crate) struct ReadReport<'a> {
-    pub(crate) candidate: &'a Candidate<'a>,
+    pub(crate) candidate: &'a ReportCandidate<'a>,
     pub(crate) store: &'a str,
     /// Its id, hex.
     pub(crate) key: String,
@@ -81,7 +81,7 @@ pub(crate) struct ReadReport<'a> {
 }
 
 impl<'a> ReadReport<'a> {
-    pub(crate) fn new(candidate: &'a Candidate<'a>, report: ExaminedReport) -> Self {
+    pub(crate) fn new(candidate: &'a ReportCandidate<'a>, report: ExaminedReport) -> Self {
         let store = candidate.store.unwrap_or(NO_STORE);
         let (key, hash) = (report.id(store).to_hex(), hex::encode(report.hash));
         Self { candidate, store, key, hash, report }
@@ -89,7 +89,7 @@ impl<'a> ReadReport<'a> {
 }
 
 /// A file to read.
-pub(crate) struct Candidate<'a> {
+pub(crate) struct ReportCandidate<'a> {
     pub(crate) path: PathBuf,
     /// Path in the inbox, or the name by which the report was first read.
     pub(crate) name: &'a str,
@@ -103,7 +103,7 @@ pub(crate) struct Candidate<'a> {
     pub(crate) came_as: Option<&'a str>,
 }
 
-impl Candidate<'_> {
+impl ReportCandidate<'_> {
     pub(crate) fn report_file(&self) -> ReportFile<'_> {
         match self.file {
             Some(_) => ReportFile::Inbox(&self.path),

@@ -7,7 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 
-use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner};
+use crate::pipeline::intake::examine::{ExaminedFile, ExaminedReport, Examiner};
 use crate::pipeline::nightly::build::checkpoint::Checkpoint;
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
@@ -16,9 +16,9 @@ use crate::pipeline::nightly::intake::entering::enter_new_report;
 use crate::pipeline::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
 };
-use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::IntakeResult;
 use crate::pipeline::nightly::intake::examination::NO_STORE;
-use crate::pipeline::nightly::intake::examination::{Candidate, ReadReport};
+use crate::pipeline::nightly::intake::examination::{ReadReport, ReportCandidate};
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::read_again::is_outdated;
 use crate::pipeline::nightly::intake::read_again::let_go;
@@ -27,7 +27,7 @@ use crate::pipeline::nightly::intake::speculative_build::build_claimed;
 use crate::pipeline::nightly::intake::speculative_build::claim_dates;
 use crate::pipeline::nightly::plan::offline_dates::published_keys;
 use crate::pipeline::nightly::supersede::superseding::settle_reports;
-use crate::storage::archive::archived_reports::{Copied, archive_name, archive_path};
+use crate::storage::archive::archived_reports::{CopyOutcome, archive_name, archive_path};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{Manifest, ReportEntry, ReportState};
 use crate::storage::source::inbox::{Inbox, why_unreadable};
@@ -38,7 +38,7 @@ pub(crate) fn examine_inbox(
     manifest: &Manifest,
     seen: &mut IntakeIndex,
     staged: &Path,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     let early =
         SpeculativeBuilder::new(staged, manifest, run.places, published_keys(run, manifest));
     examine_all(run, inbox, manifest, seen, Some(early))
@@ -50,7 +50,7 @@ pub(crate) fn examine_dry(
     inbox: &Inbox,
     manifest: &Manifest,
     seen: &mut IntakeIndex,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     examine_all(run, inbox, manifest, seen, None)
 }
 
@@ -60,7 +60,7 @@ fn examine_all(
     manifest: &Manifest,
     seen: &mut IntakeIndex,
     early: Option<SpeculativeBuilder<'_>>,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     seen.look(inbox);
     let candidates = candidates(run, inbox, manifest, seen);
     let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
@@ -89,7 +89,7 @@ pub(crate) fn examine_known(
     manifest: &Manifest,
     early: SpeculativeBuilder<'_>,
     wanted: &BTreeSet<Day>,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     let candidates = archived_candidates(run, manifest, |key, _| keys.contains(key));
     let examined = read_candidates(run, &candidates, Some(&early), Some(wanted))?;
     let mut seen = IntakeIndex::default();
@@ -99,10 +99,10 @@ pub(crate) fn examine_known(
 /// Reads reports, several at a time.
 fn read_candidates(
     run: &RunContext<'_>,
-    candidates: &[Candidate<'_>],
+    candidates: &[ReportCandidate<'_>],
     early: Option<&SpeculativeBuilder<'_>>,
     wanted: Option<&BTreeSet<Day>>,
-) -> Result<BTreeMap<usize, Examined>, NightlyError> {
+) -> Result<BTreeMap<usize, ExaminedFile>, NightlyError> {
     let progress = run.work.journal.progress;
     progress.begin("reading reports", candidates.iter().map(|c| c.size_bytes).sum());
     let rows = Some(&run.work.buffers.rows);
@@ -117,7 +117,7 @@ fn read_candidates(
             let mut examined = examiner.examine(file, candidate.name, candidate.store, wanted)?;
             if let Some(early) = early {
                 let mut claimed = Vec::new();
-                if let Examined::Report(report) = &mut examined {
+                if let ExaminedFile::Report(report) = &mut examined {
                     if let (None, Some(file)) = (&report.rejection, candidate.file) {
                         let name = archive_name(&hex::encode(report.hash), report.packing);
                         early.archiver.add(new_report(candidate, file, name, report));
@@ -136,29 +136,29 @@ fn read_candidates(
 /// Enters what was read into the ledger, in order, and settles which reports count.
 fn enter_examined(
     run: &RunContext<'_>,
-    (candidates, examined): (&[Candidate<'_>], BTreeMap<usize, Examined>),
+    (candidates, examined): (&[ReportCandidate<'_>], BTreeMap<usize, ExaminedFile>),
     early: Option<SpeculativeBuilder<'_>>,
     manifest: &Manifest,
     seen: &mut IntakeIndex,
-) -> Result<Examination, NightlyError> {
+) -> Result<IntakeResult, NightlyError> {
     let (speculative_builds, mut not_copied) =
         early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
     // Some of those dates may be cleared away from here on.
     run.work.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)?;
-    let mut examination = Examination {
+    let mut examination = IntakeResult {
         reports: manifest.reports.clone(),
         speculative_builds,
-        ..Examination::default()
+        ..IntakeResult::default()
     };
     for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
         match examined_as_copied(run, examined, not_copied.remove(&candidate.path))? {
-            Examined::Growing => {
+            ExaminedFile::Growing => {
                 run.note(|summary| summary.growing.push(candidate.shown()));
             }
-            Examined::Unreadable(error) => {
+            ExaminedFile::Unreadable(error) => {
                 note_unreadable(run, candidate.shown(), why_unreadable(&error.source));
             }
-            Examined::Report(report) => {
+            ExaminedFile::Report(report) => {
                 let read = ReadReport::new(candidate, *report);
                 enter_report(run, read, manifest, seen, &mut examination)?;
             }
@@ -173,15 +173,15 @@ fn enter_examined(
 /// not been read. Dates that were built of it are cleared away, since no report has them.
 fn examined_as_copied(
     run: &RunContext<'_>,
-    examined: Examined,
-    copied: Option<Copied>,
-) -> Result<Examined, NightlyError> {
+    examined: ExaminedFile,
+    copied: Option<CopyOutcome>,
+) -> Result<ExaminedFile, NightlyError> {
     let instead = match copied {
-        None | Some(Copied::Whole) => return Ok(examined),
-        Some(Copied::Changed) => Examined::Growing,
-        Some(Copied::Unreadable(error)) => Examined::Unreadable(error),
+        None | Some(CopyOutcome::Whole) => return Ok(examined),
+        Some(CopyOutcome::Changed) => ExaminedFile::Growing,
+        Some(CopyOutcome::Unreadable(error)) => ExaminedFile::Unreadable(error),
     };
-    if let Examined::Report(report) = examined {
+    if let ExaminedFile::Report(report) = examined {
         let_go(run, *report)?;
     }
     Ok(instead)
@@ -198,7 +198,7 @@ fn candidates<'a>(
     inbox: &'a Inbox,
     manifest: &'a Manifest,
     seen: &IntakeIndex,
-) -> Vec<Candidate<'a>> {
+) -> Vec<ReportCandidate<'a>> {
     let mut candidates = Vec::new();
     let mut read_again = BTreeSet::new();
     for file in &inbox.files {
@@ -219,7 +219,7 @@ fn candidates<'a>(
             Some(_) => continue,
             None => None,
         };
-        candidates.push(Candidate {
+        candidates.push(ReportCandidate {
             path: file.path.clone(),
             name: &file.name,
             store: file.store.as_deref(),
@@ -239,7 +239,7 @@ fn archived_candidates<'a>(
     run: &RunContext<'_>,
     manifest: &'a Manifest,
     is_wanted: impl Fn(&String, &ReportEntry) -> bool,
-) -> Vec<Candidate<'a>> {
+) -> Vec<ReportCandidate<'a>> {
     let mut archived: Vec<_> = manifest
         .reports
         .iter()
@@ -252,7 +252,7 @@ fn archived_candidates<'a>(
         let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
         let (name, came_as) = (report.read_as(file), Some(file));
-        Candidate { path, name, store, size_bytes, file: None, known, came_as }
+        ReportCandidate { path, name, store, size_bytes, file: None, known, came_as }
     };
     let mut candidates = Vec::new();
     for found in archived {
@@ -282,7 +282,7 @@ fn enter_report(
     read: ReadReport<'_>,
     manifest: &Manifest,
     seen: &mut IntakeIndex,
-    examination: &mut Examination,
+    examination: &mut IntakeResult,
 ) -> Result<(), NightlyError> {
     let ReadReport { candidate, key, report, .. } = &read;
     if let Some(known) = candidate.known.filter(|_| candidate.file.is_none()) {
@@ -333,7 +333,7 @@ fn enter_as_other_report(
     run: &RunContext<'_>,
     read: ReadReport<'_>,
     known: &str,
-    examination: &mut Examination,
+    examination: &mut IntakeResult,
 ) -> Result<(), NightlyError> {
     let file = read.candidate.came_as;
     let Some(before) = examination.reports.get_mut(known) else {
@@ -356,7 +356,7 @@ fn enter_as_other_report(
 }
 
 /// Tells of the members of an archive that are not read.
-fn note_skipped(run: &RunContext<'_>, candidate: &Candidate<'_>, report: &ExaminedReport) {
+fn note_skipped(run: &RunContext<'_>, candidate: &ReportCandidate<'_>, report: &ExaminedReport) {
     let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
     for member in skipped {
         let (file, reason) = (candidate.shown(), member.reason.clone());

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::pipeline::intake::examine::{Examined, REJECTED_ROWS_KEPT};
+use crate::pipeline::intake::examine::{ExaminedFile, REJECTED_ROWS_KEPT};
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::entering::notes_of;
-use crate::pipeline::nightly::intake::examination::{Examination, NO_STORE};
+use crate::pipeline::nightly::intake::examination::{IntakeResult, NO_STORE};
 use crate::pipeline::nightly::intake::read_again::let_go;
 use crate::pipeline::nightly::supersede::comparing::keep_rows;
 use crate::storage::archive::archived_names::{keep_names, read_names};
-use crate::storage::archive::archived_reports::{Copied, archive_path, archive_report};
+use crate::storage::archive::archived_reports::{CopyOutcome, archive_path, archive_report};
 use crate::storage::disk::durable::IoContext as _;
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
@@ -23,17 +23,17 @@ use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 /// anything is published that refers to them.
 pub(crate) fn keep_reports(
     run: &RunContext<'_>,
-    examination: &Examination,
+    examination: &IntakeResult,
 ) -> Result<(), NightlyError> {
     for report in &examination.to_archive {
         match archive_report(run.places, report)? {
-            Copied::Whole => {}
+            CopyOutcome::Whole => {}
             // Its copy was made while others were read, and somebody has removed it since.
-            Copied::Changed => {
+            CopyOutcome::Changed => {
                 let error = std::io::Error::other("it changed after it was read; run again");
                 return Err(error).at("copy to the archive", &report.path)?;
             }
-            Copied::Unreadable(error) => return Err(error.into()),
+            CopyOutcome::Unreadable(error) => return Err(error.into()),
         }
     }
     keep_names(run.places, &examination.reports)?;
@@ -49,7 +49,7 @@ pub(crate) fn keep_reports(
 /// put back from a backup. What a run that was cut off has archived is in the inbox still.
 fn warn_of_unknown_reports(
     run: &RunContext<'_>,
-    examination: &Examination,
+    examination: &IntakeResult,
 ) -> Result<(), NightlyError> {
     if run.places.current()?.is_some() {
         return Ok(());
@@ -157,7 +157,7 @@ fn remake_notes(run: &RunContext<'_>, report: &ReportEntry) -> Result<ReportNote
     let nothing = BTreeSet::new();
     let store = Some(report.store.as_str()).filter(|store| *store != NO_STORE);
     let examined = run.examiner(1).examine(source, name, store, Some(&nothing))?;
-    if let Examined::Report(mut found) = examined
+    if let ExaminedFile::Report(mut found) = examined
         && hex::encode(found.hash) == report.hash
     {
         let notes = notes_of(&mut found);

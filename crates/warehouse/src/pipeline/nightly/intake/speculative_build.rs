@@ -22,10 +22,10 @@ use crate::pipeline::nightly::intake::ordered_barrier::OrderedBarrier;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::partition_paths::trends_path;
-use crate::storage::archive::archived_reports::{Copied, NewReport, NotCopied, archive_queue};
+use crate::storage::archive::archived_reports::{CopyOutcome, NewReport, NotCopied, archive_queue};
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{DiskError, remove_file, remove_tree};
-use crate::storage::encode::file::Provenance;
+use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::{FileEntry, Manifest, inputs_hash, plays_path};
 use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
@@ -121,7 +121,7 @@ impl<'a> SpeculativeBuilder<'a> {
     /// The dates that were built, once all reports are copied, and the files that could not be.
     pub(crate) fn finish(
         self,
-    ) -> Result<(SpeculativeBuilds, BTreeMap<PathBuf, Copied>), NightlyError> {
+    ) -> Result<(SpeculativeBuilds, BTreeMap<PathBuf, CopyOutcome>), NightlyError> {
         self.archiver.finish()?;
         let not_copied = self.not_copied.lock().map(|mut all| std::mem::take(&mut *all));
         Ok((self.built.into_inner().unwrap_or_default(), not_copied.unwrap_or_default()))
@@ -209,7 +209,7 @@ fn build_early(
         counted_earlier: found.clone(),
         trends_folder: early.staged.join(trends_path(&path)),
         folder: early.staged.join(path),
-        provenance: Provenance {
+        provenance: FileProvenance {
             inputs: inputs_hash(std::iter::once(hash.as_str())),
             policy: policy_hash.to_owned(),
         },

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::explain::coverage::CoverageRow;
-use streamledger_core::explain::known::Known;
+use streamledger_core::explain::known::KnownMonths;
 
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::speculative_build::drop_early;
-use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::nightly::options::BackfillOptions;
 use crate::pipeline::nightly::plan::offline_dates::collect_keys;
 use crate::pipeline::nightly::plan::offline_dates::settle_offline;
 use crate::pipeline::nightly::plan::offline_dates::{PlannedDates, reports_of_date};
@@ -37,7 +37,7 @@ pub(crate) struct PlanBasis<'a> {
     pub(crate) reports: &'a BTreeMap<String, ReportEntry>,
     pub(crate) former: &'a Manifest,
     /// Months that are rebuilt whatever their fingerprints say.
-    pub(crate) backfill: Option<&'a Backfill>,
+    pub(crate) backfill: Option<&'a BackfillOptions>,
     pub(crate) kept: KeptPlays,
     /// The tables of the coming snapshot.
     pub(crate) staged: &'a Path,
@@ -72,7 +72,7 @@ pub(crate) fn complete_plan(
         find_tracks(run, &targets, inputs, reports, former)?;
     }
     note_months(&targets, &mut dates, inputs, (reports, former))?;
-    let known = Known::new(&coverage);
+    let known = KnownMonths::new(&coverage);
     plan_waterfalls(run, &mut targets, &known, (&dates, reports), (former, backfill));
     let is_gone = |path: &&String| !targets.contains_key(*path);
     let dropped = former.partitions.keys().filter(is_gone).cloned().collect();

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use streamledger_core::decisions::settings::canonical;
-use streamledger_core::explain::coverage::{CoverageRow, State};
+use streamledger_core::explain::coverage::{CoverageRow, CoverageState};
 use streamledger_core::explain::eligibility::EligibilityRule;
-use streamledger_core::explain::waterfall::Source;
+use streamledger_core::explain::waterfall::SourceState;
 use streamledger_core::model::day::Day;
 
 use crate::pipeline::build::build_waterfall::{ByTerritory, MonthKnown};
@@ -74,8 +74,8 @@ fn coverage_text(row: &CoverageRow) -> String {
 
 /// How it stands with the feeds that a waterfall rests on.
 pub(crate) fn states_text(month: &MonthKnown) -> String {
-    let of = |source: Source| source.map(State::as_str);
-    let by_territory = |feed: &ByTerritory<Source>| {
+    let of = |source: SourceState| source.map(CoverageState::as_str);
+    let by_territory = |feed: &ByTerritory<SourceState>| {
         let apart = feed.apart.iter().map(|(code, source)| (code.clone(), of(*source)));
         json!([apart.collect::<BTreeMap<_, _>>(), of(feed.elsewhere), of(feed.nowhere)])
     };
@@ -104,9 +104,9 @@ pub(crate) fn rule_text(rule: Option<EligibilityRule>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use streamledger_core::explain::coverage::Split;
+    use streamledger_core::explain::coverage::TerritorySplit;
     use streamledger_core::explain::eligibility::Eligibility;
-    use streamledger_core::explain::waterfall::Sources;
+    use streamledger_core::explain::waterfall::SourceStates;
     use streamledger_core::ingest::table::format::Feed;
 
     use super::*;
@@ -132,15 +132,15 @@ mod tests {
             feed: Feed::Trends,
             territory: None,
             period: "2026-09-30".parse().unwrap(),
-            state: State::Partial,
+            state: CoverageState::Partial,
             due_date: Some(Day(20_000)),
             late_from: None,
             sender: Some("fuga".to_owned()),
             n_reports: 2,
             restated_by: None,
-            split: Some(Split {
-                states: BTreeMap::from([("US".to_owned(), State::Late)]),
-                elsewhere: State::Complete,
+            split: Some(TerritorySplit {
+                states: BTreeMap::from([("US".to_owned(), CoverageState::Late)]),
+                elsewhere: CoverageState::Complete,
             }),
         };
         let text = coverage_text(&row);
@@ -150,16 +150,16 @@ mod tests {
         assert_eq!(hash, blake3::hash(text.repeat(2).as_bytes()).to_hex().to_string());
         assert_ne!(hash, coverage_hash(&[row]));
         let month = MonthKnown {
-            sources: Sources {
-                counters: Some(State::Complete),
+            sources: SourceStates {
+                counters: Some(CoverageState::Complete),
                 declared: None,
                 eligibility: None,
-                next: Some(State::NotDue),
+                next: Some(CoverageState::NotDue),
             },
             trends: ByTerritory {
-                apart: BTreeMap::from([("US".to_owned(), Some(State::Late))]),
+                apart: BTreeMap::from([("US".to_owned(), Some(CoverageState::Late))]),
                 elsewhere: None,
-                nowhere: Some(State::Restated),
+                nowhere: Some(CoverageState::Restated),
             },
             unreported: ByTerritory {
                 nowhere: BTreeSet::from([Day(20_000)]),

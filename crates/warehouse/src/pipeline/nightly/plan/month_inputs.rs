@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::explain::period::month_after;
 
-use crate::pipeline::build::build_waterfall::{Corrects, Statement};
+use crate::pipeline::build::build_waterfall::{CorrectedTerritories, SettledStatement};
 use crate::pipeline::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::storage::layout::ledger::ReportEntry;
 
 pub(crate) mod spanning;
 
-use spanning::Spanning;
+use spanning::SpanningLines;
 
 /// What a month is told from: paths of partitions.
 pub(crate) struct MonthInputs {
@@ -20,7 +20,7 @@ pub(crate) struct MonthInputs {
     /// Dates of `plays` in later months that hold plays of this one.
     pub(crate) later: Vec<String>,
     /// Lines whose days lie in several months, of which this is one.
-    pub(crate) spanning: Option<Spanning>,
+    pub(crate) spanning: Option<SpanningLines>,
 }
 
 impl MonthInputs {
@@ -37,12 +37,12 @@ impl MonthInputs {
         let later = view.dates.range(after..end);
         let later = later.filter(|(_, date)| date.heard_in.contains(&month));
         let later = later.map(|(path, _)| path.clone()).collect();
-        Self { own, later, spanning: Spanning::new(of, view) }
+        Self { own, later, spanning: SpanningLines::new(of, view) }
     }
 
     /// All partitions that the month is told from, each once.
     pub(crate) fn paths(&self) -> BTreeSet<&String> {
-        let spanning = self.spanning.iter().flat_map(Spanning::paths);
+        let spanning = self.spanning.iter().flat_map(SpanningLines::paths);
         self.own.iter().flatten().chain(&self.later).chain(spanning).collect()
     }
 
@@ -72,7 +72,7 @@ impl MonthInputs {
     /// Statements of the month, also those that were replaced, in the order in which they settle: by
     /// the period that they settle, then a replaced one before what has taken its place. All of a period
     /// settle together: what has taken another's place corrects it, and moves no statement beside it.
-    pub(crate) fn statements(&self, view: PlanView<'_>) -> Vec<Statement> {
+    pub(crate) fn statements(&self, view: PlanView<'_>) -> Vec<SettledStatement> {
         let paths = self.statement_paths().into_iter();
         let keys = paths.flat_map(|path| &view.targets[path].reports);
         let reports: BTreeMap<&str, &ReportEntry> =
@@ -99,7 +99,9 @@ fn settled_in(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> S
     (period, std::cmp::Reverse(n_newer))
 }
 
-pub(crate) fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> Vec<Statement> {
+pub(crate) fn in_order_of_settlement(
+    reports: &BTreeMap<&str, &ReportEntry>,
+) -> Vec<SettledStatement> {
     let mut order: Vec<(SettledIn, &ReportEntry)> =
         reports.values().map(|report| (settled_in(report, reports), *report)).collect();
     order.sort_by(|(one, a), (other, b)| (one, &a.id).cmp(&(other, &b.id)));
@@ -109,7 +111,7 @@ pub(crate) fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> 
     for ((period, _), report) in &order {
         place += u32::from(last.is_some_and(|last| last != period));
         last = Some(period);
-        statements.push(Statement {
+        statements.push(SettledStatement {
             name: report.name().to_owned(),
             settlement: place,
             replaced_by: report.superseded_by.clone(),
@@ -121,19 +123,21 @@ pub(crate) fn in_order_of_settlement(reports: &BTreeMap<&str, &ReportEntry>) -> 
 
 /// Where a report corrects others: in the territory of each of which it has taken the place, or
 /// everywhere.
-fn corrects(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> Corrects {
+fn corrects(report: &ReportEntry, reports: &BTreeMap<&str, &ReportEntry>) -> CorrectedTerritories {
     let is_older = |older: &&&ReportEntry| older.superseded_by.as_deref() == Some(report.name());
-    let mut found = Corrects::Nothing;
+    let mut found = CorrectedTerritories::Nothing;
     for older in reports.values().filter(is_older) {
         let code = &older.about.territory;
         let is_single = !code.is_empty() && code != "*";
         found = match found {
-            Corrects::Nothing if is_single => Corrects::In([code.clone()].into()),
-            Corrects::In(mut codes) if is_single => {
-                codes.insert(code.clone());
-                Corrects::In(codes)
+            CorrectedTerritories::Nothing if is_single => {
+                CorrectedTerritories::In([code.clone()].into())
             }
-            _ => Corrects::All,
+            CorrectedTerritories::In(mut codes) if is_single => {
+                codes.insert(code.clone());
+                CorrectedTerritories::In(codes)
+            }
+            _ => CorrectedTerritories::All,
         };
     }
     found

@@ -9,7 +9,7 @@ use streamledger_core::model::day::{Day, Month};
 use streamledger_core::normalize::sales_lot::SalesMonth;
 
 use crate::storage::layout::ledger::FileEntry;
-use crate::storage::layout::report_sums::Totals;
+use crate::storage::layout::report_sums::MonthTotalsRecord;
 use crate::storage::tables::lot_table::LotTable;
 
 /// Path of the one partition of `reports`.
@@ -136,7 +136,7 @@ pub enum PartitionKind {
 pub(crate) struct FinishedFiles {
     pub(crate) files: Vec<FileEntry>,
     /// Of `sales_monthly`: what its rows come to.
-    pub(crate) totals: Option<Totals>,
+    pub(crate) totals: Option<MonthTotalsRecord>,
 }
 
 impl Plan {

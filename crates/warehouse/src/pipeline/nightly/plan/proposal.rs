@@ -3,15 +3,15 @@
 //! Files of the proposal name the accepted settings in their footers. So a file that differs from the
 //! published one differs in its rows, and a proposal without such a file changes no published figure.
 
-use streamledger_core::decisions::settings::Edit;
+use streamledger_core::decisions::settings::SettingsEdit;
 
-use crate::pipeline::nightly::plan::ruling::{Ruling, short};
-use crate::storage::layout::decisions::{Author, DecisionError, unwritable};
-use crate::storage::tables::compare::Changes;
+use crate::pipeline::nightly::plan::ruling::{SettingsRuling, short};
+use crate::storage::layout::decisions::{DecisionAuthor, DecisionError, unwritable};
+use crate::storage::tables::compare::FigureChanges;
 
 /// What a run decides about the settings before it judges by them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
+pub enum SettingsRequest {
     /// Nothing: it judges by what is accepted.
     AsAccepted,
     /// It accepts the proposal whose hash begins so.
@@ -19,7 +19,7 @@ pub enum Request {
         /// The first digits of the hash, at least eight.
         hash: String,
         /// Who decides, and why.
-        author: Author,
+        author: DecisionAuthor,
     },
 }
 
@@ -31,16 +31,16 @@ pub struct Proposal {
     /// Hash of the accepted ones.
     pub accepted: String,
     /// The numbers that differ.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<SettingsEdit>,
     /// What it would change.
-    pub effect: Effect,
+    pub effect: ProposalEffect,
 }
 
 /// What a proposal would change of what is published.
 #[derive(Debug, Clone)]
-pub enum Effect {
+pub enum ProposalEffect {
     /// Figures before and after; none if it changes nothing.
-    Computed(Changes),
+    Computed(FigureChanges),
     /// It was not computed: nothing is, in a dry run.
     NotComputed,
     /// It could not be computed; the tables are published all the same.
@@ -49,7 +49,7 @@ pub enum Effect {
 
 impl Proposal {
     /// The proposal of a run; its effect is not computed.
-    pub(crate) fn foreseen(ruling: &Ruling) -> Result<Option<Self>, DecisionError> {
+    pub(crate) fn foreseen(ruling: &SettingsRuling) -> Result<Option<Self>, DecisionError> {
         let (Some((numbers, hash)), Some(base)) = (&ruling.proposed, ruling.in_force.base()) else {
             return Ok(None);
         };
@@ -58,14 +58,14 @@ impl Proposal {
             hash: hash.clone(),
             accepted: ruling.in_force.base_hash().to_owned(),
             edits,
-            effect: Effect::NotComputed,
+            effect: ProposalEffect::NotComputed,
         }))
     }
 
     /// Whether no published figure would change.
     #[must_use]
     pub fn changes_nothing(&self) -> bool {
-        matches!(&self.effect, Effect::Computed(changes) if changes.is_empty())
+        matches!(&self.effect, ProposalEffect::Computed(changes) if changes.is_empty())
     }
 
     /// The hash as a command takes it.

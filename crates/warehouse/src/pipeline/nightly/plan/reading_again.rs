@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 
-use crate::pipeline::intake::examine::Examined;
+use crate::pipeline::intake::examine::ExaminedFile;
 use crate::pipeline::intake::play_buffer::ReportDays;
-use crate::pipeline::intake::sales_runs::Runs;
+use crate::pipeline::intake::sales_runs::ReportRuns;
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::plan::offline_dates::{reports_of_date, stale_dates};
@@ -57,7 +57,7 @@ pub(crate) fn read_again(
             )?;
             run.work.journal.progress.advance(1);
             match examined {
-                Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                ExaminedFile::Report(read) if hex::encode(read.hash) == report.hash => {
                     Ok(((*key).clone(), read.days))
                 }
                 _ => Err(NightlyError::Warehouse(WarehouseError::Damaged {
@@ -81,7 +81,7 @@ pub(crate) fn read_again(
 pub(crate) fn read_lots_again(
     run: &RunContext<'_>,
     lots: &[(&String, &PlannedPartition)],
-    fresh: &mut BTreeMap<String, Runs>,
+    fresh: &mut BTreeMap<String, ReportRuns>,
     reports: &BTreeMap<String, ReportEntry>,
 ) -> Result<(), NightlyError> {
     let missing: BTreeSet<&String> = lots
@@ -93,7 +93,7 @@ pub(crate) fn read_lots_again(
     let nothing = BTreeSet::new();
     let missing: Vec<&String> = missing.into_iter().collect();
     run.work.journal.progress.begin("reading archived reports", missing.len() as u64);
-    let read: Vec<(String, Runs)> = missing
+    let read: Vec<(String, ReportRuns)> = missing
         .par_iter()
         .with_max_len(1)
         .map(|key| {
@@ -108,7 +108,7 @@ pub(crate) fn read_lots_again(
             )?;
             run.work.journal.progress.advance(1);
             match examined {
-                Examined::Report(read) if hex::encode(read.hash) == report.hash => {
+                ExaminedFile::Report(read) if hex::encode(read.hash) == report.hash => {
                     Ok(((*key).clone(), read.runs))
                 }
                 _ => {

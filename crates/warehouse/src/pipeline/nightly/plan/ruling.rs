@@ -6,13 +6,17 @@
 
 use std::path::Path;
 
-use streamledger_core::decisions::settings::{JudgingNumbers, MonthSpan, Months, SettingsInForce};
+use streamledger_core::decisions::settings::{
+    DecidedMonths, JudgingNumbers, MonthSpan, SettingsInForce,
+};
 
-use crate::pipeline::intake::config::Settings;
-use crate::pipeline::judging::Judging;
-use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::intake::config::PipelineSettings;
+use crate::pipeline::judging::JudgingSettings;
+use crate::pipeline::nightly::options::BackfillOptions;
 use crate::pipeline::nightly::options::NightlyOptions;
-use crate::storage::layout::decisions::{Author, BY_PROGRAM, DecisionError, Decisions, unwritable};
+use crate::storage::layout::decisions::{
+    BY_PROGRAM, DecisionAuthor, DecisionError, DecisionLog, unwritable,
+};
 use crate::storage::layout::ledger::Manifest;
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
@@ -24,24 +28,24 @@ const PREFIX_MIN: usize = 8;
 
 /// The settings of a run, and what is left to write down of them.
 #[derive(Debug)]
-pub(crate) struct Ruling {
-    decisions: Decisions,
+pub(crate) struct SettingsRuling {
+    decisions: DecisionLog,
     pub(crate) in_force: SettingsInForce,
     /// What the pipeline proposes instead, and its hash; `None` if it says what is accepted.
     pub(crate) proposed: Option<(JudgingNumbers, String)>,
-    pending: Vec<(Months, JudgingNumbers, &'static str)>,
+    pending: Vec<(DecidedMonths, JudgingNumbers, &'static str)>,
 }
 
-impl Ruling {
+impl SettingsRuling {
     /// Reads the decisions and settles by them what judges.
     pub(crate) fn read(
-        settings: &Settings,
+        settings: &PipelineSettings,
         options: &NightlyOptions,
         places: &WarehouseLayout,
         published: &Manifest,
     ) -> Result<Self, DecisionError> {
         let own = places.internal("decisions");
-        let decisions = Decisions::read(options.decisions.as_ref().unwrap_or(&own))?;
+        let decisions = DecisionLog::read(options.decisions.as_ref().unwrap_or(&own))?;
         if options.inbox != Path::new("") {
             decisions.require_outside(&options.inbox)?;
         }
@@ -49,10 +53,10 @@ impl Ruling {
         Self::settle(settings.numbers(), decisions)
     }
 
-    fn settle(pipeline: JudgingNumbers, decisions: Decisions) -> Result<Self, DecisionError> {
+    fn settle(pipeline: JudgingNumbers, decisions: DecisionLog) -> Result<Self, DecisionError> {
         let Some(accepted) = decisions.settings()? else {
             let in_force = SettingsInForce::for_all(&pipeline).map_err(unwritable)?;
-            let pending = vec![(Months::All, pipeline, "first settings of the warehouse")];
+            let pending = vec![(DecidedMonths::All, pipeline, "first settings of the warehouse")];
             return Ok(Self { decisions, in_force, proposed: None, pending });
         };
         let (mut in_force, mut pending) = (accepted, Vec::new());
@@ -60,7 +64,7 @@ impl Ruling {
         let (with_new, new) = base.with_new_of(&pipeline);
         if !new.is_empty() {
             let whole = |store| MonthSpan { store: Some(store), from: None, to: None };
-            let months = Months::Spans(new.into_iter().map(whole).collect());
+            let months = DecidedMonths::Spans(new.into_iter().map(whole).collect());
             in_force = in_force.with(&months, &with_new).map_err(unwritable)?;
             let why = "a store that is new changes no published figure";
             pending.push((months, with_new.clone(), why));
@@ -73,8 +77,8 @@ impl Ruling {
     }
 
     /// By what the run judges.
-    pub(crate) fn judging(&self, settings: &Settings) -> Judging {
-        Judging::new(settings, self.in_force.clone(), self.decisions.accepted())
+    pub(crate) fn judging(&self, settings: &PipelineSettings) -> JudgingSettings {
+        JudgingSettings::new(settings, self.in_force.clone(), self.decisions.accepted())
     }
 
     /// Names of the decisions that the run is made with.
@@ -92,14 +96,18 @@ impl Ruling {
 
     /// Accepts the proposal, for all months. A hash that is accepted already is no error: the run may
     /// have been interrupted after it was.
-    pub(crate) fn accept(&mut self, hash: &str, author: &Author) -> Result<(), DecisionError> {
+    pub(crate) fn accept(
+        &mut self,
+        hash: &str,
+        author: &DecisionAuthor,
+    ) -> Result<(), DecisionError> {
         let is_named = |of: &str| PREFIX_MIN <= hash.len() && of.starts_with(hash);
         match self.proposed.take() {
             Some((numbers, own)) if is_named(&own) => {
                 self.in_force = SettingsInForce::for_all(&numbers).map_err(unwritable)?;
                 // They are among the numbers that are accepted now.
                 self.pending.clear();
-                self.decisions.settle(Months::All, numbers, author)?;
+                self.decisions.settle(DecidedMonths::All, numbers, author)?;
                 Ok(())
             }
             None if is_named(self.in_force.base_hash()) => {
@@ -133,8 +141,8 @@ impl Ruling {
     /// numbers and their months; `None` if that was decided before, or nothing is to be.
     pub(crate) fn judge_months(
         &mut self,
-        backfill: &Backfill,
-    ) -> Result<Option<(Months, JudgingNumbers)>, DecisionError> {
+        backfill: &BackfillOptions,
+    ) -> Result<Option<(DecidedMonths, JudgingNumbers)>, DecisionError> {
         let base = self.in_force.base();
         let Some((base, (policy, _))) = base.zip(backfill.policy.as_ref()) else {
             return Ok(None);
@@ -145,7 +153,7 @@ impl Ruling {
         if self.in_force.have(&span, &numbers.hash().map_err(unwritable)?) {
             return Ok(None);
         }
-        let months = Months::Spans(vec![span]);
+        let months = DecidedMonths::Spans(vec![span]);
         let in_force = std::mem::take(&mut self.in_force);
         self.in_force = in_force.with(&months, &numbers).map_err(unwritable)?;
         Ok(Some((months, numbers)))
@@ -154,9 +162,9 @@ impl Ruling {
     /// Writes down settings for some months.
     pub(crate) fn write(
         &mut self,
-        months: Months,
+        months: DecidedMonths,
         numbers: JudgingNumbers,
-        author: &Author,
+        author: &DecisionAuthor,
     ) -> Result<(), DecisionError> {
         self.write_pending()?;
         self.decisions.settle(months, numbers, author)?;
@@ -165,8 +173,8 @@ impl Ruling {
 }
 
 /// Decided by the program.
-pub(crate) fn by_program(why: &str) -> Author {
-    Author { by: BY_PROGRAM.to_owned(), reason: why.to_owned() }
+pub(crate) fn by_program(why: &str) -> DecisionAuthor {
+    DecisionAuthor { by: BY_PROGRAM.to_owned(), reason: why.to_owned() }
 }
 
 /// A hash as it is printed.

@@ -8,7 +8,7 @@ use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
 
 use crate::pipeline::intake::play_buffer::ReportDays;
-use crate::pipeline::intake::sales_runs::Runs;
+use crate::pipeline::intake::sales_runs::ReportRuns;
 use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilds;
 use crate::pipeline::nightly::plan::planned::FinishedFiles;
 use crate::storage::layout::offline_keys::NewList;
@@ -22,7 +22,7 @@ pub(crate) struct RunInputs {
     /// Plays of the reports that were read in this run, by report.
     pub(crate) plays: BTreeMap<String, ReportDays>,
     /// Lines, figures and reference data of the reports that were read in this run, by report.
-    pub(crate) runs: BTreeMap<String, Runs>,
+    pub(crate) runs: BTreeMap<String, ReportRuns>,
     /// Partitions of lines and sums that are in staging already.
     pub(crate) finished: BTreeMap<String, FinishedFiles>,
     /// Dates that are in staging already, from just the reports that feed them.

@@ -6,17 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::explain::calendar::Calendar;
-use streamledger_core::explain::coverage::State;
+use streamledger_core::explain::coverage::CoverageState;
 use streamledger_core::explain::eligibility::{Eligibility, EligibilityRule};
-use streamledger_core::explain::known::Known;
+use streamledger_core::explain::known::KnownMonths;
 use streamledger_core::explain::period::{Period, month_after, month_before, months_within};
-use streamledger_core::explain::waterfall::{Source, Sources};
+use streamledger_core::explain::waterfall::{SourceState, SourceStates};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 
 use crate::pipeline::build::build_waterfall::{ByTerritory, MonthKnown};
 use crate::pipeline::nightly::context::RunContext;
-use crate::pipeline::nightly::options::Backfill;
+use crate::pipeline::nightly::options::BackfillOptions;
 use crate::pipeline::nightly::plan::fingerprints::{rule_text, states_text};
 use crate::pipeline::nightly::plan::month_inputs::MonthInputs;
 use crate::pipeline::nightly::plan::offline_dates::PlannedDates;
@@ -33,7 +33,7 @@ pub(crate) struct PlannedMonth {
     pub(crate) of: StoreMonth,
     pub(crate) inputs: MonthInputs,
     pub(crate) known: MonthKnown,
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<EligibilityWindow>,
     /// Paths of the partitions of `waterfall` and `eligibility`.
     pub(crate) path: String,
     pub(crate) tracks: String,
@@ -80,9 +80,9 @@ pub(crate) fn settled_months(
 pub(crate) fn plan_waterfalls(
     run: &RunContext<'_>,
     targets: &mut Targets,
-    known: &Known,
+    known: &KnownMonths,
     (dates, reports): (&PlannedDates, &Reports),
-    (former, backfill): (&Manifest, Option<&Backfill>),
+    (former, backfill): (&Manifest, Option<&BackfillOptions>),
 ) {
     for of in settled_months(run, targets, reports) {
         let view = PlanView { targets, dates, reports };
@@ -125,10 +125,10 @@ fn parts_of(run: &RunContext<'_>, month: &PlannedMonth, view: PlanView<'_>) -> V
 }
 
 /// What the partitions of a month are made of, by the plan.
-pub(crate) fn plan_month(of: StoreMonth, known: &Known, view: PlanView<'_>) -> PlannedMonth {
+pub(crate) fn plan_month(of: StoreMonth, known: &KnownMonths, view: PlanView<'_>) -> PlannedMonth {
     let inputs = MonthInputs::new(&of, view);
     let mut month = month_known(&of, known, &inputs, view);
-    let window = of.rule.map(|rule| Window::new(&of, rule, known, view));
+    let window = of.rule.map(|rule| EligibilityWindow::new(&of, rule, known, view));
     if let Some((window, rule)) = window.as_ref().zip(of.rule) {
         month.without_plays = Eligibility::of(0, window.is_whole, rule);
     }
@@ -139,11 +139,11 @@ pub(crate) fn plan_month(of: StoreMonth, known: &Known, view: PlanView<'_>) -> P
 
 fn month_known(
     of: &StoreMonth,
-    known: &Known,
+    known: &KnownMonths,
     inputs: &MonthInputs,
     view: PlanView<'_>,
 ) -> MonthKnown {
-    let state = |feed, territory: Option<&str>| -> Source {
+    let state = |feed, territory: Option<&str>| -> SourceState {
         known.of(&of.store, feed, territory, of.month).map(|month| month.state)
     };
     let by_territory = |feed| {
@@ -156,7 +156,7 @@ fn month_known(
         }
     };
     MonthKnown {
-        sources: Sources {
+        sources: SourceStates {
             counters: state(Feed::PublicCounts, None),
             declared: state(Feed::StoreRemovals, None),
             eligibility: None,
@@ -164,7 +164,7 @@ fn month_known(
                 let next = known.of(&of.store, Feed::Trends, None, month_after(of.month, 1));
                 next.map(|month| month.state)
             } else {
-                Some(State::NotDue)
+                Some(CoverageState::NotDue)
             },
         },
         trends: by_territory(Feed::Trends),
@@ -192,7 +192,7 @@ fn reached_months(report: &ReportEntry) -> Vec<(String, Month)> {
 }
 
 /// Days of which no daily report came.
-fn unreported(of: &StoreMonth, known: &Known) -> ByTerritory<BTreeSet<Day>> {
+fn unreported(of: &StoreMonth, known: &KnownMonths) -> ByTerritory<BTreeSet<Day>> {
     let days = |territory: Option<&str>| {
         known.days_without_report(&of.store, Feed::Trends, territory, of.month)
     };
@@ -205,7 +205,7 @@ fn unreported(of: &StoreMonth, known: &Known) -> ByTerritory<BTreeSet<Day>> {
 }
 
 /// The months that decide whether a track is paid for.
-pub(crate) struct Window {
+pub(crate) struct EligibilityWindow {
     pub(crate) is_whole: bool,
     /// Partitions of `eligibility` of the months before that there are, the earliest first.
     pub(crate) earlier: Vec<String>,
@@ -213,8 +213,13 @@ pub(crate) struct Window {
     pub(crate) has_month_before: bool,
 }
 
-impl Window {
-    fn new(of: &StoreMonth, rule: EligibilityRule, known: &Known, view: PlanView<'_>) -> Self {
+impl EligibilityWindow {
+    fn new(
+        of: &StoreMonth,
+        rule: EligibilityRule,
+        known: &KnownMonths,
+        view: PlanView<'_>,
+    ) -> Self {
         let months: Vec<Month> =
             (0..rule.months).rev().map(|n| month_before(of.month, n)).collect();
         let is_whole = months.iter().all(|month| {

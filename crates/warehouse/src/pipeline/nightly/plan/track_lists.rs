@@ -75,10 +75,10 @@ pub(crate) fn find_tracks(
 }
 
 /// Tracks by date.
-type Lists = BTreeMap<Day, Vec<(String, KnownTrack)>>;
+type TracksByDate = BTreeMap<Day, Vec<(String, KnownTrack)>>;
 
-fn lists_of_files(folder: &Path, files: &[FileEntry]) -> Result<Lists, NightlyError> {
-    let mut lists = Lists::new();
+fn lists_of_files(folder: &Path, files: &[FileEntry]) -> Result<TracksByDate, NightlyError> {
+    let mut lists = TracksByDate::new();
     for file in files {
         each_batch(&folder.join(&file.name), &COLUMNS, |batch| {
             add_rows(batch, &mut lists).ok_or_else(no_list)
@@ -92,8 +92,8 @@ fn lists_of_runs(
     planned: &PlannedPartition,
     dates: &BTreeSet<Date>,
     inputs: &RunInputs,
-) -> Result<Lists, NightlyError> {
-    let mut lists = Lists::new();
+) -> Result<TracksByDate, NightlyError> {
+    let mut lists = TracksByDate::new();
     let months: BTreeSet<_> =
         dates.iter().map(|(store, day)| (store.clone(), day.month())).collect();
     for key in &planned.reports {
@@ -117,7 +117,7 @@ fn no_list() -> ParquetError {
 }
 
 /// Adds the rows of a batch; `None` if it has other columns.
-fn add_rows(batch: &RecordBatch, lists: &mut Lists) -> Option<()> {
+fn add_rows(batch: &RecordBatch, lists: &mut TracksByDate) -> Option<()> {
     let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
     let dates = batch.column_by_name("date")?.as_primitive_opt::<Date32Type>()?;
     let lengths = batch.column_by_name("track_ms")?.as_primitive_opt::<Int64Type>()?;

@@ -25,14 +25,14 @@ const AMOUNT_MAX: i128 = 10_i128.pow(38) - 1;
 
 /// What is summed in a partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Measure {
+enum BoundedMeasure {
     Units,
     Plays,
     PlayedMs,
     Money(String),
 }
 
-impl Measure {
+impl BoundedMeasure {
     fn bound(&self) -> i128 {
         if matches!(self, Self::Money(_)) { AMOUNT_MAX } else { NUMBER_MAX }
     }
@@ -90,8 +90,8 @@ pub(crate) fn reject_largest(reports: &mut BTreeMap<String, ReportEntry>) -> boo
 }
 
 /// The first partition, in order of paths, that sums to too much.
-fn first_beyond(reports: &BTreeMap<String, ReportEntry>) -> Option<(String, Measure, i128)> {
-    let mut sums: BTreeMap<(String, Measure), i128> = BTreeMap::new();
+fn first_beyond(reports: &BTreeMap<String, ReportEntry>) -> Option<(String, BoundedMeasure, i128)> {
+    let mut sums: BTreeMap<(String, BoundedMeasure), i128> = BTreeMap::new();
     for report in reports.values().filter(|report| report.is_active()) {
         for (path, measure, size) in sizes_of(report) {
             let sum = sums.entry((path, measure)).or_default();
@@ -103,25 +103,25 @@ fn first_beyond(reports: &BTreeMap<String, ReportEntry>) -> Option<(String, Meas
     beyond.map(|((path, measure), sum)| (path, measure, sum))
 }
 
-fn size_in(report: &ReportEntry, path: &str, measure: &Measure) -> Option<i128> {
-    let of_path = |(of, what, _): &(String, Measure, i128)| of == path && what == measure;
+fn size_in(report: &ReportEntry, path: &str, measure: &BoundedMeasure) -> Option<i128> {
+    let of_path = |(of, what, _): &(String, BoundedMeasure, i128)| of == path && what == measure;
     sizes_of(report).into_iter().find(of_path).map(|(_, _, size)| size)
 }
 
 /// How large a report is in each of its partitions. Plays are bounded by month.
-fn sizes_of(report: &ReportEntry) -> Vec<(String, Measure, i128)> {
+fn sizes_of(report: &ReportEntry) -> Vec<(String, BoundedMeasure, i128)> {
     let mut sizes = Vec::new();
     for (path, totals) in &report.sizes.lots {
-        sizes.push((path.clone(), Measure::Units, totals.units));
+        sizes.push((path.clone(), BoundedMeasure::Units, totals.units));
         for (currency, text) in &totals.amounts {
             // An amount that the ledger cannot read back fits nowhere.
             let size = Amount::parse_sum(text).map_or(i128::MAX, |read| read.amount.0);
-            sizes.push((path.clone(), Measure::Money(currency.clone()), size));
+            sizes.push((path.clone(), BoundedMeasure::Money(currency.clone()), size));
         }
     }
     for (path, of_month) in plays_by_month(report) {
-        sizes.push((path.clone(), Measure::Plays, of_month.plays));
-        sizes.push((path, Measure::PlayedMs, of_month.played_ms));
+        sizes.push((path.clone(), BoundedMeasure::Plays, of_month.plays));
+        sizes.push((path, BoundedMeasure::PlayedMs, of_month.played_ms));
     }
     sizes
 }

@@ -9,20 +9,20 @@ use std::sync::{Mutex, PoisonError};
 
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Day;
-use streamledger_core::model::play::Piece;
+use streamledger_core::model::play::ReportPlays;
 use streamledger_core::supersede::across_formats::{
-    Comparison, PlaySums, RowsSay, shared_plays, sum_plays,
+    FormatComparison, PlaySums, RowsSay, shared_plays, sum_plays,
 };
-use streamledger_core::supersede::facts::{ComparedBy, Shared};
+use streamledger_core::supersede::facts::{ComparedBy, SharedRows};
 use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
 use streamledger_core::supersede::row_lists::shared_rows;
 
-use crate::pipeline::intake::examine::{Examined, ExaminedReport, Examiner, Onlooker};
+use crate::pipeline::intake::examine::{ExaminedFile, ExaminedReport, Examiner, PlayOnlooker};
 use crate::pipeline::intake::play_buffer::PlayBuffer;
 use crate::pipeline::intake::sales_runs::RunStore;
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::examination::Examination;
+use crate::pipeline::nightly::intake::examination::IntakeResult;
 use crate::storage::archive::archived_reports::{NewReport, archive_path};
 use crate::storage::archive::row_files::{RowCollector, RowFolder, RowList};
 use crate::storage::disk::durable::{IoContext as _, remove_file, rename, write_new};
@@ -37,10 +37,10 @@ const ROWS: &str = "rows";
 const COUNTS: &str = "rows/comparisons.txt";
 
 /// Counts of pairs of lists, by their names, the smaller one first.
-type Counts = BTreeMap<(String, String), Shared>;
+type SharedCounts = BTreeMap<(String, String), SharedRows>;
 
 /// Counts rows, and knows what was counted.
-pub(crate) struct Comparing<'c, 'n> {
+pub(crate) struct RowComparison<'c, 'n> {
     run: &'c RunContext<'n>,
     reports: &'c BTreeMap<String, ReportEntry>,
     /// Lists of reports that were read in this run.
@@ -48,11 +48,11 @@ pub(crate) struct Comparing<'c, 'n> {
     /// New reports, which are not in the archive yet.
     new: &'c [NewReport],
     /// `None` until the first pair.
-    known: Option<Counts>,
+    known: Option<SharedCounts>,
     is_new: bool,
 }
 
-impl<'c, 'n> Comparing<'c, 'n> {
+impl<'c, 'n> RowComparison<'c, 'n> {
     pub(crate) fn new(
         run: &'c RunContext<'n>,
         reports: &'c BTreeMap<String, ReportEntry>,
@@ -68,7 +68,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         a: &str,
         b: &str,
         by: ComparedBy,
-    ) -> Result<Shared, NightlyError> {
+    ) -> Result<SharedRows, NightlyError> {
         let kind = if by == ComparedBy::Keys { ".keys" } else { "" };
         let names = [a, b].map(|key| list_name(key, &self.reports[key]) + kind);
         let [first, second] = names;
@@ -86,9 +86,9 @@ impl<'c, 'n> Comparing<'c, 'n> {
         } else if are_plays && !is_one_format {
             self.across_formats(a, b)?
         } else if are_plays && !has_lists {
-            Shared::Rows(self.plays_of_one_format(a, b)?)
+            SharedRows::Rows(self.plays_of_one_format(a, b)?)
         } else {
-            Shared::Rows(self.rows(a, b)?)
+            SharedRows::Rows(self.rows(a, b)?)
         };
         self.known.get_or_insert_default().insert(pair, shared);
         self.is_new = true;
@@ -129,7 +129,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         &self,
         key: &str,
         rows: Option<&RowFolder>,
-        onlooker: Option<Onlooker<'_>>,
+        onlooker: Option<PlayOnlooker<'_>>,
     ) -> Result<Box<ExaminedReport>, NightlyError> {
         let (run, report) = (self.run, &self.reports[key]);
         let name = report.archived.as_deref().unwrap_or_default();
@@ -145,7 +145,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let nothing = BTreeSet::new();
         let store = Some(report.store.as_str());
         match examiner.examine(file, report.file(), store, Some(&nothing))? {
-            Examined::Report(read) if hex::encode(read.hash) == report.hash => Ok(read),
+            ExaminedFile::Report(read) if hex::encode(read.hash) == report.hash => Ok(read),
             _ if new.is_some() => {
                 let error = io::Error::other("it changed after it was read; run again");
                 Err(error).at("compare", file.path())?
@@ -159,23 +159,23 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     /// What two reports of plays in different formats have in common. Both are read once for what their
     /// rows say, and once more for the plays.
-    fn across_formats(&self, a: &str, b: &str) -> Result<Shared, NightlyError> {
+    fn across_formats(&self, a: &str, b: &str) -> Result<SharedRows, NightlyError> {
         let Some(comparison) = self.what_rows_say(a)?.comparison(self.what_rows_say(b)?) else {
-            return Ok(Shared::Unknown);
+            return Ok(SharedRows::Unknown);
         };
         Ok(match comparison {
-            Comparison::Plays(say) => Shared::Rows(self.shared_plays(a, b, say)?),
-            Comparison::Sums(say) => {
-                Shared::Plays(shared_plays(&self.play_sums(a, say)?, &self.play_sums(b, say)?))
+            FormatComparison::Plays(say) => SharedRows::Rows(self.shared_plays(a, b, say)?),
+            FormatComparison::Sums(say) => {
+                SharedRows::Plays(shared_plays(&self.play_sums(a, say)?, &self.play_sums(b, say)?))
             }
         })
     }
 
     /// What the rows of both are about, each once.
-    fn shared_keys(&self, a: &str, b: &str) -> Result<Shared, NightlyError> {
+    fn shared_keys(&self, a: &str, b: &str) -> Result<SharedRows, NightlyError> {
         let (first, second) = (self.keys(a)?, self.keys(b)?);
         let shared = first.intersection(&second).count() as u64;
-        Ok(Shared::Keys(shared, first.len().min(second.len()) as u64))
+        Ok(SharedRows::Keys(shared, first.len().min(second.len()) as u64))
     }
 
     fn keys(&self, key: &str) -> Result<BTreeSet<u64>, NightlyError> {
@@ -202,7 +202,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     fn what_rows_say(&self, key: &str) -> Result<RowsSay, NightlyError> {
         let say = Mutex::new(RowsSay::default());
-        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
             let mut say = say.lock().unwrap_or_else(PoisonError::into_inner);
             match pieces {
                 Some(pieces) => pieces.values().for_each(|piece| say.look(piece)),
@@ -216,7 +216,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
     fn play_list(&self, key: &str, say: RowsSay) -> Result<RowList, NightlyError> {
         let folder = &self.run.work.buffers.rows;
         let collected = Mutex::new((RowCollector::default(), None));
-        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
             let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {
                 *collected = (RowCollector::default(), None);
@@ -233,7 +233,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
 
     fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
         let sums = Mutex::new(PlaySums::new());
-        let look = |pieces: Option<&BTreeMap<Day, Piece>>| {
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {
                 sums.clear();
@@ -250,7 +250,7 @@ impl<'c, 'n> Comparing<'c, 'n> {
         let known = self.known.filter(|_| self.is_new)?;
         let names: BTreeSet<String> =
             self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
-        let is_there = |((a, b), _): &(&(String, String), &Shared)| {
+        let is_there = |((a, b), _): &(&(String, String), &SharedRows)| {
             let is_there = |name: &String| names.contains(name.trim_end_matches(".keys"));
             is_there(a) && is_there(b)
         };
@@ -269,33 +269,33 @@ fn list_name(key: &str, report: &ReportEntry) -> String {
 }
 
 /// Counts as they were kept; none where they are damaged.
-fn counts_of(text: &str) -> Counts {
+fn counts_of(text: &str) -> SharedCounts {
     let Some((sum, lines)) = text.split_once('\n') else {
-        return Counts::new();
+        return SharedCounts::new();
     };
     if sum != fingerprint(&[lines]) {
-        return Counts::new();
+        return SharedCounts::new();
     }
     let count = |line: &str| {
         let mut words = line.split(' ').map(str::to_owned);
         let (a, b, shared) = (words.next()?, words.next()?, words.next()?);
         let shared = match words.next()?.as_str() {
-            "rows" => Shared::Rows(shared.parse().ok()?),
-            "plays" => Shared::Plays(shared.parse().ok()?),
-            "keys" => Shared::Keys(shared.parse().ok()?, words.next()?.parse().ok()?),
-            _ => Shared::Unknown,
+            "rows" => SharedRows::Rows(shared.parse().ok()?),
+            "plays" => SharedRows::Plays(shared.parse().ok()?),
+            "keys" => SharedRows::Keys(shared.parse().ok()?, words.next()?.parse().ok()?),
+            _ => SharedRows::Unknown,
         };
         Some(((a, b), shared))
     };
     lines.lines().filter_map(count).collect()
 }
 
-fn words_of(shared: Shared) -> String {
+fn words_of(shared: SharedRows) -> String {
     match shared {
-        Shared::Rows(rows) => format!("{rows} rows"),
-        Shared::Plays(plays) => format!("{plays} plays"),
-        Shared::Keys(keys, of) => format!("{keys} keys {of}"),
-        Shared::Unknown => "0 unknown".to_owned(),
+        SharedRows::Rows(rows) => format!("{rows} rows"),
+        SharedRows::Plays(plays) => format!("{plays} plays"),
+        SharedRows::Keys(keys, of) => format!("{keys} keys {of}"),
+        SharedRows::Unknown => "0 unknown".to_owned(),
     }
 }
 
@@ -303,7 +303,7 @@ fn list_path(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> PathBuf {
     run.places.internal(ROWS).join(format!("{}.rows", list_name(key, report)))
 }
 
-fn known_counts(run: &RunContext<'_>) -> Counts {
+fn known_counts(run: &RunContext<'_>) -> SharedCounts {
     let text = std::fs::read_to_string(run.places.internal(COUNTS));
     text.map(|text| counts_of(&text)).unwrap_or_default()
 }
@@ -311,7 +311,7 @@ fn known_counts(run: &RunContext<'_>) -> Counts {
 /// Keeps the lists of rows that are new, and what was counted.
 pub(crate) fn keep_rows(
     run: &RunContext<'_>,
-    examination: &Examination,
+    examination: &IntakeResult,
 ) -> Result<(), NightlyError> {
     let new = run.places.internal("staging/list");
     for (key, list) in &examination.row_lists {
@@ -334,11 +334,11 @@ mod tests {
         let lines = "a b 12 rows\na c 0 plays\n";
         let text = format!("{}\n{lines}", fingerprint(&[lines]));
         let counts = counts_of(&text);
-        assert_eq!(counts.get(&("a".to_owned(), "b".to_owned())), Some(&Shared::Rows(12)));
+        assert_eq!(counts.get(&("a".to_owned(), "b".to_owned())), Some(&SharedRows::Rows(12)));
         assert_eq!(counts.len(), 2);
         for damaged in [text.replace("12", "13"), text[..text.len() - 6].to_owned(), String::new()]
         {
-            assert_eq!(counts_of(&damaged), Counts::new());
+            assert_eq!(counts_of(&damaged), SharedCounts::new());
         }
     }
 }

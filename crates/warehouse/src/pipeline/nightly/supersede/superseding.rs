@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use streamledger_core::decisions::Accepted;
-use streamledger_core::ingest::table::format::{Feed, Restates};
+use streamledger_core::decisions::AcceptedReports;
+use streamledger_core::ingest::table::format::{Feed, RestatesBy};
 use streamledger_core::model::money::Amount;
 use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
@@ -13,10 +13,10 @@ use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding,
 use crate::pipeline::known_days::known_days;
 use crate::pipeline::nightly::context::RunContext;
 use crate::pipeline::nightly::error::NightlyError;
-use crate::pipeline::nightly::intake::examination::Examination;
-use crate::pipeline::nightly::summary::{Figures, ListedRejection, ReplacedReport};
+use crate::pipeline::nightly::intake::examination::IntakeResult;
+use crate::pipeline::nightly::summary::{ListedRejection, ReplacedReport, ReportFigures};
 use crate::pipeline::nightly::supersede::bounds::{is_out_of_bounds, readmit, reject_largest};
-use crate::pipeline::nightly::supersede::comparing::Comparing;
+use crate::pipeline::nightly::supersede::comparing::RowComparison;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
 
 /// Reason of a report that waits for its other files.
@@ -26,7 +26,7 @@ pub(crate) const MISSING_PARTS: &str = "missing_parts";
 type Reports = BTreeMap<String, ReportEntry>;
 
 /// Which reports count, with what that was decided by.
-struct Settled {
+struct SettledReports {
     standings: BTreeMap<String, ReportStanding>,
     facts: BTreeMap<String, ReportFacts>,
     /// Names of the reports in the tables.
@@ -37,7 +37,7 @@ struct Settled {
 /// more than its columns hold, the largest report does not: what hangs on it is settled anew.
 pub(crate) fn settle_reports(
     run: &RunContext<'_>,
-    examination: &mut Examination,
+    examination: &mut IntakeResult,
     former: &Reports,
 ) -> Result<(), NightlyError> {
     readmit(&mut examination.reports);
@@ -51,15 +51,15 @@ pub(crate) fn settle_reports(
             run.note(|summary| summary.reject_again(report));
         }
     }
-    let Settled { standings, facts, names } = settled;
+    let SettledReports { standings, facts, names } = settled;
     note_standings(run, &standings, &facts, (&names, former));
     Ok(())
 }
 
 fn settle_reports_once(
     run: &RunContext<'_>,
-    examination: &mut Examination,
-) -> Result<Settled, NightlyError> {
+    examination: &mut IntakeResult,
+) -> Result<SettledReports, NightlyError> {
     let reports = &examination.reports;
     let is_read = |(_, report): &(&String, &ReportEntry)| report.state != ReportState::Rejected;
     let facts: BTreeMap<String, ReportFacts> = reports
@@ -69,7 +69,7 @@ fn settle_reports_once(
         .collect();
     let accepted = run.judging.accepted();
     let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
-    let mut comparing = Comparing::new(run, reports, lists, new);
+    let mut comparing = RowComparison::new(run, reports, lists, new);
     let standings =
         supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
     examination.comparisons = comparing.finish();
@@ -81,7 +81,7 @@ fn settle_reports_once(
             report.decision = decisions_of(key, report, accepted);
         }
     }
-    Ok(Settled { standings, facts, names })
+    Ok(SettledReports { standings, facts, names })
 }
 
 /// What the ledger knows of a report, as far as it decides whether it counts.
@@ -108,7 +108,7 @@ fn facts_of(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> ReportFact
         months: months.cloned().collect(),
         totals: totals(report),
         fingerprint: sums.and_then(|sums| fingerprint(&sums.fingerprint)),
-        adds: format.is_some_and(|format| format.restates == Restates::Add),
+        adds: format.is_some_and(|format| format.restates == RestatesBy::Add),
         // The tail of a DDEX report says that it has no lines: one that was cut off has none.
         empty_cancels: format.map_or(is_dsr, |format| format.empty_cancels),
         proves_store: report.about.proves_store,
@@ -201,7 +201,7 @@ fn only_territory(report: &ReportEntry) -> Option<String> {
 }
 
 /// Names of the decisions by which a report counts, joined by a bar; `None` where it needs none.
-fn decisions_of(key: &str, report: &ReportEntry, accepted: &Accepted) -> Option<String> {
+fn decisions_of(key: &str, report: &ReportEntry, accepted: &AcceptedReports) -> Option<String> {
     let of_report = accepted.iter().filter(|((report, _), _)| report == key);
     let names: Vec<&str> = of_report.map(|(_, name)| name.as_str()).collect();
     (report.is_active() && !names.is_empty()).then(|| names.join("|"))
@@ -250,10 +250,10 @@ fn totals(report: &ReportEntry) -> ReportTotals {
     }
 }
 
-fn figures(totals: &ReportTotals) -> Figures {
+fn figures(totals: &ReportTotals) -> ReportFigures {
     let money =
         |(currency, amount): (&String, &i128)| (currency.clone(), Amount(*amount).to_string());
-    Figures {
+    ReportFigures {
         rows: totals.rows,
         plays: totals.plays.and_then(|plays| i64::try_from(plays).ok()),
         money: totals.money.iter().map(money).collect(),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use streamledger_core::model::money::Amount;
-use streamledger_core::model::sale::Sale;
+use streamledger_core::model::sale::SaleRow;
 use streamledger_core::normalize::sales_lot::{SalesBuilder, SalesLot};
 
 use super::*;
@@ -40,9 +40,9 @@ prop_compose! {
 /// Texts of a line, by field; some are none.
 type Texts = [Option<String>; 7];
 
-fn sale(row: u32, terms: SaleTerms, texts: &[Option<TextId>], amount: Option<i128>) -> Sale {
+fn sale(row: u32, terms: SaleTerms, texts: &[Option<TextId>], amount: Option<i128>) -> SaleRow {
     let isrc = Isrc::parse(format!("ZZSL126{:05}", row % 7).as_bytes());
-    Sale {
+    SaleRow {
         row,
         usage_from: terms.usage_from,
         usage_to: terms.usage_to,
@@ -85,7 +85,7 @@ fn told(line: &SaleLine, words: &SaleWords) -> String {
     let text = |id: Option<TextId>| id.map(|id| words.text(id).to_owned());
     let texts =
         [sale.store_track, sale.tier_code, sale.amount_text, sale.pool, sale.shop, sale.grid];
-    let plain = Sale {
+    let plain = SaleRow {
         store_track: None,
         tier_code: None,
         amount_text: None,

@@ -4,8 +4,8 @@ use streamledger_core::decisions::settings::MonthSpan;
 
 use super::*;
 
-fn author() -> Author {
-    Author { by: "anna".to_owned(), reason: "the store said so".to_owned() }
+fn author() -> DecisionAuthor {
+    DecisionAuthor { by: "anna".to_owned(), reason: "the store said so".to_owned() }
 }
 
 fn numbers() -> JudgingNumbers {
@@ -14,26 +14,26 @@ fn numbers() -> JudgingNumbers {
     JudgingNumbers { policy, stores: BTreeMap::new(), calendar: toml::from_str("").unwrap() }
 }
 
-/// What [`Decisions::read`] says of a folder.
+/// What [`DecisionLog::read`] says of a folder.
 fn wrong(folder: &Path) -> String {
-    Decisions::read(folder).unwrap_err().to_string()
+    DecisionLog::read(folder).unwrap_err().to_string()
 }
 
 #[test]
 fn what_was_decided_is_read_in_its_order() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("decisions");
-    let mut decisions = Decisions::read(&folder).unwrap();
+    let mut decisions = DecisionLog::read(&folder).unwrap();
     assert_eq!((decisions.names().len(), decisions.settings().unwrap()), (0, None));
     let ids = ["a", "b"].map(|digit| digit.repeat(64));
-    decisions.settle(Months::All, numbers(), &author()).unwrap();
+    decisions.settle(DecidedMonths::All, numbers(), &author()).unwrap();
     for id in &ids {
         decisions.accept(id, AcceptKind::Shrinks, &author()).unwrap();
     }
     let mut other = numbers();
     other.policy.repeater.plays_min = 40;
-    decisions.settle(Months::All, other.clone(), &author()).unwrap();
-    let read = Decisions::read(&folder).unwrap();
+    decisions.settle(DecidedMonths::All, other.clone(), &author()).unwrap();
+    let read = DecisionLog::read(&folder).unwrap();
     assert_eq!((&read.entries, read.names()), (&decisions.entries, decisions.names()));
     let accepted: Vec<_> = read.accepted().into_keys().collect();
     assert_eq!(accepted, ids.map(|id| (id, AcceptKind::Shrinks)));
@@ -44,7 +44,7 @@ fn what_was_decided_is_read_in_its_order() {
 #[test]
 fn a_clock_that_was_set_back_makes_no_older_decision() {
     let root = tempfile::tempdir().unwrap();
-    let mut decisions = Decisions::read(root.path()).unwrap();
+    let mut decisions = DecisionLog::read(root.path()).unwrap();
     let first = decisions.accept(&"a".repeat(64), AcceptKind::Cancels, &author()).unwrap();
     let entry = decisions.entries.remove(&first).unwrap();
     let in_2099 = first.replacen(&first[..4], "2099", 1);
@@ -57,13 +57,13 @@ fn a_clock_that_was_set_back_makes_no_older_decision() {
 fn what_is_no_decision_is_named_with_what_to_do() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path();
-    let mut decisions = Decisions::read(folder).unwrap();
+    let mut decisions = DecisionLog::read(folder).unwrap();
     let name = decisions.accept(&"a".repeat(64), AcceptKind::Overlaps, &author()).unwrap();
     let path = folder.join(&name);
     let text = fs::read_to_string(&path).unwrap();
     // Left over by a write that was killed.
     fs::write(folder.join(".20261129T000000.000000Z-accept-00000000.json.7.new"), "{").unwrap();
-    assert!(Decisions::read(folder).is_ok());
+    assert!(DecisionLog::read(folder).is_ok());
     fs::write(folder.join("notes.txt"), "x").unwrap();
     let found = wrong(folder);
     assert!(found.contains("notes.txt") && found.contains("move it away"), "{found}");
@@ -92,17 +92,17 @@ fn what_is_no_decision_is_named_with_what_to_do() {
 #[test]
 fn decisions_that_are_gone_are_missed() {
     let root = tempfile::tempdir().unwrap();
-    let mut decisions = Decisions::read(root.path()).unwrap();
-    let name = decisions.settle(Months::All, numbers(), &author()).unwrap();
+    let mut decisions = DecisionLog::read(root.path()).unwrap();
+    let name = decisions.settle(DecidedMonths::All, numbers(), &author()).unwrap();
     let made_with = decisions.names();
     fs::remove_file(root.path().join(&name)).unwrap();
     let message =
-        Decisions::read(root.path()).unwrap().require(&made_with).unwrap_err().to_string();
+        DecisionLog::read(root.path()).unwrap().require(&made_with).unwrap_err().to_string();
     assert!(message.contains(&name) && message.contains("backup"), "{message}");
     // Settings for some months do not stand alone.
-    let mut decisions = Decisions::read(root.path()).unwrap();
+    let mut decisions = DecisionLog::read(root.path()).unwrap();
     let span = MonthSpan { store: None, from: Some("2026-08".to_owned()), to: None };
-    decisions.settle(Months::Spans(vec![span]), numbers(), &author()).unwrap();
+    decisions.settle(DecidedMonths::Spans(vec![span]), numbers(), &author()).unwrap();
     let message = decisions.settings().unwrap_err().to_string();
     assert!(message.contains("first settings"), "{message}");
 }
@@ -114,7 +114,7 @@ fn decisions_do_not_lie_among_reports() {
     fs::create_dir(&inbox).unwrap();
     std::os::unix::fs::symlink(&inbox, root.path().join("link")).unwrap();
     let is_outside = |name: &str| {
-        Decisions::read(&root.path().join(name)).unwrap().require_outside(&inbox).is_ok()
+        DecisionLog::read(&root.path().join(name)).unwrap().require_outside(&inbox).is_ok()
     };
     let inside = ["inbox", "inbox/decisions", "link/not/there", "inbox/spotify/.."];
     assert!(!inside.into_iter().any(is_outside));

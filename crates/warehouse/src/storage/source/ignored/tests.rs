@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn shipped() -> Ignored {
+fn shipped() -> IgnoredNames {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/nightly.toml");
     let text = std::fs::read_to_string(path).unwrap();
     let pipeline: toml::Value = toml::from_str(&text).unwrap();
     let patterns = pipeline["inbox"]["ignore"].as_array().unwrap().iter();
     let patterns: Vec<String> = patterns.map(|p| p.as_str().unwrap().to_owned()).collect();
-    Ignored::new(&patterns).unwrap()
+    IgnoredNames::new(&patterns).unwrap()
 }
 
 const NAME: &str = "audiomack_20260901.csv";
@@ -113,7 +113,8 @@ fn names_of_reports_are_not_passed_over() {
 
 #[test]
 fn a_pattern_with_a_slash_is_that_of_a_path() {
-    let ignored = Ignored::new(&["audiomack/old", "*/drafts/*.csv"].map(str::to_owned)).unwrap();
+    let ignored =
+        IgnoredNames::new(&["audiomack/old", "*/drafts/*.csv"].map(str::to_owned)).unwrap();
     for name in ["audiomack/old", "Audiomack/OLD/a.csv", "deezer/drafts/a.csv"] {
         assert!(ignored.has(name), "{name}");
     }

@@ -17,7 +17,7 @@ fn files_are_found_in_the_order_of_their_bytes() {
             std::fs::write(path, "").unwrap();
         }
     }
-    let found = scan_inbox(inbox.path(), &Ignored::new(&[]).unwrap()).unwrap();
+    let found = scan_inbox(inbox.path(), &IgnoredNames::new(&[]).unwrap()).unwrap();
     let names: Vec<&str> = found.files.iter().map(|file| file.name.as_str()).collect();
     let expected = ["a/b", "a\\x5cxff", "a\\xfe", "a\\xff", "b"].map(|n| format!("spotify/{n}"));
     assert_eq!(names, expected);
@@ -31,7 +31,7 @@ fn folders_of_an_ignored_name_are_named_once_and_not_looked_into() {
         std::fs::create_dir_all(inbox.path().join(folder)).unwrap();
         std::fs::write(inbox.path().join(folder).join("a.tsv"), "").unwrap();
     }
-    let ignored = Ignored::new(&[".*", "lost+found"].map(str::to_owned)).unwrap();
+    let ignored = IgnoredNames::new(&[".*", "lost+found"].map(str::to_owned)).unwrap();
     let found = scan_inbox(inbox.path(), &ignored).unwrap();
     assert_eq!(found.passed_over, ["Lost+Found/", "spotify/.snapshot/"]);
     assert_eq!(found.files.len(), 1);

@@ -2,7 +2,7 @@
 
 /// How a report is packed. The names are file endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
+pub enum ReportPacking {
     /// As it is.
     Plain,
     /// gzip, one or more members.
@@ -13,7 +13,7 @@ pub enum Packing {
     Zip,
 }
 
-impl Packing {
+impl ReportPacking {
     /// Tells by the first bytes.
     #[must_use]
     pub fn of(first_bytes: &[u8]) -> Self {

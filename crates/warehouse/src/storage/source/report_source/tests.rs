@@ -5,13 +5,13 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use streamledger_core::ingest::text::Text;
+use streamledger_core::ingest::text::ReportText;
 
 use super::*;
 use crate::storage::disk::file_hash::hash_cold;
 
 /// What a file is read as, which is the same in the inbox and in the archive.
-fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
+fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, SourceEnd) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
     std::fs::write(&path, bytes).unwrap();
@@ -19,7 +19,7 @@ fn blocks(bytes: &[u8]) -> (Vec<Vec<u8>>, End) {
         let mut blocks = Vec::new();
         let mut take = |block: &[u8]| blocks.push(block.to_vec());
         let end =
-            read_through(file, DecodeMode::SameThread, &Stages::default(), &mut take).unwrap();
+            read_through(file, DecodeMode::SameThread, &StageTimes::default(), &mut take).unwrap();
         (blocks, end)
     });
     assert!(inbox.0 == archive.0);
@@ -73,7 +73,7 @@ proptest! {
         for two in blocks.windows(2) {
             prop_assert!(!(two[0].ends_with(b"\r") && two[1].starts_with(b"\n")));
         }
-        let End::Whole { hash, .. } = end else { panic!("{end:?}") };
+        let SourceEnd::Whole { hash, .. } = end else { panic!("{end:?}") };
         prop_assert_eq!(hash, *blake3::hash(&text).as_bytes());
     }
 }
@@ -83,24 +83,24 @@ fn a_line_of_16_mib_is_too_long() {
     let line = |length: usize| [vec![b'x'; length], b"\ny\n".to_vec()].concat();
     for pack in [gzip, <[u8]>::to_vec] {
         let (read, end) = blocks(&pack(&line(LINE_BYTES_MAX - 1)));
-        assert!(matches!(end, End::Whole { .. }), "{end:?}");
+        assert!(matches!(end, SourceEnd::Whole { .. }), "{end:?}");
         assert_eq!(read.concat().len(), LINE_BYTES_MAX + 2);
         // The bound is that of the buffer, which may hold a window beside the line.
         let (_, end) = blocks(&pack(&line(LINE_BYTES_MAX + WINDOW_BYTES)));
-        assert!(matches!(end, End::Corrupt { .. }), "{end:?}");
+        assert!(matches!(end, SourceEnd::Corrupt { .. }), "{end:?}");
     }
 }
 
 /// A reader of text, which counts what it was given.
 #[derive(Default)]
 struct TextReader {
-    text: Text,
+    text: ReportText,
     error: Option<TextError>,
     n_bytes: usize,
     n_lines: usize,
 }
 
-impl Reader for TextReader {
+impl BlockReader for TextReader {
     fn judge(&self, _: &str, _: &[u8]) -> MemberKind {
         MemberKind::Report
     }
@@ -123,13 +123,13 @@ fn utf16(text: &str) -> Vec<u8> {
     std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-fn read_text(bytes: &[u8], decode_mode: DecodeMode) -> (TextReader, End) {
+fn read_text(bytes: &[u8], decode_mode: DecodeMode) -> (TextReader, SourceEnd) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
     std::fs::write(&path, bytes).unwrap();
     let mut reader = TextReader::default();
     let file = ReportFile::Inbox(&path);
-    let end = read_through(file, decode_mode, &Stages::default(), &mut reader).unwrap();
+    let end = read_through(file, decode_mode, &StageTimes::default(), &mut reader).unwrap();
     let TextReader { text, n_lines, .. } = &mut reader;
     text.finish(|lines| *n_lines += memchr::memchr_iter(b'\n', lines).count());
     (reader, end)
@@ -141,7 +141,7 @@ fn utf16_without_line_ends_is_given_up_soon_and_said_to_be_so() {
     let bytes = gzip(&utf16(&format!("day\rone\n{}", "\u{a05}".repeat(30 << 20))));
     for decode_mode in [DecodeMode::SameThread, DecodeMode::OwnThread] {
         let (reader, end) = read_text(&bytes, decode_mode);
-        let End::Corrupt { code, detail, .. } = end else { panic!("{end:?}") };
+        let SourceEnd::Corrupt { code, detail, .. } = end else { panic!("{end:?}") };
         assert_eq!(code, "corrupt");
         assert!(
             detail.starts_with("the line that starts at byte 18 is longer than 16 MiB"),
@@ -160,7 +160,7 @@ fn utf16_with_any_line_ends_is_read_however_long_it_is() {
         let bytes = utf16(&line.repeat(3000));
         assert!(LINE_BYTES_MAX < bytes.len());
         let (reader, read) = read_text(&bytes, DecodeMode::SameThread);
-        assert!(matches!(read, End::Whole { .. }), "{read:?}");
+        assert!(matches!(read, SourceEnd::Whole { .. }), "{read:?}");
         assert_eq!((reader.n_lines, reader.n_bytes), (3000, bytes.len()));
     }
 }
@@ -169,7 +169,7 @@ fn utf16_with_any_line_ends_is_read_however_long_it_is() {
 fn a_file_with_carriage_returns_only_is_read_however_long_it_is() {
     let text = format!("{}\r", "x".repeat(99)).repeat(200_000);
     let (reader, end) = read_text(text.as_bytes(), DecodeMode::SameThread);
-    assert!(matches!(end, End::Whole { .. }), "{end:?}");
+    assert!(matches!(end, SourceEnd::Whole { .. }), "{end:?}");
     assert_eq!((reader.n_lines, reader.text.n_lines()), (200_000, 200_000));
 }
 
@@ -180,7 +180,7 @@ fn what_unpacks_to_more_than_a_thousand_times_its_size_is_a_bomb() {
     let bomb = zstd::encode_all(text.as_slice(), 19).unwrap();
     assert!(bomb.len() < text.len() / 1000);
     let (_, end) = blocks(&bomb);
-    let End::Corrupt { detail, .. } = end else { panic!("{end:?}") };
+    let SourceEnd::Corrupt { detail, .. } = end else { panic!("{end:?}") };
     assert!(detail.contains("1,000 times"), "{detail}");
 }
 
@@ -188,7 +188,7 @@ fn what_unpacks_to_more_than_a_thousand_times_its_size_is_a_bomb() {
 fn a_small_file_may_pack_as_well_as_it_can() {
     let text = b"0\n".repeat(1 << 20);
     let (read, end) = blocks(&zstd::encode_all(text.as_slice(), 19).unwrap());
-    assert!(matches!(end, End::Whole { .. }), "{end:?}");
+    assert!(matches!(end, SourceEnd::Whole { .. }), "{end:?}");
     assert_eq!(read.concat(), text);
 }
 
@@ -204,11 +204,11 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     let end = read_through(
         ReportFile::Inbox(&path),
         DecodeMode::SameThread,
-        &Stages::default(),
+        &StageTimes::default(),
         &mut take,
     )
     .unwrap();
-    assert!(matches!(end, End::Growing), "{end:?}");
+    assert!(matches!(end, SourceEnd::Growing), "{end:?}");
     assert_eq!(n_blocks, 0);
     hash_as_is(&path).unwrap_err();
     crate::storage::disk::durable::copy_new(&path, &folder.path().join("copy")).unwrap_err();
@@ -219,9 +219,9 @@ fn a_file_that_was_swapped_for_a_link_is_not_followed() {
     let end = read_through(
         ReportFile::Inbox(&path),
         DecodeMode::SameThread,
-        &Stages::default(),
+        &StageTimes::default(),
         &mut |_: &[u8]| {},
     )
     .unwrap();
-    assert!(matches!(end, End::Growing), "{end:?}");
+    assert!(matches!(end, SourceEnd::Growing), "{end:?}");
 }

@@ -3,11 +3,11 @@
 use crate::storage::source::shown_names::shown_bytes;
 
 /// Numbers of a header, one after the other, little-endian.
-pub(super) struct Fields<'a> {
+pub(super) struct ZipFields<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ZipFields<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -44,7 +44,7 @@ const UNICODE_PATH: u16 = 0x7075;
 /// The extra field of a kind.
 fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
-        let mut fields = Fields::new(extra);
+        let mut fields = ZipFields::new(extra);
         let (kind, n_bytes) = (fields.u16()?, fields.u16()?);
         let (field, rest) = fields.rest.split_at_checked(n_bytes.into())?;
         if kind == wanted {
@@ -60,7 +60,7 @@ pub(super) fn zip64_numbers(short: [u32; 3], extra: &[u8]) -> Option<[u64; 3]> {
     if !short.contains(&u32::MAX) {
         return Some(short.map(u64::from));
     }
-    let mut fields = Fields::new(extra_field(extra, ZIP64)?);
+    let mut fields = ZipFields::new(extra_field(extra, ZIP64)?);
     let mut numbers = [0; 3];
     for (number, short) in numbers.iter_mut().zip(short) {
         *number = if short == u32::MAX { fields.u64()? } else { short.into() };
@@ -73,7 +73,7 @@ pub(super) fn zip64_numbers(short: [u32; 3], extra: &[u8]) -> Option<[u64; 3]> {
 pub(super) fn name_of(raw: &[u8], extra: &[u8]) -> String {
     let translation = extra_field(extra, UNICODE_PATH).and_then(|field| {
         let (version, rest) = field.split_first()?;
-        let mut fields = Fields::new(rest);
+        let mut fields = ZipFields::new(rest);
         let mut crc = flate2::Crc::new();
         crc.update(raw);
         let is_its_own = *version == 1 && fields.u32()? == crc.sum();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
 use super::ZipError;
-use super::zip_fields::{Fields, name_of, zip64_numbers};
+use super::zip_fields::{ZipFields, name_of, zip64_numbers};
 use crate::storage::source::shown_names::shown_bytes;
 
 /// Most members of an archive: a store sends a dozen at most.
@@ -37,17 +37,17 @@ const HAS_DESCRIPTOR: u16 = 1 << 3;
 
 /// How the bytes of a member are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub(super) enum PackMethod {
     Stored,
     Deflated,
 }
 
 /// A member of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ZipEntry {
     /// Its path in the archive, with `/`.
     pub(super) name: String,
-    pub(super) method: Method,
+    pub(super) method: PackMethod,
     /// CRC-32 of its unpacked bytes.
     pub(super) crc: u32,
     pub(super) packed_bytes: u64,
@@ -56,14 +56,14 @@ pub(super) struct Entry {
     pub(super) data_start: u64,
 }
 
-impl Entry {
+impl ZipEntry {
     pub(super) fn is_folder(&self) -> bool {
         self.name.ends_with('/')
     }
 }
 
 /// What the central directory says of a member.
-struct Listed {
+struct ListedEntry {
     raw_name: Vec<u8>,
     name: String,
     flags: u16,
@@ -76,14 +76,14 @@ struct Listed {
 
 /// Where the central directory is, by the end of the archive.
 #[derive(Debug, Clone, Copy)]
-struct Directory {
+struct ZipDirectory {
     start: u64,
     n_bytes: u64,
     n_members: u64,
 }
 
 /// The members of an archive in the order of their bytes.
-pub(super) fn read_layout(source: &mut (impl Read + Seek)) -> Result<Vec<Entry>, ZipError> {
+pub(super) fn read_layout(source: &mut (impl Read + Seek)) -> Result<Vec<ZipEntry>, ZipError> {
     let file_bytes = source.seek(SeekFrom::End(0))?;
     let directory = find_directory(source, file_bytes)?;
     if MEMBERS_MAX < directory.n_members {
@@ -141,14 +141,17 @@ fn read_at(
 }
 
 /// Finds the end of the archive, behind which only its comment stands.
-fn find_directory(source: &mut (impl Read + Seek), file_bytes: u64) -> Result<Directory, ZipError> {
+fn find_directory(
+    source: &mut (impl Read + Seek),
+    file_bytes: u64,
+) -> Result<ZipDirectory, ZipError> {
     let tail_bytes = file_bytes.min(END_BYTES + COMMENT_BYTES_MAX);
     let tail_start = file_bytes - tail_bytes;
     let tail = read_at(source, tail_start, tail_bytes)?;
     let mut fitting = Vec::new();
     let mut last = None;
     for place in memchr::memmem::find_iter(&tail, &END.to_le_bytes()) {
-        let Some(mut fields) = Fields::at(&tail, place + 4) else { continue };
+        let Some(mut fields) = ZipFields::at(&tail, place + 4) else { continue };
         let Some(end) = EndRecord::read(&mut fields) else { continue };
         let record_end = place as u64 + END_BYTES + u64::from(end.comment_bytes);
         last = Some(record_end);
@@ -188,7 +191,7 @@ struct EndRecord {
 }
 
 impl EndRecord {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut ZipFields<'_>) -> Option<Self> {
         Some(Self {
             disk: fields.u16()?,
             directory_disk: fields.u16()?,
@@ -207,8 +210,8 @@ fn directory_of(
     source: &mut (impl Read + Seek),
     end: EndRecord,
     position: u64,
-) -> Result<Directory, ZipError> {
-    let short = Directory {
+) -> Result<ZipDirectory, ZipError> {
+    let short = ZipDirectory {
         start: end.start.into(),
         n_bytes: end.n_bytes.into(),
         n_members: end.n_members.into(),
@@ -219,7 +222,7 @@ fn directory_of(
         Some(before) => read_at(source, before, LOCATOR_64_BYTES)?,
         None => Vec::new(),
     };
-    let mut fields = Fields::new(&locator);
+    let mut fields = ZipFields::new(&locator);
     let has_locator = fields.u32() == Some(LOCATOR_64);
     if !is_long && (ends_here || !has_locator) {
         let is_split =
@@ -257,7 +260,7 @@ fn directory_of(
     }
 }
 
-fn misplaced(directory: Directory, end: u64) -> ZipError {
+fn misplaced(directory: ZipDirectory, end: u64) -> ZipError {
     let stated = directory.start.checked_add(directory.n_bytes);
     let Some(n_bytes) = stated.and_then(|stated| end.checked_sub(stated)) else {
         return broken("its central directory does not lie where its end says: it is cut off");
@@ -267,21 +270,21 @@ fn misplaced(directory: Directory, end: u64) -> ZipError {
     ))
 }
 
-fn end_64(record: &[u8]) -> Option<Directory> {
-    let mut fields = Fields::new(record);
+fn end_64(record: &[u8]) -> Option<ZipDirectory> {
+    let mut fields = ZipFields::new(record);
     let (mark, n_bytes) = (fields.u32()?, fields.u64()?);
     let (_made_by, _needs) = (fields.u16()?, fields.u16()?);
     let disks = [fields.u32()?, fields.u32()?];
     let (n_here, n_members) = (fields.u64()?, fields.u64()?);
-    let directory = Directory { n_members, n_bytes: fields.u64()?, start: fields.u64()? };
+    let directory = ZipDirectory { n_members, n_bytes: fields.u64()?, start: fields.u64()? };
     let is_one = mark == END_64 && n_bytes + 12 == END_64_BYTES && disks == [0, 0];
     (is_one && n_here == n_members).then_some(directory)
 }
 
 fn read_directory(
     source: &mut (impl Read + Seek),
-    directory: Directory,
-) -> Result<Vec<Listed>, ZipError> {
+    directory: ZipDirectory,
+) -> Result<Vec<ListedEntry>, ZipError> {
     let bytes = read_at(source, directory.start, directory.n_bytes)?;
     let mut rest = bytes.as_slice();
     let mut listed = Vec::new();
@@ -302,8 +305,8 @@ fn read_directory(
 }
 
 /// A member as the directory lists it, and how long that is.
-fn read_listed(bytes: &[u8]) -> Option<(Listed, usize)> {
-    let mut fields = Fields::new(bytes);
+fn read_listed(bytes: &[u8]) -> Option<(ListedEntry, usize)> {
+    let mut fields = ZipFields::new(bytes);
     if fields.u32()? != CENTRAL {
         return None;
     }
@@ -325,12 +328,12 @@ fn read_listed(bytes: &[u8]) -> Option<(Listed, usize)> {
     let name = name_of(raw_name, extra);
     let raw_name = raw_name.to_owned();
     let member =
-        Listed { raw_name, name, flags, method, crc, packed_bytes, unpacked_bytes, offset };
+        ListedEntry { raw_name, name, flags, method, crc, packed_bytes, unpacked_bytes, offset };
     Some((member, n_bytes))
 }
 
 /// Names lead nowhere else, and none comes twice, however it is written.
-fn require_names(listed: &[Listed]) -> Result<(), ZipError> {
+fn require_names(listed: &[ListedEntry]) -> Result<(), ZipError> {
     let mut known: BTreeMap<String, &str> = BTreeMap::new();
     for member in listed {
         let name = &member.name;
@@ -360,12 +363,12 @@ fn require_names(listed: &[Listed]) -> Result<(), ZipError> {
 /// stands before `end`.
 fn read_member(
     source: &mut (impl Read + Seek),
-    listed: &Listed,
+    listed: &ListedEntry,
     end: u64,
-) -> Result<Entry, ZipError> {
+) -> Result<ZipEntry, ZipError> {
     let name = &listed.name;
     let local = read_at(source, listed.offset, LOCAL_BYTES)?;
-    let mut fields = Fields::new(&local);
+    let mut fields = ZipFields::new(&local);
     let header = LocalHeader::read(&mut fields)
         .ok_or_else(|| unsafe_(format!("there is no header where `{name}` is said to be")))?;
     let named = read_at(source, listed.offset + LOCAL_BYTES, header.name_and_extra_bytes())?;
@@ -384,8 +387,8 @@ fn read_member(
         return Err(unsafe_(why));
     }
     let method = match listed.method {
-        0 => Method::Stored,
-        8 => Method::Deflated,
+        0 => PackMethod::Stored,
+        8 => PackMethod::Deflated,
         method => {
             let why = format!("is packed by method {method}; read are 0 (stored) and 8 (deflated)");
             return Err(ZipError::member(name, why));
@@ -408,7 +411,7 @@ fn read_member(
         let why = format!("{left} bytes behind its member `{name}` belong to no listed member");
         return Err(unsafe_(why));
     }
-    Ok(Entry {
+    Ok(ZipEntry {
         name: name.clone(),
         method,
         crc: listed.crc,
@@ -430,7 +433,7 @@ struct LocalHeader {
 }
 
 impl LocalHeader {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut ZipFields<'_>) -> Option<Self> {
         if fields.u32()? != LOCAL {
             return None;
         }
@@ -453,7 +456,7 @@ impl LocalHeader {
     }
 
     /// Whether it says what the directory says; where a descriptor follows, it may leave numbers out.
-    fn agrees_with(&self, listed: &Listed, extra: &[u8], has_descriptor: bool) -> bool {
+    fn agrees_with(&self, listed: &ListedEntry, extra: &[u8], has_descriptor: bool) -> bool {
         let Some([unpacked, packed, _]) = zip64_numbers([self.unpacked, self.packed, 0], extra)
         else {
             return false;
@@ -467,7 +470,7 @@ impl LocalHeader {
 }
 
 /// Whether these bytes are the descriptor of a member: its numbers, with a mark or without.
-fn is_descriptor(bytes: &[u8], listed: &Listed) -> bool {
+fn is_descriptor(bytes: &[u8], listed: &ListedEntry) -> bool {
     let bytes = match bytes.len() {
         16 | 24 => match bytes.strip_prefix(&DESCRIPTOR.to_le_bytes()) {
             Some(rest) => rest,
@@ -475,7 +478,7 @@ fn is_descriptor(bytes: &[u8], listed: &Listed) -> bool {
         },
         _ => bytes,
     };
-    let mut fields = Fields::new(bytes);
+    let mut fields = ZipFields::new(bytes);
     let crc = fields.u32();
     let is_long = bytes.len() == 20;
     let mut number = || if is_long { fields.u64() } else { fields.u32().map(u64::from) };

@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::zip_layout::{Entry, MEMBERS_MAX, Method, read_layout};
-use super::{BLOCK_BYTES, Packing, is_bomb, unpacked};
+use super::zip_layout::{MEMBERS_MAX, PackMethod, ZipEntry, read_layout};
+use super::{BLOCK_BYTES, ReportPacking, is_bomb, unpacked};
 
 /// What the head of a member of an archive shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl ZipError {
 pub(super) fn choose<R: BufRead + Seek>(
     source: &mut R,
     judge: impl Fn(&str, &[u8]) -> MemberKind,
-) -> Result<(Entry, FromArchive), ZipError> {
+) -> Result<(ZipEntry, FromArchive), ZipError> {
     let entries = read_layout(source)?;
     let (mut reports, mut nearly, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
@@ -133,7 +133,7 @@ pub(super) fn choose<R: BufRead + Seek>(
 }
 
 /// Why an archive is rejected that holds several members which are reports or nearly so.
-fn not_one(reports: Vec<Entry>, mut nearly: Vec<(String, &'static str, String)>) -> ZipError {
+fn not_one(reports: Vec<ZipEntry>, mut nearly: Vec<(String, &'static str, String)>) -> ZipError {
     let names = reports.into_iter().map(|entry| entry.name);
     if nearly.is_empty() {
         return ZipError::SeveralReports { names: names.collect() };
@@ -152,7 +152,7 @@ fn not_one(reports: Vec<Entry>, mut nearly: Vec<(String, &'static str, String)>)
 /// What a member is. One that is not read any further is unpacked to its end here: it must be whole.
 fn look_at<R: BufRead + Seek>(
     source: &mut R,
-    entry: &Entry,
+    entry: &ZipEntry,
     judge: impl Fn(&str, &[u8]) -> MemberKind,
 ) -> Result<MemberKind, ZipError> {
     let name = entry.name.as_str();
@@ -190,7 +190,7 @@ fn look_at<R: BufRead + Seek>(
 }
 
 /// Why a member is no report, where its name or its first bytes say so.
-fn no_report(entry: &Entry, first: &[u8]) -> Option<&'static str> {
+fn no_report(entry: &ZipEntry, first: &[u8]) -> Option<&'static str> {
     const OFFICE: [&str; 9] =
         [".xlsx", ".xlsm", ".xltx", ".docx", ".pptx", ".ods", ".odt", ".odp", ".numbers"];
     const OFFICE_PARTS: [&[u8]; 5] =
@@ -206,7 +206,7 @@ fn no_report(entry: &Entry, first: &[u8]) -> Option<&'static str> {
     let inner = first.get(30..).unwrap_or_default();
     let is_office = OFFICE.iter().any(|ending| name.ends_with(ending))
         || OFFICE_PARTS.iter().any(|part| inner.starts_with(part));
-    let is_zip = Packing::of(first) == Packing::Zip;
+    let is_zip = ReportPacking::of(first) == ReportPacking::Zip;
     (is_zip && is_office).then_some("an office document: no format reads one")
 }
 
@@ -227,7 +227,7 @@ fn other_archive(first: &[u8]) -> Option<&'static str> {
         (b"\x04\x22\x4d\x18", "an lz4 file"),
         (b"\x1f\x9d", "a compress file"),
     ];
-    if Packing::of(first) == Packing::Zip {
+    if ReportPacking::of(first) == ReportPacking::Zip {
         return Some("a zip archive");
     }
     if first.get(257..262) == Some(b"ustar") {
@@ -258,14 +258,14 @@ fn head_of(member: &mut impl BufRead) -> io::Result<Vec<u8>> {
 
 /// The unpacked bytes of a member; the last read fails unless they are what the directory says.
 pub(super) struct MemberReader<'a, R> {
-    body: Body<'a, R>,
+    body: MemberBody<'a, R>,
     crc: Crc,
     n_bytes: u64,
     expected_crc: u32,
     expected_bytes: u64,
 }
 
-enum Body<'a, R> {
+enum MemberBody<'a, R> {
     Stored(Take<&'a mut R>),
     Deflated(DeflateDecoder<Take<&'a mut R>>),
 }
@@ -273,13 +273,13 @@ enum Body<'a, R> {
 /// Begins to read a member.
 pub(super) fn open_member<'a, R: BufRead + Seek>(
     source: &'a mut R,
-    entry: &Entry,
+    entry: &ZipEntry,
 ) -> io::Result<MemberReader<'a, R>> {
     source.seek(SeekFrom::Start(entry.data_start))?;
     let packed = source.take(entry.packed_bytes);
     let body = match entry.method {
-        Method::Stored => Body::Stored(packed),
-        Method::Deflated => Body::Deflated(DeflateDecoder::new(packed)),
+        PackMethod::Stored => MemberBody::Stored(packed),
+        PackMethod::Deflated => MemberBody::Deflated(DeflateDecoder::new(packed)),
     };
     Ok(MemberReader {
         body,
@@ -293,8 +293,8 @@ pub(super) fn open_member<'a, R: BufRead + Seek>(
 impl<R: BufRead> Read for MemberReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n_bytes = match &mut self.body {
-            Body::Stored(packed) => packed.read(buffer)?,
-            Body::Deflated(packed) => packed.read(buffer)?,
+            MemberBody::Stored(packed) => packed.read(buffer)?,
+            MemberBody::Deflated(packed) => packed.read(buffer)?,
         };
         self.crc.update(&buffer[..n_bytes]);
         self.n_bytes += n_bytes as u64;
@@ -308,8 +308,8 @@ impl<R: BufRead> Read for MemberReader<'_, R> {
 impl<R: BufRead> MemberReader<'_, R> {
     fn require_whole(&self) -> io::Result<()> {
         let left = match &self.body {
-            Body::Stored(packed) => packed.limit(),
-            Body::Deflated(packed) => packed.get_ref().limit(),
+            MemberBody::Stored(packed) => packed.limit(),
+            MemberBody::Deflated(packed) => packed.get_ref().limit(),
         };
         if self.n_bytes != self.expected_bytes || self.crc.sum() != self.expected_crc {
             return Err(io::Error::other("its bytes are not those that the archive was made of"));

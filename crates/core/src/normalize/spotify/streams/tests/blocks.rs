@@ -70,10 +70,11 @@ const NARROW: [&str; 8] = [
 
 /// Calls `read` with a reader for these columns.
 fn with_reader(header: &[&str], read: impl FnOnce(StreamsReader<'_>)) {
-    let territories = Territories::new(&BTreeMap::new()).unwrap();
+    let territories = TerritoryTable::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = Context { store: &store, territories: &territories, key: &key, wanted: None };
-    let columns = Columns::detect_format(header.join("\t").as_bytes()).unwrap();
+    let context =
+        StreamsContext { store: &store, territories: &territories, key: &key, wanted: None };
+    let columns = StreamColumns::detect_format(header.join("\t").as_bytes()).unwrap();
     read(StreamsReader::new(columns, context));
 }
 
@@ -130,7 +131,7 @@ fn a_report_may_have_more_devices_than_16_bits_count() {
         reader.read_block(&devices(0, 40_000));
         reader.read_block(&devices(40_000, 30_000));
         let (_, piece) = reader.take_pieces([1; 32]).pop_first().unwrap();
-        assert_eq!(reader.finish().counts, Counts { rows: 70_000, ..Counts::default() });
+        assert_eq!(reader.finish().counts, RowCounts { rows: 70_000, ..RowCounts::default() });
         let plays = join_pieces(vec![piece]);
         let device = |play: &Play| &*plays.words.devices[plays.kind(play).device as usize];
         let different: BTreeSet<&str> = plays.rows.iter().map(device).collect();

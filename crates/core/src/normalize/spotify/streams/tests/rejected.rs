@@ -50,7 +50,7 @@ fn what_is_wrong_with_a_cell_is_named() {
 fn one_of_isrc_and_store_track_is_enough() {
     let report =
         read(&[line(&[("track_id", b"")]), line(&[("isrc", b"")]), line(&[("isrc", b"x")])]);
-    assert_eq!(report.counts, Counts { rows: 3, bad_isrc: 1, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 3, bad_isrc: 1, ..RowCounts::default() });
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_line_with_another_number_of_cells_is_rejected_whole() {
     4 - column_count: expected 16 cells, found 2
     5 - column_count: expected 16 cells, found 1
     ");
-    assert_eq!(report.counts, Counts { rows: 5, quarantined: 4, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 5, quarantined: 4, ..RowCounts::default() });
 }
 
 #[test]

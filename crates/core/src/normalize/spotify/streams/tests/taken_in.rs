@@ -33,7 +33,7 @@ fn each_column_becomes_the_field_that_is_meant_for_it() {
     upc 036000291452
     use_type stream
     ");
-    assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 1, ..RowCounts::default() });
     assert_eq!((report.bad_rows.len(), report.day_rows.values().sum::<u64>()), (0, 1));
 }
 
@@ -68,7 +68,7 @@ fn empty_cells_are_null() {
         ] {
             let report = read(&[line(&[(column, empty.as_bytes())])]);
             assert_eq!(report.field(1, field), "null", "{column}");
-            assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() }, "{column}");
+            assert_eq!(report.counts, RowCounts { rows: 1, ..RowCounts::default() }, "{column}");
         }
     }
 }
@@ -179,7 +179,7 @@ fn the_tier_is_the_products_or_without_one_that_of_the_access() {
     unmapped new
     unknown null
     ");
-    assert_eq!(report.counts, Counts { rows: 6, unmapped_tier: 2, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 6, unmapped_tier: 2, ..RowCounts::default() });
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
         read(&[line(wrong), line(alias), line(wrong), line(&[]), line(alias), line(alias)]);
     assert_eq!(
         report.counts,
-        Counts {
+        RowCounts {
             rows: 6,
             quarantined: 0,
             bad_isrc: 2,
@@ -218,7 +218,7 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
             bad_territory: 2,
             aliased_territory: 3,
             unmapped_tier: 3,
-            ..Counts::default()
+            ..RowCounts::default()
         }
     );
 }
@@ -232,14 +232,14 @@ fn wrong_identifiers_of_rejected_rows_are_not_counted() {
         line(&[("country_code", b"\xff"), ("isrc", b"x"), ("upc", b"1")]),
     ];
     let report = read(&rejected);
-    assert_eq!(report.counts, Counts { rows: 4, quarantined: 4, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 4, quarantined: 4, ..RowCounts::default() });
     assert_eq!(report.day_rows, BTreeMap::new());
 }
 
 #[test]
 fn unmapped_columns_are_not_looked_at() {
     let report = read(&[line(&[("mobile", b"\xff\0"), ("postal_code", b"\0\xff")])]);
-    assert_eq!(report.counts, Counts { rows: 1, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 1, ..RowCounts::default() });
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn plays_of_other_dates_than_the_wanted_are_counted_but_not_kept() {
     let report = read_blocks(&HEADER, &[(&text, false)], Some(&wanted));
     assert_eq!(report.plays.keys().copied().collect::<Vec<_>>(), [(day(2), 2)]);
     assert_eq!(report.day_rows, BTreeMap::from([(day(1), 2), (day(2), 1), (day(3), 1)]));
-    assert_eq!(report.counts, Counts { rows: 4, bad_isrc: 4, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 4, bad_isrc: 4, ..RowCounts::default() });
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn blank_lines_are_counted_but_are_no_rows() {
     let text =
         [b"\n".to_vec(), line(&[]), b" \r\n\n".to_vec(), line(&[("day", b"")]), b"  ".to_vec()];
     let report = read(&text);
-    assert_eq!(report.counts, Counts { rows: 2, quarantined: 1, ..Counts::default() });
+    assert_eq!(report.counts, RowCounts { rows: 2, quarantined: 1, ..RowCounts::default() });
     assert_eq!(report.plays.keys().map(|(_, row)| *row).collect::<Vec<_>>(), [2]);
     insta::assert_snapshot!(report.rejections(), @"5 day missing: expected a value, found an empty cell");
 }

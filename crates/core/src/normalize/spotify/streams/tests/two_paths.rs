@@ -203,13 +203,13 @@ fn plain_tier(product: &str, access: &str) -> (String, String) {
 }
 
 /// What is counted of the rows that are taken in.
-fn plain_counts(readings: &[(&Cells, Reading)]) -> Counts {
+fn plain_counts(readings: &[(&Cells, Reading)]) -> RowCounts {
     let taken_in = || readings.iter().filter(|(_, reading)| reading.is_ok());
     let n_rows = |is_counted: &dyn Fn(&Cells, &Fields) -> bool| {
         taken_in().filter(|(cells, reading)| is_counted(cells, reading.as_ref().unwrap())).count()
             as u64
     };
-    Counts {
+    RowCounts {
         rows: readings.len() as u64,
         quarantined: (readings.len() - taken_in().count()) as u64,
         bad_isrc: n_rows(&|cells, _| cells["isrc"].1 == Wrong),
@@ -217,7 +217,7 @@ fn plain_counts(readings: &[(&Cells, Reading)]) -> Counts {
         bad_territory: n_rows(&|cells, _| cells["country_code"].1 == Wrong),
         aliased_territory: n_rows(&|cells, _| matches!(cells["country_code"].1, Alias(_))),
         unmapped_tier: n_rows(&|_, fields| fields["tier"] == "unmapped"),
-        ..Counts::default()
+        ..RowCounts::default()
     }
 }
 

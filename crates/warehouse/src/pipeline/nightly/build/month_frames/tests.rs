@@ -2,9 +2,9 @@
 
 use polars::prelude::{Column, DataFrame, DataType};
 use proptest::prelude::*;
-use streamledger_core::explain::coverage::State;
-use streamledger_core::explain::step::Kind;
-use streamledger_core::explain::waterfall::{Line, Source, Sources, waterfall};
+use streamledger_core::explain::coverage::CoverageState;
+use streamledger_core::explain::step::StepKind;
+use streamledger_core::explain::waterfall::{SourceState, SourceStates, WaterfallLine, waterfall};
 use streamledger_core::model::day::Month;
 
 use super::*;
@@ -29,7 +29,7 @@ struct Ledger {
     counters: Vec<Row>,
     declared: Vec<Row>,
     sales: Vec<(usize, Row)>,
-    states: (Source, Source, Source),
+    states: (SourceState, SourceState, SourceState),
 }
 
 /// Statements by name and period, and which has taken the place of which: one untouched, one that two
@@ -69,7 +69,7 @@ fn any_ledger() -> impl Strategy<Value = Ledger> {
         proptest::collection::vec(0..REPORTS.len(), n_rows)
             .prop_map(move |reports| reports.into_iter().zip(rows.clone()).collect::<Vec<_>>())
     });
-    let source = || proptest::option::of(proptest::sample::select(&State::ALL[..]));
+    let source = || proptest::option::of(proptest::sample::select(&CoverageState::ALL[..]));
     let states = (source(), source(), source());
     (any_rows(5), any_rows(1), any_rows(1), sales, states).prop_map(
         |(trends, counters, declared, sales, states)| Ledger {
@@ -136,13 +136,13 @@ fn sales_frame(lines: &[(usize, Row)], is_replaced: bool) -> MonthLines {
 }
 
 /// Lines of all tracks and territories, and the names of the statements by their place.
-fn told(ledger: &Ledger) -> (Vec<Vec<Line>>, Vec<String>) {
+fn told(ledger: &Ledger) -> (Vec<Vec<WaterfallLine>>, Vec<String>) {
     let entries = REPORTS.map(report);
     let reports = entries.iter().map(|report| (report.name(), report)).collect();
     let (trends, sales, other) = ledger.states;
     let of = |source| ByTerritory { elsewhere: source, nowhere: source, ..ByTerritory::default() };
     let known = MonthKnown {
-        sources: Sources { counters: other, declared: other, eligibility: None, next: other },
+        sources: SourceStates { counters: other, declared: other, eligibility: None, next: other },
         trends: of(trends),
         unreported: ByTerritory::default(),
         sales: of(sales),
@@ -150,13 +150,13 @@ fn told(ledger: &Ledger) -> (Vec<Vec<Line>>, Vec<String>) {
         without_plays: streamledger_core::explain::eligibility::Eligibility::Unknown,
         reports: in_order_of_settlement(&reports),
     };
-    let inputs = Inputs {
+    let inputs = WaterfallInputs {
         trends: vec![trends_frame(&ledger.trends)],
         later: Vec::new(),
         counters: vec![frame(&ledger.counters, "plays").lazy()],
         is_unreported: None,
         declared: vec![frame(&ledger.declared, "plays").lazy()],
-        statements: Statements {
+        statements: StatementInputs {
             sales: vec![sales_frame(&ledger.sales, false)],
             replaced: vec![sales_frame(&ledger.sales, true)],
             reports: Some(reports_frame(&known).unwrap()),
@@ -174,21 +174,21 @@ fn told(ledger: &Ledger) -> (Vec<Vec<Line>>, Vec<String>) {
     (lines, known.reports.iter().map(|statement| statement.name.clone()).collect())
 }
 
-fn sum(lines: &[Vec<Line>], step: Step) -> i64 {
+fn sum(lines: &[Vec<WaterfallLine>], step: WaterfallStep) -> i64 {
     let of_step = lines.iter().flatten().filter(|line| line.step == step);
     of_step.filter_map(|line| line.plays).sum()
 }
 
 /// Every total is the one before it and the changes since.
-fn adds_up(lines: &[Line]) -> bool {
+fn adds_up(lines: &[WaterfallLine]) -> bool {
     let mut running = 0;
     lines.iter().all(|line| {
         let plays = line.plays.unwrap_or(0);
         match line.step.kind() {
-            Kind::Total if line.step == Step::StoreShows => running = plays,
-            Kind::Total => return running == plays,
-            Kind::Change => running += plays,
-            Kind::Aside => {}
+            StepKind::Total if line.step == WaterfallStep::StoreShows => running = plays,
+            StepKind::Total => return running == plays,
+            StepKind::Change => running += plays,
+            StepKind::Aside => {}
         }
         true
     })
@@ -208,9 +208,9 @@ proptest! {
         let is_paid =
             |(report, row): &&(usize, Row)| REPORTS[*report].2.is_none() && !LINES[row.2].1;
         let paid: i64 = ledger.sales.iter().filter(is_paid).map(|(_, row)| row.3).sum();
-        prop_assert_eq!(sum(&lines, Step::Reported), reported);
-        prop_assert_eq!(sum(&lines, Step::Counted), counted);
-        prop_assert_eq!(sum(&lines, Step::PaidUnits), paid);
+        prop_assert_eq!(sum(&lines, WaterfallStep::Reported), reported);
+        prop_assert_eq!(sum(&lines, WaterfallStep::Counted), counted);
+        prop_assert_eq!(sum(&lines, WaterfallStep::PaidUnits), paid);
     }
 
     #[test]
@@ -234,8 +234,8 @@ proptest! {
             let of_it = ledger.sales.iter().filter(|(of, row)| *of == report && !LINES[row.2].1);
             of_it.map(|(_, row)| row.3).sum()
         };
-        prop_assert_eq!(sum(&lines, Step::Restated), units(3) - units(1));
-        for line in lines.iter().flatten().filter(|line| line.step == Step::Restated) {
+        prop_assert_eq!(sum(&lines, WaterfallStep::Restated), units(3) - units(1));
+        for line in lines.iter().flatten().filter(|line| line.step == WaterfallStep::Restated) {
             for place in &line.reports {
                 prop_assert_ne!(names[*place as usize].as_str(), REPORTS[0].0);
             }

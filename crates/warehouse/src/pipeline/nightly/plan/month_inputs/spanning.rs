@@ -10,7 +10,7 @@ use crate::storage::layout::ledger::{ReportEntry, lots_path};
 use crate::storage::tables::lot_table::LotTable;
 
 /// Where the lines are whose days lie in several months, and the plays by which they are divided.
-pub(crate) struct Spanning {
+pub(crate) struct SpanningLines {
     /// Months of `sales` and of `sales_superseded` in which such lines begin.
     pub(crate) sales: Vec<String>,
     pub(crate) replaced: Vec<String>,
@@ -20,7 +20,7 @@ pub(crate) struct Spanning {
     pub(crate) days: (Day, Day),
 }
 
-impl Spanning {
+impl SpanningLines {
     pub(super) fn new(of: &StoreMonth, view: PlanView<'_>) -> Option<Self> {
         let mut found = Self {
             sales: Vec::new(),

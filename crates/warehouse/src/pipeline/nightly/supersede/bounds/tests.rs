@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::storage::layout::report_sums::Totals;
+use crate::storage::layout::report_sums::MonthTotalsRecord;
 
 const PATH: &str = "sales/store=deezer/month=2026-09";
 
 /// A report of so many units, and money, in one month.
 fn report(id: &str, units: i128, amount: &str) -> (String, ReportEntry) {
-    let totals = Totals { units, amounts: [("EUR".to_owned(), amount.to_owned())].into() };
+    let totals =
+        MonthTotalsRecord { units, amounts: [("EUR".to_owned(), amount.to_owned())].into() };
     let mut entry: ReportEntry = serde_json::from_value(serde_json::json!({
         "store": "deezer", "id": id.repeat(64), "hash": id.repeat(64), "feed": "sales", "format": "x",
         "files": ["deezer/statement.tsv"], "archived": null, "reading": "", "state": "active",

@@ -198,7 +198,7 @@ fn members_that_overlap_are_unsafe() {
 fn the_second_end_of_an_archive_of_64_bits_is_read_and_must_agree() {
     let archive = written(&TWO, Descriptor::None, b"");
     let (body, short) = archive.split_at(archive.len() - 22);
-    let mut fields = Fields::at(short, 12).unwrap();
+    let mut fields = ZipFields::at(short, 12).unwrap();
     let (n_bytes, start) = (fields.u32().unwrap(), fields.u32().unwrap());
     let with = |n_members: u64| {
         let mut long =
