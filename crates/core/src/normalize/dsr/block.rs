@@ -45,7 +45,7 @@ enum NamedRecords {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct BlockResource {
     isrc: Option<Isrc>,
-    /// An ISRC that is none.
+    /// A text that is no valid ISRC.
     isrc_text: Option<String>,
     dsp_id: String,
 }
@@ -67,9 +67,9 @@ pub(crate) struct UsedRecords {
     pub(crate) upc: Option<Upc>,
     /// The licensee's id, or an ISRC that is none.
     pub(crate) store_track: Option<String>,
-    /// An ISRC that is none.
+    /// A text that is no valid ISRC.
     pub(crate) bad_isrc: Option<String>,
-    /// A UPC that is none.
+    /// A text that is no valid UPC.
     pub(crate) bad_upc: Option<String>,
 }
 

@@ -12,10 +12,10 @@ pub struct TrackCodes<'r> {
     pub isrc: Option<Isrc>,
     /// The release.
     pub upc: Option<Upc>,
-    /// The store's id, or an ISRC that is none.
+    /// The store's id, or a text that is no valid ISRC.
     pub store_track: Option<Cow<'r, str>>,
-    /// An ISRC that is none.
+    /// A text that is no valid ISRC.
     pub bad_isrc: Option<Cow<'r, str>>,
-    /// A UPC that is none.
+    /// A text that is no valid UPC.
     pub bad_upc: Option<Cow<'r, str>>,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use streamledger_core::decisions::settings::{DecidedMonths, JudgingNumbers};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
 
@@ -60,10 +61,13 @@ pub struct BackfillOutcome {
     pub n_reports: u64,
 }
 
+/// Numbers that judge some months from now on.
+type DecidedNumbers = (DecidedMonths, JudgingNumbers);
+
 /// A backfill and what it starts from.
 struct BackfillTask<'a> {
     /// With the accepted numbers.
-    settings: &'a PipelineSettings,
+    settings: PipelineSettings,
     judging: JudgingSettings,
     options: NightlyOptions,
     backfill: &'a BackfillOptions,
@@ -84,9 +88,28 @@ struct UnpublishedRun<'a> {
 }
 
 impl<'a> BackfillTask<'a> {
+    /// A backfill, with what it decides about its months; nothing of that is written down.
+    fn new(
+        request: RunRequest<'a>,
+        backfill: &'a BackfillOptions,
+        former: &'a Manifest,
+        staging: &'a Path,
+    ) -> Result<(Self, SettingsRuling, Option<DecidedNumbers>), NightlyError> {
+        let RunRequest { settings, options, places, progress } = request;
+        let key = key_of(options, places, former)?;
+        let options = backfill.on_its_day(options, former);
+        let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
+        let decided = ruling.judge_months(backfill)?;
+        let judging = ruling.judging(settings);
+        let settings = settings.judged_by(&ruling.in_force);
+        let task =
+            Self { settings, judging, options, backfill, key, places, staging, former, progress };
+        Ok((task, ruling, decided))
+    }
+
     fn run(&'a self) -> Result<RunContext<'a>, NightlyError> {
         let (options, places, progress) = (&self.options, self.places, self.progress);
-        let request = RunRequest { settings: self.settings, options, places, progress };
+        let request = RunRequest { settings: &self.settings, options, places, progress };
         RunContext::new(request, self.judging.clone(), self.key, self.staging)
     }
 
@@ -154,24 +177,10 @@ pub fn run_backfill(
     let mut warehouse = Warehouse::open_existing(&options.warehouse, &options.owner)?;
     let places = warehouse.places.clone();
     let former = std::mem::take(&mut warehouse.manifest);
-    let key = key_of(options, &places, &former)?;
-    let (staging, options) = (places.internal("staging"), backfill.on_its_day(options, &former));
+    let staging = places.internal("staging");
     let (places, staging, former) = (&places, staging.as_path(), &former);
-    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
-    let decided = ruling.judge_months(backfill)?;
-    let judging = ruling.judging(settings);
-    let settings = &settings.judged_by(&ruling.in_force);
-    let task = BackfillTask {
-        settings,
-        judging,
-        options,
-        backfill,
-        key,
-        places,
-        staging,
-        former,
-        progress,
-    };
+    let request = RunRequest { settings, options, places, progress };
+    let (task, mut ruling, decided) = BackfillTask::new(request, backfill, former, staging)?;
     // What cannot be done is not decided.
     draft_backfill(&task.run()?, backfill, former)?;
     if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
@@ -204,7 +213,7 @@ pub fn run_backfill(
 }
 
 /// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
-/// a run may run beside it.
+/// another run may go on beside it.
 fn preview_backfill(
     settings: &PipelineSettings,
     options: &NightlyOptions,
@@ -214,24 +223,10 @@ fn preview_backfill(
     let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
-    let key = key_of(options, places, former)?;
     let folder = PreviewFolder::open(places)?;
-    let (staging, options) = (folder.path(), backfill.on_its_day(options, former));
-    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
-    ruling.judge_months(backfill)?;
-    let judging = ruling.judging(settings);
-    let settings = &settings.judged_by(&ruling.in_force);
-    let task = BackfillTask {
-        settings,
-        judging,
-        options,
-        backfill,
-        key,
-        places,
-        staging,
-        former,
-        progress,
-    };
+    let staging = folder.path();
+    let request = RunRequest { settings, options, places, progress };
+    let (task, ..) = BackfillTask::new(request, backfill, former, staging)?;
     with_whole_lists(staging, |damaged_lists| {
         let UnpublishedRun { run, mut done, .. } = task.make(None, damaged_lists)?;
         done.summary = run.finish();
@@ -252,23 +247,9 @@ pub fn plan_backfill(
     let places = &WarehouseLayout::new(&options.warehouse);
     places.require()?;
     let former = &places.current_manifest()?;
-    let key = key_of(options, places, former)?;
-    let (staging, options) = (Path::new(""), backfill.on_its_day(options, former));
-    let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
-    ruling.judge_months(backfill)?;
-    let judging = ruling.judging(settings);
-    let settings = &settings.judged_by(&ruling.in_force);
-    let task = BackfillTask {
-        settings,
-        judging,
-        options,
-        backfill,
-        key,
-        places,
-        staging,
-        former,
-        progress,
-    };
+    let staging = Path::new("");
+    let request = RunRequest { settings, options, places, progress };
+    let (task, ..) = BackfillTask::new(request, backfill, former, staging)?;
     let mut run = task.run()?;
     run.work.buffers = RunBuffers::of_plan();
     let draft = draft_backfill(&run, backfill, former)?;

@@ -66,13 +66,14 @@ pub(crate) fn build_plan(
     let file_of = |path: &String| lists.get(path).map(|list| list.entry.clone());
     let keys_files: KeysFiles =
         inputs.keys.keys().map(|path| (path.clone(), file_of(path))).collect();
+    // They are written while partitions are built.
+    let queue = list_queue();
+    lists.into_values().for_each(|list| queue.add(list));
     let built = build_stale_lots(run, plan, &mut inputs, reports, staged)?;
     partitions.extend(built);
     let days = build_days(run, plan, inputs, basis)?;
     let (dates, trends) = enter_days(run, plan, days, (&keys_files, former))?;
     partitions.extend(dates);
-    let queue = list_queue();
-    lists.into_values().for_each(|list| queue.add(list));
     let published = run.places.snapshot(former.snapshot).join("tables");
     partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
     partitions.extend(build_small(run, plan, basis)?);

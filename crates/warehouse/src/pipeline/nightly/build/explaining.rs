@@ -36,15 +36,12 @@ pub(crate) fn build_waterfalls(
 ) -> Result<(), NightlyError> {
     let plan = tables.plan;
     let view = PlanView { targets: &plan.targets, dates: &plan.dates, reports };
-    let months = settled_months(run, &plan.targets, reports);
+    let mut months = settled_months(run, &plan.targets, reports);
     let is_stale = |path: &String| plan.targets.get(path).is_some_and(PlannedPartition::is_stale);
-    let months: Vec<PlannedMonth> = months
-        .into_iter()
-        .map(|of| plan_month(of, known, view))
-        .filter(|month| is_stale(&month.path) || is_stale(&month.tracks))
-        .collect();
+    months.retain(|of| ["waterfall", "eligibility"].iter().any(|table| is_stale(&of.path(table))));
     run.work.journal.progress.begin("explaining months", months.len() as u64);
-    for month in months {
+    for of in months {
+        let month = plan_month(of, known, view);
         let hashes = plan.targets[&month.path].reports.iter();
         let hashes = hashes.map(|key| reports[key].hash.as_str());
         let policy = run.judging.footer(&month.of.store, &month.of.month.to_string());

@@ -26,7 +26,7 @@ pub(crate) struct MonthInputs {
 impl MonthInputs {
     pub(crate) fn new(of: &StoreMonth, view: PlanView<'_>) -> Self {
         let own = SOURCES.map(|table| {
-            let path = format!("{table}/store={}/month={}", of.store, of.month);
+            let path = of.path(table);
             view.targets.contains_key(&path).then_some(path)
         });
         let month = of.month.to_string();

@@ -32,3 +32,10 @@ pub(crate) struct StoreMonth {
     pub(crate) last_over: Month,
     pub(crate) rule: Option<EligibilityRule>,
 }
+
+impl StoreMonth {
+    /// Path of its partition of a table.
+    pub(crate) fn path(&self, table: &str) -> String {
+        format!("{table}/store={}/month={}", self.store, self.month)
+    }
+}

@@ -132,8 +132,7 @@ pub(crate) fn plan_month(of: StoreMonth, known: &KnownMonths, view: PlanView<'_>
     if let Some((window, rule)) = window.as_ref().zip(of.rule) {
         month.without_plays = Eligibility::of(0, window.is_whole, rule);
     }
-    let path = format!("waterfall/store={}/month={}", of.store, of.month);
-    let tracks = path.replacen("waterfall/", "eligibility/", 1);
+    let (path, tracks) = (of.path("waterfall"), of.path("eligibility"));
     PlannedMonth { of, inputs, known: month, window, path, tracks }
 }
 
