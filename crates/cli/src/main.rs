@@ -41,12 +41,23 @@ mod exit {
 }
 
 fn main() -> ExitCode {
+    abort_on_panic();
     let code = run();
     // Before it ends in the usual way, a process gives its memory back block by block, for nobody.
     if std::io::stdout().flush().is_ok() {
         signal_hook::low_level::exit(i32::from(code));
     }
     ExitCode::from(code)
+}
+
+/// A panic is a bug: no other thread may go on and publish after one. The profile unwinds all the same,
+/// since tests need it and would otherwise build every dependency a second time.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 fn run() -> u8 {

@@ -111,10 +111,9 @@ fn a_warehouse_is_made_again_from_what_a_backup_needs() {
 fn what_the_archive_says_of_its_reports_is_verified_and_mended() {
     let case = warehouse();
     let names = crate::case::files_of(&case.path("warehouse/internal/archive"));
-    let (name, path) =
-        names.into_iter().find(|(_, path)| path.extension().unwrap() == "names").unwrap();
+    let (name, path) = names.into_iter().find(|(_, path)| path.ends_with("names.json")).unwrap();
     let bytes = fs::read(&path).unwrap();
-    for damaged in [Some(b"[]".to_vec()), None] {
+    for damaged in [Some(b"{}".to_vec()), None] {
         match damaged {
             Some(bytes) => fs::write(&path, bytes).unwrap(),
             None => fs::remove_file(&path).unwrap(),

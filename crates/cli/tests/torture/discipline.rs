@@ -33,6 +33,7 @@ impl Unsafe {
             "write" | "truncate" => drop(self.files.insert(path.to_owned())),
             "create" | "folder" | "symlink" => self.name(path),
             "link" => self.name(to),
+            "syncfs" => *self = Self::default(),
             "sync" => {
                 self.files.remove(path);
                 self.folders.remove(path);

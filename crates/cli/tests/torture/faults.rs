@@ -51,9 +51,8 @@ fn an_error_at_any_step_loses_nothing() {
             match outcome.code {
                 0 | 4 => {
                     assert!(is_after, "{}: {context}: silent: {outcome:?}", scene.name);
-                    assert_ne!(
-                        run.hit_kind(),
-                        "sync",
+                    assert!(
+                        !run.hit_kind().starts_with("sync"),
                         "{}: {context}: a failed sync must fail the run",
                         scene.name
                     );
@@ -164,7 +163,7 @@ fn an_error_while_a_large_archived_report_is_read_is_told() {
     assert!(4 < n_tried, "the report is not large: {n_tried} reads");
     // Before it the file is read that says under which names it came.
     let mut runs = (1..).map(|at| run_within(&case, &arguments, Fault::Fail(at, EINVAL), watch));
-    let run = runs.find(|run| !run.hit().contains(".names")).unwrap();
+    let run = runs.find(|run| !run.hit().contains("names.json")).unwrap();
     assert!(run.is_hit());
     assert_eq!(run.outcome.code, 0, "{:?}", run.outcome);
     assert_eq!(case.published(), before);

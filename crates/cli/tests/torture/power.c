@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -147,3 +148,31 @@ static int sync_step(int (*next)(int), int fd) {
 
 int fsync(int fd) { NEXT(fsync); return sync_step(next_fsync, fd); }
 int fdatasync(int fd) { NEXT(fdatasync); return sync_step(next_fdatasync, fd); }
+
+static int sync_entry(const char *path, const struct stat *state, int kind, struct FTW *place) {
+    (void)state, (void)place;
+    char to[2 * PATH_BYTES] = "";
+    if (kind == FTW_F) {
+        int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return 0;
+        keep(fd, to);
+        syscall(SYS_close, fd);
+    }
+    if (kind == FTW_F || kind == FTW_D) tell("sync", path, to);
+    return 0;
+}
+
+/* A sync of the disk is one of every file and folder. */
+int syncfs(int fd) {
+    NEXT(syncfs);
+    char path[PATH_BYTES];
+    path_of(fd, path);
+    if (!is_inside(path)) return next_syncfs(fd);
+    pthread_mutex_lock(&lock);
+    nftw(root, sync_entry, 16, FTW_PHYS);
+    int result = next_syncfs(fd);
+    int saved = errno;
+    pthread_mutex_unlock(&lock);
+    errno = saved;
+    return result;
+}

@@ -105,7 +105,7 @@ static int step_begins(const char *step, const char *path, const char *to, long 
         errno = ENOSPC;
         return 1;
     }
-    const char *kind = !strcmp(step, "create") ? "open" : step;
+    const char *kind = !strcmp(step, "create") ? "open" : !strcmp(step, "syncfs") ? "sync" : step;
     if (!has(steps, ',', kind, 1)) return 0;
     long now = *number = atomic_fetch_add(&count, 1) + 1;
     if (mode == TELL) { tell(now, step, path, to); return 0; }
@@ -207,6 +207,7 @@ ssize_t pwrite64(int fd, const void *from, size_t n, off64_t place) { NEXT(pwrit
 ssize_t writev(int fd, const struct iovec *from, int n) { NEXT(writev); FD_STEP(fd, "write", ssize_t, next_writev(fd, from, n)); }
 ssize_t copy_file_range(int in, off64_t *from, int fd, off64_t *to, size_t n, unsigned flags) { NEXT(copy_file_range); FD_STEP(fd, "write", ssize_t, next_copy_file_range(in, from, fd, to, n, flags)); }
 int fsync(int fd) { NEXT(fsync); FD_STEP_IF(is_watched(fd) || is_watched_folder(fd), fd, "sync", int, next_fsync(fd)); }
+int syncfs(int fd) { NEXT(syncfs); FD_STEP(fd, "syncfs", int, next_syncfs(fd)); }
 int fdatasync(int fd) { NEXT(fdatasync); FD_STEP(fd, "sync", int, next_fdatasync(fd)); }
 int ftruncate64(int fd, off64_t n) { NEXT(ftruncate64); FD_STEP(fd, "truncate", int, next_ftruncate64(fd, n)); }
 int rename(const char *a, const char *b) { NEXT(rename); PATH_STEP(is_watched_path(a) || is_watched_path(b), "rename", a, b, next_rename(a, b)); }

@@ -134,7 +134,7 @@ fn run_night(
     let mut seen = IntakeIndex::read(places)?;
     let staged = warehouse.staged_tables();
     let mut examination = examine_inbox(&run, &inbox, &warehouse.manifest, &mut seen, &staged)?;
-    keep_reports(&run, &examination)?;
+    keep_reports(&run, &mut examination)?;
     let draft = draft_plan(&run, &examination.reports, &warehouse.manifest);
     require_room_to_build(&run, &draft.targets, &examination.reports, &warehouse.manifest)?;
     let mut inputs = examination.take_inputs(&draft.targets, &staged)?;

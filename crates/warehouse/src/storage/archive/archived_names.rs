@@ -1,22 +1,27 @@
 //! What the archive says of its reports beside their bytes: of which stores they are, and under which names
 //! they came. With the listener key, the decisions and the pipelines it is all that a warehouse is made of.
 //!
-//! A file beside each archived one, with the ending `names`. It is what the ledger says, written before a
-//! state is published that refers to it.
+//! A file in each folder of the archive. It is what the ledger says, written before a state is published
+//! that refers to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use crate::storage::archive::archived_reports::{archive_path, write_private};
-use crate::storage::disk::durable::{DiskError, IoContext as _, remove_file, rename};
+use crate::storage::archive::archived_reports::archive_path;
+use crate::storage::disk::durable::{DiskError, IoContext as _};
+use crate::storage::disk::file_batch::{FileAccess, FileBatch};
 use crate::storage::layout::ledger::{ArchiveMember, ReportEntry};
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 
-/// Ending of the files.
-const ENDING: &str = "names";
+/// The file of a folder.
+const NAMES_FILE: &str = "names.json";
+
+/// Ending of the file that each archived report had beside it; read where a folder has no other.
+const FORMER_ENDING: &str = ".names";
 
 /// A report that an archived file holds: the same bytes may be several.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,20 +47,24 @@ impl ArchivedReport {
     }
 }
 
-/// The files of a ledger: path in the archive and bytes.
+/// By name of the archived file, the reports that it holds.
+type FolderNames = BTreeMap<String, Vec<ArchivedReport>>;
+
+/// The files of a ledger, one a folder: path in the archive and bytes.
 pub(crate) fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<String, Vec<u8>> {
-    let mut all: BTreeMap<String, Vec<ArchivedReport>> = BTreeMap::new();
+    let mut folders: BTreeMap<&str, FolderNames> = BTreeMap::new();
     for report in reports.values() {
-        if let Some(archived) = &report.archived {
-            let names = format!("{archived}.{ENDING}");
-            all.entry(names).or_default().push(ArchivedReport::of(report));
+        let archived = report.archived.as_deref().and_then(|archived| archived.split_once('/'));
+        if let Some((folder, file)) = archived {
+            let names = folders.entry(folder).or_default();
+            names.entry(file.to_owned()).or_default().push(ArchivedReport::of(report));
         }
     }
-    let bytes = |(name, mut of): (String, Vec<ArchivedReport>)| {
-        of.sort();
-        (name, serde_json::to_vec(&of).unwrap_or_default())
+    let bytes = |(folder, mut names): (&str, FolderNames)| {
+        names.values_mut().for_each(|of| of.sort());
+        (format!("{folder}/{NAMES_FILE}"), serde_json::to_vec(&names).unwrap_or_default())
     };
-    all.into_iter().map(bytes).collect()
+    folders.into_iter().map(bytes).collect()
 }
 
 /// Whether a file is there and says what the ledger says.
@@ -74,25 +83,19 @@ pub(crate) fn is_kept(
     }
 }
 
-/// Writes the files that are not there or say something else. Tells how many it wrote.
+/// Writes the files that are not there or say something else. Tells how many.
 ///
 /// # Errors
 /// [`DiskError`].
 pub(crate) fn keep_names(
     places: &WarehouseLayout,
     reports: &BTreeMap<String, ReportEntry>,
+    batch: &mut FileBatch,
 ) -> Result<u64, DiskError> {
-    let new = places.internal("staging/names");
     let mut n_written = 0;
     for (name, bytes) in names_of(reports) {
-        let path = archive_path(places, &name);
-        // A report that is lost from the archive is named by whoever looks for it.
-        let has_folder = path.parent().is_some_and(Path::exists);
-        if has_folder && !is_kept(places, &name, &bytes)? {
-            // What an attempt that failed has left.
-            remove_file(&new)?;
-            write_private(&new, &bytes)?;
-            rename(&new, &path)?;
+        if !is_kept(places, &name, &bytes)? {
+            batch.write(&archive_path(places, &name), &bytes, FileAccess::Owner)?;
             n_written += 1;
         }
     }
@@ -111,16 +114,63 @@ pub(crate) fn read_names(
     for entry in WalkDir::new(&root).sort_by_file_name() {
         let entry = entry.map_err(std::io::Error::from).at("list", &root)?;
         let path: PathBuf = entry.into_path();
-        let is_names = path.extension().is_some_and(|ending| ending == ENDING);
-        let name = path.strip_prefix(&root).ok().and_then(Path::to_str);
-        let archived = name.and_then(|name| name.strip_suffix(&format!(".{ENDING}")));
-        let (true, Some(archived)) = (is_names, archived) else {
+        let Some((folder, file)) =
+            path.strip_prefix(&root).ok().and_then(Path::to_str).and_then(|n| n.split_once('/'))
+        else {
             continue;
         };
-        let bytes = std::fs::read(&path).at("read", &path)?;
-        let reports: Vec<ArchivedReport> =
-            serde_json::from_slice(&bytes).map_err(std::io::Error::other).at("read", &path)?;
-        found.extend(reports.into_iter().map(|report| (archived.to_owned(), report)));
+        let names: FolderNames = if file == NAMES_FILE {
+            read_json(&path)?
+        } else if let Some(file) = file.strip_suffix(FORMER_ENDING)
+            && !path.with_file_name(NAMES_FILE).exists()
+        {
+            FolderNames::from([(file.to_owned(), read_json(&path)?)])
+        } else {
+            continue;
+        };
+        for (file, reports) in names {
+            let archived = format!("{folder}/{file}");
+            found.extend(reports.into_iter().map(|report| (archived.clone(), report)));
+        }
     }
     Ok(found)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DiskError> {
+    let bytes = std::fs::read(path).at("read", path)?;
+    serde_json::from_slice(&bytes).map_err(std::io::Error::other).at("read", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(file: &str) -> ArchivedReport {
+        ArchivedReport {
+            store: "spotify".to_owned(),
+            files: BTreeSet::from([file.to_owned()]),
+            members: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn files_of_the_former_kind_count_where_a_folder_has_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let places = WarehouseLayout::new(root.path());
+        let folder = places.internal("archive/ab");
+        std::fs::create_dir_all(&folder).unwrap();
+        let former = serde_json::to_vec(&[report("spotify/a.tsv")]).unwrap();
+        std::fs::write(folder.join("ab1.txt.zst.names"), former).unwrap();
+        let found = read_names(&places).unwrap();
+        assert_eq!(found, [("ab/ab1.txt.zst".to_owned(), report("spotify/a.tsv"))]);
+
+        let names = FolderNames::from([
+            ("ab1.txt.zst".to_owned(), vec![report("spotify/b.tsv")]),
+            ("ab2.gz".to_owned(), vec![report("spotify/c.tsv")]),
+        ]);
+        std::fs::write(folder.join(NAMES_FILE), serde_json::to_vec(&names).unwrap()).unwrap();
+        let found: Vec<String> =
+            read_names(&places).unwrap().into_iter().map(|(archived, _)| archived).collect();
+        assert_eq!(found, ["ab/ab1.txt.zst", "ab/ab2.gz"]);
+    }
 }

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{
-    DiskError, IoContext as _, copy_new, make_folder, open_file, read_full, remove_file, rename,
-    sync,
+    DiskError, IoContext as _, copy_unsynced, open_file, read_full, remove_file, sync,
 };
+use crate::storage::disk::file_batch::FileBatch;
 use crate::storage::layout::warehouse_layout::WarehouseLayout;
 use crate::storage::source::report_source::{FileState, ReportPacking, unpacked_member};
 
@@ -45,50 +45,76 @@ pub enum CopyOutcome {
     Unreadable(DiskError),
 }
 
-/// Puts a report into the archive and syncs it; one that is there already stays.
-///
-/// # Errors
-/// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
-pub fn archive_report(
-    places: &WarehouseLayout,
-    report: &NewReport,
-) -> Result<CopyOutcome, DiskError> {
-    let NewReport { path: from, name, .. } = report;
-    let to = archive_path(places, name);
-    let folder = to.parent().unwrap_or(&to).to_owned();
-    if to.exists() {
-        // Whoever put it there may have been stopped before its name was safe.
-        sync(&folder)?;
-        sync(&places.internal("archive"))?;
-        return Ok(CopyOutcome::Whole);
+/// Larger copies are synced at once, while other reports are read.
+const SYNCED_AT_ONCE_BYTES: u64 = 1 << 20;
+
+/// Copies reports for the archive.
+#[derive(Debug)]
+pub(crate) struct ArchiveWriter {
+    places: WarehouseLayout,
+    batch: FileBatch,
+    /// Bytes of a file that are packed at once.
+    buffer: Vec<u8>,
+}
+
+impl ArchiveWriter {
+    /// Adds copies to a batch.
+    pub(crate) fn new(places: &WarehouseLayout, batch: FileBatch) -> Self {
+        Self { places: places.clone(), batch, buffer: Vec::new() }
     }
-    make_folder(&folder)?;
-    let new = places.internal("staging").join(name.replace('/', "-"));
-    // What an attempt that failed has left.
-    remove_file(&new)?;
-    match copy_as_read(report, &new) {
-        Ok(true) => {}
-        Ok(false) => {
-            remove_file(&new)?;
-            return Ok(CopyOutcome::Changed);
-        }
-        Err(error) if error.path == *from => {
-            remove_file(&new)?;
-            return Ok(CopyOutcome::Unreadable(error));
-        }
-        Err(error) => return Err(error),
+
+    /// The copies so far.
+    pub(crate) fn take_batch(&mut self) -> FileBatch {
+        std::mem::take(&mut self.batch)
     }
-    rename(&new, &to)?;
-    sync(&places.internal("archive"))?;
-    Ok(CopyOutcome::Whole)
+
+    /// Copies a report; one that is in the archive already stays. It is there when the batch is published.
+    ///
+    /// # Errors
+    /// [`DiskError`] of the archive; what is wrong with the file in the inbox is no error.
+    pub(crate) fn copy(&mut self, report: &NewReport) -> Result<CopyOutcome, DiskError> {
+        let NewReport { path: from, name, .. } = report;
+        let to = archive_path(&self.places, name);
+        if self.batch.has(&to) {
+            return Ok(CopyOutcome::Whole);
+        }
+        self.batch.add_folder(&self.places.internal("archive"));
+        if to.exists() {
+            // Whoever put it there may have been stopped before its name was safe.
+            self.batch.add_folder(to.parent().unwrap_or(&to));
+            return Ok(CopyOutcome::Whole);
+        }
+        let new = self.places.internal("staging").join(name.replace('/', "-"));
+        // What an attempt that failed has left.
+        remove_file(&new)?;
+        match copy_as_read(report, &new, &mut self.buffer) {
+            Ok(true) => {}
+            Ok(false) => {
+                remove_file(&new)?;
+                return Ok(CopyOutcome::Changed);
+            }
+            Err(error) if error.path == *from => {
+                remove_file(&new)?;
+                return Ok(CopyOutcome::Unreadable(error));
+            }
+            Err(error) => return Err(error),
+        }
+        let length = std::fs::metadata(&new).at("look at", &new)?.len();
+        let is_synced = SYNCED_AT_ONCE_BYTES <= length;
+        if is_synced {
+            sync(&new)?;
+        }
+        self.batch.add(new, &to, is_synced);
+        Ok(CopyOutcome::Whole)
+    }
 }
 
 /// Copies a report from the inbox to a new file; `false` if the file there has changed since it was read.
-fn copy_as_read(report: &NewReport, new: &Path) -> Result<bool, DiskError> {
+fn copy_as_read(report: &NewReport, new: &Path, buffer: &mut Vec<u8>) -> Result<bool, DiskError> {
     let NewReport { path: from, state, member, .. } = report;
     let copied = match member {
-        None => pack_or_copy(from, new),
-        Some(member) => extract_new(from, member, new),
+        None => pack_or_copy(from, new, buffer),
+        Some(member) => extract_new(from, member, new, buffer),
     };
     let is_same = FileState::of(from)? == *state;
     // What another file did not hold is no fault of this one.
@@ -108,55 +134,58 @@ pub struct NewReport {
     pub member: Option<String>,
 }
 
-/// Writes a new file that only the owner can read, and syncs it.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-    let mut file = create_private(path).at("create", path)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).at("write", path)
-}
-
 /// A new file that only the owner can read.
 fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
     std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Copies a packed report as it is, and packs one that is not.
-fn pack_or_copy(from: &Path, to: &Path) -> Result<(), DiskError> {
+fn pack_or_copy(from: &Path, to: &Path, buffer: &mut Vec<u8>) -> Result<(), DiskError> {
     let mut source = open_file(from).at("open", from)?;
     let mut first_bytes = [0; 4];
     let n_bytes = read_full(&mut source, &mut first_bytes).at("read", from)?;
     let first_bytes = &first_bytes[..n_bytes];
     if ReportPacking::of(first_bytes) != ReportPacking::Plain {
-        return copy_new(from, to);
+        return copy_unsynced(from, to);
     }
-    pack_new(&mut first_bytes.chain(source), from, to)
+    pack_new(&mut first_bytes.chain(source), from, to, buffer)
 }
 
 /// Takes a member out of a zip archive, unpacked and packed again.
-fn extract_new(from: &Path, member: &str, to: &Path) -> Result<(), DiskError> {
+fn extract_new(
+    from: &Path,
+    member: &str,
+    to: &Path,
+    buffer: &mut Vec<u8>,
+) -> Result<(), DiskError> {
     let mut source = BufReader::new(open_file(from).at("open", from)?);
     let mut unpacked = unpacked_member(&mut source, member).at("read", from)?;
-    pack_new(&mut unpacked, from, to)
+    pack_new(&mut unpacked, from, to, buffer)
 }
 
 /// Bytes of a frame of what is packed here. Frames that are packed from one piece of memory take less time than
 /// one long stream, and are hardly larger.
 const FRAME_BYTES: usize = 4 << 20;
 
-/// Packs what comes from a file into a new one, and syncs it.
-fn pack_new(source: &mut impl Read, from: &Path, to: &Path) -> Result<(), DiskError> {
+/// Packs what comes from a file into a new one.
+fn pack_new(
+    source: &mut impl Read,
+    from: &Path,
+    to: &Path,
+    buffer: &mut Vec<u8>,
+) -> Result<(), DiskError> {
     let mut target = create_private(to).at("create", to)?;
-    let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).at("write", to)?;
-    let mut buffer = vec![0; FRAME_BYTES];
     loop {
-        let n_bytes = read_full(source, &mut buffer).at("read", from)?;
-        let frame = compressor.compress(&buffer[..n_bytes]).at("write", to)?;
+        buffer.clear();
+        let read = source.by_ref().take(FRAME_BYTES as u64).read_to_end(buffer);
+        let n_bytes = read.at("read", from)?;
+        let frame = zstd::bulk::compress(buffer, ZSTD_LEVEL).at("write", to)?;
         target.write_all(&frame).at("write", to)?;
         // A file without bytes is a frame without bytes.
         if n_bytes < FRAME_BYTES {
-            break;
+            return Ok(());
         }
     }
-    target.sync_all().at("write", to)
 }
 
 /// Reports of the inbox that could not be copied as they were read, by their paths.
@@ -165,12 +194,14 @@ pub(crate) type NotCopied = Arc<Mutex<BTreeMap<PathBuf, CopyOutcome>>>;
 /// Copies reports to the archive while others are still being read: the disk and the processors work
 /// at the same time. What is wrong with one file of the inbox is noted and keeps no other from its copy.
 pub(crate) fn archive_queue(
-    places: &WarehouseLayout,
+    archive: &Arc<Mutex<ArchiveWriter>>,
     not_copied: &NotCopied,
 ) -> DiskQueue<NewReport> {
-    let (places, not_copied) = (places.clone(), Arc::clone(not_copied));
+    let (archive, not_copied) = (Arc::clone(archive), Arc::clone(not_copied));
     DiskQueue::new(move |report: NewReport| {
-        match archive_report(&places, &report)? {
+        // Nobody else asks for it before the queue is through.
+        let copied = archive.lock().unwrap_or_else(PoisonError::into_inner).copy(&report)?;
+        match copied {
             CopyOutcome::Whole => {}
             wrong => {
                 not_copied
@@ -186,14 +217,16 @@ pub(crate) fn archive_queue(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::disk::durable::make_folder;
 
     #[test]
     fn plain_text_is_packed_and_what_is_packed_is_kept_as_it_is() {
         let root = tempfile::tempdir().unwrap();
         let (from, to) = (root.path().join("from"), root.path().join("to"));
+        let mut buffer = Vec::new();
         for text in ["", "a", "day\tunits\n", &"a line of a report\n".repeat(500_000)] {
             std::fs::write(&from, text).unwrap();
-            pack_or_copy(&from, &to).unwrap();
+            pack_or_copy(&from, &to, &mut buffer).unwrap();
             let packed = std::fs::read(&to).unwrap();
             assert_eq!(zstd::stream::decode_all(packed.as_slice()).unwrap(), text.as_bytes());
             std::fs::remove_file(&to).unwrap();
@@ -201,7 +234,7 @@ mod tests {
         let packed = zstd::stream::encode_all(&b"a report"[..], 9).unwrap();
         for bytes in [packed.as_slice(), b"\x1f\x8b rest"] {
             std::fs::write(&from, bytes).unwrap();
-            pack_or_copy(&from, &to).unwrap();
+            pack_or_copy(&from, &to, &mut buffer).unwrap();
             assert_eq!(std::fs::read(&to).unwrap(), bytes);
             std::fs::remove_file(&to).unwrap();
         }
@@ -215,13 +248,16 @@ mod tests {
         make_folder(&places.internal("staging")).unwrap();
         let path = root.path().join("report");
         std::fs::write(&path, vec![b'x'; 8 << 20]).unwrap();
-        let archiver = archive_queue(&places, &NotCopied::default());
+        let batch = FileBatch::new(&places.internal("staging"));
+        let archive = Arc::new(Mutex::new(ArchiveWriter::new(&places, batch)));
+        let archiver = archive_queue(&archive, &NotCopied::default());
         let names: Vec<String> = (0..4).map(|number| format!("ab/ab{number}.txt.zst")).collect();
         for name in &names {
             let (state, member) = (FileState::of(&path).unwrap(), None);
             archiver.add(NewReport { path: path.clone(), state, name: name.clone(), member });
         }
         drop(archiver);
+        archive.lock().unwrap().take_batch().publish().unwrap();
         assert!(names.iter().all(|name| archive_path(&places, name).exists()));
         assert_eq!(std::fs::read_dir(places.internal("staging")).unwrap().count(), 0);
     }

@@ -20,9 +20,8 @@ use streamledger_core::supersede::row_hash::{
 };
 use streamledger_core::supersede::row_lists::ListSize;
 
-use crate::storage::disk::durable::{
-    DiskError, IoContext as _, make_folder, remove_file, rename, write_new,
-};
+use crate::storage::disk::durable::{DiskError, IoContext as _, make_folder, remove_file};
+use crate::storage::disk::file_batch::{FileAccess, FileBatch};
 
 /// Hashes of a piece; its sum comes after them.
 const PIECE: usize = (1 << 13) - 1;
@@ -197,20 +196,21 @@ impl RowList {
         }
     }
 
-    /// Gives it the name under which it is kept, through a new file where it is in memory.
+    /// Has it kept under a name.
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn keep(&self, to: &Path, new: &Path) -> Result<(), DiskError> {
+    pub(crate) fn keep(&self, name: &Path, batch: &mut FileBatch) -> Result<(), DiskError> {
         match self {
-            Self::File(path) => rename(path, to),
+            Self::File(path) => {
+                batch.add(path.clone(), name, true);
+                Ok(())
+            }
             Self::Memory(list) => {
                 let mut bytes = Vec::new();
                 let hashes = list.iter().map(|hash| Ok(*hash));
-                write_to(&mut bytes, hashes).at("write", new)?;
-                remove_file(new)?;
-                write_new(new, &bytes)?;
-                rename(new, to)
+                write_to(&mut bytes, hashes).at("write", name)?;
+                batch.write(name, &bytes, FileAccess::Usual)
             }
         }
     }

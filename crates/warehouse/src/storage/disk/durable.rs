@@ -25,6 +25,14 @@ pub struct DiskError {
     pub source: io::Error,
 }
 
+impl DiskError {
+    /// Whether there is no such file or folder.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
 /// Gives an I/O result its action and path.
 pub trait IoContext<T> {
     /// Names what was being done to which path.
@@ -93,13 +101,22 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// Bytes that are copied at once.
 pub(crate) const COPY_BYTES: usize = 1 << 20;
 
-/// Copies a file to a new one and syncs it. The copy is written past the page cache where the file
-/// system can: nobody reads it soon, and filling the cache takes longer than writing to the disk. Only
-/// the owner can read it.
+/// Copies a file to a new one and syncs it; see [`copy_unsynced`].
 ///
 /// # Errors
 /// [`DiskError`], also if there is a file already.
 pub fn copy_new(from: &Path, to: &Path) -> Result<(), DiskError> {
+    copy_unsynced(from, to)?;
+    sync(to)
+}
+
+/// Copies a file to a new one, which must be synced before it is relied on. The copy is written past the
+/// page cache where the file system can: nobody reads it soon, and filling the cache takes longer than
+/// writing to the disk. Only the owner can read it.
+///
+/// # Errors
+/// [`DiskError`], also if there is a file already.
+pub fn copy_unsynced(from: &Path, to: &Path) -> Result<(), DiskError> {
     let direct = exact::<i32>(rustix::fs::OFlags::DIRECT.bits());
     match copy_with(from, to, direct) {
         // The file system does not know such writes.
@@ -128,8 +145,7 @@ fn copy_with(from: &Path, to: &Path, flags: i32) -> Result<(), DiskError> {
         }
     }
     // The last block was written whole.
-    copy.set_len(length).at("write", to)?;
-    copy.sync_all().at("sync", to)
+    copy.set_len(length).at("write", to)
 }
 
 /// Reads until the buffer is full or the source ends; gives the number of bytes.
@@ -204,30 +220,58 @@ pub fn sync_folders(root: &Path) -> Result<(), DiskError> {
             }
         }
     }
+    sync_all(&folders)
+}
+
+/// Files or folders that are synced at the same time.
+const SYNC_THREADS: usize = 16;
+
+/// Syncs files and folders, several at the same time.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn sync_all(paths: &[PathBuf]) -> Result<(), DiskError> {
+    let [first, _, ..] = paths else {
+        return paths.iter().try_for_each(|path| sync(path));
+    };
     // Threads of their own: they wait for the disk, which syncs many folders as fast as one.
-    let share = folders.len().div_ceil(SYNC_THREADS).max(1);
+    let share = paths.len().div_ceil(SYNC_THREADS);
     std::thread::scope(|scope| {
-        let sync_share = |folders: &[PathBuf]| folders.iter().try_for_each(|folder| sync(folder));
+        let sync_share = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
         let threads: Vec<_> =
-            folders.chunks(share).map(|folders| scope.spawn(move || sync_share(folders))).collect();
+            paths.chunks(share).map(|paths| scope.spawn(move || sync_share(paths))).collect();
         threads.into_iter().try_for_each(|thread| {
             thread
                 .join()
-                .unwrap_or_else(|_| Err(io::Error::other("the thread panicked")).at("sync", root))
+                .unwrap_or_else(|_| Err(io::Error::other("the thread panicked")).at("sync", first))
         })
     })
 }
 
-/// Folders that are synced at the same time.
-const SYNC_THREADS: usize = 16;
+/// Syncs all that was written to the disk of a folder, by whomever.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn sync_disk(folder: &Path) -> Result<(), DiskError> {
+    let opened = File::open(folder).at("sync the disk of", folder)?;
+    rustix::fs::syncfs(&opened).map_err(io::Error::from).at("sync the disk of", folder)
+}
 
 /// Renames, replacing what is there, and syncs the folder of the new name.
 ///
 /// # Errors
 /// [`DiskError`].
 pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
-    std::fs::rename(from, to).at("rename to", to)?;
+    rename_unsynced(from, to)?;
     to.parent().map_or(Ok(()), sync)
+}
+
+/// Renames, replacing what is there. The folder of the new name must be synced before it is relied on.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn rename_unsynced(from: &Path, to: &Path) -> Result<(), DiskError> {
+    std::fs::rename(from, to).at("rename to", to)
 }
 
 /// Gives a file a second name.

@@ -59,6 +59,18 @@ impl ReportNotes {
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
     }
+
+    /// BLAKE3 of the bytes, by which the ledger knows them.
+    #[must_use]
+    pub fn hash(&self) -> Option<String> {
+        Some(blake3::hash(&self.to_bytes().ok()?).to_hex().to_string())
+    }
+
+    /// Whether the ledger knows that nothing is kept of a report: then there is no file.
+    #[must_use]
+    pub fn are_none(hash: Option<&str>) -> bool {
+        hash.is_some() && hash == Self::default().hash().as_deref()
+    }
 }
 
 /// A value that no table of ours knows, and what stands on it.

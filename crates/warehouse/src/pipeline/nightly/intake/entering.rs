@@ -161,7 +161,7 @@ fn summarise_report(
 fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut IntakeResult) {
     let key = entry.id.clone();
     let notes = notes_of(&mut report);
-    entry.notes_hash = notes.to_bytes().ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string());
+    entry.notes_hash = notes.hash();
     examination.notes.insert(key.clone(), notes);
     examination.fresh.insert(key.clone(), report.days);
     examination.fresh_runs.insert(key.clone(), report.runs);

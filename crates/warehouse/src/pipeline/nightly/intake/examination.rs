@@ -13,6 +13,7 @@ use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::nightly::plan::run_inputs::RunInputs;
 use crate::storage::archive::archived_reports::NewReport;
 use crate::storage::archive::row_files::RowList;
+use crate::storage::disk::file_batch::FileBatch;
 use crate::storage::layout::ledger::ReportEntry;
 use crate::storage::source::inbox::InboxFile;
 use crate::storage::source::report_source::ReportFile;
@@ -41,6 +42,8 @@ pub(crate) struct IntakeResult {
     pub(crate) n_read: u64,
     /// Dates that were built at once, by store and date.
     pub(crate) speculative_builds: SpeculativeBuilds,
+    /// Copies for the archive that were made while reports were read.
+    pub(crate) copies: FileBatch,
     /// Files to put into the archive under a name.
     pub(crate) to_archive: Vec<NewReport>,
     /// What is kept beside the ledger of the reports that were read in this run.

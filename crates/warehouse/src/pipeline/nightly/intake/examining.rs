@@ -22,9 +22,9 @@ use crate::pipeline::nightly::intake::examination::{ReadReport, ReportCandidate}
 use crate::pipeline::nightly::intake::intake_index::IntakeIndex;
 use crate::pipeline::nightly::intake::read_again::is_outdated;
 use crate::pipeline::nightly::intake::read_again::let_go;
-use crate::pipeline::nightly::intake::speculative_build::SpeculativeBuilder;
 use crate::pipeline::nightly::intake::speculative_build::build_claimed;
 use crate::pipeline::nightly::intake::speculative_build::claim_dates;
+use crate::pipeline::nightly::intake::speculative_build::{FinishedIntake, SpeculativeBuilder};
 use crate::pipeline::nightly::plan::offline_dates::published_keys;
 use crate::pipeline::nightly::supersede::superseding::settle_reports;
 use crate::storage::archive::archived_reports::{CopyOutcome, archive_name, archive_path};
@@ -141,13 +141,14 @@ fn enter_examined(
     manifest: &Manifest,
     seen: &mut IntakeIndex,
 ) -> Result<IntakeResult, NightlyError> {
-    let (speculative_builds, mut not_copied) =
+    let FinishedIntake { builds: speculative_builds, mut not_copied, copies } =
         early.map(SpeculativeBuilder::finish).transpose()?.unwrap_or_default();
     // Some of those dates may be cleared away from here on.
     run.work.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)?;
     let mut examination = IntakeResult {
         reports: manifest.reports.clone(),
         speculative_builds,
+        copies,
         ..IntakeResult::default()
     };
     for (candidate, examined) in candidates.iter().zip(examined.into_values()) {

@@ -12,8 +12,9 @@ use crate::pipeline::nightly::intake::examination::{IntakeResult, NO_STORE};
 use crate::pipeline::nightly::intake::read_again::let_go;
 use crate::pipeline::nightly::supersede::comparing::keep_rows;
 use crate::storage::archive::archived_names::{keep_names, read_names};
-use crate::storage::archive::archived_reports::{CopyOutcome, archive_path, archive_report};
+use crate::storage::archive::archived_reports::{ArchiveWriter, CopyOutcome, archive_path};
 use crate::storage::disk::durable::IoContext as _;
+use crate::storage::disk::file_batch::{FileAccess, FileBatch};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, ReportState};
 use crate::storage::source::report_source::ReportFile;
@@ -23,10 +24,12 @@ use crate::storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 /// anything is published that refers to them.
 pub(crate) fn keep_reports(
     run: &RunContext<'_>,
-    examination: &IntakeResult,
+    examination: &mut IntakeResult,
 ) -> Result<(), NightlyError> {
+    let copies = std::mem::take(&mut examination.copies);
+    let mut archive = ArchiveWriter::new(run.places, copies);
     for report in &examination.to_archive {
-        match archive_report(run.places, report)? {
+        match archive.copy(report)? {
             CopyOutcome::Whole => {}
             // Its copy was made while others were read, and somebody has removed it since.
             CopyOutcome::Changed => {
@@ -36,13 +39,14 @@ pub(crate) fn keep_reports(
             CopyOutcome::Unreadable(error) => return Err(error.into()),
         }
     }
-    keep_names(run.places, &examination.reports)?;
     warn_of_unknown_reports(run, examination)?;
-    keep_rows(run, examination)?;
+    let mut batch = archive.take_batch();
+    keep_names(run.places, &examination.reports, &mut batch)?;
+    keep_rows(run, examination, &mut batch)?;
     for (key, notes) in &examination.notes {
-        write_notes(run, &examination.reports[key], notes)?;
+        write_notes(run, &examination.reports[key], notes, &mut batch)?;
     }
-    Ok(())
+    Ok(batch.publish()?)
 }
 
 /// Warns of archived reports that a first run knows nothing of: the manifest was lost, or the archive was
@@ -73,11 +77,15 @@ fn write_notes(
     run: &RunContext<'_>,
     report: &ReportEntry,
     notes: &ReportNotes,
+    batch: &mut FileBatch,
 ) -> Result<(), NightlyError> {
-    let new = run.places.internal("staging/notes");
-    let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &new)?;
-    crate::storage::disk::durable::write_new(&new, &bytes)?;
-    Ok(crate::storage::disk::durable::rename(&new, &notes_path(run, report))?)
+    let path = notes_path(run, report);
+    // A file that says nothing is none; what was there before says something else.
+    if *notes == ReportNotes::default() && !path.exists() {
+        return Ok(());
+    }
+    let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &path)?;
+    Ok(batch.write(&path, &bytes, FileAccess::Usual)?)
 }
 
 /// Makes damaged lists of rejected rows and unknown values again, as far as the reports are there, and
@@ -86,14 +94,16 @@ pub(crate) fn mend_notes(
     run: &RunContext<'_>,
     reports: &BTreeMap<String, ReportEntry>,
 ) -> Result<u64, NightlyError> {
-    let mut n_mended = keep_names(run.places, reports)?;
+    let mut batch = FileBatch::new(&run.places.internal("staging"));
+    let mut n_mended = keep_names(run.places, reports, &mut batch)?;
     for report in reports.values() {
         if read_notes(run, report)?.is_none() {
             let notes = remake_notes(run, report)?;
-            write_notes(run, report, &notes)?;
+            write_notes(run, report, &notes, &mut batch)?;
             n_mended += 1;
         }
     }
+    batch.publish()?;
     Ok(n_mended)
 }
 
@@ -127,7 +137,10 @@ fn read_notes(
 ) -> Result<Option<ReportNotes>, NightlyError> {
     let path = notes_path(run, report);
     let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let are_none = ReportNotes::are_none(report.notes_hash.as_deref());
+            return Ok(are_none.then(ReportNotes::default));
+        }
         bytes => bytes.at("read", &path)?,
     };
     let is_other = report

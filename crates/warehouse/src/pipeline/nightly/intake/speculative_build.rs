@@ -22,9 +22,12 @@ use crate::pipeline::nightly::intake::ordered_barrier::OrderedBarrier;
 use crate::pipeline::nightly::plan::planned::PlannedPartition;
 use crate::pipeline::nightly::plan::planning::Targets;
 use crate::pipeline::partition_paths::trends_path;
-use crate::storage::archive::archived_reports::{CopyOutcome, NewReport, NotCopied, archive_queue};
+use crate::storage::archive::archived_reports::{
+    ArchiveWriter, CopyOutcome, NewReport, NotCopied, archive_queue,
+};
 use crate::storage::disk::disk_queue::DiskQueue;
 use crate::storage::disk::durable::{DiskError, remove_file, remove_tree};
+use crate::storage::disk::file_batch::FileBatch;
 use crate::storage::encode::file::FileProvenance;
 use crate::storage::layout::ledger::{FileEntry, Manifest, inputs_hash, plays_path};
 use crate::storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
@@ -85,6 +88,19 @@ pub(crate) struct SpeculativeBuilder<'a> {
     pub(crate) archiver: DiskQueue<NewReport>,
     /// What could not be copied as it was read.
     not_copied: NotCopied,
+    /// The copies.
+    archive: Arc<Mutex<ArchiveWriter>>,
+}
+
+/// What was made of reports while they were read.
+#[derive(Default)]
+pub(crate) struct FinishedIntake {
+    /// The dates that were built.
+    pub(crate) builds: SpeculativeBuilds,
+    /// The files that could not be copied as they were read.
+    pub(crate) not_copied: BTreeMap<PathBuf, CopyOutcome>,
+    /// Copies for the archive.
+    pub(crate) copies: FileBatch,
 }
 
 impl<'a> SpeculativeBuilder<'a> {
@@ -105,6 +121,8 @@ impl<'a> SpeculativeBuilder<'a> {
             }
         }
         let not_copied = NotCopied::default();
+        let batch = FileBatch::new(&places.internal("staging"));
+        let archive = Arc::new(Mutex::new(ArchiveWriter::new(places, batch)));
         Self {
             staged,
             known,
@@ -113,18 +131,22 @@ impl<'a> SpeculativeBuilder<'a> {
             index: Mutex::new(index),
             barrier: OrderedBarrier::new(2 * rayon::current_num_threads()),
             fingerprints: BTreeMap::new(),
-            archiver: archive_queue(places, &not_copied),
+            archiver: archive_queue(&archive, &not_copied),
             not_copied,
+            archive,
         }
     }
 
-    /// The dates that were built, once all reports are copied, and the files that could not be.
-    pub(crate) fn finish(
-        self,
-    ) -> Result<(SpeculativeBuilds, BTreeMap<PathBuf, CopyOutcome>), NightlyError> {
+    /// What was made of the reports while they were read, once all are copied.
+    pub(crate) fn finish(self) -> Result<FinishedIntake, NightlyError> {
         self.archiver.finish()?;
         let not_copied = self.not_copied.lock().map(|mut all| std::mem::take(&mut *all));
-        Ok((self.built.into_inner().unwrap_or_default(), not_copied.unwrap_or_default()))
+        let copies = self.archive.lock().map(|mut archive| archive.take_batch());
+        Ok(FinishedIntake {
+            builds: self.built.into_inner().unwrap_or_default(),
+            not_copied: not_copied.unwrap_or_default(),
+            copies: copies.unwrap_or_default(),
+        })
     }
 
     /// Lets later dates look up the offline plays of this one.

@@ -25,7 +25,8 @@ use crate::pipeline::nightly::error::NightlyError;
 use crate::pipeline::nightly::intake::examination::IntakeResult;
 use crate::storage::archive::archived_reports::{NewReport, archive_path};
 use crate::storage::archive::row_files::{RowCollector, RowFolder, RowList};
-use crate::storage::disk::durable::{IoContext as _, remove_file, rename, write_new};
+use crate::storage::disk::durable::IoContext as _;
+use crate::storage::disk::file_batch::{FileAccess, FileBatch};
 use crate::storage::layout::error::WarehouseError;
 use crate::storage::layout::ledger::{ReportEntry, fingerprint};
 use crate::storage::source::report_source::ReportFile;
@@ -312,15 +313,13 @@ fn known_counts(run: &RunContext<'_>) -> SharedCounts {
 pub(crate) fn keep_rows(
     run: &RunContext<'_>,
     examination: &IntakeResult,
+    batch: &mut FileBatch,
 ) -> Result<(), NightlyError> {
-    let new = run.places.internal("staging/list");
     for (key, list) in &examination.row_lists {
-        list.keep(&list_path(run, key, &examination.reports[key]), &new)?;
+        list.keep(&list_path(run, key, &examination.reports[key]), batch)?;
     }
     if let Some(text) = &examination.comparisons {
-        remove_file(&new)?;
-        write_new(&new, text.as_bytes())?;
-        rename(&new, &run.places.internal(COUNTS))?;
+        batch.write(&run.places.internal(COUNTS), text.as_bytes(), FileAccess::Usual)?;
     }
     Ok(())
 }
