@@ -7,15 +7,15 @@ default:
 # Format and lints, warnings are errors.
 check:
     cargo fmt --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --release --workspace --all-targets -- -D warnings
 
 # All tests.
 test:
-    cargo test --workspace
+    cargo test --release --workspace
 
-# Everything that the tests of faults only sample, some hours; prints the figures of crates/warehouse/README.md.
+# Everything that the tests of faults only sample, some hours; prints the figures of crates/storage/README.md.
 torture:
-    STREAMLEDGER_TORTURE=full cargo test --workspace --test torture -- --nocapture --test-threads=1
+    STREAMLEDGER_TORTURE=full cargo test --release --workspace --test torture -- --nocapture --test-threads=1
 
 # A night on top of a year of history against one in an empty warehouse; a backfill against nights.
 bench-history *arguments:
@@ -24,7 +24,7 @@ bench-history *arguments:
 
 # Accept what the inline snapshots show now; read the diff before you commit it.
 bless:
-    INSTA_UPDATE=always cargo test --workspace
+    INSTA_UPDATE=always cargo test --release --workspace
 
 # Benchmarks of the stages.
 bench:

@@ -13,13 +13,13 @@ use streamledger_benches::{BLOCK_BYTES, Day};
 use streamledger_core::aggregate::track_order::order_by_track;
 use streamledger_core::aggregate::trends_daily::sum_trends;
 use streamledger_core::filter::order::judge_plays;
-use streamledger_core::ingest::inflate::WINDOW_BYTES;
-use streamledger_core::ingest::inflate::gzip::GunzipReader;
-use streamledger_core::ingest::lines::LineCutter;
 use streamledger_core::model::play::Plays;
 use streamledger_core::normalize::join::join_pieces;
-use streamledger_warehouse::storage::encode::file::TableLayout;
-use streamledger_warehouse::storage::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
+use streamledger_inflate::WINDOW_BYTES;
+use streamledger_inflate::gzip::GunzipReader;
+use streamledger_lines::LineCutter;
+use streamledger_storage::encode::file::TableLayout;
+use streamledger_storage::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 

@@ -12,7 +12,7 @@ use streamledger_core::normalize::sale_lines::SaleLines;
 use streamledger_core::normalize::table::plays::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
-use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
+use streamledger_pipeline::intake::config::PipelineSettings;
 
 use crate::BLOCK_BYTES;
 

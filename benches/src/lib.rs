@@ -12,7 +12,6 @@ use chrono::NaiveDate;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::generate::{GeneratedWorld, GeneratorSettings};
 use streamledger_core::ingest::spotify_streams::StreamColumns;
 use streamledger_core::model::day::Day as Date;
 use streamledger_core::model::listener::ListenerKey;
@@ -20,7 +19,8 @@ use streamledger_core::model::play::ReportPlays;
 use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
+use streamledger_generate::{GeneratedWorld, GeneratorSettings};
+use streamledger_pipeline::intake::config::PipelineSettings;
 
 /// Bytes of a block.
 pub const BLOCK_BYTES: usize = 256 << 10;

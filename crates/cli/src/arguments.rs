@@ -282,7 +282,7 @@ Examples:
   streamledger backfill --from-archive warehouse --warehouse warehouse-2";
 
 fn month(text: &str) -> Result<String, String> {
-    if streamledger_warehouse::storage::layout::month_paths::is_month(text) {
+    if streamledger_storage::layout::month_paths::is_month(text) {
         Ok(text.to_owned())
     } else {
         Err("expected a month such as 2026-09".to_owned())

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;
+use streamledger_pipeline::nightly::options::NightlyOptions;
 
 use crate::arguments::BackfillCommand;
 use crate::commands::nightly;

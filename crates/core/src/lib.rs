@@ -12,6 +12,5 @@ pub mod aggregate;
 pub mod decisions;
 pub mod explain;
 pub mod supersede;
-pub mod generate;
 #[cfg(test)]
 mod testing;

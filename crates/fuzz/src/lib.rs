@@ -6,13 +6,13 @@
 
 pub mod reports;
 
-use streamledger_core::ingest::inflate::gzip::GunzipReader;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::money::{Amount, Currency};
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::values::dates::read_date;
 use streamledger_core::normalize::values::numbers::{plain_decimal, whole_number};
 use streamledger_core::normalize::values::times::stamp_or_epoch;
+use streamledger_inflate::gzip::GunzipReader;
 
 use crate::reports::{FuzzKind, read_report};
 

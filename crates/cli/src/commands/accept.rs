@@ -1,10 +1,8 @@
 //! `streamledger accept`: a report that is rejected until somebody has looked at it is accepted.
 
 use streamledger_core::decisions::AcceptKind;
-use streamledger_warehouse::pipeline::accepting::{
-    AcceptanceOutcome, AcceptedReport, accept_report,
-};
-use streamledger_warehouse::storage::layout::decisions::DecisionAuthor;
+use streamledger_pipeline::accepting::{AcceptanceOutcome, AcceptedReport, accept_report};
+use streamledger_storage::layout::decisions::DecisionAuthor;
 
 use crate::arguments::{AcceptCommand, CommonOptions, OutputFormat};
 use crate::exit;

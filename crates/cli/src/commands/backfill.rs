@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::intake::config::load_policy;
-use streamledger_warehouse::pipeline::nightly::backfill::{
-    BackfillOutcome, plan_backfill, run_backfill,
-};
-use streamledger_warehouse::pipeline::nightly::options::BackfillOptions as Task;
+use streamledger_pipeline::intake::config::load_policy;
+use streamledger_pipeline::nightly::backfill::{BackfillOutcome, plan_backfill, run_backfill};
+use streamledger_pipeline::nightly::options::BackfillOptions as Task;
 
 use crate::allocator;
 use crate::arguments::{BackfillCommand, CommonOptions, OutputFormat};

@@ -9,11 +9,11 @@ use streamledger_core::explain::known::KnownMonths;
 use streamledger_core::explain::period::Period;
 use streamledger_core::explain::step::StepKind;
 use streamledger_core::model::isrc::Isrc;
-use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
-use streamledger_warehouse::query::explain::{
+use streamledger_pipeline::intake::config::PipelineSettings;
+use streamledger_query::explain::{
     ExplainedStore, PublishedTables, WaterfallAnswer, WaterfallQuestion, made_from, store_of,
 };
-use streamledger_warehouse::query::status::status_of;
+use streamledger_query::status::status_of;
 
 use crate::arguments::{CommonOptions, ExplainCommand, OutputFormat};
 use crate::commands::explain_against::copied;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, ensure};
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::query::explain::WaterfallQuestion;
+use streamledger_query::explain::WaterfallQuestion;
 
 use crate::print::output::grouped;
 use crate::print::words::counted;

@@ -9,7 +9,7 @@ use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::explain::waterfall::why;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Month;
-use streamledger_warehouse::query::explain::{
+use streamledger_query::explain::{
     ExplainedStore, PublishedTables, WaterfallAnswer, WaterfallQuestion,
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{anyhow, ensure};
 use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::filter::low_variety::VarietySign;
-use streamledger_warehouse::query::explain::{PublishedTables, WaterfallQuestion};
+use streamledger_query::explain::{PublishedTables, WaterfallQuestion};
 
 use crate::print::output::{OutputSheet, grouped};
 

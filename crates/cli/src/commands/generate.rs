@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
-use streamledger_core::generate::{GeneratedWorld, GeneratorSettings};
+use streamledger_generate::{GeneratedWorld, GeneratorSettings};
 
 use crate::arguments::{CommonOptions, GenerateCommand};
 use crate::commands::nightly;

@@ -1,7 +1,7 @@
 //! `streamledger inspect`: what a person looks at who has a report that is new or was rejected.
 
 use streamledger_core::normalize::counts::LineCounts;
-use streamledger_warehouse::query::inspect::{ReportInspection, inspect_report};
+use streamledger_query::inspect::{ReportInspection, inspect_report};
 
 use crate::arguments::{CommonOptions, InspectCommand, OutputFormat};
 use crate::commands::nightly::load_settings;

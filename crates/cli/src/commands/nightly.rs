@@ -9,18 +9,18 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::model::money::Amount;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::intake::config::{ConfigError, PipelineSettings};
-use streamledger_warehouse::pipeline::nightly::error::NightlyError;
-use streamledger_warehouse::pipeline::nightly::options::NightlyOptions;
-use streamledger_warehouse::pipeline::nightly::plan::proposal::SettingsRequest;
-use streamledger_warehouse::pipeline::nightly::run::{plan_nightly, run_nightly};
-use streamledger_warehouse::pipeline::nightly::summary::{
+use streamledger_pipeline::intake::config::{ConfigError, PipelineSettings};
+use streamledger_pipeline::nightly::error::NightlyError;
+use streamledger_pipeline::nightly::options::NightlyOptions;
+use streamledger_pipeline::nightly::plan::proposal::SettingsRequest;
+use streamledger_pipeline::nightly::run::{plan_nightly, run_nightly};
+use streamledger_pipeline::nightly::summary::{
     ListedRejection, ReplacedReport, ReportFigures, RunSummary,
 };
-use streamledger_warehouse::storage::layout::decisions::DecisionError;
-use streamledger_warehouse::storage::layout::error::WarehouseError;
-use streamledger_warehouse::storage::layout::snapshots::SnapshotError;
-use streamledger_warehouse::storage::layout::warehouse::KeySource;
+use streamledger_storage::layout::decisions::DecisionError;
+use streamledger_storage::layout::error::WarehouseError;
+use streamledger_storage::layout::snapshots::SnapshotError;
+use streamledger_storage::layout::warehouse::KeySource;
 
 use crate::arguments::{CommonOptions, FailOn, NightlyCommand, OutputFormat};
 use crate::print::decisions;

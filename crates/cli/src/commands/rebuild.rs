@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use streamledger_warehouse::pipeline::nightly::summary::RunSummary;
-use streamledger_warehouse::pipeline::rebuild::{RebuildOutcome, rebuild_from_archive};
+use streamledger_pipeline::nightly::summary::RunSummary;
+use streamledger_pipeline::rebuild::{RebuildOutcome, rebuild_from_archive};
 
 use crate::allocator;
 use crate::arguments::{BackfillCommand, CommonOptions, OutputFormat};

@@ -1,7 +1,7 @@
 //! `streamledger snapshots`: former states of the tables.
 
 use chrono::{Duration, Utc};
-use streamledger_warehouse::storage::layout::snapshots::{
+use streamledger_storage::layout::snapshots::{
     PrunePlan, Snapshot, diff_snapshots, list_snapshots, prunable, prune_snapshots, roll_back,
 };
 

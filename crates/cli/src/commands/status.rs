@@ -6,8 +6,8 @@ use streamledger_core::explain::freshness::{FeedLag, StoreFreshness};
 use streamledger_core::explain::period::{Period, PeriodLength};
 use streamledger_core::model::day::Day;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::query::status::{StoreStatus, read_status};
-use streamledger_warehouse::storage::layout::settings_of_months::SettingsOfMonths;
+use streamledger_query::status::{StoreStatus, read_status};
+use streamledger_storage::layout::settings_of_months::SettingsOfMonths;
 
 use crate::arguments::{CommonOptions, OutputFormat, StatusOptions};
 use crate::commands::nightly;

@@ -1,10 +1,10 @@
 //! `streamledger verify`: everything that is published is read again.
 
-use streamledger_warehouse::query::verification::{
+use streamledger_query::verification::{
     FoundDifference, LISTENER_KEY, NOT_PUBLISHED, Verification,
 };
-use streamledger_warehouse::query::verify::verify_warehouse;
-use streamledger_warehouse::storage::layout::month_paths::month_of_any;
+use streamledger_query::verify::verify_warehouse;
+use streamledger_storage::layout::month_paths::month_of_any;
 
 use crate::arguments::{CommonOptions, OutputFormat, VerifyCommand};
 use crate::commands::nightly;

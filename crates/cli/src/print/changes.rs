@@ -1,9 +1,7 @@
 //! Figures that differ between two states of the tables, as they are printed: one by one, and summed.
 
 use streamledger_core::model::money::Amount;
-use streamledger_warehouse::storage::tables::compare::{
-    ComparedFigure, FigureChange, FigureChanges,
-};
+use streamledger_storage::tables::compare::{ComparedFigure, FigureChange, FigureChanges};
 
 use crate::print::output::{OutputSheet, grouped};
 

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use streamledger_core::decisions::settings::SettingsEdit;
-use streamledger_warehouse::pipeline::nightly::plan::proposal::{Proposal, ProposalEffect};
-use streamledger_warehouse::pipeline::nightly::summary::RunSummary;
-use streamledger_warehouse::storage::layout::decisions::DecisionAuthor;
-use streamledger_warehouse::storage::layout::settings_of_months::SettingsOfMonths;
-use streamledger_warehouse::storage::tables::compare::{
-    ComparedFigure, FigureChange, FigureChanges,
-};
+use streamledger_pipeline::nightly::plan::proposal::{Proposal, ProposalEffect};
+use streamledger_pipeline::nightly::summary::RunSummary;
+use streamledger_storage::layout::decisions::DecisionAuthor;
+use streamledger_storage::layout::settings_of_months::SettingsOfMonths;
+use streamledger_storage::tables::compare::{ComparedFigure, FigureChange, FigureChanges};
 
 use crate::arguments::{DecisionOptions, NightlyCommand};
 use crate::print::changes::change_sheets;

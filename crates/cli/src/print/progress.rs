@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use streamledger_warehouse::pipeline::nightly::options::RunProgress;
+use streamledger_pipeline::nightly::options::RunProgress;
 
 /// Shows the step at hand as a bar on stderr, if that is a terminal.
 pub(crate) struct TerminalProgress {

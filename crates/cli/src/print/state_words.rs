@@ -8,7 +8,7 @@ use streamledger_core::explain::period::month_after;
 use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
-use streamledger_warehouse::query::explain::made_from;
+use streamledger_query::explain::made_from;
 
 use crate::print::words::{counted, date_in_words};
 

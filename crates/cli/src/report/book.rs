@@ -14,11 +14,11 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::intake::config::PipelineSettings;
-use streamledger_warehouse::query::explain::PublishedTables;
-use streamledger_warehouse::query::recordings::PublishedSpan;
-use streamledger_warehouse::query::status::StoreStatus;
-use streamledger_warehouse::storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_pipeline::intake::config::PipelineSettings;
+use streamledger_query::explain::PublishedTables;
+use streamledger_query::recordings::PublishedSpan;
+use streamledger_query::status::StoreStatus;
+use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
 
 use crate::commands::status::{capitalised, headline};
 use crate::print::state_words::{StateWords, state_in_words};

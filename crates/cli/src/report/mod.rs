@@ -23,10 +23,10 @@ use streamledger_core::explain::figures::RecordingFigures;
 use streamledger_core::explain::period::{Period, month_before};
 use streamledger_core::model::day::Month;
 use streamledger_core::numbers::exact;
-use streamledger_warehouse::pipeline::nightly::options::RunProgress as _;
-use streamledger_warehouse::query::explain::PublishedTables;
-use streamledger_warehouse::query::recordings::PublishedRecording;
-use streamledger_warehouse::query::status::status_of;
+use streamledger_pipeline::nightly::options::RunProgress as _;
+use streamledger_query::explain::PublishedTables;
+use streamledger_query::recordings::PublishedRecording;
+use streamledger_query::status::status_of;
 
 use crate::arguments::{CommonOptions, ReportCommand};
 use crate::commands::nightly;

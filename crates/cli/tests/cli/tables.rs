@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array as _, ArrayRef};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::{Array as _, ArrayRef};
+use arrow_schema::FieldRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use streamledger_storage::tables::cell_text::cell_text;
 
 use crate::case::{Case, files_of};
 
@@ -77,35 +76,13 @@ pub(crate) fn read_file(path: &Path) -> Vec<Row> {
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.unwrap();
-        let options = FormatOptions::default();
-        let columns: Vec<ArrayRef> = batch.columns().iter().map(without_zone).collect();
-        let formatters: Vec<ArrayFormatter<'_>> = columns
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
-            .collect();
         for place in 0..batch.num_rows() {
-            let fields = batch.schema_ref().fields().iter();
-            rows.push(
-                fields
-                    .zip(columns.iter().zip(&formatters))
-                    .filter(|(_, (column, _))| column.is_valid(place))
-                    .map(|(field, (_, formatter))| {
-                        (field.name().clone(), formatter.value(place).to_string())
-                    })
-                    .collect(),
-            );
+            let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+            let cell = |(field, column): (&FieldRef, &ArrayRef)| {
+                (field.name().clone(), cell_text(column, place).unwrap())
+            };
+            rows.push(columns.filter(|(_, column)| column.is_valid(place)).map(cell).collect());
         }
     }
     rows
-}
-
-/// All times are UTC; Arrow writes times of a named zone only with a database of zones.
-fn without_zone(column: &ArrayRef) -> ArrayRef {
-    match column.data_type() {
-        DataType::Timestamp(unit, Some(zone)) => {
-            assert_eq!(zone.as_ref(), "UTC");
-            cast(column, &DataType::Timestamp(*unit, None)).unwrap()
-        }
-        _ => ArrayRef::clone(column),
-    }
 }

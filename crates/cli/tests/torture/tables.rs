@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray as _;
-use arrow::datatypes::Int64Type;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use streamledger_storage::tables::cell_text::cell_text;
 
 use crate::case::{Case, files_of};
 
@@ -16,25 +17,14 @@ pub(crate) fn read_plays(case: &Case) -> BTreeMap<(String, i64), String> {
         let file = std::fs::File::open(path).unwrap();
         for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
             let batch = batch.unwrap();
-            let text = |name: &str| {
-                let column = arrow::compute::cast(
-                    batch.column_by_name(name).unwrap(),
-                    &arrow::datatypes::DataType::Utf8,
-                );
-                column.unwrap()
-            };
-            let [report, verdict, reason] = ["report", "verdict", "reason"].map(text);
+            let text =
+                |name: &str, row| cell_text(batch.column_by_name(name).unwrap(), row).unwrap();
             let row = batch.column_by_name("row").unwrap().as_primitive::<Int64Type>();
-            let (report, verdict) = (report.as_string::<i32>(), verdict.as_string::<i32>());
-            let reason = reason.as_string::<i32>();
             for place in 0..batch.num_rows() {
-                let reason = if arrow::array::Array::is_null(reason, place) {
-                    ""
-                } else {
-                    reason.value(place)
-                };
-                let outcome = format!("{} {reason}", verdict.value(place)).trim().to_owned();
-                let key = (report.value(place).to_owned(), row.value(place));
+                let [report, verdict, reason] =
+                    ["report", "verdict", "reason"].map(|name| text(name, place));
+                let outcome = format!("{verdict} {reason}").trim().to_owned();
+                let key = (report, row.value(place));
                 assert!(rows.insert(key, outcome).is_none(), "a row twice");
             }
         }

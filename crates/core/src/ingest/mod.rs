@@ -3,15 +3,6 @@
 pub mod builtin;
 pub mod dsr;
 pub mod header_names;
-pub mod inflate;
-pub mod lines;
 pub mod spotify_streams;
 pub mod table;
 pub mod text;
-
-use std::sync::LazyLock;
-
-use fearless_simd::Level;
-
-/// The machine's instruction set: the innermost loops are compiled for several.
-pub static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);

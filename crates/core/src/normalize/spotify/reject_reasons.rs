@@ -1,7 +1,8 @@
 //! What is wrong with a row of Spotify's wide table: the slow path, which looks at the same cells as the
 //! fast one, in the report's column order.
 
-use crate::ingest::lines::LineRow;
+use streamledger_lines::LineRow;
+
 use crate::ingest::spotify_streams::StreamColumns;
 use crate::normalize::rejected_row::{RejectCode, shown_of_plays};
 use crate::normalize::values::cells::{seconds_to_ms, text, truth};

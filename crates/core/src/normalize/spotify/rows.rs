@@ -4,7 +4,8 @@
 //! A column at a time, the processor runs one short loop whose branches it knows and looks many tracks
 //! up at once, where row by row each lookup would wait for the memory.
 
-use crate::ingest::lines::LineRows;
+use streamledger_lines::LineRows;
+
 use crate::ingest::spotify_streams::StreamColumns;
 use crate::model::day::Day;
 use crate::model::play::{NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play};

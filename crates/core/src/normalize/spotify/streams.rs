@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use streamledger_lines::{BlockLines, LineCutter, LineRow, LineRows};
+
 use crate::ingest::header_names::HeaderNames;
-use crate::ingest::lines::{BlockLines, LineCutter, LineRow, LineRows};
 use crate::ingest::spotify_streams::StreamColumns;
 use crate::model::about::ReportFacets;
 use crate::model::day::Day;

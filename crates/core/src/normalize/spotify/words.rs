@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::ingest::lines::{LineRow, LineRows};
+use streamledger_lines::{LineRow, LineRows};
+
 use crate::ingest::spotify_streams::{STORE, StreamColumns};
 use crate::model::day::Day;
 use crate::model::isrc::Isrc;

@@ -1,0 +1,453 @@
+//! Cuts a block of tab-separated text into rows of cells, without copying or looking twice.
+//!
+//! Separators are found 64 bytes at a time: each byte is compared with tab and line feed, the
+//! results become two bit masks, and the places of set bits are written eight at a time, needed or
+//! not, since a loop that ends after six of them one time and after seven the next costs more than
+//! two places too many. Lines are then put together from the places of their line feeds. Store TSVs
+//! have no quoting (a quote is a character like others), so nothing else can change where a cell ends.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8};
+use std::sync::LazyLock;
+
+use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::{SimdFrom as _, u32x16};
+
+/// One line, cut into cells.
+#[derive(Debug, Clone, Copy)]
+pub struct LineRow<'a> {
+    block: &'a [u8],
+    /// Where each cell starts in `block`, and one past the end of the last cell's separator.
+    starts: &'a [u32],
+}
+
+impl<'a> LineRow<'a> {
+    /// Number of cells that the header promises; each is there.
+    #[must_use]
+    pub fn n_cells(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The raw bytes of a cell, untrimmed.
+    #[must_use]
+    #[inline]
+    pub fn cell(&self, column: usize) -> &'a [u8] {
+        self.span(column, column)
+    }
+
+    /// The raw bytes from the start of one cell to the end of another, tabs between them included.
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call takes longer than what it does")]
+    #[inline(always)]
+    pub fn span(&self, first: usize, last: usize) -> &'a [u8] {
+        let text = &self.block[self.starts[first] as usize..self.starts[last + 1] as usize - 1];
+        // A carriage return before the line feed is part of the line's end.
+        if last + 2 == self.starts.len() { text.strip_suffix(b"\r").unwrap_or(text) } else { text }
+    }
+
+    /// The whole line, without its end.
+    #[must_use]
+    pub fn line(&self) -> &'a [u8] {
+        self.span(0, self.n_cells() - 1)
+    }
+}
+
+/// Rows that lie together: their cells are read column by column, so that the processor does one thing
+/// at a time, for many rows at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LineRows<'a> {
+    block: &'a [u8],
+    /// Where cells of the block start, all one after the other.
+    starts: &'a [u32],
+    n_columns: usize,
+    places: &'a [RowPlace],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RowPlace {
+    /// Place of its first cell among the starts.
+    first: u32,
+    /// Which line of the block it is, from 0.
+    line: u32,
+}
+
+impl<'a> LineRows<'a> {
+    /// Number of rows, at least 1.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is a row at least")]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Which line of the block a row is, from 0.
+    #[must_use]
+    pub fn line(&self, place: usize) -> u32 {
+        self.places[place].line
+    }
+
+    /// The raw bytes of a cell, untrimmed.
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call takes longer than what it does")]
+    #[inline(always)]
+    pub fn cell(&self, place: usize, column: usize) -> &'a [u8] {
+        self.row(place).cell(column)
+    }
+
+    /// The eight bytes that end with a cell, the last one uppermost, and the length of the cell. `None`
+    /// for the last column, and where there are no eight bytes.
+    #[must_use]
+    #[inline]
+    pub fn end_of_cell(&self, place: usize, column: usize) -> Option<(u64, usize)> {
+        let first = self.places[place].first as usize;
+        let starts = &self.starts[first..=first + self.n_columns];
+        let (start, end) = (starts[column] as usize, starts[column + 1] as usize - 1);
+        let bytes = self.block.get(end.checked_sub(8)?..end)?;
+        let is_last = column + 1 == self.n_columns;
+        (!is_last).then_some((u64::from_le_bytes(bytes.try_into().ok()?), end - start))
+    }
+
+    /// One row.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, place: usize) -> LineRow<'a> {
+        let first = self.places[place].first as usize;
+        LineRow { block: self.block, starts: &self.starts[first..=first + self.n_columns] }
+    }
+}
+
+/// What lines turned out to be. Blank ones (nothing, or spaces only) are counted but are no rows.
+#[derive(Debug, Clone, Copy)]
+pub enum BlockLines<'a> {
+    /// As many cells as the header has.
+    Rows(LineRows<'a>),
+    /// One line with another number of cells.
+    Uneven {
+        /// The whole line, without its end.
+        text: &'a [u8],
+        /// How many cells it has.
+        n_cells: usize,
+        /// Which line of the block it is, from 0.
+        line: u32,
+    },
+}
+
+/// Most rows that are handed on together: what is known of them stays in the first-level cache.
+const ROWS_MAX: usize = 128;
+
+/// Cuts blocks of whole lines; keeps its memory from block to block.
+#[derive(Debug)]
+pub struct LineCutter {
+    level: Level,
+    n_columns: usize,
+    /// Where cells start: 0, then one past each separator.
+    starts: Vec<u32>,
+    /// How many of them are known.
+    n_starts: usize,
+    /// Places among the starts where lines start: 0, then that of each line feed.
+    lines: Vec<u32>,
+    rows: Vec<RowPlace>,
+}
+
+impl LineCutter {
+    /// A cutter for lines of `n_columns` cells (at least 1), with the instructions of this machine.
+    #[must_use]
+    pub fn new(n_columns: usize) -> Self {
+        static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
+        Self::with_level(n_columns, *LEVEL)
+    }
+
+    /// The same with other instructions that the machine has.
+    #[must_use]
+    pub fn with_level(n_columns: usize, level: Level) -> Self {
+        let rows = Vec::with_capacity(ROWS_MAX);
+        Self { level, n_columns, starts: Vec::new(), n_starts: 0, lines: Vec::new(), rows }
+    }
+
+    /// Calls `take` with the lines of the block, in order, and returns how many there are, and how many
+    /// of them are blank. The block
+    /// is under 4 GiB; its last line may lack its line feed. CRLF and LF end a line.
+    ///
+    /// # Panics
+    /// If the block is larger.
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(BlockLines<'_>)) -> (u32, u32) {
+        self.find_starts(block);
+        let Self { n_columns, starts, n_starts, lines, rows, .. } = self;
+        let starts = &starts[..*n_starts];
+        let (mut number, mut n_blank) = (0, 0);
+        rows.clear();
+        for bounds in lines.windows(2) {
+            let (first, next) = (bounds[0], bounds[1]);
+            let n_cells = (next - first) as usize;
+            let row = LineRow { block, starts: &starts[first as usize..=next as usize] };
+            let is_blank = n_cells == 1 && row.cell(0).trim_ascii().is_empty();
+            if n_cells == *n_columns && !is_blank {
+                rows.push(RowPlace { first, line: number });
+            }
+            if rows.len() == ROWS_MAX || n_cells != *n_columns {
+                if !rows.is_empty() {
+                    take(BlockLines::Rows(LineRows {
+                        block,
+                        starts,
+                        n_columns: *n_columns,
+                        places: rows,
+                    }));
+                    rows.clear();
+                }
+                if n_cells != *n_columns && !is_blank {
+                    take(BlockLines::Uneven { text: row.line(), n_cells, line: number });
+                }
+            }
+            number += 1;
+            n_blank += u32::from(is_blank);
+        }
+        if !rows.is_empty() {
+            take(BlockLines::Rows(LineRows { block, starts, n_columns: *n_columns, places: rows }));
+        }
+        (number, n_blank)
+    }
+
+    fn find_starts(&mut self, block: &[u8]) {
+        let Self { level, starts, lines, .. } = self;
+        starts.resize(starts.len().max(1 << 10), 0);
+        starts[0] = 0;
+        lines.clear();
+        lines.push(0);
+        self.n_starts = find_starts_at(*level, block, starts, lines);
+        let end = as_u32(block.len());
+        let last_line = self.lines.last().map_or(0, |first| self.starts[*first as usize]);
+        if last_line < end {
+            self.lines.push(as_u32(self.n_starts));
+            self.starts[self.n_starts] = end + 1;
+            self.n_starts += 1;
+        }
+    }
+}
+
+/// [`find_starts`] with some instructions.
+fn find_starts_at(
+    level: Level,
+    block: &[u8],
+    starts: &mut Vec<u32>,
+    lines: &mut Vec<u32>,
+) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = level.as_avx512() {
+        return avx512.vectorize(
+            #[inline(always)]
+            || find_starts(avx512, block, starts, lines, PlacesAtOnce(avx512)),
+        );
+    }
+    dispatch!(level, simd => find_starts(simd, block, starts, lines, PlacesByBit))
+}
+
+/// A place in a block, which is under 4 GiB.
+#[expect(clippy::expect_used, reason = "a larger block is a fault of the caller")]
+fn as_u32(place: usize) -> u32 {
+    u32::try_from(place).expect("a block of lines is under 4 GiB")
+}
+
+/// How the places of bits are written.
+trait CellPlaces: Copy {
+    /// Places that are written at once.
+    const AT_ONCE: usize;
+
+    /// Writes where the lowest bits of the mask are, after `offset`, and takes them out of it. Where
+    /// there are fewer than there is room for, the rest is written with anything.
+    fn write(self, mask: &mut u64, offset: u32, room: &mut [u32]);
+}
+
+/// One after the other.
+#[derive(Clone, Copy)]
+struct PlacesByBit;
+
+impl CellPlaces for PlacesByBit {
+    const AT_ONCE: usize = 8;
+
+    #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+    #[inline(always)]
+    fn write(self, mask: &mut u64, offset: u32, room: &mut [u32]) {
+        for place in room {
+            *place = offset.wrapping_add(mask.trailing_zeros());
+            *mask &= mask.wrapping_sub(1);
+        }
+    }
+}
+
+/// With the instruction that moves the bytes of set bits together.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct PlacesAtOnce(fearless_simd::Avx512);
+
+#[cfg(target_arch = "x86_64")]
+impl CellPlaces for PlacesAtOnce {
+    const AT_ONCE: usize = 16;
+
+    #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+    #[inline(always)]
+    fn write(self, mask: &mut u64, offset: u32, room: &mut [u32]) {
+        room.copy_from_slice(&places_of_bits(self.0, *mask, offset));
+        if mask.count_ones() <= 16 {
+            *mask = 0;
+        } else {
+            // Sixteen cells in 64 bytes: rows are hardly ever like that.
+            (0..16).for_each(|_| *mask &= mask.wrapping_sub(1));
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fearless_simd::kernel!(
+    /// Where the lowest sixteen bits are, after `offset`.
+    #[inline(always)]
+    fn places_of_bits(avx512: Avx512, mask: u64, offset: u32) -> [u32; 16] {
+        let bytes: [u8; 64] = std::array::from_fn(|n| n.to_le_bytes()[0]);
+        let together = _mm512_maskz_compress_epi8(mask, u8x64::from_slice(avx512, &bytes).into());
+        let places = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(together));
+        *(u32x16::simd_from(avx512, places) + offset)
+    }
+);
+
+/// Writes after the first of `starts` one past each separator, and to `lines` which of them follow a
+/// line feed; returns how many starts there are. There is room for one more.
+#[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
+#[inline(always)]
+fn find_starts<S: Simd, P: CellPlaces>(
+    simd: S,
+    block: &[u8],
+    starts: &mut Vec<u32>,
+    lines: &mut Vec<u32>,
+    places: P,
+) -> usize {
+    let mut n_starts = 1;
+    let mut offset = 0;
+    for chunk in block.chunks(64) {
+        let mut padded = [0; 64];
+        let chunk = <&[u8; 64]>::try_from(chunk).unwrap_or_else(|_| {
+            padded[..chunk.len()].copy_from_slice(chunk);
+            &padded
+        });
+        let bytes = u8x64::from_slice(simd, chunk);
+        let mut feeds = bytes.simd_eq(u8x64::splat(simd, b'\n')).to_bitmask();
+        let mut both = bytes.simd_eq(u8x64::splat(simd, b'\t')).to_bitmask() | feeds;
+        // Room for each bit of a mask, and for what is written beyond.
+        if starts.len() < n_starts + 64 + P::AT_ONCE {
+            starts.resize(starts.len() * 2, 0);
+        }
+        while feeds != 0 {
+            let below = (feeds & feeds.wrapping_neg()) - 1;
+            let first = n_starts + (both & below).count_ones() as usize;
+            lines.push(as_u32(first));
+            feeds &= feeds - 1;
+        }
+        let mut next = n_starts;
+        n_starts += both.count_ones() as usize;
+        while next < n_starts {
+            places.write(&mut both, offset + 1, &mut starts[next..next + P::AT_ONCE]);
+            next += P::AT_ONCE;
+        }
+        offset += 64;
+    }
+    n_starts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A line as owned text: `Ok` with its cells, `Err` with its number of cells, 0 if blank.
+    fn cut(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
+        let mut lines = Vec::new();
+        let (n_lines, n_blank) = LineCutter::new(n_columns).cut(block, |cut| match cut {
+            BlockLines::Rows(rows) => {
+                for place in 0..rows.len() {
+                    lines.resize(rows.line(place) as usize, Err(0));
+                    let cells: Vec<_> =
+                        (0..n_columns).map(|c| rows.cell(place, c).to_vec()).collect();
+                    let row = rows.row(place);
+                    assert!((0..row.n_cells()).map(|c| row.cell(c)).eq(cells.iter()));
+                    lines.push(Ok(cells));
+                }
+            }
+            BlockLines::Uneven { n_cells, line, .. } => {
+                lines.resize(line as usize, Err(0));
+                lines.push(Err(n_cells));
+            }
+        });
+        lines.resize(n_lines as usize, Err(0));
+        assert_eq!(lines.iter().filter(|line| **line == Err(0)).count(), n_blank as usize);
+        lines
+    }
+
+    /// The same, plainly.
+    fn oracle(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
+        let mut lines: Vec<_> = block.split(|byte| *byte == b'\n').collect();
+        if lines.last().is_some_and(|line| line.is_empty()) {
+            lines.pop();
+        }
+        lines
+            .into_iter()
+            .map(|line| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let cells: Vec<_> = line.split(|byte| *byte == b'\t').map(<[u8]>::to_vec).collect();
+                match cells.len() {
+                    1 if line.trim_ascii().is_empty() => Err(0),
+                    n if n == n_columns => Ok(cells),
+                    n => Err(n),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn ends_of_lines_and_blank_lines_are_no_cells() {
+        let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", 2);
+        let cells = |texts: [&str; 2]| Ok(texts.map(|text| text.as_bytes().to_vec()).to_vec());
+        assert_eq!(lines, [cells(["a", "b"]), Err(0), Err(0), cells(["", "c"]), Err(3), Err(1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_cut_as_a_plain_split_does(
+            block in prop::collection::vec(prop::sample::select(b"\t\t\nab\r \x00\xff".to_vec()), 0..2_000),
+            n_columns in 1_usize..4,
+        ) {
+            prop_assert_eq!(cut(&block, n_columns), oracle(&block, n_columns));
+        }
+    }
+
+    /// What one instruction set finds.
+    #[cfg(target_arch = "x86_64")]
+    fn found_with<S: Simd>(simd: Option<S>, block: &[u8]) -> Option<(Vec<u32>, Vec<u32>)> {
+        let (mut starts, mut lines) = (vec![0; 100], vec![0]);
+        let n_starts = find_starts(simd?, block, &mut starts, &mut lines, PlacesByBit);
+        starts.truncate(n_starts);
+        Some((starts, lines))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    proptest! {
+        #[test]
+        fn all_instruction_sets_find_the_same(
+            block in prop::collection::vec(prop::sample::select(b"\t\nab".to_vec()), 0..500),
+        ) {
+            let level = Level::new();
+            let plain = found_with(level.as_sse2(), &block);
+            prop_assert!(plain.is_some());
+            // What the machine does not have is none.
+            for found in [
+                found_with(level.as_sse4_2(), &block),
+                found_with(level.as_avx2(), &block),
+                found_with(level.as_avx512(), &block),
+            ] {
+                prop_assert!(found.is_none() || found == plain);
+            }
+            let (mut starts, mut lines) = (vec![0; 100], vec![0]);
+            let n_starts = find_starts_at(level, &block, &mut starts, &mut lines);
+            starts.truncate(n_starts);
+            prop_assert_eq!(Some((starts, lines)), plain);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Reads one report: detects its format, and turns its rows into plays, statement lines and figures.
+
+pub mod examine;
+pub mod table_rows;
+pub mod reading;
+pub mod detect_format;
+pub mod rejected_report;
+pub mod why_rejected;
+pub mod play_buffer;
+pub mod sales_runs;
+pub mod config;

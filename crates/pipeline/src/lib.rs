@@ -1,0 +1,17 @@
+//! From the inbox to published tables: `intake` reads reports, `nightly` decides and plans, `build` makes
+//! partitions, `coverage` compares what came with what is due.
+//!
+//! Start at `run_nightly` in `nightly`.
+
+#![deny(missing_docs)]
+
+pub mod nightly;
+pub mod plans;
+pub mod judging;
+pub mod accepting;
+pub mod rebuild;
+pub mod intake;
+pub mod coverage;
+pub mod build;
+pub(crate) mod known_days;
+pub mod partition_paths;

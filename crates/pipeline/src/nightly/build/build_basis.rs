@@ -1,0 +1,19 @@
+//! What a run builds from, beside its plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use streamledger_core::explain::coverage::CoverageRow;
+use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+
+type Reports = BTreeMap<String, ReportEntry>;
+
+/// What a run builds from.
+#[derive(Clone, Copy)]
+pub(crate) struct BuildBasis<'a> {
+    pub(crate) reports: &'a Reports,
+    pub(crate) coverage: &'a [CoverageRow],
+    pub(crate) former: &'a Manifest,
+    /// The tables of the coming snapshot.
+    pub(crate) staged: &'a Path,
+}

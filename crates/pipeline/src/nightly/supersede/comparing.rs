@@ -1,0 +1,343 @@
+//! How many rows two reports have in common. What was counted once is kept beside the archive, since it
+//! depends on the two reports and their reading alone; what is lost of it is counted again, to the same
+//! numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use streamledger_core::ingest::table::format::Feed;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::ReportPlays;
+use streamledger_core::supersede::across_formats::{
+    FormatComparison, PlaySums, RowsSay, shared_plays, sum_plays,
+};
+use streamledger_core::supersede::facts::{ComparedBy, SharedRows};
+use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
+use streamledger_core::supersede::row_lists::shared_rows;
+use streamledger_storage::archive::archived_reports::{NewReport, archive_path};
+use streamledger_storage::archive::row_files::{RowCollector, RowFolder, RowList};
+use streamledger_storage::disk::durable::IoContext as _;
+use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
+use streamledger_storage::layout::error::WarehouseError;
+use streamledger_storage::layout::ledger::{ReportEntry, fingerprint};
+use streamledger_storage::source::report_source::ReportFile;
+
+use crate::intake::examine::{ExaminedFile, ExaminedReport, Examiner, PlayOnlooker};
+use crate::intake::play_buffer::PlayBuffer;
+use crate::intake::sales_runs::RunStore;
+use crate::nightly::context::RunContext;
+use crate::nightly::error::NightlyError;
+use crate::nightly::intake::examination::IntakeResult;
+
+/// Folder of the lists of rows.
+const ROWS: &str = "rows";
+
+/// File of the counts.
+const COUNTS: &str = "rows/comparisons.txt";
+
+/// Counts of pairs of lists, by their names, the smaller one first.
+type SharedCounts = BTreeMap<(String, String), SharedRows>;
+
+/// Counts rows, and knows what was counted.
+pub(crate) struct RowComparison<'c, 'n> {
+    run: &'c RunContext<'n>,
+    reports: &'c BTreeMap<String, ReportEntry>,
+    /// Lists of reports that were read in this run.
+    lists: &'c mut BTreeMap<String, RowList>,
+    /// New reports, which are not in the archive yet.
+    new: &'c [NewReport],
+    /// `None` until the first pair.
+    known: Option<SharedCounts>,
+    is_new: bool,
+}
+
+impl<'c, 'n> RowComparison<'c, 'n> {
+    pub(crate) fn new(
+        run: &'c RunContext<'n>,
+        reports: &'c BTreeMap<String, ReportEntry>,
+        lists: &'c mut BTreeMap<String, RowList>,
+        new: &'c [NewReport],
+    ) -> Self {
+        Self { run, reports, lists, new, known: None, is_new: false }
+    }
+
+    /// What two reports have in common.
+    pub(crate) fn shared(
+        &mut self,
+        a: &str,
+        b: &str,
+        by: ComparedBy,
+    ) -> Result<SharedRows, NightlyError> {
+        let kind = if by == ComparedBy::Keys { ".keys" } else { "" };
+        let names = [a, b].map(|key| list_name(key, &self.reports[key]) + kind);
+        let [first, second] = names;
+        let pair = if first <= second { (first, second) } else { (second, first) };
+        let known = self.known.get_or_insert_with(|| known_counts(self.run));
+        if let Some(shared) = known.get(&pair) {
+            return Ok(*shared);
+        }
+        let (one, other) = (&self.reports[a], &self.reports[b]);
+        let has_lists = one.sums.is_some() && other.sums.is_some();
+        let is_one_format = one.format == other.format;
+        let are_plays = one.feed.as_deref() == Some(Feed::Trends.as_str());
+        let shared = if by == ComparedBy::Keys {
+            self.shared_keys(a, b)?
+        } else if are_plays && !is_one_format {
+            self.across_formats(a, b)?
+        } else if are_plays && !has_lists {
+            SharedRows::Rows(self.plays_of_one_format(a, b)?)
+        } else {
+            SharedRows::Rows(self.rows(a, b)?)
+        };
+        self.known.get_or_insert_default().insert(pair, shared);
+        self.is_new = true;
+        Ok(shared)
+    }
+
+    fn rows(&mut self, a: &str, b: &str) -> Result<u64, NightlyError> {
+        self.count(a, b).or_else(|error| {
+            tracing::warn!(%error, "a list of rows is lost or damaged: it is made again from the archive");
+            self.make_again(a)?;
+            self.make_again(b)?;
+            let list = list_path(self.run, a, &self.reports[a]);
+            Ok(self.count(a, b).at("read", &list)?)
+        })
+    }
+
+    fn count(&self, a: &str, b: &str) -> io::Result<u64> {
+        let kept = |key: &str| RowList::File(list_path(self.run, key, &self.reports[key]));
+        let (of_a, of_b) = (kept(a), kept(b));
+        let list_a = self.lists.get(a).unwrap_or(&of_a).read()?;
+        let list_b = self.lists.get(b).unwrap_or(&of_b).read()?;
+        shared_rows(list_a, list_b)
+    }
+
+    /// Reads an archived report for its list of rows.
+    fn make_again(&mut self, key: &str) -> Result<(), NightlyError> {
+        if self.lists.contains_key(key) {
+            return Ok(());
+        }
+        let rows = RowFolder::in_memory();
+        let read = self.read_again(key, Some(&rows), None)?;
+        self.lists.extend(read.row_list.map(|(_, list)| (key.to_owned(), list)));
+        Ok(())
+    }
+
+    /// Reads a report once more, and keeps nothing of it but what is asked for.
+    fn read_again(
+        &self,
+        key: &str,
+        rows: Option<&RowFolder>,
+        onlooker: Option<PlayOnlooker<'_>>,
+    ) -> Result<Box<ExaminedReport>, NightlyError> {
+        let (run, report) = (self.run, &self.reports[key]);
+        let name = report.archived.as_deref().unwrap_or_default();
+        let archived = archive_path(run.places, name);
+        let new = self.new.iter().find(|new| new.name == name);
+        let file = match new {
+            Some(new) => ReportFile::Inbox(&new.path),
+            None => ReportFile::Archive(&archived),
+        };
+        let (play_buffer, runs) = (PlayBuffer::new(0, PathBuf::new()), RunStore::of_lists());
+        let examiner =
+            Examiner { play_buffer: &play_buffer, runs: &runs, rows, onlooker, ..run.examiner(1) };
+        let nothing = BTreeSet::new();
+        let store = Some(report.store.as_str());
+        match examiner.examine(file, report.file(), store, Some(&nothing))? {
+            ExaminedFile::Report(read) if hex::encode(read.hash) == report.hash => Ok(read),
+            _ if new.is_some() => {
+                let error = io::Error::other("it changed after it was read; run again");
+                Err(error).at("compare", file.path())?
+            }
+            _ => {
+                let message = format!("does not hold the report {} any more", report.hash);
+                Err(NightlyError::Warehouse(WarehouseError::Damaged { path: archived, message }))
+            }
+        }
+    }
+
+    /// What two reports of plays in different formats have in common. Both are read once for what their
+    /// rows say, and once more for the plays.
+    fn across_formats(&self, a: &str, b: &str) -> Result<SharedRows, NightlyError> {
+        let Some(comparison) = self.what_rows_say(a)?.comparison(self.what_rows_say(b)?) else {
+            return Ok(SharedRows::Unknown);
+        };
+        Ok(match comparison {
+            FormatComparison::Plays(say) => SharedRows::Rows(self.shared_plays(a, b, say)?),
+            FormatComparison::Sums(say) => {
+                SharedRows::Plays(shared_plays(&self.play_sums(a, say)?, &self.play_sums(b, say)?))
+            }
+        })
+    }
+
+    /// What the rows of both are about, each once.
+    fn shared_keys(&self, a: &str, b: &str) -> Result<SharedRows, NightlyError> {
+        let (first, second) = (self.keys(a)?, self.keys(b)?);
+        let shared = first.intersection(&second).count() as u64;
+        Ok(SharedRows::Keys(shared, first.len().min(second.len()) as u64))
+    }
+
+    fn keys(&self, key: &str) -> Result<BTreeSet<u64>, NightlyError> {
+        let rows = RowFolder::in_memory_by(ComparedBy::Keys);
+        let read = self.read_again(key, Some(&rows), None)?;
+        let Some((_, list)) = read.row_list else {
+            return Ok(self.play_sums(key, RowsSay::default())?.into_keys().collect());
+        };
+        let path = self.run.places.internal(ROWS);
+        let hashes = list.read().and_then(|(_, hashes)| hashes.collect::<io::Result<_>>());
+        Ok(hashes.at("read", &path)?)
+    }
+
+    fn plays_of_one_format(&self, a: &str, b: &str) -> Result<u64, NightlyError> {
+        self.shared_plays(a, b, RowsSay::all_of_one_format())
+    }
+
+    fn shared_plays(&self, a: &str, b: &str, say: RowsSay) -> Result<u64, NightlyError> {
+        let (first, second) = (self.play_list(a, say)?, self.play_list(b, say)?);
+        let path = self.run.places.internal(ROWS);
+        let shared = first.read().and_then(|first| shared_rows(first, second.read()?));
+        Ok(shared.at("read", &path)?)
+    }
+
+    fn what_rows_say(&self, key: &str) -> Result<RowsSay, NightlyError> {
+        let say = Mutex::new(RowsSay::default());
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+            let mut say = say.lock().unwrap_or_else(PoisonError::into_inner);
+            match pieces {
+                Some(pieces) => pieces.values().for_each(|piece| say.look(piece)),
+                None => *say = RowsSay::default(),
+            }
+        };
+        self.read_again(key, None, Some(&look))?;
+        Ok(*say.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn play_list(&self, key: &str, say: RowsSay) -> Result<RowList, NightlyError> {
+        let folder = &self.run.work.buffers.rows;
+        let collected = Mutex::new((RowCollector::default(), None));
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+            let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(pieces) = pieces else {
+                *collected = (RowCollector::default(), None);
+                return;
+            };
+            let failed = collected.0.push_each(pieces, say, folder).err();
+            collected.1 = collected.1.take().or(failed);
+        };
+        self.read_again(key, None, Some(&look))?;
+        let (collector, failed) = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(()), Err)?;
+        Ok(collector.finish(folder)?.1)
+    }
+
+    fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
+        let sums = Mutex::new(PlaySums::new());
+        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+            let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(pieces) = pieces else {
+                sums.clear();
+                return;
+            };
+            pieces.iter().for_each(|(day, piece)| sum_plays((day.0, piece), say, &mut sums));
+        };
+        self.read_again(key, None, Some(&look))?;
+        Ok(sums.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The counts to keep, if there are new ones: those of reports that there still are.
+    pub(crate) fn finish(self) -> Option<String> {
+        let known = self.known.filter(|_| self.is_new)?;
+        let names: BTreeSet<String> =
+            self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
+        let is_there = |((a, b), _): &(&(String, String), &SharedRows)| {
+            let is_there = |name: &String| names.contains(name.trim_end_matches(".keys"));
+            is_there(a) && is_there(b)
+        };
+        let lines = known
+            .iter()
+            .filter(is_there)
+            .map(|((a, b), shared)| format!("{a} {b} {}", words_of(*shared)));
+        let text = lines.map(|line| line + "\n").collect::<String>();
+        Some(format!("{}\n{text}", fingerprint(&[&text])))
+    }
+}
+
+/// Name of a report's list: of the report, and of how it was read and hashed.
+fn list_name(key: &str, report: &ReportEntry) -> String {
+    fingerprint(&[key, &report.reading, &ROW_HASH_VERSION.to_string()])
+}
+
+/// Counts as they were kept; none where they are damaged.
+fn counts_of(text: &str) -> SharedCounts {
+    let Some((sum, lines)) = text.split_once('\n') else {
+        return SharedCounts::new();
+    };
+    if sum != fingerprint(&[lines]) {
+        return SharedCounts::new();
+    }
+    let count = |line: &str| {
+        let mut words = line.split(' ').map(str::to_owned);
+        let (a, b, shared) = (words.next()?, words.next()?, words.next()?);
+        let shared = match words.next()?.as_str() {
+            "rows" => SharedRows::Rows(shared.parse().ok()?),
+            "plays" => SharedRows::Plays(shared.parse().ok()?),
+            "keys" => SharedRows::Keys(shared.parse().ok()?, words.next()?.parse().ok()?),
+            _ => SharedRows::Unknown,
+        };
+        Some(((a, b), shared))
+    };
+    lines.lines().filter_map(count).collect()
+}
+
+fn words_of(shared: SharedRows) -> String {
+    match shared {
+        SharedRows::Rows(rows) => format!("{rows} rows"),
+        SharedRows::Plays(plays) => format!("{plays} plays"),
+        SharedRows::Keys(keys, of) => format!("{keys} keys {of}"),
+        SharedRows::Unknown => "0 unknown".to_owned(),
+    }
+}
+
+fn list_path(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> PathBuf {
+    run.places.internal(ROWS).join(format!("{}.rows", list_name(key, report)))
+}
+
+fn known_counts(run: &RunContext<'_>) -> SharedCounts {
+    let text = std::fs::read_to_string(run.places.internal(COUNTS));
+    text.map(|text| counts_of(&text)).unwrap_or_default()
+}
+
+/// Keeps the lists of rows that are new, and what was counted.
+pub(crate) fn keep_rows(
+    run: &RunContext<'_>,
+    examination: &IntakeResult,
+    batch: &mut FileBatch,
+) -> Result<(), NightlyError> {
+    for (key, list) in &examination.row_lists {
+        list.keep(&list_path(run, key, &examination.reports[key]), batch)?;
+    }
+    if let Some(text) = &examination.comparisons {
+        batch.write(&run.places.internal(COUNTS), text.as_bytes(), FileAccess::Usual)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_were_damaged_are_counted_again() {
+        let lines = "a b 12 rows\na c 0 plays\n";
+        let text = format!("{}\n{lines}", fingerprint(&[lines]));
+        let counts = counts_of(&text);
+        assert_eq!(counts.get(&("a".to_owned(), "b".to_owned())), Some(&SharedRows::Rows(12)));
+        assert_eq!(counts.len(), 2);
+        for damaged in [text.replace("12", "13"), text[..text.len() - 6].to_owned(), String::new()]
+        {
+            assert_eq!(counts_of(&damaged), SharedCounts::new());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The archive: every ingested report, and what is kept beside it: the names under which reports
+//! came and when, and the hashes of their rows.
+
+pub mod archived_reports;
+pub mod archived_names;
+pub mod delivery_log;
+pub mod row_files;

@@ -1,0 +1,180 @@
+//! Parquet files of one partition: the frame, the footer, and a new file when one gets too large.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::Result;
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
+use rayon::prelude::*;
+
+use crate::encode::chunk::assemble_chunk;
+use crate::encode::page::EncodedPage;
+use crate::encode::pieces::BytePieces;
+use crate::encode::values::ColumnValues;
+
+/// Most rows of a row group (specification of the tables).
+pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
+
+/// Fewest rows of a row group that is not the last of its file.
+pub const ROW_GROUP_ROWS_MIN: usize = 1 << 17;
+
+/// Rows of a page: 32 to a full row group. Smaller pages make lookups cheaper and codes larger.
+pub const PAGE_ROWS: usize = 1 << 15;
+
+/// A partition gets another file above this size (specification of the tables).
+pub const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Version of the columns of all tables; it changes when a column does.
+pub const SCHEMA_VERSION: &str = "3";
+
+/// Who wrote the file, in the grammar that readers know: name, version, build.
+pub(crate) const CREATED_BY: &str =
+    concat!("streamledger version ", env!("CARGO_PKG_VERSION"), " (build 1)");
+
+/// What a file says of itself; nothing that differs between two runs on the same input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileProvenance {
+    /// BLAKE3 over the sorted hashes of the reports that feed the file.
+    pub inputs: String,
+    /// Hash of the policy.
+    pub policy: String,
+}
+
+impl FileProvenance {
+    /// The entries of a footer, in every table alike.
+    #[must_use]
+    pub fn entries(&self) -> Vec<KeyValue> {
+        [
+            ("streamledger.inputs", self.inputs.as_str()),
+            ("streamledger.policy", &self.policy),
+            ("streamledger.schema_version", SCHEMA_VERSION),
+        ]
+        .map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+}
+
+/// The columns of a table and how its rows are sorted.
+#[derive(Debug, Clone)]
+pub struct TableLayout {
+    /// The columns.
+    pub schema: SchemaDescPtr,
+    sorted_by: Vec<SortingColumn>,
+}
+
+impl TableLayout {
+    /// Reads a message type; `sorted_by` are places of columns, ascending, nulls last.
+    ///
+    /// # Errors
+    /// If the text is no message type.
+    pub fn new(message_type: &str, sorted_by: &[i32]) -> Result<Self> {
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(parse_message_type(message_type)?)));
+        let column = |column_idx: &i32| SortingColumn {
+            column_idx: *column_idx,
+            descending: false,
+            nulls_first: false,
+        };
+        Ok(Self { schema, sorted_by: sorted_by.iter().map(column).collect() })
+    }
+
+    /// What the footer of a file of this table says.
+    #[must_use]
+    pub fn properties(&self, provenance: &FileProvenance) -> WriterProperties {
+        WriterProperties::builder()
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_created_by(CREATED_BY.to_owned())
+            .set_sorting_columns(Some(self.sorted_by.clone()))
+            .set_key_value_metadata(Some(provenance.entries()))
+            .build()
+    }
+}
+
+/// The encoded columns of a row group.
+#[derive(Debug, Clone)]
+pub struct EncodedRowGroup {
+    columns: Vec<(BytePieces, ColumnCloseResult)>,
+    /// Rows of the row group.
+    pub n_rows: usize,
+}
+
+/// A page of each column of the same rows.
+#[derive(Debug)]
+pub struct EncodedPages {
+    /// The bytes of all of them.
+    pub bytes: Bytes,
+    /// In the order of the columns.
+    pub pages: Vec<EncodedPage>,
+}
+
+/// Puts the pages of a row group together, which come in the order of the rows; `values` by column.
+///
+/// # Errors
+/// If the `parquet` crate or zstd fails.
+pub fn assemble_row_group(
+    schema: &SchemaDescPtr,
+    values: &[ColumnValues<'_>],
+    pages: Vec<EncodedPages>,
+    n_rows: usize,
+) -> Result<EncodedRowGroup> {
+    let mut by_column: Vec<Vec<(Bytes, EncodedPage)>> = values.iter().map(|_| Vec::new()).collect();
+    for EncodedPages { bytes, pages } in pages {
+        for (column, page) in by_column.iter_mut().zip(pages) {
+            column.push((bytes.slice(page.place.clone()), page));
+        }
+    }
+    let columns = by_column
+        .into_par_iter()
+        .zip(values)
+        .zip(schema.columns())
+        .map(|((pages, values), column)| assemble_chunk(column, values, pages))
+        .collect::<Result<_>>()?;
+    Ok(EncodedRowGroup { columns, n_rows })
+}
+
+/// A Parquet file being written.
+pub struct TableFile<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+}
+
+impl<W: Write + Send> TableFile<W> {
+    /// Starts a file.
+    ///
+    /// # Errors
+    /// If the first bytes cannot be written.
+    pub fn new(sink: W, layout: &TableLayout, provenance: &FileProvenance) -> Result<Self> {
+        let schema = layout.schema.root_schema_ptr();
+        let properties = Arc::new(layout.properties(provenance));
+        Ok(Self { writer: SerializedFileWriter::new(sink, schema, properties)? })
+    }
+
+    /// Appends a row group.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn push(&mut self, row_group: EncodedRowGroup) -> Result<()> {
+        let mut writer = self.writer.next_row_group()?;
+        for (bytes, close) in row_group.columns {
+            writer.append_column(&bytes, close)?;
+        }
+        writer.close().map(|_| ())
+    }
+
+    /// Bytes written so far.
+    pub fn size_bytes(&mut self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// Writes the footer and gives the sink back.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn finish(self) -> Result<W> {
+        self.writer.into_inner()
+    }
+}
