@@ -19,6 +19,7 @@ use streamledger_pipeline::nightly::error::NightlyError;
 use streamledger_pipeline::nightly::plan::store_months::settled_from;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::partition_key::{PartitionKey, month_path};
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
 use streamledger_storage::tables::scan::{collect, numbers_of, scan};
 
@@ -126,12 +127,8 @@ impl PublishedTables {
         let partitions = self.manifest.partitions.iter().filter(|(_, of)| of.rows() != 0);
         let paths = partitions.map(|(path, _)| path);
         paths.filter(move |path| {
-            let rest = path.strip_prefix(table).filter(|rest| rest.starts_with('/'));
-            rest.is_some_and(|rest| {
-                month.is_none_or(|month| {
-                    rest.split('/').any(|part| part == format!("month={month}"))
-                })
-            })
+            let key = PartitionKey::parse(path).filter(|key| key.table == table);
+            key.is_some_and(|key| month.is_none_or(|month| key.month == month))
         })
     }
 
@@ -251,7 +248,7 @@ impl PublishedTables {
             .collect();
         let mut so_far = Vec::new();
         for store in &not_yet {
-            let path = format!("trends_daily/store={store}/month={}", question.month);
+            let path = month_path("trends_daily", store, &question.month);
             if self.manifest.partitions.contains_key(&path) {
                 let lines = sum_verdicts(self.scan(&path)?, question)?;
                 if !lines.is_empty() {
@@ -265,7 +262,7 @@ impl PublishedTables {
         };
         let policies = stores.iter().chain(&so_far).filter_map(policy).collect();
         let months = self.partitions("waterfall", None).filter(of_store);
-        let months = months.filter_map(|path| Some(path.rsplit_once("month=")?.1.to_owned()));
+        let months = months.filter_map(|path| Some(PartitionKey::parse(path)?.month.to_owned()));
         Ok(WaterfallAnswer {
             snapshot: self.manifest.snapshot,
             months: months.collect(),
@@ -290,7 +287,7 @@ impl PublishedTables {
 /// Store of a partition's path.
 #[must_use]
 pub fn store_of(path: &str) -> Option<&str> {
-    path.split('/').find_map(|part| part.strip_prefix("store="))
+    PartitionKey::parse(path).map(|key| key.store)
 }
 
 /// The rows of some recordings, in their order; those of others fall away on purpose.

@@ -7,6 +7,7 @@ use polars::prelude::{Expr, PolarsResult, StringChunked, col};
 use streamledger_core::explain::figures::StoreNumber;
 use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::{Day, Month};
+use streamledger_storage::layout::partition_key::PartitionKey;
 use streamledger_storage::tables::scan::collect;
 
 use crate::explain::{PublishedTables, store_of};
@@ -150,9 +151,5 @@ fn by_artist_and_title(a: &PublishedRecording, b: &PublishedRecording) -> Orderi
 
 /// Month of a partition's path.
 pub(crate) fn month_of(path: &str) -> Option<Month> {
-    let text = path.split('/').find_map(|part| part.strip_prefix("month="))?;
-    match text.parse() {
-        Ok(Period::Month(month)) => Some(month),
-        _ => None,
-    }
+    PartitionKey::parse(path)?.month()
 }

@@ -1,4 +1,4 @@
-//! Verify: everything that is published is read again and held against the manifest, the ledger, the
+//! Verify: everything that is published is read again and checked against the manifest, the ledger, the
 //! archive, and a second engine.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,6 @@ use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_pipeline::nightly::checking::check_manifest;
 use streamledger_pipeline::nightly::error::NightlyError;
-use streamledger_pipeline::partition_paths::hive_escaped;
 use streamledger_pipeline::plans::recompute::{
     differing_groups, recompute_trends, with_listened_day,
 };
@@ -23,6 +22,9 @@ use streamledger_storage::encode::file::SCHEMA_VERSION;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState, inputs_hash};
 use streamledger_storage::layout::manifest::read_manifest;
+use streamledger_storage::layout::partition_key::{
+    PartitionKey, hive_escaped, month_path, path_in,
+};
 use streamledger_storage::layout::warehouse::KeySource;
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
 use streamledger_storage::tables::scan::{collect, scan};
@@ -54,10 +56,8 @@ pub fn verify_warehouse(
         }
         Err(error) => return Err(error.into()),
     };
-    let months = manifest
-        .partitions
-        .keys()
-        .filter_map(|path| streamledger_storage::layout::month_paths::month_of_any(path));
+    let months =
+        manifest.partitions.keys().filter_map(|path| PartitionKey::parse(path)?.month_text());
     found.newest_month = months.max().map(str::to_owned);
     // A flip may come in between: all is read from the one snapshot, its manifest as well.
     let tables = places.snapshot(snapshot).join("tables");
@@ -214,8 +214,7 @@ fn verify_quarantine(tables: &Path, manifest: &Manifest, found: &mut Verificatio
 }
 
 fn quarantine_path(report: &ReportEntry) -> String {
-    let store = hive_escaped(&report.store);
-    format!("quarantine/store={store}/month={}", report.first_month())
+    month_path("quarantine", &hive_escaped(&report.store), report.first_month())
 }
 
 fn stored_inputs(path: &Path) -> Option<String> {
@@ -229,15 +228,14 @@ fn verify_trends(tables: &Path, manifest: &Manifest, found: &mut Verification) {
     for (path, partition) in
         manifest.partitions.iter().filter(|(path, _)| path.starts_with("trends_daily/"))
     {
-        let month = path.replacen("trends_daily/", "plays/", 1);
+        let month = path_in("plays", path);
         let dates: Vec<(PathBuf, Day)> = manifest
             .partitions
             .iter()
             .filter(|(date, _)| date.starts_with(&format!("{month}/")))
             .flat_map(|(date, entry)| entry.files.iter().map(move |file| (date, file)))
             .filter_map(|(date, file)| {
-                let day = date.rsplit('=').next()?.parse::<chrono::NaiveDate>().ok()?;
-                Some((tables.join(date).join(&file.name), Day(day.to_epoch_days())))
+                Some((tables.join(date).join(&file.name), PartitionKey::parse(date)?.day()?))
             })
             .collect();
         let files: Vec<PathBuf> =

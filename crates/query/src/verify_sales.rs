@@ -1,4 +1,4 @@
-//! `sales_monthly` held against `sales`, summed in another way than it was made: by plain code, exactly.
+//! `sales_monthly` checked against `sales`, summed in another way than it was made: by plain code, exactly.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use streamledger_storage::encode::sales_monthly::GRAIN;
 use streamledger_storage::layout::ledger::{Manifest, PartitionEntry};
+use streamledger_storage::layout::partition_key::{path_in, table_of};
 use streamledger_storage::tables::cell_text::cell_text;
 
 /// What a line of the two tables is summed by.
@@ -25,10 +26,10 @@ type SaleSums = (i128, Option<i128>, i128);
 pub(crate) fn verify_sales(tables: &Path, manifest: &Manifest) -> Vec<(String, String)> {
     let mut differences = Vec::new();
     for (path, monthly) in &manifest.partitions {
-        let Some(rest) = path.strip_prefix("sales_monthly/") else {
+        if table_of(path) != "sales_monthly" {
             continue;
-        };
-        let sales_path = format!("sales/{rest}");
+        }
+        let sales_path = path_in("sales", path);
         let sums = |path: &str, partition: Option<&PartitionEntry>, is_monthly| {
             let files = partition.into_iter().flat_map(|partition| &partition.files);
             let files: Vec<PathBuf> =

@@ -7,6 +7,7 @@ use polars::prelude::{DataFrame, LazyFrame, PolarsError, PolarsResult, UnionArgs
 use streamledger_core::explain::step::{StepKind, WaterfallStep};
 use streamledger_core::model::verdict::Verdict;
 use streamledger_storage::layout::ledger::Manifest;
+use streamledger_storage::layout::partition_key::path_in;
 use streamledger_storage::tables::scan::{collect, scan};
 
 /// Partitions of `waterfall` that do not add up, and how.
@@ -14,7 +15,7 @@ pub(crate) fn verify_waterfalls(tables: &Path, manifest: &Manifest) -> Vec<(Stri
     let waterfalls = manifest.partitions.keys().filter(|path| path.starts_with("waterfall/"));
     let mut differences = Vec::new();
     for path in waterfalls {
-        let trends = path.replacen("waterfall/", "trends_daily/", 1);
+        let trends = path_in("trends_daily", path);
         let check = || -> PolarsResult<Option<String>> {
             let sums = match first_gap(&collect(rows(tables, manifest, path)?)?)? {
                 Ok(sums) => sums,

@@ -4,7 +4,7 @@ use streamledger_query::verification::{
     FoundDifference, LISTENER_KEY, NOT_PUBLISHED, Verification,
 };
 use streamledger_query::verify::verify_warehouse;
-use streamledger_storage::layout::month_paths::month_of_any;
+use streamledger_storage::layout::partition_key::PartitionKey;
 
 use crate::arguments::{CommonOptions, OutputFormat, VerifyCommand};
 use crate::commands::nightly;
@@ -51,7 +51,7 @@ fn advice(found: &Verification) -> Vec<String> {
     if subjects().any(|subject| subject.ends_with("manifest.json")) {
         let line = "The list of what was published is damaged: `streamledger snapshots list` shows former \
                     states, `streamledger snapshots rollback ID` publishes one of them, and the next \
-                    `streamledger nightly` takes in again what came after it.";
+                    `streamledger nightly` ingests again what came after it.";
         advice.push(line.to_owned());
     }
     if subjects().any(|subject| subject == LISTENER_KEY || subject.contains("listener key")) {
@@ -74,7 +74,7 @@ fn advice(found: &Verification) -> Vec<String> {
         .filter(|subject| !is_in(subject, "archive/") && !subject.ends_with("manifest.json"))
         .filter(|subject| !subject.contains("listener"))
         .collect();
-    let months = tables.iter().filter_map(|subject| month_of_any(subject));
+    let months = tables.iter().filter_map(|subject| PartitionKey::parse(subject)?.month_text());
     // A table without months is mended with those of any.
     let (first, last) = (months.clone().min(), months.max());
     let any = found.newest_month.as_deref();

@@ -19,6 +19,7 @@ use streamledger_query::explain::PublishedTables;
 use streamledger_query::recordings::PublishedSpan;
 use streamledger_query::status::StoreStatus;
 use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::partition_key::month_path;
 
 use crate::commands::status::{capitalised, headline};
 use crate::print::state_words::{StateWords, state_in_words};
@@ -218,7 +219,7 @@ impl<'a> FigureBook<'a> {
             Feed::Sales => "sales",
             Feed::Trends | Feed::Reference => "plays",
         };
-        let path = format!("{table}/store={store}/month={month}");
+        let path = month_path(table, store, month);
         let has = |report: &&ReportEntry| {
             let is_of = report.lines.keys().any(|known| known.starts_with(&path));
             let days = || report.days.keys().any(|day| day.starts_with(&month.to_string()));

@@ -12,6 +12,7 @@ use streamledger_storage::disk::stages::StageTimes;
 use streamledger_storage::encode::file::{FileProvenance, TableLayout};
 use streamledger_storage::encode::{sales, sales_monthly};
 use streamledger_storage::layout::ledger::FileEntry;
+use streamledger_storage::layout::partition_key::table_of;
 use streamledger_storage::tables::lot_table::LotTable;
 use streamledger_storage::tables::partition::{PartitionError, PartitionWriter};
 use streamledger_storage::tables::small_tables::write_quarantine;
@@ -72,7 +73,7 @@ pub fn empty_table_of_path(path: &str) -> Option<PartitionedTable> {
 pub fn tables_without<'a>(paths: impl Iterator<Item = &'a String>) -> Vec<PartitionedTable> {
     let tables: BTreeSet<&str> = paths
         .filter(|path| empty_table_of_path(path).is_none())
-        .filter_map(|path| path.split('/').next())
+        .map(|path| table_of(path))
         .collect();
     PARTITIONED_TABLES.into_iter().filter(|table| !tables.contains(table.name)).collect()
 }

@@ -14,12 +14,12 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::normalize::store::{SHARE_MIN, StoreSettings};
 use streamledger_core::supersede::names::dates_of_name;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState, lots_path};
+use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::partition_key::{lots_path, month_path, store_month};
 use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::coverage::covered_days::{RowsOfSeries, covered_days, is_sane};
 use crate::coverage::territory_series::{TerritorySeries, series_name};
-use crate::partition_paths::month_of;
 
 /// A month with fewer lines than this part of a statement's largest one has late lines only.
 const OWN_PART: u64 = 10;
@@ -112,7 +112,7 @@ impl OfReport<'_> {
             months_within(days).into_iter().map(move |(month, days)| (month, days, about))
         });
         let of_month = |(month, days, about): (Month, (Day, Day), AboutDays)| {
-            let path = format!("plays/store={store}/month={month}");
+            let path = month_path("plays", store, month);
             let territories = self.report.territories.get(&path).cloned().unwrap_or_default();
             self.delivery(store, days, about, territories)
         };
@@ -186,7 +186,7 @@ type DeliveredMonths = BTreeMap<Month, (u64, BTreeSet<String>)>;
 fn months_of(report: &ReportEntry) -> BTreeMap<String, DeliveredMonths> {
     let mut stores: BTreeMap<String, DeliveredMonths> = BTreeMap::new();
     for (path, n_lines) in &report.lines {
-        let Some((store, month)) = month_of(path) else {
+        let Some((store, month)) = store_month(path) else {
             continue;
         };
         let territories = report.territories.get(path).cloned().unwrap_or_default();
@@ -240,7 +240,7 @@ fn days_after(
     if statements_of(report).is_some() {
         return None;
     }
-    let path = lots_path(LotTable::Sales, store, &month.to_string());
+    let path = lots_path(LotTable::Sales, store, month);
     let (n_lines, _) = months.get(&month)?;
     let mut n_reaching = 0;
     let reached = report.reaches.get(&path)?.iter().rev().find(|(_, n_ending)| {
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     fn report(about: Option<&str>, lines: &[(&str, &str, u64)]) -> ReportEntry {
-        let path = |store: &str, month: &str| format!("sales/store={store}/month={month}");
+        let path = |store: &str, month: &str| month_path("sales", store, month);
         let lines = lines.iter().map(|(store, month, n)| (path(store, month), *n)).collect();
         let mut report: ReportEntry = serde_json::from_value(serde_json::json!({
             "store": "spotify", "id": "b".repeat(64), "hash": "a".repeat(64), "feed": "sales", "format": "x",

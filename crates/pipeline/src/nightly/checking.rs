@@ -1,11 +1,12 @@
-//! Before a run publishes: what is about to be shown is held against what the ledger knows of the
+//! Before a run publishes: what is about to be shown is checked against what the ledger knows of the
 //! reports, row by row in number, and statements in units and money too. A difference is named, and
 //! nothing is published.
 
 use std::collections::BTreeMap;
 
 use streamledger_core::model::money::Amount;
-use streamledger_storage::layout::ledger::{Manifest, plays_path};
+use streamledger_storage::layout::ledger::Manifest;
+use streamledger_storage::layout::partition_key::{path_in, plays_path};
 use streamledger_storage::layout::report_sums::MonthTotalsRecord;
 use streamledger_storage::tables::lot_table::LotTable;
 
@@ -13,7 +14,7 @@ use crate::build::build_waterfall::WaterfallSums;
 use crate::nightly::error::NightlyError;
 use crate::partition_paths::replaced_paths;
 
-/// Holds what is about to be published against the ledger: every row that was taken in is in `plays`
+/// Holds what is about to be published against the ledger: every row that was ingested is in `plays`
 /// or `sales`, every other one was quarantined.
 ///
 /// # Errors
@@ -34,14 +35,14 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), NightlyError> {
         let n_taken: u64 = report.days.values().chain(lots).sum();
         if n_taken + counts.quarantined != counts.rows {
             return inconsistent(format!(
-                "report {key} has {} rows, of which {n_taken} were taken in and {} quarantined",
+                "report {key} has {} rows, of which {n_taken} were ingested and {} quarantined",
                 counts.rows, counts.quarantined
             ));
         }
     }
     for report in manifest.reports.values() {
         for path in replaced_paths(report) {
-            let sales = path.replacen("sales_superseded/", "sales/", 1);
+            let sales = path_in("sales", &path);
             *expected.entry(path).or_default() += report.lines[&sales];
         }
     }
@@ -68,7 +69,7 @@ fn check_totals(manifest: &Manifest) -> Result<(), NightlyError> {
     let mut expected: BTreeMap<String, ControlSums> = BTreeMap::new();
     for report in manifest.reports.values().filter(|report| report.is_active()) {
         for (path, totals) in &report.totals {
-            let monthly = path.replacen("sales/", "sales_monthly/", 1);
+            let monthly = path_in("sales_monthly", path);
             add_totals(expected.entry(monthly).or_default(), totals)?;
         }
     }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use streamledger_core::filter::policy::Policy;
 use streamledger_storage::layout::decisions::DecisionAuthor;
 use streamledger_storage::layout::ledger::Manifest;
+use streamledger_storage::layout::partition_key::PartitionKey;
 use streamledger_storage::layout::warehouse::KeySource;
 
 /// What a run is told.
@@ -42,7 +43,7 @@ pub trait RunProgress: Sync {
     fn advance(&self, units: u64);
 }
 
-/// Which months are made anew, and how.
+/// Which months are rebuilt, and how.
 #[derive(Debug, Clone)]
 pub struct BackfillOptions {
     /// First month, `YYYY-MM`.
@@ -70,12 +71,11 @@ impl BackfillOptions {
 
     /// Whether a partition is one of the named months.
     pub(crate) fn covers(&self, path: &str) -> bool {
-        // Nothing of it is judged; it is made anew where it is damaged.
+        // Nothing of it is judged; it is rebuilt where it is damaged.
         if path.starts_with("quarantine/") {
             return false;
         }
-        let part = |name: &str| path.split('/').find_map(|part| part.strip_prefix(name));
-        let (Some(store), Some(month)) = (part("store="), part("month=")) else {
+        let Some(PartitionKey { store, month, .. }) = PartitionKey::parse(path) else {
             return false;
         };
         self.store.as_deref().is_none_or(|wanted| wanted == store)

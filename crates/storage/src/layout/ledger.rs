@@ -12,7 +12,6 @@ use streamledger_core::supersede::facts::SupersedeReason;
 
 use crate::layout::report_sums::{MonthTotalsRecord, ReportSizes, ReportSums};
 use crate::source::report_source::FileState;
-use crate::tables::lot_table::LotTable;
 
 /// Version of the manifest's own layout.
 pub const MANIFEST_VERSION: u32 = 3;
@@ -108,7 +107,7 @@ pub enum ReportState {
     /// It was rejected as a whole.
     Rejected,
     /// It was read, and is rejected until a person accepts it: its rows are known and archived, so that
-    /// this is decided anew in each run.
+    /// this is decided again in each run.
     Unaccepted,
 }
 
@@ -206,7 +205,7 @@ pub struct ReportEntry {
     /// Those of `files` that are zip archives, and the member that is the report.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, ArchiveMember>,
-    /// Those of `files` under whose name the report would be rejected, while it is taken in under another:
+    /// Those of `files` under whose name the report would be rejected, while it is ingested under another:
     /// copies that are never read.
     #[serde(default, alias = "refused_files", skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected_files: BTreeSet<String>,
@@ -235,9 +234,9 @@ pub struct ReportEntry {
     pub detail: Option<String>,
     /// Counts; `None` if nothing could be counted.
     pub counts: Option<RowCounts>,
-    /// Rows taken in, by counted date (`YYYY-MM-DD`).
+    /// Rows ingested, by counted date (`YYYY-MM-DD`).
     pub days: BTreeMap<String, u64>,
-    /// Lines of statements, counters or declared streams taken in, by path of their partition under
+    /// Lines of statements, counters or declared streams ingested, by path of their partition under
     /// the tables.
     #[serde(default)]
     pub lines: BTreeMap<String, u64>,
@@ -255,7 +254,7 @@ pub struct ReportEntry {
     /// How large its numbers are.
     #[serde(default, skip_serializing_if = "ReportSizes::is_empty")]
     pub sizes: ReportSizes,
-    /// Pools taken in, by path of their partition under the tables.
+    /// Pools ingested, by path of their partition under the tables.
     #[serde(default)]
     pub pools: BTreeMap<String, u64>,
     /// What its rows come to; `None` where they are not compared with those of other reports.
@@ -419,18 +418,6 @@ pub struct FileEntry {
     pub size_bytes: u64,
     /// BLAKE3 of the bytes, hex.
     pub blake3: String,
-}
-
-/// A date's partition of `plays` under the tables; `date` is `YYYY-MM-DD`.
-#[must_use]
-pub fn plays_path(store: &str, date: &str) -> String {
-    format!("plays/store={store}/month={}/date={date}", &date[..7])
-}
-
-/// A month's partition of `sales` or `pools` under the tables; `month` is `YYYY-MM`.
-#[must_use]
-pub fn lots_path(table: LotTable, store: &str, month: &str) -> String {
-    format!("{}/store={store}/month={month}", table.name())
 }
 
 /// Hex BLAKE3 over sorted hashes, a line feed after each: `streamledger.inputs`.

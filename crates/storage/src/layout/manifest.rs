@@ -47,7 +47,7 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
 /// Name of the checksum beside manifests of schema version 1.
 const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
 
-/// Tells a manifest of another version from a damaged one, before it is held against its checksum.
+/// Tells a manifest of another version from a damaged one, before it is checked against its checksum.
 fn reject_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseError> {
     #[derive(serde::Deserialize)]
     struct ManifestVersion {

@@ -11,7 +11,7 @@ pub mod shown;
 pub mod preview;
 pub mod ledger;
 pub mod decisions;
-pub mod month_paths;
+pub mod partition_key;
 pub mod report_sums;
 pub mod offline_keys;
 pub mod settings_of_months;

@@ -31,6 +31,7 @@ use crate::disk::durable::{
 };
 use crate::disk::file_hash::hash_as_is;
 use crate::layout::ledger::FileEntry;
+use crate::layout::partition_key::path_in;
 use crate::source::report_source::BLOCK_BYTES;
 
 const MAGIC: &[u8; 8] = b"SLOFFK01";
@@ -41,8 +42,7 @@ const KEY_BYTES: usize = size_of::<OfflineKey>();
 /// Folder of a date's file in a snapshot, for the path of its partition of `plays`.
 #[must_use]
 pub fn offline_folder(plays_path: &str) -> String {
-    let month = plays_path.rsplit_once('/').map_or(plays_path, |(month, _)| month);
-    month.replacen("plays/", "offline/", 1)
+    path_in("offline", plays_path)
 }
 
 /// A list that is to be written.

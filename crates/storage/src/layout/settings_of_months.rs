@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::layout::ledger::Manifest;
+use crate::layout::partition_key::PartitionKey;
 
 /// By which settings published months were judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +18,12 @@ impl SettingsOfMonths {
     /// Those of a published state.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
-        let part = |path: &str, name: &str| {
-            path.split('/').find_map(|part| part.strip_prefix(name)).map(str::to_owned)
-        };
         let judged = manifest.partitions.keys().filter(|path| !path.starts_with("quarantine/"));
         let months: BTreeSet<(String, String)> = judged
-            .filter_map(|path| Some((part(path, "store=")?, part(path, "month=")?)))
+            .filter_map(|path| {
+                let key = PartitionKey::parse(path)?;
+                Some((key.store.to_owned(), key.month_text()?.to_owned()))
+            })
             .collect();
         let own = |(store, month): (String, String)| {
             let hash = manifest.settings.differing(&store, &month)?.to_owned();

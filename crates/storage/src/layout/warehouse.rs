@@ -67,7 +67,7 @@ impl Warehouse {
         };
         tracing::warn!(
             path = %damaged.0.display(), why = damaged.1,
-            "the newest state is damaged: reports that only it knew are taken in by the next run \
+            "the newest state is damaged: reports that only it knew are ingested by the next run \
              once more, from the inbox"
         );
         let known = read_manifest(&places.snapshot(newest));

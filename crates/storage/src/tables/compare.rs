@@ -11,6 +11,7 @@ use polars::prelude::{
 use streamledger_core::model::money::Amount;
 
 use crate::layout::ledger::{FileEntry, Manifest};
+use crate::layout::partition_key::{PartitionKey, table_of};
 use crate::tables::scan::{collect, scan};
 
 /// A state of the tables.
@@ -98,17 +99,14 @@ fn files_of<'a>(state: ComparedTables<'a>, path: &str) -> Vec<&'a FileEntry> {
 
 /// Table, store and month of a partition.
 fn figure_of(path: &str) -> ComparedFigure {
-    let mut parts = path.split('/');
-    let table = parts.next().unwrap_or_default().to_owned();
-    let (mut store, mut month) = (String::new(), String::new());
-    for part in parts {
-        match part.split_once('=') {
-            Some(("store", value)) => value.clone_into(&mut store),
-            Some(("month", value)) => value.clone_into(&mut month),
-            _ => {}
-        }
+    let key = PartitionKey::parse(path);
+    ComparedFigure {
+        table: table_of(path).to_owned(),
+        store: key.map_or("", |key| key.store).to_owned(),
+        month: key.map_or("", |key| key.month).to_owned(),
+        what: String::new(),
+        measure: "",
     }
-    ComparedFigure { table, store, month, what: String::new(), measure: "" }
 }
 
 type FigureSum = (String, &'static str, i128);
@@ -128,8 +126,7 @@ fn sums_of(
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let table = path.split('/').next().unwrap_or_default();
-    let Some(ComparedColumns { by, sums, count }) = figures_in(table) else {
+    let Some(ComparedColumns { by, sums, count }) = figures_in(table_of(path)) else {
         return Ok(Vec::new());
     };
     let sum = |measure: &&'static str| {

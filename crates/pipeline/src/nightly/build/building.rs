@@ -12,6 +12,7 @@ use streamledger_storage::encode::file::ROW_GROUP_ROWS_MAX;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
 use streamledger_storage::layout::offline_keys::list_queue;
+use streamledger_storage::layout::partition_key::{PartitionKey, path_in, trends_path};
 
 use crate::build::build_day::{BuiltDay, DayTask};
 use crate::build::build_trends::BuiltTrends;
@@ -28,7 +29,6 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::plan::offline_dates::stale_dates;
 use crate::nightly::plan::planned::{PartitionKind, Plan, PlannedDate, PlannedPartition};
 use crate::nightly::plan::run_inputs::{RunInputs, before_its_month};
-use crate::partition_paths::{is_of_date, trends_path};
 
 type Partitions = BTreeMap<String, PartitionEntry>;
 /// Files of `trends_daily` of built dates, by path of the partition of `plays`.
@@ -193,7 +193,7 @@ fn assemble_months(
         }
         let folder = staged.join(path);
         make_folder(&folder)?;
-        let dates = format!("{}/", path.replacen("trends_daily/", "plays/", 1));
+        let dates = format!("{}/", path_in("plays", path));
         let before = former.partitions.get(path).map_or(&[][..], |entry| &entry.files);
         let mut files = Vec::new();
         let in_month = plan.dates.range(dates.clone()..);
@@ -202,7 +202,9 @@ fn assemble_months(
                 files.extend(built.iter().cloned());
                 continue;
             }
-            let of_date = before.iter().filter(|file| is_of_date(&file.name, date));
+            let key = PartitionKey::parse(date);
+            let of_date =
+                before.iter().filter(|file| key.is_some_and(|key| key.has_file(&file.name)));
             let of_date: Vec<FileEntry> = of_date.cloned().collect();
             if of_date.is_empty() {
                 let message = format!("has no file for {date}, which was not rebuilt");

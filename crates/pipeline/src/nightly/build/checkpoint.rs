@@ -16,13 +16,13 @@ use streamledger_storage::disk::durable::{
 use streamledger_storage::disk::file_hash::hash_as_is;
 use streamledger_storage::layout::ledger::FileEntry;
 use streamledger_storage::layout::offline_keys::{NewList, read_keys};
+use streamledger_storage::layout::partition_key::trends_path;
 use streamledger_storage::layout::report_sums::MonthTotalsRecord;
 use streamledger_storage::tables::partition::PartitionError;
 
 use crate::build::build_day::{BuiltDay, DayOutcomes};
 use crate::build::build_trends::BuiltTrends;
 use crate::nightly::plan::planned::FinishedFiles;
-use crate::partition_paths::trends_path;
 
 /// Name of the file that says that a partition is complete.
 const DONE: &str = "done.json";

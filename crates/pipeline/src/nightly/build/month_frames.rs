@@ -17,6 +17,7 @@ use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::verdict::{Reason, Verdict};
 use streamledger_core::numbers::exact;
+use streamledger_storage::layout::partition_key::{PartitionKey, store_month, trends_path};
 use streamledger_storage::tables::isrc_slices::{IsrcSlice, row_ranges, slices};
 use streamledger_storage::tables::scan::{collect, each_batch, scan};
 
@@ -26,7 +27,6 @@ use crate::nightly::build::run_tables::RunTables;
 use crate::nightly::plan::month_inputs::MonthInputs;
 use crate::nightly::plan::month_inputs::spanning::SpanningLines;
 use crate::nightly::plan::plan_view::StoreMonth;
-use crate::partition_paths::{is_of_date, month_of, trends_path};
 use crate::plans::waterfall::{
     MonthLines, OutcomeKind, SOLD_LINES, StatementInputs, WaterfallInputs, facts,
     over_several_months,
@@ -68,7 +68,7 @@ impl MonthPart {
         let mut found = Vec::new();
         for path in paths {
             let unknown = || PolarsError::ComputeError(format!("{path} is of no month").into());
-            let (_, month) = month_of(path).ok_or_else(unknown)?;
+            let (_, month) = store_month(path).ok_or_else(unknown)?;
             let last = Period::Month(month).last();
             let scans = self.scans(tables, [path])?.into_iter();
             found.extend(scans.map(|lines| MonthLines { lines, last }));
@@ -189,9 +189,10 @@ impl MonthFrames<'_> {
     fn later_frames(&self) -> PolarsResult<Vec<LazyFrame>> {
         let of_date = |date: &String| {
             let mut files = self.tables.files(&trends_path(date));
+            let key = PartitionKey::parse(date);
             files.retain(|file| {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                is_of_date(&name, date)
+                key.is_some_and(|key| key.has_file(&name))
             });
             files
         };

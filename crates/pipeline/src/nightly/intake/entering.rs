@@ -7,9 +7,8 @@ use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::normalize::sums::{BoundedSum, PlaySums};
 use streamledger_storage::archive::archived_reports::{NewReport, archive_name};
-use streamledger_storage::layout::ledger::{
-    ArchiveMember, ReportEntry, ReportState, SourceKind, lots_path,
-};
+use streamledger_storage::layout::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind};
+use streamledger_storage::layout::partition_key::{lots_path, month_path};
 use streamledger_storage::layout::report_sums::{
     MonthTotalsRecord, PlaySizes, ReportSizes, ReportSums,
 };
@@ -63,9 +62,8 @@ fn entry_of(
     dates.sort();
     let lines_table = report.lot_table.unwrap_or(LotTable::Sales);
     let paths = |table: LotTable, rows: &BTreeMap<SalesMonth, u64>| {
-        let path = |((store, month), rows): (&SalesMonth, &u64)| {
-            (lots_path(table, store, &month.to_string()), *rows)
-        };
+        let path =
+            |((store, month), rows): (&SalesMonth, &u64)| (lots_path(table, store, month), *rows);
         if is_rejected { BTreeMap::new() } else { rows.iter().map(path).collect() }
     };
     let day_rows = report.day_rows.iter().map(|(day, rows)| (day.to_string(), *rows));
@@ -312,9 +310,9 @@ fn territories(report: &ExaminedReport) -> BTreeMap<String, BTreeSet<String>> {
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
         let codes = note.territories.iter().map(|territory| ascii(territory.to_text()));
         let path = if report.feed == Some(Feed::Trends) {
-            format!("plays/store={store}/month={month}")
+            month_path("plays", store, month)
         } else {
-            lots_path(LotTable::Sales, store, &month.to_string())
+            lots_path(LotTable::Sales, store, month)
         };
         (path, codes.collect())
     };
@@ -327,7 +325,7 @@ fn reaches(report: &ExaminedReport) -> BTreeMap<String, BTreeMap<String, u64>> {
     let is_kept = report.rejection.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
-        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        let path = lots_path(LotTable::Sales, store, month);
         let days = note.reaches.iter().map(|(day, n_lines)| (day.to_string(), *n_lines));
         (path, days.collect::<BTreeMap<String, u64>>())
     };
@@ -339,7 +337,7 @@ fn totals(report: &ExaminedReport) -> BTreeMap<String, MonthTotalsRecord> {
     let is_kept = report.rejection.is_none() && report.feed == Some(Feed::Sales);
     let notes = report.notes.iter().filter(|_| is_kept);
     let of_path = |((store, month), note): (&SalesMonth, &MonthNote)| {
-        let path = lots_path(LotTable::Sales, store, &month.to_string());
+        let path = lots_path(LotTable::Sales, store, month);
         // Sums that 128 bits do not hold are those of a rejected report.
         Some((path, MonthTotalsRecord::net(&note.sums)?))
     };
@@ -356,7 +354,7 @@ fn sizes(report: &ExaminedReport) -> ReportSizes {
         for (table, sums) in
             [(report.lot_table, &note.sums), (Some(LotTable::RevenuePools), &note.pools)]
         {
-            let path = table.map(|table| lots_path(table, store, &month.to_string()));
+            let path = table.map(|table| lots_path(table, store, month));
             let size =
                 MonthTotalsRecord::size(sums).filter(|size| *size != MonthTotalsRecord::default());
             lots.extend(path.zip(size));

@@ -18,8 +18,9 @@ use streamledger_storage::disk::disk_queue::DiskQueue;
 use streamledger_storage::disk::durable::{DiskError, remove_file, remove_tree};
 use streamledger_storage::disk::file_batch::FileBatch;
 use streamledger_storage::encode::file::FileProvenance;
-use streamledger_storage::layout::ledger::{FileEntry, Manifest, inputs_hash, plays_path};
+use streamledger_storage::layout::ledger::{FileEntry, Manifest, inputs_hash};
 use streamledger_storage::layout::offline_keys::{DateKeys, OfflineKeyIndex, name_of_keys};
+use streamledger_storage::layout::partition_key::{plays_path, trends_path};
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
 
 use crate::build::build_day::{BuiltDay, DayTask, collect_offline_keys};
@@ -31,7 +32,6 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::intake::ordered_barrier::OrderedBarrier;
 use crate::nightly::plan::planned::PlannedPartition;
 use crate::nightly::plan::planning::Targets;
-use crate::partition_paths::trends_path;
 
 /// Dates that were built at once.
 pub(crate) type SpeculativeBuilds = BTreeMap<(String, Day), SpeculativeBuild>;
@@ -84,7 +84,7 @@ pub(crate) struct SpeculativeBuilder<'a> {
     pub(crate) barrier: OrderedBarrier<ClaimedDate>,
     /// By path, what the dates that a backfill makes depend on.
     pub(crate) fingerprints: BTreeMap<String, String>,
-    /// Copies what is taken in.
+    /// Copies what is ingested.
     pub(crate) archiver: DiskQueue<NewReport>,
     /// What could not be copied as it was read.
     not_copied: NotCopied,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::explain::period::month_after;
 use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::partition_key::month_path;
 
 use crate::build::build_waterfall::{CorrectedTerritories, SettledStatement};
 use crate::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
@@ -30,10 +31,10 @@ impl MonthInputs {
             view.targets.contains_key(&path).then_some(path)
         });
         let month = of.month.to_string();
-        let after = format!("plays/store={}/month={}", of.store, month_after(of.month, 1));
-        // Months that go on are left out: they would make this one anew every run.
+        let after = month_path("plays", &of.store, month_after(of.month, 1));
+        // Months that go on are left out: they would rebuild this one in every run.
         let end = month_after(of.last_over, 1).max(month_after(of.month, 1));
-        let end = format!("plays/store={}/month={end}", of.store);
+        let end = month_path("plays", &of.store, end);
         let later = view.dates.range(after..end);
         let later = later.filter(|(_, date)| date.heard_in.contains(&month));
         let later = later.map(|(path, _)| path.clone()).collect();

@@ -13,6 +13,7 @@ use streamledger_storage::layout::ledger::{Manifest, PartitionEntry, ReportEntry
 use streamledger_storage::layout::offline_keys::{
     DateKeys, KeyProbe, ListFile, NewList, OfflineKeyIndex, before, name_of_keys, offline_folder,
 };
+use streamledger_storage::layout::partition_key::{PartitionKey, trends_path};
 
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
@@ -20,7 +21,6 @@ use crate::nightly::intake::speculative_build::{LookedUp, keys_of_segments};
 use crate::nightly::plan::planned::{PartitionKind, PlannedDate, PlannedPartition};
 use crate::nightly::plan::planning::Targets;
 use crate::nightly::plan::run_inputs::{Date, RunInputs};
-use crate::partition_paths::trends_path;
 
 /// Dates by path of the partition of `plays`.
 pub(crate) type PlannedDates = BTreeMap<String, PlannedDate>;
@@ -240,6 +240,6 @@ fn shares<'a>(
 
 /// Store and counted date of a partition of `plays`.
 fn date_of(path: &str) -> Option<Date> {
-    let (store, date) = path.strip_prefix("plays/store=")?.split_once('/')?;
-    Some((store.to_owned(), date.rsplit_once("date=")?.1.parse().ok()?))
+    let key = PartitionKey::parse(path).filter(|key| key.table == "plays")?;
+    Some((key.store.to_owned(), key.day()?))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::model::day::Month;
 use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::partition_key::month_path;
 
 use crate::nightly::plan::offline_dates::PlannedDates;
 use crate::nightly::plan::planning::Targets;
@@ -36,6 +37,6 @@ pub(crate) struct StoreMonth {
 impl StoreMonth {
     /// Path of its partition of a table.
     pub(crate) fn path(&self, table: &str) -> String {
-        format!("{table}/store={}/month={}", self.store, self.month)
+        month_path(table, &self.store, self.month)
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use streamledger_core::explain::coverage::{CoverageRow, coverage};
 use streamledger_core::model::day::{Day, Month};
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState, plays_path};
+use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState};
+use streamledger_storage::layout::partition_key::{
+    hive_escaped, month_path, path_in, plays_path, store_month, trends_path,
+};
 use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::coverage::deliveries::deliveries;
@@ -15,7 +18,7 @@ use crate::nightly::plan::fingerprints::{coverage_hash, fingerprint_of};
 use crate::nightly::plan::planned::{
     COVERAGE, DAMAGED_LIST, DELIVERIES, PartitionKind, PlannedPartition, REPORTS, UNMAPPED_VALUES,
 };
-use crate::partition_paths::{hive_escaped, month_of, replaced_paths, trends_path};
+use crate::partition_paths::replaced_paths;
 
 type Reports = BTreeMap<String, ReportEntry>;
 
@@ -156,7 +159,7 @@ fn plan_lots(reports: &Reports, policy: &str, targets: &mut Targets) {
         }
     }
     for (path, (table, mut keys)) in months {
-        let Some(month) = month_of(path) else {
+        let Some(month) = store_month(path) else {
             continue;
         };
         keys.sort();
@@ -165,7 +168,7 @@ fn plan_lots(reports: &Reports, policy: &str, targets: &mut Targets) {
         let parts = [&[policy], inputs.as_slice()].concat();
         let keys: Vec<String> = keys.into_iter().cloned().collect();
         if table == LotTable::Sales {
-            let monthly = path.replacen("sales/", "sales_monthly/", 1);
+            let monthly = path_in("sales_monthly", path);
             let kind = PartitionKind::SalesMonthly { sales: path.clone() };
             add_target(targets, monthly, kind, (&parts, keys.clone()));
         }
@@ -184,7 +187,7 @@ fn plan_trends(targets: &mut Targets) {
         }
     }
     for ((store, month), (fingerprints, reports)) in months {
-        let path = format!("trends_daily/store={store}/month={month}");
+        let path = month_path("trends_daily", &store, month);
         let parts: Vec<&str> = fingerprints.iter().map(String::as_str).collect();
         let kind = PartitionKind::TrendsDaily { store, month };
         add_target(targets, path, kind, (&parts, reports));
@@ -213,7 +216,7 @@ fn plan_quarantine(reports: &Reports, policy: &str, targets: &mut Targets) {
         }
     }
     for ((store, month), keys) in months {
-        let path = format!("quarantine/store={}/month={month}", hive_escaped(store));
+        let path = month_path("quarantine", &hive_escaped(store), month);
         let entries: Vec<String> = keys
             .iter()
             .map(|key| {

@@ -14,6 +14,7 @@ use streamledger_core::explain::waterfall::{SourceState, SourceStates};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::partition_key::{month_path, store_month, table_of};
 
 use crate::build::build_waterfall::{ByTerritory, MonthKnown};
 use crate::nightly::context::RunContext;
@@ -24,7 +25,6 @@ use crate::nightly::plan::offline_dates::PlannedDates;
 use crate::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::nightly::plan::planned::PartitionKind;
 use crate::nightly::plan::planning::{Targets, add_target};
-use crate::partition_paths::month_of;
 
 type Reports = BTreeMap<String, ReportEntry>;
 
@@ -54,8 +54,8 @@ pub(crate) fn settled_months(
     let as_of = run.as_of();
     let mut months: BTreeSet<(String, Month)> = targets
         .keys()
-        .filter(|path| SOURCES.iter().any(|table| is_of(path, table)))
-        .filter_map(|path| month_of(path))
+        .filter(|path| SOURCES.contains(&table_of(path)))
+        .filter_map(|path| store_month(path))
         .collect();
     let told = reports.values().filter(|report| report.is_active() || report.is_restated());
     months.extend(told.flat_map(reached_months));
@@ -106,7 +106,7 @@ pub(crate) fn plan_waterfalls(
                     Some("its inputs changed".to_owned())
                 }
                 Some(_) if backfill.is_some_and(|backfill| backfill.covers(&path)) => {
-                    Some("its month is made anew".to_owned())
+                    Some("its month is rebuilt".to_owned())
                 }
                 Some(_) => None,
             };
@@ -182,7 +182,7 @@ fn month_known(
 /// The months in which lines of a report begin that go on in later ones, and those.
 fn reached_months(report: &ReportEntry) -> Vec<(String, Month)> {
     let reached = report.reaches.keys().filter_map(|path| {
-        let (store, begin) = month_of(path)?;
+        let (store, begin) = store_month(path)?;
         let reach = Period::Month(report.last_reach(path)?);
         let months = months_within((Period::Month(begin).first(), reach.last())).into_iter();
         Some(months.map(move |(month, _)| (store.clone(), month)))
@@ -225,7 +225,7 @@ impl EligibilityWindow {
             let state = known.of(&of.store, Feed::Trends, None, *month);
             state.is_some_and(|month| month.state.is_whole())
         });
-        let path = |month: &Month| format!("eligibility/store={}/month={month}", of.store);
+        let path = |month: &Month| month_path("eligibility", &of.store, month);
         let before: Vec<String> = months[..months.len() - 1].iter().map(path).collect();
         let there = before.iter().filter(|path| view.targets.contains_key(*path));
         let earlier: Vec<String> = there.cloned().collect();
@@ -257,8 +257,4 @@ fn last_over(calendar: &Calendar, store: &str, as_of: Day) -> Month {
         month = month_before(month, 1);
     }
     month
-}
-
-fn is_of(path: &str, table: &str) -> bool {
-    path.strip_prefix(table).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -11,7 +11,8 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::tracks::{KnownTrack, KnownTracks};
-use streamledger_storage::layout::ledger::{FileEntry, Manifest, ReportEntry, lots_path};
+use streamledger_storage::layout::ledger::{FileEntry, Manifest, ReportEntry};
+use streamledger_storage::layout::partition_key::lots_path;
 use streamledger_storage::tables::lot_table::LotTable;
 use streamledger_storage::tables::partition::PartitionError;
 use streamledger_storage::tables::scan::each_batch;
@@ -45,7 +46,7 @@ pub(crate) fn find_tracks(
         let day = date.1.to_string();
         let is_list = |key: &String| reports[key].track_dates.contains(&day);
         if !inputs.tracks.contains_key(&date) && planned.reports.iter().any(is_list) {
-            let path = lots_path(LotTable::Tracks, &date.0, &date.1.month().to_string());
+            let path = lots_path(LotTable::Tracks, &date.0, date.1.month());
             by_month.entry(path).or_default().insert(date);
         }
     }

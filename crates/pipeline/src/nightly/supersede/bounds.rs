@@ -1,14 +1,15 @@
 //! Partitions whose numbers 64 bits must hold. A report alone cannot go beyond a bound (it is rejected when
 //! it is read), but thousands of the largest ones can together: then the largest report of the partition is
 //! rejected, of several the one with the smallest id, until the others fit. Which ones are, depends on the
-//! reports that are there and never on the order in which they came: the choice is made anew in each run,
+//! reports that are there and never on the order in which they came: the choice is made again in each run,
 //! after it is settled which reports count, and a report that was rejected here and fits now counts again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::model::money::Amount;
 use streamledger_core::normalize::values::cells::PLAYED_MS_MAX;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState, plays_path};
+use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::partition_key::{path_in, plays_path};
 use streamledger_storage::layout::report_sums::PlaySizes;
 
 /// Code of a report that is rejected for what its partition would sum to.
@@ -128,10 +129,7 @@ fn sizes_of(report: &ReportEntry) -> Vec<(String, BoundedMeasure, i128)> {
 /// Plays by path of their month. Where a row is a play, as many as rows, each as long as a play can be;
 /// where it may stand for several, all plays of the report in each of its months.
 fn plays_by_month(report: &ReportEntry) -> BTreeMap<String, PlaySizes> {
-    let month = |date: &str| {
-        let path = plays_path(&report.store, date);
-        path.rsplit_once('/').map_or(path.clone(), |(month, _)| month.to_owned())
-    };
+    let month = |date: &str| path_in("plays", &plays_path(&report.store, date));
     if let Some(plays) = report.sizes.plays {
         let months: BTreeSet<String> = report.days.keys().map(|date| month(date)).collect();
         return months.into_iter().map(|path| (path, plays)).collect();

@@ -3,11 +3,13 @@
 
 use streamledger_core::explain::period::{Period, months_within};
 use streamledger_core::model::day::{Day, Month};
-use streamledger_storage::layout::ledger::{ReportEntry, lots_path};
+use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::partition_key::{
+    lots_path, month_path, store_month, store_prefix,
+};
 use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::nightly::plan::plan_view::{PlanView, StoreMonth};
-use crate::partition_paths::month_of;
 
 /// Where the lines are whose days lie in several months, and the plays by which they are divided.
 pub(crate) struct SpanningLines {
@@ -29,11 +31,11 @@ impl SpanningLines {
             days: (Day(i32::MAX), Day(i32::MIN)),
         };
         for (table, is_replaced) in [("sales", false), ("sales_superseded", true)] {
-            let prefix = format!("{table}/store={}/month=", of.store);
+            let prefix = store_prefix(table, &of.store);
             let paths = view.targets.range(prefix.clone()..);
             let paths = paths.map(|(path, _)| path).take_while(|path| path.starts_with(&prefix));
             for path in paths {
-                let Some((_, begin)) = month_of(path).filter(|(_, begin)| *begin <= of.month)
+                let Some((_, begin)) = store_month(path).filter(|(_, begin)| *begin <= of.month)
                 else {
                     continue;
                 };
@@ -55,8 +57,7 @@ impl SpanningLines {
             return None;
         }
         let paths = months_within(found.days).into_iter();
-        let paths =
-            paths.map(|(month, _)| format!("trends_daily/store={}/month={month}", of.store));
+        let paths = paths.map(|(month, _)| month_path("trends_daily", &of.store, month));
         found.trends = paths.filter(|path| view.targets.contains_key(path)).collect();
         Some(found)
     }
@@ -69,6 +70,6 @@ impl SpanningLines {
 
 /// The last month in which a line of a report has days that begins in another one.
 fn reach_of(report: &ReportEntry, store: &str, begin: Month) -> Option<Month> {
-    let path = lots_path(LotTable::Sales, store, &begin.to_string());
+    let path = lots_path(LotTable::Sales, store, begin);
     report.last_reach(&path)
 }
