@@ -25,7 +25,7 @@ fn bench(bencher: Bencher<'_, '_>, format: &'static str) {
         .entry(format)
         .or_insert_with(|| Box::leak(Box::new(Report::generate(format, N_BYTES))));
     let n_rows = report.read();
-    assert!(100_000 < n_rows, "{format}: {n_rows} rows were taken in");
+    assert!(100_000 < n_rows, "{format}: {n_rows} rows were ingested");
     bencher
         .counter(BytesCount::of_slice(&report.text))
         .counter(ItemsCount::new(usize::try_from(n_rows).unwrap_or(usize::MAX)))

@@ -91,14 +91,15 @@ def main() -> None:
     )
     parser.add_argument("reference", type=Path)
     parser.add_argument("others", type=Path, nargs="+")
+    parser.add_argument("--store", default=v.STORE, help=f"whose plays (default {v.STORE})")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
 
     db = duckdb.connect(config={"threads": arguments.threads})
-    reference = Run(arguments.reference)
+    reference = Run(arguments.reference, arguments.store)
     differences = check_form(db, reference)
     for path in arguments.others:
-        other = Run(path)
+        other = Run(path, arguments.store)
         print(f"\n{other.root} against {reference.root}")
         differences += check_form(db, other)
         differences += compare_plays(db, reference, other)
@@ -112,6 +113,7 @@ class Run:
     """One output directory, in whichever of the three layouts."""
 
     root: Path
+    store: str
 
     def __post_init__(self) -> None:
         tables = self.root / "tables"
@@ -120,7 +122,7 @@ class Run:
 
     def files(self, table: str, partition: str = "**") -> list[Path]:
         """The Parquet files of a table, or of one partition of it."""
-        return sorted((self.tables / table / f"store={v.STORE}").glob(f"{partition}/*.parquet"))
+        return sorted((self.tables / table / f"store={self.store}").glob(f"{partition}/*.parquet"))
 
     def source(self, table: str, partition: str = "**") -> str:
         if self.is_oracle:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from duckdb_statements import MONTHLY, SALES
+from duckdb_statements import MONTHLY, MONTHLY_GRAIN, SALES
 
 # Nulls come last.
 ORDERS = {
     "sales": ("coalesce(isrc, '~')", '"row"'),
-    "sales_monthly": tuple(f"coalesce({name}, '~')" for name in MONTHLY[:7]),
+    "sales_monthly": tuple(f"coalesce({name}::VARCHAR, '~')" for name in MONTHLY_GRAIN),
 }
 COLUMNS = {"sales": SALES, "sales_monthly": MONTHLY}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 import vocabulary as v
-from duckdb_job import IDENTIFIERS
+from duckdb_job import IDENTIFIERS, create_mapping
 
 STORE = "distrokid"
 STORES = Path(__file__).resolve().parents[2] / "pipelines" / "stores"
@@ -43,9 +43,10 @@ SALES = (
     "tier_code use_type offline units amount amount_text currency royalty_bearing line_type pool shop grid "
     "id_text"
 ).split()
-MONTHLY = (
-    "statement_period isrc upc territory tier use_type currency units amount lines"
+MONTHLY_GRAIN = (
+    "statement_period isrc upc territory tier tier_code use_type line_type royalty_bearing currency"
 ).split()
+MONTHLY = [*MONTHLY_GRAIN, "units", "amount", "lines"]
 
 LOAD = """
 CREATE TABLE loaded AS
@@ -92,9 +93,9 @@ CONSTANTS = """'{report}' AS report, NULL::VARCHAR AS statement_period, NULL::VA
     NULL::VARCHAR AS pool, NULL::VARCHAR AS grid, NULL::VARCHAR AS id_text"""
 
 MONTHLY_SUMS = """
-SELECT NULL::VARCHAR AS statement_period, isrc, upc, territory, 'unknown' AS tier, 'stream' AS use_type,
-       'USD' AS currency, sum(units)::BIGINT AS units, sum(amount)::DECIMAL(38, 12) AS amount,
-       count(*) AS lines
+SELECT NULL::VARCHAR AS statement_period, isrc, upc, territory, 'unknown' AS tier, NULL::VARCHAR AS tier_code,
+       'stream' AS use_type, 'sale' AS line_type, NULL::BOOLEAN AS royalty_bearing, 'USD' AS currency,
+       sum(units)::BIGINT AS units, sum(amount)::DECIMAL(38, 12) AS amount, count(*) AS lines
 FROM sorted WHERE {where} GROUP BY isrc, upc, territory
 ORDER BY isrc NULLS LAST, upc NULLS LAST, territory NULLS LAST
 """
@@ -117,14 +118,13 @@ def main() -> None:
 
 def load(db: duckdb.DuckDBPyConnection, file: Path) -> None:
     db.execute(IDENTIFIERS)
-    db.execute("CREATE TABLE shops (name VARCHAR, store VARCHAR)")
+    shops = {}
     for path in sorted(STORES.glob("*.toml")):
         settings = tomllib.loads(path.read_text())
-        for name in settings.get("shops", []):
-            db.execute("INSERT INTO shops VALUES (?, ?)", [name.lower(), settings["store"]])
-    db.execute("CREATE TABLE territories (code VARCHAR, territory VARCHAR)")
+        shops |= {name.lower(): settings["store"] for name in settings.get("shops", [])}
+    create_mapping(db, "shops (name VARCHAR, store VARCHAR)", shops)
     codes = {code: code for code in v.TERRITORIES} | v.TERRITORY_ALIASES
-    db.executemany("INSERT INTO territories VALUES (?, ?)", sorted(codes.items()))
+    create_mapping(db, "territories (code VARCHAR, territory VARCHAR)", codes)
     db.execute(LOAD.format(file=repr(str(file)), columns=COLUMNS))
     for statement in NORMALIZE.format(store=STORE).split(";\n"):
         db.execute(statement)

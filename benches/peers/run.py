@@ -102,7 +102,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def enter_environment() -> None:
-    """Go on in the environment of requirements.txt, made anew when the pins have changed."""
+    """Go on in the environment of requirements.txt, rebuilt when the pins have changed."""
     environment = HERE / ".venv"
     python = environment / "bin" / "python"
     pins = HERE / "requirements.txt"

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import tomllib
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 STORE = "spotify"
@@ -82,35 +83,43 @@ TRENDS_GRAIN = (
 TRENDS = [*TRENDS_GRAIN, "plays", "played_ms", "listeners"]
 
 
-def reports(inbox: Path) -> list[tuple[Path, str]]:
-    """The raw-streams reports of the inbox with their ids, in the order of the ids.
+def reports(
+    inbox: Path, store: str = STORE, header: Sequence[str] = HEADER
+) -> list[tuple[Path, str]]:
+    """The reports of the inbox that have this header, with their ids, in the order of the ids.
 
     A report is known by its header line, not by its name, so other reports may lie beside it. The
     id is taken from the path: cheaper than the hash of the content that the product uses, and as
     good for the work that is measured. It decides only which of two reports keeps a row of both.
     """
     found = []
-    for path in (inbox / STORE).rglob("*.tsv.gz"):
+    for path in (inbox / store).rglob("*.tsv.gz"):
         with gzip.open(path, "rt", encoding="utf-8") as text:
-            if text.readline().rstrip("\n").split("\t") == HEADER:
+            if text.readline().rstrip("\n").split("\t") == list(header):
                 name = path.relative_to(inbox).as_posix()
                 found.append((path, hashlib.md5(name.encode()).hexdigest()[:16]))
     if not found:
-        raise SystemExit(f"no raw-streams report (*.tsv.gz) under {inbox / STORE}")
+        raise SystemExit(f"no report of this layout (*.tsv.gz) under {inbox / store}")
     return sorted(found, key=lambda report: report[1])
 
 
-def reports_by_day(inbox: Path) -> list[list[tuple[Path, str]]]:
+def reports_by_day(
+    inbox: Path,
+    store: str = STORE,
+    header: Sequence[str] = HEADER,
+    day_column: str = "day",
+) -> list[list[tuple[Path, str]]]:
     """The same, those of a counted date together, by the first row of each.
 
     No rule looks across counted dates, so each date can be worked on alone. The store sends a
     report for one date; the peers check that it holds no other.
     """
     days = defaultdict(list)
-    for path, report in reports(inbox):
+    for path, report in reports(inbox, store, header):
         with gzip.open(path, "rt", encoding="utf-8") as text:
             next(text)
             for line in text:
-                days[line.split("\t")[HEADER.index("day")].replace("-", "")].append((path, report))
+                day = line.split("\t")[header.index(day_column)].replace("-", "")
+                days[day].append((path, report))
                 break
     return [days[day] for day in sorted(days)]

@@ -191,7 +191,7 @@ impl Report {
         Self { format: layout.format, store: layout.store, text: text.into_bytes(), settings }
     }
 
-    /// Reads it block by block as a night does; returns the rows that were taken in.
+    /// Reads it block by block as a night does; returns the rows that were ingested.
     ///
     /// # Panics
     /// If it is not read as its format.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use streamledger_core::model::day::Month;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +44,7 @@ pub(crate) enum CliCommand {
     /// Take in every report of the inbox that is not yet in the ledger, build the partitions whose
     /// inputs changed, and publish all tables together.
     Nightly(NightlyCommand),
-    /// Make named months anew from the archived reports, as they are or judged by another policy, and
+    /// Rebuild named months from the archived reports, as they are or judged by another policy, and
     /// tell what that changes.
     Backfill(BackfillCommand),
     /// Accept a report that is rejected until somebody has looked at it; the next run makes its rows
@@ -249,7 +250,7 @@ pub(crate) struct BackfillCommand {
     /// Compute what would change, tell it, and publish nothing.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) preview: bool,
-    /// Say which partitions would be made anew; compute and write nothing.
+    /// Say which partitions would be rebuilt; compute and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Pipeline file: stores and policy.
@@ -282,11 +283,8 @@ Examples:
   streamledger backfill --from-archive warehouse --warehouse warehouse-2";
 
 fn month(text: &str) -> Result<String, String> {
-    if streamledger_storage::layout::month_paths::is_month(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a month such as 2026-09".to_owned())
-    }
+    let month = text.parse::<Month>();
+    month.map(|month| month.to_string()).map_err(|_| "expected a month such as 2026-09".to_owned())
 }
 
 /// Options of `verify`.

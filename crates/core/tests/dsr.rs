@@ -427,7 +427,7 @@ fn with_references(blocks: &[Referring], name: Naming) -> String {
 /// Row, ISRC, UPC, id of the store, units.
 type Line5 = (u32, Option<String>, Option<String>, Option<String>, i64);
 
-/// What is taken in, and rows and codes of what is not.
+/// What is ingested, and rows and codes of what is not.
 fn outcome(report: &str) -> (Vec<Line5>, Vec<(u32, String)>) {
     let (lot, reading) = read(report);
     let mut sales: Vec<_> = lot

@@ -47,7 +47,7 @@ fn report(bytes: &[u8], kind: FuzzKind) {
     assert_eq!(whole, read(true), "the blocks of a report change what it says");
 }
 
-/// gzip, held against another decoder: where that one reads all, ours reads the same.
+/// gzip, compared with another decoder: where that one reads all, ours reads the same.
 fn gunzip(bytes: &[u8]) {
     use std::io::Read as _;
     const OUTPUT_MAX: usize = 1 << 20;

@@ -96,7 +96,7 @@ pub(crate) fn verify_key(
     }
 }
 
-/// Every report that was taken in is in the archive, with its bytes.
+/// Every report that was ingested is in the archive, with its bytes.
 pub(crate) fn verify_archive(
     places: &WarehouseLayout,
     manifest: &Manifest,
@@ -127,7 +127,7 @@ pub(crate) fn verify_archive(
             let message = match read {
                 Ok(SourceEnd::Whole { hash, .. }) if hex::encode(hash) == report.hash => None,
                 Ok(SourceEnd::Whole { .. }) => {
-                    Some("has other bytes than were taken in".to_owned())
+                    Some("has other bytes than were ingested".to_owned())
                 }
                 Ok(SourceEnd::Corrupt { detail, .. }) => Some(detail),
                 Ok(SourceEnd::Growing) => {

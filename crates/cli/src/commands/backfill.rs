@@ -1,4 +1,4 @@
-//! `streamledger backfill`: named months made anew, and what that changes.
+//! `streamledger backfill`: named months rebuilt, and what that changes.
 
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ fn totals(done: &BackfillOutcome, elapsed: Duration) -> OutputSheet {
     let mut push = |what: &str, number: u64| {
         sheet.push(vec![what.to_owned(), grouped(number.into())]);
     };
-    push("partitions made anew", built - done.n_kept.min(built));
+    push("partitions rebuilt", built - done.n_kept.min(built));
     push("taken over from an interrupted backfill", done.n_kept);
     push("archived reports read", done.n_reports);
     let seconds = elapsed.as_secs_f64();

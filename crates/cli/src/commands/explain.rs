@@ -265,8 +265,8 @@ impl<'a> ToldStore<'a> {
         for store in &self.answer.not_yet {
             let from = self.made_from(store);
             parts.push(format!(
-                "The month is not over for {}: what it shows and pays is told by the first run from {from} \
-                 on.\n",
+                "The month is not over for {}: runs from {from} on report what it \
+                 shows and pays.\n",
                 title_of(store)
             ));
         }

@@ -390,7 +390,7 @@ impl NightlyOutput<'_> {
         sheet
     }
 
-    /// Files that were not taken in as reports of their own.
+    /// Files that were not ingested as reports of their own.
     fn left(&self) -> OutputSheet {
         let mut sheet = OutputSheet::new("left", "Other files", &["file", "what it is"]);
         for (file, other) in &self.summary.copies {

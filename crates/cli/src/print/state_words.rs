@@ -107,7 +107,7 @@ pub(crate) fn state_in_words(state: &str) -> &str {
         "received" => "there, perhaps not all",
         "partial" => "part of it is missing",
         "not_sent" => "not sent",
-        "no_calendar" => "nobody has said when it is due",
+        "no_calendar" => "not in the delivery calendar",
         "not_by_territory" => "only for the whole world",
         "not_listed" => "not given for this track",
         "history_incomplete" => "plays of earlier months are not all known",

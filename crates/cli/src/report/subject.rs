@@ -176,7 +176,8 @@ fn answers(figures: &RecordingFigures, book: &FigureBook<'_>) -> Vec<String> {
         let paid = plays_of(lines, WaterfallStep::PaidUnits).map_or_else(
             || {
                 let state = book.state_in_words(book.store_key(*store), Feed::Sales, *month);
-                let state = state.unwrap_or_else(|| "nobody has said when it comes".to_owned());
+                let state =
+                    state.unwrap_or_else(|| "the calendar does not say when it is due".to_owned());
                 format!("what is paid is not known yet (statement: {state})")
             },
             |paid| {
@@ -189,8 +190,9 @@ fn answers(figures: &RecordingFigures, book: &FigureBook<'_>) -> Vec<String> {
             .map_or_else(
                 || {
                     let state = book.state_in_words(book.store_key(*store), Feed::Trends, *month);
-                    let state =
-                        state.unwrap_or_else(|| "nobody has said when they come".to_owned());
+                    let state = state.unwrap_or_else(|| {
+                        "the calendar does not say when they are due".to_owned()
+                    });
                     format!(
                         "what is reported to us and counts is not known (daily reports: {state})"
                     )

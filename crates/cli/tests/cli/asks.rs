@@ -412,11 +412,11 @@ fn a_store_without_a_calendar_is_explained_when_its_month_is_over() {
     assert_eq!(case.n_rows("waterfall"), 0);
     let arguments = ["explain", "--pipeline", nightly_arguments(&[])[2], "--month", "2028-02"];
     let outcome = case.run(&arguments).expect_code(0).expect_stdout("Audiomack, so far\n");
-    let outcome =
-        outcome.expect_stdout("The month is not over for Audiomack: what it shows and pays");
-    let outcome = outcome.expect_stdout("the first run from 1 March 2028 on");
     let words: Vec<&str> = outcome.stdout.split_whitespace().collect();
     let words = words.join(" ");
+    assert!(words.contains(
+        "The month is not over for Audiomack: runs from 1 March 2028 on report what it shows and pays."
+    ));
     assert!(words.contains("Reported to us 12 100.0 %") && words.contains("Counted 12 100.0 %"));
     assert!(!words.contains("The store shows") && !words.contains("Paid"), "{words}");
     let nobody = [&arguments[..], &["--isrc", "ZZSL12600001"]].concat();
@@ -424,7 +424,7 @@ fn a_store_without_a_calendar_is_explained_when_its_month_is_over() {
     outcome
         .expect_stderr("February 2028 is not over for Audiomack, and no report so far has a row");
     case.nightly(&["--as-of", "2028-03-01"]).expect_code(0);
-    case.run(&arguments).expect_code(0).expect_stdout("nobody has said when it is due");
+    case.run(&arguments).expect_code(0).expect_stdout("not in the delivery calendar");
     // A day later nothing is different, and nothing is published.
     let outcome = case.nightly(&["--as-of", "2028-03-02"]).expect_code(0);
     outcome.expect_stdout("Nothing new, nothing published.");

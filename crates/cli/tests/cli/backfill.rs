@@ -1,4 +1,4 @@
-//! Months made anew from the archive: the same to the byte, or judged by other numbers, and what that
+//! Months rebuilt from the archive: the same to the byte, or judged by other numbers, and what that
 //! changes.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
@@ -155,7 +155,7 @@ fn months_judged_by_another_policy_stay_so_until_they_are_judged_by_another_one(
         rows.iter().filter(|[of, reason]| of == date && reason == "repeater").count()
     };
     assert_eq!((held("2026-08-15"), held("2026-08-16"), held("2026-09-15")), (105, 105, 60));
-    // Made anew without a policy, they are judged as was decided.
+    // Rebuilt without a policy, they are judged as was decided.
     let outcome = backfill(&case, &month).expect_code(0);
     outcome.expect_stdout("Everything is as it was, to the byte");
     let first = ["--policy", "pipelines/policies/default.toml"];

@@ -1,4 +1,4 @@
-//! Reports that cannot be taken in as a whole: each is rejected with its reason, and the night goes on.
+//! Reports that cannot be ingested as a whole: each is rejected with its reason, and the night goes on.
 
 use crate::case::{Case, gzip};
 use crate::report::{COLUMNS, Line, good_report, line, lines, report};

@@ -111,7 +111,7 @@ fn a_whole_last_line_needs_no_line_end() {
     assert_eq!(case.n_rows("plays"), 10);
 }
 
-/// Rows that are taken in although something in them is wrong or missing.
+/// Rows that are ingested although something in them is wrong or missing.
 fn flawed_rows() -> [Line; 13] {
     let l = |n| line(DAY, n);
     [

@@ -477,7 +477,7 @@ fn a_damaged_list_of_offline_plays_lets_no_play_be_counted_twice_and_is_made_ane
             }
             case.put(after.0, &after.1);
             let night = case.nightly(&["-v"]).expect_code(0);
-            assert!(date == "05" || night.stderr.contains("made anew"), "{}", night.stderr);
+            assert!(date == "05" || night.stderr.contains("rebuilt"), "{}", night.stderr);
             assert_eq!(case.published(), sound.published(), "{damage} {date}");
             if date == "02" {
                 case.verify().expect_code(0);

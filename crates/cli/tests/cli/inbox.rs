@@ -215,7 +215,7 @@ fn months_stay_when_the_inbox_is_emptied() {
     assert_eq!(verdicts.iter().filter(|[_, reason]| reason == "duplicate").count(), 5);
 }
 
-/// A transfer program that writes in place: the file that was taken in last night has grown tonight. The
+/// A transfer program that writes in place: the file that was ingested last night has grown tonight. The
 /// one with more rows takes the place of the other.
 #[test]
 fn a_report_that_grew_in_place_after_it_was_taken_in_does_not_stop_later_nights() {

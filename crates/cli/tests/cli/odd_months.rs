@@ -94,7 +94,7 @@ fn plays_without_a_statement_are_not_paid_yet_and_say_when_it_should_come() {
     assert_eq!(
         month(&page(&case))[2..8],
         [
-            "nobody has said when it is due".to_owned(),
+            "not in the delivery calendar".to_owned(),
             part("5"),
             part("5"),
             part("0"),
@@ -141,7 +141,7 @@ fn a_statement_without_plays_is_paid_and_nobody_knows_for_what() {
              is not known (daily reports: {late}), 7 are paid."
         )]
     );
-    assert_eq!(month(&page)[2..8], ["nobody has said when it is due", late, late, late, "7", late]);
+    assert_eq!(month(&page)[2..8], ["not in the delivery calendar", late, late, late, "7", late]);
     let later = "the next month is not all there";
     assert_eq!(page.rows_of("heard")[0][1..], [late, late, later, later]);
     assert_eq!(page.rows_of("territories")[0][1..4], ["not known", "not known", "7"]);

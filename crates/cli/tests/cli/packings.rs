@@ -1,5 +1,5 @@
 //! A report is read again under the name that it was first read under, however it is packed: nothing
-//! moves when settings are edited and put back, or when months are made anew.
+//! moves when settings are edited and put back, or when months are rebuilt.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
@@ -84,7 +84,7 @@ fn no_table_moves_when_a_report_of_any_format_and_packing_is_read_again() {
         let months = ["--from", "2015-01", "--to", "2031-12", "--listener-key-file", "key"];
         let outcome = case.run(&[["backfill"].as_slice(), &months].concat());
         assert_eq!(outcome.code, 0, "{packings:?}: {outcome:?}");
-        assert_eq!(case.published(), before, "{packings:?}: made anew");
+        assert_eq!(case.published(), before, "{packings:?}: rebuilt");
         case.verify().expect_code(0);
     }
 }

@@ -63,7 +63,7 @@ fn called(step: &str) -> String {
     }
 }
 
-/// A page that is held against the tables.
+/// A page that is checked against the tables.
 struct Compared<'a> {
     case: &'a Case,
     page: &'a Page,

@@ -106,7 +106,7 @@ fn put(case: &Case, reports: &[&(String, Vec<u8>)]) {
     }
 }
 
-/// What is published after each of these batches was taken in by a night of its own.
+/// What is published after each of these batches was ingested by a night of its own.
 fn published_after(batches: &[Vec<&(String, Vec<u8>)>], options: &[&str]) -> Published {
     let case = Case::new();
     for batch in batches {

@@ -228,7 +228,7 @@ fn a_play_that_was_counted_fourteen_months_ago_finds_its_month() {
     let of_all = |path: &str| path.starts_with("coverage/") || path.starts_with("reports/");
     for (path, hash) in &before {
         let is_same = after.get(path) == Some(hash);
-        assert!(is_same || of_month(path) || of_all(path), "{path} was made anew");
+        assert!(is_same || of_month(path) || of_all(path), "{path} was rebuilt");
     }
     let dates = case.cells("trends_daily", ["date", "plays"]);
     let plays = |date: &str| -> i64 {

@@ -107,7 +107,7 @@ fn a_listener_key_is_changed_only_where_that_is_asked_for() {
             .expect_code(2)
             .expect_stderr("not the listener key that the tables were made with");
     }
-    // A lost key is not made anew.
+    // A lost key is not rebuilt.
     fs::remove_file(&key).unwrap();
     night(&[]).expect_code(2).expect_stderr("listener.key is gone").expect_stderr("--rekey");
     assert!(!key.exists());

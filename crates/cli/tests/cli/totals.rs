@@ -74,7 +74,7 @@ fn every_number_of_the_tail_is_checked() {
         ("Total_Amount\t32.20", "Total_Amount\tmuch", "Total_Amount says much"),
         ("Total_Amount\t32.20", "Total_Amount\t1e400", "Total_Amount says 1e400"),
         ("Total_Units\t6\n", "Total_Units\t6\nTotal_Units\t7\n", "Total_Units says 7"),
-        // A total in a currency is held against that currency, and one over several means nothing.
+        // A total in a currency is checked against that currency, and one over several means nothing.
         ("Total_Amount\t32.20", "Total_Amount\t32.20\tUSD", ""),
         ("Total_Amount\t32.20", "Total_Amount\t32.20\tAUD", "Total_Amount AUD says 32.20"),
         (

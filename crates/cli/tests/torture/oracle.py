@@ -77,6 +77,6 @@ differ("reports whose rows are not all there", COUNTED)
 if glob.glob(f"{TABLES}/quarantine/**/*.parquet", recursive=True):
     differ("reports whose bad rows are not all in quarantine", QUARANTINED)
     differ("rows that are in quarantine twice", TWICE)
-    differ("rows that are taken in and in quarantine", BOTH)
+    differ("rows that are ingested and in quarantine", BOTH)
 else:
     differ("bad rows that are nowhere", f"SELECT report FROM {scan('reports')} WHERE 0 < quarantined AND state != 'superseded'")

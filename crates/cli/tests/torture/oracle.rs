@@ -1,4 +1,4 @@
-//! The states that all other tests compare with, held against another engine.
+//! The states that all other tests compare with, checked against another engine.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::path::Path;

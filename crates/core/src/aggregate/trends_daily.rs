@@ -4,7 +4,7 @@
 //! Rows come in the order of `plays`, so that each track's rows lie together, and nearly always they
 //! are of one release and listening month. What tells groups of those apart fits 26 bits, and the
 //! listener's id the next 32: one sort of 64-bit numbers by release gives groups in order and each
-//! listener once. The general engine does the same sums in `verify`; the two are held against each
+//! listener once. The general engine does the same sums in `verify`; the two are checked against each
 //! other.
 
 use std::collections::BTreeMap;

@@ -45,7 +45,7 @@ impl KnownMonths {
     }
 
     /// How it stands with a month of a store and feed: in a territory, or in all that have no rows of their
-    /// own. `None`: nothing came, and nobody has said when it should.
+    /// own. `None`: nothing came, and the calendar does not say when it should.
     #[must_use]
     pub fn of(
         &self,

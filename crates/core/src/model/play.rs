@@ -83,7 +83,7 @@ pub struct PlayMark {
     pub finding: Finding,
     /// What was measured, in the rule's unit; `None` where the rule measures nothing.
     pub measured: Option<i64>,
-    /// What it was held against, in the same unit.
+    /// What it was compared with, in the same unit.
     pub threshold: Option<i64>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What was counted while a report was read. Counts of identifiers are over rows taken in.
+/// What was counted while a report was read. Counts of identifiers are over rows ingested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowCounts {

@@ -159,7 +159,7 @@ impl ReportFault {
     }
 }
 
-/// A row that was not taken in.
+/// A row that was not ingested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRow {
     /// Data line after the header, from 1; blank lines are counted.

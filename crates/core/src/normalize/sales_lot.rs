@@ -164,7 +164,7 @@ impl SalesBuilder {
         (item, terms)
     }
 
-    /// The currency of terms that were taken in.
+    /// The currency of terms that were ingested.
     #[must_use]
     pub fn currency(&self, terms: u32) -> Option<Currency> {
         self.words.words().terms.get(terms as usize)?.currency

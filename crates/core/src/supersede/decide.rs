@@ -2,7 +2,7 @@
 //!
 //! The reports of a store and feed are placed from the oldest to the newest, each against those that
 //! count so far: a proven replacement first, then the same rows, then rows that are all in another
-//! report, then rows of which a part is. So every report that counts has been held against every other,
+//! report, then rows of which a part is. So every report that counts has been compared with every other,
 //! and neither the order of arrival nor that of runs can matter. What is rejected counts for nothing:
 //! reports that it would have replaced stay.
 

@@ -127,7 +127,7 @@ impl SettledStatement {
     }
 }
 
-/// Sums over a month, to be held against other tables.
+/// Sums over a month, to be checked against other tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaterfallSums {
     /// Plays in the total `reported`.

@@ -95,11 +95,11 @@ pub struct ExaminedReport {
     pub day_rows: BTreeMap<Day, u64>,
     /// Bad rows; of a rejected report the first [`REJECTED_ROWS_KEPT`].
     pub bad_rows: Vec<RejectedRow>,
-    /// Why it is rejected; `None` if it is taken in.
+    /// Why it is rejected; `None` if it is ingested.
     pub rejection: Option<RejectedReport>,
     /// Its plays by counted date; none if it is rejected.
     pub days: BTreeMap<Day, ReportDay>,
-    /// Lines of statements or figures taken in, by store and month.
+    /// Lines of statements or figures ingested, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
     pub notes: MonthNotes,

@@ -75,13 +75,13 @@ pub struct RowsRead {
     pub fault: Option<ReportFault>,
     /// Bad rows in order.
     pub bad_rows: Vec<RejectedRow>,
-    /// Plays taken in by counted date.
+    /// Plays ingested by counted date.
     pub day_rows: BTreeMap<Day, u64>,
-    /// Lines of statements or figures taken in, by store and month.
+    /// Lines of statements or figures ingested, by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
     pub notes: MonthNotes,
-    /// Pools taken in, by store and month.
+    /// Pools ingested, by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Values that no table of ours knows.
     pub unmapped: UnmappedValues,

@@ -1,4 +1,4 @@
-//! Backfill: named months are made anew from the archived reports, as they are or judged by another
+//! Backfill: named months are rebuilt from the archived reports, as they are or judged by another
 //! policy, and what that changes is told figure by figure.
 //!
 //! What is finished is kept beside the snapshots until all is published, so that a backfill that was
@@ -161,7 +161,7 @@ impl<'a> BackfillTask<'a> {
     }
 }
 
-/// Makes the named months anew.
+/// Rebuilds the named months.
 ///
 /// # Errors
 /// [`NightlyError`]; what was published before stays as it was.

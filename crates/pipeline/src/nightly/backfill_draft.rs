@@ -87,7 +87,7 @@ fn make_stale(
         } else if is_small(&planned.kind) && !is_whole(run.places, former, path) {
             "its file was damaged"
         } else if backfill.covers(path) {
-            "its month is made anew"
+            "its month is rebuilt"
         } else {
             let is_due = planned.kind == PartitionKind::Coverage && is_other;
             planned.why = is_due.then(|| "its inputs changed".to_owned());
@@ -127,7 +127,7 @@ fn is_small(kind: &PartitionKind) -> bool {
     )
 }
 
-/// Partitions that were made anew and whose published files are not what was published.
+/// Partitions that were rebuilt and whose published files are not what was published.
 pub(super) fn count_damaged(plan: &Plan, former: &Manifest, places: &WarehouseLayout) -> u64 {
     let stale: Vec<&String> = plan.stale().map(|(path, _)| path).collect();
     let n_whole =

@@ -1,4 +1,4 @@
-//! The record of a run: what was taken in and what came of it. For people and for monitoring; the
+//! The record of a run: what was ingested and what came of it. For people and for monitoring; the
 //! tables never depend on it, so the clock may stand here.
 
 use serde::Serialize;

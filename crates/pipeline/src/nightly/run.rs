@@ -146,7 +146,7 @@ fn run_night(
         staged: &staged,
     };
     let (plan, coverage) = complete_plan(&run, draft, &mut inputs, basis)?;
-    if plan.is_empty() && !is_judged_anew(&warehouse.manifest, ruling) {
+    if plan.is_empty() && !is_judged_again(&warehouse.manifest, ruling) {
         seen.write(places)?;
         warehouse.clear_staging()?;
         return Ok(run.finish());
@@ -191,7 +191,7 @@ fn run_night(
 
 /// Whether what is published was judged by other settings: then they are published too, also where no
 /// file depends on what is other, so that what is due is told by them.
-fn is_judged_anew(published: &Manifest, ruling: &SettingsRuling) -> bool {
+fn is_judged_again(published: &Manifest, ruling: &SettingsRuling) -> bool {
     published.snapshot != 0 && published.settings != ruling.in_force
 }
 

@@ -13,7 +13,7 @@ use crate::nightly::plan::proposal::Proposal;
 /// What a run did.
 #[derive(Debug, Clone, Default)]
 pub struct RunSummary {
-    /// Reports taken in: path and rows.
+    /// Reports ingested: path and rows.
     pub taken_in: Vec<(String, u64)>,
     /// Reports rejected in this run.
     pub rejected: Vec<ListedRejection>,
@@ -25,7 +25,7 @@ pub struct RunSummary {
     pub passed_over: Vec<String>,
     /// Files and folders of the inbox that cannot be read, and why: they are tried again.
     pub unreadable: Vec<(String, String)>,
-    /// Members of archives taken in that are no reports: path of the archive, member, and why.
+    /// Members of archives ingested that are no reports: path of the archive, member, and why.
     pub skipped_members: Vec<(String, String, String)>,
     /// Links in the inbox, which are not followed.
     pub links: Vec<String>,
@@ -120,7 +120,7 @@ impl RunSummary {
         self.spilled_files += other.spilled_files;
     }
 
-    /// Rows of the reports taken in.
+    /// Rows of the reports ingested.
     #[must_use]
     pub fn rows_taken_in(&self) -> u64 {
         self.taken_in.iter().map(|(_, rows)| rows).sum()

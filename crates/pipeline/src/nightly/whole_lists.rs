@@ -9,7 +9,7 @@ use streamledger_storage::layout::offline_keys::damaged_list;
 use crate::nightly::error::NightlyError;
 
 /// Does the work; where a damaged list of offline plays is met, from the start once more, with the list
-/// made anew.
+/// rebuilt.
 pub(crate) fn with_whole_lists<T>(
     staging: &Path,
     mut work: impl FnMut(&BTreeSet<String>) -> Result<T, NightlyError>,
@@ -23,7 +23,7 @@ pub(crate) fn with_whole_lists<T>(
         let Some(path) = damaged_list(&error).map(|list| list.plays_path.clone()) else {
             return Err(error);
         };
-        tracing::warn!(%path, "a list of offline plays is damaged: it is made anew");
+        tracing::warn!(%path, "a list of offline plays is damaged: it is rebuilt");
         if !damaged.insert(path) {
             return Err(error);
         }

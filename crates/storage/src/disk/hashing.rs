@@ -1,4 +1,4 @@
-//! A file that is hashed as it is written: of a large one the hash is taken in a thread of its own,
+//! A file that is hashed as it is written: of a large one the hash is computed in a thread of its own,
 //! since both take about as long and the file of a month is most of what a run writes.
 //!
 //! Large files go past the page cache where the file system can: filling the cache takes longer than

@@ -277,7 +277,7 @@ impl History {
     }
 
     fn backfill(&mut self, by_other: bool) {
-        // Reports of a rolled-back state are taken in by a night first.
+        // Reports of a rolled-back state are ingested by a night first.
         self.night();
         if expected(&self.delivered, 0).is_empty() {
             return;

@@ -7,7 +7,7 @@
 
 use crate::numbers::exact;
 
-/// Longest row of several lines, in bytes: an open quote must not take in the rest of a report.
+/// Longest row of several lines, in bytes: an open quote must not swallow the rest of a report.
 const ROW_BYTES_MAX: usize = 1 << 20;
 
 /// The text that cells are in, or what is wrong with it.

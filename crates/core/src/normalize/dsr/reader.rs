@@ -81,11 +81,11 @@ pub struct DsrReading {
     pub fault: Option<ReportFault>,
     /// Bad records in order.
     pub bad_rows: Vec<RejectedRow>,
-    /// Lines taken in by store and month.
+    /// Lines ingested by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
     pub notes: MonthNotes,
-    /// Pools taken in by store and month.
+    /// Pools ingested by store and month.
     pub pool_rows: BTreeMap<SalesMonth, u64>,
     /// Commercial models that the store's table does not hold.
     pub unmapped: UnmappedValues,

@@ -66,7 +66,7 @@ pub struct StreamsReader<'a> {
     played_in: PlayedIn,
     unmapped: UnmappedValues,
     bad_rows: Vec<RejectedRow>,
-    /// Rows taken in by counted date; those of the last row's date are counted beside.
+    /// Rows ingested by counted date; those of the last row's date are counted beside.
     day_rows: BTreeMap<Day, u64>,
     last_day: (Day, u64),
     plays: DayPlays,
@@ -84,11 +84,11 @@ pub struct StreamsReading {
     /// Why it cannot be trusted as a whole.
     pub fault: Option<ReportFault>,
     /// Lines after the header; those beyond [`LINES_MAX`](crate::normalize::sums::LINES_MAX) have no
-    /// number and are not taken in.
+    /// number and are not ingested.
     pub n_lines: u64,
     /// Bad rows in order.
     pub bad_rows: Vec<RejectedRow>,
-    /// Rows taken in by counted date, wanted or not.
+    /// Rows ingested by counted date, wanted or not.
     pub day_rows: BTreeMap<Day, u64>,
     /// What the report says of itself.
     pub about: ReportFacets,

@@ -153,7 +153,7 @@ impl WordsBuilder {
         self.tracks.candidate(hash)
     }
 
-    /// Fetches what candidates are held against.
+    /// Fetches what candidates are compared with.
     #[inline]
     pub(crate) fn fetch_tracks(&self, candidates: &[Option<CellCandidate>]) {
         self.tracks.fetch(candidates);

@@ -53,7 +53,7 @@ fn is_name(field: FormatField) -> bool {
     matches!(field, Title | Artist | Release | Label | Owner | Source | Device | RateSource)
 }
 
-/// Why a row is not taken in.
+/// Why a row is not ingested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRejection {
     /// The store's name of the column; `None` where none is to blame.

@@ -157,7 +157,7 @@ impl<'a> PlaysReader<'a> {
             + self.words.kinds.size_bytes()
     }
 
-    /// Rows taken in by counted date, wanted or not.
+    /// Rows ingested by counted date, wanted or not.
     #[must_use]
     pub fn day_rows(&self) -> &BTreeMap<Day, u64> {
         &self.day_rows

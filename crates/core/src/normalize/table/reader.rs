@@ -119,9 +119,9 @@ pub struct TableReading {
     pub fault: Option<ReportFault>,
     /// Bad rows in order.
     pub bad_rows: Vec<RejectedRow>,
-    /// Plays taken in by counted date.
+    /// Plays ingested by counted date.
     pub day_rows: BTreeMap<Day, u64>,
-    /// Lines of statements, figures or reference data taken in by store and month.
+    /// Lines of statements, figures or reference data ingested by store and month.
     pub lot_rows: BTreeMap<SalesMonth, u64>,
     /// Where its lines or plays were, and the sums of its lines.
     pub notes: MonthNotes,

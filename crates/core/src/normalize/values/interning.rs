@@ -78,7 +78,7 @@ impl Interner {
     }
 
     /// What is likely the key with this [`hash`]. Of many keys, candidates are looked up first and then
-    /// held against the keys, so that the processor waits for the memory once, not for each.
+    /// compared with the keys, so that the processor waits for the memory once, not for each.
     #[must_use]
     #[inline]
     pub fn candidate(&self, hash: u32) -> Option<CellCandidate> {

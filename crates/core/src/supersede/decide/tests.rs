@@ -259,7 +259,7 @@ fn a_replacement_that_loses_more_than_half_waits_for_a_person() {
         let found = settled(&[before.clone(), poorer]);
         assert_eq!(found, ["s/a.tsv active", "s/a_v2.tsv rejected shrinks"]);
     }
-    // What comes after a rejected one is held against what counts, and takes both.
+    // What comes after a rejected one is checked against what counts, and takes both.
     let third = made("s/a_v3.tsv", &rows(0..40));
     let found = settled(&[before, less, third]);
     let expected = [

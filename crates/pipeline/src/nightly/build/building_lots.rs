@@ -1,4 +1,4 @@
-//! The partitions of `sales`, `pools` and `sales_monthly` that must be made anew.
+//! The partitions of `sales`, `pools` and `sales_monthly` that must be rebuilt.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -84,7 +84,7 @@ fn a_row_too_few_or_a_partition_too_few_is_a_difference() {
         let report = manifest.reports.values_mut().next().unwrap();
         report.counts.as_mut().unwrap().rows = 3;
     });
-    assert!(lost.contains("of which 2 were taken in and 0 quarantined"), "{lost}");
+    assert!(lost.contains("of which 2 were ingested and 0 quarantined"), "{lost}");
 }
 
 #[test]

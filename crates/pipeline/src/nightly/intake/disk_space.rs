@@ -1,5 +1,5 @@
 //! Whether the disk has room for a run, before it writes anything: copies of new reports, the tables
-//! that are made of them or made anew, and plays that wait for their date on disk.
+//! that are made of them or rebuilt, and plays that wait for their date on disk.
 //!
 //! The bounds are on the safe side. Nothing waits on disk if all that is to be read fits the memory for
 //! it together; a backfill, which knows the dates of its reports, holds those alone that share a date.

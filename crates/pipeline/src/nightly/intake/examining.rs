@@ -230,7 +230,7 @@ fn candidates<'a>(
             came_as: None,
         });
     }
-    // A report that was taken in is read again from the archive, where its bytes cannot change.
+    // A report that was ingested is read again from the archive, where its bytes cannot change.
     candidates.extend(archived_candidates(run, manifest, |_, report| must_read_again(run, report)));
     candidates
 }

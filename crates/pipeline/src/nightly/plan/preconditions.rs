@@ -11,7 +11,7 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::options::NightlyOptions;
 
 /// Whether the listener key is the one that the tables were made with. Another one would make other persons
-/// of all listeners, so a key is changed, or made anew, only where that is asked for.
+/// of all listeners, so a key is changed, or rebuilt, only where that is asked for.
 pub(crate) fn require_key(
     manifest: &Manifest,
     places: &WarehouseLayout,
@@ -34,7 +34,7 @@ pub(crate) fn require_key(
     Err(NightlyError::NotNow {
         message: format!(
             "{message}; put the right one back from a backup, or name its file with --listener-key-file; to \
-             hash all listeners anew with another key: --rekey"
+             hash all listeners again with another key: --rekey"
         ),
     })
 }

@@ -1,5 +1,5 @@
 //! Which reports count: what the ledger knows of them is handed to the decision, and what comes out is
-//! entered. It is decided anew in each run over all reports, those too that were superseded or rejected
+//! entered. It is decided again in each run over all reports, those too that were superseded or rejected
 //! until somebody accepts them, so that a report that comes or a decision changes what hangs on it.
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ struct SettledReports {
 }
 
 /// Settles which reports count, and notes what is new about that. Of a partition that would sum to
-/// more than its columns hold, the largest report does not: what hangs on it is settled anew.
+/// more than its columns hold, the largest report does not: what hangs on it is settled again.
 pub(crate) fn settle_reports(
     run: &RunContext<'_>,
     examination: &mut IntakeResult,

@@ -1,4 +1,4 @@
-//! Rows that are not taken in: what is said of them, and what is never said.
+//! Rows that are not ingested: what is said of them, and what is never said.
 
 use proptest::prelude::*;
 

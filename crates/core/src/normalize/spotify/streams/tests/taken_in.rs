@@ -1,4 +1,4 @@
-//! Rows that are taken in: what becomes of each cell, and what is counted.
+//! Rows that are ingested: what becomes of each cell, and what is counted.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The fast path and the slow explanation against a plain reading of each cell: a row is taken in, as
+//! The fast path and the slow explanation against a plain reading of each cell: a row is ingested, as
 //! the cells say, or rejected for the first bad cell in the report's column order.
 
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ const NO_TEXT: [Cell; 4] = [
     (b"\xff\0", Bad("invalid_utf8")),
 ];
 
-/// A column's cells that can be taken in, and those that cannot.
+/// A column's cells that can be ingested, and those that cannot.
 fn cells_of(column: &str) -> (Vec<Cell>, Vec<Cell>) {
     let cells = CELLS.lines().filter_map(|line| {
         let (cell, says) = line.strip_prefix(column)?.strip_prefix('|')?.split_once('|')?;
@@ -202,7 +202,7 @@ fn plain_tier(product: &str, access: &str) -> (String, String) {
     (tier.to_owned(), code)
 }
 
-/// What is counted of the rows that are taken in.
+/// What is counted of the rows that are ingested.
 fn plain_counts(readings: &[(&Cells, Reading)]) -> RowCounts {
     let taken_in = || readings.iter().filter(|(_, reading)| reading.is_ok());
     let n_rows = |is_counted: &dyn Fn(&Cells, &Fields) -> bool| {
