@@ -1,7 +1,9 @@
 """Run streamledger and its peers on one inbox, in turn, and print seconds, memory and ratios.
 
 The work is the same for all: every raw-streams report of the inbox to the tables `plays` and
-`trends_daily`, or with `--statement-lines` one statement to `sales` and `sales_monthly`. Each round runs each program once, the first one rotating, so that none always runs
+`trends_daily`, and with `--plays-table` Deezer's plain table of plays to the same two; with
+`--statement-lines` one statement, or with `--dsr-lines` one sales report of DDEX, to `sales` and
+`sales_monthly`. Each round runs each program once, the first one rotating, so that none always runs
 on a cold or a hot machine. Each run writes to a fresh directory, after a `sync`; the inbox has been
 read once before, so that it is in the page cache for all alike. Seconds are wall time from start to
 exit, memory is the peak resident set of the process. CPU seconds tell how busy the machine was with
@@ -37,12 +39,26 @@ examples:
   run.py --plays 1000000 --days 4 --rounds 5
   run.py --inbox demo/inbox --threads 8    an inbox that is there already
   run.py --inbox demo/inbox --skip-ours    the peers alone, compared with each other
+  run.py --plays-table 6000000 --days 6    Deezer's plain table of plays, against DuckDB
   run.py --statement-lines 3000000         a statement in DistroKid's layout, against DuckDB
+  run.py --dsr-lines 3000000               a sales report of DDEX (DSR, Basic Audio), against DuckDB
 
-Needs `cargo build --release`, unless --skip-ours and --inbox are given. The first run makes its own
-Python environment in benches/peers/.venv from requirements.txt; inboxes and outputs are in
-benches/peers/work. Exit code 1 if a program failed or the outputs differ.
+Needs `cargo build --release`, unless --skip-ours is given with an inbox that streamledger does not
+generate. The first run makes its own Python environment in benches/peers/.venv from
+requirements.txt; inboxes and outputs are in benches/peers/work. Exit code 1 if a program failed or
+the outputs differ.
 """
+
+
+@dataclass
+class Work:
+    """What is measured: reports, who reads them beside streamledger, and how the outputs are compared."""
+
+    inbox: Path
+    peers: tuple[str, ...]
+    checker: tuple[str, ...]
+    # A day on which no month of the reports is over: the peers make no waterfall either.
+    as_of: str
 
 
 @dataclass
@@ -60,13 +76,9 @@ class Contestant:
 def main() -> None:
     arguments = read_arguments()
     enter_environment()
-    if arguments.statement_lines:
-        inbox, peers = make_statement(arguments.statement_lines), ("duckdb_statements",)
-    else:
-        inbox = arguments.inbox or generate_inbox(arguments.plays, arguments.days)
-        peers = ("duckdb_job", "polars_job")
-    contestants = list_contestants(inbox.resolve(), peers, arguments)
-    read_once(inbox)
+    work = prepare(arguments)
+    contestants = list_contestants(work, arguments)
+    read_once(work.inbox)
 
     equal = True
     for number in range(arguments.rounds):
@@ -74,12 +86,27 @@ def main() -> None:
         for contestant in contestants[turn:] + contestants[:turn]:
             measure(contestant, number)
         if number == 0:
-            checker = "check_statements.py" if arguments.statement_lines else "check.py"
-            equal = compare(contestants, checker, arguments.threads)
+            equal = compare(contestants, work.checker, arguments.threads)
     for contestant in contestants:
         shutil.rmtree(contestant.output, ignore_errors=True)
     print_table(contestants, arguments.threads)
     sys.exit(0 if equal else 1)
+
+
+def prepare(arguments: argparse.Namespace) -> Work:
+    days = str(arguments.days)
+    if lines := arguments.statement_lines:
+        inbox = make_statement(lines)
+        return Work(inbox, ("duckdb_statements",), ("check_statements.py",), STATEMENT_AS_OF)
+    if lines := arguments.dsr_lines:
+        inbox = make_inbox(f"dsr-{lines}-{SEED}", "make_dsr.py", ["--lines", str(lines)])
+        return Work(inbox, ("duckdb_dsr",), ("check_statements.py",), STATEMENT_AS_OF)
+    if rows := arguments.plays_table:
+        numbers = ["--rows", str(rows), "--days", days]
+        inbox = make_inbox(f"plays-{rows}-{days}-{SEED}", "make_plays.py", numbers)
+        return Work(inbox, ("duckdb_plays",), ("check.py", "--store", "deezer"), AS_OF)
+    inbox = arguments.inbox or generate_inbox(arguments.plays, arguments.days)
+    return Work(inbox.resolve(), ("duckdb_job", "polars_job"), ("check.py",), AS_OF)
 
 
 def read_arguments() -> argparse.Namespace:
@@ -90,13 +117,21 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=6, help="days of the generated inbox")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default 3)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each (default 2)")
-    parser.add_argument(
-        "--statement-lines", type=int, help="read a statement of so many lines in place of plays"
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--plays-table", type=int, metavar="ROWS", help="read Deezer's plays in place of Spotify's"
     )
-    parser.add_argument("--inbox", type=Path, help="an inbox to use in place of a generated one")
+    other.add_argument(
+        "--statement-lines", type=int, metavar="LINES", help="read a statement in place of plays"
+    )
+    other.add_argument(
+        "--dsr-lines", type=int, metavar="LINES", help="read a sales report of DDEX in place of plays"
+    )
+    other.add_argument("--inbox", type=Path, help="an inbox to use in place of a generated one")
     parser.add_argument("--skip-ours", action="store_true", help="run the peers only")
     arguments = parser.parse_args()
-    if not (BINARY.is_file() or (arguments.skip_ours and arguments.inbox)):
+    others = (arguments.plays_table, arguments.statement_lines, arguments.dsr_lines, arguments.inbox)
+    if not (BINARY.is_file() or (arguments.skip_ours and any(others))):
         parser.error(f"{BINARY.relative_to(ROOT)} is missing: run `cargo build --release`")
     return arguments
 
@@ -145,6 +180,21 @@ def make_statement(lines: int) -> Path:
     return inbox
 
 
+def make_inbox(name: str, script: str, numbers: list[str]) -> Path:
+    """An inbox of one of the generators here, made again when the generator has changed."""
+    inbox = WORK / name
+    if not inbox.is_dir() or inbox.stat().st_mtime < (HERE / script).stat().st_mtime:
+        log(f"making {name}")
+        # Under another name until it is whole, so that a broken one is never taken for it.
+        unfinished = inbox.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, str(HERE / script), *numbers, "--seed", str(SEED)]
+        subprocess.run([*command, "--out", str(unfinished)], check=True)
+        shutil.rmtree(inbox, ignore_errors=True)
+        unfinished.rename(inbox)
+    return inbox
+
+
 def read_once(inbox: Path) -> None:
     """Into the page cache; in small pieces, for a child's peak starts from its parent's."""
     files = [path for path in inbox.rglob("*") if path.is_file()]
@@ -156,23 +206,19 @@ def read_once(inbox: Path) -> None:
     log(f"{inbox}: {len(files)} files, {n_bytes / 2**20:,.0f} MiB, {os.cpu_count()} processors")
 
 
-def list_contestants(
-    inbox: Path, peers: tuple[str, ...], arguments: argparse.Namespace
-) -> list[Contestant]:
+def list_contestants(work: Work, arguments: argparse.Namespace) -> list[Contestant]:
     threads = ["--threads", str(arguments.threads)]
     contestants = []
     if not arguments.skip_ours:
         output = WORK / "out-streamledger"
         pipeline = str(ROOT / "pipelines" / "nightly.toml")
-        places = ["--inbox", str(inbox), "--warehouse", str(output), "--pipeline", pipeline]
-        # A day on which no month of the reports is over: the peers make no waterfall either.
-        as_of = STATEMENT_AS_OF if arguments.statement_lines else AS_OF
-        command = [str(BINARY), "nightly", *places, *threads, "--as-of", as_of]
+        places = ["--inbox", str(work.inbox), "--warehouse", str(output), "--pipeline", pipeline]
+        command = [str(BINARY), "nightly", *places, *threads, "--as-of", work.as_of]
         contestants.append(Contestant("streamledger", command, output, done=(0, 1)))
-    for job in peers:
+    for job in work.peers:
         name = job.split("_")[0]
         output = WORK / f"out-{name}"
-        places = ["--inbox", str(inbox), "--out", str(output)]
+        places = ["--inbox", str(work.inbox), "--out", str(output)]
         command = [sys.executable, str(HERE / f"{job}.py"), *places, *threads]
         contestants.append(Contestant(name, command, output))
     return contestants
@@ -202,9 +248,12 @@ def measure(contestant: Contestant, number: int) -> None:
     )
 
 
-def compare(contestants: list[Contestant], checker: str, threads: int) -> bool:
+def compare(contestants: list[Contestant], checker: tuple[str, ...], threads: int) -> bool:
     outputs = [str(contestant.output) for contestant in contestants]
-    check = [sys.executable, str(HERE / checker), *outputs, "--threads", str(threads)]
+    if len(outputs) == 1:
+        return True
+    script, *options = checker
+    check = [sys.executable, str(HERE / script), *outputs, *options, "--threads", str(threads)]
     return subprocess.run(check, check=False).returncode == 0
 
 
