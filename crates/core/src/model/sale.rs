@@ -14,7 +14,7 @@ use crate::model::territory::Territory;
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
 
-/// Id of a text in [`SaleTexts`].
+/// Id of a text among those of its batch.
 pub type TextId = u32;
 
 /// What kind of line it is.

@@ -1,4 +1,4 @@
-//! Raw cells to plays in our words. What cannot be read becomes a [`reject_code::RejectCode`], never a guess.
+//! Raw cells to plays in our words. What cannot be read becomes a `RejectCode`, never a guess.
 
 pub mod counts;
 pub mod unmapped;

@@ -66,7 +66,7 @@ impl UnmappedSums {
 /// currency, so that the order of rows makes no difference.
 const VALUES_MAX: usize = 1000;
 
-/// Stands for all values beyond [`VALUES_MAX`], so that the sums are those of all rows.
+/// Stands for all values beyond `VALUES_MAX`, so that the sums are those of all rows.
 pub const OTHER_VALUES: &str = "*";
 
 /// The unknown values of a report.

@@ -1,7 +1,7 @@
 //! What the reports of the ledger bring, for the coverage: of whom, for which days, in which territories.
 //!
 //! A report of plays covers the days that it states, and those of which it has many rows
-//! ([`crate::coverage::covered_days`]); one of figures the months that have at least a tenth of the rows of its
+//! (`covered_days`); one of figures the months that have at least a tenth of the rows of its
 //! largest one. A statement is that of the months that it settles; where it names no period, of the months
 //! that have at least a tenth of the lines of its largest one. Its lines of other months are late ones:
 //! they do not make those months complete.

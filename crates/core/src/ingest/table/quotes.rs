@@ -51,9 +51,8 @@ pub(crate) fn without_quotes(line: &[u8], delimiter: u8) -> impl Iterator<Item =
     line.split(move |byte| *byte == delimiter)
 }
 
-/// The cells of a line between its delimiters.
+/// Adds the cells of a line between its delimiters.
 pub(super) fn cut_plain(line: &[u8], delimiter: u8, cells: &mut Vec<(u32, u32)>) {
-    cells.clear();
     let mut start = 0;
     for end in memchr::memchr_iter(delimiter, line) {
         cells.push((place(start), place(end)));
@@ -81,11 +80,11 @@ impl QuoteRules {
         is_strict: bool,
         cells: &mut Vec<(u32, u32)>,
     ) -> Result<&'a [u8], LineFault> {
+        cells.clear();
         if memchr::memchr(b'"', line).is_none() {
             cut_plain(line, delimiter, cells);
             return Ok(line);
         }
-        cells.clear();
         self.escaped.clear();
         let mut start = 0;
         loop {

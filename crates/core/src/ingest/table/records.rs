@@ -39,6 +39,8 @@ impl<'a> TableRecord<'a> {
 /// What a line turned out to be.
 #[derive(Debug, Clone, Copy)]
 pub enum AnyCutter<'a> {
+    /// The rows that come next, one by one, so that what all of them need can be fetched at once.
+    Ahead(&'a [TableRecord<'a>]),
     /// A row.
     Row(TableRecord<'a>),
     /// A line that cannot be cut into cells.
@@ -124,6 +126,9 @@ impl RecordCutter {
 
     /// Calls `take` with each row of the block. Blank lines are counted and are no rows.
     pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(AnyCutter<'_>)) {
+        if let RecordKind::Plain(delimiter) = self.kind {
+            return self.cut_plain_rows(block, delimiter, take);
+        }
         let Self { kind, cells, n_lines, n_blank, n_continued } = self;
         let mut start = 0;
         while start < block.len() {
@@ -147,15 +152,9 @@ impl RecordCutter {
                         long.clear();
                     }
                 }
-                RecordKind::Plain(delimiter) | RecordKind::Quoted { delimiter, .. }
-                    if is_blank(*delimiter) =>
-                {
-                    *n_blank += 1;
-                }
-                RecordKind::Plain(delimiter) => {
-                    cut_plain(line, *delimiter, cells);
-                    take(result_of(Ok(line), cells, (row, has_line_end)));
-                }
+                // Cut by rows of lines, above.
+                RecordKind::Plain(_) => {}
+                RecordKind::Quoted { delimiter, .. } if is_blank(*delimiter) => *n_blank += 1,
                 RecordKind::Quoted { delimiter, quotes } => {
                     let cut = quotes.cut(line, *delimiter, false, cells);
                     let cut = cut.map_err(|fault| (line, fault));
@@ -171,6 +170,42 @@ impl RecordCutter {
         }
     }
 
+    /// The same of lines without quoting, some at a time.
+    fn cut_plain_rows(&mut self, block: &[u8], delimiter: u8, mut take: impl FnMut(AnyCutter<'_>)) {
+        let Self { cells, n_lines, n_blank, .. } = self;
+        let mut rest = block;
+        while !rest.is_empty() {
+            cells.clear();
+            let mut lines = [PlainLine::default(); ROWS_AT_ONCE];
+            let mut n_rows = 0;
+            while n_rows < ROWS_AT_ONCE && !rest.is_empty() {
+                let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
+                let (whole, behind) = rest.split_at(end);
+                rest = behind;
+                *n_lines += 1;
+                let text = without_end(whole);
+                if is_blank(text, delimiter) {
+                    *n_blank += 1;
+                    continue;
+                }
+                let first_cell = cells.len();
+                cut_plain(text, delimiter, cells);
+                let has_line_end = text.len() != whole.len();
+                lines[n_rows] = PlainLine { text, first_cell, row: *n_lines, has_line_end };
+                n_rows += 1;
+            }
+            let lines = &lines[..n_rows];
+            let ends = lines.iter().skip(1).map(|next| next.first_cell).chain([cells.len()]);
+            let records = lines.iter().zip(ends).map(|(line, end)| {
+                let PlainLine { text, first_cell, row, has_line_end } = *line;
+                TableRecord { text, cells: &cells[first_cell..end], row, has_line_end }
+            });
+            let records: Vec<TableRecord<'_>> = records.collect();
+            take(AnyCutter::Ahead(&records));
+            records.into_iter().for_each(|record| take(AnyCutter::Row(record)));
+        }
+    }
+
     /// Ends the report: a row of several lines may be waiting for its end, which is broken then.
     pub fn finish(&mut self, mut take: impl FnMut(AnyCutter<'_>)) {
         if let RecordKind::Multiline { row: long, .. } = &mut self.kind
@@ -181,6 +216,18 @@ impl RecordCutter {
             long.clear();
         }
     }
+}
+
+/// Rows that are handed on together: their cells stay in the first-level cache.
+const ROWS_AT_ONCE: usize = 32;
+
+/// A line without quoting whose cells were cut.
+#[derive(Debug, Clone, Copy, Default)]
+struct PlainLine<'a> {
+    text: &'a [u8],
+    first_cell: usize,
+    row: u32,
+    has_line_end: bool,
 }
 
 fn result_of<'a>(
@@ -219,6 +266,7 @@ pub fn split_line(line: &[u8], delimiter: u8, quoted: bool) -> Vec<Vec<u8>> {
     let text = match cut {
         Ok(text) if quoted => text,
         _ => {
+            cells.clear();
             cut_plain(line, delimiter, &mut cells);
             line
         }
@@ -483,6 +531,7 @@ mod tests {
                 rows.push((record.row, Ok(cells.collect())));
             }
             AnyCutter::Broken { row, fault, .. } => rows.push((row, Err(fault))),
+            AnyCutter::Ahead(_) => {}
         };
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         lines.chunks(size).for_each(|block| cutter.cut(block.concat().as_bytes(), &mut take));

@@ -58,8 +58,8 @@ impl KnownCells {
         };
         // A line without an amount has no currency, and one of negative units is a return.
         let kind = [u8::from(amount.is_some()), u8::from(units < 0)];
-        let item = self.items.find(item_cells(cells, places).into_iter());
-        let terms = self.terms.find(terms_cells(cells, places, &kind).into_iter());
+        let item = self.items.find_cells(item_cells(cells, places).into_iter());
+        let terms = self.terms.find_cells(terms_cells(cells, places, &kind).into_iter());
         let new =
             NewCells { item: item.as_ref().err().copied(), terms: terms.as_ref().err().copied() };
         let known = item.ok().zip(terms.ok());

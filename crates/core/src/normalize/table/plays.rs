@@ -3,7 +3,7 @@
 //! What many rows have in common (track, kind, territory) is read once for each different text: its
 //! cells together are looked up first, and read only where they are new.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ingest::table::format::{FormatField, TableFormat, TimeUnit};
@@ -25,10 +25,11 @@ use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::MonthNotes;
 use crate::normalize::store::StoreSettings;
 use crate::normalize::sums::PlaySums;
+use crate::normalize::table::cell_groups::LookAhead;
 use crate::normalize::table::fields::{RowRejection, TableFields};
+use crate::normalize::table::play_words::{KnownTerritory, KnownTrack, TableWords, gather};
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
-use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths, trimmed};
-use crate::normalize::values::interning::Interner;
+use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths};
 use crate::normalize::values::times::{can_be_heard_at, stamp_or_epoch};
 use crate::numbers::exact;
 
@@ -69,7 +70,13 @@ pub struct PlaysReader<'a> {
     words: TableWords,
     last_day: (Vec<u8>, Option<Day>),
     last_stamp: (Vec<u8>, ListenedAt),
+    /// The column that says how much of the track was played, if it is one.
+    percent_column: Option<usize>,
+    /// The last cell that said how much of the track was played, and the thousandths of a percent.
+    last_percent: (Vec<u8>, u64),
     key: Vec<u8>,
+    /// Tracks of the rows that are read next.
+    ahead: LookAhead,
     day_rows: BTreeMap<Day, u64>,
     unmapped: UnmappedValues,
     about: ReportFacets,
@@ -80,26 +87,6 @@ pub struct PlaysReader<'a> {
 /// When a play was heard, and whether that is exact.
 type ListenedAt = Option<(i64, bool)>;
 
-/// The words of a report as they are met, each with what its rows are counted for.
-#[derive(Debug, Default)]
-struct TableWords {
-    tracks: Interner,
-    track_words: Vec<(Track, RowCounts)>,
-    kinds: Interner,
-    /// By text of a kind: its id and its tier code where the store's table does not hold it.
-    kind_texts: Vec<(u32, Option<String>)>,
-    kind_ids: HashMap<PlayAttributes, u32>,
-    kind_words: Vec<PlayAttributes>,
-    territories: Interner,
-    territory_words: Vec<(u16, RowCounts)>,
-    products: HashMap<UserProduct, u32>,
-    product_words: Vec<UserProduct>,
-    names: HashMap<(bool, Box<str>), u32>,
-    sources: Vec<Box<str>>,
-    devices: Vec<Box<str>>,
-    listeners: Vec<Listener>,
-}
-
 impl<'a> PlaysReader<'a> {
     /// A reader for a report with this head.
     #[must_use]
@@ -109,15 +96,20 @@ impl<'a> PlaysReader<'a> {
                 let of_field = |field| bound.columns.get(field).into_iter().flatten().copied();
                 fields.iter().flat_map(of_field).collect()
             });
+        let percent = bound.columns.get(&FormatField::PlayedPercent);
+        let percent_column = percent.filter(|columns| columns.len() == 1).map(|columns| columns[0]);
         Self {
             fields: TableFields::new(format, bound),
             context,
+            percent_column,
             columns,
             plays: DayPlays::default(),
             words: TableWords::default(),
             last_day: (Vec::new(), None),
             last_stamp: (Vec::new(), None),
+            last_percent: (Vec::new(), 0),
             key: Vec::new(),
+            ahead: LookAhead::default(),
             day_rows: BTreeMap::new(),
             unmapped: UnmappedValues::default(),
             about: ReportFacets::default(),
@@ -153,7 +145,7 @@ impl<'a> PlaysReader<'a> {
         self.plays.n_rows() * size_of::<Play>()
             + self.words.listeners.len() * size_of::<Listener>()
             + self.words.tracks.size_bytes()
-            + self.words.track_words.len() * size_of::<(Track, RowCounts)>()
+            + self.words.track_words.len() * (size_of::<Track>() + size_of::<KnownTrack>())
             + self.words.kinds.size_bytes()
     }
 
@@ -184,8 +176,9 @@ impl<'a> PlaysReader<'a> {
     /// Takes what was read so far out of the reader, by counted date.
     pub fn take_pieces(&mut self, report: [u8; 32]) -> BTreeMap<Day, ReportPlays> {
         let words = std::mem::take(&mut self.words);
+        self.ahead.clear();
         let words = Arc::new(PlayDictionaries {
-            tracks: words.track_words.into_iter().map(|(track, _)| track).collect(),
+            tracks: words.track_words,
             listeners: words.listeners,
             kinds: words.kind_words,
             products: words.product_words,
@@ -197,6 +190,13 @@ impl<'a> PlaysReader<'a> {
             .into_iter()
             .map(|(day, rows)| (day, ReportPlays { report, rows, words: Arc::clone(&words) }))
             .collect()
+    }
+
+    /// Looks at rows that are read next.
+    pub fn look_ahead(&mut self, records: &[TableRecord<'_>]) {
+        let columns = &self.columns[0];
+        let write = |record: &TableRecord<'_>, key: &mut Vec<u8>| gather(record, columns, key);
+        self.ahead.look(&self.words.tracks, records, write);
     }
 
     /// Takes a row in.
@@ -223,8 +223,12 @@ impl<'a> PlaysReader<'a> {
         };
         let listener = self.fields.text(FormatField::Listener, record)?;
         counts.log_time_used += u64::from(!can_be);
-        counts.add(&self.words.track_words[track as usize].1);
-        counts.add(&self.words.territory_words[territory as usize].1);
+        let known_track = self.words.known_tracks[track as usize];
+        counts.bad_isrc += u64::from(known_track.is_bad_isrc);
+        counts.bad_upc += u64::from(known_track.is_bad_upc);
+        let territory = self.words.territory_words[territory as usize];
+        counts.bad_territory += u64::from(territory.is_bad);
+        counts.aliased_territory += u64::from(territory.is_alias);
         let (kind, unmapped) = &self.words.kind_texts[kind as usize];
         let n_plays = i64::from(self.words.kind_words[*kind as usize].plays);
         let known_ms = (played_ms != NONE).then(|| i64::from(played_ms));
@@ -233,12 +237,12 @@ impl<'a> PlaysReader<'a> {
             counts.unmapped_tier += 1;
             self.unmapped.note(UnmappedField::Tier, code, n_plays, None);
         }
-        if self.words.territory_words[territory as usize].1.bad_territory != 0 {
+        if territory.is_bad {
             let text = self.fields.text(FormatField::Territory, record)?.unwrap_or_default();
             self.unmapped.note(UnmappedField::Territory, &text, n_plays, None);
         }
         *self.day_rows.entry(day).or_default() += 1;
-        self.played_in.note(day, self.words.territory_words[territory as usize].0);
+        self.played_in.note(day, territory.packed);
         if self.context.wanted.is_some_and(|wanted| !wanted.contains(&day)) {
             return Ok(());
         }
@@ -257,7 +261,7 @@ impl<'a> PlaysReader<'a> {
             listener,
             kind: *kind,
             played_ms,
-            territory: self.words.territory_words[territory as usize].0,
+            territory: territory.packed,
             offline,
             exact: u8::from(exact),
         };
@@ -266,6 +270,7 @@ impl<'a> PlaysReader<'a> {
     }
 
     fn day(&mut self, record: &TableRecord<'_>) -> Result<Day, RowRejection> {
+        self.key.clear();
         gather(record, &self.columns[3], &mut self.key);
         if let (true, Some(day)) = (self.last_day.0 == self.key, self.last_day.1) {
             return Ok(day);
@@ -310,8 +315,9 @@ impl<'a> PlaysReader<'a> {
 
     /// Place of the track's words.
     fn track(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
-        gather(record, &self.columns[0], &mut self.key);
-        let hash = match self.words.tracks.find(&self.key) {
+        let columns = &self.columns[0];
+        let write = |record: &TableRecord<'_>, key: &mut Vec<u8>| gather(record, columns, key);
+        let hash = match self.ahead.find(&self.words.tracks, record, write) {
             Ok(id) => return Ok(id),
             Err(hash) => hash,
         };
@@ -327,12 +333,18 @@ impl<'a> PlaysReader<'a> {
         let track_ms = self.milliseconds(FormatField::TrackTime, record)?;
         let store_track = codes.store_track.map(|text| text.into_owned().into_boxed_str());
         let track = Track { isrc: codes.isrc, upc: codes.upc, store_track, track_ms };
-        self.words.track_words.push((track, counts));
-        Ok(self.words.tracks.insert(hash, &self.key))
+        self.words.known_tracks.push(KnownTrack {
+            track_ms: track.track_ms.unwrap_or(NONE),
+            is_bad_isrc: counts.bad_isrc != 0,
+            is_bad_upc: counts.bad_upc != 0,
+        });
+        self.words.track_words.push(track);
+        Ok(self.words.tracks.insert(hash, self.ahead.key()))
     }
 
     /// Place of the kind's text.
     fn kind(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
+        self.key.clear();
         gather(record, &self.columns[1], &mut self.key);
         let hash = match self.words.kinds.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -381,6 +393,7 @@ impl<'a> PlaysReader<'a> {
 
     /// Place of the territory's text.
     fn territory(&mut self, record: &TableRecord<'_>) -> Result<u32, RowRejection> {
+        self.key.clear();
         gather(record, &self.columns[2], &mut self.key);
         let hash = match self.words.territories.find(&self.key) {
             Ok(id) => return Ok(id),
@@ -390,25 +403,36 @@ impl<'a> PlaysReader<'a> {
         let territory = self.fields.territory(record, self.context.territories, &mut counts)?;
         let packed = territory.map_or(0, crate::model::territory::Territory::packed);
         self.about.note_territory(packed);
-        self.words.territory_words.push((packed, counts));
+        let (is_bad, is_alias) = (counts.bad_territory != 0, counts.aliased_territory != 0);
+        self.words.territory_words.push(KnownTerritory { packed, is_bad, is_alias });
         Ok(self.words.territories.insert(hash, &self.key))
     }
 
     /// Played time, or as much of the track's as was played.
-    fn played_ms(&self, record: &TableRecord<'_>, track: u32) -> Result<u32, RowRejection> {
+    fn played_ms(&mut self, record: &TableRecord<'_>, track: u32) -> Result<u32, RowRejection> {
         if let Some(ms) = self.milliseconds(FormatField::PlayedTime, record)? {
             return Ok(ms);
+        }
+        let track_ms = self.words.known_tracks[track as usize].track_ms;
+        let percent_of = |thousandths: u64| {
+            if track_ms == NONE {
+                return NONE;
+            }
+            u32::try_from(u64::from(track_ms) * thousandths / 100_000).unwrap_or(NONE)
+        };
+        let cell = self.percent_column.map_or(&b""[..], |column| record.cell(column));
+        if !cell.is_empty() && cell == self.last_percent.0 {
+            return Ok(percent_of(self.last_percent.1));
         }
         let Some(percent) = self.fields.decimal(FormatField::PlayedPercent, record)? else {
             return Ok(NONE);
         };
-        let percent_of = |thousandths: u64| {
-            let track_ms = self.words.track_words[track as usize].0.track_ms?;
-            u32::try_from(u64::from(track_ms) * thousandths / 100_000).ok()
-        };
         match decimal_to_thousandths(percent.as_bytes()) {
             Some(thousandths) if thousandths <= 100_000 => {
-                Ok(percent_of(thousandths).unwrap_or(NONE))
+                self.last_percent.0.clear();
+                self.last_percent.0.extend_from_slice(cell);
+                self.last_percent.1 = thousandths;
+                Ok(percent_of(thousandths))
             }
             Some(_) => {
                 let rejection =
@@ -464,37 +488,4 @@ impl<'a> PlaysReader<'a> {
 /// The listening time of a play of which only the day is known.
 fn midnight(day: Day) -> (i64, bool) {
     (day.start_ms(), false)
-}
-
-/// The cells of some columns, apart.
-fn gather(record: &TableRecord<'_>, columns: &[usize], key: &mut Vec<u8>) {
-    key.clear();
-    for column in columns {
-        key.extend_from_slice(trimmed(record.cell(*column)));
-        // No text that is read has a control character of this kind.
-        key.push(0x1f);
-    }
-}
-
-impl TableWords {
-    fn product(&mut self, product: UserProduct) -> u32 {
-        if let Some(id) = self.products.get(&product) {
-            return *id;
-        }
-        let id = exact::<u32>(self.product_words.len());
-        self.product_words.push(product.clone());
-        self.products.insert(product, id);
-        id
-    }
-
-    fn name(&mut self, is_source: bool, text: Option<&str>) -> u32 {
-        let Some(text) = text else {
-            return NONE;
-        };
-        let names = if is_source { &mut self.sources } else { &mut self.devices };
-        *self.names.entry((is_source, text.into())).or_insert_with(|| {
-            names.push(text.into());
-            exact::<u32>(names.len() - 1)
-        })
-    }
 }

@@ -32,6 +32,7 @@ use crate::normalize::unmapped::UnmappedValues;
 use crate::normalize::values::numbers::MarksSeen;
 
 mod sharing;
+mod tail;
 
 /// Most bad rows that are kept in full, as for the wide table.
 pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
@@ -349,7 +350,10 @@ impl<'a> TableReader<'a> {
     }
 
     fn take(&mut self, cut: AnyCutter<'_>) {
-        let (AnyCutter::Row(TableRecord { row, .. }) | AnyCutter::Broken { row, .. }) = cut;
+        let row = match cut {
+            AnyCutter::Ahead(records) => return self.look_ahead(records),
+            AnyCutter::Row(TableRecord { row, .. }) | AnyCutter::Broken { row, .. } => row,
+        };
         self.last_row = row;
         let had_fault = self.fault.is_some();
         self.take_cut(cut);
@@ -358,8 +362,17 @@ impl<'a> TableReader<'a> {
         }
     }
 
+    fn look_ahead(&mut self, records: &[TableRecord<'_>]) {
+        match &mut self.rows {
+            TableRowsKind::Plays(reader) => reader.look_ahead(records),
+            TableRowsKind::Sales(reader) => reader.look_ahead(records),
+            TableRowsKind::Figures(_) | TableRowsKind::Reference(_) => {}
+        }
+    }
+
     fn take_cut(&mut self, cut: AnyCutter<'_>) {
         let record = match cut {
+            AnyCutter::Ahead(_) => return,
             AnyCutter::Row(record) => record,
             AnyCutter::Broken { text, row, fault } => return self.take_broken(text, row, fault),
         };
@@ -451,26 +464,6 @@ impl<'a> TableReader<'a> {
         };
         let detail = format!("expected {}{found}", fault.expected());
         self.keep(RejectedRow { row, column: None, reject_code: RejectCode::BadLine, detail, raw });
-    }
-
-    /// A line behind the rows.
-    fn take_tail(&mut self, record: &TableRecord<'_>) {
-        self.n_tail += 1;
-        let cells: Vec<String> = record.all().map(|cell| cell_text(cell, self.format)).collect();
-        if self.fault.is_none() {
-            self.fault = self.headers.fault_of_tail(&cells, record.row);
-        }
-        self.is_in_tail = true;
-        self.controls.read_line(&cells);
-    }
-
-    /// Whether the rows have ended with this line or before.
-    fn is_tail(&self, record: &TableRecord<'_>) -> bool {
-        self.is_in_tail
-            || (!self.end_at.is_empty() && {
-                let first = normal_name(&String::from_utf8_lossy(record.cell(0)));
-                self.end_at.contains(&first)
-            })
     }
 
     fn reject(&mut self, record: &TableRecord<'_>, rejection: RowRejection) {

@@ -139,6 +139,12 @@ impl<'a> SalesReader<'a> {
         &self.unmapped
     }
 
+    /// Looks at rows that are read next.
+    pub fn look_ahead(&mut self, records: &[TableRecord<'_>]) {
+        self.items.look_ahead(records, &self.item_columns);
+        self.terms.look_ahead(records, &self.terms_columns);
+    }
+
     /// Takes a row in.
     ///
     /// # Errors
@@ -148,8 +154,8 @@ impl<'a> SalesReader<'a> {
         record: &TableRecord<'_>,
         counts: &mut RowCounts,
     ) -> Result<(), RowRejection> {
-        let item = self.items.find(self.item_columns.iter().map(|column| record.cell(*column)));
-        let terms = self.terms.find(self.terms_columns.iter().map(|column| record.cell(*column)));
+        let item = self.items.find(record, &self.item_columns);
+        let terms = self.terms.find(record, &self.terms_columns);
         let new_item = item.as_ref().err().copied();
         let new_terms = terms.as_ref().err().copied();
         if let (Ok(item), Ok(terms)) = (item, terms) {

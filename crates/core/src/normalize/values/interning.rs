@@ -77,6 +77,24 @@ impl Interner {
         self.slots.find(spread(hash), is_it).map(|slot| slot.id).ok_or(hash)
     }
 
+    /// The same for a key of which the [`hash`] is known, and what it likely is.
+    ///
+    /// # Errors
+    /// The hash, where the bytes are new.
+    pub fn find_again(
+        &self,
+        key: &[u8],
+        hash: u32,
+        candidate: Option<CellCandidate>,
+    ) -> Result<u32, u32> {
+        if let Some(candidate) = candidate.filter(|candidate| self.holds(*candidate, key)) {
+            return Ok(candidate.id());
+        }
+        // It may have come since, or two keys have one hash.
+        let is_it = |slot: &CellSlot| slot.hash == hash && self.holds(CellCandidate(*slot), key);
+        self.slots.find(spread(hash), is_it).map(|slot| slot.id).ok_or(hash)
+    }
+
     /// What is likely the key with this [`hash`]. Of many keys, candidates are looked up first and then
     /// compared with the keys, so that the processor waits for the memory once, not for each.
     #[must_use]
