@@ -210,8 +210,9 @@ mod tests {
         fn cells_that_were_looked_at_ahead_mean_what_they_were_remembered_for(
             rows in prop::collection::vec(("[ab]{0,3}", "[ab]{0,3}", "[xy]{0,2}", any::<bool>()), 0..120),
         ) {
-            let text: String =
+            let lines: Vec<String> =
                 rows.iter().map(|(a, b, c, _)| format!("{a}\t{c}\t{b}\n")).collect();
+            let text = lines.concat();
             let (mut groups, columns) = (CellGroups::<usize>::default(), [0, 2]);
             let (mut known, mut wrong) = (BTreeMap::new(), None);
             RecordCutter::default().cut(text.as_bytes(), |cut| match cut {
