@@ -29,6 +29,7 @@ pub enum FileAccess {
 #[derive(Debug, Default)]
 pub struct FileBatch {
     staging: PathBuf,
+    n_written: u64,
     /// By the name that a file gets: where it is until then, and whether it is synced.
     files: BTreeMap<PathBuf, (PathBuf, bool)>,
     folders: BTreeSet<PathBuf>,
@@ -38,7 +39,7 @@ impl FileBatch {
     /// An empty batch, whose files wait in a folder on the same disk.
     #[must_use]
     pub fn new(staging: &Path) -> Self {
-        Self { staging: staging.to_owned(), files: BTreeMap::new(), folders: BTreeSet::new() }
+        Self { staging: staging.to_owned(), ..Self::default() }
     }
 
     /// Whether a file of it gets this name.
@@ -68,7 +69,8 @@ impl FileBatch {
         bytes: &[u8],
         access: FileAccess,
     ) -> Result<(), DiskError> {
-        let new = self.staging.join(format!("named-{}", self.files.len()));
+        let new = self.staging.join(format!("named-{}", self.n_written));
+        self.n_written += 1;
         // What an attempt that failed has left.
         remove_file(&new)?;
         let mut options = File::options();
@@ -87,7 +89,7 @@ impl FileBatch {
     /// # Errors
     /// [`DiskError`]; some files may have their names then, all of them whole.
     pub fn publish(self) -> Result<(), DiskError> {
-        let Self { staging, files, mut folders } = self;
+        let Self { staging, files, mut folders, .. } = self;
         let unsynced = files.values().filter(|(_, is_synced)| !is_synced);
         let unsynced: Vec<PathBuf> = unsynced.map(|(file, _)| file.clone()).collect();
         if unsynced.len() <= SYNCED_ALONE_MAX {
@@ -138,9 +140,13 @@ mod tests {
         let name = root.path().join("kept");
         std::fs::write(&name, "old").unwrap();
         let mut batch = FileBatch::new(root.path());
+        let other = root.path().join("other");
+        batch.write(&name, b"newer", FileAccess::Usual).unwrap();
         batch.write(&name, b"new", FileAccess::Usual).unwrap();
+        batch.write(&other, b"other", FileAccess::Usual).unwrap();
         assert_eq!(std::fs::read_to_string(&name).unwrap(), "old");
         batch.publish().unwrap();
         assert_eq!(std::fs::read_to_string(&name).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "other");
     }
 }
