@@ -15,14 +15,14 @@ pub(super) struct TableWords {
     pub(super) tracks: Interner,
     pub(super) track_words: Vec<Track>,
     /// What a row needs of its track, by its place.
-    pub(super) known_tracks: Vec<KnownTrack>,
+    pub(super) read_tracks: Vec<ReadTrack>,
     pub(super) kinds: Interner,
     /// By text of a kind: its id and its tier code where the store's table does not hold it.
     pub(super) kind_texts: Vec<(u32, Option<String>)>,
     pub(super) kind_ids: HashMap<PlayAttributes, u32>,
     pub(super) kind_words: Vec<PlayAttributes>,
     pub(super) territories: Interner,
-    pub(super) territory_words: Vec<KnownTerritory>,
+    pub(super) territory_words: Vec<ReadTerritory>,
     pub(super) products: HashMap<UserProduct, u32>,
     pub(super) product_words: Vec<UserProduct>,
     pub(super) names: HashMap<(bool, Box<str>), u32>,
@@ -33,7 +33,7 @@ pub(super) struct TableWords {
 
 /// What a row needs of its track.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KnownTrack {
+pub(super) struct ReadTrack {
     /// [`NONE`] where the store does not say.
     pub(super) track_ms: u32,
     pub(super) is_bad_isrc: bool,
@@ -42,7 +42,7 @@ pub(super) struct KnownTrack {
 
 /// What a row needs of its territory.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KnownTerritory {
+pub(super) struct ReadTerritory {
     pub(super) packed: u16,
     pub(super) is_bad: bool,
     pub(super) is_alias: bool,

@@ -27,7 +27,7 @@ use crate::normalize::store::StoreSettings;
 use crate::normalize::sums::PlaySums;
 use crate::normalize::table::cell_groups::LookAhead;
 use crate::normalize::table::fields::{RowRejection, TableFields};
-use crate::normalize::table::play_words::{KnownTerritory, KnownTrack, TableWords, gather};
+use crate::normalize::table::play_words::{ReadTerritory, ReadTrack, TableWords, gather};
 use crate::normalize::unmapped::{UnmappedField, UnmappedValues};
 use crate::normalize::values::cells::{PLAYED_MS_MAX, decimal_to_thousandths};
 use crate::normalize::values::times::{can_be_heard_at, stamp_or_epoch};
@@ -145,7 +145,7 @@ impl<'a> PlaysReader<'a> {
         self.plays.n_rows() * size_of::<Play>()
             + self.words.listeners.len() * size_of::<Listener>()
             + self.words.tracks.size_bytes()
-            + self.words.track_words.len() * (size_of::<Track>() + size_of::<KnownTrack>())
+            + self.words.track_words.len() * (size_of::<Track>() + size_of::<ReadTrack>())
             + self.words.kinds.size_bytes()
     }
 
@@ -223,9 +223,9 @@ impl<'a> PlaysReader<'a> {
         };
         let listener = self.fields.text(FormatField::Listener, record)?;
         counts.log_time_used += u64::from(!can_be);
-        let known_track = self.words.known_tracks[track as usize];
-        counts.bad_isrc += u64::from(known_track.is_bad_isrc);
-        counts.bad_upc += u64::from(known_track.is_bad_upc);
+        let read_track = self.words.read_tracks[track as usize];
+        counts.bad_isrc += u64::from(read_track.is_bad_isrc);
+        counts.bad_upc += u64::from(read_track.is_bad_upc);
         let territory = self.words.territory_words[territory as usize];
         counts.bad_territory += u64::from(territory.is_bad);
         counts.aliased_territory += u64::from(territory.is_alias);
@@ -333,7 +333,7 @@ impl<'a> PlaysReader<'a> {
         let track_ms = self.milliseconds(FormatField::TrackTime, record)?;
         let store_track = codes.store_track.map(|text| text.into_owned().into_boxed_str());
         let track = Track { isrc: codes.isrc, upc: codes.upc, store_track, track_ms };
-        self.words.known_tracks.push(KnownTrack {
+        self.words.read_tracks.push(ReadTrack {
             track_ms: track.track_ms.unwrap_or(NONE),
             is_bad_isrc: counts.bad_isrc != 0,
             is_bad_upc: counts.bad_upc != 0,
@@ -404,7 +404,7 @@ impl<'a> PlaysReader<'a> {
         let packed = territory.map_or(0, crate::model::territory::Territory::packed);
         self.about.note_territory(packed);
         let (is_bad, is_alias) = (counts.bad_territory != 0, counts.aliased_territory != 0);
-        self.words.territory_words.push(KnownTerritory { packed, is_bad, is_alias });
+        self.words.territory_words.push(ReadTerritory { packed, is_bad, is_alias });
         Ok(self.words.territories.insert(hash, &self.key))
     }
 
@@ -413,7 +413,7 @@ impl<'a> PlaysReader<'a> {
         if let Some(ms) = self.milliseconds(FormatField::PlayedTime, record)? {
             return Ok(ms);
         }
-        let track_ms = self.words.known_tracks[track as usize].track_ms;
+        let track_ms = self.words.read_tracks[track as usize].track_ms;
         let percent_of = |thousandths: u64| {
             if track_ms == NONE {
                 return NONE;
