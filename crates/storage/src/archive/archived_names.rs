@@ -20,7 +20,8 @@ use crate::layout::warehouse_layout::WarehouseLayout;
 /// The file of a folder.
 const NAMES_FILE: &str = "names.json";
 
-/// Ending of the file that each archived report had beside it; read where a folder has no other.
+/// Ending of the name files of earlier versions, one per archived report; read only in folders without a
+/// [`NAMES_FILE`].
 const FORMER_ENDING: &str = ".names";
 
 /// A report that an archived file holds: the same bytes may be several.

@@ -86,7 +86,7 @@ pub fn table_of(path: &str) -> &str {
     path.split_once('/').map_or(path, |(table, _)| table)
 }
 
-/// Path of a month's partition; `month` is one, or a word where there is none.
+/// Path of a month's partition; `month` is `YYYY-MM`, or `none` or `unknown`.
 #[must_use]
 pub fn month_path(table: &str, store: &str, month: impl fmt::Display) -> String {
     PartitionKey { table, store, month: &month.to_string(), date: None }.to_string()

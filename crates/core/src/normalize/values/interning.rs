@@ -72,9 +72,7 @@ impl Interner {
     /// # Errors
     /// The hash, where the bytes are new.
     pub fn find(&self, key: &[u8]) -> Result<u32, u32> {
-        let hash = hash(key);
-        let is_it = |slot: &CellSlot| slot.hash == hash && self.holds(CellCandidate(*slot), key);
-        self.slots.find(spread(hash), is_it).map(|slot| slot.id).ok_or(hash)
+        self.find_again(key, hash(key), None)
     }
 
     /// The same for a key of which the [`hash`] is known, and what it likely is.

@@ -81,7 +81,7 @@ fn write_notes(
     batch: &mut FileBatch,
 ) -> Result<(), NightlyError> {
     let path = notes_path(run, report);
-    // A file that says nothing is none; what was there before says something else.
+    // Empty notes get no file, unless there is an older one to replace.
     if *notes == ReportNotes::default() && !path.exists() {
         return Ok(());
     }
