@@ -17,7 +17,7 @@ use streamledger_core::model::play::Plays;
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_inflate::WINDOW_BYTES;
 use streamledger_inflate::gzip::GunzipReader;
-use streamledger_lines::LineCutter;
+use streamledger_lines::{LineCutter, LineLayout};
 use streamledger_storage::encode::file::TableLayout;
 use streamledger_storage::encode::plays::{SCHEMA, SORTED_BY, encode_plays};
 
@@ -62,7 +62,7 @@ fn inflate(bencher: Bencher<'_, '_>, plays: u64) {
 #[divan::bench(args = SIZES)]
 fn split(bencher: Bencher<'_, '_>, plays: u64) {
     let day = day(plays);
-    let mut cutter = LineCutter::new(31);
+    let mut cutter = LineCutter::new(LineLayout::tabs(31));
     bencher.counter(BytesCount::of_slice(&day.text)).bench_local(|| {
         for block in day.blocks() {
             cutter.cut(black_box(block), |lines| {

@@ -9,7 +9,7 @@ use streamledger_core::ingest::table::head::{HeadMatch, match_head};
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::sale_lines::SaleLines;
-use streamledger_core::normalize::table::plays::PlaysContext;
+use streamledger_core::normalize::table::plays::context::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 use streamledger_pipeline::intake::config::PipelineSettings;

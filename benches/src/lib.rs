@@ -12,13 +12,15 @@ use chrono::NaiveDate;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use streamledger_core::filter::policy::Policy;
-use streamledger_core::ingest::spotify_streams::StreamColumns;
+use streamledger_core::ingest::table::format::TableFormat;
+use streamledger_core::ingest::table::head::{BoundFormat, HeadMatch, match_head};
 use streamledger_core::model::day::Day as Date;
 use streamledger_core::model::listener::ListenerKey;
 use streamledger_core::model::play::ReportPlays;
 use streamledger_core::model::territory::TerritoryTable;
-use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
+use streamledger_core::normalize::table::plays::context::PlaysContext;
+use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_generate::{GeneratedWorld, GeneratorSettings};
 use streamledger_pipeline::intake::config::PipelineSettings;
 
@@ -36,7 +38,8 @@ pub struct Day {
     pub store: StoreSettings,
     /// The default policy.
     pub policy: Policy,
-    columns: StreamColumns,
+    format: TableFormat,
+    bound: BoundFormat,
     territories: TerritoryTable,
 }
 
@@ -52,16 +55,20 @@ impl Day {
         let mut text = Vec::new();
         world.write_day(0, &mut text).expect("memory takes it");
         let header_end = text.iter().position(|byte| *byte == b'\n').expect("a header") + 1;
-        let columns = StreamColumns::detect_format(&text[..header_end - 1]).expect("the format");
-        text.drain(..header_end);
         let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly.toml");
         let settings = PipelineSettings::load(&pipeline).expect("the project's own settings");
+        let format = settings.formats["spotify-streams"].clone();
+        let HeadMatch::Yes(bound) = match_head(&format, &text[..header_end], "streams.tsv") else {
+            unreachable!("the generator writes the format");
+        };
+        text.drain(..header_end);
         Self {
             date: Date(first_day.to_epoch_days()),
             text,
             store: settings.stores["spotify"].clone(),
             policy: settings.policy,
-            columns,
+            format,
+            bound: *bound,
             territories: TerritoryTable::new(&BTreeMap::new()).expect("no aliases"),
         }
     }
@@ -96,15 +103,16 @@ impl Day {
     #[must_use]
     pub fn read(&self) -> Vec<ReportPlays> {
         let key = ListenerKey::new([1; 32]);
-        let context = StreamsContext {
+        let context = PlaysContext {
             store: &self.store,
             territories: &self.territories,
             key: &key,
             wanted: None,
         };
-        let mut reader = StreamsReader::new(self.columns.clone(), context);
+        let context = TableContext::Plays(context);
+        let mut reader = TableReader::new(&self.format, self.bound.clone(), context);
         self.blocks().for_each(|block| reader.read_block(block));
-        let pieces = reader.take_pieces([1; 32]).into_values().collect();
+        let pieces = reader.take_pieces().into_values().collect();
         assert_eq!(reader.finish().counts.quarantined, 0, "the generator's rows are good");
         pieces
     }

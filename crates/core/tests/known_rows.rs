@@ -284,7 +284,7 @@ proptest! {
             rows.insert(rows.len() / 2, header.clone());
         }
         let mut first = reader(format, &header);
-        let mut others: Vec<TableReader<'_>> = (0..2).map(|_| first.fork().unwrap()).collect();
+        let mut others: Vec<TableReader<'_>> = (0..2).map(|_| first.fork()).collect();
         for (n_lines, row) in (0..).zip(&rows) {
             let reader = match of[n_lines as usize % of.len()] {
                 0 => &mut first,

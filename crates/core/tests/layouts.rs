@@ -20,7 +20,7 @@ use streamledger_core::model::territory::{Territory, TerritoryTable};
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::store::StoreSettings;
-use streamledger_core::normalize::table::plays::PlaysContext;
+use streamledger_core::normalize::table::plays::context::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 use streamledger_core::normalize::values::times::can_be_heard_at;
@@ -115,7 +115,7 @@ fn write_field(
             let style = source.date.first().copied().unwrap_or(DateStyle::Iso);
             write_date(day, style, field)
         }
-        FormatField::ListenedAt => {
+        FormatField::ListenedAt | FormatField::OfflineListenedAt => {
             let ms = i64::from(numbers.day().0) * 86_400_000
                 + i64::try_from(numbers.below(86_400_000)).unwrap();
             let stamp = chrono_text(ms);
@@ -305,11 +305,15 @@ fn write_row(
     // A moment that cannot be is none: what is left is the day.
     let date = written.meant.get(&FormatField::Date).map(|date| date.parse::<chrono::NaiveDate>());
     let heard = written.meant.get(&FormatField::ListenedAt).map(|ms| ms.parse::<i64>());
+    let offline_heard = written.meant.remove(&FormatField::OfflineListenedAt);
     if let (Some(Ok(date)), Some(Ok(ms))) = (date, heard) {
         let day = Day(date.to_epoch_days());
-        if !can_be_heard_at(ms, day) {
-            written.meant.insert(FormatField::ListenedAt, day.start_ms().to_string());
-        }
+        let is_offline = written.meant.get(&FormatField::Offline).is_some_and(|is| is == "true");
+        let offline_heard = offline_heard.filter(|_| is_offline).map(|ms| ms.parse().unwrap());
+        let of_device = offline_heard.filter(|ms| can_be_heard_at(*ms, day));
+        let of_store = Some(ms).filter(|ms| can_be_heard_at(*ms, day));
+        let meant = of_device.or(of_store).unwrap_or(day.start_ms());
+        written.meant.insert(FormatField::ListenedAt, meant.to_string());
     }
     // Use ends after it begins.
     if let (Some(from), Some(to)) =

@@ -17,7 +17,7 @@ use streamledger_inflate::gzip::GunzipReader;
 use crate::reports::{FuzzKind, read_report};
 
 /// The names of the targets, which are also the folders of the corpus.
-pub const TARGETS: [&str; 6] = ["cells", "dsr", "gunzip", "json_table", "streams", "table"];
+pub const TARGETS: [&str; 5] = ["cells", "dsr", "gunzip", "json_table", "table"];
 
 /// Runs a target by its name.
 ///
@@ -29,7 +29,6 @@ pub fn run(target: &str, bytes: &[u8]) {
         "dsr" => report(bytes, FuzzKind::Dsr),
         "gunzip" => gunzip(bytes),
         "json_table" => report(bytes, FuzzKind::JsonTable),
-        "streams" => report(bytes, FuzzKind::Streams),
         "table" => report(bytes, FuzzKind::Table),
         _ => {}
     }

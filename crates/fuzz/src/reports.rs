@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use streamledger_core::ingest::dsr::head::{DsrMatch, match_head as match_dsr};
-use streamledger_core::ingest::spotify_streams::StreamColumns;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::{HeadMatch, match_head};
 use streamledger_core::ingest::table::text_layout::FieldDelimiter;
@@ -18,10 +17,9 @@ use streamledger_core::normalize::counts::{LineCounts, RowCounts};
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::rejected_row::{RejectCode, RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::SalesLot;
-use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::table::control_numbers::CheckedControl;
-use streamledger_core::normalize::table::plays::PlaysContext;
+use streamledger_core::normalize::table::plays::context::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 
@@ -72,8 +70,6 @@ pub fn formats() -> &'static [TableFormat] {
 /// Which readers are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FuzzKind {
-    /// Spotify's wide table of raw streams.
-    Streams,
     /// DDEX DSR flat files.
     Dsr,
     /// The first plain table that claims the report.
@@ -113,7 +109,6 @@ pub fn read_report(
 ) -> Option<ReportRead> {
     let (text, n_lines) = text_of(bytes, is_cut);
     match kind {
-        FuzzKind::Streams => streams(&text, n_lines, is_cut),
         FuzzKind::Dsr => dsr(&text, n_lines, is_cut),
         FuzzKind::Table => table(&text, n_lines, file_name, (false, is_cut)),
         FuzzKind::JsonTable => table(&text, n_lines, file_name, (true, is_cut)),
@@ -168,34 +163,6 @@ fn rejected(fault: Option<ReportFault>, controls: &[CheckedControl]) -> Option<S
     fault
         .map(|fault| fault.reject_code.code().to_owned())
         .or_else(|| wrong.map(|wrong| format!("control_total {}", wrong.label)))
-}
-
-fn streams(text: &[u8], n_lines: u64, is_cut: bool) -> Option<ReportRead> {
-    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
-    let header = text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]);
-    let columns = StreamColumns::detect_format(header).ok()?;
-    let world = &*WORLD;
-    let context = StreamsContext {
-        store: &world.stores["spotify"],
-        territories: &world.territories,
-        key: &world.key,
-        wanted: None,
-    };
-    let mut reader = StreamsReader::new(columns, context);
-    let rows = text.get(end + 1..).unwrap_or_default();
-    blocks(rows, is_cut).into_iter().for_each(|block| reader.read_block(block));
-    let rows = rows_of_pieces(&reader.take_pieces([0; 32]));
-    let reading = reader.finish();
-    Some(ReportRead {
-        format: "spotify-streams".to_owned(),
-        header_line: Some(0),
-        counts: reading.counts,
-        lines: reading.lines,
-        n_lines,
-        rows,
-        bad_rows: bad_rows(&reading.bad_rows),
-        rejected: rejected(reading.fault, &[]),
-    })
 }
 
 fn table(

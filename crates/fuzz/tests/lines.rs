@@ -57,7 +57,7 @@ fn fixtures() -> Vec<(Fixture, ReportRead)> {
         };
         let name = path.strip_prefix(&root).unwrap().display().to_string();
         let file_name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        for kind in [FuzzKind::Streams, FuzzKind::Dsr, FuzzKind::Table, FuzzKind::JsonTable] {
+        for kind in [FuzzKind::Dsr, FuzzKind::Table, FuzzKind::JsonTable] {
             let fixture = Fixture {
                 name: name.clone(),
                 file_name: file_name.clone(),

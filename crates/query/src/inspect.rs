@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use streamledger_core::ingest::dsr::head::DsrHead;
-use streamledger_core::ingest::spotify_streams::{self, StreamColumns};
+use streamledger_core::ingest::dsr::head::{DsrHead, DsrProfile};
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, TableFormat};
 use streamledger_core::ingest::table::head::BoundFormat;
@@ -156,7 +155,7 @@ impl<'a> ReportInspector<'a> {
         let mut first_rejection = None;
         for store in stores {
             match detect_format(settings, Some(&store), &self.file_name, head) {
-                Ok(detected) => return self.read_as(&store, detected, head),
+                Ok(detected) => return self.read_as(&store, detected),
                 // Of many stores only the one that is meant says something that helps.
                 Err(rejection) if self.store.is_some() || rejection.code != "unknown_format" => {
                     let is_better = first_rejection
@@ -170,7 +169,7 @@ impl<'a> ReportInspector<'a> {
             }
         }
         Err(first_rejection.unwrap_or_else(|| {
-            let n_formats = settings.formats.len() + 1;
+            let n_formats = settings.formats.len() + DsrProfile::ALL.len();
             RejectedReport::new(
                 "unknown_format",
                 format!("none of the {n_formats} formats claims it"),
@@ -182,7 +181,6 @@ impl<'a> ReportInspector<'a> {
         &mut self,
         store: &str,
         detected: DetectedFormat<'a>,
-        head: &[u8],
     ) -> Result<usize, RejectedReport> {
         let settings = self.settings;
         let store = settings.stores.get(store).ok_or_else(|| {
@@ -193,7 +191,6 @@ impl<'a> ReportInspector<'a> {
         })?;
         self.found.store = Some(store.store.clone());
         match &detected {
-            DetectedFormat::SpotifyStreams(columns) => self.describe_streams(columns),
             DetectedFormat::Dsr(head) => self.describe_dsr(head),
             DetectedFormat::Table(format, bound) => self.describe(format, bound),
         }
@@ -204,24 +201,11 @@ impl<'a> ReportInspector<'a> {
             decimal_mark: self.mark,
             n_readers: 1,
         };
-        let (rows, rows_start) = ReportRows::open(context, &store.store, detected, head)?;
+        let (rows, rows_start) = ReportRows::open(context, &store.store, detected)?;
         self.found.feed = Some(rows.feed());
         self.found.columns = columns_of(rows.lot_table());
         self.rows = Some(rows);
         Ok(rows_start)
-    }
-
-    fn describe_streams(&mut self, columns: &StreamColumns) {
-        let found = &mut self.found;
-        found.format = Some(spotify_streams::FORMAT.to_owned());
-        found.header_line = Some(1);
-        for (place, name) in columns.names.iter().enumerate() {
-            if columns.is_mapped(place) {
-                found.fields.push((name.to_lowercase(), format!("column {} `{name}`", place + 1)));
-            } else {
-                found.unused.push(name.clone());
-            }
-        }
     }
 
     fn describe_dsr(&mut self, head: &DsrHead) {
@@ -279,7 +263,7 @@ impl<'a> ReportInspector<'a> {
         let Some(rows) = &mut self.rows else {
             return;
         };
-        let mut shown = pieces_to_rows(rows.take_pieces());
+        let mut shown = pieces_to_rows(rows.take_plays());
         for lot in rows.take_lots() {
             shown.extend(lot_to_rows(lot, rows.lot_table()));
         }

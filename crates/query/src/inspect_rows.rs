@@ -1,7 +1,5 @@
 //! Rows of a report in our words, as text, for a person who inspects it.
 
-use std::collections::BTreeMap;
-
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -94,7 +92,7 @@ fn without_zeros(text: String) -> String {
     if is_amount { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-pub(crate) fn pieces_to_rows(pieces: BTreeMap<Day, ReportPlays>) -> Vec<NumberedRow> {
+pub(crate) fn pieces_to_rows(pieces: Vec<(Day, ReportPlays)>) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
     for (day, piece) in pieces {
         for play in piece.rows.iter().flatten() {

@@ -1,7 +1,6 @@
 //! Formats that are read by code of their own: what is known of them, for lists of all formats.
 
 use crate::ingest::dsr::head::DsrProfile;
-use crate::ingest::spotify_streams;
 use crate::ingest::table::format::{ColumnEvidence, Feed};
 
 /// A format that is read by code of its own.
@@ -30,15 +29,7 @@ const SUMMARIES: &str = "the total of a market (SY02, SY03 and later) is shown b
     lines and binds nobody";
 
 /// All of them.
-pub static BUILT_IN: [BuiltIn; 5] = [
-    BuiltIn {
-        format: spotify_streams::FORMAT,
-        feed: Feed::Trends,
-        store: spotify_streams::STORE,
-        evidence: ColumnEvidence::Parsers,
-        source: "the wide table of raw streams as published parsers read it",
-        limits: &[],
-    },
+pub static BUILT_IN: [BuiltIn; 4] = [
     BuiltIn {
         format: "ddex-basic-audio",
         feed: Feed::Sales,

@@ -3,6 +3,5 @@
 pub mod builtin;
 pub mod dsr;
 pub mod header_names;
-pub mod spotify_streams;
 pub mod table;
 pub mod text;

@@ -46,7 +46,8 @@ pub fn join_pieces(mut pieces: Vec<ReportPlays>) -> Plays {
     let kinds = &joined.words.kinds;
     let key = |play: &Play| (kinds[play.kind as usize].report, play.row);
     if !rows.is_sorted_by_key(key) {
-        rows.sort_unstable_by_key(key);
+        // Each piece is in order: sorting merges what is sorted.
+        rows.sort_by_key(key);
     }
     Plays { reports, ..joined.into_plays(rows) }
 }

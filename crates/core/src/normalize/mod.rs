@@ -12,7 +12,6 @@ mod played_in;
 pub mod tracks;
 pub mod join;
 pub mod listeners;
-pub mod spotify;
 pub mod values;
 pub mod table;
 pub mod dsr;

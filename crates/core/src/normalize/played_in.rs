@@ -27,6 +27,14 @@ impl PlayedIn {
         self.of_day.insert(packed);
     }
 
+    /// Adds what another reader of the report noted.
+    pub(super) fn add(&mut self, mut other: Self) {
+        other.end_day();
+        for (month, set) in other.months {
+            self.months.entry(month).or_default().extend(&set);
+        }
+    }
+
     fn end_day(&mut self) {
         if let Some(day) = self.day {
             self.months.entry(day.month()).or_default().extend(&self.of_day);

@@ -128,6 +128,12 @@ impl PlaySums {
         }
     }
 
+    /// Adds the sums of other rows.
+    pub fn add_sums(&mut self, other: &Self) {
+        self.plays.add_sum(&other.plays);
+        self.played_ms.add_sum(&other.played_ms);
+    }
+
     /// What of a report is beyond its bound, for a person.
     #[must_use]
     pub fn beyond_bounds(&self) -> Option<String> {

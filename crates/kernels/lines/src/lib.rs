@@ -1,10 +1,10 @@
-//! Cuts a block of tab-separated text into rows of cells, without copying or looking twice.
+//! Cuts a block of delimited text into rows of cells, without copying or looking twice.
 //!
-//! Separators are found 64 bytes at a time: each byte is compared with tab and line feed, the
-//! results become two bit masks, and the places of set bits are written eight at a time, needed or
+//! Separators are found 64 bytes at a time: each byte is compared with the delimiter and the line feed,
+//! the results become two bit masks, and the places of set bits are written eight at a time, needed or
 //! not, since a loop that ends after six of them one time and after seven the next costs more than
-//! two places too many. Lines are then put together from the places of their line feeds. Store TSVs
-//! have no quoting (a quote is a character like others), so nothing else can change where a cell ends.
+//! two places too many. Lines are then put together from the places of their line feeds. Where cells may
+//! be quoted, lines with a quote are handed on whole: only there can a quote change where a cell ends.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8};
@@ -119,8 +119,15 @@ impl<'a> LineRows<'a> {
 /// What lines turned out to be. Blank ones (nothing, or spaces only) are counted but are no rows.
 #[derive(Debug, Clone, Copy)]
 pub enum BlockLines<'a> {
-    /// As many cells as the header has.
+    /// As many cells as the layout has.
     Rows(LineRows<'a>),
+    /// One line with a quote in it, where cells may be quoted.
+    Quoted {
+        /// The whole line, without its end.
+        text: &'a [u8],
+        /// Which line of the block it is, from 0.
+        line: u32,
+    },
     /// One line with another number of cells.
     Uneven {
         /// The whole line, without its end.
@@ -135,66 +142,94 @@ pub enum BlockLines<'a> {
 /// Most rows that are handed on together: what is known of them stays in the first-level cache.
 const ROWS_MAX: usize = 128;
 
+/// How lines are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineLayout {
+    /// Cells of a row, at least 1.
+    pub n_columns: usize,
+    /// What is between two cells; no line feed.
+    pub delimiter: u8,
+    /// Whether cells may be quoted: lines with a `"` are not cut then.
+    pub is_quoted: bool,
+}
+
+impl LineLayout {
+    /// Cells between tabs, in which a quote is a character like others.
+    #[must_use]
+    pub fn tabs(n_columns: usize) -> Self {
+        Self { n_columns, delimiter: b'\t', is_quoted: false }
+    }
+}
+
 /// Cuts blocks of whole lines; keeps its memory from block to block.
 #[derive(Debug)]
 pub struct LineCutter {
     level: Level,
-    n_columns: usize,
+    layout: LineLayout,
     /// Where cells start: 0, then one past each separator.
     starts: Vec<u32>,
     /// How many of them are known.
     n_starts: usize,
-    /// Places among the starts where lines start: 0, then that of each line feed.
-    lines: Vec<u32>,
+    lines: BlockPlaces,
     rows: Vec<RowPlace>,
 }
 
+/// Lines of a block.
+#[derive(Debug, Default)]
+struct BlockPlaces {
+    /// Places among the starts where lines start: 0, then that of each line feed.
+    first_starts: Vec<u32>,
+    /// Which lines have a quote, from 0, ascending.
+    quoted: Vec<u32>,
+}
+
 impl LineCutter {
-    /// A cutter for lines of `n_columns` cells (at least 1), with the instructions of this machine.
+    /// A cutter for lines of this layout, with the instructions of this machine.
     #[must_use]
-    pub fn new(n_columns: usize) -> Self {
+    pub fn new(layout: LineLayout) -> Self {
         static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
-        Self::with_level(n_columns, *LEVEL)
+        Self::with_level(layout, *LEVEL)
     }
 
     /// The same with other instructions that the machine has.
     #[must_use]
-    pub fn with_level(n_columns: usize, level: Level) -> Self {
-        let rows = Vec::with_capacity(ROWS_MAX);
-        Self { level, n_columns, starts: Vec::new(), n_starts: 0, lines: Vec::new(), rows }
+    pub fn with_level(layout: LineLayout, level: Level) -> Self {
+        let (lines, rows) = (BlockPlaces::default(), Vec::with_capacity(ROWS_MAX));
+        Self { level, layout, starts: Vec::new(), n_starts: 0, lines, rows }
     }
 
     /// Calls `take` with the lines of the block, in order, and returns how many there are, and how many
-    /// of them are blank. The block
-    /// is under 4 GiB; its last line may lack its line feed. CRLF and LF end a line.
+    /// of them are blank. The block is under 4 GiB; its last line may lack its line feed. CRLF and LF end a
+    /// line.
     ///
     /// # Panics
     /// If the block is larger.
     pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(BlockLines<'_>)) -> (u32, u32) {
         self.find_starts(block);
-        let Self { n_columns, starts, n_starts, lines, rows, .. } = self;
+        let Self { layout: LineLayout { n_columns, .. }, starts, n_starts, lines, rows, .. } = self;
         let starts = &starts[..*n_starts];
+        let mut quoted = lines.quoted.iter().copied().peekable();
         let (mut number, mut n_blank) = (0, 0);
         rows.clear();
-        for bounds in lines.windows(2) {
+        for bounds in lines.first_starts.windows(2) {
             let (first, next) = (bounds[0], bounds[1]);
             let n_cells = (next - first) as usize;
             let row = LineRow { block, starts: &starts[first as usize..=next as usize] };
             let is_blank = n_cells == 1 && row.cell(0).trim_ascii().is_empty();
-            if n_cells == *n_columns && !is_blank {
+            let is_quoted = quoted.next_if_eq(&number).is_some();
+            let is_even = n_cells == *n_columns && !is_quoted;
+            if is_even && !is_blank {
                 rows.push(RowPlace { first, line: number });
             }
-            if rows.len() == ROWS_MAX || n_cells != *n_columns {
+            if rows.len() == ROWS_MAX || !is_even {
                 if !rows.is_empty() {
-                    take(BlockLines::Rows(LineRows {
-                        block,
-                        starts,
-                        n_columns: *n_columns,
-                        places: rows,
-                    }));
+                    let n_columns = *n_columns;
+                    take(BlockLines::Rows(LineRows { block, starts, n_columns, places: rows }));
                     rows.clear();
                 }
-                if n_cells != *n_columns && !is_blank {
+                if is_quoted {
+                    take(BlockLines::Quoted { text: row.line(), line: number });
+                } else if !is_even && !is_blank {
                     take(BlockLines::Uneven { text: row.line(), n_cells, line: number });
                 }
             }
@@ -208,18 +243,34 @@ impl LineCutter {
     }
 
     fn find_starts(&mut self, block: &[u8]) {
-        let Self { level, starts, lines, .. } = self;
+        let Self { level, layout, starts, lines, .. } = self;
         starts.resize(starts.len().max(1 << 10), 0);
         starts[0] = 0;
-        lines.clear();
-        lines.push(0);
-        self.n_starts = find_starts_at(*level, block, starts, lines);
+        lines.first_starts.clear();
+        lines.first_starts.push(0);
+        lines.quoted.clear();
+        self.n_starts = find_starts_at(*level, *layout, block, starts, lines);
         let end = as_u32(block.len());
-        let last_line = self.lines.last().map_or(0, |first| self.starts[*first as usize]);
+        let last_line =
+            self.lines.first_starts.last().map_or(0, |first| self.starts[*first as usize]);
         if last_line < end {
-            self.lines.push(as_u32(self.n_starts));
+            self.lines.first_starts.push(as_u32(self.n_starts));
             self.starts[self.n_starts] = end + 1;
             self.n_starts += 1;
+        }
+    }
+}
+
+impl BlockPlaces {
+    /// Notes which lines have the quotes of a chunk, before its line feeds are counted.
+    fn note_quotes(&mut self, mut quotes: u64, feeds: u64) {
+        while quotes != 0 {
+            let below = (quotes & quotes.wrapping_neg()) - 1;
+            let line = as_u32(self.first_starts.len()) - 1 + (feeds & below).count_ones();
+            if self.quoted.last() != Some(&line) {
+                self.quoted.push(line);
+            }
+            quotes &= quotes - 1;
         }
     }
 }
@@ -227,18 +278,19 @@ impl LineCutter {
 /// [`find_starts`] with some instructions.
 fn find_starts_at(
     level: Level,
+    layout: LineLayout,
     block: &[u8],
     starts: &mut Vec<u32>,
-    lines: &mut Vec<u32>,
+    lines: &mut BlockPlaces,
 ) -> usize {
     #[cfg(target_arch = "x86_64")]
     if let Some(avx512) = level.as_avx512() {
         return avx512.vectorize(
             #[inline(always)]
-            || find_starts(avx512, block, starts, lines, PlacesAtOnce(avx512)),
+            || find_starts((avx512, PlacesAtOnce(avx512)), layout, block, starts, lines),
         );
     }
-    dispatch!(level, simd => find_starts(simd, block, starts, lines, PlacesByBit))
+    dispatch!(level, simd => find_starts((simd, PlacesByBit), layout, block, starts, lines))
 }
 
 /// A place in a block, which is under 4 GiB.
@@ -309,16 +361,17 @@ fearless_simd::kernel!(
 );
 
 /// Writes after the first of `starts` one past each separator, and to `lines` which of them follow a
-/// line feed; returns how many starts there are. There is room for one more.
+/// line feed and which lines have a quote; returns how many starts there are. There is room for one more.
 #[expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 #[inline(always)]
 fn find_starts<S: Simd, P: CellPlaces>(
-    simd: S,
+    (simd, places): (S, P),
+    layout: LineLayout,
     block: &[u8],
     starts: &mut Vec<u32>,
-    lines: &mut Vec<u32>,
-    places: P,
+    lines: &mut BlockPlaces,
 ) -> usize {
+    let delimiter = u8x64::splat(simd, layout.delimiter);
     let mut n_starts = 1;
     let mut offset = 0;
     for chunk in block.chunks(64) {
@@ -329,7 +382,13 @@ fn find_starts<S: Simd, P: CellPlaces>(
         });
         let bytes = u8x64::from_slice(simd, chunk);
         let mut feeds = bytes.simd_eq(u8x64::splat(simd, b'\n')).to_bitmask();
-        let mut both = bytes.simd_eq(u8x64::splat(simd, b'\t')).to_bitmask() | feeds;
+        let mut both = bytes.simd_eq(delimiter).to_bitmask() | feeds;
+        if layout.is_quoted {
+            let quotes = bytes.simd_eq(u8x64::splat(simd, b'"')).to_bitmask();
+            if quotes != 0 {
+                lines.note_quotes(quotes, feeds);
+            }
+        }
         // Room for each bit of a mask, and for what is written beyond.
         if starts.len() < n_starts + 64 + P::AT_ONCE {
             starts.resize(starts.len() * 2, 0);
@@ -337,7 +396,7 @@ fn find_starts<S: Simd, P: CellPlaces>(
         while feeds != 0 {
             let below = (feeds & feeds.wrapping_neg()) - 1;
             let first = n_starts + (both & below).count_ones() as usize;
-            lines.push(as_u32(first));
+            lines.first_starts.push(as_u32(first));
             feeds &= feeds - 1;
         }
         let mut next = n_starts;
@@ -357,32 +416,43 @@ mod tests {
 
     use super::*;
 
-    /// A line as owned text: `Ok` with its cells, `Err` with its number of cells, 0 if blank.
-    fn cut(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
+    /// What a line is.
+    #[derive(Debug, PartialEq)]
+    enum CutLine {
+        Cells(Vec<Vec<u8>>),
+        Quoted(Vec<u8>),
+        Uneven(usize),
+        Blank,
+    }
+
+    fn cut(block: &[u8], layout: LineLayout) -> Vec<CutLine> {
         let mut lines = Vec::new();
-        let (n_lines, n_blank) = LineCutter::new(n_columns).cut(block, |cut| match cut {
-            BlockLines::Rows(rows) => {
-                for place in 0..rows.len() {
-                    lines.resize(rows.line(place) as usize, Err(0));
-                    let cells: Vec<_> =
-                        (0..n_columns).map(|c| rows.cell(place, c).to_vec()).collect();
-                    let row = rows.row(place);
-                    assert!((0..row.n_cells()).map(|c| row.cell(c)).eq(cells.iter()));
-                    lines.push(Ok(cells));
+        let (n_lines, n_blank) = LineCutter::new(layout).cut(block, |cut| {
+            let (line, found) = match cut {
+                BlockLines::Rows(rows) => {
+                    for place in 0..rows.len() {
+                        lines.resize_with(rows.line(place) as usize, || CutLine::Blank);
+                        let cells: Vec<_> =
+                            (0..layout.n_columns).map(|c| rows.cell(place, c).to_vec()).collect();
+                        let row = rows.row(place);
+                        assert!((0..row.n_cells()).map(|c| row.cell(c)).eq(cells.iter()));
+                        lines.push(CutLine::Cells(cells));
+                    }
+                    return;
                 }
-            }
-            BlockLines::Uneven { n_cells, line, .. } => {
-                lines.resize(line as usize, Err(0));
-                lines.push(Err(n_cells));
-            }
+                BlockLines::Quoted { text, line } => (line, CutLine::Quoted(text.to_vec())),
+                BlockLines::Uneven { n_cells, line, .. } => (line, CutLine::Uneven(n_cells)),
+            };
+            lines.resize_with(line as usize, || CutLine::Blank);
+            lines.push(found);
         });
-        lines.resize(n_lines as usize, Err(0));
-        assert_eq!(lines.iter().filter(|line| **line == Err(0)).count(), n_blank as usize);
+        lines.resize_with(n_lines as usize, || CutLine::Blank);
+        assert_eq!(lines.iter().filter(|line| **line == CutLine::Blank).count(), n_blank as usize);
         lines
     }
 
     /// The same, plainly.
-    fn oracle(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
+    fn oracle(block: &[u8], layout: LineLayout) -> Vec<CutLine> {
         let mut lines: Vec<_> = block.split(|byte| *byte == b'\n').collect();
         if lines.last().is_some_and(|line| line.is_empty()) {
             lines.pop();
@@ -391,63 +461,90 @@ mod tests {
             .into_iter()
             .map(|line| {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
-                let cells: Vec<_> = line.split(|byte| *byte == b'\t').map(<[u8]>::to_vec).collect();
+                if layout.is_quoted && line.contains(&b'"') {
+                    return CutLine::Quoted(line.to_vec());
+                }
+                let cells = line.split(|byte| *byte == layout.delimiter);
+                let cells: Vec<_> = cells.map(<[u8]>::to_vec).collect();
                 match cells.len() {
-                    1 if line.trim_ascii().is_empty() => Err(0),
-                    n if n == n_columns => Ok(cells),
-                    n => Err(n),
+                    1 if line.trim_ascii().is_empty() => CutLine::Blank,
+                    n if n == layout.n_columns => CutLine::Cells(cells),
+                    n => CutLine::Uneven(n),
                 }
             })
             .collect()
     }
 
+    fn layouts() -> impl Strategy<Value = LineLayout> {
+        let delimiters = prop::sample::select(b"\t,".to_vec());
+        (1_usize..4, delimiters, any::<bool>()).prop_map(|(n_columns, delimiter, is_quoted)| {
+            LineLayout { n_columns, delimiter, is_quoted }
+        })
+    }
+
     #[test]
     fn ends_of_lines_and_blank_lines_are_no_cells() {
-        let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", 2);
-        let cells = |texts: [&str; 2]| Ok(texts.map(|text| text.as_bytes().to_vec()).to_vec());
-        assert_eq!(lines, [cells(["a", "b"]), Err(0), Err(0), cells(["", "c"]), Err(3), Err(1)]);
+        let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", LineLayout::tabs(2));
+        let cells =
+            |texts: [&str; 2]| CutLine::Cells(texts.map(|t| t.as_bytes().to_vec()).to_vec());
+        let expected = [
+            cells(["a", "b"]),
+            CutLine::Blank,
+            CutLine::Blank,
+            cells(["", "c"]),
+            CutLine::Uneven(3),
+            CutLine::Uneven(1),
+        ];
+        assert_eq!(lines, expected);
     }
 
     proptest! {
         #[test]
         fn lines_are_cut_as_a_plain_split_does(
-            block in prop::collection::vec(prop::sample::select(b"\t\t\nab\r \x00\xff".to_vec()), 0..2_000),
-            n_columns in 1_usize..4,
+            block in prop::collection::vec(prop::sample::select(b"\t\t,,\n\nab\r \x00\xff\"".to_vec()), 0..2_000),
+            layout in layouts(),
         ) {
-            prop_assert_eq!(cut(&block, n_columns), oracle(&block, n_columns));
+            prop_assert_eq!(cut(&block, layout), oracle(&block, layout));
         }
     }
 
     /// What one instruction set finds.
     #[cfg(target_arch = "x86_64")]
-    fn found_with<S: Simd>(simd: Option<S>, block: &[u8]) -> Option<(Vec<u32>, Vec<u32>)> {
-        let (mut starts, mut lines) = (vec![0; 100], vec![0]);
-        let n_starts = find_starts(simd?, block, &mut starts, &mut lines, PlacesByBit);
+    fn found_with<S: Simd>(
+        simd: Option<S>,
+        layout: LineLayout,
+        block: &[u8],
+    ) -> Option<(Vec<u32>, Vec<u32>, Vec<u32>)> {
+        let mut lines = BlockPlaces { first_starts: vec![0], quoted: Vec::new() };
+        let mut starts = vec![0; 100];
+        let n_starts = find_starts((simd?, PlacesByBit), layout, block, &mut starts, &mut lines);
         starts.truncate(n_starts);
-        Some((starts, lines))
+        Some((starts, lines.first_starts, lines.quoted))
     }
 
     #[cfg(target_arch = "x86_64")]
     proptest! {
         #[test]
         fn all_instruction_sets_find_the_same(
-            block in prop::collection::vec(prop::sample::select(b"\t\nab".to_vec()), 0..500),
+            block in prop::collection::vec(prop::sample::select(b"\t,\nab\"".to_vec()), 0..500),
+            layout in layouts(),
         ) {
             let level = Level::new();
-            let plain = found_with(level.as_sse2(), &block);
+            let plain = found_with(level.as_sse2(), layout, &block);
             prop_assert!(plain.is_some());
             // What the machine does not have is none.
             for found in [
-                found_with(level.as_sse4_2(), &block),
-                found_with(level.as_avx2(), &block),
-                found_with(level.as_avx512(), &block),
+                found_with(level.as_sse4_2(), layout, &block),
+                found_with(level.as_avx2(), layout, &block),
+                found_with(level.as_avx512(), layout, &block),
             ] {
                 prop_assert!(found.is_none() || found == plain);
             }
-            let (mut starts, mut lines) = (vec![0; 100], vec![0]);
-            let n_starts = find_starts_at(level, &block, &mut starts, &mut lines);
+            let mut lines = BlockPlaces { first_starts: vec![0], quoted: Vec::new() };
+            let mut starts = vec![0; 100];
+            let n_starts = find_starts_at(level, layout, &block, &mut starts, &mut lines);
             starts.truncate(n_starts);
-            prop_assert_eq!(Some((starts, lines)), plain);
+            prop_assert_eq!(Some((starts, lines.first_starts, lines.quoted)), plain);
         }
     }
 }

@@ -4,7 +4,6 @@ use globset::Glob;
 use streamledger_core::ingest::dsr::head::{
     DsrHead, DsrMatch, DsrProfile, match_head as match_dsr,
 };
-use streamledger_core::ingest::spotify_streams::{self, HeaderMismatch, StreamColumns};
 use streamledger_core::ingest::table::format::TableFormat;
 use streamledger_core::ingest::table::head::{BoundFormat, HeadMatch, match_head};
 use streamledger_core::ingest::text::{ReportText, is_utf16};
@@ -23,8 +22,6 @@ const NEAR_MISSES_MAX: usize = 5;
 /// What a report turned out to be.
 #[derive(Debug)]
 pub enum DetectedFormat<'a> {
-    /// Spotify's wide table of raw streams.
-    SpotifyStreams(StreamColumns),
     /// A DDEX DSR flat file.
     Dsr(Box<DsrHead>),
     /// A plain table.
@@ -35,9 +32,7 @@ impl DetectedFormat<'_> {
     /// What the format reads from the name of the file.
     #[must_use]
     pub fn name_facts(&self) -> &NameFacts {
-        static NONE: NameFacts = NameFacts::new();
         match self {
-            Self::SpotifyStreams(_) => &NONE,
             Self::Dsr(head) => &head.name_facts,
             Self::Table(_, bound) => &bound.name_facts,
         }
@@ -122,7 +117,7 @@ fn find_format<'a>(
     head: &[u8],
 ) -> Result<DetectedFormat<'a>, RejectedFormats> {
     let folder = folder.unwrap_or_default();
-    let mut opinions = vec![ask_spotify_streams(head), ask_dsr(head, file_name)];
+    let mut opinions = vec![ask_dsr(head, file_name)];
     opinions.extend(settings.formats.values().map(|format| ask_table(format, head, file_name)));
     let is_here = |opinion: &FormatProbe<'_>| [folder, ANY_STORE].contains(&opinion.store);
     let (here, elsewhere): (Vec<_>, Vec<_>) = opinions.into_iter().partition(is_here);
@@ -213,23 +208,6 @@ fn reject(
             }
         }
     }
-}
-
-fn ask_spotify_streams<'a>(head: &[u8]) -> FormatProbe<'a> {
-    let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
-    let header = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
-    let format = spotify_streams::FORMAT;
-    let says = match StreamColumns::detect_format(header) {
-        Ok(columns) => ProbeResult::Mine(DetectedFormat::SpotifyStreams(columns)),
-        // Half of the needed columns make a near miss: that format with a hole.
-        Err(HeaderMismatch::Missing { columns, n_found: n_found @ 1.. }) => {
-            let columns = columns.iter().map(ToString::to_string).collect();
-            ProbeResult::Near(missing(format, columns, n_found))
-        }
-        Err(HeaderMismatch::Twice { column }) => ProbeResult::Near(twice(format, column)),
-        Err(_) => ProbeResult::No,
-    };
-    FormatProbe { format, store: spotify_streams::STORE, says }
 }
 
 fn ask_dsr<'a>(head: &[u8], file_name: &str) -> FormatProbe<'a> {

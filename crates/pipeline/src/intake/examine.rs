@@ -55,13 +55,15 @@ pub struct Examiner<'a> {
     pub onlooker: Option<PlayOnlooker<'a>>,
     /// Whether a report is unpacked in a thread of its own.
     pub decode_mode: DecodeMode,
+    /// How many readers may read a report at a time.
+    pub n_readers: usize,
     /// Where the time goes.
     pub stages: &'a StageTimes,
 }
 
 /// Is shown plays by date; `None` where the report is read from its beginning, perhaps not for the first
 /// time.
-pub type PlayOnlooker<'a> = &'a (dyn Fn(Option<&BTreeMap<Day, ReportPlays>>) + Sync);
+pub type PlayOnlooker<'a> = &'a (dyn Fn(Option<&[(Day, ReportPlays)]>) + Sync);
 
 /// What was found.
 #[derive(Debug)]
@@ -292,12 +294,9 @@ impl<'a> ReportReading<'a> {
         self.name_facts = detected.name_facts().clone();
         let reads_all = self.examiner.rows.is_some() && is_compared(&detected);
         let wanted = self.wanted.filter(|_| !reads_all && self.examiner.onlooker.is_none());
-        let n_readers = match self.examiner.decode_mode {
-            DecodeMode::SameThread => 1,
-            DecodeMode::OwnThread => rayon::current_num_threads(),
-        };
+        let n_readers = self.examiner.n_readers;
         let context = RowsContext { settings, key, wanted, decimal_mark: self.mark, n_readers };
-        ReportRows::open(context, self.store_folder.unwrap_or_default(), detected, head)
+        ReportRows::open(context, self.store_folder.unwrap_or_default(), detected)
     }
 
     /// Hands what was read so far to the play buffer and the runs.
@@ -306,7 +305,7 @@ impl<'a> ReportReading<'a> {
             return;
         };
         let folder = self.examiner.rows.filter(|_| rows.is_compared());
-        let (pieces, lots, table) = (rows.take_pieces(), rows.take_lots(), rows.lot_table());
+        let (pieces, lots, table) = (rows.take_plays(), rows.take_lots(), rows.lot_table());
         if let Some(folder) = folder {
             let store = self.store_folder.unwrap_or_default();
             let collected = self.collector.push(&pieces, &lots, (folder, store));
@@ -452,7 +451,6 @@ fn release(play_buffer: &PlayBuffer, days: BTreeMap<Day, ReportDay>) {
 /// Whether all rows of a report are read whatever dates are wanted, since they are compared.
 fn is_compared(detected: &DetectedFormat<'_>) -> bool {
     match detected {
-        DetectedFormat::SpotifyStreams(_) => false,
         DetectedFormat::Dsr(_) => true,
         DetectedFormat::Table(format, _) => is_compared_table(format),
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::dsr::head::DsrHead;
-use streamledger_core::ingest::spotify_streams::{self, StreamColumns};
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
 use streamledger_core::ingest::table::format::{Feed, FormatField, TableFormat};
 use streamledger_core::ingest::table::head::BoundFormat;
@@ -15,11 +14,10 @@ use streamledger_core::normalize::counts::{LineCounts, RowCounts};
 use streamledger_core::normalize::dsr::reader::DsrReader;
 use streamledger_core::normalize::rejected_row::{RejectedRow, ReportFault};
 use streamledger_core::normalize::sales_lot::{MonthNotes, SalesLot, SalesMonth};
-use streamledger_core::normalize::spotify::streams::{StreamsContext, StreamsReader};
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::sums::PlaySums;
 use streamledger_core::normalize::table::control_numbers::CheckedControl;
-use streamledger_core::normalize::table::plays::PlaysContext;
+use streamledger_core::normalize::table::plays::context::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 use streamledger_core::normalize::unmapped::UnmappedValues;
@@ -29,6 +27,7 @@ use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::intake::config::PipelineSettings;
 use crate::intake::detect_format::{ANY_STORE, DetectedFormat};
+use crate::intake::dsr_rows::DsrRows;
 use crate::intake::rejected_report::RejectedReport;
 use crate::intake::table_rows::TableRows;
 
@@ -50,10 +49,8 @@ pub struct RowsContext<'a> {
 /// The rows of a report of any format.
 #[derive(Debug)]
 pub enum ReportRows<'a> {
-    /// Spotify's wide table of raw streams.
-    Streams(Box<StreamsReader<'a>>),
     /// A DDEX DSR flat file.
-    Dsr(Box<DsrReader<'a>>),
+    Dsr(Box<DsrRows<'a>>),
     /// A plain table.
     Table(&'a TableFormat, Box<TableRows<'a>>),
 }
@@ -114,21 +111,16 @@ impl<'a> ReportRows<'a> {
         context: RowsContext<'a>,
         store: &str,
         detected: DetectedFormat<'a>,
-        head: &[u8],
     ) -> Result<(Self, usize), RejectedReport> {
         let store = context.settings.stores.get(store).ok_or_else(|| {
             let detail = format!("no store file of the pipeline is for `{store}`");
             RejectedReport::new("unknown_store", detail)
         })?;
         match detected {
-            DetectedFormat::SpotifyStreams(columns) => {
-                let rows_start = memchr::memchr(b'\n', head).map_or(head.len(), |feed| feed + 1);
-                Ok((Self::streams(context, store, columns), rows_start))
-            }
             DetectedFormat::Dsr(head) => {
                 let territories = &context.settings.territories;
                 let reader = DsrReader::new(*head, store, territories);
-                Ok((Self::Dsr(Box::new(reader)), 0))
+                Ok((Self::Dsr(Box::new(DsrRows::new(reader, context.n_readers))), 0))
             }
             DetectedFormat::Table(format, bound) => {
                 let rows_start = bound.rows_start;
@@ -136,12 +128,6 @@ impl<'a> ReportRows<'a> {
                 Ok((Self::table(context, store, format, bound), rows_start))
             }
         }
-    }
-
-    fn streams(context: RowsContext<'a>, store: &'a StoreSettings, columns: StreamColumns) -> Self {
-        let RowsContext { settings, key, wanted, .. } = context;
-        let context = StreamsContext { store, territories: &settings.territories, key, wanted };
-        Self::Streams(Box::new(StreamsReader::new(columns, context)))
     }
 
     fn table(
@@ -167,7 +153,6 @@ impl<'a> ReportRows<'a> {
     #[must_use]
     pub fn feed(&self) -> Feed {
         match self {
-            Self::Streams(_) => Feed::Trends,
             Self::Dsr(_) => Feed::Sales,
             Self::Table(format, _) => format.feed,
         }
@@ -177,7 +162,6 @@ impl<'a> ReportRows<'a> {
     #[must_use]
     pub fn is_compared(&self) -> bool {
         match self {
-            Self::Streams(_) => false,
             Self::Dsr(_) => true,
             Self::Table(format, _) => is_compared_table(format),
         }
@@ -186,7 +170,6 @@ impl<'a> ReportRows<'a> {
     /// Reads a block of whole lines.
     pub fn read_block(&mut self, block: &[u8]) {
         match self {
-            Self::Streams(reader) => reader.read_block(block),
             Self::Dsr(reader) => reader.read_block(block),
             Self::Table(_, reader) => reader.read_block(block),
         }
@@ -196,19 +179,17 @@ impl<'a> ReportRows<'a> {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         match self {
-            Self::Streams(reader) => reader.size_bytes(),
             Self::Dsr(reader) => reader.size_bytes(),
             Self::Table(_, reader) => reader.size_bytes(),
         }
     }
 
-    /// Takes the plays that were read so far out of the reader. The report's hash is known at its end
-    /// only; whoever joins the pieces sets it.
-    pub fn take_pieces(&mut self) -> BTreeMap<Day, ReportPlays> {
+    /// Takes the plays that were read so far out of the readers, in pieces of a counted date. The report's
+    /// hash is known at its end only; whoever joins the pieces sets it.
+    pub fn take_plays(&mut self) -> Vec<(Day, ReportPlays)> {
         match self {
-            Self::Streams(reader) => reader.take_pieces([0; 32]),
-            Self::Dsr(_) => BTreeMap::new(),
-            Self::Table(_, rows) => rows.first_mut().take_pieces(),
+            Self::Dsr(_) => Vec::new(),
+            Self::Table(_, rows) => rows.take_plays(),
         }
     }
 
@@ -216,8 +197,7 @@ impl<'a> ReportRows<'a> {
     /// each apart.
     pub fn take_lots(&mut self) -> Vec<SalesLot> {
         match self {
-            Self::Streams(_) => Vec::new(),
-            Self::Dsr(reader) => vec![reader.take_lot()],
+            Self::Dsr(rows) => rows.take_lots(),
             Self::Table(_, rows) => rows.take_lots(),
         }
     }
@@ -226,7 +206,7 @@ impl<'a> ReportRows<'a> {
     #[must_use]
     pub fn lot_table(&self) -> Option<LotTable> {
         let reference = match self {
-            Self::Streams(_) | Self::Dsr(_) => None,
+            Self::Dsr(_) => None,
             Self::Table(format, _) => format.reference,
         };
         LotTable::of_feed(self.feed(), reference)
@@ -236,7 +216,7 @@ impl<'a> ReportRows<'a> {
     #[must_use]
     pub fn marks(&self) -> MarksSeen {
         match self {
-            Self::Streams(_) | Self::Dsr(_) => MarksSeen::default(),
+            Self::Dsr(_) => MarksSeen::default(),
             Self::Table(_, reader) => reader.marks(),
         }
     }
@@ -244,7 +224,7 @@ impl<'a> ReportRows<'a> {
     /// Ends the rows; what was read is still to be taken out.
     pub fn end(&mut self) {
         match self {
-            Self::Streams(_) | Self::Dsr(_) => {}
+            Self::Dsr(reader) => reader.end(),
             Self::Table(_, reader) => reader.end(),
         }
     }
@@ -254,23 +234,10 @@ impl<'a> ReportRows<'a> {
     pub fn finish(self) -> RowsRead {
         let lot_table = self.lot_table();
         let mut read = match self {
-            Self::Streams(reader) => {
-                let reading = reader.finish();
-                RowsRead {
-                    lines: reading.lines,
-                    fault: reading.fault,
-                    bad_rows: reading.bad_rows,
-                    day_rows: reading.day_rows,
-                    notes: reading.notes,
-                    unmapped: reading.unmapped,
-                    n_lines: Some(reading.n_lines),
-                    about: AboutReport { proves_store: true, ..about(&reading.about, None) },
-                    ..RowsRead::new(spotify_streams::FORMAT, Feed::Trends, reading.counts)
-                }
-            }
             Self::Dsr(reader) => {
-                let (format, part) = (reader.profile().format(), part_of(reader.head()));
-                let (set, proves_store) = (reader.head().set.clone(), reader.proves_store());
+                let first = reader.first();
+                let (format, part) = (first.profile().format(), part_of(first.head()));
+                let (set, proves_store) = (first.head().set.clone(), first.proves_store());
                 let reading = reader.finish();
                 RowsRead {
                     n_skipped: reading.n_skipped,

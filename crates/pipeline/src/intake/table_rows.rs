@@ -1,12 +1,15 @@
-//! Rows of a plain table, read by several readers at a time where no row depends on another one. Each reader
-//! goes on with every n-th piece of the text and keeps what it has learnt; what all of them know is put
-//! together at the end, and is the same however many there are.
+//! Rows of a plain table, read by several readers at a time where no row depends on another one. A reader takes
+//! whichever piece of the text comes next and keeps what it has learnt; what all of them know is put together
+//! at the end, and is the same however many there are.
 
-use rayon::prelude::*;
+use streamledger_core::model::day::Day;
+use streamledger_core::model::play::ReportPlays;
 use streamledger_core::normalize::sales_lot::SalesLot;
 use streamledger_core::normalize::table::reader::{TableReader, TableReading};
 use streamledger_core::normalize::values::numbers::MarksSeen;
 use streamledger_core::numbers::exact;
+
+use crate::intake::shared_readers::read_pieces;
 
 /// Bytes of the piece that a reader takes at a time: enough that handing it over costs nothing.
 const PIECE_BYTES: usize = 1 << 20;
@@ -15,25 +18,26 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct TableRows<'a> {
     first: TableReader<'a>,
-    /// Those beside the first.
+    /// Those with the first, as soon as there are pieces for them.
     others: Vec<TableReader<'a>>,
-    /// Whole lines for each reader, until all of them have some.
+    n_readers_max: usize,
+    /// Whole lines, until there are as many pieces as readers may be.
     pieces: Vec<Vec<u8>>,
     /// Lines before the pieces.
     n_lines: u32,
 }
 
 impl<'a> TableRows<'a> {
-    /// Readers of a report; as many as are asked for if its rows can be read in any order, else one.
+    /// Readers of a report; at most as many if its rows can be read in any order, else one.
     #[must_use]
-    pub fn new(first: TableReader<'a>, n_readers: usize) -> Self {
-        let others = (1..n_readers).map_while(|_| first.fork()).collect();
-        Self { first, others, pieces: Vec::new(), n_lines: 0 }
+    pub fn new(first: TableReader<'a>, n_readers_max: usize) -> Self {
+        let n_readers_max = if first.can_fork() { n_readers_max } else { 1 };
+        Self { first, others: Vec::new(), n_readers_max, pieces: Vec::new(), n_lines: 0 }
     }
 
     /// Reads a block of whole lines.
     pub fn read_block(&mut self, block: &[u8]) {
-        if self.others.is_empty() {
+        if self.n_readers_max == 1 {
             return self.first.read_block(block);
         }
         if let Some(piece) = self.pieces.last_mut()
@@ -41,7 +45,7 @@ impl<'a> TableRows<'a> {
         {
             return piece.extend_from_slice(block);
         }
-        if self.others.len() < self.pieces.len() {
+        if self.pieces.len() == self.n_readers_max {
             self.read_pieces();
         }
         self.pieces.push(block.to_vec());
@@ -49,33 +53,29 @@ impl<'a> TableRows<'a> {
 
     /// Reads what was gathered.
     fn read_pieces(&mut self) {
-        let mut starts = Vec::new();
-        for piece in &self.pieces {
-            starts.push(self.n_lines);
-            let n_ends = memchr::memchr_iter(b'\n', piece).count();
+        let mut pieces = Vec::new();
+        for piece in std::mem::take(&mut self.pieces) {
+            let n_ends = memchr::memchr_iter(b'\n', &piece).count();
             let has_rest = !piece.is_empty() && !piece.ends_with(b"\n");
-            self.n_lines += exact::<u32>(n_ends) + u32::from(has_rest);
+            let n_lines = exact::<u32>(n_ends) + u32::from(has_rest);
+            pieces.push((self.n_lines, piece));
+            self.n_lines += n_lines;
         }
-        let readers: Vec<&mut TableReader<'a>> =
-            std::iter::once(&mut self.first).chain(&mut self.others).collect();
-        readers
-            .into_par_iter()
-            .zip(&self.pieces)
-            .zip(starts)
-            .with_max_len(1)
-            .for_each(|((reader, piece), start)| reader.read_block_behind(start, piece));
-        self.pieces.clear();
+        while self.others.len() + 1 < pieces.len() {
+            self.others.push(self.first.fork());
+        }
+        let readers = std::iter::once(&mut self.first).chain(&mut self.others).collect();
+        read_pieces(readers, &pieces, |reader, (n_lines, piece)| {
+            reader.read_block_behind(*n_lines, piece);
+        });
     }
 
-    /// The reader that stands for all of them.
+    /// What the numbers that were read say of the decimal mark of the report.
     #[must_use]
-    pub fn first(&self) -> &TableReader<'a> {
-        &self.first
-    }
-
-    /// The same, to take plays out of it: those are read by one reader alone.
-    pub fn first_mut(&mut self) -> &mut TableReader<'a> {
-        &mut self.first
+    pub fn marks(&self) -> MarksSeen {
+        let mut marks = self.first.marks();
+        self.others.iter().for_each(|other| marks.add(other.marks()));
+        marks
     }
 
     /// Memory of what was read, in bytes.
@@ -85,19 +85,18 @@ impl<'a> TableRows<'a> {
         self.first.size_bytes() + others.sum::<usize>()
     }
 
-    /// Takes the lines that were read so far out of the readers.
+    /// Takes the plays that were read so far out of the readers, those of each apart.
+    pub fn take_plays(&mut self) -> Vec<(Day, ReportPlays)> {
+        self.read_pieces();
+        let others = self.others.iter_mut().flat_map(TableReader::take_pieces);
+        self.first.take_pieces().into_iter().chain(others).collect()
+    }
+
+    /// Takes the lines that were read so far out of the readers, those of each apart.
     pub fn take_lots(&mut self) -> Vec<SalesLot> {
         self.read_pieces();
         let others = self.others.iter_mut().map(TableReader::take_lot);
         std::iter::once(self.first.take_lot()).chain(others).collect()
-    }
-
-    /// What the numbers that were read say of the decimal mark of the report.
-    #[must_use]
-    pub fn marks(&self) -> MarksSeen {
-        let mut marks = self.first.marks();
-        self.others.iter().for_each(|other| marks.add(other.marks()));
-        marks
     }
 
     /// Ends the rows; what was read is still to be taken out.

@@ -155,6 +155,11 @@ impl RunContext<'_> {
             } else {
                 DecodeMode::SameThread
             },
+            n_readers: if n_reports < rayon::current_num_threads() {
+                rayon::current_num_threads()
+            } else {
+                1
+            },
             stages: &self.work.journal.stages,
         }
     }

@@ -3,7 +3,7 @@
 //! is made again from the archived report.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ impl RowCollector {
     /// [`DiskError`].
     pub fn push(
         &mut self,
-        pieces: &BTreeMap<Day, ReportPlays>,
+        pieces: &[(Day, ReportPlays)],
         lots: &[SalesLot],
         (folder, store): (&RowFolder, &str),
     ) -> Result<(), DiskError> {
@@ -132,7 +132,7 @@ impl RowCollector {
     /// [`DiskError`].
     pub fn push_each(
         &mut self,
-        pieces: &BTreeMap<Day, ReportPlays>,
+        pieces: &[(Day, ReportPlays)],
         say: RowsSay,
         folder: &RowFolder,
     ) -> Result<(), DiskError> {

@@ -5,6 +5,7 @@
 //! the widest one or drop empty cells at the end, so that a line may have any number of cells.
 
 pub mod head;
+pub mod pieces;
 pub mod records;
 
 use std::borrow::Cow;

@@ -220,6 +220,9 @@ pub enum FormatField {
     Date,
     /// Trends: when the listener heard it, as exactly as the store says.
     ListenedAt,
+    /// Trends: when the device says that the listener heard it, of a play without a network: goes before
+    /// `listened_at` where it is filled and can be.
+    OfflineListenedAt,
     /// Trends: the store's id of the listener.
     Listener,
     /// Trends: how long it was played.
@@ -306,6 +309,7 @@ impl FormatField {
 /// Where a field comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct FieldSource {
     /// Column names. They are compared without spaces at the ends, in any case, and runs of spaces
     /// (also unbreakable ones) as one. Of several that a report has, the first that is filled counts.
@@ -324,6 +328,9 @@ pub struct FieldSource {
     /// Whether a report without any of these columns is not of this format.
     #[serde(default)]
     pub needed: bool,
+    /// Whether every row says it: one with an empty cell is rejected.
+    #[serde(default)]
+    pub filled: bool,
     /// Of a date: how it may be written, tried in this order.
     #[serde(default)]
     pub date: Vec<DateStyle>,

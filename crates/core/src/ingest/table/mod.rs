@@ -4,6 +4,8 @@
 pub mod decimal_mark;
 pub mod format;
 pub mod head;
+mod json_lines;
 pub mod quotes;
 pub mod records;
+pub mod rows;
 pub mod text_layout;

@@ -1,48 +1,18 @@
-//! Cuts the rows of a plain table into cells: lines without quoting by their delimiters, quoted text by
-//! the rules of RFC 4180, JSON lines by their keys.
+//! Cuts the rows of a plain table into cells: lines without quotes many at a time, lines with quotes by the
+//! rules of RFC 4180, JSON lines by their keys.
 
+use streamledger_lines::{BlockLines, LineCutter, LineLayout};
+
+use crate::ingest::table::json_lines::cut_json;
 use crate::ingest::table::quotes::{CutText, LineFault, LongRow, QuoteRules, cut_plain};
+use crate::ingest::table::rows::{RecordRows, TableRecord};
 use crate::ingest::table::text_layout::TextLayout;
 
-/// One row, cut into cells.
+/// What lines turned out to be.
 #[derive(Debug, Clone, Copy)]
-pub struct TableRecord<'a> {
-    text: &'a [u8],
-    /// Where each cell starts and ends in the text.
-    cells: &'a [(u32, u32)],
-    /// Line of the report on which it ends, from 1 for the first after the header.
-    pub row: u32,
-    /// Whether a line end follows, which only the last line of a report may lack.
-    pub has_line_end: bool,
-}
-
-impl<'a> TableRecord<'a> {
-    /// Number of cells.
-    #[must_use]
-    pub fn n_cells(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// The bytes of a cell, empty where the row has none.
-    #[must_use]
-    #[inline]
-    pub fn cell(&self, place: usize) -> &'a [u8] {
-        self.cells.get(place).map_or(b"", |(start, end)| &self.text[*start as usize..*end as usize])
-    }
-
-    /// All cells in order.
-    pub fn all(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
-        (0..self.n_cells()).map(|place| self.cell(place))
-    }
-}
-
-/// What a line turned out to be.
-#[derive(Debug, Clone, Copy)]
-pub enum AnyCutter<'a> {
-    /// The rows that come next, one by one, so that what all of them need can be fetched at once.
-    Ahead(&'a [TableRecord<'a>]),
-    /// A row.
-    Row(TableRecord<'a>),
+pub enum CutLines<'a> {
+    /// Rows.
+    Rows(RecordRows<'a>),
     /// A line that cannot be cut into cells.
     Broken {
         /// The text, or its start.
@@ -58,6 +28,7 @@ pub enum AnyCutter<'a> {
 #[derive(Debug)]
 pub struct RecordCutter {
     kind: RecordKind,
+    lines: LineCutter,
     cells: Vec<(u32, u32)>,
     /// Lines that were cut.
     n_lines: u32,
@@ -69,8 +40,7 @@ pub struct RecordCutter {
 
 #[derive(Debug)]
 enum RecordKind {
-    Plain(u8),
-    Quoted { delimiter: u8, quotes: QuoteRules },
+    Delimited { delimiter: u8, quotes: QuoteRules },
     Multiline { delimiter: u8, quotes: QuoteRules, row: LongRow },
     Json { names: Vec<String>, text: Vec<u8> },
 }
@@ -78,27 +48,30 @@ enum RecordKind {
 impl Default for RecordCutter {
     /// A cutter that stands in for another one.
     fn default() -> Self {
-        let kind = RecordKind::Plain(b'\t');
-        Self { kind, cells: Vec::new(), n_lines: 0, n_blank: 0, n_continued: 0 }
+        let kind = RecordKind::Delimited { delimiter: b'\t', quotes: QuoteRules::default() };
+        let lines = LineCutter::new(LineLayout::tabs(1));
+        Self { kind, lines, cells: Vec::new(), n_lines: 0, n_blank: 0, n_continued: 0 }
     }
 }
 
 impl RecordCutter {
-    /// A cutter for rows of this layout; `names` are the keys of JSON rows.
+    /// A cutter for rows of this layout under a header with these names, which are the keys of JSON rows.
     #[must_use]
     pub fn new(layout: &TextLayout, names: &[String]) -> Self {
+        let quotes = QuoteRules::default();
         let kind = match layout.delimiter.byte() {
             None => RecordKind::Json { names: names.to_vec(), text: Vec::new() },
             Some(delimiter) if layout.quoted && layout.multiline => {
-                let (quotes, row) = (QuoteRules::default(), LongRow::default());
-                RecordKind::Multiline { delimiter, quotes, row }
+                RecordKind::Multiline { delimiter, quotes, row: LongRow::default() }
             }
-            Some(delimiter) if layout.quoted => {
-                RecordKind::Quoted { delimiter, quotes: QuoteRules::default() }
-            }
-            Some(delimiter) => RecordKind::Plain(delimiter),
+            Some(delimiter) => RecordKind::Delimited { delimiter, quotes },
         };
-        Self { kind, ..Self::default() }
+        let lines = LineCutter::new(LineLayout {
+            n_columns: names.len().max(1),
+            delimiter: layout.delimiter.byte().unwrap_or(b'\t'),
+            is_quoted: layout.quoted,
+        });
+        Self { kind, lines, ..Self::default() }
     }
 
     /// Lines with nothing in them, so far.
@@ -124,24 +97,27 @@ impl RecordCutter {
         self.n_continued += other.n_continued;
     }
 
-    /// Calls `take` with each row of the block. Blank lines are counted and are no rows.
-    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(AnyCutter<'_>)) {
-        if let RecordKind::Plain(delimiter) = self.kind {
-            return self.cut_plain_rows(block, delimiter, take);
+    /// Calls `take` with the rows of the block, in order. Blank lines are counted and are no rows.
+    pub fn cut(&mut self, block: &[u8], mut take: impl FnMut(CutLines<'_>)) {
+        let is_of_lines = match &self.kind {
+            RecordKind::Delimited { .. } => true,
+            // A cell spans lines only if it is quoted.
+            RecordKind::Multiline { row, .. } => {
+                !row.is_begun && memchr::memchr(b'"', block).is_none()
+            }
+            RecordKind::Json { .. } => false,
+        };
+        if is_of_lines {
+            return self.cut_lines(block, take);
         }
-        let Self { kind, cells, n_lines, n_blank, n_continued } = self;
-        let mut start = 0;
-        while start < block.len() {
-            let rest = &block[start..];
-            let whole = &rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1)];
-            start += whole.len();
+        let Self { kind, cells, n_lines, n_blank, n_continued, .. } = self;
+        for whole in block.split_inclusive(|byte| *byte == b'\n') {
             *n_lines += 1;
             let (line, row) = (without_end(whole), *n_lines);
             let has_line_end = line.len() != whole.len();
-            let is_blank = |delimiter: u8| is_blank(line, delimiter);
             match kind {
                 RecordKind::Multiline { delimiter, quotes, row: long } => {
-                    if !long.is_begun && is_blank(*delimiter) {
+                    if !long.is_begun && is_blank(line, *delimiter) {
                         *n_blank += 1;
                         continue;
                     }
@@ -152,14 +128,8 @@ impl RecordCutter {
                         long.clear();
                     }
                 }
-                // Cut by rows of lines, above.
-                RecordKind::Plain(_) => {}
-                RecordKind::Quoted { delimiter, .. } if is_blank(*delimiter) => *n_blank += 1,
-                RecordKind::Quoted { delimiter, quotes } => {
-                    let cut = quotes.cut(line, *delimiter, false, cells);
-                    let cut = cut.map_err(|fault| (line, fault));
-                    take(result_of(cut, cells, (row, has_line_end)));
-                }
+                // Cut above.
+                RecordKind::Delimited { .. } => {}
                 RecordKind::Json { .. } if line.trim_ascii().is_empty() => *n_blank += 1,
                 RecordKind::Json { names, text } => {
                     let cut = cut_json(line, names, text, cells);
@@ -170,74 +140,58 @@ impl RecordCutter {
         }
     }
 
-    /// The same of lines without quoting, some at a time.
-    fn cut_plain_rows(&mut self, block: &[u8], delimiter: u8, mut take: impl FnMut(AnyCutter<'_>)) {
-        let Self { cells, n_lines, n_blank, .. } = self;
-        let mut rest = block;
-        while !rest.is_empty() {
-            cells.clear();
-            let mut lines = [PlainLine::default(); ROWS_AT_ONCE];
-            let mut n_rows = 0;
-            while n_rows < ROWS_AT_ONCE && !rest.is_empty() {
-                let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
-                let (whole, behind) = rest.split_at(end);
-                rest = behind;
-                *n_lines += 1;
-                let text = without_end(whole);
-                if is_blank(text, delimiter) {
-                    *n_blank += 1;
-                    continue;
-                }
-                let first_cell = cells.len();
-                cut_plain(text, delimiter, cells);
-                let has_line_end = text.len() != whole.len();
-                lines[n_rows] = PlainLine { text, first_cell, row: *n_lines, has_line_end };
-                n_rows += 1;
+    /// The same where each line is a row, or nearly each.
+    fn cut_lines(&mut self, block: &[u8], mut take: impl FnMut(CutLines<'_>)) {
+        let Self { kind, lines, cells, n_lines, n_blank, .. } = self;
+        let (RecordKind::Delimited { delimiter, quotes }
+        | RecordKind::Multiline { delimiter, quotes, .. }) = kind
+        else {
+            return;
+        };
+        let (before, delimiter) = (*n_lines, *delimiter);
+        let place_of = |text: &[u8], line: u32| {
+            let is_last = text.as_ptr_range().end == block.as_ptr_range().end;
+            (before + line + 1, !is_last || block.ends_with(b"\n"))
+        };
+        let (n_cut, n_empty) = lines.cut(block, |cut| match cut {
+            BlockLines::Rows(rows) => take(CutLines::Rows(RecordRows::Lines { rows, before })),
+            BlockLines::Quoted { text, line } => {
+                let cut = quotes.cut(text, delimiter, false, cells);
+                let cut = cut.map_err(|fault| (text, fault));
+                take(result_of(cut, cells, place_of(text, line)));
             }
-            let lines = &lines[..n_rows];
-            let ends = lines.iter().skip(1).map(|next| next.first_cell).chain([cells.len()]);
-            let records = lines.iter().zip(ends).map(|(line, end)| {
-                let PlainLine { text, first_cell, row, has_line_end } = *line;
-                TableRecord { text, cells: &cells[first_cell..end], row, has_line_end }
-            });
-            let records: Vec<TableRecord<'_>> = records.collect();
-            take(AnyCutter::Ahead(&records));
-            records.into_iter().for_each(|record| take(AnyCutter::Row(record)));
-        }
+            BlockLines::Uneven { text, line, .. } => {
+                cells.clear();
+                cut_plain(text, delimiter, cells);
+                take(result_of(Ok(text), cells, place_of(text, line)));
+            }
+        });
+        *n_lines += n_cut;
+        *n_blank += u64::from(n_empty);
     }
 
     /// Ends the report: a row of several lines may be waiting for its end, which is broken then.
-    pub fn finish(&mut self, mut take: impl FnMut(AnyCutter<'_>)) {
+    pub fn finish(&mut self, mut take: impl FnMut(CutLines<'_>)) {
         if let RecordKind::Multiline { row: long, .. } = &mut self.kind
             && long.is_begun
         {
             let fault = if long.is_lost { LineFault::LongRow } else { LineFault::OpenQuote };
-            take(AnyCutter::Broken { text: &long.text, row: self.n_lines, fault });
+            take(CutLines::Broken { text: &long.text, row: self.n_lines, fault });
             long.clear();
         }
     }
-}
-
-/// Rows that are handed on together: their cells stay in the first-level cache.
-const ROWS_AT_ONCE: usize = 32;
-
-/// A line without quoting whose cells were cut.
-#[derive(Debug, Clone, Copy, Default)]
-struct PlainLine<'a> {
-    text: &'a [u8],
-    first_cell: usize,
-    row: u32,
-    has_line_end: bool,
 }
 
 fn result_of<'a>(
     cut: CutText<'a>,
     cells: &'a [(u32, u32)],
     (row, has_line_end): (u32, bool),
-) -> AnyCutter<'a> {
+) -> CutLines<'a> {
     match cut {
-        Ok(text) => AnyCutter::Row(TableRecord { text, cells, row, has_line_end }),
-        Err((text, fault)) => AnyCutter::Broken { text, row, fault },
+        Ok(text) => {
+            CutLines::Rows(RecordRows::One(TableRecord::new(text, cells, row, has_line_end)))
+        }
+        Err((text, fault)) => CutLines::Broken { text, row, fault },
     }
 }
 
@@ -274,240 +228,12 @@ pub fn split_line(line: &[u8], delimiter: u8, quoted: bool) -> Vec<Vec<u8>> {
     cells.iter().map(|(start, end)| text[*start as usize..*end as usize].to_vec()).collect()
 }
 
-/// Texts, numbers and truth values of an object, by the names of the columns; `null` is empty.
-fn cut_json(
-    line: &[u8],
-    names: &[String],
-    text: &mut Vec<u8>,
-    cells: &mut Vec<(u32, u32)>,
-) -> Result<(), LineFault> {
-    text.clear();
-    cells.clear();
-    cells.resize(names.len(), (0, 0));
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let mut has_floats = false;
-    let object = json::JsonObject { names, text, cells, has_floats: &mut has_floats };
-    serde::Deserializer::deserialize_map(&mut deserializer, object)
-        .and_then(|()| deserializer.end())
-        .map_err(|_| LineFault::Json)?;
-    if has_floats {
-        json::take_numbers(line, names, text, cells);
-    }
-    Ok(())
-}
-
-mod json {
-    use std::borrow::Cow;
-    use std::fmt;
-
-    use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-    /// Reads the wanted keys of an object into one text.
-    pub(super) struct JsonObject<'a> {
-        pub(super) names: &'a [String],
-        pub(super) text: &'a mut Vec<u8>,
-        pub(super) cells: &'a mut Vec<(u32, u32)>,
-        /// Set where a number was read that is no whole one of 64 bits: not as it is written.
-        pub(super) has_floats: &'a mut bool,
-    }
-
-    /// Takes the numbers of an object as they are written: `1e2` is no `100`, and no digit is lost. The line
-    /// is an object, as it was read before.
-    pub(super) fn take_numbers(
-        line: &[u8],
-        names: &[String],
-        text: &mut Vec<u8>,
-        cells: &mut [(u32, u32)],
-    ) {
-        let mut at = skip(line, 0, b" \t\r\n{");
-        while line.get(at) == Some(&b'"') {
-            let key = at..end_of_value(line, at);
-            let value_at = skip(line, key.end, b" \t\r\n:");
-            let value = value_at..end_of_value(line, value_at);
-            let first = line.get(value_at).copied().unwrap_or_default();
-            if first == b'-' || first.is_ascii_digit() {
-                let key: Option<Cow<'_, str>> = serde_json::from_slice(&line[key]).ok();
-                let is_key = |name: &&String| Some(name.as_str()) == key.as_deref();
-                if let Some(place) = names.iter().position(|name| is_key(&name)) {
-                    let start = text.len();
-                    text.extend_from_slice(&line[value.clone()]);
-                    let place_of = |n: usize| crate::numbers::exact::<u32>(n);
-                    cells[place] = (place_of(start), place_of(text.len()));
-                }
-            }
-            at = skip(line, value.end, b" \t\r\n,");
-        }
-    }
-
-    /// The first place from here on where none of these bytes stands.
-    fn skip(line: &[u8], from: usize, bytes: &[u8]) -> usize {
-        let rest = line.get(from..).unwrap_or_default();
-        from + rest.iter().take_while(|byte| bytes.contains(byte)).count()
-    }
-
-    /// Where the value that begins here ends.
-    fn end_of_value(line: &[u8], from: usize) -> usize {
-        let (mut depth, mut in_text, mut is_escaped) = (0_u32, false, false);
-        for (at, byte) in line.iter().enumerate().skip(from) {
-            if in_text {
-                match byte {
-                    _ if is_escaped => is_escaped = false,
-                    b'\\' => is_escaped = true,
-                    b'"' => in_text = false,
-                    _ => {}
-                }
-                if !in_text && depth == 0 {
-                    return at + 1;
-                }
-                continue;
-            }
-            match byte {
-                b'"' => in_text = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
-                b'}' | b']' if depth == 1 => return at + 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-        }
-        line.len()
-    }
-
-    impl<'de> Visitor<'de> for JsonObject<'_> {
-        type Value = ();
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            let mut seen = 0_u128;
-            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                match self.names.iter().position(|name| **name == *key) {
-                    None => drop(map.next_value::<IgnoredAny>()?),
-                    Some(place) => {
-                        // Which of two values is meant nobody can say.
-                        let bit = 1_u128.checked_shl(crate::numbers::exact(place));
-                        if bit.is_none_or(|bit| seen & bit != 0) {
-                            return Err(serde::de::Error::custom("a key that is there twice"));
-                        }
-                        seen |= bit.map_or(0, |bit| bit);
-                        let start = self.text.len();
-                        map.next_value_seed(RecordCell(self.text, self.has_floats))?;
-                        let place_of = |n: usize| crate::numbers::exact::<u32>(n);
-                        self.cells[place] = (place_of(start), place_of(self.text.len()));
-                    }
-                }
-            }
-            Ok(())
-        }
-    }
-
-    /// Appends a plain value; lists and objects are no cells and stay empty.
-    struct RecordCell<'a>(&'a mut Vec<u8>, &'a mut bool);
-
-    impl<'de> DeserializeSeed<'de> for RecordCell<'_> {
-        type Value = ();
-
-        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-            deserializer.deserialize_any(self)
-        }
-    }
-
-    impl<'de> Visitor<'de> for RecordCell<'_> {
-        type Value = ();
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a value")
-        }
-
-        fn visit_str<E>(self, value: &str) -> Result<(), E> {
-            self.0.extend_from_slice(value.as_bytes());
-            Ok(())
-        }
-
-        fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-            self.0.extend_from_slice(if value { b"true" } else { b"false" });
-            Ok(())
-        }
-
-        fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-            self.0.extend_from_slice(value.to_string().as_bytes());
-            Ok(())
-        }
-
-        fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-            self.0.extend_from_slice(value.to_string().as_bytes());
-            Ok(())
-        }
-
-        /// What it is as a float is not what is written.
-        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-            *self.1 = true;
-            Ok(())
-        }
-
-        fn visit_unit<E>(self) -> Result<(), E> {
-            Ok(())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(())
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::ingest::table::text_layout::FieldDelimiter;
-
-    /// The cells of one JSON line; `None` if it is none.
-    fn json_cells(line: &str, names: &[&str]) -> Option<Vec<String>> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let (mut text, mut cells) = (Vec::new(), Vec::new());
-        cut_json(line.as_bytes(), &names, &mut text, &mut cells).ok()?;
-        let cell = |(start, end): &(u32, u32)| {
-            String::from_utf8(text[*start as usize..*end as usize].to_vec()).unwrap()
-        };
-        Some(cells.iter().map(cell).collect())
-    }
-
-    #[test]
-    fn numbers_of_json_pass_as_they_are_written() {
-        let line = r#"{ "a\u0020b" : [1.5, {"n": "}\"]"}], "x":"1.50","n" : 0.10, "m":12345678901234567890123, "e":1E2 ,"z":-0}"#;
-        let cells = json_cells(line, &["n", "m", "e", "z", "x", "a b"]).unwrap();
-        assert_eq!(cells, ["0.10", "12345678901234567890123", "1E2", "-0", "1.50", ""]);
-        assert_eq!(json_cells(r#"{"n":01}"#, &["n"]), None);
-        assert_eq!(json_cells(r#"{"n":1.}"#, &["n"]), None);
-    }
-
-    proptest! {
-        /// Any digits as a bare number read as the same digits in quotes.
-        #[test]
-        fn a_bare_number_is_the_text_of_it(
-            whole in "-?(0|[1-9][0-9]{0,30})",
-            rest in "(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?",
-            before in "[a-z{}\\[\\],: ]{0,8}",
-        ) {
-            let number = format!("{whole}{rest}");
-            // Beyond the range of a float is no number of JSON's.
-            prop_assume!(number.parse::<f64>().unwrap().is_finite());
-            let bare = format!("{{\"t\": \"{before}\", \"n\": {number}}}");
-            let quoted = format!("{{\"t\": \"{before}\", \"n\": \"{number}\"}}");
-            let cells = json_cells(&bare, &["n", "t"]);
-            prop_assert_eq!(&cells, &json_cells(&quoted, &["n", "t"]));
-            prop_assert_eq!(&cells.unwrap()[0], &number);
-        }
-    }
 
     /// Rows with their number, or what is wrong; blank and continued lines.
     type Read = (Vec<(u32, Result<Vec<String>, LineFault>)>, u64, u64);
@@ -525,13 +251,13 @@ mod tests {
         };
         let mut cutter = RecordCutter::new(&layout, &[]);
         let mut rows = Vec::new();
-        let mut take = |cut: AnyCutter<'_>| match cut {
-            AnyCutter::Row(record) => {
+        let mut take = |cut: CutLines<'_>| match cut {
+            CutLines::Rows(cut) => rows.extend((0..cut.len()).map(|place| {
+                let record = cut.record(place);
                 let cells = record.all().map(|cell| String::from_utf8(cell.to_vec()).unwrap());
-                rows.push((record.row, Ok(cells.collect())));
-            }
-            AnyCutter::Broken { row, fault, .. } => rows.push((row, Err(fault))),
-            AnyCutter::Ahead(_) => {}
+                (record.row, Ok(cells.collect()))
+            })),
+            CutLines::Broken { row, fault, .. } => rows.push((row, Err(fault))),
         };
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         lines.chunks(size).for_each(|block| cutter.cut(block.concat().as_bytes(), &mut take));

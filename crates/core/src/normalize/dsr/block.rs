@@ -19,6 +19,8 @@ const RECORDS_MAX: usize = 1 << 17;
 #[derive(Debug, Default)]
 pub(crate) struct ReportBlock {
     id: Vec<u8>,
+    /// Whether the next record is of another block, though it may be called the same.
+    is_ended: bool,
     resources: Vec<BlockResource>,
     releases: Vec<BlockRelease>,
     resource_references: RecordNames,
@@ -138,11 +140,22 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl ReportBlock {
+    /// Takes the next record as the first one of a block, whatever the block before it is called.
+    pub(crate) fn end(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// The id of the block.
+    pub(crate) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
     /// Begins another block if the id is another one; says whether it did.
     pub(crate) fn enter(&mut self, id: &[u8]) -> bool {
-        if self.id == id {
+        if self.id == id && !self.is_ended {
             return false;
         }
+        self.is_ended = false;
         self.id = id.to_vec();
         self.resources.clear();
         self.releases.clear();

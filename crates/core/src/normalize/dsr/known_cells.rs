@@ -69,10 +69,10 @@ impl KnownCells {
     /// Remembers what the cells of the record mean that was looked up last.
     pub(crate) fn remember(&mut self, new: NewCells, item: KnownItem, terms: KnownDsrTerms) {
         if let Some(hash) = new.item {
-            self.items.insert(hash, item);
+            self.items.insert_cells(hash, item);
         }
         if let Some(hash) = new.terms {
-            self.terms.insert(hash, terms);
+            self.terms.insert_cells(hash, terms);
         }
     }
 

@@ -38,6 +38,7 @@ use crate::normalize::table::sales_reader::wrong_ids;
 use crate::normalize::unmapped::{UnknownTexts, UnmappedField, UnmappedValues};
 use crate::normalize::values::dates::read_date;
 
+mod sharing;
 mod summary_records;
 
 /// Most different summary records of a report: they are kept in memory.

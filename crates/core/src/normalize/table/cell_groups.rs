@@ -1,7 +1,7 @@
 //! Remembers what the cells of some columns mean together. Most rows of a report say of their recording, or
 //! of where and how it was used, what a row before has said: those cells are looked up instead of parsed.
 
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::{RecordRows, TableRecord};
 use crate::normalize::counts::RowCounts;
 use crate::normalize::values::interning::{CellCandidate, Interner, hash};
 use crate::numbers::exact;
@@ -36,157 +36,191 @@ pub(crate) fn without_identifiers(counts: &RowCounts) -> RowCounts {
     RowCounts { bad_isrc: 0, bad_upc: 0, ..*counts }
 }
 
-/// Keys of rows that are read next. What is known by them is fetched for all at once, so that the processor
-/// waits for the memory once and not for each.
+/// Keys of rows that are read together: what the cells of some columns name. What is known by them is fetched
+/// for all rows at once, so that the processor waits for the memory once and not for each.
+///
+/// Rows with different cells have different keys: lines have no line feed, which stands between their cells
+/// unless these stand side by side; keys of other rows begin with a line feed for each cell.
 #[derive(Debug, Default)]
-pub(crate) struct LookAhead {
-    /// The keys, one behind the other.
+pub(crate) struct RowKeys {
+    columns: Vec<usize>,
+    /// The first and last column, where all stand side by side in this order.
+    adjacent: Option<(usize, usize)>,
+    /// The keys, one behind the other, of rows that do not have them as they are.
     bytes: Vec<u8>,
-    keys: Vec<RowKey>,
+    /// By row: where its key ends.
+    ends: Vec<u32>,
+    hashes: Vec<u32>,
     candidates: Vec<Option<CellCandidate>>,
-    /// How many of them were asked for.
-    n_used: usize,
 }
 
-/// A key of a row.
-#[derive(Debug, Clone, Copy)]
-struct RowKey {
-    row: u32,
-    hash: u32,
-    /// Where it begins and ends.
-    place: (u32, u32),
-}
+impl RowKeys {
+    /// Keys of the cells of these columns.
+    pub(crate) fn new(columns: Vec<usize>) -> Self {
+        let is_adjacent = columns.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        let ends = columns.first().copied().zip(columns.last().copied());
+        Self { adjacent: ends.filter(|_| is_adjacent), columns, ..Self::default() }
+    }
 
-impl LookAhead {
-    /// Looks at rows that are asked for next, in this order.
-    pub(crate) fn look(
-        &mut self,
-        ids: &Interner,
-        records: &[TableRecord<'_>],
-        write: impl Fn(&TableRecord<'_>, &mut Vec<u8>),
-    ) {
+    /// Looks the keys of rows up.
+    pub(crate) fn look_up(&mut self, ids: &Interner, rows: &RecordRows<'_>) {
         self.clear();
-        for record in records {
-            self.push(record, &write);
+        match (rows, self.adjacent) {
+            (RecordRows::Lines { rows, .. }, Some((first, last))) => {
+                let keys = (0..rows.len()).map(|place| rows.row(place).span(first, last));
+                self.hashes.extend(keys.map(hash));
+            }
+            (RecordRows::Lines { rows, .. }, None) => {
+                for place in 0..rows.len() {
+                    let row = rows.row(place);
+                    for column in &self.columns {
+                        self.bytes.extend_from_slice(row.cell(*column));
+                        self.bytes.push(b'\n');
+                    }
+                    self.end_key();
+                }
+            }
+            (RecordRows::One(record), _) => self.write_record(record),
         }
-        self.candidates.extend(self.keys.iter().map(|key| ids.candidate(key.hash)));
+        self.candidates.extend(self.hashes.iter().map(|hash| ids.candidate(*hash)));
         ids.fetch(&self.candidates);
+    }
+
+    /// Takes the key of one row.
+    pub(crate) fn take_record(&mut self, record: &TableRecord<'_>) {
+        self.clear();
+        self.write_record(record);
+        self.candidates.push(None);
+    }
+
+    /// Takes the key of cells that are in no row.
+    fn take_cells<'c>(&mut self, cells: impl Iterator<Item = &'c [u8]>) {
+        self.clear();
+        cells.for_each(|cell| write_cell(cell, &mut self.bytes));
+        self.end_key();
+        self.candidates.push(None);
+    }
+
+    fn write_record(&mut self, record: &TableRecord<'_>) {
+        self.bytes.resize(self.columns.len(), b'\n');
+        self.columns.iter().for_each(|column| write_cell(record.cell(*column), &mut self.bytes));
+        self.end_key();
+    }
+
+    fn end_key(&mut self) {
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        self.hashes.push(hash(&self.bytes[start..]));
+        self.ends.push(exact::<u32>(self.bytes.len()));
     }
 
     /// Forgets the keys.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        self.keys.clear();
+        self.ends.clear();
+        self.hashes.clear();
         self.candidates.clear();
-        self.n_used = 0;
     }
 
-    fn push(&mut self, record: &TableRecord<'_>, write: impl Fn(&TableRecord<'_>, &mut Vec<u8>)) {
-        let start = self.bytes.len();
-        write(record, &mut self.bytes);
-        self.push_written(record.row, start);
-    }
-
-    /// Adds the key that begins there; its hash.
-    fn push_written(&mut self, row: u32, start: usize) -> u32 {
-        let hash = hash(&self.bytes[start..]);
-        let place = (exact::<u32>(start), exact::<u32>(self.bytes.len()));
-        self.keys.push(RowKey { row, hash, place });
-        hash
-    }
-
-    /// The id of a row's key, or the hash under which to insert it.
+    /// The id of a row's key, or the hash under which to insert it; `rows` are those that were looked up.
     #[inline]
     pub(crate) fn find(
-        &mut self,
+        &self,
         ids: &Interner,
-        record: &TableRecord<'_>,
-        write: impl Fn(&TableRecord<'_>, &mut Vec<u8>),
+        rows: &RecordRows<'_>,
+        place: usize,
     ) -> Result<u32, u32> {
-        // Rows that were passed over were looked at too.
-        while self.keys.get(self.n_used).is_some_and(|key| key.row < record.row) {
-            self.n_used += 1;
-        }
-        if self.keys.get(self.n_used).is_none_or(|key| key.row != record.row) {
-            self.clear();
-            self.push(record, write);
-        }
-        let candidate = self.candidates.get(self.n_used).copied().flatten();
-        ids.find_again(self.key(), self.keys[self.n_used].hash, candidate)
+        ids.find_again(self.key(rows, place), self.hashes[place], self.candidates[place])
     }
 
-    /// The key that was asked for last.
-    pub(crate) fn key(&self) -> &[u8] {
-        let key = self.keys.get(self.n_used);
-        key.map_or(&[], |RowKey { place: (from, to), .. }| {
-            &self.bytes[*from as usize..*to as usize]
-        })
+    /// The id of a key that was taken by itself, or the hash under which to insert it.
+    pub(crate) fn find_taken(&self, ids: &Interner) -> Result<u32, u32> {
+        ids.find_again(&self.bytes, self.hashes[0], None)
     }
+
+    /// The key that was taken by itself.
+    pub(crate) fn taken(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The key of a row.
+    #[inline]
+    pub(crate) fn key<'k>(&'k self, rows: &RecordRows<'k>, place: usize) -> &'k [u8] {
+        if let (RecordRows::Lines { rows, .. }, Some((first, last))) = (rows, self.adjacent) {
+            return rows.row(place).span(first, last);
+        }
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.bytes[start..self.ends[place] as usize]
+    }
+}
+
+/// Adds a cell behind its length.
+fn write_cell(cell: &[u8], key: &mut Vec<u8>) {
+    key.extend_from_slice(&exact::<u32>(cell.len()).to_le_bytes());
+    key.extend_from_slice(cell);
 }
 
 /// What the cells of some columns mean, by their bytes.
 #[derive(Debug)]
 pub(crate) struct CellGroups<T> {
-    ahead: LookAhead,
+    keys: RowKeys,
     ids: Interner,
     meanings: Vec<T>,
 }
 
 impl<T> Default for CellGroups<T> {
     fn default() -> Self {
-        Self { ahead: LookAhead::default(), ids: Interner::default(), meanings: Vec::new() }
+        Self::new(Vec::new())
     }
-}
-
-/// Writes the cells of some columns, each behind its length.
-fn write_cells(record: &TableRecord<'_>, columns: &[usize], key: &mut Vec<u8>) {
-    columns.iter().for_each(|column| write_cell(record.cell(*column), key));
-}
-
-fn write_cell(cell: &[u8], key: &mut Vec<u8>) {
-    key.extend_from_slice(&exact::<u32>(cell.len()).to_le_bytes());
-    key.extend_from_slice(cell);
 }
 
 impl<T> CellGroups<T> {
-    /// Looks at rows that are asked for next.
-    pub(crate) fn look_ahead(&mut self, records: &[TableRecord<'_>], columns: &[usize]) {
-        let write = |record: &TableRecord<'_>, key: &mut Vec<u8>| write_cells(record, columns, key);
-        self.ahead.look(&self.ids, records, write);
+    /// What the cells of these columns mean.
+    pub(crate) fn new(columns: Vec<usize>) -> Self {
+        Self { keys: RowKeys::new(columns), ids: Interner::default(), meanings: Vec::new() }
     }
 
-    /// What the cells of a row mean, if it is known; else the hash to remember it by.
+    /// Looks rows up.
+    pub(crate) fn look_up(&mut self, rows: &RecordRows<'_>) {
+        self.keys.look_up(&self.ids, rows);
+    }
+
+    /// What the cells mean of one of the rows that were looked up, if it is known; else the hash to remember
+    /// it by.
     #[inline]
-    pub(crate) fn find(&mut self, record: &TableRecord<'_>, columns: &[usize]) -> Result<&T, u32> {
-        let write = |record: &TableRecord<'_>, key: &mut Vec<u8>| write_cells(record, columns, key);
-        self.ahead.find(&self.ids, record, write).map(|id| &self.meanings[id as usize])
+    pub(crate) fn find(&self, rows: &RecordRows<'_>, place: usize) -> Result<&T, u32> {
+        self.keys.find(&self.ids, rows, place).map(|id| &self.meanings[id as usize])
     }
 
-    /// What cells mean of a row that was not looked at before.
+    /// What the cells of a row by itself mean.
     pub(crate) fn find_cells<'c>(
         &mut self,
         cells: impl Iterator<Item = &'c [u8]>,
     ) -> Result<&T, u32> {
-        self.ahead.clear();
-        cells.for_each(|cell| write_cell(cell, &mut self.ahead.bytes));
-        let hash = self.ahead.push_written(0, 0);
-        self.ids.find_again(self.ahead.key(), hash, None).map(|id| &self.meanings[id as usize])
+        self.keys.take_cells(cells);
+        self.keys.find_taken(&self.ids).map(|id| &self.meanings[id as usize])
     }
 
-    /// Remembers what the cells of the row mean that was looked up last and was not known.
-    pub(crate) fn insert(&mut self, hash: u32, meaning: T) {
+    /// Remembers what the cells of one of the rows that were looked up mean.
+    pub(crate) fn insert(&mut self, hash: u32, rows: &RecordRows<'_>, place: usize, meaning: T) {
         if self.meanings.len() < GROUPS_MAX {
-            self.ids.insert(hash, self.ahead.key());
+            self.ids.insert(hash, self.keys.key(rows, place));
+            self.meanings.push(meaning);
+        }
+    }
+
+    /// Remembers what the cells mean that were looked up by themselves.
+    pub(crate) fn insert_cells(&mut self, hash: u32, meaning: T) {
+        if self.meanings.len() < GROUPS_MAX {
+            self.ids.insert(hash, self.keys.taken());
             self.meanings.push(meaning);
         }
     }
 
     /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
-        self.ahead.clear();
-        if !self.meanings.is_empty() {
-            (self.ids, self.meanings) = (Interner::default(), Vec::new());
-        }
+        self.keys.clear();
+        self.ids.clear();
+        self.meanings.clear();
     }
 
     /// About how much memory this takes, in bytes.
@@ -202,43 +236,70 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ingest::table::records::{AnyCutter, RecordCutter};
+    use crate::ingest::table::records::{CutLines, RecordCutter};
+    use crate::ingest::table::text_layout::{FieldDelimiter, TextLayout};
+
+    /// Which row first had the cells of each row, by the groups; some rows are passed over.
+    fn first_rows(text: &str, layout: &TextLayout, columns: &[usize], skip: u32) -> Vec<usize> {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let mut groups = CellGroups::new(columns.to_vec());
+        let mut first = Vec::new();
+        RecordCutter::new(layout, &names).cut(text.as_bytes(), |cut| {
+            let CutLines::Rows(rows) = cut else {
+                return;
+            };
+            groups.look_up(&rows);
+            for place in 0..rows.len() {
+                let row = rows.row(place);
+                if row.is_multiple_of(skip) {
+                    continue;
+                }
+                let known = groups.find(&rows, place).copied();
+                first.push(known.unwrap_or_else(|hash| {
+                    groups.insert(hash, &rows, place, row as usize);
+                    row as usize
+                }));
+            }
+        });
+        first
+    }
 
     proptest! {
-        /// Rows are passed over, and cells that are new are remembered while their rows are waiting.
+        /// Quoted cells may hold what stands between the cells of other rows.
         #[test]
-        fn cells_that_were_looked_at_ahead_mean_what_they_were_remembered_for(
-            rows in prop::collection::vec(("[ab]{0,3}", "[ab]{0,3}", "[xy]{0,2}", any::<bool>()), 0..120),
+        fn cells_mean_what_they_were_remembered_for(
+            rows in prop::collection::vec(prop::array::uniform3("[ab,\u{1}]{0,3}"), 0..300),
+            is_quoted in any::<bool>(),
+            columns in prop::sample::subsequence(vec![0, 1, 2], 1..4),
+            skip in 2_u32..9,
         ) {
-            let lines: Vec<String> =
-                rows.iter().map(|(a, b, c, _)| format!("{a}\t{c}\t{b}\n")).collect();
-            let text = lines.concat();
-            let (mut groups, columns) = (CellGroups::<usize>::default(), [0, 2]);
-            let (mut known, mut wrong) = (BTreeMap::new(), None);
-            RecordCutter::default().cut(text.as_bytes(), |cut| match cut {
-                AnyCutter::Ahead(records) => groups.look_ahead(records, &columns),
-                AnyCutter::Row(record) => {
-                    let place = record.row as usize - 1;
-                    let (a, b, _, is_read) = &rows[place];
-                    if !is_read {
-                        return;
-                    }
-                    let expected = *known.entry((a, b)).or_insert(place);
-                    let found = match groups.find(&record, &columns) {
-                        Ok(found) => *found,
-                        Err(hash) => {
-                            groups.insert(hash, place);
-                            place
-                        }
-                    };
-                    if found != expected {
-                        wrong = Some((place, found, expected));
-                    }
+            let layout = TextLayout {
+                delimiter: FieldDelimiter::Comma,
+                quoted: true,
+                multiline: false,
+                fallback: None,
+                header_within: 1,
+                preamble: None,
+                end_at: Vec::new(),
+                ragged: false,
+            };
+            let cell = |cell: &String| {
+                if is_quoted && cell.contains(',') {
+                    format!("\"{cell}\"")
+                } else {
+                    format!("x{}", cell.replace(',', ";"))
                 }
-                AnyCutter::Broken { .. } => unreachable!("no quotes are looked at"),
-            });
-            prop_assert_eq!(wrong, None);
-            prop_assert_eq!(groups.meanings.len(), known.len());
+            };
+            let lines = rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(",") + "\n");
+            let text: String = lines.collect();
+            let mut known = BTreeMap::new();
+            let expected: Vec<usize> = (1_usize..).zip(&rows).filter(|(row, _)| !row.is_multiple_of(skip as usize)).map(|(row, cells)| {
+                let of_row: Vec<String> = columns.iter().map(|column| cell(&cells[*column])).collect();
+                // Rows with quotes are known apart from those without.
+                let has_quotes = cells.iter().any(|text| cell(text).starts_with('"'));
+                *known.entry((of_row, has_quotes)).or_insert(row)
+            }).collect();
+            prop_assert_eq!(first_rows(&text, &layout, &columns, skip), expected);
         }
     }
 }

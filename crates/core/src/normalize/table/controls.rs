@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::ingest::table::decimal_mark::DecimalMark;
 use crate::ingest::table::format::{ControlSpec, Feed, FormatField, TableFormat, TotalSpec};
 use crate::ingest::table::head::{StatedFacts, stated_in};
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::model::money::{Amount, Currency};
 use crate::normalize::table::control_numbers::{
     CheckedControl, ControlMoney, ControlTotals, LostNumber, RowNumbers, UnreadableControl,

@@ -9,7 +9,7 @@ use crate::ingest::table::format::{
     DateStyle, Feed, FieldSource, FormatField, NumberStyle, TableFormat,
 };
 use crate::ingest::table::head::{BoundFormat, encoding_of, normal_name};
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::model::day::Day;
 use crate::model::isrc::Isrc;
 use crate::model::money::Amount;
@@ -17,7 +17,7 @@ use crate::model::territory::{Territory, TerritoryCell, TerritoryTable};
 use crate::model::tier::Tier;
 use crate::model::upc::Upc;
 use crate::normalize::counts::RowCounts;
-use crate::normalize::rejected_row::{RejectCode, shown, shown_of_plays};
+use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::store::{StoreSettings, tier_code};
 use crate::normalize::table::track_codes::TrackCodes;
 use crate::normalize::values::cells::{trimmed, truth};
@@ -25,6 +25,8 @@ use crate::normalize::values::dates::{DateSpan, read_date};
 use crate::normalize::values::numbers::{
     MarksSeen, plain_decimal, short_whole, unwrapped, whole_number,
 };
+
+mod rejections;
 
 /// Fields, for a table by field.
 const N_FIELDS: usize = FormatField::RateSource as usize + 1;
@@ -151,6 +153,12 @@ impl<'a> TableFields<'a> {
         self.fields[field as usize].is_some()
     }
 
+    /// The columns of a field, of which the first that is filled counts; none where the report has none.
+    #[must_use]
+    pub(crate) fn field_columns(&self, field: FormatField) -> &[usize] {
+        self.fields[field as usize].as_ref().map_or(&[], |bound| &bound.columns)
+    }
+
     /// The column of a field, for a message and to mask it.
     #[must_use]
     pub fn column(&self, field: FormatField) -> Option<usize> {
@@ -162,8 +170,8 @@ impl<'a> TableFields<'a> {
     pub fn is_skipped(&self, record: &TableRecord<'_>) -> bool {
         self.format.skip.iter().zip(&self.bound.skip).any(|(skipped, column)| {
             column.is_some_and(|column| {
-                let cell = String::from_utf8_lossy(trimmed(record.cell(column)));
-                skipped.equals.iter().any(|wanted| cell.eq_ignore_ascii_case(wanted))
+                let cell = trimmed(record.cell(column));
+                skipped.equals.iter().any(|wanted| cell.eq_ignore_ascii_case(wanted.as_bytes()))
             })
         })
     }
@@ -194,6 +202,9 @@ impl<'a> TableFields<'a> {
             let meant = bound.codes.get(&normal_name(&text)).map(|meant| Cow::Borrowed(*meant));
             return Ok(Some(meant.unwrap_or(text)));
         }
+        if bound.source.is_some_and(|source| source.filled) {
+            return Err(self.missing(field));
+        }
         // An empty cell is empty: what the format says for reports without the column is no answer.
         Ok(bound.fixed.as_deref().filter(|_| bound.columns.is_empty()).map(Cow::Borrowed))
     }
@@ -213,8 +224,11 @@ impl<'a> TableFields<'a> {
                 detail: format!("expected {expected}, found {}", self.shown(cell)),
             })
         };
-        if memchr::memchr(0, cell).is_some() {
-            return rejection(RejectCode::NulByte, "text without NUL bytes");
+        if let Some(nul) = memchr::memchr(0, cell) {
+            // Whichever stands first.
+            if self.format.text.fallback.is_some() || std::str::from_utf8(&cell[..nul]).is_ok() {
+                return rejection(RejectCode::NulByte, "text without NUL bytes");
+            }
         }
         let text = match (std::str::from_utf8(cell), self.format.text.fallback) {
             (Ok(text), _) => Cow::Borrowed(text),
@@ -244,41 +258,6 @@ impl<'a> TableFields<'a> {
             Cow::Owned(text) => Cow::Owned(unwrapped(&text).to_owned()),
         };
         Ok((!text.is_empty() && !NOTHING.contains(&&*text)).then_some(text))
-    }
-
-    /// A rejection of a field's cell.
-    #[must_use]
-    pub fn rejection(
-        &self,
-        field: FormatField,
-        reject_code: RejectCode,
-        expected: &str,
-        found: &str,
-    ) -> RowRejection {
-        RowRejection {
-            column: self.column_name(field),
-            reject_code,
-            detail: format!("expected {expected}, found {}", self.shown(found.as_bytes())),
-        }
-    }
-
-    /// A cell in a message; of plays only what cannot name a listener.
-    fn shown(&self, cell: &[u8]) -> String {
-        if self.format.feed == Feed::Trends { shown_of_plays(cell) } else { shown(cell) }
-    }
-
-    /// A field that every row needs is empty.
-    #[must_use]
-    pub fn missing(&self, field: FormatField) -> RowRejection {
-        let detail = "expected a value, found an empty cell".to_owned();
-        RowRejection { column: self.column_name(field), reject_code: RejectCode::Missing, detail }
-    }
-
-    fn column_name(&self, field: FormatField) -> Option<String> {
-        let bound = self.fields[field as usize].as_ref()?;
-        let source =
-            bound.source.and_then(|source| source.header.first().or(source.preamble.first()));
-        bound.columns.first().map(|c| &self.bound.names[*c]).or(source).cloned()
     }
 
     /// A date.
@@ -317,7 +296,11 @@ impl<'a> TableFields<'a> {
 
     /// The cell of a field that is read as it is written.
     #[inline]
-    fn plain_cell<'r>(&self, field: FormatField, record: &TableRecord<'r>) -> Option<&'r [u8]> {
+    pub(crate) fn plain_cell<'r>(
+        &self,
+        field: FormatField,
+        record: &TableRecord<'r>,
+    ) -> Option<&'r [u8]> {
         let bound = self.fields[field as usize].as_ref()?;
         let [column] = bound.columns[..] else {
             return None;

@@ -2,13 +2,12 @@
 
 use crate::ingest::table::format::{FormatField, TableFormat};
 use crate::ingest::table::head::BoundFormat;
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::model::about::ReportFacets;
 use crate::model::sale::FigureRow;
 use crate::model::territory::Territory;
 use crate::model::tier::Tier;
 use crate::normalize::counts::RowCounts;
-use crate::normalize::rejected_row::RejectCode;
 use crate::normalize::sales_lot::{SalesBuilder, SalesLot};
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::sales_reader::SalesContext;
@@ -43,6 +42,12 @@ impl<'a> FiguresReader<'a> {
         let mut about = self.about;
         about.stated = self.fields.stated_days();
         about
+    }
+
+    /// What it reads with.
+    #[must_use]
+    pub fn context(&self) -> SalesContext<'a> {
+        self.context
     }
 
     /// Where the report has its fields.
@@ -87,8 +92,7 @@ impl<'a> FiguresReader<'a> {
         let territory = fields.territory(record, self.context.territories, &mut noted)?;
         let track = fields.track(record, &mut noted)?;
         if track.isrc.is_none() && track.store_track.is_none() {
-            let detail = "expected an ISRC or a track id, found neither".to_owned();
-            return Err(RowRejection { column: None, reject_code: RejectCode::NoTrack, detail });
+            return Err(fields.no_track());
         }
         let store = self.context.store;
         let (tier, tier_code) = fields.tier(record, self.context.stores.get(store))?;

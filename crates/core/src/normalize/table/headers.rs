@@ -5,7 +5,7 @@ use crate::ingest::header_names::{HeaderLine, HeaderNames};
 use crate::ingest::table::format::{FormatField, TableFormat};
 use crate::ingest::table::head::BoundFormat;
 use crate::ingest::table::quotes::without_quotes;
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::normalize::counts::RowCounts;
 use crate::normalize::rejected_row::{ReportFault, ReportRejectCode};
 
@@ -74,6 +74,11 @@ impl TableHeaders {
     /// The names of the header; `None` where there is none.
     pub(crate) fn names(&self) -> Option<&[String]> {
         self.names.as_ref().map(|_| self.written.as_slice())
+    }
+
+    /// Whether each row must be looked at before it is read.
+    pub(crate) fn looks_at_all(&self) -> bool {
+        self.looks_at_all
     }
 
     /// Whether a row must be looked at before it is read, since it could be read.

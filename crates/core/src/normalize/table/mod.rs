@@ -4,7 +4,6 @@ pub mod track_codes;
 pub mod fields;
 pub(crate) mod cell_groups;
 pub mod headers;
-pub(crate) mod play_words;
 pub mod plays;
 pub mod controls;
 pub mod reader;

@@ -8,7 +8,8 @@ use crate::ingest::table::format::FormatField;
 use crate::ingest::table::format::{Feed, ReferenceKind, TableFormat};
 use crate::ingest::table::head::{BoundFormat, cell_text, normal_name};
 use crate::ingest::table::quotes::LineFault;
-use crate::ingest::table::records::{AnyCutter, RecordCutter, TableRecord};
+use crate::ingest::table::records::RecordCutter;
+use crate::ingest::table::rows::TableRecord;
 use crate::model::about::ReportFacets;
 use crate::model::day::Day;
 use crate::model::listener::ListenerKey;
@@ -25,12 +26,14 @@ use crate::normalize::table::controls::ControlNumbers;
 use crate::normalize::table::fields::{RowRejection, TableFields};
 use crate::normalize::table::figures_reader::FiguresReader;
 use crate::normalize::table::headers::{TableHeaders, is_repeated};
-use crate::normalize::table::plays::{PlaysContext, PlaysReader};
+use crate::normalize::table::plays::PlaysReader;
+use crate::normalize::table::plays::context::PlaysContext;
 use crate::normalize::table::reference_reader::ReferenceReader;
 use crate::normalize::table::sales_reader::{SalesContext, SalesReader};
 use crate::normalize::unmapped::UnmappedValues;
 use crate::normalize::values::numbers::MarksSeen;
 
+mod rows;
 mod sharing;
 mod tail;
 
@@ -62,6 +65,8 @@ pub struct TableReader<'a> {
     /// The last row that was cut.
     last_row: u32,
     bad_rows: Vec<RejectedRow>,
+    /// Places of rows at hand that cannot be read, and why; keeps its memory.
+    rejected: Vec<(usize, RowRejection)>,
     lot_rows: BTreeMap<SalesMonth, u64>,
     notes: MonthNotes,
 }
@@ -85,10 +90,20 @@ impl<'a> TableRowsKind<'a> {
         }
     }
 
+    /// What it reads with.
+    fn context(&self) -> TableContext<'a> {
+        match self {
+            Self::Plays(reader) => TableContext::Plays(reader.context()),
+            Self::Sales(reader) => TableContext::Sales(reader.context()),
+            Self::Figures(reader) => TableContext::Figures(reader.context()),
+            Self::Reference(reader) => TableContext::Reference(reader.context()),
+        }
+    }
+
     /// The key of the listeners' hashes, of a report whose cells may name listeners.
     fn listener_key(&self) -> Option<&'a ListenerKey> {
         match self {
-            Self::Plays(reader) => Some(reader.key()),
+            Self::Plays(reader) => Some(reader.context().key),
             Self::Sales(_) | Self::Figures(_) | Self::Reference(_) => None,
         }
     }
@@ -180,6 +195,7 @@ impl<'a> TableReader<'a> {
             fault_row: 0,
             last_row: 0,
             bad_rows: Vec::new(),
+            rejected: Vec::new(),
             lot_rows: BTreeMap::new(),
             notes: MonthNotes::new(),
         }
@@ -252,27 +268,24 @@ impl<'a> TableReader<'a> {
     pub fn finish(self) -> TableReading {
         let (about, lines, fault) = (self.about(), self.lines(), self.fault());
         let (marks, mark) = (self.marks(), self.marks_read());
-        let (day_rows, unmapped) = match &self.rows {
-            TableRowsKind::Plays(reader) => (reader.day_rows().clone(), reader.unmapped().clone()),
-            TableRowsKind::Sales(reader) => (BTreeMap::new(), reader.unmapped().clone()),
-            TableRowsKind::Figures(reader) => (BTreeMap::new(), reader.unmapped().clone()),
-            TableRowsKind::Reference(_) => (BTreeMap::new(), UnmappedValues::default()),
-        };
-        let play_sums = match &self.rows {
-            TableRowsKind::Plays(reader) => Some(reader.play_sums()),
-            _ => None,
-        };
-        let track_dates = match &self.rows {
-            TableRowsKind::Reference(reader)
-                if self.format.reference == Some(ReferenceKind::Tracks) =>
-            {
-                reader.dates().clone()
+        let of_tracks = self.format.reference == Some(ReferenceKind::Tracks);
+        let (mut day_rows, mut track_dates) = (BTreeMap::new(), BTreeSet::new());
+        let (mut play_sums, mut notes) = (None, self.notes);
+        let unmapped = match self.rows {
+            TableRowsKind::Plays(reader) => {
+                let reading = reader.finish();
+                (day_rows, notes) = (reading.day_rows, reading.notes);
+                play_sums = Some(reading.sums);
+                reading.unmapped
             }
-            _ => BTreeSet::new(),
-        };
-        let notes = match &self.rows {
-            TableRowsKind::Plays(reader) => reader.notes(),
-            _ => self.notes,
+            TableRowsKind::Sales(reader) => reader.unmapped().clone(),
+            TableRowsKind::Figures(reader) => reader.unmapped().clone(),
+            TableRowsKind::Reference(reader) => {
+                if of_tracks {
+                    track_dates.clone_from(reader.dates());
+                }
+                UnmappedValues::default()
+            }
         };
         TableReading {
             about,
@@ -349,92 +362,13 @@ impl<'a> TableReader<'a> {
         self.rows.fields()
     }
 
-    fn take(&mut self, cut: AnyCutter<'_>) {
-        let row = match cut {
-            AnyCutter::Ahead(records) => return self.look_ahead(records),
-            AnyCutter::Row(TableRecord { row, .. }) | AnyCutter::Broken { row, .. } => row,
-        };
-        self.last_row = row;
-        let had_fault = self.fault.is_some();
-        self.take_cut(cut);
-        if !had_fault {
-            self.fault_row = row;
-        }
-    }
-
-    fn look_ahead(&mut self, records: &[TableRecord<'_>]) {
-        match &mut self.rows {
-            TableRowsKind::Plays(reader) => reader.look_ahead(records),
-            TableRowsKind::Sales(reader) => reader.look_ahead(records),
-            TableRowsKind::Figures(_) | TableRowsKind::Reference(_) => {}
-        }
-    }
-
-    fn take_cut(&mut self, cut: AnyCutter<'_>) {
-        let record = match cut {
-            AnyCutter::Ahead(_) => return,
-            AnyCutter::Row(record) => record,
-            AnyCutter::Broken { text, row, fault } => return self.take_broken(text, row, fault),
-        };
-        self.open_quote = None;
-        if self.is_tail(&record) {
-            return self.take_tail(&record);
-        }
-        if self.fields().is_skipped(&record) {
-            if !self.is_repeated_header(&record) {
-                self.n_skipped += 1;
-            }
-            return;
-        }
-        if self.headers.must_look_at(&record) && self.is_repeated_header(&record) {
-            return;
-        }
-        if let Err(rejection) = self.read_row(&record) {
-            // No header can be read as a row, so that only what cannot be read is looked at.
-            if self.is_repeated_header(&record) {
-                return;
-            }
-            self.reject(&record, rejection);
-        }
-        self.add_to_controls(&record);
-        self.counts.rows += 1;
-    }
-
-    /// Adds a row, rejected or not, to what the control numbers are checked against.
-    fn add_to_controls(&mut self, record: &TableRecord<'_>) {
-        if self.format.controls.is_empty() {
-            return;
-        }
-        if record.n_cells() == self.n_columns || self.format.text.ragged {
-            self.controls.add(self.rows.fields(), record);
-        } else {
-            self.controls.add_unreadable();
-        }
-    }
-
-    fn read_row(&mut self, record: &TableRecord<'_>) -> Result<(), RowRejection> {
-        let n_cells = record.n_cells();
-        if n_cells != self.n_columns && !self.format.text.ragged {
-            let is_cut = !record.has_line_end && n_cells < self.n_columns;
-            return Err(RowRejection {
-                column: None,
-                reject_code: if is_cut { RejectCode::CutLine } else { RejectCode::ColumnCount },
-                detail: format!("expected {} cells, found {n_cells}", self.n_columns),
-            });
-        }
-        match &mut self.rows {
-            TableRowsKind::Plays(reader) => reader.read(record, &mut self.counts),
-            TableRowsKind::Sales(reader) => reader.read(record, &mut self.counts),
-            TableRowsKind::Figures(reader) => reader.read(record, &mut self.counts),
-            TableRowsKind::Reference(reader) => reader.read(record, &mut self.counts),
-        }
-    }
-
     /// Whether a line repeats the header and is to be passed over. Another header breaks the report.
     fn is_repeated_header(&mut self, record: &TableRecord<'_>) -> bool {
         let cells = record.all().map(|cell| cell_text(cell, self.format));
         let line = self.headers.look_at(cells);
-        is_repeated(line, Some(record.row), &mut self.counts, &mut self.fault)
+        self.with_fault_row(record.row, |reader| {
+            is_repeated(line, Some(record.row), &mut reader.counts, &mut reader.fault)
+        })
     }
 
     /// A line that is not cut into cells.
@@ -466,7 +400,7 @@ impl<'a> TableReader<'a> {
         self.keep(RejectedRow { row, column: None, reject_code: RejectCode::BadLine, detail, raw });
     }
 
-    fn reject(&mut self, record: &TableRecord<'_>, rejection: RowRejection) {
+    fn reject(&mut self, record: &TableRecord<'_>, rejection: &mut RowRejection) {
         let delimiter = self.format.text.delimiter.byte().unwrap_or(b'\t');
         let raw = match self.rows.listener_key() {
             Some(key) => {
@@ -476,6 +410,8 @@ impl<'a> TableReader<'a> {
             None => raw_cells(record.all(), delimiter),
         };
         let RowRejection { column, reject_code, detail } = rejection;
+        let (column, detail) = (column.take(), std::mem::take(detail));
+        let reject_code = *reject_code;
         self.keep(RejectedRow { row: record.row, column, reject_code, detail, raw });
     }
 

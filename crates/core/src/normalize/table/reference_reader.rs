@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ingest::table::format::{FormatField, ReferenceKind, TableFormat, TimeUnit};
 use crate::ingest::table::head::BoundFormat;
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::model::day::Day;
 use crate::model::money::{Amount, Currency};
 use crate::model::reference::ReferenceRow;
@@ -38,6 +38,12 @@ impl<'a> ReferenceReader<'a> {
             builder: SalesBuilder::default(),
             dates: BTreeSet::new(),
         }
+    }
+
+    /// What it reads with.
+    #[must_use]
+    pub fn context(&self) -> SalesContext<'a> {
+        self.context
     }
 
     /// Where the report has its fields.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ingest::table::format::{FormatField, TableFormat};
 use crate::ingest::table::head::BoundFormat;
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::{RecordRows, TableRecord};
 use crate::model::about::ReportFacets;
 use crate::model::grid::Grid;
 use crate::model::money::{Amount, Currency};
@@ -42,13 +42,9 @@ pub struct SalesReader<'a> {
     last_shop: LastShop<'a>,
     unmapped: UnmappedValues,
     about: ReportFacets,
-    /// Columns that name a recording.
-    item_columns: Vec<usize>,
-    /// All others that are read, but those of units and amount.
-    terms_columns: Vec<usize>,
     /// What cells mean that name a recording.
     items: CellGroups<KnownItem>,
-    /// What all other cells mean but those of units and amount.
+    /// What all other cells mean that are read, but those of units and amount.
     terms: CellGroups<KnownTerms<'a>>,
 }
 
@@ -78,10 +74,8 @@ impl<'a> SalesReader<'a> {
         let is_number =
             |field: FormatField| matches!(field, FormatField::Units | FormatField::Amount);
         Self {
-            item_columns: fields.columns(is_item),
-            terms_columns: fields.columns(|field| !is_item(field) && !is_number(field)),
-            items: CellGroups::default(),
-            terms: CellGroups::default(),
+            items: CellGroups::new(fields.columns(is_item)),
+            terms: CellGroups::new(fields.columns(|field| !is_item(field) && !is_number(field))),
             fields,
             context,
             builder: SalesBuilder::default(),
@@ -139,23 +133,31 @@ impl<'a> SalesReader<'a> {
         &self.unmapped
     }
 
-    /// Looks at rows that are read next.
-    pub fn look_ahead(&mut self, records: &[TableRecord<'_>]) {
-        self.items.look_ahead(records, &self.item_columns);
-        self.terms.look_ahead(records, &self.terms_columns);
-    }
-
-    /// Takes a row in.
-    ///
-    /// # Errors
-    /// Why it goes to quarantine; nothing of it is counted then.
+    /// Takes rows in, and calls `reject` with the place of each that goes to quarantine, and why; nothing of
+    /// it is counted then.
     pub fn read(
         &mut self,
-        record: &TableRecord<'_>,
+        rows: &RecordRows<'_>,
+        counts: &mut RowCounts,
+        mut reject: impl FnMut(usize, RowRejection),
+    ) {
+        self.items.look_up(rows);
+        self.terms.look_up(rows);
+        for place in 0..rows.len() {
+            let read = self.read_line(rows, place, counts);
+            read.unwrap_or_else(|rejection| reject(place, rejection));
+        }
+    }
+
+    fn read_line(
+        &mut self,
+        rows: &RecordRows<'_>,
+        place: usize,
         counts: &mut RowCounts,
     ) -> Result<(), RowRejection> {
-        let item = self.items.find(record, &self.item_columns);
-        let terms = self.terms.find(record, &self.terms_columns);
+        let record = &rows.record(place);
+        let item = self.items.find(rows, place);
+        let terms = self.terms.find(rows, place);
         let new_item = item.as_ref().err().copied();
         let new_terms = terms.as_ref().err().copied();
         if let (Ok(item), Ok(terms)) = (item, terms) {
@@ -183,7 +185,7 @@ impl<'a> SalesReader<'a> {
         self.unmapped.note_all(&unknown, sale.units, sale.currency.zip(sale.amount));
         let (item, terms) = self.builder.push(store, &sale);
         if let Some(hash) = new_item {
-            self.items.insert(hash, KnownItem::new(item, &noted));
+            self.items.insert(hash, rows, place, KnownItem::new(item, &noted));
         }
         if let Some(hash) = new_terms {
             let known = KnownTerms {
@@ -193,7 +195,7 @@ impl<'a> SalesReader<'a> {
                 counts: without_identifiers(&noted),
                 unknown,
             };
-            self.terms.insert(hash, known);
+            self.terms.insert(hash, rows, place, known);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ingest::table::decimal_mark::DecimalMark;
 use crate::ingest::table::format::{ControlSpec, FormatField, NumberStyle, TableFormat};
 use crate::ingest::table::head::normal_name;
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::normalize::table::control_numbers::{
     CheckedControl, ControlTotals, LostNumber, RowNumbers, is_number, style_of,
 };

@@ -1,4 +1,4 @@
-//! Reads cells: played seconds, truth values, text. Whitespace-only is empty; nothing is guessed.
+//! Reads cells: played seconds, truth values. Whitespace-only is empty; nothing is guessed.
 
 use crate::normalize::rejected_row::RejectCode;
 
@@ -16,31 +16,7 @@ pub fn trimmed(cell: &[u8]) -> &[u8] {
     }
 }
 
-/// Seconds as a plain decimal (`12`, `.5`, `12.0`), cut to whole milliseconds: 29.9996 s has not
-/// reached 30 s. `None` where the cell is empty.
-///
-/// # Errors
-/// [`RejectCode::BadNumber`] for anything else, [`RejectCode::OutOfRange`] if negative or more than
-/// [`PLAYED_MS_MAX`] after cutting.
-#[inline]
-pub fn seconds_to_ms(cell: &[u8]) -> Result<Option<u32>, RejectCode> {
-    let cell = trimmed(cell);
-    // The usual cell, up to five digits of whole seconds, is settled at once.
-    if let 1..=5 = cell.len()
-        && cell.iter().all(u8::is_ascii_digit)
-    {
-        let seconds = cell.iter().fold(0_u32, |n, byte| n * 10 + u32::from(byte - b'0'));
-        let ms = seconds * 1000;
-        return if u64::from(ms) <= PLAYED_MS_MAX {
-            Ok(Some(ms))
-        } else {
-            Err(RejectCode::OutOfRange)
-        };
-    }
-    if cell.is_empty() { Ok(None) } else { decimal_seconds_to_ms(cell).map(Some) }
-}
-
-/// The same of the usual cell, one to five digits of whole seconds, without a step for each digit: the
+/// Whole seconds of one to five digits in milliseconds, without a step for each digit: the
 /// processor would guess wrong how many there are. The cell is the end of eight bytes, the last one
 /// uppermost. `None` for any other cell, which may be good.
 #[must_use]
@@ -65,17 +41,12 @@ pub fn whole_seconds_to_ms(bytes: u64, length: usize) -> Option<u32> {
     if is_number && ms <= PLAYED_MS_MAX { u32::try_from(ms).ok() } else { None }
 }
 
-fn decimal_seconds_to_ms(cell: &[u8]) -> Result<u32, RejectCode> {
-    let (negative, digits) = match cell.strip_prefix(b"-") {
-        Some(digits) => (true, digits),
-        None => (false, cell),
-    };
-    let ms = decimal_to_thousandths(digits).ok_or(RejectCode::BadNumber)?;
-    match u32::try_from(ms) {
-        Ok(0) => Ok(0),
-        Ok(ms) if !negative && u64::from(ms) <= PLAYED_MS_MAX => Ok(ms),
-        _ => Err(RejectCode::OutOfRange),
-    }
+/// Seconds as a decimal with a point and nothing else, cut to whole milliseconds; `None` for any other cell,
+/// which may be good.
+#[must_use]
+pub fn plain_seconds_to_ms(cell: &[u8]) -> Option<u32> {
+    let ms = decimal_to_thousandths(cell).filter(|ms| *ms <= PLAYED_MS_MAX)?;
+    u32::try_from(ms).ok()
 }
 
 /// A plain decimal without sign in thousandths, cut, at most [`u64::MAX`]; `None` if it is none.
@@ -122,22 +93,6 @@ pub fn truth(cell: &[u8]) -> Result<Option<bool>, RejectCode> {
     }
 }
 
-/// Text that may go into a table: trimmed UTF-8 without NUL; `None` where the cell is empty.
-///
-/// # Errors
-/// [`RejectCode::NulByte`] or [`RejectCode::InvalidUtf8`], whichever stands first.
-pub fn text(cell: &[u8]) -> Result<Option<&str>, RejectCode> {
-    let valid_up_to = match std::str::from_utf8(cell) {
-        Ok(_) => cell.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    if cell[..valid_up_to].contains(&0) {
-        return Err(RejectCode::NulByte);
-    }
-    let text = std::str::from_utf8(trimmed(cell)).map_err(|_| RejectCode::InvalidUtf8)?;
-    Ok((!text.is_empty()).then_some(text))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -155,25 +110,21 @@ mod tests {
             ("0", 0),
             ("00030", 30_000),
             ("000000030", 30_000),
-            (" 31 ", 31_000),
-            ("-0.0004", 0),
             ("86400", 86_400_000),
             ("86400.0009", 86_400_000),
         ] {
-            assert_eq!(seconds_to_ms(cell.as_bytes()), Ok(Some(ms)), "{cell}");
+            assert_eq!(plain_seconds_to_ms(cell.as_bytes()), Some(ms), "{cell}");
         }
-        assert_eq!(seconds_to_ms(b""), Ok(None));
-        assert_eq!(seconds_to_ms(b"  "), Ok(None));
     }
 
     #[test]
-    fn what_is_no_length_is_rejected() {
-        for cell in ["86400.001", "86401", "-1", "-0.001", "99999", "99999999999999999999999"] {
-            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(RejectCode::OutOfRange), "{cell}");
+    fn what_is_no_plain_length_is_left_to_others() {
+        for cell in ["86400.001", "86401", "-1", "99999", "99999999999999999999999", "", " 31 "] {
+            assert_eq!(plain_seconds_to_ms(cell.as_bytes()), None, "{cell}");
         }
         for cell in ["x", "1e3", "1,5", "12.", ".", "-", "--1", "+1", "1.2.3", "1 2", "NaN", "0x1"]
         {
-            assert_eq!(seconds_to_ms(cell.as_bytes()), Err(RejectCode::BadNumber), "{cell}");
+            assert_eq!(plain_seconds_to_ms(cell.as_bytes()), None, "{cell}");
         }
     }
 
@@ -186,7 +137,7 @@ mod tests {
             let bytes = [&before[..], cell.as_bytes()].concat();
             let end: [u8; 8] = bytes[bytes.len() - 8..].try_into().unwrap();
             let is_usual = (1..=5).contains(&cell.len()) && cell.bytes().all(|b| b.is_ascii_digit());
-            let expected = seconds_to_ms(cell.as_bytes()).ok().flatten().filter(|_| is_usual);
+            let expected = plain_seconds_to_ms(cell.as_bytes()).filter(|_| is_usual);
             prop_assert_eq!(whole_seconds_to_ms(u64::from_le_bytes(end), cell.len()), expected);
         }
     }
@@ -210,20 +161,11 @@ mod tests {
         assert_eq!(truth(b"tru"), Err(RejectCode::BadBool));
     }
 
-    #[test]
-    fn text_is_utf8_without_nul() {
-        assert_eq!(text(" Bj\u{f6}rk ".as_bytes()), Ok(Some("Bj\u{f6}rk")));
-        assert_eq!(text(b"\t "), Ok(None));
-        assert_eq!(text(b"a\0b"), Err(RejectCode::NulByte));
-        assert_eq!(text(b"a\xffb"), Err(RejectCode::InvalidUtf8));
-        assert_eq!(text(b"a\xffb\0"), Err(RejectCode::InvalidUtf8));
-    }
-
     proptest! {
         #[test]
         fn every_millisecond_of_a_day_reads_back(ms in 0_u32..=86_400_000, places in 3_usize..6) {
             let cell = format!("{}.{:03}{}", ms / 1000, ms % 1000, "9".repeat(places - 3));
-            prop_assert_eq!(seconds_to_ms(cell.as_bytes()), Ok(Some(ms)));
+            prop_assert_eq!(plain_seconds_to_ms(cell.as_bytes()), Some(ms));
         }
     }
 }

@@ -47,6 +47,9 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
+/// Room for so many keys is kept when they are forgotten.
+const SLOTS_KEPT: usize = 1 << 8;
+
 /// Bytes that come into the cache together.
 const CACHE_LINE_BYTES: usize = 64;
 
@@ -134,6 +137,16 @@ impl Interner {
         id
     }
 
+    /// Forgets all keys.
+    pub fn clear(&mut self) {
+        // To empty a table takes as long as it is large.
+        if SLOTS_KEPT < self.slots.capacity() {
+            *self = Self::default();
+        }
+        self.slots.clear();
+        self.bytes.clear();
+    }
+
     /// Number of different keys.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -156,93 +169,101 @@ impl Interner {
 /// Remembers what a few short cells mean together, exactly, in a small table. For columns with few
 /// different words: a hit costs a look at one entry and no hash of bytes.
 #[derive(Debug)]
-pub struct CellMemory {
-    entries: Vec<CellEntry>,
+pub struct CellMemory<const N: usize, T> {
+    /// A power of two of them: few until that many different cells were met.
+    entries: Vec<CellEntry<N, T>>,
+    n_remembered: usize,
+    nothing: CellEntry<N, T>,
 }
 
 /// Cells that mean something together.
-pub type RecalledCells<'a> = [&'a [u8]; 4];
+pub type RecalledCells<'a, const N: usize> = [&'a [u8]; N];
 
 #[derive(Debug, Clone, Copy)]
-struct CellEntry {
-    words: CellWords,
+struct CellEntry<const N: usize, T> {
+    /// Each cell as two numbers.
+    words: [[u64; 2]; N],
     /// Lengths of the cells, a byte each, so that no cell is another one's beginning.
     lengths: u32,
-    id: u32,
+    meaning: T,
 }
 
-/// Each cell as two numbers.
-type CellWords = [u64; 8];
-
 const CELL_BYTES_MAX: usize = 16;
-const CELL_ENTRIES_BITS: u32 = 11;
+/// Entries for each of the cells: more cells have more combinations.
+const CELL_ENTRIES: usize = 1 << 9;
+/// Entries of a report with few rows.
+const CELL_ENTRIES_SMALL: usize = 1 << 4;
 
 /// Lengths of an entry that holds nothing.
 const NO_LENGTHS: u32 = u32::MAX;
 
 /// Odd numbers without a pattern (the bits of sqrt 2, 3, 5, ...): sums of products with them spread
 /// what differs in a few characters, and the products do not wait for each other.
-const SPREADS: CellWords = [
-    0x6a09_e667_f3bc_c909,
-    0xbb67_ae85_84ca_a73b,
-    0x3c6e_f372_fe94_f82b,
-    0xa54f_f53a_5f1d_36f1,
-    0x510e_527f_ade6_82d1,
-    0x9b05_688c_2b3e_6c1f,
-    0x1f83_d9ab_fb41_bd6b,
-    0x5be0_cd19_137e_2179,
+const SPREADS: [[u64; 2]; 4] = [
+    [0x6a09_e667_f3bc_c909, 0xbb67_ae85_84ca_a73b],
+    [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1],
+    [0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f],
+    [0x1f83_d9ab_fb41_bd6b, 0x5be0_cd19_137e_2179],
 ];
 
-impl Default for CellMemory {
-    fn default() -> Self {
-        let nothing = CellEntry { words: [0; 8], lengths: NO_LENGTHS, id: 0 };
-        Self { entries: vec![nothing; 1 << CELL_ENTRIES_BITS] }
+impl<const N: usize, T: Copy> CellMemory<N, T> {
+    /// Remembers nothing yet; `any` stands in for a meaning.
+    #[must_use]
+    pub fn new(any: T) -> Self {
+        const { assert!(N.is_power_of_two() && N <= SPREADS.len(), "lengths are four bytes") };
+        let nothing = CellEntry { words: [[0; 2]; N], lengths: NO_LENGTHS, meaning: any };
+        Self { entries: vec![nothing; CELL_ENTRIES_SMALL], n_remembered: 0, nothing }
     }
-}
 
-impl CellMemory {
     /// What cells mean together, if that is remembered.
     #[must_use]
     #[inline]
-    pub fn recall(&self, cells: &RecalledCells<'_>) -> Option<u32> {
+    pub fn recall(&self, cells: &RecalledCells<'_, N>) -> Option<T> {
         let (words, lengths) = cell_words(cells)?;
-        let entry = &self.entries[cell_place(&words)];
+        let entry = &self.entries[self.place(&words)];
         // Numbers one by one, not arrays: they stay in registers.
-        let differs = (0..words.len()).fold(0, |differs, n| differs | (words[n] ^ entry.words[n]));
-        (differs == 0 && entry.lengths == lengths).then_some(entry.id)
+        let differs = (0..N).fold(0, |differs, n| {
+            differs | (words[n][0] ^ entry.words[n][0]) | (words[n][1] ^ entry.words[n][1])
+        });
+        (differs == 0 && entry.lengths == lengths).then_some(entry.meaning)
     }
 
     /// Remembers what cells mean, in place of whatever was there; cells of more than 16 bytes are not
     /// remembered.
-    pub fn remember(&mut self, cells: &RecalledCells<'_>, id: u32) {
+    pub fn remember(&mut self, cells: &RecalledCells<'_, N>, meaning: T) {
         if let Some((words, lengths)) = cell_words(cells) {
-            self.entries[cell_place(&words)] = CellEntry { words, lengths, id };
+            self.n_remembered += 1;
+            if self.n_remembered == CELL_ENTRIES_SMALL {
+                self.entries = vec![self.nothing; N * CELL_ENTRIES];
+            }
+            let place = self.place(&words);
+            self.entries[place] = CellEntry { words, lengths, meaning };
         }
+    }
+
+    #[inline]
+    fn place(&self, words: &[[u64; 2]; N]) -> usize {
+        let sum = words.iter().zip(&SPREADS).fold(0_u64, |sum, (word, spread)| {
+            let product = |n: usize| word[n].wrapping_mul(spread[n]);
+            sum.wrapping_add(product(0)).wrapping_add(product(1))
+        });
+        exact::<usize>(sum >> (u64::BITS - self.entries.len().ilog2()))
     }
 }
 
 #[expect(clippy::inline_always, reason = "its numbers stay in registers")]
 #[inline(always)]
-fn cell_words(cells: &RecalledCells<'_>) -> Option<(CellWords, u32)> {
-    let mut words = [0; 8];
+fn cell_words<const N: usize>(cells: &RecalledCells<'_, N>) -> Option<([[u64; 2]; N], u32)> {
+    let mut words = [[0; 2]; N];
     let mut lengths = 0;
     for (n, cell) in cells.iter().enumerate() {
         if CELL_BYTES_MAX < cell.len() {
             return None;
         }
-        [words[2 * n], words[2 * n + 1]] = cell_word(cell);
+        words[n] = cell_word(cell);
         lengths = lengths << 8 | exact::<u32>(cell.len());
     }
     Some((words, lengths))
-}
-
-#[inline]
-fn cell_place(words: &CellWords) -> usize {
-    let sum = words
-        .iter()
-        .zip(&SPREADS)
-        .fold(0_u64, |sum, (word, spread)| sum.wrapping_add(word.wrapping_mul(*spread)));
-    exact::<usize>(sum >> (u64::BITS - CELL_ENTRIES_BITS))
 }
 
 /// Up to 16 bytes as two numbers; cells of one length have the same only if they are equal.
@@ -305,13 +326,13 @@ mod tests {
 
         #[test]
         fn cells_are_recalled_exactly(rows in prop::collection::vec(("[ab]{0,18}", "[ab]{0,3}", "[a\u{0}]{0,9}", "[ab]{0,5}"), 0..200)) {
-            let mut memory = CellMemory::default();
+            let mut memory = CellMemory::<4, u32>::new(0);
             let cells = |row: &(String, String, String, String)| {
                 [&row.0, &row.1, &row.2, &row.3].map(|cell| cell.clone().into_bytes())
             };
             for (id, row) in (0_u32..).zip(&rows) {
                 let owned = cells(row);
-                let cells: RecalledCells<'_> = std::array::from_fn(|n| owned[n].as_slice());
+                let cells: RecalledCells<'_, 4> = std::array::from_fn(|n| owned[n].as_slice());
                 if let Some(known) = memory.recall(&cells) {
                     prop_assert_eq!(&rows[known as usize], row);
                 }

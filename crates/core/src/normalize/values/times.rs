@@ -35,29 +35,6 @@ pub fn stamp(cell: &[u8]) -> Result<Option<i64>, RejectCode> {
     if cell.is_empty() { Ok(None) } else { iso(cell).ok_or(RejectCode::BadTime).map(Some) }
 }
 
-/// Reads stamps of which many are like the one before.
-#[derive(Debug, Default)]
-pub struct LastStamp {
-    cell: Vec<u8>,
-    ms: Option<i64>,
-}
-
-impl LastStamp {
-    /// As [`stamp`].
-    ///
-    /// # Errors
-    /// As [`stamp`].
-    #[inline]
-    pub fn read(&mut self, cell: &[u8]) -> Result<Option<i64>, RejectCode> {
-        if cell != self.cell {
-            self.ms = stamp(cell)?;
-            self.cell.clear();
-            self.cell.extend_from_slice(cell);
-        }
-        Ok(self.ms)
-    }
-}
-
 /// An ISO 8601 stamp, or seconds or (above 10^11) milliseconds since 1970, as milliseconds, cut;
 /// `None` where the cell is empty or 0.
 ///

@@ -114,6 +114,11 @@ fn read_candidates(
         .par_bridge()
         .map(|(number, candidate)| {
             let file = candidate.report_file();
+            // With the last reports some threads have no report of their own.
+            let n_threads = rayon::current_num_threads();
+            let is_last = candidates.len() < number + n_threads;
+            let n_readers = if is_last { n_threads } else { examiner.n_readers };
+            let examiner = Examiner { n_readers, ..examiner };
             let mut examined = examiner.examine(file, candidate.name, candidate.store, wanted)?;
             if let Some(early) = early {
                 let mut claimed = Vec::new();

@@ -203,10 +203,10 @@ impl<'c, 'n> RowComparison<'c, 'n> {
 
     fn what_rows_say(&self, key: &str) -> Result<RowsSay, NightlyError> {
         let say = Mutex::new(RowsSay::default());
-        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+        let look = |pieces: Option<&[(Day, ReportPlays)]>| {
             let mut say = say.lock().unwrap_or_else(PoisonError::into_inner);
             match pieces {
-                Some(pieces) => pieces.values().for_each(|piece| say.look(piece)),
+                Some(pieces) => pieces.iter().for_each(|(_, piece)| say.look(piece)),
                 None => *say = RowsSay::default(),
             }
         };
@@ -217,7 +217,7 @@ impl<'c, 'n> RowComparison<'c, 'n> {
     fn play_list(&self, key: &str, say: RowsSay) -> Result<RowList, NightlyError> {
         let folder = &self.run.work.buffers.rows;
         let collected = Mutex::new((RowCollector::default(), None));
-        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+        let look = |pieces: Option<&[(Day, ReportPlays)]>| {
             let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {
                 *collected = (RowCollector::default(), None);
@@ -234,7 +234,7 @@ impl<'c, 'n> RowComparison<'c, 'n> {
 
     fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
         let sums = Mutex::new(PlaySums::new());
-        let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
+        let look = |pieces: Option<&[(Day, ReportPlays)]>| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {
                 sums.clear();

@@ -1,23 +1,24 @@
 //! A report that several readers read, each of some of its blocks.
 
-use super::{BAD_ROWS_KEPT_MAX, TableContext, TableReader, TableRowsKind};
+use super::{BAD_ROWS_KEPT_MAX, TableReader, TableRowsKind};
 
 impl TableReader<'_> {
-    /// Another reader for other blocks of the same report; `None` where a row depends on what came before it,
-    /// or is not a line of a statement.
+    /// Whether other readers may read other blocks of the same report: its rows are plays or lines of a
+    /// statement, and none depends on what came before it.
     #[must_use]
-    pub fn fork(&self) -> Option<Self> {
-        let TableRowsKind::Sales(sales) = &self.rows else {
-            return None;
-        };
+    pub fn can_fork(&self) -> bool {
         let text = &self.format.text;
         // A tail, totals and cells that span lines are read in order.
-        if text.multiline || !text.end_at.is_empty() || !self.format.controls.is_empty() {
-            return None;
-        }
-        let bound = sales.fields().bound.clone();
-        let fork = Self::new(self.format, bound, TableContext::Sales(sales.context()));
-        Some(Self { n_head: 0, ..fork })
+        let is_in_order =
+            text.multiline || !text.end_at.is_empty() || !self.format.controls.is_empty();
+        matches!(self.rows, TableRowsKind::Plays(_) | TableRowsKind::Sales(_)) && !is_in_order
+    }
+
+    /// Another reader for other blocks of the same report.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let bound = self.rows.fields().bound.clone();
+        Self { n_head: 0, ..Self::new(self.format, bound, self.rows.context()) }
     }
 
     /// Reads a block of whole lines before which there are so many others in the report.
@@ -31,10 +32,10 @@ impl TableReader<'_> {
         self.cutter.absorb(&other.cutter);
         self.counts.add(&other.counts);
         self.n_skipped += other.n_skipped;
-        if let (TableRowsKind::Sales(own), TableRowsKind::Sales(others)) =
-            (&mut self.rows, other.rows)
-        {
-            own.absorb(*others);
+        match (&mut self.rows, other.rows) {
+            (TableRowsKind::Plays(own), TableRowsKind::Plays(others)) => own.absorb(*others),
+            (TableRowsKind::Sales(own), TableRowsKind::Sales(others)) => own.absorb(*others),
+            _ => {}
         }
         // The first fault of the report, and what its last line is.
         if other.fault.is_some() && (self.fault.is_none() || other.fault_row < self.fault_row) {

@@ -1,7 +1,7 @@
 //! Lines behind the rows of a plain table.
 
 use crate::ingest::table::head::{cell_text, normal_name};
-use crate::ingest::table::records::TableRecord;
+use crate::ingest::table::rows::TableRecord;
 use crate::normalize::table::reader::TableReader;
 
 impl TableReader<'_> {

@@ -201,7 +201,7 @@ fn a_wrong_identifier_becomes_null_and_is_counted_each_time() {
     [uk] GB
     [deutschland] DE
     [ZZ] null
-    [DEU] null
+    [DEU] DE
     [é] null
     ");
     let wrong: &Changes<'_> = &[("isrc", b"x"), ("upc", b"1"), ("country_code", b"ZZ")];
@@ -228,7 +228,7 @@ fn wrong_identifiers_of_rejected_rows_are_not_counted() {
     let rejected = [
         line(&[("isrc", b"x"), ("country_code", b"ZZ"), ("upc", b"1"), ("day", b"")]),
         line(&[("country_code", b"UK"), ("financial_product", b"new"), ("stream_device", b"\xff")]),
-        line(&[("country_code", b"ZZ"), ("isrc", b"x"), ("upc", b"1"), ("track_id", b"")]),
+        line(&[("country_code", b"ZZ"), ("isrc", b""), ("upc", b"1"), ("track_id", b"")]),
         line(&[("country_code", b"\xff"), ("isrc", b"x"), ("upc", b"1")]),
     ];
     let report = read(&rejected);

@@ -1,4 +1,4 @@
-//! Claims about reading Spotify's wide table; here the words in which they are made.
+//! Claims about reading plays, in the layout of Spotify's wide table; here the words in which they are made.
 
 mod blocks;
 mod rejected;
@@ -9,16 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::{RowCounts, StreamsContext, StreamsReader};
-use crate::ingest::spotify_streams::StreamColumns;
+use crate::ingest::table::format::TableFormat;
+use crate::ingest::table::head::{BoundFormat, HeadMatch, match_head};
 use crate::model::day::Day;
 use crate::model::play::{
     NONE, OFFLINE, OFFLINE_UNKNOWN, ONLINE, Play, PlayDictionaries, Plays, ReportPlays,
 };
 use crate::model::territory::{Territory, TerritoryTable};
 use crate::model::upc::Upc;
+use crate::normalize::counts::RowCounts;
 use crate::normalize::join::join_pieces;
 use crate::normalize::rejected_row::RejectedRow;
+use crate::normalize::table::plays::context::PlaysContext;
+use crate::normalize::table::reader::{TableContext, TableReader, TableReading};
 use crate::testing;
 
 /// Every mapped column, and two that are not.
@@ -117,6 +120,21 @@ impl Report {
     }
 }
 
+/// The layout, as the project describes it.
+fn wide_table() -> TableFormat {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/formats/spotify-streams.toml");
+    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The layout in a report with this header.
+fn bound(format: &TableFormat, header: &[&str]) -> BoundFormat {
+    let head = header.join("\t") + "\n";
+    match match_head(format, head.as_bytes(), "streams.tsv") {
+        HeadMatch::Yes(bound) => *bound,
+        other => panic!("the header has what is needed: {other:?}"),
+    }
+}
+
 /// Reads a report, some blocks after which what was read so far is taken out, if at all.
 fn read_blocks(
     header: &[&str],
@@ -126,12 +144,13 @@ fn read_blocks(
     let aliases = [("UK", "GB"), ("Deutschland", "DE")].map(|(a, c)| (a.to_owned(), c.to_owned()));
     let territories = TerritoryTable::new(&aliases.into()).unwrap();
     let (store, key) = (testing::store(), testing::key());
-    let context = StreamsContext { store: &store, territories: &territories, key: &key, wanted };
-    let columns = StreamColumns::detect_format(header.join("\t").as_bytes()).unwrap();
-    let mut reader = StreamsReader::new(columns, context);
+    let context = PlaysContext { store: &store, territories: &territories, key: &key, wanted };
+    let format = wide_table();
+    let mut reader =
+        TableReader::new(&format, bound(&format, header), TableContext::Plays(context));
     let mut pieces = BTreeMap::<Day, Vec<ReportPlays>>::new();
-    let mut take_out = |reader: &mut StreamsReader<'_>| {
-        for (day, piece) in reader.take_pieces([9; 32]) {
+    let mut take_out = |reader: &mut TableReader<'_>| {
+        for (day, piece) in reader.take_pieces() {
             pieces.entry(day).or_default().push(piece);
         }
     };
@@ -141,6 +160,7 @@ fn read_blocks(
             take_out(&mut reader);
         }
     }
+    reader.end();
     take_out(&mut reader);
     let mut plays = BTreeMap::new();
     for (day, pieces) in pieces {
@@ -148,8 +168,7 @@ fn read_blocks(
         assert!(joined.rows.is_sorted_by_key(|play| play.row));
         plays.extend(joined.rows.iter().map(|play| ((day, play.row), fields(day, play, &joined))));
     }
-    let reading = reader.finish();
-    let super::StreamsReading { counts, bad_rows, day_rows, .. } = reading;
+    let TableReading { counts, bad_rows, day_rows, .. } = reader.finish();
     Report { counts, bad_rows, day_rows, plays }
 }
 

@@ -34,7 +34,8 @@ log_time|20260901T12:15:00|=2026-09-01T12:15:00.000Z
 log_time|2026-09-01 12:15:00.5+02:00|=2026-09-01T10:15:00.500Z
 log_time||!missing
 log_time| |!missing
-log_time|1787936602|!bad_time
+log_time|1787936602|=2026-08-28T17:03:22.000Z
+log_time|noon|!bad_time
 offline_timestamp||
 offline_timestamp| |
 offline_timestamp|0|
@@ -73,7 +74,7 @@ country_code|fr|=FR
 country_code|uk|~GB
 country_code|Deutschland|~DE
 country_code|ZZ|wrong
-country_code|DEU|wrong
+country_code|DEU|=DE
 track_id||
 track_id|t1|=t1
 track_id| t2 |=t2
@@ -95,6 +96,9 @@ stream_device|tv|=tv
 stream_device|a device of a long name|=a device of a long name
 mobile||
 postal_code||";
+
+/// The cell of [`CELLS`] that is no ISRC.
+const WRONG_ISRC: &str = "GBAYE060149";
 
 /// What is no text, in a column that is read.
 const NO_TEXT: [Cell; 4] = [
@@ -161,7 +165,12 @@ fn plain_reading(header: &[&'static str], cells: &Cells) -> Reading {
         Value(value) | Alias(value) => value,
         _ => "null",
     };
-    if value("isrc") == "null" && value("track_id") == "null" {
+    // A text in the place of an ISRC is the store's own id where there is no other.
+    let store_track = match (value("track_id"), says("isrc")) {
+        ("null", Wrong) => WRONG_ISRC,
+        (id, _) => id,
+    };
+    if value("isrc") == "null" && store_track == "null" {
         let first = header.iter().find(|column| ["isrc", "track_id"].contains(column));
         return Err(((*first.unwrap()).to_owned(), "no_track"));
     }
@@ -176,7 +185,7 @@ fn plain_reading(header: &[&'static str], cells: &Cells) -> Reading {
         ("clock", clock.to_owned()),
         ("isrc", value("isrc").to_owned()),
         ("upc", value("upc").to_owned()),
-        ("store_track", value("track_id").to_owned()),
+        ("store_track", store_track.to_owned()),
         ("listener", value("customer_id").to_owned()),
         ("territory", value("country_code").to_owned()),
         ("tier", tier),

@@ -21,28 +21,26 @@ fn what_is_wrong_with_a_cell_is_named() {
         &[("day", b"2026-02-29")],
         &[("log_time", b" ")],
         &[("log_time", b"noon")],
-        &[("log_time", b"1787936602")],
+        &[("log_time", b"1e9")],
         &[("stream_cached", b"true"), ("offline_timestamp", b"later")],
         &[("stream_length", b"1e3")],
         &[("stream_length", b"-0.001")],
         &[("stream_length", b"86400.001")],
         &[("stream_cached", b"maybe")],
         &[("track_id", b" "), ("isrc", b"")],
-        &[("track_id", b""), ("isrc", b"GBAYE060149")],
     ]), @"
     1 day missing: expected a value, found an empty cell
     2 day bad_date: expected YYYY-MM-DD or YYYYMMDD, found `01.09.2026`
     3 day bad_date: expected YYYY-MM-DD or YYYYMMDD, found `2026-02-29`
     4 log_time missing: expected a value, found an empty cell
-    5 log_time bad_time: expected an ISO 8601 time stamp, found `noon`
-    6 log_time bad_time: expected an ISO 8601 time stamp, found 10 bytes that are not shown
+    5 log_time bad_time: expected an ISO 8601 time stamp, or seconds or milliseconds since 1970, found `noon`
+    6 log_time bad_time: expected an ISO 8601 time stamp, or seconds or milliseconds since 1970, found `1e9`
     7 offline_timestamp bad_time: expected an ISO 8601 time stamp, or seconds or milliseconds since 1970, found 5 bytes that are not shown
-    8 stream_length bad_number: expected seconds as a plain decimal number, found `1e3`
+    8 stream_length bad_number: expected a plain decimal number, found `1e3`
     9 stream_length out_of_range: expected 0 to 86,400 seconds, found `-0.001`
     10 stream_length out_of_range: expected 0 to 86,400 seconds, found `86400.001`
     11 stream_cached bad_bool: expected true/false, t/f, yes/no or 1/0, found 5 bytes that are not shown
     12 track_id no_track: expected an ISRC or a track id, found neither
-    13 track_id no_track: expected an ISRC or a track id, found neither
     ");
 }
 
@@ -66,10 +64,7 @@ fn bytes_that_are_no_text_reject_the_row_in_each_column_that_is_read() {
             let offline = [("stream_cached", &b"true"[..]), (column, cell)];
             let changes = if column == "offline_timestamp" { &offline[..] } else { &offline[1..] };
             // Twice: what was rejected once must not be known the second time.
-            let found = match column {
-                "customer_id" => "it (not shown)".to_owned(),
-                _ => format!("{found} bytes that are not shown"),
-            };
+            let found = format!("{found} bytes that are not shown");
             let expected =
                 format!("1 {column} {reject_code} {found}\n2 {column} {reject_code} {found}");
             assert_eq!(rejections(&[changes, changes]), expected);
@@ -228,7 +223,7 @@ proptest! {
     #[test]
     fn a_rejection_never_shows_the_listener(lines in prop::collection::vec(mangled_lines(), 1..4)) {
         let report = read(&lines);
-        prop_assert_eq!(report.bad_rows.len(), lines.len());
+        prop_assert_eq!(report.bad_rows.len() + report.plays.len(), lines.len());
         for RejectedRow { raw, detail, .. } in &report.bad_rows {
             prop_assert!(!raw.contains("secret") && !detail.contains("secret"), "{raw} {detail}");
         }

@@ -69,13 +69,13 @@ const NARROW: [&str; 8] = [
 ];
 
 /// Calls `read` with a reader for these columns.
-fn with_reader(header: &[&str], read: impl FnOnce(StreamsReader<'_>)) {
+fn with_reader(header: &[&str], read: impl FnOnce(TableReader<'_>)) {
     let territories = TerritoryTable::new(&BTreeMap::new()).unwrap();
     let (store, key) = (testing::store(), testing::key());
     let context =
-        StreamsContext { store: &store, territories: &territories, key: &key, wanted: None };
-    let columns = StreamColumns::detect_format(header.join("\t").as_bytes()).unwrap();
-    read(StreamsReader::new(columns, context));
+        PlaysContext { store: &store, territories: &territories, key: &key, wanted: None };
+    let format = wide_table();
+    read(TableReader::new(&format, bound(&format, header), TableContext::Plays(context)));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn plays_of_a_date_stay_in_order_however_many_there_are() {
     with_reader(&NARROW, |mut reader| {
         (0..N_BLOCKS).for_each(|_| reader.read_block(&block));
         let size_bytes = reader.size_bytes();
-        let pieces = reader.take_pieces([1; 32]);
+        let pieces = reader.take_pieces();
         let rows = |piece: usize| pieces.values().nth(piece).unwrap().rows.iter().flatten();
         let n_rows = [0, 1].map(|piece| rows(piece).count());
         assert_eq!(n_rows, [1_058_940, 1_060]);
@@ -130,7 +130,7 @@ fn a_report_may_have_more_devices_than_16_bits_count() {
     with_reader(&WITH_DEVICE, |mut reader| {
         reader.read_block(&devices(0, 40_000));
         reader.read_block(&devices(40_000, 30_000));
-        let (_, piece) = reader.take_pieces([1; 32]).pop_first().unwrap();
+        let (_, piece) = reader.take_pieces().pop_first().unwrap();
         assert_eq!(reader.finish().counts, RowCounts { rows: 70_000, ..RowCounts::default() });
         let plays = join_pieces(vec![piece]);
         let device = |play: &Play| &*plays.words.devices[plays.kind(play).device as usize];

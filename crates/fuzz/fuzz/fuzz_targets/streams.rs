@@ -1,4 +1,0 @@
-//! Target `streams` of cargo-fuzz.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| streamledger_fuzz::run("streams", bytes));
