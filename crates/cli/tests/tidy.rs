@@ -1,6 +1,8 @@
 //! Tidy: what lints cannot check. Each test reads the files of the repository as text and fails with
 //! the list of all places that break a habit of the project, so that one correction is enough.
 
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
+
 use std::path::{Path, PathBuf};
 
 /// Names that say nothing of what a file settles.

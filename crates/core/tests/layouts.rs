@@ -1,5 +1,6 @@
 //! Random rows, written in the layout of each format of the project, are read back as they were meant.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -13,7 +13,6 @@ mod money;
 mod overview;
 mod pages;
 mod search;
-mod site;
 mod subject;
 
 use anyhow::{anyhow, bail, ensure};
@@ -41,8 +40,8 @@ use crate::report::pages::{
     ArtistPage, ListPage, ListPart, ListRow, OverviewPage, PageFrame, RecordingPage,
 };
 use crate::report::search::{SearchEntry, SearchIndex};
-use crate::report::site::StaticSite;
 use crate::report::subject::PageSubject;
+use streamledger_storage::disk::static_site::StaticSite;
 
 /// Months that pages are about if nobody says which: what is paid of a month is known three to five
 /// months after it.
@@ -86,7 +85,7 @@ pub(crate) fn run(common: &CommonOptions, command: &ReportCommand) -> anyhow::Re
     let mut making = PageMaking {
         book: &book,
         frame: PageFrame::new(date_in_words(as_of), published.manifest.snapshot),
-        site: StaticSite::begin(&command.out)?,
+        site: StaticSite::begin(&command.out, &["artists", "tracks", "search"])?,
         index: SearchIndex::default(),
         recordings: Vec::new(),
         artists: Vec::new(),
@@ -339,7 +338,7 @@ impl PageMaking<'_> {
         for (name, text) in self.index.files() {
             self.site.write(&name, &text?)?;
         }
-        self.site.publish()
+        Ok(self.site.publish()?)
     }
 
     fn overview(&self) -> anyhow::Result<()> {
@@ -363,7 +362,7 @@ impl PageMaking<'_> {
             feeds: overview::feeds(self.book),
             artists: &artists,
         };
-        self.site.write("index.html", &page.render()?)
+        Ok(self.site.write("index.html", &page.render()?)?)
     }
 
     /// A list in parts; the first is the `index.html` of its folder.

@@ -12,6 +12,8 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{FormatField, TableFormat};
 use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::normalize::store::{StoreSettings, TierTable};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::reading::{is_folder, list_folder, read_text};
 use streamledger_storage::source::ignored::IgnoredNames;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
@@ -277,19 +279,15 @@ fn toml_files(folder: &Path, paths: &[PathBuf], errors: &mut Vec<ConfigError>) -
     let mut files = Vec::new();
     for path in paths {
         let path = folder.join(path);
-        if !path.is_dir() {
+        if !is_folder(&path) {
             files.push(path);
             continue;
         }
-        match std::fs::read_dir(&path) {
-            Ok(entries) => {
-                let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
-                let mut inside: Vec<PathBuf> =
-                    inside.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
-                inside.sort();
-                files.extend(inside);
-            }
-            Err(source) => errors.push(ConfigError::Unreadable { path, source }),
+        match list_folder(&path) {
+            Ok(inside) => files.extend(
+                inside.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")),
+            ),
+            Err(error) => errors.push(unreadable(error)),
         }
     }
     files
@@ -348,8 +346,11 @@ fn wrong(path: &Path, message: impl std::fmt::Display) -> ConfigError {
     ConfigError::Wrong { path: path.to_owned(), message: message.to_string() }
 }
 
+fn unreadable(DiskError { path, source, .. }: DiskError) -> ConfigError {
+    ConfigError::Unreadable { path, source }
+}
+
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = read_text(path).map_err(unreadable)?;
     toml::from_str(&text).map_err(|error| wrong(path, error.to_string().trim_end()))
 }

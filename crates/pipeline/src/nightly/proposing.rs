@@ -9,6 +9,7 @@ use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_tree, rename, write_new,
 };
+use streamledger_storage::disk::reading::read_file;
 use streamledger_storage::layout::decisions::unwritable;
 use streamledger_storage::layout::ledger::Manifest;
 use streamledger_storage::layout::manifest::MANIFEST;
@@ -155,7 +156,7 @@ impl EffectCache {
     ) -> Result<Self, DiskError> {
         let folder = places.internal(PROPOSALS);
         let manifest = places.snapshot(published.snapshot).join(MANIFEST);
-        let bytes = std::fs::read(&manifest).at("read", &manifest)?;
+        let bytes = read_file(&manifest)?;
         let hash = blake3::hash(&bytes).to_hex();
         let proposed = ruling.proposed.as_ref().map_or("", |(_, hash)| hash);
         let file = folder.join(format!("{}-{}.json", short(proposed), short(&hash)));
@@ -163,7 +164,7 @@ impl EffectCache {
     }
 
     fn read(&self) -> Option<FigureChanges> {
-        let rows: Vec<EffectRow> = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
+        let rows: Vec<EffectRow> = serde_json::from_slice(&read_file(&self.file).ok()?).ok()?;
         let figure = |EffectRow(table, store, month, what, measure, before, after): EffectRow| {
             let measure = MEASURES.into_iter().find(|known| *known == measure)?;
             let change = FigureChange { before: before.parse().ok()?, after: after.parse().ok()? };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::model::listener::ListenerKey;
+use streamledger_storage::disk::reading::exists;
 use streamledger_storage::layout::decisions::DecisionError;
 use streamledger_storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 use streamledger_storage::layout::manifest::read_manifest;
@@ -214,7 +215,7 @@ pub fn plan_nightly(
     let own_key = places.own_key();
     let key = match &options.listener_key {
         Some(given) => given.key()?,
-        None if own_key.exists() => read_key(&own_key)?,
+        None if exists(&own_key) => read_key(&own_key)?,
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
     };

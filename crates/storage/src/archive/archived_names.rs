@@ -4,6 +4,7 @@
 //! A file in each folder of the archive. It is what the ledger says, written before a state is published
 //! that refers to it.
 
+use crate::disk::reading::{if_there, read_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -74,11 +75,8 @@ pub fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<String, Vec
 /// # Errors
 /// [`DiskError`] if it is there and cannot be read.
 pub fn is_kept(places: &WarehouseLayout, name: &str, bytes: &[u8]) -> Result<bool, DiskError> {
-    let path = archive_path(places, name);
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        found => Ok(found.at("read", &path)? == bytes),
-    }
+    let found = if_there(read_file(&archive_path(places, name)))?;
+    Ok(found.is_some_and(|found| found == bytes))
 }
 
 /// Writes the files that are not there or say something else. Tells how many.
@@ -133,7 +131,7 @@ pub fn read_names(places: &WarehouseLayout) -> Result<Vec<(String, ArchivedRepor
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DiskError> {
-    let bytes = std::fs::read(path).at("read", path)?;
+    let bytes = read_file(path)?;
     serde_json::from_slice(&bytes).map_err(std::io::Error::other).at("read", path)
 }
 

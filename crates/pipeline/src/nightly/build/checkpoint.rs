@@ -14,6 +14,7 @@ use streamledger_storage::disk::durable::{
     DiskError, IoContext as _, link, make_folder, remove_tree, rename, sync, write_new,
 };
 use streamledger_storage::disk::file_hash::hash_as_is;
+use streamledger_storage::disk::reading::{exists, read_file};
 use streamledger_storage::layout::ledger::FileEntry;
 use streamledger_storage::layout::offline_keys::{NewList, read_keys};
 use streamledger_storage::layout::partition_key::trends_path;
@@ -210,7 +211,7 @@ impl Checkpoint {
 
     fn find(&self, path: &str, fingerprint: &str) -> Option<FinishedPartition> {
         let folder = self.folder.join(path);
-        let bytes = std::fs::read(folder.join(DONE)).ok()?;
+        let bytes = read_file(&folder.join(DONE)).ok()?;
         let done: FinishedPartition = serde_json::from_slice(&bytes).ok()?;
         let is_whole = |folder: &Path, file: &FileEntry| {
             hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
@@ -222,7 +223,7 @@ impl Checkpoint {
 
     /// Takes all away in one step, to a place that the next run clears at the latest.
     pub(crate) fn clear(&self, away: &Path) -> Result<(), DiskError> {
-        if self.folder.exists() {
+        if exists(&self.folder) {
             rename(&self.folder, away)?;
         }
         remove_tree(away)

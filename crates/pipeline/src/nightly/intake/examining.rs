@@ -7,6 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_storage::archive::archived_reports::{CopyOutcome, archive_name, archive_path};
+use streamledger_storage::disk::reading::{exists, file_size};
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState};
 use streamledger_storage::source::inbox::{Inbox, why_unreadable};
@@ -250,7 +251,7 @@ fn archived_candidates<'a>(
     archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
     let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
         let path = archive_path(run.places, name);
-        let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let size_bytes = file_size(&path).unwrap_or_default();
         let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
         let (name, came_as) = (report.read_as(file), Some(file));
         ReportCandidate { path, name, store, size_bytes, file: None, known, came_as }
@@ -269,7 +270,7 @@ fn archived_candidates<'a>(
 /// Whether the archive has a report, as far as it should.
 fn is_archived(run: &RunContext<'_>, report: &ReportEntry) -> bool {
     let name = report.archived.as_ref();
-    name.is_none_or(|name| archive_path(run.places, name).exists())
+    name.is_none_or(|name| exists(&archive_path(run.places, name)))
 }
 
 fn must_read_again(run: &RunContext<'_>, report: &ReportEntry) -> bool {

@@ -8,6 +8,7 @@ use streamledger_storage::archive::archived_names::{keep_names, read_names};
 use streamledger_storage::archive::archived_reports::{ArchiveWriter, CopyOutcome, archive_path};
 use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
+use streamledger_storage::disk::reading::{exists, if_there, read_file};
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
 use streamledger_storage::source::report_source::ReportFile;
@@ -82,7 +83,7 @@ fn write_notes(
 ) -> Result<(), NightlyError> {
     let path = notes_path(run, report);
     // Empty notes get no file, unless there is an older one to replace.
-    if *notes == ReportNotes::default() && !path.exists() {
+    if *notes == ReportNotes::default() && !exists(&path) {
         return Ok(());
     }
     let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &path)?;
@@ -137,12 +138,9 @@ fn read_notes(
     report: &ReportEntry,
 ) -> Result<Option<ReportNotes>, NightlyError> {
     let path = notes_path(run, report);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let are_none = ReportNotes::are_none(report.notes_hash.as_deref());
-            return Ok(are_none.then(ReportNotes::default));
-        }
-        bytes => bytes.at("read", &path)?,
+    let Some(bytes) = if_there(read_file(&path))? else {
+        let are_none = ReportNotes::are_none(report.notes_hash.as_deref());
+        return Ok(are_none.then(ReportNotes::default));
     };
     let is_other = report
         .notes_hash

@@ -20,6 +20,7 @@ use streamledger_storage::archive::archived_reports::{NewReport, archive_path};
 use streamledger_storage::archive::row_files::{RowCollector, RowFolder, RowList};
 use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
+use streamledger_storage::disk::reading::read_text;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{ReportEntry, fingerprint};
 use streamledger_storage::source::report_source::ReportFile;
@@ -305,7 +306,7 @@ fn list_path(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> PathBuf {
 }
 
 fn known_counts(run: &RunContext<'_>) -> SharedCounts {
-    let text = std::fs::read_to_string(run.places.internal(COUNTS));
+    let text = read_text(&run.places.internal(COUNTS));
     text.map(|text| counts_of(&text)).unwrap_or_default()
 }
 
