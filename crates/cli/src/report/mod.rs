@@ -326,14 +326,21 @@ impl PageMaking<'_> {
     fn finish(mut self) -> anyhow::Result<()> {
         self.overview()?;
         self.recordings.sort_by_cached_key(|row| (row.name.to_lowercase(), row.path.clone()));
-        let intro = "All recordings with figures in these months. Plays of all stores.";
-        self.list("tracks", "Recordings", intro, "ISRC", &self.recordings)?;
+        let tracks = ListHeading {
+            folder: "tracks",
+            heading: "Recordings",
+            intro: "All recordings with figures in these months. Plays of all stores.",
+            detail: "ISRC",
+        };
+        self.list(&tracks, &self.recordings)?;
         let intro = if self.artists.is_empty() {
             "No catalogue names an artist of these recordings: put one into the folder `reference` of the inbox."
         } else {
             "Artists as the catalogue names them. Plays of all stores."
         };
-        self.list("artists", "Artists", intro, "Recordings", &self.artists)?;
+        let artists =
+            ListHeading { folder: "artists", heading: "Artists", intro, detail: "Recordings" };
+        self.list(&artists, &self.artists)?;
         self.site.write("search.js", pages::SEARCH)?;
         for (name, text) in self.index.files() {
             self.site.write(&name, &text?)?;
@@ -366,14 +373,8 @@ impl PageMaking<'_> {
     }
 
     /// A list in parts; the first is the `index.html` of its folder.
-    fn list(
-        &self,
-        folder: &'static str,
-        heading: &'static str,
-        intro: &'static str,
-        detail: &'static str,
-        rows: &[ListRow],
-    ) -> anyhow::Result<()> {
+    fn list(&self, list: &ListHeading, rows: &[ListRow]) -> anyhow::Result<()> {
+        let ListHeading { folder, heading, intro, detail } = *list;
         let source = format!("{}.", self.book.headline());
         let none: &[ListRow] = &[];
         let parts: Vec<&[ListRow]> =
@@ -401,6 +402,14 @@ impl PageMaking<'_> {
         }
         Ok(())
     }
+}
+
+/// What stands above a list: where its pages lie, and the words for it and for its second column.
+struct ListHeading {
+    folder: &'static str,
+    heading: &'static str,
+    intro: &'static str,
+    detail: &'static str,
 }
 
 /// From where to where a part of a list goes.

@@ -33,7 +33,7 @@ pub struct PipelineFile {
     /// The file that says when reports are due.
     pub calendar: PathBuf,
     /// How the inbox is looked through.
-    pub inbox: InboxFile,
+    pub inbox: InboxSection,
     /// Spellings of territories that are not ISO 3166-1 alpha-2, and the codes that they stand for.
     pub territory_aliases: BTreeMap<String, String>,
 }
@@ -41,7 +41,7 @@ pub struct PipelineFile {
 /// How the inbox is looked through.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InboxFile {
+pub struct InboxSection {
     /// Patterns of names, of files or folders, that are not reports (yet); with `/`, of whole paths.
     pub ignore: Vec<String>,
 }
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
         }
         let SettingsFile { policy, stores, formats, calendar, inbox, territory_aliases } =
             SettingsFile::deserialize(deserializer)?;
-        let inbox = InboxFile { ignore: inbox.ignore };
+        let inbox = InboxSection { ignore: inbox.ignore };
         Ok(Self(PipelineFile { policy, stores, formats, calendar, inbox, territory_aliases }))
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use streamledger_core::decisions::settings::{DecidedMonths, JudgingNumbers};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_storage::layout::ledger::{MANIFEST_VERSION, Manifest, PartitionEntry};
+use streamledger_storage::layout::ledger::{LedgerPartitions, MANIFEST_VERSION, Manifest};
 use streamledger_storage::layout::preview::PreviewFolder;
 use streamledger_storage::layout::warehouse::Warehouse;
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
@@ -23,7 +23,7 @@ use crate::nightly::backfill_draft::{count_damaged, draft_backfill, stale_report
 use crate::nightly::build::build_basis::BuildBasis;
 use crate::nightly::build::building::build_plan;
 use crate::nightly::build::building_small::empty_tables;
-use crate::nightly::build::checkpoint::Checkpoint;
+use crate::nightly::build::checkpoint::{Checkpoint, CheckpointDay};
 use crate::nightly::checking::check_manifest;
 use crate::nightly::context::{RunBuffers, RunContext, RunRequest};
 use crate::nightly::error::NightlyError;
@@ -274,7 +274,7 @@ pub(super) fn plan_and_build(
     examination: &mut IntakeResult,
     (former, backfill): (&Manifest, Option<&BackfillOptions>),
     staged: &Path,
-) -> Result<(Plan, BTreeMap<String, PartitionEntry>), NightlyError> {
+) -> Result<(Plan, LedgerPartitions), NightlyError> {
     let mut inputs = examination.take_inputs(&draft.targets, staged)?;
     let reports = &former.reports;
     let basis = PlanBasis { reports, former, backfill, kept: KeptPlays::All, staged };
@@ -302,19 +302,10 @@ pub(super) fn examine_months(
         };
         match &planned.kind {
             PartitionKind::Plays { store, day } => {
-                let found = checkpoint.take_day(path, &planned.fingerprint, staged)?;
-                if let Some(found) = found {
-                    let keys = Arc::new(found.keys);
-                    early.tell(store, *day, &keys);
-                    let (built, counted_earlier) = (found.built, found.counted_earlier);
-                    let finished_day = SpeculativeBuild {
-                        report: None,
-                        built,
-                        keys,
-                        counted_earlier,
-                        looked_up: None,
-                    };
-                    days.insert((store.clone(), *day), finished_day);
+                if let Some(found) = checkpoint.take_day(path, &planned.fingerprint, staged)? {
+                    let found = SpeculativeBuild::of_checkpoint(found);
+                    early.tell(store, *day, &found.keys);
+                    days.insert((store.clone(), *day), found);
                 }
             }
             PartitionKind::Lots(..) | PartitionKind::SalesMonthly { .. } => {
@@ -346,6 +337,14 @@ pub(super) fn examine_months(
     examination.n_kept_days = days.len() as u64;
     examination.speculative_builds.extend(days);
     Ok(examination)
+}
+
+impl SpeculativeBuild {
+    /// A date that an interrupted backfill has finished.
+    fn of_checkpoint(day: CheckpointDay) -> Self {
+        let CheckpointDay { built, keys, counted_earlier } = day;
+        Self { report: None, built, keys: Arc::new(keys), counted_earlier, looked_up: None }
+    }
 }
 
 impl IntakeResult {

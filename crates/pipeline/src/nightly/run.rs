@@ -31,7 +31,6 @@ use crate::nightly::options::NightlyOptions;
 use crate::nightly::options::RunProgress;
 use crate::nightly::plan::completing::complete_plan;
 use crate::nightly::plan::completing::{KeptPlays, PlanBasis};
-use crate::nightly::plan::planned::{DELIVERIES, PlannedPartition};
 use crate::nightly::plan::planning::draft_plan;
 use crate::nightly::plan::preconditions::require_key;
 use crate::nightly::plan::proposal::{Proposal, SettingsRequest};
@@ -131,11 +130,8 @@ fn run_night(
     ruling: &mut SettingsRuling,
 ) -> Result<RunSummary, NightlyError> {
     let (options, places) = (run.options, run.places);
-    let inbox = scan_inbox(&options.inbox, &run.settings.ignore)?;
-    let mut seen = IntakeIndex::read(places)?;
     let staged = warehouse.staged_tables();
-    let mut examination = examine_inbox(&run, &inbox, &warehouse.manifest, &mut seen, &staged)?;
-    keep_reports(&run, &mut examination)?;
+    let (seen, mut examination) = read_inbox(&run, &warehouse.manifest, &staged)?;
     let draft = draft_plan(&run, &examination.reports, &warehouse.manifest);
     require_room_to_build(&run, &draft.targets, &examination.reports, &warehouse.manifest)?;
     let mut inputs = examination.take_inputs(&draft.targets, &staged)?;
@@ -152,9 +148,7 @@ fn run_night(
         warehouse.clear_staging()?;
         return Ok(run.finish());
     }
-    if plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
-        keep_deliveries(&run, &examination.reports, &warehouse.manifest)?;
-    }
+    keep_deliveries(&run, &plan, &examination.reports, &warehouse.manifest)?;
     let basis = BuildBasis {
         reports: &examination.reports,
         coverage: &coverage,
@@ -188,6 +182,19 @@ fn run_night(
     write_record(places, options, &summary)?;
     warehouse.clear_staging()?;
     Ok(summary)
+}
+
+/// Reads the reports of the inbox that are new, and keeps them.
+fn read_inbox(
+    run: &RunContext<'_>,
+    published: &Manifest,
+    staged: &Path,
+) -> Result<(IntakeIndex, IntakeResult), NightlyError> {
+    let inbox = scan_inbox(&run.options.inbox, &run.settings.ignore)?;
+    let mut seen = IntakeIndex::read(run.places)?;
+    let mut examination = examine_inbox(run, &inbox, published, &mut seen, staged)?;
+    keep_reports(run, &mut examination)?;
+    Ok((seen, examination))
 }
 
 /// Whether what is published was judged by other settings: then they are published too, also where no

@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use crate::archive::archived_reports::archive_path;
 use crate::disk::durable::{DiskError, IoContext as _};
 use crate::disk::file_batch::{FileAccess, FileBatch};
-use crate::layout::ledger::{ArchiveMember, ReportEntry};
+use crate::layout::ledger::{ArchiveMember, LedgerReports, ReportEntry};
 use crate::layout::warehouse_layout::WarehouseLayout;
 
 /// The file of a folder.
@@ -54,7 +54,7 @@ type FolderNames = BTreeMap<String, Vec<ArchivedReport>>;
 
 /// The files of a ledger, one a folder: path in the archive and bytes.
 #[must_use]
-pub fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<String, Vec<u8>> {
+pub fn names_of(reports: &LedgerReports) -> BTreeMap<String, Vec<u8>> {
     let mut folders: BTreeMap<&str, FolderNames> = BTreeMap::new();
     for report in reports.values() {
         let archived = report.archived.as_deref().and_then(|archived| archived.split_once('/'));
@@ -85,7 +85,7 @@ pub fn is_kept(places: &WarehouseLayout, name: &str, bytes: &[u8]) -> Result<boo
 /// [`DiskError`].
 pub fn keep_names(
     places: &WarehouseLayout,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
     batch: &mut FileBatch,
 ) -> Result<u64, DiskError> {
     let mut n_written = 0;

@@ -16,6 +16,12 @@ use crate::source::report_source::FileState;
 /// Version of the manifest's own layout.
 pub const MANIFEST_VERSION: u32 = 3;
 
+/// Reports of the ledger by key.
+pub type LedgerReports = BTreeMap<String, ReportEntry>;
+
+/// Partitions by path.
+pub type LedgerPartitions = BTreeMap<String, PartitionEntry>;
+
 /// A published state of all tables, and the ledger behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,13 +54,13 @@ pub struct Manifest {
     /// Reports that came after the state that was rolled back to: none of their rows is in the tables
     /// until the next run.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub set_aside: BTreeMap<String, ReportEntry>,
+    pub set_aside: LedgerReports,
     /// Reports by id (64 hex digits).
-    pub reports: BTreeMap<String, ReportEntry>,
+    pub reports: LedgerReports,
     /// Partitions by table and path (`plays/store=spotify/month=2026-09/date=2026-09-01`).
-    pub partitions: BTreeMap<String, PartitionEntry>,
+    pub partitions: LedgerPartitions,
     /// Files of the tables that have no rows, by the path of the partition that stands for them.
-    pub empty_tables: BTreeMap<String, PartitionEntry>,
+    pub empty_tables: LedgerPartitions,
 }
 
 impl Manifest {

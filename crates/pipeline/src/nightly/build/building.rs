@@ -10,7 +10,9 @@ use streamledger_core::model::report_id::ReportId;
 use streamledger_storage::disk::durable::{link, make_folder};
 use streamledger_storage::encode::file::ROW_GROUP_ROWS_MAX;
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
+use streamledger_storage::layout::ledger::{
+    FileEntry, LedgerPartitions, Manifest, PartitionEntry, ReportEntry,
+};
 use streamledger_storage::layout::offline_keys::list_queue;
 use streamledger_storage::layout::partition_key::{PartitionKey, path_in, trends_path};
 
@@ -30,7 +32,6 @@ use crate::nightly::plan::offline_dates::stale_dates;
 use crate::nightly::plan::planned::{PartitionKind, Plan, PlannedDate, PlannedPartition};
 use crate::nightly::plan::run_inputs::{RunInputs, before_its_month};
 
-type Partitions = BTreeMap<String, PartitionEntry>;
 /// Files of `trends_daily` of built dates, by path of the partition of `plays`.
 type TrendsFiles = BTreeMap<String, Vec<FileEntry>>;
 
@@ -54,9 +55,9 @@ pub(crate) fn build_plan(
     plan: &Plan,
     mut inputs: RunInputs,
     basis: BuildBasis<'_>,
-) -> Result<Partitions, NightlyError> {
+) -> Result<LedgerPartitions, NightlyError> {
     let BuildBasis { reports, coverage, former, staged } = basis;
-    let mut partitions: Partitions = plan
+    let mut partitions: LedgerPartitions = plan
         .targets
         .iter()
         .filter(|(_, planned)| !planned.is_stale())
@@ -144,8 +145,8 @@ fn enter_days(
     plan: &Plan,
     built: Vec<(&String, BuiltDay)>,
     (keys_files, former): (&KeysFiles, &Manifest),
-) -> Result<(Partitions, TrendsFiles), NightlyError> {
-    let (mut partitions, mut trends) = (Partitions::new(), TrendsFiles::new());
+) -> Result<(LedgerPartitions, TrendsFiles), NightlyError> {
+    let (mut partitions, mut trends) = (LedgerPartitions::new(), TrendsFiles::new());
     for (path, BuiltDay { files, trends: of_date, outcomes }) in built {
         let judged = outcomes.values().map(|(_, plays)| plays).sum();
         let BuiltTrends { files: trends_files, n_plays, listened_months } = of_date;
@@ -185,8 +186,8 @@ fn assemble_months(
     former: &Manifest,
     published: &Path,
     staged: &Path,
-) -> Result<Partitions, NightlyError> {
-    let mut partitions = Partitions::new();
+) -> Result<LedgerPartitions, NightlyError> {
+    let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
         if !matches!(planned.kind, PartitionKind::TrendsDaily { .. }) {
             continue;

@@ -1,6 +1,5 @@
 //! The tables that are one file each, and the files of tables without rows.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::numbers::exact;
@@ -8,7 +7,8 @@ use streamledger_storage::archive::delivery_log::{DeliveryLog, FoundBy};
 use streamledger_storage::disk::file_hash::hash_as_is;
 use streamledger_storage::encode::file::{FileProvenance, SCHEMA_VERSION};
 use streamledger_storage::layout::ledger::{
-    Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash,
+    LedgerPartitions, LedgerReports, Manifest, PartitionEntry, ReportEntry, fingerprint,
+    inputs_hash,
 };
 use streamledger_storage::tables::small_tables::{write_coverage, write_quarantine, write_reports};
 
@@ -20,24 +20,21 @@ use crate::nightly::build::provenance::provenance;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
 use crate::nightly::intake::keeping_reports::notes_of_report;
-use crate::nightly::plan::planned::{PartitionKind, Plan};
+use crate::nightly::plan::planned::{DELIVERIES, PartitionKind, Plan, PlannedPartition};
 use crate::nightly::record;
-
-type Reports = BTreeMap<String, ReportEntry>;
-type Partitions = BTreeMap<String, PartitionEntry>;
 
 /// The files of the tables of which there is no partition. Those that were published and are whole
 /// stay; also tells how many were not.
 pub(crate) fn empty_tables(
     run: &RunContext<'_>,
-    partitions: &Partitions,
+    partitions: &LedgerPartitions,
     former: &Manifest,
     staged: &Path,
-) -> Result<(Partitions, u64), NightlyError> {
+) -> Result<(LedgerPartitions, u64), NightlyError> {
     let mut n_damaged = 0;
     let layouts = [&run.work.layouts.plays, &run.work.layouts.trends];
     let provenance = FileProvenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
-    let mut empty = Partitions::new();
+    let mut empty = LedgerPartitions::new();
     for table in tables_without(partitions.keys()) {
         let path = table.empty_path();
         let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
@@ -72,8 +69,8 @@ pub(crate) fn build_small(
     run: &RunContext<'_>,
     plan: &Plan,
     BuildBasis { reports, coverage, former, staged }: BuildBasis<'_>,
-) -> Result<Partitions, NightlyError> {
-    let mut partitions = Partitions::new();
+) -> Result<LedgerPartitions, NightlyError> {
+    let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
         let provenance = provenance(run, planned, reports);
         let folder = staged.join(path);
@@ -117,7 +114,7 @@ pub(crate) fn build_small(
 /// The log of deliveries with those that this run has found.
 fn log_deliveries(
     run: &RunContext<'_>,
-    reports: &Reports,
+    reports: &LedgerReports,
     former: &Manifest,
 ) -> Result<DeliveryLog, NightlyError> {
     let mut log = DeliveryLog::read(run.places)?;
@@ -132,9 +129,13 @@ fn log_deliveries(
 /// Notes when the reports that this run has found came, before anything is published that shows it.
 pub(crate) fn keep_deliveries(
     run: &RunContext<'_>,
-    reports: &Reports,
+    plan: &Plan,
+    reports: &LedgerReports,
     former: &Manifest,
 ) -> Result<(), NightlyError> {
+    if !plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
+        return Ok(());
+    }
     let log = log_deliveries(run, reports, former)?;
     Ok(log.write(run.places)?)
 }

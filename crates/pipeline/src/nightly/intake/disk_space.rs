@@ -4,10 +4,10 @@
 //! The bounds are on the safe side. Nothing waits on disk if all that is to be read fits the memory for
 //! it together; a backfill, which knows the dates of its reports, holds those alone that share a date.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use streamledger_storage::disk::durable::free_bytes;
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 use streamledger_storage::source::report_source::BLOCK_BYTES;
 
 use crate::nightly::context::RunContext;
@@ -70,7 +70,7 @@ pub(crate) fn require_room_for_night(
 pub(crate) fn require_room_to_build(
     run: &RunContext<'_>,
     targets: &Targets,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
     former: &Manifest,
 ) -> Result<(), NightlyError> {
     let known = Manifest { reports: reports.clone(), ..Manifest::default() };

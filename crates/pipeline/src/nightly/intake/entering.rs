@@ -7,7 +7,9 @@ use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::normalize::sums::{BoundedSum, PlaySums};
 use streamledger_storage::archive::archived_reports::{NewReport, archive_name};
-use streamledger_storage::layout::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind};
+use streamledger_storage::layout::ledger::{
+    ArchiveMember, LedgerReports, ReportEntry, ReportState, SourceKind,
+};
 use streamledger_storage::layout::partition_key::{lots_path, month_path};
 use streamledger_storage::layout::report_sums::{
     MonthTotalsRecord, PlaySizes, ReportSizes, ReportSums,
@@ -264,7 +266,7 @@ pub(crate) fn note_copy(
 
 /// Forgets rejected reports that are in the inbox no longer, where their bytes are a report under another
 /// name: they were renamed.
-pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &IntakeIndex) {
+pub(crate) fn drop_renamed(reports: &mut LedgerReports, seen: &IntakeIndex) {
     if !seen.has_looked() {
         return;
     }

@@ -1,7 +1,7 @@
 //! What is kept of the reports that a run has read before anything is published that refers to them: their
 //! copies in the archive, and beside the ledger what is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use streamledger_storage::archive::archived_names::{keep_names, read_names};
@@ -10,7 +10,7 @@ use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
 use streamledger_storage::disk::reading::{exists, if_there, read_file};
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 use streamledger_storage::source::report_source::ReportFile;
 use streamledger_storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 
@@ -94,7 +94,7 @@ fn write_notes(
 /// what the archive says of them. Tells how many files it made.
 pub(crate) fn mend_notes(
     run: &RunContext<'_>,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
 ) -> Result<u64, NightlyError> {
     let mut batch = FileBatch::new(&run.places.internal("staging"));
     let mut n_mended = keep_names(run.places, reports, &mut batch)?;

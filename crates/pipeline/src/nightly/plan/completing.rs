@@ -1,12 +1,11 @@
 //! Completes a plan: what depends on other partitions. Reports that feed stale dates are read for it, since
 //! only their plays tell which later dates share offline plays with them. Nothing is built.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::explain::coverage::CoverageRow;
 use streamledger_core::explain::known::KnownMonths;
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
@@ -34,7 +33,7 @@ pub(crate) enum KeptPlays {
 /// What a plan is completed from.
 #[derive(Clone, Copy)]
 pub(crate) struct PlanBasis<'a> {
-    pub(crate) reports: &'a BTreeMap<String, ReportEntry>,
+    pub(crate) reports: &'a LedgerReports,
     pub(crate) former: &'a Manifest,
     /// Months that are rebuilt whatever their fingerprints say.
     pub(crate) backfill: Option<&'a BackfillOptions>,
@@ -106,7 +105,7 @@ fn note_months(
     targets: &Targets,
     dates: &mut PlannedDates,
     inputs: &RunInputs,
-    (reports, former): (&BTreeMap<String, ReportEntry>, &Manifest),
+    (reports, former): (&LedgerReports, &Manifest),
 ) -> Result<(), NightlyError> {
     for (path, known) in dates {
         let planned = &targets[path];

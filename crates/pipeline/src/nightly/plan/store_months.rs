@@ -3,7 +3,7 @@
 //! While a month goes on, a run leaves its waterfall out: all of it would be rebuilt for one date, and
 //! nobody asks a running month for its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::coverage::CoverageState;
@@ -13,7 +13,7 @@ use streamledger_core::explain::period::{Period, month_after, month_before, mont
 use streamledger_core::explain::waterfall::{SourceState, SourceStates};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest, ReportEntry};
 use streamledger_storage::layout::partition_key::{month_path, store_month, table_of};
 
 use crate::build::build_waterfall::{ByTerritory, MonthKnown};
@@ -25,8 +25,6 @@ use crate::nightly::plan::offline_dates::PlannedDates;
 use crate::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::nightly::plan::planned::PartitionKind;
 use crate::nightly::plan::planning::{Targets, add_target};
-
-type Reports = BTreeMap<String, ReportEntry>;
 
 /// What the partitions of a month are made of.
 pub(crate) struct PlannedMonth {
@@ -49,7 +47,7 @@ impl RunContext<'_> {
 pub(crate) fn settled_months(
     run: &RunContext<'_>,
     targets: &Targets,
-    reports: &Reports,
+    reports: &LedgerReports,
 ) -> Vec<StoreMonth> {
     let as_of = run.as_of();
     let mut months: BTreeSet<(String, Month)> = targets
@@ -81,7 +79,7 @@ pub(crate) fn plan_waterfalls(
     run: &RunContext<'_>,
     targets: &mut Targets,
     known: &KnownMonths,
-    (dates, reports): (&PlannedDates, &Reports),
+    (dates, reports): (&PlannedDates, &LedgerReports),
     (former, backfill): (&Manifest, Option<&BackfillOptions>),
 ) {
     for of in settled_months(run, targets, reports) {

@@ -11,7 +11,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::play::ReportPlays;
 use streamledger_core::supersede::across_formats::{
-    FormatComparison, PlaySums, RowsSay, shared_plays, sum_plays,
+    FormatComparison, PlaysByTrack, RowsSay, shared_plays, sum_plays,
 };
 use streamledger_core::supersede::facts::{ComparedBy, SharedRows};
 use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
@@ -22,7 +22,7 @@ use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
 use streamledger_storage::disk::reading::read_text;
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{ReportEntry, fingerprint};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, fingerprint};
 use streamledger_storage::source::report_source::ReportFile;
 
 use crate::intake::examine::{ExaminedFile, ExaminedReport, Examiner, PlayOnlooker};
@@ -44,7 +44,7 @@ type SharedCounts = BTreeMap<(String, String), SharedRows>;
 /// Counts rows, and knows what was counted.
 pub(crate) struct RowComparison<'c, 'n> {
     run: &'c RunContext<'n>,
-    reports: &'c BTreeMap<String, ReportEntry>,
+    reports: &'c LedgerReports,
     /// Lists of reports that were read in this run.
     lists: &'c mut BTreeMap<String, RowList>,
     /// New reports, which are not in the archive yet.
@@ -57,7 +57,7 @@ pub(crate) struct RowComparison<'c, 'n> {
 impl<'c, 'n> RowComparison<'c, 'n> {
     pub(crate) fn new(
         run: &'c RunContext<'n>,
-        reports: &'c BTreeMap<String, ReportEntry>,
+        reports: &'c LedgerReports,
         lists: &'c mut BTreeMap<String, RowList>,
         new: &'c [NewReport],
     ) -> Self {
@@ -233,8 +233,8 @@ impl<'c, 'n> RowComparison<'c, 'n> {
         Ok(collector.finish(folder)?.1)
     }
 
-    fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
-        let sums = Mutex::new(PlaySums::new());
+    fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaysByTrack, NightlyError> {
+        let sums = Mutex::new(PlaysByTrack::new());
         let look = |pieces: Option<&BTreeMap<Day, ReportPlays>>| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {

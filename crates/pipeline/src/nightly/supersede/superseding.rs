@@ -9,7 +9,7 @@ use streamledger_core::ingest::table::format::{Feed, RestatesBy};
 use streamledger_core::model::money::Amount;
 use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 
 use crate::known_days::known_days;
 use crate::nightly::context::RunContext;
@@ -21,9 +21,6 @@ use crate::nightly::supersede::comparing::RowComparison;
 
 /// Reason of a report that waits for its other files.
 pub(crate) const MISSING_PARTS: &str = "missing_parts";
-
-/// Reports by key.
-type Reports = BTreeMap<String, ReportEntry>;
 
 /// Which reports count, with what that was decided by.
 struct SettledReports {
@@ -38,7 +35,7 @@ struct SettledReports {
 pub(crate) fn settle_reports(
     run: &RunContext<'_>,
     examination: &mut IntakeResult,
-    former: &Reports,
+    former: &LedgerReports,
 ) -> Result<(), NightlyError> {
     readmit(&mut examination.reports);
     let mut settled = settle_reports_once(run, examination)?;
@@ -121,7 +118,7 @@ fn note_standings(
     run: &RunContext<'_>,
     standings: &BTreeMap<String, ReportStanding>,
     facts: &BTreeMap<String, ReportFacts>,
-    (names, former): (&BTreeMap<String, String>, &Reports),
+    (names, former): (&BTreeMap<String, String>, &LedgerReports),
 ) {
     for (key, standing) in standings {
         let (report, before) = (&facts[key], former.get(key));
@@ -175,7 +172,7 @@ fn note_standings(
 fn counts_instead(
     report: &ReportFacts,
     standings: &BTreeMap<String, ReportStanding>,
-    (facts, former): (&BTreeMap<String, ReportFacts>, &Reports),
+    (facts, former): (&BTreeMap<String, ReportFacts>, &LedgerReports),
 ) -> (String, ReportTotals) {
     let is_new = |key: &str| former.get(key).is_none_or(|former| !former.is_active());
     let begins = |(key, standing): &(&String, &ReportStanding)| {
