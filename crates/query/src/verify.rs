@@ -57,7 +57,7 @@ pub fn verify_warehouse(
     let months =
         manifest.partitions.keys().filter_map(|path| PartitionKey::parse(path)?.month_text());
     found.newest_month = months.max().map(str::to_owned);
-    // A flip may come in between: all is read from the one snapshot, its manifest as well.
+    // A swap may come in between: all is read from the one snapshot, its manifest as well.
     let tables = places.snapshot(snapshot).join("tables");
     if let Err(error) = check_manifest(&manifest) {
         found.differs("manifest.json", error.to_string());

@@ -190,14 +190,14 @@ fn a_run_that_is_killed_right_after_a_step_leaves_no_tables_or_the_new_ones() {
 }
 
 #[test]
-fn a_crash_between_the_rename_and_the_flip_is_made_up_for() {
+fn a_crash_between_the_rename_and_the_swap_is_made_up_for() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..30));
     case.nightly_verified(0);
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..30));
     case.nightly_verified(0);
     let new = case.published();
-    // As it was before the flip.
+    // As it was before the swap.
     std::fs::remove_file(case.tables()).unwrap();
     std::os::unix::fs::symlink("internal/snapshots/000001/tables", case.tables()).unwrap();
     std::os::unix::fs::symlink("somewhere", case.path("warehouse/internal/tables.new")).unwrap();

@@ -256,9 +256,9 @@ fn a_state_that_was_current_a_moment_ago_is_not_pruned_however_long_the_night_to
     }
 }
 
-/// The crash came between the name and the flip, long ago; the flip is made up for only now.
+/// The crash came between the name and the swap, long ago; the swap is made up for only now.
 #[test]
-fn a_flip_that_is_made_up_for_is_dated_by_the_day_on_which_it_happens() {
+fn a_swap_that_is_made_up_for_is_dated_by_the_day_on_which_it_happens() {
     let case = three_nights();
     let internal = case.path("warehouse/internal");
     fs::remove_file(case.tables()).unwrap();

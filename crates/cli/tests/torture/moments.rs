@@ -45,7 +45,7 @@ fn a_kill_at_a_random_moment_loses_nothing() {
         scene.assert_recovers(&case, &context);
     }
     let what = format!(
-        "nightly and backfill: {n_kills} kills, {n_after} of them after the flip, 0 lost, 0 double, 0 torn"
+        "nightly and backfill: {n_kills} kills, {n_after} of them after the swap, 0 lost, 0 double, 0 torn"
     );
     figure("kill -9 at a random moment", &what);
 }

@@ -146,7 +146,7 @@ fn a_power_cut_at_any_step_loses_nothing() {
     let n_steps: usize = all.iter().map(|recorded| recorded.steps.len()).sum();
     let what = format!(
         "nightly, backfill, rollback and prune: {n_cuts} cuts in {n_steps} steps, {n_after} of them after \
-         the flip, 0 lost, 0 double, 0 torn"
+         the swap, 0 lost, 0 double, 0 torn"
     );
     figure("power cuts", &what);
 }

@@ -38,7 +38,7 @@ impl Warehouse {
         write_manifest(&staged, &manifest)?;
         sync_folders(&staged)?;
         rename(&staged, &self.places.snapshot(manifest.snapshot))?;
-        self.places.flip(manifest.snapshot)?;
+        self.places.swap_current(manifest.snapshot)?;
         note_shown(&self.places, manifest.snapshot)?;
         self.manifest = manifest;
         Ok(())

@@ -41,9 +41,9 @@ impl Warehouse {
         };
         if let Some(newest) = newest {
             if places.current()? != Some(newest) {
-                // Renamed into place, so complete; the crash came before the flip.
-                tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
-                places.flip(newest)?;
+                // Renamed into place, so complete; the crash came before the swap.
+                tracing::info!(snapshot = newest, "finished the swap that a crash had interrupted");
+                places.swap_current(newest)?;
                 note_shown(&places, newest)?;
             }
             make_up_for(&places, newest)?;

@@ -17,7 +17,7 @@
 //! WAREHOUSE/internal/runs/                                 a record of each run
 //! ```
 //!
-//! A snapshot is complete before it gets its name under `snapshots`; that rename decides. The flip of
+//! A snapshot is complete before it gets its name under `snapshots`; that rename decides. The swap of
 //! `tables` follows, and is made up for at the next start if a crash came between.
 
 use crate::disk::reading::{if_there, list_folder};
@@ -129,7 +129,7 @@ impl WarehouseLayout {
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn flip(&self, number: u64) -> Result<(), DiskError> {
+    pub fn swap_current(&self, number: u64) -> Result<(), DiskError> {
         let new = self.internal("tables.new");
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
