@@ -1,4 +1,4 @@
-//! A run that is killed at any moment leaves the former or the new tables, whole, and the next run
+//! A run that is killed at any moment leaves the previous or the new tables, whole, and the next run
 //! finishes the work. Waiting for a moment is what is tested here, so this file sleeps.
 //!
 //! `STREAMLEDGER_KILLS` sets the number of kills, `STREAMLEDGER_KILL_SEED` the moments.
@@ -109,7 +109,7 @@ impl Undisturbed {
         case.verify().expect_code(0);
     }
 
-    /// Whether the new tables are there; there must be those or the former ones.
+    /// Whether the new tables are there; there must be those or the previous ones.
     #[track_caller]
     fn is_new(&self, case: &Case, night: usize) -> bool {
         let found = published_whole(case);
@@ -121,7 +121,7 @@ impl Undisturbed {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what a failure is repeated with")]
-fn a_run_that_is_killed_at_any_moment_leaves_the_former_or_the_new_tables() {
+fn a_run_that_is_killed_at_any_moment_leaves_the_previous_or_the_new_tables() {
     let seed = number_from("STREAMLEDGER_KILL_SEED").unwrap_or(20_260_901);
     let n_kills = number_from("STREAMLEDGER_KILLS").unwrap_or(KILLS);
     println!("STREAMLEDGER_KILL_SEED={seed} STREAMLEDGER_KILLS={n_kills}");

@@ -1,4 +1,4 @@
-//! Former states of the tables: listed, compared, gone back to, removed.
+//! Previous states of the tables: listed, compared, gone back to, removed.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
@@ -106,14 +106,14 @@ fn sums_of_money_are_exact_and_no_floats() {
 }
 
 #[test]
-fn going_back_shows_the_former_state_and_the_next_night_everything_again() {
+fn going_back_shows_the_previous_state_and_the_next_night_everything_again() {
     let case = three_nights();
     let (second, third) =
         (published_in(&case.path("warehouse/internal/snapshots/000002/tables")), case.published());
     case.run(&["snapshots", "rollback", "2"]).expect_code(0).expect_stdout("as 4");
     assert_eq!(case.published(), second);
     case.verify().expect_code(0);
-    // The inbox may be empty by now: what came after the former state is known all the same.
+    // The inbox may be empty by now: what came after the previous state is known all the same.
     fs::remove_dir_all(case.path("inbox")).unwrap();
     fs::create_dir(case.path("inbox")).unwrap();
     let night = case.nightly(&[]);

@@ -23,7 +23,7 @@ const EINVAL: i32 = 22;
 const STEPS_MAX: u64 = 20_000;
 
 /// An input or output error at the n-th step: the run fails and says so, or gets along without the
-/// step; the former tables stay, and a run on a sound disk does all of the work.
+/// step; the previous tables stay, and a run on a sound disk does all of the work.
 #[test]
 fn an_error_at_any_step_loses_nothing() {
     for scene in Scene::all() {

@@ -341,7 +341,7 @@ impl SettingsInForce {
             in_force = match (in_force, months) {
                 (_, DecidedMonths::All) => Some(Self::for_all(numbers)?),
                 (None, _) => None,
-                (Some(former), _) => Some(Self::with(former, months, numbers)?),
+                (Some(previous), _) => Some(Self::with(previous, months, numbers)?),
             };
         }
         Ok(in_force)

@@ -107,13 +107,13 @@ impl ProposalComparison<'_> {
             return Ok(FigureChanges::new());
         };
         let places = self.places;
-        let former = &self.published.with_all_reports();
+        let previous = &self.published.with_all_reports();
         let proposed = SettingsInForce::for_all(numbers).map_err(unwritable)?;
         let judging = self.ruling.judging(self.settings).with_numbers_of(self.settings, proposed);
         let settings = &self.settings.judged_by(judging.in_force());
-        let key = key_of(self.options, places, former)?;
+        let key = key_of(self.options, places, previous)?;
         // On the day of what is published: nothing but the numbers is other.
-        let as_of = former.as_of.parse().unwrap_or(self.options.as_of);
+        let as_of = previous.as_of.parse().unwrap_or(self.options.as_of);
         let options = &NightlyOptions { as_of, ..self.options.clone() };
         let folder = PreviewFolder::open(places)?;
         let staging = folder.path();
@@ -122,16 +122,16 @@ impl ProposalComparison<'_> {
             let request = RunRequest { settings, options, places, progress };
             let mut run = RunContext::new(request, judging, key, staging)?;
             run.work.damaged_lists.clone_from(damaged_lists);
-            let draft = draft_plan(&run, &former.reports, former);
-            require_room_to_build(&run, &draft.targets, &former.reports, former)?;
+            let draft = draft_plan(&run, &previous.reports, previous);
+            require_room_to_build(&run, &draft.targets, &previous.reports, previous)?;
             let staged = staging.join("snapshot").join("tables");
-            let mut examination = examine_months(&run, &draft.targets, former, &staged)?;
+            let mut examination = examine_months(&run, &draft.targets, previous, &staged)?;
             let (_, partitions) =
-                plan_and_build(&run, draft, &mut examination, (former, None), &staged)?;
-            let manifest = Manifest { partitions, ..former.clone() };
-            let tables = places.snapshot(former.snapshot).join("tables");
+                plan_and_build(&run, draft, &mut examination, (previous, None), &staged)?;
+            let manifest = Manifest { partitions, ..previous.clone() };
+            let tables = places.snapshot(previous.snapshot).join("tables");
             Ok(compare(
-                ComparedTables { folders: std::slice::from_ref(&tables), manifest: former },
+                ComparedTables { folders: std::slice::from_ref(&tables), manifest: previous },
                 ComparedTables { folders: &[staged, tables.clone()], manifest: &manifest },
             )?)
         })
@@ -196,7 +196,7 @@ impl EffectCache {
 
     fn clear(&self) {
         if let Err(error) = remove_tree(&self.folder) {
-            tracing::warn!(error = in_full(&error), "what is kept of former proposals stays");
+            tracing::warn!(error = in_full(&error), "what is kept of previous proposals stays");
         }
     }
 }

@@ -137,7 +137,7 @@ fn run_night(
     let mut inputs = examination.take_inputs(&draft.targets, &staged)?;
     let basis = PlanBasis {
         reports: &examination.reports,
-        former: &warehouse.manifest,
+        previous: &warehouse.manifest,
         backfill: None,
         kept: KeptPlays::All,
         staged: &staged,
@@ -152,7 +152,7 @@ fn run_night(
     let basis = BuildBasis {
         reports: &examination.reports,
         coverage: &coverage,
-        former: &warehouse.manifest,
+        previous: &warehouse.manifest,
         staged: &staged,
     };
     let partitions = build_plan(&run, &plan, inputs, basis)?;
@@ -241,7 +241,7 @@ pub fn plan_nightly(
     let mut inputs = examination.take_inputs(&draft.targets, nowhere)?;
     let basis = PlanBasis {
         reports: &examination.reports,
-        former: &manifest,
+        previous: &manifest,
         backfill: None,
         kept: KeptPlays::Offline,
         staged: nowhere,

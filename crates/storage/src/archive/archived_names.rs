@@ -148,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_former_kind_count_where_a_folder_has_no_other() {
+    fn files_of_the_previous_kind_count_where_a_folder_has_no_other() {
         let root = tempfile::tempdir().unwrap();
         let places = WarehouseLayout::new(root.path());
         let folder = places.internal("archive/ab");
         std::fs::create_dir_all(&folder).unwrap();
-        let former = serde_json::to_vec(&[report("spotify/a.tsv")]).unwrap();
-        std::fs::write(folder.join("ab1.txt.zst.names"), former).unwrap();
+        let previous = serde_json::to_vec(&[report("spotify/a.tsv")]).unwrap();
+        std::fs::write(folder.join("ab1.txt.zst.names"), previous).unwrap();
         let found = read_names(&places).unwrap();
         assert_eq!(found, [("ab/ab1.txt.zst".to_owned(), report("spotify/a.tsv"))]);
 

@@ -93,7 +93,7 @@ impl DeliveryLog {
     /// Writes the log in one step.
     ///
     /// # Errors
-    /// [`DiskError`]; the former log is still there then.
+    /// [`DiskError`]; the previous log is still there then.
     pub fn write(&self, places: &WarehouseLayout) -> Result<(), DiskError> {
         let path = places.internal(NAME);
         let new = places.internal("staging").join(NAME);

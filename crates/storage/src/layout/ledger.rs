@@ -70,7 +70,7 @@ impl Manifest {
         self.partitions.iter().chain(&self.empty_tables)
     }
 
-    /// With the reports that were set aside by going back to a former state: what is known of them
+    /// With the reports that were set aside by going back to a previous state: what is known of them
     /// counts again.
     #[must_use]
     pub fn with_all_reports(mut self) -> Self {

@@ -20,7 +20,7 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
     reject_other_version(snapshot, &path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
-    let advice = "`streamledger snapshots list` shows former states, and `rollback` publishes one of \
+    let advice = "`streamledger snapshots list` shows previous states, and `rollback` publishes one of \
                   them again";
     let read = |file: &str| {
         let bytes = if_there(read_file(&snapshot.join(file)))?;

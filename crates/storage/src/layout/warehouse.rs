@@ -51,7 +51,7 @@ impl Warehouse {
         Ok(Self { places, manifest, _lock: lock })
     }
 
-    /// The same for going back to a former state, which must be possible when the manifest of the
+    /// The same for going back to a previous state, which must be possible when the manifest of the
     /// newest one is damaged: then only its number is known, and none of its reports.
     ///
     /// # Errors

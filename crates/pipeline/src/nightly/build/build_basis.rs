@@ -10,7 +10,7 @@ use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 pub(crate) struct BuildBasis<'a> {
     pub(crate) reports: &'a LedgerReports,
     pub(crate) coverage: &'a [CoverageRow],
-    pub(crate) former: &'a Manifest,
+    pub(crate) previous: &'a Manifest,
     /// The tables of the coming snapshot.
     pub(crate) staged: &'a Path,
 }

@@ -28,7 +28,7 @@ use crate::nightly::record;
 pub(crate) fn empty_tables(
     run: &RunContext<'_>,
     partitions: &LedgerPartitions,
-    former: &Manifest,
+    previous: &Manifest,
     staged: &Path,
 ) -> Result<(LedgerPartitions, u64), NightlyError> {
     let mut n_damaged = 0;
@@ -38,8 +38,8 @@ pub(crate) fn empty_tables(
     for table in tables_without(partitions.keys()) {
         let path = table.empty_path();
         let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
-        let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
-        let is_whole = |known: &&PartitionEntry| is_published_whole(run, &path, known, former);
+        let known = previous.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
+        let is_whole = |known: &&PartitionEntry| is_published_whole(run, &path, known, previous);
         let partition = if let Some(known) = known.filter(is_whole) {
             known.clone()
         } else {
@@ -57,9 +57,9 @@ fn is_published_whole(
     run: &RunContext<'_>,
     path: &str,
     partition: &PartitionEntry,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> bool {
-    let folder = run.places.snapshot(former.snapshot).join("tables").join(path);
+    let folder = run.places.snapshot(previous.snapshot).join("tables").join(path);
     partition.files.iter().all(|file| {
         hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
     })
@@ -68,7 +68,7 @@ fn is_published_whole(
 pub(crate) fn build_small(
     run: &RunContext<'_>,
     plan: &Plan,
-    BuildBasis { reports, coverage, former, staged }: BuildBasis<'_>,
+    BuildBasis { reports, coverage, previous, staged }: BuildBasis<'_>,
 ) -> Result<LedgerPartitions, NightlyError> {
     let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
@@ -96,7 +96,7 @@ pub(crate) fn build_small(
                 write_unmapped_values(&folder, &values, &provenance)?
             }
             PartitionKind::Deliveries => {
-                let log = log_deliveries(run, reports, former)?;
+                let log = log_deliveries(run, reports, previous)?;
                 write_deliveries(&folder, reports.values(), &log, &provenance)?
             }
             PartitionKind::Plays { .. }
@@ -115,11 +115,11 @@ pub(crate) fn build_small(
 fn log_deliveries(
     run: &RunContext<'_>,
     reports: &LedgerReports,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<DeliveryLog, NightlyError> {
     let mut log = DeliveryLog::read(run.places)?;
     let name = record::name(run.options);
-    let snapshot = former.snapshot + 1;
+    let snapshot = previous.snapshot + 1;
     let found_by =
         FoundBy { started: &run.options.started, run: &name, snapshot: exact::<i64>(snapshot) };
     log.add_new(reports.values(), found_by);
@@ -131,11 +131,11 @@ pub(crate) fn keep_deliveries(
     run: &RunContext<'_>,
     plan: &Plan,
     reports: &LedgerReports,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
     if !plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
         return Ok(());
     }
-    let log = log_deliveries(run, reports, former)?;
+    let log = log_deliveries(run, reports, previous)?;
     Ok(log.write(run.places)?)
 }

@@ -52,9 +52,10 @@ struct DiskLoad {
 pub(crate) fn require_room_for_night(
     run: &RunContext<'_>,
     candidates: &[ReportCandidate<'_>],
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
-    let mut load = load_of_plan(&draft_plan(run, &former.reports, former).targets, former, former);
+    let mut load =
+        load_of_plan(&draft_plan(run, &previous.reports, previous).targets, previous, previous);
     for candidate in candidates {
         let is_new = candidate.file.is_some();
         let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
@@ -71,10 +72,10 @@ pub(crate) fn require_room_to_build(
     run: &RunContext<'_>,
     targets: &Targets,
     reports: &LedgerReports,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
     let known = Manifest { reports: reports.clone(), ..Manifest::default() };
-    require_disk_space(run, load_of_plan(targets, &known, former))
+    require_disk_space(run, load_of_plan(targets, &known, previous))
 }
 
 fn require_disk_space(run: &RunContext<'_>, load: DiskLoad) -> Result<(), NightlyError> {
@@ -102,11 +103,11 @@ fn require_disk_space(run: &RunContext<'_>, load: DiskLoad) -> Result<(), Nightl
 }
 
 /// What the stale partitions of a plan put on the disk.
-fn load_of_plan(targets: &Targets, known: &Manifest, former: &Manifest) -> DiskLoad {
+fn load_of_plan(targets: &Targets, known: &Manifest, previous: &Manifest) -> DiskLoad {
     let mut load = DiskLoad::default();
     let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
     for (path, planned) in targets.iter().filter(|(_, planned)| planned.is_stale()) {
-        let partition = former.partitions.get(path);
+        let partition = previous.partitions.get(path);
         let files = partition.into_iter().flat_map(|partition| &partition.files);
         // What is finished is there once more until all is published.
         load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();

@@ -304,7 +304,7 @@ fn enter_report(
     let is_read_again = candidate.known == Some(key.as_str());
     // Some of its names may have become those of other reports.
     let known = examination.reports.get(key).or_else(|| manifest.reports.get(key));
-    let mut former = known.cloned();
+    let mut previous = known.cloned();
     if let (Some(entry), false) = (examination.reports.get_mut(key), is_read_again) {
         let Some(file) = candidate.file else {
             return let_go(run, read.report);
@@ -320,12 +320,12 @@ fn enter_report(
             note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
             return let_go(run, read.report);
         }
-        former = Some(entry.clone());
+        previous = Some(entry.clone());
     }
-    if let (Some(former), Some(_)) = (&mut former, candidate.file) {
-        forget_names(former, seen, key);
+    if let (Some(previous), Some(_)) = (&mut previous, candidate.file) {
+        forget_names(previous, seen, key);
     }
-    enter_new_report(run, read, former.as_ref(), examination);
+    enter_new_report(run, read, previous.as_ref(), examination);
     Ok(())
 }
 
@@ -341,19 +341,19 @@ fn enter_as_other_report(
     let Some(before) = examination.reports.get_mut(known) else {
         return let_go(run, read.report);
     };
-    let mut former = before.clone();
-    former.keep_files(|name| Some(name) == file);
+    let mut previous = before.clone();
+    previous.keep_files(|name| Some(name) == file);
     before.keep_files(|name| Some(name) != file);
     if before.files.is_empty() {
         examination.reports.remove(known);
     }
     if let Some(other) = examination.reports.get_mut(&read.key) {
-        other.files.append(&mut former.files);
-        other.members.append(&mut former.members);
-        other.rejected_files.append(&mut former.rejected_files);
+        other.files.append(&mut previous.files);
+        other.members.append(&mut previous.members);
+        other.rejected_files.append(&mut previous.rejected_files);
         return let_go(run, read.report);
     }
-    enter_new_report(run, read, Some(&former), examination);
+    enter_new_report(run, read, Some(&previous), examination);
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum KeptPlays {
 #[derive(Clone, Copy)]
 pub(crate) struct PlanBasis<'a> {
     pub(crate) reports: &'a LedgerReports,
-    pub(crate) former: &'a Manifest,
+    pub(crate) previous: &'a Manifest,
     /// Months that are rebuilt whatever their fingerprints say.
     pub(crate) backfill: Option<&'a BackfillOptions>,
     pub(crate) kept: KeptPlays,
@@ -49,10 +49,10 @@ pub(crate) fn complete_plan(
     inputs: &mut RunInputs,
     basis: PlanBasis<'_>,
 ) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
-    let PlanBasis { reports, former, backfill, kept, staged } = basis;
+    let PlanBasis { reports, previous, backfill, kept, staged } = basis;
     let PlanDraft { mut targets, coverage } = draft;
     let is_as_published = |path: &String, planned: &PlannedPartition| {
-        let published = former.partitions.get(path);
+        let published = previous.partitions.get(path);
         published.is_some_and(|published| published.fingerprint == planned.fingerprint)
             && !run.work.damaged_lists.contains(path)
     };
@@ -61,20 +61,20 @@ pub(crate) fn complete_plan(
         kept == KeptPlays::All || !is_as_published(path, planned)
     };
     read_again(run, &targets, inputs, reports, is_needed)?;
-    find_tracks(run, &targets, inputs, reports, former)?;
+    find_tracks(run, &targets, inputs, reports, previous)?;
     collect_keys(run, &targets, inputs, reports)?;
-    let mut dates = settle_offline(run, &mut targets, inputs, former)?;
+    let mut dates = settle_offline(run, &mut targets, inputs, previous)?;
     if kept == KeptPlays::All {
         drop_wrong_builds(&targets, &dates, inputs, staged)?;
         // Dates that became stale now.
         read_again(run, &targets, inputs, reports, |_, _| true)?;
-        find_tracks(run, &targets, inputs, reports, former)?;
+        find_tracks(run, &targets, inputs, reports, previous)?;
     }
-    note_months(&targets, &mut dates, inputs, (reports, former))?;
+    note_months(&targets, &mut dates, inputs, (reports, previous))?;
     let known = KnownMonths::new(&coverage);
-    plan_waterfalls(run, &mut targets, &known, (&dates, reports), (former, backfill));
+    plan_waterfalls(run, &mut targets, &known, (&dates, reports), (previous, backfill));
     let is_gone = |path: &&String| !targets.contains_key(*path);
-    let dropped = former.partitions.keys().filter(is_gone).cloned().collect();
+    let dropped = previous.partitions.keys().filter(is_gone).cloned().collect();
     Ok((Plan { targets, dates, dropped }, coverage))
 }
 
@@ -105,7 +105,7 @@ fn note_months(
     targets: &Targets,
     dates: &mut PlannedDates,
     inputs: &RunInputs,
-    (reports, former): (&LedgerReports, &Manifest),
+    (reports, previous): (&LedgerReports, &Manifest),
 ) -> Result<(), NightlyError> {
     for (path, known) in dates {
         let planned = &targets[path];
@@ -115,7 +115,7 @@ fn note_months(
         let of_date = reports_of_date(planned, *day, reports);
         let read = || inputs.listened_months(&(store.clone(), *day), &of_date);
         let months = if planned.is_stale() { read() } else { None };
-        known.heard_in = match (months, former.partitions.get(path)) {
+        known.heard_in = match (months, previous.partitions.get(path)) {
             (Some(months), _) => before_its_month(&months, *day),
             (None, Some(published)) => published.heard_in.clone(),
             (None, None) => {

@@ -86,9 +86,9 @@ pub(crate) fn settle_offline(
     run: &RunContext<'_>,
     targets: &mut Targets,
     inputs: &RunInputs,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<PlannedDates, NightlyError> {
-    let published = published_keys(run, former);
+    let published = published_keys(run, previous);
     let mut dates = PlannedDates::new();
     let mut index = OfflineKeyIndex::default();
     let mut changed = ChangedDates::new();
@@ -97,7 +97,7 @@ pub(crate) fn settle_offline(
             continue;
         };
         let date = (store.clone(), *day);
-        let before = former.partitions.get(path);
+        let before = previous.partitions.get(path);
         let mut known = PlannedDate::default();
         let mut name_now = None;
         if let Some(keys) = inputs.keys.get(path) {
@@ -119,7 +119,7 @@ pub(crate) fn settle_offline(
         }
         dates.insert(path.clone(), known);
     }
-    for path in former.partitions.keys().filter(|path| !targets.contains_key(*path)) {
+    for path in previous.partitions.keys().filter(|path| !targets.contains_key(*path)) {
         let Some(date) = date_of(path) else {
             continue;
         };

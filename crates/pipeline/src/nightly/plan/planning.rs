@@ -35,11 +35,11 @@ pub(crate) struct PlanDraft {
 pub(crate) fn draft_plan(
     run: &RunContext<'_>,
     reports: &LedgerReports,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> PlanDraft {
     let mut draft = targets_of(run, reports);
     for (path, planned) in &mut draft.targets {
-        planned.why = match former.partitions.get(path) {
+        planned.why = match previous.partitions.get(path) {
             None => Some("new".to_owned()),
             Some(partition) if partition.fingerprint != planned.fingerprint => {
                 Some("its inputs changed".to_owned())

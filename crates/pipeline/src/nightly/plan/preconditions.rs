@@ -44,9 +44,9 @@ pub(crate) fn require_key(
 pub(crate) fn key_of(
     options: &NightlyOptions,
     places: &WarehouseLayout,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<ListenerKey, NightlyError> {
-    if former.snapshot == 0 {
+    if previous.snapshot == 0 {
         return Err(WarehouseError::Empty { path: places.root().to_owned() }.into());
     }
     let own_key = KeySource::File(places.own_key());

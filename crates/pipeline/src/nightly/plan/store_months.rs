@@ -80,7 +80,7 @@ pub(crate) fn plan_waterfalls(
     targets: &mut Targets,
     known: &KnownMonths,
     (dates, reports): (&PlannedDates, &LedgerReports),
-    (former, backfill): (&Manifest, Option<&BackfillOptions>),
+    (previous, backfill): (&Manifest, Option<&BackfillOptions>),
 ) {
     for of in settled_months(run, targets, reports) {
         let view = PlanView { targets, dates, reports };
@@ -98,7 +98,7 @@ pub(crate) fn plan_waterfalls(
             let Some(planned) = targets.get_mut(&path) else {
                 continue;
             };
-            planned.why = match former.partitions.get(&path) {
+            planned.why = match previous.partitions.get(&path) {
                 None => Some("new".to_owned()),
                 Some(partition) if partition.fingerprint != planned.fingerprint => {
                     Some("its inputs changed".to_owned())

@@ -37,7 +37,7 @@ pub(crate) fn find_tracks(
     targets: &Targets,
     inputs: &mut RunInputs,
     reports: &LedgerReports,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
     let mut by_month: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
     for (_, planned, date) in stale_dates(targets) {
@@ -52,9 +52,9 @@ pub(crate) fn find_tracks(
         let Some(planned) = targets.get(&path) else {
             continue;
         };
-        let published = run.places.snapshot(former.snapshot).join("tables");
+        let published = run.places.snapshot(previous.snapshot).join("tables");
         let lists = if !planned.is_stale() {
-            let partition = former.partitions.get(&path);
+            let partition = previous.partitions.get(&path);
             lists_of_files(&published.join(&path), partition.map_or(&[], |p| &p.files))?
         } else if let Some(finished) = inputs.finished.get(&path) {
             let staged = run.work.staging.join("snapshot").join("tables");

@@ -35,7 +35,7 @@ struct SettledReports {
 pub(crate) fn settle_reports(
     run: &RunContext<'_>,
     examination: &mut IntakeResult,
-    former: &LedgerReports,
+    previous: &LedgerReports,
 ) -> Result<(), NightlyError> {
     readmit(&mut examination.reports);
     let mut settled = settle_reports_once(run, examination)?;
@@ -44,12 +44,12 @@ pub(crate) fn settle_reports(
     }
     let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
     for (key, report) in beyond {
-        if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
+        if previous.get(key).is_none_or(|previous| !is_out_of_bounds(previous)) {
             run.note(|summary| summary.reject_again(report));
         }
     }
     let SettledReports { standings, facts, names } = settled;
-    note_standings(run, &standings, &facts, (&names, former));
+    note_standings(run, &standings, &facts, (&names, previous));
     Ok(())
 }
 
@@ -118,10 +118,10 @@ fn note_standings(
     run: &RunContext<'_>,
     standings: &BTreeMap<String, ReportStanding>,
     facts: &BTreeMap<String, ReportFacts>,
-    (names, former): (&BTreeMap<String, String>, &LedgerReports),
+    (names, previous): (&BTreeMap<String, String>, &LedgerReports),
 ) {
     for (key, standing) in standings {
-        let (report, before) = (&facts[key], former.get(key));
+        let (report, before) = (&facts[key], previous.get(key));
         match standing {
             ReportStanding::Active => {}
             ReportStanding::Waiting { missing, of } => {
@@ -149,7 +149,7 @@ fn note_standings(
                     continue;
                 }
                 if before.is_some_and(ReportEntry::is_active) {
-                    let instead = counts_instead(report, standings, (facts, former));
+                    let instead = counts_instead(report, standings, (facts, previous));
                     let replaced = ReplacedReport {
                         file: report.file().to_owned(),
                         newer: instead.0,
@@ -172,9 +172,9 @@ fn note_standings(
 fn counts_instead(
     report: &ReportFacts,
     standings: &BTreeMap<String, ReportStanding>,
-    (facts, former): (&BTreeMap<String, ReportFacts>, &LedgerReports),
+    (facts, previous): (&BTreeMap<String, ReportFacts>, &LedgerReports),
 ) -> (String, ReportTotals) {
-    let is_new = |key: &str| former.get(key).is_none_or(|former| !former.is_active());
+    let is_new = |key: &str| previous.get(key).is_none_or(|previous| !previous.is_active());
     let begins = |(key, standing): &(&String, &ReportStanding)| {
         let other = &facts[*key];
         **standing == ReportStanding::Active
