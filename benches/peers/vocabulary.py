@@ -88,7 +88,7 @@ def reports(
 ) -> list[tuple[Path, str]]:
     """The reports of the inbox that have this header, with their ids, in the order of the ids.
 
-    A report is known by its header line, not by its name, so other reports may lie beside it. The
+    A report is known by its header line, not by its name, so other reports may lie next to it. The
     id is taken from the path: cheaper than the hash of the content that the product uses, and as
     good for the work that is measured. It decides only which of two reports keeps a row of both.
     """

@@ -306,7 +306,7 @@ fn collect_files(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<
         let part = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{part}");
         let patterns = [format!("/{name}"), format!("{part}/")];
-        // In a working tree beside the repository, `.git` is a file that says where that is.
+        // In a working tree next to the repository, `.git` is a file that says where that is.
         if path.is_symlink()
             || part == ".git"
             || patterns.iter().any(|pattern| ignored.contains(&pattern.as_str()))

@@ -1,4 +1,4 @@
-//! The JSON Schemas beside the settings say what the code reads. `INSTA_UPDATE=always` or
+//! The JSON Schemas next to the settings say what the code reads. `INSTA_UPDATE=always` or
 //! `STREAMLEDGER_BLESS=1` writes them anew.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]

@@ -381,7 +381,7 @@ impl NightlyOutput<'_> {
         sheet
     }
 
-    /// What lies beside reports in their archives.
+    /// What lies next to reports in their archives.
     fn skipped_members(&self) -> OutputSheet {
         let title = "Skipped members of archives: no reports";
         let columns = ["file", "member", "why"];

@@ -6,7 +6,7 @@ use crate::report::{COLUMNS, Line, good_report, line, lines, report};
 /// A report that has nothing wrong with it, to see that the rest of the night goes on.
 const GOOD: &str = "spotify/good.tsv";
 
-/// Takes in a bad report beside a good one: the bad one is rejected with this code, the good one is in.
+/// Takes in a bad report next to a good one: the bad one is rejected with this code, the good one is in.
 #[track_caller]
 fn night_with_rejected(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
     let case = Case::new();

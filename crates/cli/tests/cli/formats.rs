@@ -1,5 +1,5 @@
 //! A hand-made report of each format in `fixtures/formats`, with the quirks of its layout: what is read
-//! of it was worked out by hand (`why.md` beside it).
+//! of it was worked out by hand (`why.md` next to it).
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};

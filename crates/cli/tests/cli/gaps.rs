@@ -1,4 +1,4 @@
-//! Statements that are there in part: another territory's, another month's, a corrected one beside one
+//! Statements that are there in part: another territory's, another month's, a corrected one next to one
 //! that was not touched. What is not there is waited for, and is no zero.
 
 use std::fs;

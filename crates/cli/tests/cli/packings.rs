@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::case::{Case, files_of, gzip, repository};
 
-/// An archive of one member and a note beside it.
+/// An archive of one member and a note next to it.
 fn zipped(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in [(name, bytes), ("notes/read me", b"sent in October".as_slice())] {

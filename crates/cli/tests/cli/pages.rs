@@ -33,7 +33,7 @@ fn report(case: &Case, more: &[&str]) -> PathBuf {
 
 #[track_caller]
 fn number(text: &str) -> i64 {
-    // What is said beside a number is not part of it.
+    // What is said next to a number is not part of it.
     let digits = text.split(' ').next().unwrap().replace(',', "").replace('\u{2212}', "-");
     digits.parse().unwrap()
 }

@@ -295,7 +295,7 @@ fn a_newer_message_about_the_same_use_takes_the_place_and_an_empty_one_cancels()
     assert_eq!(standing(&case)[&newer].0, "superseded");
 }
 
-/// FUGA's corrections come as files of their own beside the first one. The same lines again are none.
+/// FUGA's corrections come as files of their own next to the first one. The same lines again are none.
 #[test]
 fn reports_of_a_format_that_adds_are_added() {
     let name = "fuga-royalty-extended/in";

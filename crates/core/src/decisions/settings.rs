@@ -24,13 +24,13 @@ const CANONICAL_VERSION: u32 = 1;
 pub struct JudgingNumbers {
     /// The numbers of the filter rules.
     pub policy: Policy,
-    /// What judges beside them, by store.
+    /// What judges besides them, by store.
     pub stores: BTreeMap<String, StoreNumbers>,
     /// When reports are due.
     pub calendar: Calendar,
 }
 
-/// What judges the plays of one store beside the policy.
+/// What judges the plays of one store besides the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreNumbers {

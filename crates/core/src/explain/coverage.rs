@@ -442,7 +442,7 @@ fn are_all_days(mut spans: Vec<(Day, Day)>, period: Period) -> bool {
 }
 
 /// The report that corrected another one: by taking its place, or as figures of an earlier month in a
-/// later statement beside the month's own.
+/// later statement next to the month's own.
 fn restated_by(there: &[&FeedDelivery]) -> Option<String> {
     let is_active = |name: &&String| {
         there.iter().any(|d| d.standing == DeliveryStatus::Active && d.report == **name)

@@ -1,4 +1,4 @@
-//! Placing a report: what it is to the older ones of its store and feed, and whether it counts beside them.
+//! Placing a report: what it is to the older ones of its store and feed, and whether it counts with them.
 
 mod replaced;
 mod state;
@@ -37,7 +37,7 @@ impl ReportContents<'_> {
     }
 }
 
-/// Says of each report of a store and feed, the oldest first, whether it counts beside the older ones.
+/// Says of each report of a store and feed, the oldest first, whether it counts with the older ones.
 ///
 /// # Errors
 /// What `compare` fails with.
@@ -51,7 +51,7 @@ pub(super) fn place_all<'p, E>(
 }
 
 impl<'p, 'a, E> PlacingState<'p, 'a, E> {
-    /// Says of one report whether it counts beside the older ones.
+    /// Says of one report whether it counts with the older ones.
     fn place(&mut self, place: usize) -> Result<(), E> {
         let units = self.units;
         let unit = &units[place];
@@ -289,7 +289,7 @@ impl<'p, 'a, E> PlacingState<'p, 'a, E> {
         Ok(found)
     }
 
-    /// Why the rows of a report cannot count beside those that count.
+    /// Why the rows of a report cannot count with those that count.
     fn rejected_for_rows(
         &self,
         unit: &PeriodUnit<'a>,

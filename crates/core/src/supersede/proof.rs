@@ -41,7 +41,7 @@ pub(crate) struct PeriodUnit<'a> {
 pub(crate) struct NamedReports {
     /// Places of the older one's names under which the report replaces it.
     pub(crate) newer_than: BTreeSet<usize>,
-    /// Places of those under which it came later, or beside the older one: their rows must tell whether it
+    /// Places of those under which it came later, or with the older one: their rows must tell whether it
     /// replaces that.
     pub(crate) later_than: BTreeSet<usize>,
     /// Whether they are about the same, and nothing says which is newer.
@@ -55,7 +55,7 @@ enum NamedAs {
     Apart,
     /// The first one is newer.
     Newer,
-    /// The first one came later, or beside the other one.
+    /// The first one came later, or with the other one.
     Later,
     /// They are about the same, and nothing says which is newer.
     Open,

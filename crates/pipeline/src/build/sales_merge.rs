@@ -28,7 +28,7 @@ const MERGED_ROWS: usize = 1 << 15;
 /// column, and what the reader of each column keeps. Measured: 1.6 MiB.
 const RUN_BYTES: usize = 2 << 20;
 
-/// Memory of a partition that is being written, in bytes, beside its runs: the pages of a row group, and
+/// Memory of a partition that is being written, in bytes, besides its runs: the pages of a row group, and
 /// lines that were put together. Measured: up to 100 MiB where all amounts differ.
 const WRITER_BYTES: usize = 64 << 20;
 

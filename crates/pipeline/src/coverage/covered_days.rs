@@ -146,7 +146,7 @@ mod tests {
         .unwrap()
     }
 
-    /// What the first report covers, beside the others.
+    /// What the first report covers, besides the others.
     fn told(reports: &[ReportEntry]) -> Vec<String> {
         let all: LedgerReports =
             reports.iter().map(|report| (report.id.clone(), report.clone())).collect();

@@ -23,7 +23,7 @@ pub(crate) type SeriesKey<'a> = (&'a str, Option<&'a str>, String);
 /// Which territories the series of a ledger have rows of.
 pub(crate) struct TerritorySeries<'a> {
     territories: BTreeMap<SeriesKey<'a>, BTreeSet<&'a str>>,
-    /// Series beside which another territory is reported, for the same days.
+    /// Series with which another territory is reported, for the same days.
     parallel: BTreeSet<SeriesKey<'a>>,
 }
 

@@ -1,7 +1,7 @@
 //! Backfill: named months are rebuilt from the archived reports, as they are or judged by another
 //! policy, and what that changes is told figure by figure.
 //!
-//! What is finished is kept beside the snapshots until all is published, so that a backfill that was
+//! What is finished is kept next to the snapshots until all is published, so that a backfill that was
 //! interrupted goes on where it was.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,7 +213,7 @@ pub fn run_backfill(
 }
 
 /// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
-/// another run may go on beside it.
+/// another run may go on meanwhile.
 fn preview_backfill(
     settings: &PipelineSettings,
     options: &NightlyOptions,

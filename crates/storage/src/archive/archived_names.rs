@@ -1,4 +1,4 @@
-//! What the archive says of its reports beside their bytes: of which stores they are, and under which names
+//! What the archive says of its reports besides their bytes: of which stores they are, and under which names
 //! they came. With the listener key, the decisions and the pipelines it is all that a warehouse is made of.
 //!
 //! A file in each folder of the archive. It is what the ledger says, written before a state is published

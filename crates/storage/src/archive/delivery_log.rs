@@ -1,4 +1,4 @@
-//! When each report first came under each of its names. The log lies beside the archive, since it cannot
+//! When each report first came under each of its names. The log lies next to the archive, since it cannot
 //! be made again: the table `deliveries` shows it, and no other table depends on it.
 
 use crate::disk::reading::{if_there, read_text};

@@ -1,4 +1,4 @@
-//! Lists of row hashes beside the archive, by which reports are compared: sorted, in pieces with a sum
+//! Lists of row hashes next to the archive, by which reports are compared: sorted, in pieces with a sum
 //! each, so that the beginning of a list can be trusted without its end. A list that is lost or damaged
 //! is made again from the archived report.
 

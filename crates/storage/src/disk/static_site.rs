@@ -29,7 +29,7 @@ pub enum SiteError {
     )]
     Foreign(PathBuf),
     /// Another run is at it.
-    #[error("another run is writing pages beside {}: wait for it", .0.display())]
+    #[error("another run is writing pages next to {}: wait for it", .0.display())]
     Busy(PathBuf),
     /// A step on the disk failed.
     #[error(transparent)]
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(
             std::fs::read_dir(folder.path()).unwrap().count(),
             1,
-            "nothing is left beside it"
+            "nothing is left next to it"
         );
 
         let other = folder.path().join("photos");

@@ -45,7 +45,7 @@ pub struct Manifest {
     #[serde(default)]
     pub as_of: String,
     /// When the run that made it started, ISO 8601 UTC; no table depends on it. When readers were moved
-    /// to it is noted beside the snapshots.
+    /// to it is noted next to the snapshots.
     #[serde(default)]
     pub published: String,
     /// How it came to be: `nightly`, `backfill`, or the snapshot that it was rolled back to.
@@ -79,7 +79,7 @@ impl Manifest {
     }
 }
 
-/// An inbox file that was examined. What was seen is kept beside the snapshots, only to save reading
+/// An inbox file that was examined. What was seen is kept next to the snapshots, only to save reading
 /// the same file again: without it the next run finds by the hashes that nothing is new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,7 +232,7 @@ pub struct ReportEntry {
     /// Values that no table of ours knows: how many different ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_unmapped: u64,
-    /// BLAKE3, hex, of what is kept of it beside the ledger: its rejected rows and unknown values.
+    /// BLAKE3, hex, of what is kept of it next to the ledger: its rejected rows and unknown values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes_hash: Option<String>,
     /// What was found of a report that is rejected until it is accepted, and how to accept it.

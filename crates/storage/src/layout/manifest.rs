@@ -1,4 +1,4 @@
-//! The file of a snapshot's manifest, with its checksum beside it.
+//! The file of a snapshot's manifest, with its checksum next to it.
 
 use crate::disk::reading::{if_there, read_file};
 use std::path::Path;
@@ -43,7 +43,7 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     Ok(manifest)
 }
 
-/// Name of the checksum beside manifests of schema version 1.
+/// Name of the checksum next to manifests of schema version 1.
 const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
 
 /// Tells a manifest of another version from a damaged one, before it is checked against its checksum.

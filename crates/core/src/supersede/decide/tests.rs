@@ -208,7 +208,7 @@ fn copies_and_parts_go_with_the_report_that_a_newer_version_replaces() {
         assert_eq!(n_active, 1, "{of_rows:?} {found:?}");
         assert_eq!(found[1], "s/a_corrected.tsv active");
     }
-    // Plays with listeners count beside each other, as long as none of them is replaced.
+    // Plays with listeners count with each other, as long as none of them is replaced.
     let plays = |made: Made| {
         made.with(|facts| {
             facts.fingerprint = None;
@@ -441,7 +441,7 @@ fn reports_of_a_format_that_adds_are_added_but_their_rows_count_once() {
     assert_eq!(found[0], "s/a.csv same_rows by s/a_corrected.csv");
 }
 
-/// A name that comes again in a later folder, or beside the first as programs name it, proves nothing by
+/// A name that comes again in a later folder, or next to the first as programs name it, proves nothing by
 /// itself: statements of two months may have one name.
 #[test]
 fn a_name_that_comes_again_replaces_only_what_its_rows_are_of() {

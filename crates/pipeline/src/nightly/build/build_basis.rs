@@ -1,4 +1,4 @@
-//! What a run builds from, beside its plan.
+//! What a run builds from, besides its plan.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a backfill has finished: partitions that are complete, beside the snapshots, so that a backfill
+//! What a backfill has finished: partitions that are complete, next to the snapshots, so that a backfill
 //! that was interrupted goes on where it was. What is kept is used only where all that it was made of
 //! is still the same.
 
@@ -44,11 +44,11 @@ struct CheckpointEntry {
     /// Where its files are.
     staged: PathBuf,
     done: FinishedPartition,
-    /// Of a date: what is kept beside its files.
+    /// Of a date: what is kept next to its files.
     day: Option<BesideFiles>,
 }
 
-/// What is kept of a date beside its files.
+/// What is kept of a date next to its files.
 #[derive(Debug)]
 struct BesideFiles {
     day: Day,

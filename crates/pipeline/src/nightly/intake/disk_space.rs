@@ -26,7 +26,7 @@ const ROW_BYTES: u64 = 150;
 /// of it where they are long.
 const UNPACKED_TIMES: u64 = 4;
 
-/// Bytes of a share of plays beside its rows: the heads of its blocks, one for each bucket.
+/// Bytes of a share of plays besides its rows: the heads of its blocks, one for each bucket.
 const SHARE_BYTES: u64 = 40 << 10;
 
 /// Dates of a block of a report, at most as a rule: each is a share of its own.

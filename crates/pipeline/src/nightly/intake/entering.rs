@@ -174,7 +174,7 @@ fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut In
     examination.reports.insert(key, entry);
 }
 
-/// What is kept of a report beside the ledger, taken out of what was found of it.
+/// What is kept of a report next to the ledger, taken out of what was found of it.
 pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
     let is_rejected = report.rejection.is_some();
     let whole = report.rejection.take().map(entry);

@@ -44,7 +44,7 @@ pub(crate) struct IntakeResult {
     pub(crate) copies: FileBatch,
     /// Files to put into the archive under a name.
     pub(crate) to_archive: Vec<NewReport>,
-    /// What is kept beside the ledger of the reports that were read in this run.
+    /// What is kept next to the ledger of the reports that were read in this run.
     pub(crate) notes: BTreeMap<String, ReportNotes>,
     /// Lists of rows of the reports that were read in this run.
     pub(crate) row_lists: BTreeMap<String, RowList>,

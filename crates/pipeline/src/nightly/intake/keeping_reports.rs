@@ -1,5 +1,5 @@
 //! What is kept of the reports that a run has read before anything is published that refers to them: their
-//! copies in the archive, and beside the ledger what is wrong with them.
+//! copies in the archive, and next to the ledger what is wrong with them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::nightly::intake::examination::{IntakeResult, NO_STORE};
 use crate::nightly::intake::read_again::let_go;
 use crate::nightly::supersede::comparing::keep_rows;
 
-/// Puts new reports into the archive, and what is wrong with them beside the ledger, before
+/// Puts new reports into the archive, and what is wrong with them next to the ledger, before
 /// anything is published that refers to them.
 pub(crate) fn keep_reports(
     run: &RunContext<'_>,
@@ -109,7 +109,7 @@ pub(crate) fn mend_notes(
     Ok(n_mended)
 }
 
-/// What is kept of a report beside the ledger.
+/// What is kept of a report next to the ledger.
 pub(crate) fn notes_of_report(
     run: &RunContext<'_>,
     report: &ReportEntry,

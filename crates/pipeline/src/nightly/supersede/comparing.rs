@@ -1,4 +1,4 @@
-//! How many rows two reports have in common. What was counted once is kept beside the archive, since it
+//! How many rows two reports have in common. What was counted once is kept next to the archive, since it
 //! depends on the two reports and their reading alone; what is lost of it is counted again, to the same
 //! numbers.
 
