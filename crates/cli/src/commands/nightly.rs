@@ -269,7 +269,7 @@ impl NightlyOutput<'_> {
 
     fn totals(&self) -> OutputSheet {
         let summary = self.summary;
-        let mut sheet = OutputSheet::new("night", "Reports", &["what", "#number"]);
+        let mut sheet = OutputSheet::new("run", "Reports", &["what", "#number"]);
         let mut push = |what: &str, number: u64| {
             sheet.push(vec![what.to_owned(), grouped(number.into())]);
         };

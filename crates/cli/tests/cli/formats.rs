@@ -183,7 +183,7 @@ fn shown(column: &str, cell: &str) -> String {
 
 /// All fixtures in one inbox: a report's rows are where `inspect` says, whatever comes with it.
 #[test]
-fn a_night_takes_all_fixtures_in() {
+fn a_run_takes_all_fixtures_in() {
     let case = all_fixtures();
     let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
     let fixtures = fixtures();

@@ -22,7 +22,7 @@ fn scene() -> Case {
     case
 }
 
-/// A night that was stopped while it holds the lock.
+/// A run that was stopped while it holds the lock.
 struct Held(Child);
 
 impl Held {
@@ -34,7 +34,7 @@ impl Held {
         let name = format!("process {} of", held.0.id());
         let start = Instant::now();
         while !fs::read_to_string(&lock).unwrap_or_default().starts_with(&name) {
-            assert!(start.elapsed() < LONGEST, "the night does not begin");
+            assert!(start.elapsed() < LONGEST, "the run does not begin");
         }
         held.signal("-STOP");
         held
@@ -94,7 +94,7 @@ fn who_holds_the_warehouse_is_named_with_process_user_host_and_start() {
 }
 
 #[test]
-fn nobody_who_reads_waits_for_a_night_that_works() {
+fn nobody_who_reads_waits_for_a_run_that_works() {
     let case = scene();
     let before = case.published();
     let usual: Vec<_> = READERS.iter().map(|arguments| case.run(arguments)).collect();

@@ -148,7 +148,7 @@ fn nothing_is_relied_on_before_it_is_on_the_disk() {
 /// A warehouse that makes its own listener key.
 #[test]
 fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
-    let scene = Scene::first_night();
+    let scene = Scene::first_run();
     let case = scene.copy();
     let given = scene.arguments.iter().position(|word| *word == "--listener-key-file").unwrap();
     let mut arguments = scene.arguments.clone();
@@ -164,7 +164,7 @@ fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
 /// The run that made the folders may have been cut off before it synced their names.
 #[test]
 fn the_name_of_a_new_warehouse_is_on_the_disk_after_any_first_run() {
-    let scene = Scene::first_night();
+    let scene = Scene::first_run();
     for is_left_over in [false, true] {
         let case = scene.copy();
         if is_left_over {
@@ -188,7 +188,7 @@ fn the_name_of_a_new_warehouse_is_on_the_disk_after_any_first_run() {
 /// The look at the steps sees what is missing.
 #[test]
 fn a_missing_sync_is_seen() {
-    let scene = Scene::second_night();
+    let scene = Scene::second_run();
     let case = scene.copy();
     let run = run_with(&case, &scene.arguments, Fault::Tell, STEPS);
     let syncs = run.steps.iter().filter(|[_, step, ..]| step == "sync").count();

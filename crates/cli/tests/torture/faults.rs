@@ -84,7 +84,7 @@ fn an_error_at_any_step_loses_nothing() {
 /// without that file, it is named, and the next run reads it.
 #[test]
 fn a_file_of_the_inbox_that_cannot_be_read_stops_no_other() {
-    // A warehouse after its first night, and a report that is new.
+    // A warehouse after its first run, and a report that is new.
     let first = Case::new();
     first.put("spotify/a.tsv", good_report("2026-09-01", 0..60));
     first.put("spotify/c.tsv", good_report("2026-09-03", 0..60));

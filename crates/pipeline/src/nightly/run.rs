@@ -53,7 +53,7 @@ pub fn run_nightly(
 ) -> Result<RunSummary, NightlyError> {
     require_inbox(&options.inbox)?;
     let (mut summary, published) =
-        night_once(settings, options, progress, |ruling, _| match request {
+        run_once(settings, options, progress, |ruling, _| match request {
             SettingsRequest::AsAccepted => Ok(()),
             SettingsRequest::Accept { hash, author } => ruling.accept(hash, author),
         })?;
@@ -88,7 +88,7 @@ fn accept_unseen(
 ) -> Result<(RunSummary, bool), NightlyError> {
     let author = by_program("changes no published figure");
     let mut is_accepted = false;
-    let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
+    let (summary, _) = run_once(settings, options, progress, |ruling, manifest| {
         is_accepted = manifest.snapshot == published
             && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
         if is_accepted { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
@@ -97,7 +97,7 @@ fn accept_unseen(
 }
 
 /// One run under the lock: what it did, and the number of the snapshot that is published after it.
-fn night_once(
+fn run_once(
     settings: &PipelineSettings,
     options: &NightlyOptions,
     progress: &dyn RunProgress,
@@ -118,13 +118,13 @@ fn night_once(
         let request = RunRequest { settings, options, places: &places, progress };
         let mut run = RunContext::new(request, judging, key, &staging)?;
         run.work.damaged_lists.clone_from(damaged_lists);
-        run_night(run, &mut warehouse, &mut ruling)
+        run_steps(run, &mut warehouse, &mut ruling)
     })?;
     Ok((summary, warehouse.manifest.snapshot))
 }
 
 /// The run itself.
-fn run_night(
+fn run_steps(
     run: RunContext<'_>,
     warehouse: &mut Warehouse,
     ruling: &mut SettingsRuling,

@@ -49,7 +49,7 @@ struct DiskLoad {
 
 /// For a run: new reports are copied, and as a rule, with room to spare, their tables are as large
 /// again. What other settings make stale is known before anything is read.
-pub(crate) fn require_room_for_night(
+pub(crate) fn require_room_for_run(
     run: &RunContext<'_>,
     candidates: &[ReportCandidate<'_>],
     previous: &Manifest,

@@ -16,7 +16,7 @@ use crate::intake::examine::{ExaminedFile, ExaminedReport, Examiner};
 use crate::nightly::build::checkpoint::Checkpoint;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
-use crate::nightly::intake::disk_space::require_room_for_night;
+use crate::nightly::intake::disk_space::require_room_for_run;
 use crate::nightly::intake::entering::enter_new_report;
 use crate::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
@@ -77,7 +77,7 @@ fn examine_all(
         tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
     }
     if early.is_some() {
-        require_room_for_night(run, &candidates, manifest)?;
+        require_room_for_run(run, &candidates, manifest)?;
     }
     let examined = read_candidates(run, &candidates, early.as_ref(), None)?;
     enter_examined(run, (&candidates, examined), early, manifest, seen)
