@@ -184,8 +184,7 @@ fn when_the_pipeline_takes_over_the_policy_nothing_is_left_to_do_for_the_month()
     case.verify().expect_code(0);
     let by_runs = Case::new();
     by_runs.own_pipelines();
-    fs::copy(case.path("stricter.toml"), by_runs.path("pipelines/policies/default.toml"))
-        .unwrap();
+    fs::copy(case.path("stricter.toml"), by_runs.path("pipelines/policies/default.toml")).unwrap();
     assert_eq!(case.n_rows("reports"), fill_inbox(&by_runs));
     by_runs.nightly(&pipeline);
     assert_eq!(case.published(), by_runs.published());

@@ -177,8 +177,7 @@ fn bad(n: usize) -> Line {
 fn too_many_bad_rows_reject_the_report_and_the_first_hundred_are_kept() {
     let rows: Vec<Line> =
         (0..400).map(|n| if n % 4 == 0 { line("2026-08-31", n) } else { bad(n) }).collect();
-    let (case, stdout) =
-        run_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
+    let (case, stdout) = run_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
     assert!(stdout.contains("expected at most 1 % bad rows or 10, found 300 of 400"), "{stdout}");
     let row = case.report_row("spotify/bad.tsv");
     assert_eq!((row["rows"].as_str(), row["quarantined"].as_str()), ("400", "300"));

@@ -187,8 +187,7 @@ fn little_memory_does_not_change_a_byte_and_leaves_nothing_on_the_disk() {
     for limit in ["64KiB", "1MiB"] {
         let found = published_after(&[reports().iter().collect()], &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
-        let found =
-            published_after(&one_a_run(reports().iter().rev()), &["--memory-limit", limit]);
+        let found = published_after(&one_a_run(reports().iter().rev()), &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
     }
 }

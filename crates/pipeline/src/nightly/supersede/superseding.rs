@@ -67,8 +67,12 @@ fn settle_reports_once(
     let accepted = run.judging.accepted();
     let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
     let mut comparing = RowComparison::new(run, reports, lists, new);
-    let standings =
-        supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
+    let standings = supersede(
+        &facts,
+        &comparing.neighbours(&facts)?,
+        accepted,
+        &mut |a: &str, b: &str, by| comparing.shared(a, b, by),
+    )?;
     examination.comparisons = comparing.finish();
     let names: BTreeMap<String, String> =
         reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
