@@ -220,9 +220,7 @@ fn preview_backfill(
     backfill: &BackfillOptions,
     progress: &dyn RunProgress,
 ) -> Result<BackfillOutcome, NightlyError> {
-    let places = &WarehouseLayout::new(&options.warehouse);
-    places.require()?;
-    let previous = &places.current_manifest()?;
+    let (places, previous) = &published_state(options)?;
     let folder = PreviewFolder::open(places)?;
     let staging = folder.path();
     let request = RunRequest { settings, options, places, progress };
@@ -232,6 +230,14 @@ fn preview_backfill(
         done.summary = run.finish();
         Ok(done)
     })
+}
+
+/// A warehouse, and what is published in it.
+fn published_state(options: &NightlyOptions) -> Result<(WarehouseLayout, Manifest), NightlyError> {
+    let places = WarehouseLayout::new(&options.warehouse);
+    places.require()?;
+    let previous = places.current_manifest()?;
+    Ok((places, previous))
 }
 
 /// Says what [`run_backfill`] would read and make, and writes nothing.
@@ -244,9 +250,7 @@ pub fn plan_backfill(
     backfill: &BackfillOptions,
     progress: &dyn RunProgress,
 ) -> Result<BackfillOutcome, NightlyError> {
-    let places = &WarehouseLayout::new(&options.warehouse);
-    places.require()?;
-    let previous = &places.current_manifest()?;
+    let (places, previous) = &published_state(options)?;
     let staging = Path::new("");
     let request = RunRequest { settings, options, places, progress };
     let (task, ..) = BackfillTask::new(request, backfill, previous, staging)?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use streamledger_storage::disk::file_hash::hash_cold;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::Manifest;
 use streamledger_storage::layout::offline_keys::offline_folder;
@@ -145,7 +144,5 @@ fn is_whole(places: &WarehouseLayout, previous: &Manifest, path: &str) -> bool {
     let list =
         partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
     let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
-    files.all(|(folder, file)| {
-        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-    })
+    files.all(|(folder, file)| file.is_whole_in(&folder))
 }

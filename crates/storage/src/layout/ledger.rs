@@ -1,9 +1,11 @@
 //! The ledger: which reports came, what they hold, and which files were made of them. It is part of a
 //! snapshot (`manifest.json`), so that what is published and what is known become true together.
 
+use crate::disk::file_hash::hash_cold;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::Month;
@@ -424,6 +426,14 @@ pub struct FileEntry {
     pub size_bytes: u64,
     /// BLAKE3 of the bytes, hex.
     pub blake3: String,
+}
+
+impl FileEntry {
+    /// Whether the file in a folder is as it was written.
+    #[must_use]
+    pub fn is_whole_in(&self, folder: &Path) -> bool {
+        hash_cold(&folder.join(&self.name)).is_ok_and(|hash| hex::encode(hash) == self.blake3)
+    }
 }
 
 /// Hex BLAKE3 over sorted hashes, a line feed after each: `streamledger.inputs`.

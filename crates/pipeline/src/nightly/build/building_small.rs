@@ -4,7 +4,6 @@ use std::path::Path;
 
 use streamledger_core::numbers::exact;
 use streamledger_storage::archive::delivery_log::{DeliveryLog, FoundBy};
-use streamledger_storage::disk::file_hash::hash_as_is;
 use streamledger_storage::encode::file::{FileProvenance, SCHEMA_VERSION};
 use streamledger_storage::layout::ledger::{
     LedgerPartitions, LedgerReports, Manifest, PartitionEntry, ReportEntry, fingerprint,
@@ -34,12 +33,14 @@ pub(crate) fn empty_tables(
     let mut n_damaged = 0;
     let layouts = [&run.work.layouts.plays, &run.work.layouts.trends];
     let provenance = FileProvenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
+    let published = run.places.snapshot(previous.snapshot).join("tables");
     let mut empty = LedgerPartitions::new();
     for table in tables_without(partitions.keys()) {
         let path = table.empty_path();
         let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
         let known = previous.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
-        let is_whole = |known: &&PartitionEntry| is_published_whole(run, &path, known, previous);
+        let folder = published.join(&path);
+        let is_whole = |known: &&PartitionEntry| known.files.iter().all(|f| f.is_whole_in(&folder));
         let partition = if let Some(known) = known.filter(is_whole) {
             known.clone()
         } else {
@@ -50,19 +51,6 @@ pub(crate) fn empty_tables(
         empty.insert(path, partition);
     }
     Ok((empty, n_damaged))
-}
-
-/// Whether the published files of a small partition are what was published.
-fn is_published_whole(
-    run: &RunContext<'_>,
-    path: &str,
-    partition: &PartitionEntry,
-    previous: &Manifest,
-) -> bool {
-    let folder = run.places.snapshot(previous.snapshot).join("tables").join(path);
-    partition.files.iter().all(|file| {
-        hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-    })
 }
 
 pub(crate) fn build_small(

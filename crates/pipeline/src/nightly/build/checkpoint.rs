@@ -13,7 +13,6 @@ use streamledger_storage::disk::disk_queue::DiskQueue;
 use streamledger_storage::disk::durable::{
     DiskError, IoContext as _, link, make_folder, remove_tree, rename, sync, write_new,
 };
-use streamledger_storage::disk::file_hash::hash_as_is;
 use streamledger_storage::disk::reading::{exists, read_file};
 use streamledger_storage::layout::ledger::FileEntry;
 use streamledger_storage::layout::offline_keys::{NewList, read_keys};
@@ -213,11 +212,8 @@ impl Checkpoint {
         let folder = self.folder.join(path);
         let bytes = read_file(&folder.join(DONE)).ok()?;
         let done: FinishedPartition = serde_json::from_slice(&bytes).ok()?;
-        let is_whole = |folder: &Path, file: &FileEntry| {
-            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-        };
-        let is_there =
-            done.fingerprint == fingerprint && done.all_files().all(|file| is_whole(&folder, file));
+        let is_there = done.fingerprint == fingerprint
+            && done.all_files().all(|file| file.is_whole_in(&folder));
         is_there.then_some(done)
     }
 
