@@ -5,7 +5,7 @@
 
 A store reports each of the tracks in each of the territories, every month, and shows numbers of its own:
 with the numbers above 1,000,000 rows of (store, ISRC, territory) a month. The waterfall is timed as the
-night on which the last month is settled: nothing is new but the day. `explain` is timed as a process, with
+run on which the last month is settled: nothing is new but the day. `explain` is timed as a process, with
 the files of the warehouse out of the page cache (where the system can do that) and in it. Medians of
 `--rounds`.
 """
@@ -49,7 +49,7 @@ def measure(folder, options):
     last = f"{year}-{month:02}-{calendar.monthrange(year, month)[1]}"
     after = f"{year + month // 12}-{month % 12 + 1:02}-02"
     print(f"{options.months} months of {options.tracks * options.territories:,} rows")
-    print(f"first night, {options.months - 1} waterfalls  {nightly(folder, last)[0]:8.2f} s")
+    print(f"first run, {options.months - 1} waterfalls  {nightly(folder, last)[0]:8.2f} s")
     seconds, peak = nightly(folder, after)
     print(f"the last month's waterfall   {seconds:8.2f} s   {peak:,} MiB")
     isrc = isrc_of(options.tracks // 2)
@@ -99,7 +99,7 @@ def nightly(folder, as_of):
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) not in (0, 1):
-        raise SystemExit("the night failed")
+        raise SystemExit("the run failed")
     return seconds, usage.ru_maxrss // 1024
 
 

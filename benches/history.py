@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A night on top of a year of history against one in an empty warehouse, and a backfill of a month
-against the nights that took it in.
+"""A run on top of a year of history against one in an empty warehouse, and a backfill of a month
+against the runs that took it in.
 
     cargo build --release && python3 benches/history.py [--plays 1000000] [--old-plays 100000]
 
 History is a report for each of the 365 days before: of `--plays` plays for the last 62 of them, which are
-all that a night can touch (its month, and the dates whose offline plays it may repeat), of `--old-plays`
-for those before. The night is one report of `--plays` plays, about 6 % of them offline, for the last day
+all that a run can touch (its month, and the dates whose offline plays it may repeat), of `--old-plays`
+for those before. The run is one report of `--plays` plays, about 6 % of them offline, for the last day
 of a month, so that the month holds 30 other dates. Prints seconds, medians of `--rounds`, and their
 ratios. Needs about 50 GB of disk.
 
@@ -50,20 +50,20 @@ def nightly(folder, inbox, warehouse, as_of):
                "--warehouse", warehouse, "--as-of", as_of, "-q")
 
 
-def nights(folder, options):
+def runs(folder, options):
     old = generate(folder, "old", options.old_plays * 303, 303, 1, "2025-08-31")
     recent = generate(folder, "recent", options.plays * 62, 62, 1, "2026-06-30")
-    night = generate(folder, "night", options.plays, 1, 1, "2026-08-31")
+    day = generate(folder, "day", options.plays, 1, 1, "2026-08-31")
     history = folder / "history"
     for part in (old, recent):
         shutil.copytree(part, history, dirs_exist_ok=True, copy_function=os.link)
     nightly(folder, history, "year", "2026-08-31")
-    # The inbox of a night holds what came before, too: the same files, since a run reads again what has
+    # The inbox of a run holds what came before, too: the same files, since a run reads again what has
     # another inode or was linked since.
-    shutil.copytree(night, history, dirs_exist_ok=True, copy_function=os.link)
+    shutil.copytree(day, history, dirs_exist_ok=True, copy_function=os.link)
     empty, full = [], []
     for round in range(options.rounds):
-        empty.append(nightly(folder, night, f"empty-{round}", "2026-09-01"))
+        empty.append(nightly(folder, day, f"empty-{round}", "2026-09-01"))
         # Nothing in a warehouse is written to after it has its name, so links will do.
         copy = f"year-{round}"
         subprocess.run(["cp", "-al", folder / "year", folder / copy], check=True)
@@ -73,10 +73,10 @@ def nights(folder, options):
 
 def months(folder, options):
     inbox = generate(folder, "month", options.month_plays * 30, 30, 2, "2026-09-01")
-    by_nights, by_backfill = [], []
+    by_runs, by_backfill = [], []
     for round in range(options.rounds):
         warehouse = f"month-{round}"
-        by_nights.append(nightly(folder, inbox, warehouse, "2026-10-01"))
+        by_runs.append(nightly(folder, inbox, warehouse, "2026-10-01"))
         by_backfill.append(run(
             folder, "backfill", "--pipeline", ROOT / "pipelines/nightly.toml", "--warehouse", warehouse,
             "--from", "2026-09", "--to", "2026-09", "-q",
@@ -84,7 +84,7 @@ def months(folder, options):
     shutil.rmtree(folder / "month")
     for round in range(options.rounds):
         shutil.rmtree(folder / f"month-{round}")
-    return statistics.median(by_nights), statistics.median(by_backfill)
+    return statistics.median(by_runs), statistics.median(by_backfill)
 
 
 def main():
@@ -97,14 +97,14 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = pathlib.Path(name)
-        by_nights, by_backfill = months(folder, options)
-        print(f"30 days by nightly            {by_nights:6.2f} s")
-        share = 100 * by_nights / by_backfill
+        by_runs, by_backfill = months(folder, options)
+        print(f"30 days by nightly            {by_runs:6.2f} s")
+        share = 100 * by_runs / by_backfill
         print(f"30 days by backfill           {by_backfill:6.2f} s   {share:.0f} % of the plays per second")
         # Making the year takes minutes, and nothing of the months is remembered by then.
-        empty, full = nights(folder, options)
-        print(f"night in an empty warehouse   {empty:6.2f} s")
-        print(f"night on a year of history    {full:6.2f} s   {full / empty:.2f} x")
+        empty, full = runs(folder, options)
+        print(f"run in an empty warehouse   {empty:6.2f} s")
+        print(f"run on a year of history    {full:6.2f} s   {full / empty:.2f} x")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A night on one large report of each family: seconds, megabytes of text a second, and peak memory.
+"""A run on one large report of each family: seconds, megabytes of text a second, and peak memory.
 
 The same layout is read in a tenth of the size first: memory must not grow with the file, nor above the limit.
 """
@@ -86,7 +86,7 @@ def main() -> None:
     )
     parser.add_argument("--bytes", type=int, default=1_000_000_000, help="size of the large report")
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=list(LAYOUTS))
-    parser.add_argument("--limit", default="512MiB", help="--memory-limit of the nights")
+    parser.add_argument("--limit", default="512MiB", help="--memory-limit of the runs")
     arguments = parser.parse_args()
     if not BINARY.is_file():
         parser.error(f"{BINARY.relative_to(ROOT)} is missing: run `cargo build --release`")
@@ -97,7 +97,7 @@ def main() -> None:
             shutil.rmtree(WORK, ignore_errors=True)
             inbox = WORK / "inbox"
             n_rows = generate(layout, n_bytes, inbox)
-            seconds, peak = night(inbox, arguments.limit)
+            seconds, peak = run(inbox, arguments.limit)
             keeps = keeps and peak <= limit
             rate = n_bytes / 1e6 / seconds
             print(f"{layout:<18}  {n_bytes / 1e6:>5,.0f}  {n_rows:>10,}  {seconds:>7.2f}  {rate:>5.0f}  {peak:>8,.0f}", flush=True)
@@ -139,7 +139,7 @@ def generate(layout: str, n_bytes: int, inbox: Path) -> int:
     return n_rows
 
 
-def night(inbox: Path, limit: str) -> tuple[float, float]:
+def run(inbox: Path, limit: str) -> tuple[float, float]:
     warehouse = WORK / "warehouse"
     command = [BINARY, "nightly", "--inbox", inbox, "--warehouse", warehouse, "--memory-limit", limit]
     begun = time.perf_counter()
@@ -148,7 +148,7 @@ def night(inbox: Path, limit: str) -> tuple[float, float]:
     seconds = time.perf_counter() - begun
     code = os.waitstatus_to_exitcode(status)
     if code != 0:
-        sys.exit(f"the night ended with exit code {code}")
+        sys.exit(f"the run ended with exit code {code}")
     return seconds, usage.ru_maxrss / 1024
 
 

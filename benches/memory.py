@@ -1,4 +1,4 @@
-"""Peak memory of a night under one --memory-limit, for days of growing size.
+"""Peak memory of a run under one --memory-limit, for days of growing size.
 
 A day that does not fit the limit is split by listener onto disk and judged share by share, so that ten
 times the plays need nowhere near ten times the memory. Each size is one report of one day; the peak is
@@ -45,8 +45,8 @@ def main() -> None:
     limit = limit_mib(arguments.limit)
     for plays in arguments.plays:
         inbox = generate_inbox(plays)
-        peak, tables = night(inbox, ["--memory-limit", arguments.limit])
-        free_peak, free_tables = night(inbox, ["--memory-limit", "64GiB"])
+        peak, tables = nightly(inbox, ["--memory-limit", arguments.limit])
+        free_peak, free_tables = nightly(inbox, ["--memory-limit", "64GiB"])
         first = first or peak
         same = tables == free_tables
         equal = equal and same
@@ -77,8 +77,8 @@ def generate_inbox(plays: int) -> Path:
     return demo / "inbox"
 
 
-def night(inbox: Path, options: list[str]) -> tuple[float, dict[str, str]]:
-    """One night into a new warehouse: peak MiB, and a hash for each file of a table."""
+def nightly(inbox: Path, options: list[str]) -> tuple[float, dict[str, str]]:
+    """One run into a new warehouse: peak MiB, and a hash for each file of a table."""
     warehouse = WORK / "warehouse"
     shutil.rmtree(warehouse, ignore_errors=True)
     key = WORK / "listener.key"

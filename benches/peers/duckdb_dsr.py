@@ -18,7 +18,6 @@ were loaded in order), a territory is a code of two letters, not a number of the
 is kept. Pools (`revenue_pools`) are not written.
 """
 
-import argparse
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -155,11 +154,7 @@ class Head(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inbox", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = v.read_arguments(__doc__)
     (file,) = sorted((arguments.inbox / STORE).glob("DSR_*.tsv"))
     head = read_head(file)
     with duckdb.connect(config={"threads": arguments.threads}) as db:

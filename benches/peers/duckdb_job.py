@@ -20,7 +20,6 @@ of nothing but blanks are not looked for, rows must be well-formed (nothing is q
 DuckDB knows none together with a zone, no mark of UTC.
 """
 
-import argparse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -293,11 +292,7 @@ TRENDS_ORDER = """month, grain_no, territory NULLS LAST, tier, offline NULLS LAS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inbox", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = v.read_arguments(__doc__)
 
     days = v.reports_by_day(arguments.inbox)
     threads_per_day = max(1, arguments.threads // len(days))

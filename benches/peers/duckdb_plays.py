@@ -20,7 +20,6 @@ not looked for, a country is a code, not a name, days are written day first, and
 day, as the layout has no time.
 """
 
-import argparse
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -287,11 +286,7 @@ FROM (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inbox", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = v.read_arguments(__doc__)
 
     days = v.reports_by_day(arguments.inbox, STORE, list(COLUMNS), "Start Report")
     threads_per_day = max(1, arguments.threads // len(days))

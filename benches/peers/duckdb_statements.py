@@ -11,7 +11,6 @@ What the measurement allows to differ from the product: the report's id is that 
 must be well-formed (nothing is quarantined).
 """
 
-import argparse
 import hashlib
 import tomllib
 from pathlib import Path
@@ -102,11 +101,7 @@ ORDER BY isrc NULLS LAST, upc NULLS LAST, territory NULLS LAST
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inbox", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = v.read_arguments(__doc__)
     (file,) = sorted((arguments.inbox / STORE).glob("*.tsv"))
     report = hashlib.md5(file.name.encode()).hexdigest()[:16]
     with duckdb.connect(config={"threads": arguments.threads}) as db:

@@ -16,24 +16,14 @@ of nothing but blanks are not looked for, rows must be well-formed (nothing is q
 `trends_daily` has a file for each date in its month.
 """
 
-import argparse
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import vocabulary as v
 
-
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inbox", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    ARGUMENTS = read_arguments()
+    ARGUMENTS = v.read_arguments(__doc__)
     # Polars sizes its thread pool once, when it is imported.
     os.environ["POLARS_MAX_THREADS"] = str(ARGUMENTS.threads)
 

@@ -52,7 +52,7 @@ the outputs differ.
 
 @dataclass
 class Work:
-    """What is measured: reports, who reads them beside streamledger, and how the outputs are compared."""
+    """What is measured: reports, who reads them besides streamledger, and how the outputs are compared."""
 
     inbox: Path
     peers: tuple[str, ...]

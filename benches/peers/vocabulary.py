@@ -5,6 +5,7 @@ the policy, the columns of the two output tables. How a cell is read and how a r
 written anew in each peer and in `naive.py`, so that equal outputs mean something.
 """
 
+import argparse
 import gzip
 import hashlib
 import tomllib
@@ -88,7 +89,7 @@ def reports(
 ) -> list[tuple[Path, str]]:
     """The reports of the inbox that have this header, with their ids, in the order of the ids.
 
-    A report is known by its header line, not by its name, so other reports may lie beside it. The
+    A report is known by its header line, not by its name, so other reports may lie next to it. The
     id is taken from the path: cheaper than the hash of the content that the product uses, and as
     good for the work that is measured. It decides only which of two reports keeps a row of both.
     """
@@ -101,6 +102,15 @@ def reports(
     if not found:
         raise SystemExit(f"no report of this layout (*.tsv.gz) under {inbox / store}")
     return sorted(found, key=lambda report: report[1])
+
+
+def read_arguments(description: str) -> argparse.Namespace:
+    """The arguments that every peer takes: where the reports are, where the tables go, threads."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--inbox", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
 
 
 def reports_by_day(

@@ -191,7 +191,7 @@ impl Report {
         Self { format: layout.format, store: layout.store, text: text.into_bytes(), settings }
     }
 
-    /// Reads it block by block as a night does; returns the rows that were ingested.
+    /// Reads it block by block as a run does; returns the rows that were ingested.
     ///
     /// # Panics
     /// If it is not read as its format.
@@ -233,7 +233,7 @@ impl Report {
         self.blocks(rows_start, |block| {
             reader.read_block(block);
             n_blocks += 1;
-            // As often as a night does, which seals what it has read at some tens of megabytes.
+            // As often as a run does, which seals what it has read at some tens of megabytes.
             if n_blocks % 128 == 0 {
                 n_rows += taken(&mut reader);
             }

@@ -50,7 +50,7 @@ pub(crate) enum CliCommand {
     /// Accept a report that is rejected until somebody has looked at it; the next run makes its rows
     /// count.
     Accept(AcceptCommand),
-    /// Former states of the tables: list them, compare two, go back to one, remove old ones.
+    /// Previous states of the tables: list them, compare two, go back to one, remove old ones.
     Snapshots(SnapshotsCommand),
     /// Say what is complete, what is due next and when, and what is late.
     Status(StatusOptions),
@@ -426,7 +426,7 @@ pub(crate) enum SnapshotAction {
         #[arg(value_name = "B")]
         other: u64,
     },
-    /// Publish a former state again, as a new snapshot. The next run builds the tables from all
+    /// Publish a previous state again, as a new snapshot. The next run builds the tables from all
     /// reports again: correct what was wrong before it runs.
     Rollback {
         /// Number of the snapshot.

@@ -1,9 +1,10 @@
 //! Folders that must not lie in each other: what is in the inbox is a report, and what is in the warehouse is
 //! the program's own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::ensure;
+use streamledger_storage::disk::reading::real_path;
 
 /// Two folders, each with the option that names it.
 type NamedFolder<'a> = (&'a str, &'a Path);
@@ -16,7 +17,7 @@ pub(crate) fn require_apart(
     (option, folder): NamedFolder<'_>,
     (other, of): NamedFolder<'_>,
 ) -> anyhow::Result<()> {
-    let (one, two) = (resolved(folder), resolved(of));
+    let (one, two) = (real_path(folder), real_path(of));
     ensure!(
         !one.starts_with(&two) && !two.starts_with(&one),
         "{option} {} and {other} {} lie in each other: name folders apart",
@@ -24,23 +25,6 @@ pub(crate) fn require_apart(
         of.display()
     );
     Ok(())
-}
-
-/// A path without links, as far as it is there.
-fn resolved(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut missing = Vec::new();
-    let mut there = path.as_path();
-    loop {
-        if let Ok(known) = there.canonicalize() {
-            return missing.into_iter().rev().fold(known, |path, name| path.join(name));
-        }
-        let (Some(parent), Some(name)) = (there.parent(), there.file_name()) else {
-            return path;
-        };
-        missing.push(name.to_owned());
-        there = parent;
-    }
 }
 
 #[cfg(test)]

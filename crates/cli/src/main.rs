@@ -1,6 +1,11 @@
 //! The command `streamledger`: reads the command line, makes a plan of it, runs it, prints what came
 //! of it. Data goes to stdout, logs and progress to stderr.
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")
+)]
+
 mod allocator;
 mod arguments;
 mod backfill_options;

@@ -1,6 +1,8 @@
 //! Tidy: what lints cannot check. Each test reads the files of the repository as text and fails with
 //! the list of all places that break a habit of the project, so that one correction is enough.
 
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
+
 use std::path::{Path, PathBuf};
 
 /// Names that say nothing of what a file settles.
@@ -304,7 +306,7 @@ fn collect_files(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<
         let part = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{part}");
         let patterns = [format!("/{name}"), format!("{part}/")];
-        // In a working tree beside the repository, `.git` is a file that says where that is.
+        // In a working tree next to the repository, `.git` is a file that says where that is.
         if path.is_symlink()
             || part == ".git"
             || patterns.iter().any(|pattern| ignored.contains(&pattern.as_str()))

@@ -1,5 +1,6 @@
 //! Random rows, written in the layout of each format of the project, are read back as they were meant.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -302,19 +303,7 @@ fn write_row(
         written.meant.insert(FormatField::Date, stamp[..10].to_owned());
         written.cells.insert(FormatField::Date, stamp);
     }
-    // A moment that cannot be is none: what is left is the day.
-    let date = written.meant.get(&FormatField::Date).map(|date| date.parse::<chrono::NaiveDate>());
-    let heard = written.meant.get(&FormatField::ListenedAt).map(|ms| ms.parse::<i64>());
-    let offline_heard = written.meant.remove(&FormatField::OfflineListenedAt);
-    if let (Some(Ok(date)), Some(Ok(ms))) = (date, heard) {
-        let day = Day(date.to_epoch_days());
-        let is_offline = written.meant.get(&FormatField::Offline).is_some_and(|is| is == "true");
-        let offline_heard = offline_heard.filter(|_| is_offline).map(|ms| ms.parse().unwrap());
-        let of_device = offline_heard.filter(|ms| can_be_heard_at(*ms, day));
-        let of_store = Some(ms).filter(|ms| can_be_heard_at(*ms, day));
-        let meant = of_device.or(of_store).unwrap_or(day.start_ms());
-        written.meant.insert(FormatField::ListenedAt, meant.to_string());
-    }
+    fit_listening_time(&mut written);
     // Use ends after it begins.
     if let (Some(from), Some(to)) =
         (written.meant.get(&FormatField::UsageFrom), written.meant.get(&FormatField::UsageTo))
@@ -332,6 +321,23 @@ fn write_row(
         written.cells.remove(&FormatField::Amount);
     }
     written
+}
+
+/// What a row means by its listening times together.
+fn fit_listening_time(written: &mut Written) {
+    // A moment that cannot be is none: what is left is the day.
+    let date = written.meant.get(&FormatField::Date).map(|date| date.parse::<chrono::NaiveDate>());
+    let heard = written.meant.get(&FormatField::ListenedAt).map(|ms| ms.parse::<i64>());
+    let offline_heard = written.meant.remove(&FormatField::OfflineListenedAt);
+    if let (Some(Ok(date)), Some(Ok(ms))) = (date, heard) {
+        let day = Day(date.to_epoch_days());
+        let is_offline = written.meant.get(&FormatField::Offline).is_some_and(|is| is == "true");
+        let offline_heard = offline_heard.filter(|_| is_offline).map(|ms| ms.parse().unwrap());
+        let of_device = offline_heard.filter(|ms| can_be_heard_at(*ms, day));
+        let of_store = Some(ms).filter(|ms| can_be_heard_at(*ms, day));
+        let meant = of_device.or(of_store).unwrap_or(day.start_ms());
+        written.meant.insert(FormatField::ListenedAt, meant.to_string());
+    }
 }
 
 fn is_always_filled(field: FormatField) -> bool {

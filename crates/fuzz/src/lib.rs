@@ -4,6 +4,8 @@
 //! `fuzz/` runs these with cargo-fuzz for hours, `tests/` with its corpus and some changes of it in
 //! seconds.
 
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
+
 pub mod reports;
 
 use streamledger_core::model::isrc::Isrc;

@@ -23,7 +23,7 @@ use streamledger_core::normalize::table::plays::context::PlaysContext;
 use streamledger_core::normalize::table::reader::{TableContext, TableReader};
 use streamledger_core::normalize::table::sales_reader::SalesContext;
 
-/// What the readers need beside a report: the project's own settings.
+/// What the readers need besides a report: the project's own settings.
 struct FuzzWorld {
     formats: Vec<TableFormat>,
     stores: BTreeMap<String, StoreSettings>,

@@ -1,5 +1,6 @@
 //! The corpus, and some changes of each of its files: in seconds what cargo-fuzz does in hours.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! What is done to reports on their way to us: a quote too many, other line ends, several put together,
 //! line ends that are none. No row is lost or changed in silence.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -71,12 +71,12 @@ impl Catalogue {
             twins: Vec::new(),
         };
         let mut album = MadeUpAlbum::default();
-        for track in 0..n_tracks {
+        for _ in 0..n_tracks {
             if album.tracks_left == 0 {
                 album.renew(&mut chance);
             }
             album.tracks_left -= 1;
-            catalogue.add(seed, track, &album, &mut chance, n_tracks);
+            catalogue.add(seed, &album, &mut chance, n_tracks);
         }
         catalogue
     }
@@ -122,14 +122,9 @@ impl Catalogue {
         &self.text[track.back_at as usize..track.end_at as usize]
     }
 
-    fn add(
-        &mut self,
-        seed: u64,
-        track: u32,
-        album: &MadeUpAlbum,
-        chance: &mut RandomSource,
-        n_tracks: u32,
-    ) {
+    /// Adds the next track.
+    fn add(&mut self, seed: u64, album: &MadeUpAlbum, chance: &mut RandomSource, n_tracks: u32) {
+        let track = self.n_tracks();
         let is_twin = track > 0 && (chance.hit(TWIN_SHARE) || track + 1 == n_tracks);
         let (length_ms, cells) = if is_twin {
             let original = chance.below(track);

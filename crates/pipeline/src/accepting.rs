@@ -39,7 +39,7 @@ pub struct AcceptedReport {
 }
 
 /// Writes the decision to accept a report. The next run makes its rows count. It takes no lock: a run may
-/// go on beside it, which does not see the decision.
+/// go on meanwhile, which does not see the decision.
 ///
 /// # Errors
 /// [`NightlyError`] if nothing is published, the report is not known, or it is not rejected for something

@@ -1,5 +1,5 @@
 //! By what a run judges: the accepted settings of each month, put into the store files of the pipeline.
-//! What a pipeline says beside its numbers, how reports are read, is not a matter of acceptance.
+//! What a pipeline says besides its numbers, how reports are read, is not a matter of acceptance.
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,14 @@
 //! Start at `run_nightly` in `nightly`.
 
 #![deny(missing_docs)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests make files, break them and look at them"
+    )
+)]
 
 pub mod nightly;
 pub mod plans;

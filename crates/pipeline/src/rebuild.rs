@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use streamledger_storage::archive::archived_names::read_names;
 use streamledger_storage::archive::archived_reports::archive_path;
-use streamledger_storage::disk::durable::{
-    DiskError, IoContext as _, copy_new, link, make_folder, remove_tree,
-};
+use streamledger_storage::disk::durable::{DiskError, copy_new, link, make_folder, remove_tree};
+use streamledger_storage::disk::reading::{exists, if_there, list_folder, read_file};
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::manifest::MANIFEST;
 use streamledger_storage::layout::warehouse::KeySource;
@@ -134,17 +133,13 @@ fn of_archive(places: &WarehouseLayout) -> Result<Option<OtherManifest>, DiskErr
 
 /// Takes the decisions of the other warehouse over, if the new one has none.
 fn keep_decisions(from: &Path, to: &Path) -> Result<(), DiskError> {
-    let entries = match std::fs::read_dir(from) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.at("list", from)?,
-    };
-    if to.exists() {
+    let Some(entries) = if_there(list_folder(from))? else { return Ok(()) };
+    if exists(to) {
         return Ok(());
     }
     make_folder(to)?;
-    for entry in entries {
-        let name = entry.at("list", from)?.file_name();
-        copy_new(&from.join(&name), &to.join(&name))?;
+    for path in entries {
+        copy_new(&path, &to.join(path.file_name().unwrap_or_default()))?;
     }
     Ok(())
 }
@@ -173,7 +168,7 @@ fn lay_out(round: &RebuildRound, inbox: &Path) -> Result<(), DiskError> {
 
 /// Puts the listener key of the other warehouse into the new one.
 fn keep_key(others: &Path, to: &WarehouseLayout) -> Result<(), NightlyError> {
-    if !others.exists() {
+    if !exists(others) {
         let message = format!(
             "the other warehouse has no listener key of its own ({} is missing); give the file of its \
              key as --listener-key-file",
@@ -183,7 +178,7 @@ fn keep_key(others: &Path, to: &WarehouseLayout) -> Result<(), NightlyError> {
     }
     KeySource::File(others.to_owned()).key()?;
     let own = to.own_key();
-    if !own.exists() {
+    if !exists(&own) {
         make_folder(&to.internal(""))?;
         copy_new(others, &own)?;
     }
@@ -206,7 +201,7 @@ fn newest_manifest(places: &WarehouseLayout) -> Result<OtherManifest, WarehouseE
 }
 
 fn read_other(path: &Path) -> Result<OtherManifest, WarehouseError> {
-    let bytes = std::fs::read(path).at("read", path)?;
+    let bytes = read_file(path)?;
     serde_json::from_slice(&bytes).map_err(|error| WarehouseError::Damaged {
         path: PathBuf::from(path),
         message: format!("is no manifest: {error}"),

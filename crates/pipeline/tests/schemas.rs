@@ -1,7 +1,8 @@
-//! The JSON Schemas beside the settings say what the code reads. `INSTA_UPDATE=always` or
+//! The JSON Schemas next to the settings say what the code reads. `INSTA_UPDATE=always` or
 //! `STREAMLEDGER_BLESS=1` writes them anew.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
+#![expect(clippy::disallowed_methods, reason = "tests make files, break them and look at them")]
 
 use std::fmt::Write as _;
 use std::path::Path;

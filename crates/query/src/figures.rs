@@ -3,11 +3,9 @@
 //! neither a month nor a catalogue has to fit the memory.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
 
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     DataFrame, Expr, IntoLazy as _, JoinArgs, JoinType, JoinValidation, LazyFrame, PolarsError,
     PolarsResult, StringChunked, col, df, lit,
@@ -22,7 +20,7 @@ use streamledger_core::explain::step::WaterfallStep;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::verdict::Verdict;
 use streamledger_core::numbers::exact;
-use streamledger_storage::tables::scan::{collect, numbers_of, scan};
+use streamledger_storage::tables::scan::{collect, numbers_of, read_footer, scan};
 
 use crate::explain::{PublishedTables, unknown};
 use crate::recordings::{FIGURES, PublishedRecording, PublishedSpan};
@@ -74,8 +72,7 @@ impl PublishedTables {
 }
 
 fn rows_of(path: &Path) -> Result<usize, ParquetError> {
-    let reader = SerializedFileReader::new(File::open(path)?)?;
-    let n_rows = reader.metadata().file_metadata().num_rows();
+    let n_rows = read_footer(path)?.num_rows();
     usize::try_from(n_rows).map_err(|_| ParquetError::General(format!("a file of {n_rows} rows")))
 }
 

@@ -1,7 +1,7 @@
 //! Looks at one report for a person: which format it is and why, where each field stands, what its
 //! control numbers say, and its first rows in our words. Writes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use streamledger_core::ingest::dsr::head::{DsrHead, DsrProfile};
 use streamledger_core::ingest::table::decimal_mark::DecimalMark;
@@ -19,7 +19,8 @@ use streamledger_pipeline::intake::examine::without_folders;
 use streamledger_pipeline::intake::reading::{ReportRows, RowsContext};
 use streamledger_pipeline::intake::rejected_report::RejectedReport;
 use streamledger_pipeline::intake::why_rejected::why_rejected;
-use streamledger_storage::disk::durable::{DiskError, IoContext as _};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::reading::without_links;
 use streamledger_storage::disk::stages::StageTimes;
 use streamledger_storage::source::report_source::{
     BlockReader, DecodeMode, MemberKind, ReportFile, ReportPacking, SkippedMember, SourceEnd,
@@ -85,7 +86,7 @@ pub fn inspect_report(
 ) -> Result<ReportInspection, DiskError> {
     let key = ListenerKey::new([0; 32]);
     // A person may name a link.
-    let canonical: PathBuf = path.canonicalize().at("open", path)?;
+    let canonical = without_links(path)?;
     let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut mark = DecimalMark::Point;
     loop {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use streamledger_storage::disk::durable::{DiskError, IoContext as _};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::reading::files_below;
 use streamledger_storage::layout::ledger::FileEntry;
-use walkdir::WalkDir;
 
 /// Something that is not as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,9 @@ pub(crate) fn verify_no_others(
     expected: &BTreeMap<PathBuf, &FileEntry>,
     found: &mut Verification,
 ) -> Result<(), DiskError> {
-    for entry in WalkDir::new(folder) {
-        let entry = entry.map_err(std::io::Error::from).at("list", folder)?;
-        if !entry.file_type().is_dir() && !expected.contains_key(entry.path()) {
-            found.differs(shown(folder, entry.path()), NOT_PUBLISHED);
+    for path in files_below(folder)? {
+        if !expected.contains_key(&path) {
+            found.differs(shown(folder, &path), NOT_PUBLISHED);
         }
     }
     Ok(())

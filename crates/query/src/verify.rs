@@ -2,10 +2,8 @@
 //! archive, and a second engine.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoLazy as _, LazyFrame, PolarsResult, UnionArgs, concat, lit,
 };
@@ -27,7 +25,7 @@ use streamledger_storage::layout::partition_key::{
 };
 use streamledger_storage::layout::warehouse::KeySource;
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
-use streamledger_storage::tables::scan::{collect, scan};
+use streamledger_storage::tables::scan::{collect, read_footer, scan};
 
 use crate::verification::{RereadOutcome, Verification, shown, verify_no_others};
 use crate::verify_internal::{verify_archive, verify_key, verify_notes, verify_offline};
@@ -59,7 +57,7 @@ pub fn verify_warehouse(
     let months =
         manifest.partitions.keys().filter_map(|path| PartitionKey::parse(path)?.month_text());
     found.newest_month = months.max().map(str::to_owned);
-    // A flip may come in between: all is read from the one snapshot, its manifest as well.
+    // A swap may come in between: all is read from the one snapshot, its manifest as well.
     let tables = places.snapshot(snapshot).join("tables");
     if let Err(error) = check_manifest(&manifest) {
         found.differs("manifest.json", error.to_string());
@@ -133,20 +131,16 @@ fn policy_of<'m>(manifest: &'m Manifest, file: &str) -> &'m str {
 }
 
 fn footer_message(path: &Path, rows: u64, published: &str) -> Option<String> {
-    let read = || -> parquet::errors::Result<_> {
-        let reader = SerializedFileReader::new(File::open(path)?)?;
-        let metadata = reader.metadata().file_metadata().clone();
-        Ok((metadata.num_rows(), metadata.key_value_metadata().cloned().unwrap_or_default()))
-    };
-    let (found, entries) = match read() {
+    let footer = match read_footer(path) {
         Ok(footer) => footer,
         Err(error) => return Some(format!("cannot be read as Parquet: {error}")),
     };
+    let (found, entries) = (footer.num_rows(), footer.key_value_metadata());
     if u64::try_from(found).ok() != Some(rows) {
         return Some(format!("the footer has {found} rows, {rows} were published"));
     }
     let value = |key: &str| {
-        let entry = entries.iter().find(|entry| entry.key == key);
+        let entry = entries.into_iter().flatten().find(|entry| entry.key == key);
         entry.and_then(|entry| entry.value.as_deref()).unwrap_or_default()
     };
     let version = value("streamledger.schema_version");
@@ -218,9 +212,13 @@ fn quarantine_path(report: &ReportEntry) -> String {
 }
 
 fn stored_inputs(path: &Path) -> Option<String> {
-    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
-    let entries = reader.metadata().file_metadata().key_value_metadata()?;
-    entries.iter().find(|entry| entry.key == "streamledger.inputs")?.value.clone()
+    let footer = read_footer(path).ok()?;
+    footer
+        .key_value_metadata()?
+        .iter()
+        .find(|entry| entry.key == "streamledger.inputs")?
+        .value
+        .clone()
 }
 
 /// `trends_daily` must be what Polars sums up from `plays`, group by group.

@@ -9,6 +9,7 @@ use streamledger_storage::archive::archived_names::{is_kept, names_of};
 use streamledger_storage::archive::archived_reports::archive_path;
 use streamledger_storage::disk::durable::DiskError;
 use streamledger_storage::disk::file_hash::hash_as_is;
+use streamledger_storage::disk::reading::exists;
 use streamledger_storage::disk::stages::StageTimes;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
@@ -37,7 +38,7 @@ pub(crate) fn verify_offline(
         }
     }
     let folder = snapshot.join("offline");
-    if folder.exists() {
+    if exists(&folder) {
         verify_no_others(&folder, &expected, found)?;
     }
     for (path, file) in expected {

@@ -1,20 +1,18 @@
 //! `sales_monthly` checked against `sales`, summed in another way than it was made: by plain code, exactly.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Decimal128Type, Int64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use streamledger_storage::encode::sales_monthly::GRAIN;
 use streamledger_storage::layout::ledger::{Manifest, PartitionEntry};
 use streamledger_storage::layout::partition_key::{path_in, table_of};
 use streamledger_storage::tables::cell_text::cell_text;
+use streamledger_storage::tables::scan::each_batch;
 
 /// What a line of the two tables is summed by.
 type SaleGroup = Vec<Option<String>>;
@@ -66,14 +64,10 @@ fn sums_of(
 ) -> Result<BTreeMap<SaleGroup, SaleSums>, ParquetError> {
     let mut sums = BTreeMap::new();
     for path in files {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
         let mut columns = GRAIN.to_vec();
         columns.extend(["units", "amount"]);
         columns.extend(is_monthly.then_some("lines"));
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
-        for batch in builder.with_projection(mask).build()? {
-            add(&batch?, is_monthly, &mut sums)?;
-        }
+        each_batch(path, &columns, |batch| Ok(add(batch, is_monthly, &mut sums)?))?;
     }
     Ok(sums)
 }

@@ -40,7 +40,7 @@ fn in_words(done: &AcceptedReport) -> String {
     };
     let next = match what {
         AcceptKind::Shrinks => "puts it in the place of the older, larger report",
-        AcceptKind::Overlaps => "makes its rows count beside those of the report that it overlaps",
+        AcceptKind::Overlaps => "makes its rows count with those of the report that it overlaps",
         AcceptKind::TwoStores => "makes its rows count for the store in whose folder it lies",
         AcceptKind::Cancels => "takes the older report back, whose rows count no longer",
     };

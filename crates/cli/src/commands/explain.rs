@@ -235,7 +235,7 @@ impl<'a> ToldStore<'a> {
         words_of(line, self.answer.policies.get(store), settings, state, file)
     }
 
-    /// What is to be known beside the numbers.
+    /// What is to be known besides the numbers.
     fn notes(&self) -> Vec<String> {
         let several = "A recording of this release is on others too and counts in each: these releases do \
                        not add up.";

@@ -1,6 +1,6 @@
 //! `streamledger generate`: a realistic inbox from a seed.
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -8,6 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
 use streamledger_generate::{GeneratedWorld, GeneratorSettings};
+use streamledger_storage::disk::durable::{create_unsynced, make_folder};
+use streamledger_storage::disk::reading::exists;
 
 use crate::arguments::{CommonOptions, GenerateCommand};
 use crate::commands::nightly;
@@ -20,13 +22,13 @@ pub(crate) fn run(common: &CommonOptions, command: &GenerateCommand) -> anyhow::
     let GenerateCommand { plays, days, seed, first_day, .. } = *command;
     let folder = command.out.join("inbox/spotify");
     let truth = command.out.join("truth.tsv");
-    if command.out.join("inbox").exists() || truth.exists() {
+    if exists(&command.out.join("inbox")) || exists(&truth) {
         bail!(
             "{} already holds an inbox or a truth file; give another --out",
             command.out.display()
         );
     }
-    fs_err::create_dir_all(&folder)?;
+    make_folder(&folder)?;
     let world = GeneratedWorld::new(&GeneratorSettings { plays, days, seed, first_day });
     let dates: Vec<_> = (0_u32..).zip(world.days()).collect();
     let rows: Vec<u64> = dates
@@ -37,7 +39,7 @@ pub(crate) fn run(common: &CommonOptions, command: &GenerateCommand) -> anyhow::
             write_report(&world, index, &path)
         })
         .collect::<anyhow::Result<_>>()?;
-    let mut file = BufWriter::new(fs_err::File::create_new(&truth)?);
+    let mut file = create_unsynced(&truth)?;
     world
         .write_truth(&mut file)
         .and_then(|()| file.flush())
@@ -55,9 +57,9 @@ pub(crate) fn run(common: &CommonOptions, command: &GenerateCommand) -> anyhow::
 
 fn write_report(world: &GeneratedWorld, index: u32, path: &Path) -> anyhow::Result<u64> {
     if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
-    let file = BufWriter::new(fs_err::File::create_new(path)?);
+    let file = create_unsynced(path)?;
     let mut packed = GzEncoder::new(file, Compression::new(6));
     let rows = world.write_day(index, &mut packed).context("cannot write a report")?;
     packed.finish().and_then(|mut file| file.flush()).context("cannot write a report")?;

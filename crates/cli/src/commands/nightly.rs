@@ -17,6 +17,7 @@ use streamledger_pipeline::nightly::run::{plan_nightly, run_nightly};
 use streamledger_pipeline::nightly::summary::{
     ListedRejection, ReplacedReport, ReportFigures, RunSummary,
 };
+use streamledger_storage::disk::durable::DiskError;
 use streamledger_storage::layout::decisions::DecisionError;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::snapshots::SnapshotError;
@@ -27,6 +28,7 @@ use crate::print::decisions;
 use crate::print::output::{OutputSheet, grouped, print, to_csv, to_json, to_text};
 use crate::print::progress::TerminalProgress;
 use crate::{allocator, exit, folders};
+use streamledger_storage::source::inbox::require_inbox;
 
 /// Runs or plans a run and prints what it did.
 pub(crate) fn run(common: &CommonOptions, command: &NightlyCommand) -> anyhow::Result<u8> {
@@ -34,8 +36,8 @@ pub(crate) fn run(common: &CommonOptions, command: &NightlyCommand) -> anyhow::R
     start_threads(common)?;
     let settings = load_settings(&command.pipeline)?;
     let inbox = &command.inbox;
-    if let Err(error) = std::fs::read_dir(inbox) {
-        bail!("cannot read the inbox {}: {error}; name its folder with --inbox", inbox.display());
+    if let Err(DiskError { source, .. }) = require_inbox(inbox) {
+        bail!("cannot read the inbox {}: {source}; name its folder with --inbox", inbox.display());
     }
     folders::require_apart(("--inbox", inbox), ("--warehouse", &command.warehouse))?;
     let started = now();
@@ -267,7 +269,7 @@ impl NightlyOutput<'_> {
 
     fn totals(&self) -> OutputSheet {
         let summary = self.summary;
-        let mut sheet = OutputSheet::new("night", "Reports", &["what", "#number"]);
+        let mut sheet = OutputSheet::new("run", "Reports", &["what", "#number"]);
         let mut push = |what: &str, number: u64| {
             sheet.push(vec![what.to_owned(), grouped(number.into())]);
         };
@@ -379,7 +381,7 @@ impl NightlyOutput<'_> {
         sheet
     }
 
-    /// What lies beside reports in their archives.
+    /// What lies next to reports in their archives.
     fn skipped_members(&self) -> OutputSheet {
         let title = "Skipped members of archives: no reports";
         let columns = ["file", "member", "why"];

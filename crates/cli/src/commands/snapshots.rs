@@ -1,4 +1,4 @@
-//! `streamledger snapshots`: former states of the tables.
+//! `streamledger snapshots`: previous states of the tables.
 
 use chrono::{Duration, Utc};
 use streamledger_storage::layout::snapshots::{

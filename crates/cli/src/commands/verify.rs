@@ -49,7 +49,7 @@ fn advice(found: &Verification) -> Vec<String> {
     let subjects = || found.differences.iter().map(|difference| difference.subject.as_str());
     let is_in = |subject: &&str, folder: &str| subject.starts_with(folder);
     if subjects().any(|subject| subject.ends_with("manifest.json")) {
-        let line = "The list of what was published is damaged: `streamledger snapshots list` shows former \
+        let line = "The list of what was published is damaged: `streamledger snapshots list` shows previous \
                     states, `streamledger snapshots rollback ID` publishes one of them, and the next \
                     `streamledger nightly` ingests again what came after it.";
         advice.push(line.to_owned());

@@ -1,4 +1,4 @@
-//! Cells: a number, and beside it why it is not known or only a part. What is not known is said in words,
+//! Cells: a number, and next to it why it is not known or only a part. What is not known is said in words,
 //! never as 0.
 
 use std::collections::BTreeSet;

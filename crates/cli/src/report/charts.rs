@@ -1,4 +1,4 @@
-//! Charts as SVG. Only shapes: words and numbers stand beside them as text of the page, so that they keep
+//! Charts as SVG. Only shapes: words and numbers stand next to them as text of the page, so that they keep
 //! their size on a narrow screen while the shapes are stretched. Colours are classes, for both themes.
 
 use std::fmt::Write as _;
@@ -161,7 +161,7 @@ fn lines(points: &[DayPoint], most: i64, which: usize) -> Vec<String> {
     lines
 }
 
-/// A drawing that is stretched to the place that it gets, and is not read out: the words beside it are.
+/// A drawing that is stretched to the place that it gets, and is not read out: the words next to it are.
 fn drawing(width: i64, height: i64) -> Document {
     Document::new()
         .set("viewBox", format!("0 0 {width} {height}"))

@@ -13,7 +13,6 @@ mod money;
 mod overview;
 mod pages;
 mod search;
-mod site;
 mod subject;
 
 use anyhow::{anyhow, bail, ensure};
@@ -41,8 +40,8 @@ use crate::report::pages::{
     ArtistPage, ListPage, ListPart, ListRow, OverviewPage, PageFrame, RecordingPage,
 };
 use crate::report::search::{SearchEntry, SearchIndex};
-use crate::report::site::StaticSite;
 use crate::report::subject::PageSubject;
+use streamledger_storage::disk::static_site::StaticSite;
 
 /// Months that pages are about if nobody says which: what is paid of a month is known three to five
 /// months after it.
@@ -86,7 +85,7 @@ pub(crate) fn run(common: &CommonOptions, command: &ReportCommand) -> anyhow::Re
     let mut making = PageMaking {
         book: &book,
         frame: PageFrame::new(date_in_words(as_of), published.manifest.snapshot),
-        site: StaticSite::begin(&command.out)?,
+        site: StaticSite::begin(&command.out, &["artists", "tracks", "search"])?,
         index: SearchIndex::default(),
         recordings: Vec::new(),
         artists: Vec::new(),
@@ -327,19 +326,26 @@ impl PageMaking<'_> {
     fn finish(mut self) -> anyhow::Result<()> {
         self.overview()?;
         self.recordings.sort_by_cached_key(|row| (row.name.to_lowercase(), row.path.clone()));
-        let intro = "All recordings with figures in these months. Plays of all stores.";
-        self.list("tracks", "Recordings", intro, "ISRC", &self.recordings)?;
+        let tracks = ListHeading {
+            folder: "tracks",
+            heading: "Recordings",
+            intro: "All recordings with figures in these months. Plays of all stores.",
+            detail: "ISRC",
+        };
+        self.list(&tracks, &self.recordings)?;
         let intro = if self.artists.is_empty() {
             "No catalogue names an artist of these recordings: put one into the folder `reference` of the inbox."
         } else {
             "Artists as the catalogue names them. Plays of all stores."
         };
-        self.list("artists", "Artists", intro, "Recordings", &self.artists)?;
+        let artists =
+            ListHeading { folder: "artists", heading: "Artists", intro, detail: "Recordings" };
+        self.list(&artists, &self.artists)?;
         self.site.write("search.js", pages::SEARCH)?;
         for (name, text) in self.index.files() {
             self.site.write(&name, &text?)?;
         }
-        self.site.publish()
+        Ok(self.site.publish()?)
     }
 
     fn overview(&self) -> anyhow::Result<()> {
@@ -363,18 +369,12 @@ impl PageMaking<'_> {
             feeds: overview::feeds(self.book),
             artists: &artists,
         };
-        self.site.write("index.html", &page.render()?)
+        Ok(self.site.write("index.html", &page.render()?)?)
     }
 
     /// A list in parts; the first is the `index.html` of its folder.
-    fn list(
-        &self,
-        folder: &'static str,
-        heading: &'static str,
-        intro: &'static str,
-        detail: &'static str,
-        rows: &[ListRow],
-    ) -> anyhow::Result<()> {
+    fn list(&self, list: &ListHeading, rows: &[ListRow]) -> anyhow::Result<()> {
+        let ListHeading { folder, heading, intro, detail } = *list;
         let source = format!("{}.", self.book.headline());
         let none: &[ListRow] = &[];
         let parts: Vec<&[ListRow]> =
@@ -402,6 +402,14 @@ impl PageMaking<'_> {
         }
         Ok(())
     }
+}
+
+/// What stands above a list: where its pages lie, and the words for it and for its second column.
+struct ListHeading {
+    folder: &'static str,
+    heading: &'static str,
+    intro: &'static str,
+    detail: &'static str,
 }
 
 /// From where to where a part of a list goes.

@@ -185,7 +185,7 @@ fn a_report_of_two_files_counts_when_both_are_there() {
 }
 
 #[test]
-fn both_files_in_one_night_give_the_same_tables_as_one_after_the_other() {
+fn both_files_in_one_run_give_the_same_tables_as_one_after_the_other() {
     let (one, two) = (Case::new(), Case::new());
     for number in [2, 1] {
         one.put(&part_name(number), part(number, "GBXY12600001", 15));

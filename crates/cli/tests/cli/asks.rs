@@ -21,7 +21,7 @@ pub(crate) fn pipeline() -> String {
 pub(crate) fn asked() -> Case {
     let case = Case::new();
     copy_tree(&repository().join(FIXTURE).join("in"), &case.path("inbox"));
-    night(&case, DAY);
+    run(&case, DAY);
     case
 }
 
@@ -29,11 +29,11 @@ pub(crate) fn asked() -> Case {
 pub(crate) fn asked_later() -> Case {
     let case = asked();
     copy_tree(&repository().join(FIXTURE).join("later"), &case.path("inbox"));
-    night(&case, LATER);
+    run(&case, LATER);
     case
 }
 
-fn night(case: &Case, as_of: &str) {
+fn run(case: &Case, as_of: &str) {
     case.run(&nightly_arguments(&["--pipeline", &pipeline(), "--as-of", as_of])).expect_code(0);
     case.verify().expect_code(0);
 }
@@ -103,13 +103,13 @@ fn whether_a_track_is_paid_for_is_as_worked_out_by_hand() {
 }
 
 #[test]
-fn the_order_of_the_nights_changes_nothing() {
+fn the_order_of_the_runs_changes_nothing() {
     let one_by_one = asked_later();
     let at_once = Case::new();
     for folder in ["later", "in"] {
         copy_tree(&repository().join(FIXTURE).join(folder), &at_once.path("inbox"));
     }
-    night(&at_once, LATER);
+    run(&at_once, LATER);
     assert_eq!(one_by_one.published(), at_once.published());
 }
 
@@ -187,7 +187,7 @@ fn a_release_does_not_add_up_where_a_recording_is_on_another_one_too() {
         "valid_from,isrc,upc,title,artist,release,label,track_length,owner,share\n\
          2026-02-01,ZZSL12600001,2000126000029,Harbour Lights,Mira Solvang,All,L,214,account-1,100\n",
     );
-    night(&case, DAY);
+    run(&case, DAY);
     assert!(csv(&case).contains("release,false"), "{}", csv(&case));
     assert!(text(&case).contains(note), "{}", text(&case));
     assert_eq!(json(&case, &question, 0)["is_additive"], false);
@@ -218,7 +218,7 @@ fn a_store_and_all_stores_are_the_sums_of_their_tracks() {
 #[test]
 fn a_month_of_which_nothing_came_says_since_when_and_until_when() {
     let case = asked();
-    night(&case, "2026-11-20");
+    run(&case, "2026-11-20");
     let arguments = ["explain", "--month", "2026-10"];
     let document = json(&case, &arguments, 0);
     let lines = document["stores"].as_array().unwrap().iter().map(|store| {

@@ -144,7 +144,7 @@ fn months_judged_by_another_policy_stay_so_until_they_are_judged_by_another_one(
     let differs = |path: &&String| judged.get(*path) != before.get(*path);
     let changed: Vec<&String> = judged.keys().filter(differs).collect();
     assert!(!changed.is_empty() && changed.iter().all(|path| path.contains("month=2026-08")));
-    // A night leaves that as it is.
+    // A run leaves that as it is.
     fs::create_dir(case.path("inbox")).unwrap();
     case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
     // A late report is judged by the month's own policy.
@@ -182,13 +182,12 @@ fn when_the_pipeline_takes_over_the_policy_nothing_is_left_to_do_for_the_month()
     let outcome = case.nightly(&pipeline).expect_code(0);
     accept_if_proposed(&case, &outcome, &pipeline);
     case.verify().expect_code(0);
-    let by_nights = Case::new();
-    by_nights.own_pipelines();
-    fs::copy(case.path("stricter.toml"), by_nights.path("pipelines/policies/default.toml"))
-        .unwrap();
-    assert_eq!(case.n_rows("reports"), fill_inbox(&by_nights));
-    by_nights.nightly(&pipeline);
-    assert_eq!(case.published(), by_nights.published());
+    let by_runs = Case::new();
+    by_runs.own_pipelines();
+    fs::copy(case.path("stricter.toml"), by_runs.path("pipelines/policies/default.toml")).unwrap();
+    assert_eq!(case.n_rows("reports"), fill_inbox(&by_runs));
+    by_runs.nightly(&pipeline);
+    assert_eq!(case.published(), by_runs.published());
 }
 
 #[test]

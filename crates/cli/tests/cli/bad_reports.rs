@@ -1,14 +1,14 @@
-//! Reports that cannot be ingested as a whole: each is rejected with its reason, and the night goes on.
+//! Reports that cannot be ingested as a whole: each is rejected with its reason, and the run goes on.
 
 use crate::case::{Case, gzip};
 use crate::report::{COLUMNS, Line, good_report, line, lines, report};
 
-/// A report that has nothing wrong with it, to see that the rest of the night goes on.
+/// A report that has nothing wrong with it, to see that the rest of the run goes on.
 const GOOD: &str = "spotify/good.tsv";
 
-/// Takes in a bad report beside a good one: the bad one is rejected with this code, the good one is in.
+/// Takes in a bad report next to a good one: the bad one is rejected with this code, the good one is in.
 #[track_caller]
-fn night_with_rejected(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
+fn run_with_rejected(name: &str, bytes: &[u8], code: &str) -> (Case, String) {
     let case = Case::new();
     case.put(GOOD, good_report("2026-09-01", 0..30));
     case.put(name, bytes);
@@ -33,13 +33,13 @@ fn assert_no_counts(case: &Case, name: &str) {
 
 #[test]
 fn an_empty_file_is_rejected() {
-    let (case, _) = night_with_rejected("spotify/none.tsv", b"", "empty_file");
+    let (case, _) = run_with_rejected("spotify/none.tsv", b"", "empty_file");
     assert_no_counts(&case, "spotify/none.tsv");
 }
 
 #[test]
 fn nothing_in_gzip_is_an_empty_file() {
-    night_with_rejected("spotify/none.tsv.gz", &gzip(b""), "empty_file");
+    run_with_rejected("spotify/none.tsv.gz", &gzip(b""), "empty_file");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_header_without_rows_is_a_true_zero() {
 fn a_truncated_gzip_is_rejected_and_nothing_of_it_is_counted() {
     let packed = gzip(&good_report("2026-09-02", 0..5000));
     for length in [packed.len() / 2, packed.len() - 1, packed.len() - 8, 12] {
-        let (case, _) = night_with_rejected("spotify/a.tsv.gz", &packed[..length], "corrupt");
+        let (case, _) = run_with_rejected("spotify/a.tsv.gz", &packed[..length], "corrupt");
         assert_no_counts(&case, "spotify/a.tsv.gz");
     }
 }
@@ -69,7 +69,7 @@ fn a_corrupt_gzip_is_rejected() {
     let mut packed = gzip(&good_report("2026-09-02", 0..5000));
     let middle = packed.len() / 2;
     packed[middle] ^= 0xff;
-    let (_, stdout) = night_with_rejected("spotify/a.tsv.gz", &packed, "corrupt");
+    let (_, stdout) = run_with_rejected("spotify/a.tsv.gz", &packed, "corrupt");
     assert!(stdout.contains("cannot be unpacked"), "{stdout}");
 }
 
@@ -78,26 +78,26 @@ fn a_gzip_whose_checksum_does_not_agree_is_rejected() {
     let mut packed = gzip(&good_report("2026-09-02", 0..5000));
     let sum = packed.len() - 8;
     packed[sum] ^= 1;
-    night_with_rejected("spotify/a.tsv.gz", &packed, "corrupt");
+    run_with_rejected("spotify/a.tsv.gz", &packed, "corrupt");
 }
 
 #[test]
 fn text_behind_the_magic_of_gzip_is_rejected() {
     let text = [b"\x1f\x8b".as_slice(), &good_report("2026-09-02", 0..10)].concat();
-    night_with_rejected("spotify/a.tsv", &text, "corrupt");
+    run_with_rejected("spotify/a.tsv", &text, "corrupt");
 }
 
 #[test]
 fn a_truncated_zstd_is_rejected() {
     let packed = zstd::encode_all(good_report("2026-09-02", 0..5000).as_slice(), 3).unwrap();
-    night_with_rejected("spotify/a.tsv.zst", &packed[..packed.len() / 2], "corrupt");
-    night_with_rejected("spotify/b.tsv.zst", &packed[..packed.len() - 1], "corrupt");
+    run_with_rejected("spotify/a.tsv.zst", &packed[..packed.len() / 2], "corrupt");
+    run_with_rejected("spotify/b.tsv.zst", &packed[..packed.len() - 1], "corrupt");
 }
 
 #[test]
 fn a_line_that_never_ends_is_rejected_within_bounded_memory() {
     let endless = [COLUMNS.join("\t").as_bytes(), b"\n", &vec![b'x'; 17 << 20]].concat();
-    let (_, stdout) = night_with_rejected("spotify/a.tsv.gz", &gzip(&endless), "corrupt");
+    let (_, stdout) = run_with_rejected("spotify/a.tsv.gz", &gzip(&endless), "corrupt");
     assert!(stdout.contains("longer than 16 MiB"), "{stdout}");
 }
 
@@ -105,7 +105,7 @@ fn a_line_that_never_ends_is_rejected_within_bounded_memory() {
 fn a_header_that_lacks_a_needed_column_names_it() {
     let text = String::from_utf8(good_report("2026-09-02", 0..10)).unwrap();
     let text = text.replacen("country_code", "country", 1);
-    let (case, stdout) = night_with_rejected("spotify/a.tsv", text.as_bytes(), "missing_column");
+    let (case, stdout) = run_with_rejected("spotify/a.tsv", text.as_bytes(), "missing_column");
     assert!(stdout.contains("the header lacks country_code"), "{stdout}");
     assert_eq!(case.quarantined("spotify/a.tsv")[0].2, "country_code");
 }
@@ -114,7 +114,7 @@ fn a_header_that_lacks_a_needed_column_names_it() {
 fn a_header_with_a_mapped_column_twice_is_rejected() {
     let text = String::from_utf8(good_report("2026-09-02", 0..10)).unwrap();
     let text = text.replacen("upc", "isrc", 1);
-    let (case, _) = night_with_rejected("spotify/a.tsv", text.as_bytes(), "ambiguous_column");
+    let (case, _) = run_with_rejected("spotify/a.tsv", text.as_bytes(), "ambiguous_column");
     assert_eq!(case.quarantined("spotify/a.tsv")[0].2, "isrc");
 }
 
@@ -129,7 +129,7 @@ fn a_preamble_that_says_two_things_is_rejected() {
     assert!(first.starts_with("Start Date"), "{first}");
     let name = "apple_music/S1_80000001_1126_ZZ.txt";
     let twice = format!("Start Date\t08/27/2026\n{text}");
-    let (case, _) = night_with_rejected(name, twice.as_bytes(), "ambiguous_column");
+    let (case, _) = run_with_rejected(name, twice.as_bytes(), "ambiguous_column");
     assert_eq!(case.quarantined(name)[0].2, "Start Date");
     // The same value twice says one thing.
     let case = Case::new();
@@ -164,7 +164,7 @@ fn what_no_format_fits_is_rejected_as_unknown() {
     let wide =
         good_report("2026-09-02", 0..10).iter().flat_map(|byte| [*byte, 0]).collect::<Vec<_>>();
     for bytes in [&b"\n"[..], b"\xef\xbb\xbf", b"a,b,c\n1,2,3\n", &without_header, &wide] {
-        let (_, stdout) = night_with_rejected("spotify/a.tsv", bytes, "unknown_format");
+        let (_, stdout) = run_with_rejected("spotify/a.tsv", bytes, "unknown_format");
         assert!(!stdout.contains(crate::report::LISTENER), "{stdout}");
     }
 }
@@ -177,8 +177,7 @@ fn bad(n: usize) -> Line {
 fn too_many_bad_rows_reject_the_report_and_the_first_hundred_are_kept() {
     let rows: Vec<Line> =
         (0..400).map(|n| if n % 4 == 0 { line("2026-08-31", n) } else { bad(n) }).collect();
-    let (case, stdout) =
-        night_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
+    let (case, stdout) = run_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
     assert!(stdout.contains("expected at most 1 % bad rows or 10, found 300 of 400"), "{stdout}");
     let row = case.report_row("spotify/bad.tsv");
     assert_eq!((row["rows"].as_str(), row["quarantined"].as_str()), ("400", "300"));
@@ -198,7 +197,7 @@ fn too_many_bad_rows_reject_the_report_and_the_first_hundred_are_kept() {
 #[test]
 fn fewer_than_a_hundred_bad_rows_of_a_rejected_report_are_all_kept() {
     let rows: Vec<Line> = (0..40).map(bad).collect();
-    let (case, _) = night_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
+    let (case, _) = run_with_rejected("spotify/bad.tsv", &report(&rows), "too_many_bad_rows");
     assert_eq!(case.quarantined("spotify/bad.tsv").len(), 41);
     assert!(case.cells("quarantine", ["month"]).iter().all(|[month]| month == "unknown"));
 }

@@ -1,6 +1,6 @@
 //! A browser that looks at pages: headless Chromium, driven from Node with playwright-core, and axe-core,
 //! which checks whether everybody can use them. Their packages are put into `target/browser` from the
-//! lock file beside `look.mjs`, which needs the network once.
+//! lock file next to `look.mjs`, which needs the network once.
 //!
 //! `STREAMLEDGER_CHROMIUM` names the browser; else `chromium` is looked for. Where there is neither that
 //! nor Node, this says so and the pages are checked without it, unless `STREAMLEDGER_BROWSER_REQUIRED` is

@@ -43,7 +43,7 @@ impl Outcome {
         self
     }
 
-    /// A number of the table `night`, from a run with `--format json`.
+    /// A number of the table `run`, from a run with `--format json`.
     #[track_caller]
     pub(crate) fn number(&self, what: &str) -> i64 {
         let document: serde_json::Value = serde_json::from_str(&self.stdout).unwrap();
@@ -124,7 +124,7 @@ impl Case {
         command
     }
 
-    /// Runs a night on the inbox and the warehouse of the folder.
+    /// Runs a run on the inbox and the warehouse of the folder.
     pub(crate) fn nightly(&self, more: &[&str]) -> Outcome {
         self.run(&nightly_arguments(more))
     }
@@ -134,7 +134,7 @@ impl Case {
         self.run(&["verify"])
     }
 
-    /// Runs a night, and `verify` after it.
+    /// Runs a run, and `verify` after it.
     #[track_caller]
     pub(crate) fn nightly_verified(&self, code: i32) -> Outcome {
         let outcome = self.nightly(&[]).expect_code(code);
@@ -170,7 +170,7 @@ impl Case {
 /// The pipeline that is shipped.
 const PIPELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/nightly.toml");
 
-/// The arguments of a night: the usual ones that are not among these, and these.
+/// The arguments of a run: the usual ones that are not among these, and these.
 pub(crate) fn nightly_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let usual = [
         ["--pipeline", PIPELINE],

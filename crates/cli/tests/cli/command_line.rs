@@ -86,19 +86,19 @@ fn wrong_arguments_exit_2_and_are_named() {
 }
 
 #[test]
-fn the_summary_of_a_night_is_one_json_document_or_csv() {
+fn the_summary_of_a_run_is_one_json_document_or_csv() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..10));
     case.put("spotify/b.tsv.gz", gzip(&good_report("2026-09-02", 0..10)));
     case.put("spotify/bad, \"quoted\".tsv", b"not a report\n");
-    let night = case.nightly(&["--format", "json"]).expect_code(4);
-    let document: serde_json::Value = serde_json::from_str(&night.stdout).unwrap();
+    let run = case.nightly(&["--format", "json"]).expect_code(4);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(document["rejected"][0]["reason"], "unknown_format");
     assert_eq!(document["rejected"][0]["file"], "spotify/bad, \"quoted\".tsv");
     assert_eq!(document["left"][0]["file"], "spotify/b.tsv.gz");
     assert_eq!(document["outcomes"][0]["verdict"], "counted");
     assert_eq!(document["outcomes"][0]["rows"], 10);
-    assert_eq!((night.number("ingested"), night.number("copies of known reports")), (1, 1));
+    assert_eq!((run.number("ingested"), run.number("copies of known reports")), (1, 1));
     let verified = case.run(&["verify", "--format", "json"]).expect_code(0);
     assert_eq!((verified.number("differences"), verified.number("archived reports")), (0, 1));
     let csv = case.nightly(&["--format", "csv"]).expect_code(0).stdout;

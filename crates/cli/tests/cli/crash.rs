@@ -1,4 +1,4 @@
-//! A run that is killed at any moment leaves the former or the new tables, whole, and the next run
+//! A run that is killed at any moment leaves the previous or the new tables, whole, and the next run
 //! finishes the work. Waiting for a moment is what is tested here, so this file sleeps.
 //!
 //! `STREAMLEDGER_KILLS` sets the number of kills, `STREAMLEDGER_KILL_SEED` the moments.
@@ -38,7 +38,7 @@ impl Moments {
     }
 }
 
-/// The inbox of the first night and the reports that come with the second.
+/// The inbox of the first run and the reports that come with the second.
 fn inbox() -> Case {
     let case = Case::new();
     let generate = ["generate", "--plays", "60000", "--days", "3", "--seed", "11", "--out", "."];
@@ -53,7 +53,7 @@ fn inbox() -> Case {
     case
 }
 
-/// Runs a night and kills it after a while; whether it was killed.
+/// Runs a run and kills it after a while; whether it was killed.
 fn kill_after(case: &Case, moment: Duration) -> bool {
     let mut command = case.command(&nightly_arguments(&[]));
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -77,51 +77,51 @@ fn published_whole(case: &Case) -> BTreeMap<String, String> {
     case.published()
 }
 
-/// Nights that are run without being disturbed: how long each takes, and what it publishes.
+/// Runs that are run without being disturbed: how long each takes, and what it publishes.
 struct Undisturbed {
     usual: [Duration; 2],
-    /// Before the first night, after it, after the second.
+    /// Before the first run, after it, after the second.
     states: Vec<BTreeMap<String, String>>,
 }
 
-/// The folders of the reports that come with each night.
+/// The folders of the reports that come with each run.
 const FOLDERS: [&str; 2] = ["inbox", "second"];
 
 impl Undisturbed {
     fn new(reports: &Case) -> Self {
         let case = Case::new();
         let mut found = Self { usual: [Duration::MAX; 2], states: vec![BTreeMap::new()] };
-        for (night, folder) in FOLDERS.iter().enumerate() {
+        for (run, folder) in FOLDERS.iter().enumerate() {
             copy_tree(&reports.path(folder), &case.path("inbox"));
-            found.run_to_the_end(&case, night);
+            found.run_to_the_end(&case, run);
             found.states.push(case.published());
         }
         found
     }
 
-    /// Runs a night to its end, and notes how long that takes on this machine now.
-    fn run_to_the_end(&mut self, case: &Case, night: usize) {
+    /// Runs a run to its end, and notes how long that takes on this machine now.
+    fn run_to_the_end(&mut self, case: &Case, run: usize) {
         let start = Instant::now();
         let outcome = case.nightly(&[]);
         // The shortest, so that a busy moment of the machine does not make all kills come too late.
-        self.usual[night] = self.usual[night].min(start.elapsed());
+        self.usual[run] = self.usual[run].min(start.elapsed());
         assert!(matches!(outcome.code, 0 | 4), "{outcome:?}");
         case.verify().expect_code(0);
     }
 
-    /// Whether the new tables are there; there must be those or the former ones.
+    /// Whether the new tables are there; there must be those or the previous ones.
     #[track_caller]
-    fn is_new(&self, case: &Case, night: usize) -> bool {
+    fn is_new(&self, case: &Case, run: usize) -> bool {
         let found = published_whole(case);
-        let is_new = found == self.states[night + 1];
-        assert!(is_new || found == self.states[night], "night {night}: {:?}", found.keys());
+        let is_new = found == self.states[run + 1];
+        assert!(is_new || found == self.states[run], "run {run}: {:?}", found.keys());
         is_new
     }
 }
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what a failure is repeated with")]
-fn a_run_that_is_killed_at_any_moment_leaves_the_former_or_the_new_tables() {
+fn a_run_that_is_killed_at_any_moment_leaves_the_previous_or_the_new_tables() {
     let seed = number_from("STREAMLEDGER_KILL_SEED").unwrap_or(20_260_901);
     let n_kills = number_from("STREAMLEDGER_KILLS").unwrap_or(KILLS);
     println!("STREAMLEDGER_KILL_SEED={seed} STREAMLEDGER_KILLS={n_kills}");
@@ -131,17 +131,17 @@ fn a_run_that_is_killed_at_any_moment_leaves_the_former_or_the_new_tables() {
     let (mut n_done, mut n_hits, mut n_new) = (0, 0, 0);
     while n_done < n_kills {
         let case = Case::new();
-        for (night, folder) in FOLDERS.iter().enumerate() {
+        for (run, folder) in FOLDERS.iter().enumerate() {
             copy_tree(&reports.path(folder), &case.path("inbox"));
-            // A night is killed more than once before it is let through.
+            // A run is killed more than once before it is let through.
             for _ in 0..4.min(n_kills - n_done) {
-                let moment = moments.next(undisturbed.usual[night]);
+                let moment = moments.next(undisturbed.usual[run]);
                 n_hits += u64::from(kill_after(&case, moment));
-                n_new += u64::from(undisturbed.is_new(&case, night));
+                n_new += u64::from(undisturbed.is_new(&case, run));
                 n_done += 1;
             }
-            undisturbed.run_to_the_end(&case, night);
-            assert_eq!(case.published(), undisturbed.states[night + 1], "night {night}");
+            undisturbed.run_to_the_end(&case, run);
+            assert_eq!(case.published(), undisturbed.states[run + 1], "run {run}");
             assert_nothing_staged(&case);
         }
     }
@@ -190,14 +190,14 @@ fn a_run_that_is_killed_right_after_a_step_leaves_no_tables_or_the_new_ones() {
 }
 
 #[test]
-fn a_crash_between_the_rename_and_the_flip_is_made_up_for() {
+fn a_crash_between_the_rename_and_the_swap_is_made_up_for() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..30));
     case.nightly_verified(0);
     case.put("spotify/b.tsv", good_report("2026-09-03", 0..30));
     case.nightly_verified(0);
     let new = case.published();
-    // As it was before the flip.
+    // As it was before the swap.
     std::fs::remove_file(case.tables()).unwrap();
     std::os::unix::fs::symlink("internal/snapshots/000001/tables", case.tables()).unwrap();
     std::os::unix::fs::symlink("somewhere", case.path("warehouse/internal/tables.new")).unwrap();

@@ -185,8 +185,8 @@ fn another_listener_key_is_found() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report("2026-09-02", 0..30));
     let pipeline = nightly_arguments(&[])[2];
-    let night = ["nightly", "--pipeline", pipeline, "--as-of", "2026-10-01"];
-    case.run(&night).expect_code(0);
+    let run = ["nightly", "--pipeline", pipeline, "--as-of", "2026-10-01"];
+    case.run(&run).expect_code(0);
     case.verify().expect_code(0);
     let own = case.path("warehouse/internal/listener.key");
     flip(&own, 3);
@@ -319,7 +319,7 @@ fn tables_that_point_at_no_snapshot_are_named() {
 }
 
 #[test]
-fn a_night_on_a_damaged_archive_publishes_nothing_and_names_the_file() {
+fn a_run_on_a_damaged_archive_publishes_nothing_and_names_the_file() {
     let case = warehouse();
     let before = case.published();
     let (name, path) = archived_reports(&case).swap_remove(0);
@@ -476,8 +476,8 @@ fn a_damaged_list_of_offline_plays_lets_no_play_be_counted_twice_and_is_made_ane
                 _ => fs::remove_file(list).unwrap(),
             }
             case.put(after.0, &after.1);
-            let night = case.nightly(&["-v"]).expect_code(0);
-            assert!(date == "05" || night.stderr.contains("rebuilt"), "{}", night.stderr);
+            let run = case.nightly(&["-v"]).expect_code(0);
+            assert!(date == "05" || run.stderr.contains("rebuilt"), "{}", run.stderr);
             assert_eq!(case.published(), sound.published(), "{damage} {date}");
             if date == "02" {
                 case.verify().expect_code(0);

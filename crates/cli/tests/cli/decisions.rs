@@ -46,7 +46,7 @@ fn own_case() -> Case {
     case
 }
 
-fn night(case: &Case, more: &[&str]) -> Outcome {
+fn run(case: &Case, more: &[&str]) -> Outcome {
     case.nightly(&[&PIPELINE, more].concat())
 }
 
@@ -54,7 +54,7 @@ fn night(case: &Case, more: &[&str]) -> Outcome {
 #[track_caller]
 fn assert_settled(case: &Case) {
     case.verify().expect_code(0);
-    night(case, &[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
+    run(case, &[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
 }
 
 fn decisions_of(case: &Case) -> Vec<(String, PathBuf)> {
@@ -67,7 +67,7 @@ fn fresh(case: &Case) -> BTreeMap<String, String> {
     copy_tree(&case.path("inbox"), &fresh.path("inbox"));
     copy_tree(&case.path("pipelines"), &fresh.path("pipelines"));
     copy_tree(&case.path("warehouse/internal/decisions"), &fresh.path("decided"));
-    night(&fresh, &["--decisions", "decided"]).expect_code(0);
+    run(&fresh, &["--decisions", "decided"]).expect_code(0);
     fresh.verify().expect_code(0);
     assert!(!fresh.path("warehouse/internal/decisions").exists());
     fresh.published()
@@ -94,12 +94,12 @@ pub(crate) fn accept_if_proposed(case: &Case, outcome: &Outcome, options: &[&str
 #[test]
 fn the_first_run_writes_the_first_settings_and_later_runs_none() {
     let case = own_case();
-    night(&case, &["--dry-run"]).expect_code(0);
+    run(&case, &["--dry-run"]).expect_code(0);
     assert_eq!(decisions_of(&case).len(), 0);
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     assert_settled(&case);
     case.put("spotify/2026-09.tsv", good_report("2026-09-15", 0..20));
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     let decisions = decisions_of(&case);
     assert_eq!(decisions.len(), 1);
     let entry: serde_json::Value =
@@ -115,10 +115,10 @@ fn the_first_run_writes_the_first_settings_and_later_runs_none() {
 fn edited_numbers_change_no_figure_until_they_are_accepted() {
     for (file, from, to, changes) in EDITS {
         let case = own_case();
-        night(&case, &[]).expect_code(0);
+        run(&case, &[]).expect_code(0);
         let before = case.published();
         case.replace(file, from, to);
-        let outcome = night(&case, &[]).expect_code(0);
+        let outcome = run(&case, &[]).expect_code(0);
         if !changes {
             // It is accepted by itself, and what it says besides is what a fresh warehouse says.
             outcome.expect_stdout("changes no published figure, so they are accepted");
@@ -132,23 +132,23 @@ fn edited_numbers_change_no_figure_until_they_are_accepted() {
         assert_eq!(case.published(), before, "{to}");
         // A month that is new is judged by the accepted numbers too.
         case.put("spotify/2026-09.tsv", loops("2026-09-15"));
-        let outcome = night(&case, &[]).expect_code(0);
+        let outcome = run(&case, &[]).expect_code(0);
         assert_eq!(proposed(&outcome), hash);
         let unedited = own_case();
         unedited.put("spotify/2026-09.tsv", loops("2026-09-15"));
-        night(&unedited, &[]).expect_code(0);
+        run(&unedited, &[]).expect_code(0);
         assert_eq!(case.published(), unedited.published(), "{to}");
         assert_eq!(fresh(&case), case.published(), "{to}");
-        let again = night(&case, &[]).expect_code(0).expect_stdout("Nothing new");
+        let again = run(&case, &[]).expect_code(0).expect_stdout("Nothing new");
         assert_eq!(proposed(&again), hash);
         // Accepted, it is as if it had been the first.
-        let accepted = night(&case, &["--accept-restatement", &hash, "--why", "w", "--by", "anna"]);
+        let accepted = run(&case, &["--accept-restatement", &hash, "--why", "w", "--by", "anna"]);
         assert!(!accepted.expect_code(0).stdout.contains("--accept-restatement"));
         assert_settled(&case);
         assert_ne!(case.published(), unedited.published(), "{to}");
         unedited.replace(file, from, to);
         fs::remove_dir_all(unedited.path("warehouse")).unwrap();
-        night(&unedited, &[]).expect_code(0);
+        run(&unedited, &[]).expect_code(0);
         assert_eq!(case.published(), unedited.published(), "{to}");
         assert_eq!(fresh(&case), case.published(), "{to}");
         let entry = fs::read_to_string(&decisions_of(&case).last().unwrap().1).unwrap();
@@ -162,7 +162,7 @@ fn edited_numbers_change_no_figure_until_they_are_accepted() {
 #[test]
 fn what_a_proposal_would_change_is_told_by_month_and_computed_once() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     case.replace(POLICY, "plays_min = 50\n", "plays_min = 40\n");
     let told = |outcome: &Outcome| {
         let document: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -176,7 +176,7 @@ fn what_a_proposal_would_change_is_told_by_month_and_computed_once() {
         rows.iter().map(line).collect::<Vec<_>>()
     };
     let json = ["--format", "json"];
-    let first = told(&night(&case, &json).expect_code(0));
+    let first = told(&run(&case, &json).expect_code(0));
     for line in [
         "trends_daily|2026-08|counted|plays|87|42",
         "trends_daily|2026-08|held repeater|plays|60|105",
@@ -188,11 +188,11 @@ fn what_a_proposal_would_change_is_told_by_month_and_computed_once() {
     let kept = files_of(&case.path("warehouse/internal/proposals"));
     assert_eq!(kept.len(), 1);
     let written = fs::metadata(&kept[0].1).unwrap().modified().unwrap();
-    assert_eq!(told(&night(&case, &json).expect_code(0)), first);
+    assert_eq!(told(&run(&case, &json).expect_code(0)), first);
     assert_eq!(fs::metadata(&kept[0].1).unwrap().modified().unwrap(), written);
     // The edit is taken back, and all is as if it had not been.
     case.replace(POLICY, "plays_min = 40\n", "plays_min = 50\n");
-    let outcome = night(&case, &[]).expect_code(0);
+    let outcome = run(&case, &[]).expect_code(0);
     assert!(!outcome.stdout.contains("edited"), "{}", outcome.stdout);
     assert_eq!(files_of(&case.path("warehouse/internal/proposals")).len(), 0);
     assert_eq!(decisions_of(&case).len(), 1);
@@ -205,14 +205,14 @@ fn what_a_proposal_would_change_is_told_by_month_and_computed_once() {
 #[test]
 fn a_proposal_whose_effect_cannot_be_computed_stops_nothing() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     for (_, path) in files_of(&case.path("warehouse/internal/archive")) {
         fs::remove_file(path).unwrap();
     }
     fs::remove_dir_all(case.path("inbox")).unwrap();
     case.put("spotify/2026-09.tsv", good_report("2026-09-15", 0..20));
     case.replace(POLICY, "plays_min = 50\n", "plays_min = 40\n");
-    let outcome = night(&case, &[]).expect_code(0).expect_stdout("Published snapshot 2.");
+    let outcome = run(&case, &[]).expect_code(0).expect_stdout("Published snapshot 2.");
     let outcome = outcome.expect_stdout("could not be computed: cannot look at");
     proposed(&outcome);
     case.verify();
@@ -221,33 +221,33 @@ fn a_proposal_whose_effect_cannot_be_computed_stops_nothing() {
 #[test]
 fn only_the_proposal_that_is_there_can_be_accepted() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     let rejected = |hash: &str, text: &str| {
-        night(&case, &["--accept-restatement", hash]).expect_code(2).expect_stderr(text);
+        run(&case, &["--accept-restatement", hash]).expect_code(2).expect_stderr(text);
         assert_eq!(decisions_of(&case).len(), 1);
     };
     rejected("0123456789abcdef", "the pipeline proposes nothing");
     case.replace(POLICY, "plays_min = 50\n", "plays_min = 40\n");
-    let hash = proposed(&night(&case, &[]));
+    let hash = proposed(&run(&case, &[]));
     rejected("0123456789abcdef", "the settings of the pipeline are");
     rejected(&hash[..7], "at least 8 digits");
     // Edited once more, it is another one.
     case.replace(POLICY, "plays_min = 40\n", "plays_min = 41\n");
     rejected(&hash, "the settings of the pipeline are");
     case.replace(POLICY, "plays_min = 41\n", "plays_min = 40\n");
-    night(&case, &["--accept-restatement", &hash[..8]]).expect_code(0);
+    run(&case, &["--accept-restatement", &hash[..8]]).expect_code(0);
     // Once more after an interruption: nothing is decided twice.
-    night(&case, &["--accept-restatement", &hash]).expect_code(0).expect_stdout("Nothing new");
+    run(&case, &["--accept-restatement", &hash]).expect_code(0).expect_stdout("Nothing new");
     assert_eq!(decisions_of(&case).len(), 2);
 }
 
 #[test]
 fn decisions_that_are_lost_edited_or_misplaced_stop_a_run() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     let before = case.published();
     let stops = |more: &[&str], text: &str| {
-        night(&case, more).expect_code(2).expect_stderr(text);
+        run(&case, more).expect_code(2).expect_stderr(text);
         let month =
             ["backfill", "--from", "2026-08", "--to", "2026-08", "--listener-key-file", "key"];
         if !more.contains(&"inbox/decisions") {
@@ -280,10 +280,10 @@ fn a_store_that_is_new_needs_nobody_and_its_numbers_stay_from_then_on() {
     let text = fs::read_to_string(case.path(file)).unwrap();
     fs::remove_file(case.path(file)).unwrap();
     case.replace(POLICY, "plays_max = 2_880", "plays_max = 2_879");
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     // Beside an edit of other numbers, which is none of its business.
     case.replace(POLICY, "plays_min = 50\n", "plays_min = 40\n");
-    let hash = proposed(&night(&case, &[]).expect_code(0));
+    let hash = proposed(&run(&case, &[]).expect_code(0));
     fs::write(case.path(file), &text).unwrap();
     case.put(
         "soundcloud/Streamlevelreport_20260801.tsv",
@@ -291,7 +291,7 @@ fn a_store_that_is_new_needs_nobody_and_its_numbers_stay_from_then_on() {
          play_length\ttrack_favorited\ttrack_reposted_shared\n\
          2026-08-01 17:18:10.040+00\tGBXY12600001\tGB\t900\tapp\tios\t31000\t0\t0\n",
     );
-    let outcome = night(&case, &[]).expect_code(0);
+    let outcome = run(&case, &[]).expect_code(0);
     assert_ne!(proposed(&outcome), hash, "the proposal has the new store too");
     assert_eq!(decisions_of(&case).len(), 2);
     let before = case.published();
@@ -301,7 +301,7 @@ fn a_store_that_is_new_needs_nobody_and_its_numbers_stay_from_then_on() {
     case.replace(POLICY, "plays_min = 40\n", "plays_min = 50\n");
     fs::remove_file(case.path(file)).unwrap();
     fs::remove_dir_all(case.path("inbox/soundcloud")).unwrap();
-    night(&case, &[]);
+    run(&case, &[]);
     fs::write(case.path(file), text.replacen("played_ms = 30_000", "played_ms = 32_000", 1))
         .unwrap();
     case.put(
@@ -310,7 +310,7 @@ fn a_store_that_is_new_needs_nobody_and_its_numbers_stay_from_then_on() {
          play_length\ttrack_favorited\ttrack_reposted_shared\n\
          2026-08-01 17:18:10.040+00\tGBXY12600001\tGB\t900\tapp\tios\t31000\t0\t0\n",
     );
-    let outcome = night(&case, &[]).expect_code(0);
+    let outcome = run(&case, &[]).expect_code(0);
     assert!(outcome.stdout.contains("stores.soundcloud.minimum.played_ms"), "{}", outcome.stdout);
     assert_eq!(case.published(), before);
 }
@@ -318,7 +318,7 @@ fn a_store_that_is_new_needs_nobody_and_its_numbers_stay_from_then_on() {
 #[test]
 fn status_and_snapshots_name_the_settings_of_months() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     let status = || {
         let arguments = ["status", "--as-of", "2026-08-20", "--format", "json"];
         let outcome = case.run(&[&arguments[..], &PIPELINE].concat());
@@ -354,7 +354,7 @@ fn status_and_snapshots_name_the_settings_of_months() {
 #[test]
 fn the_accepted_calendar_says_what_is_due() {
     let case = own_case();
-    night(&case, &[]).expect_code(0);
+    run(&case, &[]).expect_code(0);
     let due = || {
         let arguments = ["status", "--as-of", "2026-08-20", "--format", "json"];
         let outcome = case.run(&[&arguments[..], &PIPELINE].concat());
@@ -366,9 +366,9 @@ fn the_accepted_calendar_says_what_is_due() {
     let before = due();
     case.replace(CALENDAR, "due_after = { days = 60 }", "due_after = { days = 70 }");
     assert_eq!(due(), before);
-    let hash = proposed(&night(&case, &[]));
+    let hash = proposed(&run(&case, &[]));
     assert_eq!(due(), before);
-    night(&case, &["--accept-restatement", &hash]).expect_code(0);
+    run(&case, &["--accept-restatement", &hash]).expect_code(0);
     assert_ne!(due(), before);
 }
 
@@ -376,7 +376,7 @@ fn the_accepted_calendar_says_what_is_due() {
 fn what_cannot_be_accepted_is_named() {
     let case = own_case();
     case.put("spotify/none.tsv", "not a report\n");
-    night(&case, &[]).expect_code(4);
+    run(&case, &[]).expect_code(4);
     let rejected = |report: &str, text: &str| {
         let arguments = ["accept", report, "--why", "because"];
         case.run(&arguments).expect_code(2).expect_stderr(text);
@@ -407,7 +407,7 @@ fn a_history_of_decisions_ends_where_a_fresh_warehouse_begins() {
                 .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % n
         };
-        night(&case, &[]).expect_code(0);
+        run(&case, &[]).expect_code(0);
         let mut edited = BTreeMap::new();
         for step in 0..7 {
             match chance(4) {
@@ -432,10 +432,10 @@ fn a_history_of_decisions_ends_where_a_fresh_warehouse_begins() {
                     case.run(&[&arguments[..], &more, &PIPELINE].concat()).expect_code(0);
                 }
             }
-            let outcome = night(&case, &[]).expect_code(0);
+            let outcome = run(&case, &[]).expect_code(0);
             if chance(2) == 0 && outcome.stdout.contains("--accept-restatement") {
                 let hash = proposed(&outcome);
-                night(&case, &["--accept-restatement", &hash]).expect_code(0);
+                run(&case, &["--accept-restatement", &hash]).expect_code(0);
             }
         }
         case.verify().expect_code(0);

@@ -58,13 +58,13 @@ fn manual() -> String {
     fs::read_to_string(repository().join("docs/tables.md")).unwrap()
 }
 
-/// Warehouses whose tables together all have rows: every format with the plays of the first night, and
+/// Warehouses whose tables together all have rows: every format with the plays of the first run, and
 /// the months of an artist, with a statement that was corrected.
 fn warehouses() -> [Case; 2] {
     let all = all_fixtures();
     copy_tree(&repository().join("fixtures/first-night/in"), &all.path("inbox"));
     let outcome = all.nightly(&["--pipeline", "pipelines/nightly.toml"]);
-    // Some reports of the first night have bad rows.
+    // Some reports of the first run have bad rows.
     assert!([0, 4].contains(&outcome.code), "{}\n{}", outcome.stdout, outcome.stderr);
     [all, asked_later()]
 }

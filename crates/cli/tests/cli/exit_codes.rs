@@ -41,7 +41,7 @@ fn sums_that_do_not_agree_stop_the_publishing() {
 }
 
 #[test]
-fn a_clean_night_exits_0_and_so_does_one_without_reports() {
+fn a_clean_run_exits_0_and_so_does_one_without_reports() {
     let case = Case::new();
     case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
     assert!(!case.tables().exists());
@@ -135,7 +135,7 @@ fn an_unknown_key_of_the_pipeline_is_listed_with_the_errors_of_what_can_still_be
 }
 
 #[test]
-fn while_another_run_holds_the_lock_a_night_exits_3_and_names_it() {
+fn while_another_run_holds_the_lock_a_run_exits_3_and_names_it() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.nightly_verified(0);
@@ -188,7 +188,7 @@ fn a_quarantined_row_is_told_once() {
 }
 
 #[test]
-fn a_night_without_new_reports_publishes_nothing_and_says_so() {
+fn a_run_without_new_reports_publishes_nothing_and_says_so() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.nightly_verified(0);
@@ -198,7 +198,7 @@ fn a_night_without_new_reports_publishes_nothing_and_says_so() {
 }
 
 #[test]
-fn a_night_that_forgot_what_it_saw_finds_by_the_hashes_that_nothing_is_new() {
+fn a_run_that_forgot_what_it_saw_finds_by_the_hashes_that_nothing_is_new() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.put("spotify/bad.tsv", b"not a report\n");

@@ -1,5 +1,5 @@
 //! A hand-made report of each format in `fixtures/formats`, with the quirks of its layout: what is read
-//! of it was worked out by hand (`why.md` beside it).
+//! of it was worked out by hand (`why.md` next to it).
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ fn shown(column: &str, cell: &str) -> String {
 
 /// All fixtures in one inbox: a report's rows are where `inspect` says, whatever comes with it.
 #[test]
-fn a_night_takes_all_fixtures_in() {
+fn a_run_takes_all_fixtures_in() {
     let case = all_fixtures();
     let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
     let fixtures = fixtures();

@@ -1,4 +1,4 @@
-//! Statements that are there in part: another territory's, another month's, a corrected one beside one
+//! Statements that are there in part: another territory's, another month's, a corrected one next to one
 //! that was not touched. What is not there is waited for, and is no zero.
 
 use std::fs;
@@ -18,8 +18,8 @@ fn apple(case: &Case, territory: &str, units: i64) {
     case.put(&format!("apple_music/S1_80000001_0926_{territory}.txt"), text);
 }
 
-/// A night of the artist's case.
-fn night(case: &Case, as_of: &str) {
+/// A run of the artist's case.
+fn run(case: &Case, as_of: &str) {
     let pipeline = asks::pipeline();
     let options = ["--pipeline", &pipeline, "--as-of", as_of];
     case.run(&nightly_arguments(&options)).expect_code(0);
@@ -42,7 +42,7 @@ fn one_territory_s_statement_leaves_the_others_late() {
     let case = asks::asked();
     // The 5 plays of 31 August, and the 40 of 1 September; the 22 of the 30th come with fiscal October.
     apple(&case, "GB", 45);
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     let here = lines(&case, "apple_music", "GB");
     assert!(here.contains(&"paid_units 40 partial".to_owned()), "{here:?}");
     assert!(here.contains(&"not_yet_in_sales -22 partial".to_owned()), "{here:?}");
@@ -55,7 +55,7 @@ fn one_territory_s_statement_leaves_the_others_late() {
         "Apple Music sales of US for 30 August 2026 to 26 September 2026 are 9 days late",
     );
     apple(&case, "US", 8);
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     assert!(lines(&case, "apple_music", "US").contains(&"paid_units 8 partial".to_owned()));
     case.run(&status).expect_code(0);
 }
@@ -70,7 +70,7 @@ fn a_corrected_statement_moves_none_that_was_not_touched() {
     let row = "GB\tL\tA\tspotify:track:2Yrp3WlUneC0gP2uZL0uG9\t\t\tZZSL12600001\tHarbour Lights\t\
                Mira Solvang\t\tHarbour Lights\t2\tUSD\t0.004\n";
     case.put(&name("free", ""), format!("{head}{row}"));
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     let paid = |case: &Case| {
         let lines = lines(case, "spotify", "GB");
         let is_told =
@@ -80,7 +80,7 @@ fn a_corrected_statement_moves_none_that_was_not_touched() {
     assert_eq!(paid(&case), ["paid_units 9"]);
     assert!(premium.contains("\t7\tUSD\t0.028"));
     case.put(&name("us", "_corrected"), premium.replace("\t7\tUSD\t0.028", "\t8\tUSD\t0.032"));
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     assert_eq!(paid(&case), ["restated 1", "paid_units 10"]);
     let restated = case.table("waterfall").into_iter().find(|row| row["step"] == "restated");
     let corrected = case.report_row(&name("us", "_corrected"));
@@ -95,7 +95,7 @@ fn a_line_without_a_territory_settles_none_whose_statement_is_not_due() {
     let row = "ZZ\tL\tpremium\tspotify:track:2Yrp3WlUneC0gP2uZL0uG9\t\t\tZZSL12600001\tHarbour Lights\t\
                Mira Solvang\t\tHarbour Lights\t1\tUSD\t0.004\n";
     case.put(name, format!("{}\n{row}", text.trim_end()));
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     let there = lines(&case, "spotify", "US");
     assert!(there.contains(&"not_yet_in_sales -5 not_due".to_owned()), "{there:?}");
     assert!(!there.iter().any(|line| line.starts_with("settled_without")), "{there:?}");
@@ -109,7 +109,7 @@ fn a_track_without_plays_in_months_that_are_all_known_has_too_few_of_them() {
         "spotify/more_counters_2026-09.csv",
         "date,isrc,store_track,territory,streams\n2026-09-30,ZZSL12600009,,GB,3\n",
     );
-    night(&case, "2026-10-07");
+    run(&case, "2026-10-07");
     let columns = ["month", "isrc", "step", "state"];
     let rows = case.cells("waterfall", columns);
     let of_it: Vec<_> = rows.iter().filter(|cells| cells[1] == "ZZSL12600009").collect();

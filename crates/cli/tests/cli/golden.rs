@@ -8,7 +8,7 @@ use crate::case::{Case, copy_tree, repository};
 use crate::tables::Row;
 
 /// A warehouse of the fixture.
-pub(crate) fn first_night() -> Case {
+pub(crate) fn first_run() -> Case {
     let case = Case::new();
     copy_tree(&repository().join("fixtures/first-night/in"), &case.path("inbox"));
     case.nightly_verified(4);
@@ -38,18 +38,18 @@ fn assert_as_expected(case: &Case, table: &str) {
 }
 
 #[test]
-fn the_reports_of_the_first_night_are_as_worked_out_by_hand() {
-    assert_as_expected(&first_night(), "reports");
+fn the_reports_of_the_first_run_are_as_worked_out_by_hand() {
+    assert_as_expected(&first_run(), "reports");
 }
 
 #[test]
-fn the_quarantine_of_the_first_night_is_as_worked_out_by_hand() {
-    assert_as_expected(&first_night(), "quarantine");
+fn the_quarantine_of_the_first_run_is_as_worked_out_by_hand() {
+    assert_as_expected(&first_run(), "quarantine");
 }
 
 #[test]
-fn the_verdicts_of_the_first_night_are_as_worked_out_by_hand() {
-    let case = first_night();
+fn the_verdicts_of_the_first_run_are_as_worked_out_by_hand() {
+    let case = first_run();
     let (columns, expected) = expected("outcomes.csv");
     assert_eq!(columns, ["date", "verdict", "reason", "rows", "plays", "played_ms"]);
     assert_eq!(sums(&case.table("plays")), expected);

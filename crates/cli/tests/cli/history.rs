@@ -1,4 +1,4 @@
-//! Former states of the tables: listed, compared, gone back to, removed.
+//! Previous states of the tables: listed, compared, gone back to, removed.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
@@ -6,8 +6,8 @@ use std::fs;
 use crate::case::{Case, files_of, published_in, repository};
 use crate::report::{good_report, lines, report};
 
-/// Three nights: a day, its correction with two short plays, a statement.
-fn three_nights() -> Case {
+/// Three runs: a day, its correction with two short plays, a statement.
+fn three_runs() -> Case {
     let case = Case::new();
     case.put("spotify/streams_2026-09-01.tsv", good_report("2026-09-01", 0..10));
     case.nightly_verified(0);
@@ -31,7 +31,7 @@ fn json(case: &Case, arguments: &[&str]) -> serde_json::Value {
 
 #[test]
 fn a_list_says_when_each_was_published_and_where_its_tables_are() {
-    let case = three_nights();
+    let case = three_runs();
     let listed = json(&case, &["list"]);
     let snapshots = listed["snapshots"].as_array().unwrap();
     let numbers: Vec<_> = snapshots.iter().map(|s| s["snapshot"].as_u64().unwrap()).collect();
@@ -52,7 +52,7 @@ fn chrono_like(text: &str) {
 
 #[test]
 fn a_difference_is_told_by_table_store_month_and_verdict_with_totals() {
-    let case = three_nights();
+    let case = three_runs();
     let changed = json(&case, &["diff", "1", "2"]);
     let line = |row: &serde_json::Value| {
         let text = |name: &str| row[name].to_string().trim_matches('"').to_owned();
@@ -85,7 +85,7 @@ fn a_difference_is_told_by_table_store_month_and_verdict_with_totals() {
 
 #[test]
 fn sums_of_money_are_exact_and_no_floats() {
-    let case = three_nights();
+    let case = three_runs();
     let changed = json(&case, &["diff", "2", "3"]);
     let amounts: Vec<&serde_json::Value> = changed["totals"]
         .as_array()
@@ -106,18 +106,18 @@ fn sums_of_money_are_exact_and_no_floats() {
 }
 
 #[test]
-fn going_back_shows_the_former_state_and_the_next_night_everything_again() {
-    let case = three_nights();
+fn going_back_shows_the_previous_state_and_the_next_run_everything_again() {
+    let case = three_runs();
     let (second, third) =
         (published_in(&case.path("warehouse/internal/snapshots/000002/tables")), case.published());
     case.run(&["snapshots", "rollback", "2"]).expect_code(0).expect_stdout("as 4");
     assert_eq!(case.published(), second);
     case.verify().expect_code(0);
-    // The inbox may be empty by now: what came after the former state is known all the same.
+    // The inbox may be empty by now: what came after the previous state is known all the same.
     fs::remove_dir_all(case.path("inbox")).unwrap();
     fs::create_dir(case.path("inbox")).unwrap();
-    let night = case.nightly(&[]);
-    assert_eq!(night.code, 0, "{night:?}");
+    let run = case.nightly(&[]);
+    assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(case.published(), third);
     case.verify().expect_code(0);
     case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
@@ -125,7 +125,7 @@ fn going_back_shows_the_former_state_and_the_next_night_everything_again() {
 
 #[test]
 fn what_is_not_there_or_current_cannot_be_gone_back_to() {
-    let case = three_nights();
+    let case = three_runs();
     let before = case.published();
     for number in ["0", "9"] {
         let rejected = case.run(&["snapshots", "rollback", number]).expect_code(2);
@@ -140,7 +140,7 @@ fn what_is_not_there_or_current_cannot_be_gone_back_to() {
 
 #[test]
 fn pruning_removes_old_states_and_no_file_that_another_has() {
-    let case = three_nights();
+    let case = three_runs();
     let before = case.published();
     // An hour has not passed since readers saw them.
     case.run(&["snapshots", "prune", "--keep", "1"])
@@ -162,7 +162,7 @@ fn pruning_removes_old_states_and_no_file_that_another_has() {
 
 #[test]
 fn a_warehouse_that_is_in_use_is_not_pruned_or_rolled_back() {
-    let case = three_nights();
+    let case = three_runs();
     let lock = fs::File::open(case.path("warehouse/internal/lock")).unwrap();
     lock.lock().unwrap();
     case.run(&["snapshots", "rollback", "1"]).expect_code(3);
@@ -238,10 +238,10 @@ fn began(case: &Case, number: u32, at: &str) {
     fs::write(folder.join("manifest.blake3"), sum + "\n").unwrap();
 }
 
-/// The night that replaced it worked for a long time: it was current until a moment ago.
+/// The run that replaced it worked for a long time: it was current until a moment ago.
 #[test]
-fn a_state_that_was_current_a_moment_ago_is_not_pruned_however_long_the_night_took() {
-    let case = three_nights();
+fn a_state_that_was_current_a_moment_ago_is_not_pruned_however_long_the_run_took() {
+    let case = three_runs();
     began(&case, 1, "2026-01-01T00:00:00Z");
     began(&case, 2, "2026-01-02T00:00:00Z");
     began(&case, 3, "2026-01-03T00:00:00Z");
@@ -256,10 +256,10 @@ fn a_state_that_was_current_a_moment_ago_is_not_pruned_however_long_the_night_to
     }
 }
 
-/// The crash came between the name and the flip, long ago; the flip is made up for only now.
+/// The crash came between the name and the swap, long ago; the swap is made up for only now.
 #[test]
-fn a_flip_that_is_made_up_for_is_dated_by_the_day_on_which_it_happens() {
-    let case = three_nights();
+fn a_swap_that_is_made_up_for_is_dated_by_the_day_on_which_it_happens() {
+    let case = three_runs();
     let internal = case.path("warehouse/internal");
     fs::remove_file(case.tables()).unwrap();
     std::os::unix::fs::symlink("internal/snapshots/000002/tables", case.tables()).unwrap();
@@ -283,7 +283,7 @@ fn a_flip_that_is_made_up_for_is_dated_by_the_day_on_which_it_happens() {
 
 #[test]
 fn where_a_crash_kept_the_moment_from_being_noted_the_link_tells_it() {
-    let case = three_nights();
+    let case = three_runs();
     let noted = case.path("warehouse/internal/shown/000003");
     let before = fs::read_to_string(&noted).unwrap();
     fs::remove_file(&noted).unwrap();
@@ -312,7 +312,7 @@ fn going_back_forgets_no_name_under_which_a_report_came() {
 
 #[test]
 fn a_damaged_newest_state_can_be_gone_back_from() {
-    let case = three_nights();
+    let case = three_runs();
     let (first, third) =
         (published_in(&case.path("warehouse/internal/snapshots/000001/tables")), case.published());
     let manifest = case.path("warehouse/internal/snapshots/000003/manifest.json");
@@ -332,7 +332,7 @@ fn a_damaged_newest_state_can_be_gone_back_from() {
 
 #[test]
 fn a_mistyped_warehouse_is_named_and_nothing_is_made() {
-    let case = three_nights();
+    let case = three_runs();
     let here = ["--warehouse", "warehause"];
     let month = ["--from", "2026-09", "--to", "2026-09"];
     let mut commands: Vec<Vec<&str>> = vec![

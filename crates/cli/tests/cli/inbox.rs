@@ -28,7 +28,7 @@ fn the_same_report_under_two_names_and_packings_counts_once() {
 }
 
 #[test]
-fn a_copy_that_comes_a_night_later_is_counted_as_a_copy_only() {
+fn a_copy_that_comes_a_run_later_is_counted_as_a_copy_only() {
     let bytes = good_report(DAY, 0..40);
     let case = Case::new();
     case.put("spotify/b.tsv", &bytes);
@@ -130,7 +130,7 @@ fn a_file_in_no_stores_folder_is_rejected() {
 }
 
 #[test]
-fn odd_names_of_folders_and_files_are_rejected_or_taken_in_but_never_stop_the_night() {
+fn odd_names_of_folders_and_files_are_rejected_or_taken_in_but_never_stop_the_run() {
     let case = Case::new();
     let good = good_report(DAY, 0..10);
     case.put("spotify/\u{e9}t\u{e9} #1 %20=x/a b.tsv", &good);
@@ -157,7 +157,7 @@ fn a_name_that_is_not_utf8_is_taken_in_once() {
 }
 
 #[test]
-fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_night() {
+fn a_folder_with_the_longest_name_there_can_be_does_not_stop_the_run() {
     let case = Case::new();
     case.put("spotify/a.tsv", good_report(DAY, 0..10));
     case.put(&format!("{}/a.tsv", "f".repeat(255)), good_report(DAY, 0..10));
@@ -218,7 +218,7 @@ fn months_stay_when_the_inbox_is_emptied() {
 /// A transfer program that writes in place: the file that was ingested last night has grown tonight. The
 /// one with more rows takes the place of the other.
 #[test]
-fn a_report_that_grew_in_place_after_it_was_taken_in_does_not_stop_later_nights() {
+fn a_report_that_grew_in_place_after_it_was_taken_in_does_not_stop_later_runs() {
     let case = Case::new();
     let whole = good_report(DAY, 0..300);
     let end_of_line = whole[..whole.len() / 2].iter().rposition(|byte| *byte == b'\n').unwrap();
@@ -236,7 +236,7 @@ fn a_report_that_grew_in_place_after_it_was_taken_in_does_not_stop_later_nights(
 /// over the file that is there: one of the two counts, the same whichever came first, and the other is
 /// named, since nothing says which of them is right.
 #[test]
-fn a_report_that_was_written_over_in_place_does_not_stop_later_nights() {
+fn a_report_that_was_written_over_in_place_does_not_stop_later_runs() {
     let published = [[0, 50], [50, 0]].map(|starts| {
         let case = Case::new();
         for (start, reasons) in starts.into_iter().zip([0, 1]) {
@@ -271,7 +271,7 @@ fn other_bytes_of_the_same_size_and_time_are_seen() {
     assert_eq!(case.n_rows("reports"), 2);
 }
 
-/// Two names that differ in a byte that is no UTF-8, of one size and time, in two nights.
+/// Two names that differ in a byte that is no UTF-8, of one size and time, in two runs.
 #[test]
 fn names_that_are_not_utf8_are_told_apart() {
     let case = Case::new();

@@ -1,6 +1,12 @@
 //! The program as a person runs it: each test has a folder of its own, runs the binary on small
 //! reports that it writes itself, and reads what was printed and published.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests make files, break them and look at them"
+)]
+
 mod browser;
 mod case;
 mod html;

@@ -22,7 +22,7 @@ fn scene() -> Case {
     case
 }
 
-/// A night that was stopped while it holds the lock.
+/// A run that was stopped while it holds the lock.
 struct Held(Child);
 
 impl Held {
@@ -34,7 +34,7 @@ impl Held {
         let name = format!("process {} of", held.0.id());
         let start = Instant::now();
         while !fs::read_to_string(&lock).unwrap_or_default().starts_with(&name) {
-            assert!(start.elapsed() < LONGEST, "the night does not begin");
+            assert!(start.elapsed() < LONGEST, "the run does not begin");
         }
         held.signal("-STOP");
         held
@@ -94,7 +94,7 @@ fn who_holds_the_warehouse_is_named_with_process_user_host_and_start() {
 }
 
 #[test]
-fn nobody_who_reads_waits_for_a_night_that_works() {
+fn nobody_who_reads_waits_for_a_run_that_works() {
     let case = scene();
     let before = case.published();
     let usual: Vec<_> = READERS.iter().map(|arguments| case.run(arguments)).collect();
@@ -117,7 +117,7 @@ fn nobody_who_reads_waits_for_a_night_that_works() {
 
 /// Answers of the commands, in a loop, while the tables go back and forth between two states.
 #[test]
-fn during_flips_every_answer_is_that_of_one_state() {
+fn during_swaps_every_answer_is_that_of_one_state() {
     let case = Case::new();
     case.own_pipelines();
     let dates = ["2026-09-02", "2026-09-03", "2026-09-04"];
@@ -151,9 +151,9 @@ fn during_flips_every_answer_is_that_of_one_state() {
     assert_ne!(answers[1][0], answers[1][1]);
     let mut wrong = Vec::new();
     for round in 0..12 {
-        // The flip comes while the question is being answered, or before or after it.
-        let mut flip = case.command(&["snapshots", "rollback", ["1", "2"][round % 2]]);
-        let mut flip = flip.stdout(Stdio::null()).spawn().unwrap();
+        // The swap comes while the question is being answered, or before or after it.
+        let mut swap = case.command(&["snapshots", "rollback", ["1", "2"][round % 2]]);
+        let mut swap = swap.stdout(Stdio::null()).spawn().unwrap();
         for (question, known) in questions.iter().zip(&answers) {
             let (state, told) = ask(question);
             if told != known[state] {
@@ -164,7 +164,7 @@ fn during_flips_every_answer_is_that_of_one_state() {
         if verified.code != 0 {
             wrong.push(verified.stdout);
         }
-        assert!(flip.wait().unwrap().success());
+        assert!(swap.wait().unwrap().success());
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

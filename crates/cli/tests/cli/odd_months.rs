@@ -36,7 +36,7 @@ fn counters(case: &Case, date: &str, shown: i64) {
     case.put(&format!("deezer/counters_{date}.csv"), text);
 }
 
-/// The lines of the only store as `step plays`, after a night on a day.
+/// The lines of the only store as `step plays`, after a run on a day.
 fn explained(case: &Case, month: &str, as_of: &str) -> Vec<String> {
     case.nightly(&["--as-of", as_of]).expect_code(0);
     case.verify().expect_code(0);

@@ -49,8 +49,8 @@ fn expected(rows: &[(&str, &str, &str)]) -> BTreeMap<(String, String), String> {
 /// A counted date and the minutes of its offline plays.
 type Counted = (&'static str, &'static [usize]);
 
-/// Nights with these reports, in this order.
-fn nights(batches: &[&[Counted]]) -> Case {
+/// Runs with these reports, in this order.
+fn runs(batches: &[&[Counted]]) -> Case {
     let case = Case::new();
     for batch in batches {
         for (day, repeats) in *batch {
@@ -85,7 +85,7 @@ fn the_earliest_counted_date_keeps_the_play_whatever_comes_first() {
         &[&[OCTOBER, SECOND], &[FIFTH]],
     ];
     for batches in orders {
-        let case = nights(batches);
+        let case = runs(batches);
         assert_eq!(outcomes(&case), rows, "{batches:?}");
         published.push(case.published());
         case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
@@ -95,7 +95,7 @@ fn the_earliest_counted_date_keeps_the_play_whatever_comes_first() {
 
 #[test]
 fn only_dates_that_share_a_play_are_made_anew() {
-    let case = nights(&[&[FIFTH, ("2026-09-06", &[7])], &[("2026-09-07", &[])]]);
+    let case = runs(&[&[FIFTH, ("2026-09-06", &[7])], &[("2026-09-07", &[])]]);
     let before = inodes(&case);
     case.put(&name(SECOND.0), counted_on(SECOND.0, SECOND.1));
     case.nightly_verified(0);
@@ -117,7 +117,7 @@ fn inodes(case: &Case) -> BTreeMap<String, u64> {
 #[test]
 fn sixty_days_after_listening_a_play_is_not_looked_for_any_more() {
     // 31 October is the 60th day after 1 September; there rule 3 has excluded it already.
-    let outcomes_on = |day: &'static str| outcomes(&nights(&[&[SECOND, (day, &[1])]]));
+    let outcomes_on = |day: &'static str| outcomes(&runs(&[&[SECOND, (day, &[1])]]));
     let found = outcomes_on("2026-10-31");
     assert_eq!(found[&("01".to_owned(), "2026-10-31".to_owned())], "excluded duplicate 1 0");
     let found = outcomes_on("2026-11-01");
@@ -215,7 +215,7 @@ fn memory_makes_no_difference() {
 
 #[test]
 fn verify_finds_a_damaged_list_of_offline_plays() {
-    let case = nights(&[&[SECOND]]);
+    let case = runs(&[&[SECOND]]);
     let lists = files_of(&case.path("warehouse/internal/snapshots"));
     let list = lists.into_iter().find(|(name, _)| name.contains("/offline/"));
     let Some((_, path)) = list else {

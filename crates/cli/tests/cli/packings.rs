@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::case::{Case, files_of, gzip, repository};
 
-/// An archive of one member and a note beside it.
+/// An archive of one member and a note next to it.
 fn zipped(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in [(name, bytes), ("notes/read me", b"sent in October".as_slice())] {
@@ -69,17 +69,17 @@ fn no_table_moves_when_a_report_of_any_format_and_packing_is_read_again() {
         for (number, (path, bytes)) in reports.iter().enumerate() {
             put(&case, number, path, bytes.clone(), packings[number % packings.len()]);
         }
-        let night = || {
+        let run = || {
             let outcome = case.nightly(&["--pipeline", "pipelines/nightly.toml"]);
             assert!([0, 4].contains(&outcome.code), "{packings:?}: {outcome:?}");
             case.published()
         };
-        let before = night();
+        let before = run();
         let states = case.cells("reports", ["file", "state", "reason"]);
         case.replace("pipelines/nightly.toml", "EL = \"GR\"", "EL = \"GR\"\nZQ = \"DE\"");
-        assert_eq!(night(), before, "{packings:?}: an alias was added");
+        assert_eq!(run(), before, "{packings:?}: an alias was added");
         case.replace("pipelines/nightly.toml", "\nZQ = \"DE\"", "");
-        assert_eq!(night(), before, "{packings:?}: it was taken away");
+        assert_eq!(run(), before, "{packings:?}: it was taken away");
         assert_eq!(case.cells("reports", ["file", "state", "reason"]), states);
         let months = ["--from", "2015-01", "--to", "2031-12", "--listener-key-file", "key"];
         let outcome = case.run(&[["backfill"].as_slice(), &months].concat());

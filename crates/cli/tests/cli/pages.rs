@@ -33,7 +33,7 @@ fn report(case: &Case, more: &[&str]) -> PathBuf {
 
 #[track_caller]
 fn number(text: &str) -> i64 {
-    // What is said beside a number is not part of it.
+    // What is said next to a number is not part of it.
     let digits = text.split(' ').next().unwrap().replace(',', "").replace('\u{2212}', "-");
     digits.parse().unwrap()
 }
@@ -242,8 +242,8 @@ fn no_name_becomes_markup_and_nothing_is_asked_of_a_network() {
     );
     case.put("reference/catalogue_february.csv", line);
     let pipeline = pipeline();
-    let night = ["nightly", "--pipeline", &pipeline, "--as-of", "2026-10-07"];
-    case.run(&[&night[..], &["--listener-key-file", "key"]].concat()).expect_code(0);
+    let run = ["nightly", "--pipeline", &pipeline, "--as-of", "2026-10-07"];
+    case.run(&[&run[..], &["--listener-key-file", "key"]].concat()).expect_code(0);
     let pages = report(&case, &[]);
     let track = Page::read(&pages.join(format!("tracks/{TRACK}.html")));
     assert_eq!((track.heading.as_str(), track.title.as_str()), (evil, evil));
@@ -299,8 +299,8 @@ fn a_month_that_goes_on_is_shown_as_far_as_it_is_known() {
     let earlier = Case::new();
     crate::case::copy_tree(&case.path("inbox"), &earlier.path("inbox"));
     let pipeline = pipeline();
-    let night = ["nightly", "--pipeline", &pipeline, "--as-of", "2026-09-20"];
-    earlier.run(&[&night[..], &["--listener-key-file", "key"]].concat()).expect_code(0);
+    let run = ["nightly", "--pipeline", &pipeline, "--as-of", "2026-09-20"];
+    earlier.run(&[&run[..], &["--listener-key-file", "key"]].concat()).expect_code(0);
     let page = Page::read(&report(&earlier, &[]).join(format!("tracks/{TRACK}.html")));
     let row = page.rows_of("months").iter().find(|row| row[1] == "Spotify").unwrap().clone();
     assert_eq!(row[..6], ["September 2026", "Spotify", "after the month", "20", "15", "1"]);

@@ -1,5 +1,5 @@
 //! The published tables are a pure function of the reports, the settings and the key: order of arrival,
-//! batches, number of nights, threads and memory do not change a byte.
+//! batches, number of runs, threads and memory do not change a byte.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ fn put(case: &Case, reports: &[&(String, Vec<u8>)]) {
     }
 }
 
-/// What is published after each of these batches was ingested by a night of its own.
+/// What is published after each of these batches was ingested by a run of its own.
 fn published_after(batches: &[Vec<&(String, Vec<u8>)>], options: &[&str]) -> Published {
     let case = Case::new();
     for batch in batches {
@@ -151,20 +151,20 @@ pub(crate) fn assert_same(found: &Published, expected: &Published) {
     );
 }
 
-fn one_a_night(
+fn one_a_run(
     reports: impl Iterator<Item = &'static (String, Vec<u8>)>,
 ) -> Vec<Vec<&'static (String, Vec<u8>)>> {
     reports.map(|report| vec![report]).collect()
 }
 
 #[test]
-fn a_report_a_night_gives_the_same_bytes_as_all_at_once() {
-    assert_same(&published_after(&one_a_night(reports().iter()), &[]), all_at_once());
+fn a_report_a_run_gives_the_same_bytes_as_all_at_once() {
+    assert_same(&published_after(&one_a_run(reports().iter()), &[]), all_at_once());
 }
 
 #[test]
 fn the_reverse_order_gives_the_same_bytes() {
-    assert_same(&published_after(&one_a_night(reports().iter().rev()), &[]), all_at_once());
+    assert_same(&published_after(&one_a_run(reports().iter().rev()), &[]), all_at_once());
 }
 
 #[test]
@@ -187,8 +187,7 @@ fn little_memory_does_not_change_a_byte_and_leaves_nothing_on_the_disk() {
     for limit in ["64KiB", "1MiB"] {
         let found = published_after(&[reports().iter().collect()], &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
-        let found =
-            published_after(&one_a_night(reports().iter().rev()), &["--memory-limit", limit]);
+        let found = published_after(&one_a_run(reports().iter().rev()), &["--memory-limit", limit]);
         assert_same(&found, all_at_once());
     }
 }
@@ -212,7 +211,7 @@ fn the_clock_does_not_change_a_byte_of_what_came() {
 }
 
 #[test]
-fn the_day_of_the_last_night_decides_whatever_the_days_before_were() {
+fn the_day_of_the_last_run_decides_whatever_the_days_before_were() {
     let at_once = published_after(&[reports().iter().collect()], &["--as-of", "2027-01-01"]);
     assert!(at_once.keys().any(|path| path.starts_with("waterfall/store=spotify/month=2026-09/")));
     assert!(at_once.keys().any(|path| path.starts_with("eligibility/store=spotify/")));
@@ -228,7 +227,7 @@ fn the_day_of_the_last_night_decides_whatever_the_days_before_were() {
 }
 
 #[test]
-fn the_inbox_may_be_emptied_after_every_night() {
+fn the_inbox_may_be_emptied_after_every_run() {
     let case = Case::new();
     for (name, bytes) in reports() {
         case.put(name, bytes);

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::case::{Case, repository};
-use crate::golden::first_night;
+use crate::golden::first_run;
 use crate::python::python;
 
 /// Runs queries from stdin, a JSON list of [language, text], and prints the rows of each as texts.
@@ -71,7 +71,7 @@ fn every_query_of_the_readme_runs_and_both_engines_agree() {
     let blocks = blocks();
     let languages: Vec<&str> = blocks.iter().map(|(language, _)| *language).collect();
     assert_eq!(languages, ["sql", "python"].repeat(3));
-    let mut results = run_blocks(&first_night(), &blocks);
+    let mut results = run_blocks(&first_run(), &blocks);
     for (result, (_, text)) in results.iter_mut().zip(&blocks) {
         assert!(!result.is_empty(), "no rows:\n{text}");
         // Where nulls are sorted to differs between the engines.
@@ -84,8 +84,8 @@ fn every_query_of_the_readme_runs_and_both_engines_agree() {
 
 #[test]
 fn both_engines_read_as_many_rows_of_every_table_as_verify() {
-    let case = first_night();
-    // Also those without rows: the first night has no statement.
+    let case = first_run();
+    // Also those without rows: the first run has no statement.
     let tables = [
         "catalogue",
         "coverage",

@@ -98,10 +98,10 @@ fn a_warehouse_is_made_again_from_what_a_backup_needs() {
     }
     fs::remove_dir_all(case.path("inbox")).unwrap();
     fs::create_dir(case.path("inbox")).unwrap();
-    // A night beside such an archive does not pass over it in silence.
+    // A run next to such an archive does not pass over it in silence.
     copy_tree(&old.join("internal/archive"), &case.path("beside/internal/archive"));
-    let night = case.nightly(&["--warehouse", "beside"]).expect_code(0);
-    night.expect_stderr("unknown=3").expect_stderr("backfill --from-archive");
+    let run = case.nightly(&["--warehouse", "beside"]).expect_code(0);
+    run.expect_stderr("unknown=3").expect_stderr("backfill --from-archive");
     rebuild(&case, &["--listener-key-file", "key"]).expect_code(0);
     assert_eq!(case.published(), published);
     case.verify().expect_code(0);

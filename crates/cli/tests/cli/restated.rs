@@ -41,16 +41,16 @@ fn the_newest_counts_and_the_chain_is_shown_whatever_came_first() {
         &[&[FIRST, SECOND, THIRD]],
     ];
     let mut published = Vec::new();
-    for nights in orders {
+    for runs in orders {
         let case = Case::new();
-        for night in nights {
-            night.iter().for_each(|name| case.put(name, bytes(name)));
+        for run in runs {
+            run.iter().for_each(|name| case.put(name, bytes(name)));
             case.nightly_verified(0);
         }
-        assert_eq!(case.n_rows("plays"), 7, "{nights:?}");
+        assert_eq!(case.n_rows("plays"), 7, "{runs:?}");
         let expected =
             [(FIRST, "superseded", SECOND), (SECOND, "superseded", THIRD), (THIRD, "active", "")];
-        assert_eq!(standing(&case), chain(&expected), "{nights:?}");
+        assert_eq!(standing(&case), chain(&expected), "{runs:?}");
         case.nightly(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
         published.push(case.published());
     }
@@ -58,7 +58,7 @@ fn the_newest_counts_and_the_chain_is_shown_whatever_came_first() {
 }
 
 #[test]
-fn a_night_says_what_was_restated() {
+fn a_run_says_what_was_restated() {
     let case = Case::new();
     case.put(FIRST, good_report("2026-09-01", 0..10));
     case.nightly_verified(0);
@@ -69,8 +69,8 @@ fn a_night_says_what_was_restated() {
     case.nightly(&[]).expect_code(0).expect_stdout(FIRST).expect_stdout(SECOND);
     // It is said once.
     case.put("spotify/streams_2026-09-02.tsv", good_report("2026-09-02", 0..1));
-    let night = case.nightly(&[]).expect_code(0);
-    assert!(!night.stdout.contains("Restated"), "{}", night.stdout);
+    let run = case.nightly(&[]).expect_code(0);
+    assert!(!run.stdout.contains("Restated"), "{}", run.stdout);
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn a_newer_version_without_rows_takes_nothing_back_by_itself() {
         case.put(&format!("spotify/{name}_v2.tsv"), report(&[]));
     }
     case.put("spotify/streams_2026-09-03.tsv", good_report("2026-09-03", 0..5));
-    let night = case.nightly(&[]);
-    night.expect_stdout("cancels").expect_stdout("streamledger accept ");
+    let run = case.nightly(&[]);
+    run.expect_stdout("cancels").expect_stdout("streamledger accept ");
     assert_eq!(case.n_rows("plays"), 15);
     let standing_before = standing(&case);
     assert_eq!(standing_before["spotify/streams_2026-09-01_v2.tsv"].0, "rejected");
@@ -295,7 +295,7 @@ fn a_newer_message_about_the_same_use_takes_the_place_and_an_empty_one_cancels()
     assert_eq!(standing(&case)[&newer].0, "superseded");
 }
 
-/// FUGA's corrections come as files of their own beside the first one. The same lines again are none.
+/// FUGA's corrections come as files of their own next to the first one. The same lines again are none.
 #[test]
 fn reports_of_a_format_that_adds_are_added() {
     let name = "fuga-royalty-extended/in";

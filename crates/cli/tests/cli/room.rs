@@ -79,20 +79,20 @@ fn assert_enough(what: &str, (needed, taken): (u64, u64)) {
 fn many_small_reports_are_estimated_by_what_has_to_wait_of_all_of_them() {
     let case = Case::new();
     put_shared(&case, 40);
-    let night = nightly_arguments(&["--memory-limit", "1MiB"]);
-    assert_enough("a night", needed_and_taken(&case, &night));
+    let run = nightly_arguments(&["--memory-limit", "1MiB"]);
+    assert_enough("a run", needed_and_taken(&case, &run));
     let month = ["backfill", "--from", "2026-09", "--to", "2026-09"];
     let little = ["--listener-key-file", "key", "--memory-limit", "1MiB"];
     case.own_pipelines();
     assert_enough("a backfill", needed_and_taken(&case, &[&month[..], &little].concat()));
     // All is judged again, from the archive alone.
     case.replace("pipelines/policies/default.toml", "days_max = 30", "days_max = 29");
-    let night =
+    let run =
         nightly_arguments(&["--memory-limit", "1MiB", "--pipeline", "pipelines/nightly.toml"]);
-    assert_enough("another policy", needed_and_taken(&case, &night));
+    assert_enough("another policy", needed_and_taken(&case, &run));
     // And read again.
     case.replace("pipelines/stores/spotify.toml", "premium = \"premium\"", "premium = \"family\"");
-    assert_enough("another setting", needed_and_taken(&case, &night));
+    assert_enough("another setting", needed_and_taken(&case, &run));
 }
 
 #[test]

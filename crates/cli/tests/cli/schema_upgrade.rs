@@ -9,7 +9,7 @@ use crate::asks::{DAY, FIXTURE, expected, pipeline, waterfall};
 use crate::case::{Case, copy_tree, nightly_arguments, repository};
 use crate::purity::assert_same;
 
-/// The warehouse of version 2, beside an inbox that is empty.
+/// The warehouse of version 2, next to an inbox that is empty.
 fn old_warehouse() -> Case {
     let case = Case::new();
     let packed = repository().join("fixtures/schema-2/warehouse.tar.gz");

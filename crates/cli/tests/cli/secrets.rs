@@ -95,31 +95,31 @@ fn a_listener_key_is_changed_only_where_that_is_asked_for() {
     let case = Case::new();
     case.own_pipelines();
     case.put("spotify/a.tsv", good_report("2026-09-01", 0..20));
-    let night = |more: &[&str]| case.run(&[&["nightly"][..], more].concat());
-    night(&[]).expect_code(0);
+    let run = |more: &[&str]| case.run(&[&["nightly"][..], more].concat());
+    run(&[]).expect_code(0);
     let (before, key) = (case.published(), case.path("warehouse/internal/listener.key"));
     let right = fs::read(&key).unwrap();
     let mut wrong = right.clone();
     wrong[17] ^= 1;
     fs::write(&key, &wrong).unwrap();
     for more in [&[][..], &["--dry-run"]] {
-        night(more)
+        run(more)
             .expect_code(2)
             .expect_stderr("not the listener key that the tables were made with");
     }
     // A lost key is not rebuilt.
     fs::remove_file(&key).unwrap();
-    night(&[]).expect_code(2).expect_stderr("listener.key is gone").expect_stderr("--rekey");
+    run(&[]).expect_code(2).expect_stderr("listener.key is gone").expect_stderr("--rekey");
     assert!(!key.exists());
     assert_eq!(case.published(), before);
     fs::write(&key, &right).unwrap();
-    night(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
+    run(&[]).expect_code(0).expect_stdout("Nothing new, nothing published.");
     // Another one, by wish.
     fs::write(case.path("other"), [9; 32]).unwrap();
-    night(&["--listener-key-file", "other"]).expect_code(2);
-    night(&["--listener-key-file", "other", "--rekey"]).expect_code(0);
+    run(&["--listener-key-file", "other"]).expect_code(2);
+    run(&["--listener-key-file", "other", "--rekey"]).expect_code(0);
     assert_ne!(case.published(), before);
-    night(&["--listener-key-file", "other"]).expect_code(0);
+    run(&["--listener-key-file", "other"]).expect_code(0);
     case.verify().expect_code(0);
 }
 

@@ -51,7 +51,7 @@ fn own_case() -> Case {
     case
 }
 
-fn night(case: &Case, more: &[&str]) -> Outcome {
+fn run(case: &Case, more: &[&str]) -> Outcome {
     let usual = ["nightly", "--listener-key-file", "key", "--as-of", "2026-12-01"];
     case.run(&[&usual[..], more].concat())
 }
@@ -107,20 +107,20 @@ fn edits() -> Vec<(&'static str, Vec<String>)> {
 /// What is published once nothing is left to do.
 fn settled(case: &Case, more: &[&str]) -> Result<BTreeMap<String, String>, Outcome> {
     for _ in 0..4 {
-        let outcome = night(case, more);
+        let outcome = run(case, more);
         if outcome.code != 0 {
             return Err(outcome);
         }
         if let Some((_, rest)) = outcome.stdout.split_once("--accept-restatement ") {
             let hash = rest.split_whitespace().next().unwrap().to_owned();
-            let outcome = night(case, &[more, &["--accept-restatement", &hash]].concat());
+            let outcome = run(case, &[more, &["--accept-restatement", &hash]].concat());
             assert_eq!(outcome.code, 0, "{outcome:?}");
         } else if outcome.stdout.contains("Nothing new, nothing published.") {
             case.verify().expect_code(0);
             return Ok(case.published());
         }
     }
-    let outcome = night(case, more);
+    let outcome = run(case, more);
     assert_eq!(outcome.code, 2, "four runs leave something to do: {outcome:?}");
     Err(outcome)
 }

@@ -5,8 +5,8 @@ use crate::report::{line, lines, report};
 
 const DAY: &str = "2026-09-01";
 
-/// A night over 300 plays of a day, and one play of another one.
-fn night_with(stray: &str) -> Case {
+/// A run over 300 plays of a day, and one play of another one.
+fn run_with(stray: &str) -> Case {
     let case = Case::new();
     let mut plays = lines(DAY, 0..300);
     plays.push(line(stray, 300));
@@ -27,7 +27,7 @@ fn days(case: &Case, state: &str) -> Vec<String> {
 #[test]
 fn a_stray_row_makes_no_other_day_complete_and_its_own_partial() {
     for stray in ["2027-09-01", "9999-12-31", "0001-01-01", "2026-08-20", "2026-09-03"] {
-        let case = night_with(stray);
+        let case = run_with(stray);
         assert_eq!(days(&case, "complete"), [DAY], "{stray}");
         assert_eq!(days(&case, "partial"), [stray]);
         // 15 November is due on 20 November.
@@ -86,8 +86,8 @@ fn a_row_far_outside_of_the_days_that_the_report_states_is_rejected() {
     let rows: String = days.into_iter().map(row).collect();
     let head = "From,2026-09-01\nTo,2026-09-03\nPlayed on,Recording,Where,How often\n";
     case.put("deezer/plays.csv", format!("{head}{rows}"));
-    let night = ["--pipeline", "pipelines/nightly.toml", "--as-of", "2026-10-01"];
-    case.nightly(&night).expect_code(4);
+    let run = ["--pipeline", "pipelines/nightly.toml", "--as-of", "2026-10-01"];
+    case.nightly(&run).expect_code(4);
     let outside: Vec<String> = case
         .cells("quarantine", ["row", "column", "reason"])
         .into_iter()

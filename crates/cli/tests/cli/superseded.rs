@@ -57,8 +57,8 @@ fn reports(case: &Case) -> Vec<String> {
     lines
 }
 
-/// A night that publishes, whether or not it rejects something; `verify` agrees with it.
-fn night(case: &Case) -> String {
+/// A run that publishes, whether or not it rejects something; `verify` agrees with it.
+fn run(case: &Case) -> String {
     let outcome = case.nightly(&[]);
     assert!(matches!(outcome.code, 0 | 4), "{outcome:?}");
     case.verify().expect_code(0);
@@ -69,15 +69,15 @@ fn night(case: &Case) -> String {
 fn published_in_any_order(files: &[(&str, Vec<u8>)]) -> Case {
     let at_once = Case::new();
     files.iter().for_each(|(name, bytes)| at_once.put(name, bytes));
-    night(&at_once);
+    run(&at_once);
     let (forward, backward) = (Case::new(), Case::new());
     for (name, bytes) in files {
         forward.put(name, bytes);
-        night(&forward);
+        run(&forward);
     }
     for (name, bytes) in files.iter().rev() {
         backward.put(name, bytes);
-        night(&backward);
+        run(&backward);
     }
     assert_eq!(forward.published(), at_once.published());
     assert_eq!(backward.published(), at_once.published());
@@ -142,16 +142,16 @@ fn a_statement_that_was_sorted_or_half_there_counts_once() {
 fn a_run_says_what_was_replaced_in_rows_plays_and_money() {
     let case = Case::new();
     case.put("distrokid/half.tsv", distrokid(1..21));
-    night(&case);
+    run(&case);
     case.put("distrokid/whole.tsv", distrokid(1..41));
-    let stdout = night(&case);
+    let stdout = run(&case);
     for text in ["contained", "distrokid/half.tsv", "20,210", "40,820", "60.021 USD", "120.082 USD"]
     {
         assert!(stdout.contains(text), "no `{text}` in\n{stdout}");
     }
     // It is said once.
     case.put("distrokid/other.tsv", distrokid(50..60));
-    assert!(!night(&case).contains("contained"));
+    assert!(!run(&case).contains("contained"));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn two_lines_under_windows_line_ends_are_named() {
     let case = Case::new();
     case.put("distrokid/distrokid_2026-10.tsv", distrokid(5..7));
     case.put("distrokid/october.tsv", distrokid(5..7).replace('\n', "\r\n"));
-    let stdout = night(&case);
+    let stdout = run(&case);
     assert_eq!(units(&case), 1005 + 1006);
     let rejected =
         reports(&case).into_iter().find(|line| line.ends_with("rejected overlaps")).unwrap();
@@ -276,7 +276,7 @@ fn two_lines_under_windows_line_ends_are_named() {
     let quarantined = case.cells("quarantine", ["file", "reason", "detail"]);
     assert_eq!(quarantined.len(), 1);
     assert!(quarantined[0][2].contains(&command) && quarantined[0][2].contains("2 of its 2 rows"));
-    // It is said once, and nothing is new in the next night.
+    // It is said once, and nothing is new in the next run.
     assert!(case.nightly(&[]).expect_code(0).stdout.contains("Nothing new, nothing published."));
 }
 
@@ -318,7 +318,7 @@ fn a_replacement_of_one_row_waits_for_a_person() {
     }
     // A whole one puts it right.
     case.put("distrokid/a_2026-10_v3.tsv", distrokid(1..190));
-    night(&case);
+    run(&case);
     assert_eq!((case.n_rows("sales"), case.n_rows("quarantine")), (189, 0));
 }
 
@@ -334,11 +334,11 @@ fn an_empty_correction_waits_for_a_person_in_every_format() {
         let (stem, ending) = name.rsplit_once('.').unwrap();
         let case = Case::new();
         case.put(&name, &bytes[..second]);
-        night(&case);
+        run(&case);
         let before = case.n_rows("sales");
         let empty = format!("{stem}_corrected.{ending}");
         case.put(&empty, &bytes[..header]);
-        let stdout = night(&case);
+        let stdout = run(&case);
         assert!(stdout.contains("cancels") && stdout.contains("streamledger accept"), "{stdout}");
         assert_eq!((before, case.n_rows("sales")), (2, 2), "{fixture}");
         assert_eq!(case.report_row(&empty)["reason"], "cancels", "{fixture}");
@@ -383,12 +383,12 @@ fn lists_of_rows_that_are_lost_or_damaged_are_made_again() {
     let sound = Case::new();
     sound.put(first.0, &first.1);
     sound.put(second.0, &second.1);
-    night(&sound);
+    run(&sound);
     assert_eq!(reports(&sound)[0], "distrokid/a.tsv rejected overlaps");
     for damage in ["lost", "flipped", "cut"] {
         let case = Case::new();
         case.put(first.0, &first.1);
-        night(&case);
+        run(&case);
         for (_, path) in crate::case::files_of(&case.path("warehouse/internal/rows")) {
             let mut bytes = fs::read(&path).unwrap();
             match damage {
@@ -401,7 +401,7 @@ fn lists_of_rows_that_are_lost_or_damaged_are_made_again() {
             }
         }
         case.put(second.0, &second.1);
-        night(&case);
+        run(&case);
         assert_eq!(case.published(), sound.published(), "{damage}");
         // And what was counted is not needed either.
         fs::remove_dir_all(case.path("warehouse/internal/rows")).unwrap();
@@ -420,7 +420,7 @@ fn a_dry_run_says_what_would_be_rejected_and_replaced() {
     let plan = plan.expect_stdout("overlaps").expect_stdout("same_rows");
     assert!(!case.path("warehouse/internal/rows").exists(), "{plan:?}");
     let states: BTreeMap<String, String> = {
-        night(&case);
+        run(&case);
         let cells = case.cells("reports", ["file", "state"]);
         cells.into_iter().map(|[file, state]| (file, state)).collect()
     };

@@ -26,8 +26,8 @@ fn itunes_report() -> String {
     [header, &line("1", "0.70", "0.70"), &line("5", "6.30", "31.50"), tail].concat()
 }
 
-/// A night over a report of the iTunes Store, and one of Spotify that has nothing wrong with it.
-fn night_with(report: &str) -> (Case, Outcome) {
+/// A run over a report of the iTunes Store, and one of Spotify that has nothing wrong with it.
+fn run_with(report: &str) -> (Case, Outcome) {
     let case = Case::new();
     case.put(GOOD, good_report("2026-09-01", 0..30));
     case.put(ITUNES, report);
@@ -51,7 +51,7 @@ fn rejection(case: &Case, name: &str) -> String {
 /// The report is rejected for a total, with this detail; it counts where none is expected.
 #[track_caller]
 fn expect_control(report: &str, detail: &str) {
-    let (case, outcome) = night_with(report);
+    let (case, outcome) = run_with(report);
     let code = if detail.is_empty() { "" } else { "control_total" };
     assert_eq!(rejection(&case, ITUNES), code, "{report}\n{}", outcome.stdout);
     outcome.expect_stdout(detail);
@@ -142,7 +142,7 @@ fn every_number_of_a_table_in_the_tail_is_checked() {
 
 #[test]
 fn a_number_of_the_tail_that_no_control_reads_is_listed() {
-    let (case, outcome) = night_with(&report_with_countries(
+    let (case, outcome) = run_with(&report_with_countries(
         "Country Of Sale\tPartner Share Currency\tTax\nCA\tUSD\t0.10\nUS\tUSD\t0.20\n",
     ));
     assert_eq!(rejection(&case, ITUNES), "");
@@ -160,10 +160,10 @@ fn rows_that_are_dropped_or_doubled_are_noticed() {
     for row in [1, 2] {
         let mut fewer = lines.clone();
         fewer.remove(row);
-        assert_eq!(rejection(&night_with(&fewer.concat()).0, ITUNES), "control_total");
+        assert_eq!(rejection(&run_with(&fewer.concat()).0, ITUNES), "control_total");
         let mut more = lines.clone();
         more.insert(row, lines[row]);
-        assert_eq!(rejection(&night_with(&more.concat()).0, ITUNES), "control_total");
+        assert_eq!(rejection(&run_with(&more.concat()).0, ITUNES), "control_total");
     }
 }
 
@@ -180,15 +180,15 @@ fn a_rejected_row_is_summed_where_it_can_be_read_and_named_where_not() {
     let report = with_many_rows(&itunes_report());
     // Its code decides whether it is a sale, so the row is rejected; its numbers are plain.
     let readable = report.replacen("31.50\tUSD\tS", "31.50\tUSD\tX", 1);
-    let (case, outcome) = night_with(&readable);
+    let (case, outcome) = run_with(&readable);
     assert_eq!(rejection(&case, ITUNES), "");
     assert!(!outcome.stdout.contains("Total_Amount"), "{}", outcome.stdout);
     // Beside it a row is lost that nobody rejected: that is noticed all the same.
     let lost = readable.replacen("\t1\t0.70\t0.70\t", "\t0\t0.70\t0.00\t", 1);
-    assert_eq!(rejection(&night_with(&lost).0, ITUNES), "control_total");
+    assert_eq!(rejection(&run_with(&lost).0, ITUNES), "control_total");
     // Nobody knows what the store summed here.
     let unreadable = report.replacen("\t31.50\t", "\t3l.50\t", 1);
-    let (case, outcome) = night_with(&unreadable);
+    let (case, outcome) = run_with(&unreadable);
     assert_eq!(rejection(&case, ITUNES), "");
     outcome.expect_stdout("Total_Amount").expect_stdout("32.20");
     inspected(&case).expect_stdout("no: 1 rejected row cannot be summed");

@@ -63,10 +63,10 @@ fn a_list_that_comes_later_gives_the_plays_of_its_date_their_recordings() {
 #[test]
 fn what_comes_first_makes_no_difference() {
     let mut published = Vec::new();
-    for nights in [vec![vec![FIRST, SECOND, LIST]], vec![vec![LIST], vec![SECOND], vec![FIRST]]] {
+    for runs in [vec![vec![FIRST, SECOND, LIST]], vec![vec![LIST], vec![SECOND], vec![FIRST]]] {
         let case = Case::new();
-        for night in nights {
-            for name in night {
+        for run in runs {
+            for name in run {
                 let bytes = match name {
                     FIRST => streams("2026-09-01"),
                     SECOND => streams("2026-09-02"),

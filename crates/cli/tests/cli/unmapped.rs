@@ -13,7 +13,7 @@ const DISTROKID: &str = "Reporting Date\tSale Month\tStore\tArtist\tTitle\tISRC\
     2026-10-14\t2026-07\tNew Shop\ta\tt\tZZSL12600001\t200000000011\t5\t100\tSong\tUS\t0.00\t1.50\n\
     2026-10-14\t2026-07\tNew Shop\ta\tu\tZZSL12600002\t200000000011\t7\t100\tSong\tNarnia\t0.00\t-0.25\n";
 
-/// A night's values, one a line: store, field, value, rows, units, amount and currency.
+/// A run's values, one a line: store, field, value, rows, units, amount and currency.
 fn values(case: &Case) -> Vec<String> {
     let outcome = case.nightly(&["--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 
 #[test]
 fn verify_finds_any_byte_that_is_another() {
-    let scene = Scene::second_night();
+    let scene = Scene::second_run();
     let case = scene.copy();
     case.run(&scene.arguments);
     let snapshot = case.path("warehouse/internal/snapshots/000002");

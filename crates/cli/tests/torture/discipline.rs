@@ -92,7 +92,7 @@ impl Unsafe {
 #[track_caller]
 fn assert_in_order(name: &str, steps: &[[String; 4]]) -> usize {
     let mut state = Unsafe::default();
-    let (mut n_named, mut n_flips) = (0, 0);
+    let (mut n_named, mut n_swaps) = (0, 0);
     for [_, step, path, to] in steps {
         let (path, to) = (below(path), below(to));
         // Who holds the lock is worth nothing after a power cut.
@@ -110,10 +110,10 @@ fn assert_in_order(name: &str, steps: &[[String; 4]]) -> usize {
             state.assert_safe(&needed, &format!("{name}: the snapshot gets its name"));
         }
         if is_rename_to("warehouse/tables") {
-            n_flips += 1;
+            n_swaps += 1;
             assert_eq!(n_named, 1, "{name}: readers are shown what has no name yet");
             let needed = ["warehouse/internal/snapshots", "warehouse/internal/listener.key"];
-            state.assert_safe(&needed, &format!("{name}: the tables are flipped"));
+            state.assert_safe(&needed, &format!("{name}: the tables are swapped"));
         }
         let takes_tables_away = step == "remove" && path == "warehouse/tables";
         assert!(!takes_tables_away, "{name}: readers find no tables");
@@ -123,7 +123,7 @@ fn assert_in_order(name: &str, steps: &[[String; 4]]) -> usize {
         }
         state.step(step, &path, &to);
     }
-    assert_eq!((n_named, n_flips), (1, 1), "{name}");
+    assert_eq!((n_named, n_swaps), (1, 1), "{name}");
     state.folders.retain(|folder, _| !folder.starts_with("warehouse/internal/staging"));
     state.assert_safe(&["warehouse"], &format!("{name}: at the end"));
     steps.len()
@@ -148,7 +148,7 @@ fn nothing_is_relied_on_before_it_is_on_the_disk() {
 /// A warehouse that makes its own listener key.
 #[test]
 fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
-    let scene = Scene::first_night();
+    let scene = Scene::first_run();
     let case = scene.copy();
     let given = scene.arguments.iter().position(|word| *word == "--listener-key-file").unwrap();
     let mut arguments = scene.arguments.clone();
@@ -164,7 +164,7 @@ fn a_new_key_is_on_the_disk_before_anything_is_published_with_it() {
 /// The run that made the folders may have been cut off before it synced their names.
 #[test]
 fn the_name_of_a_new_warehouse_is_on_the_disk_after_any_first_run() {
-    let scene = Scene::first_night();
+    let scene = Scene::first_run();
     for is_left_over in [false, true] {
         let case = scene.copy();
         if is_left_over {
@@ -177,18 +177,18 @@ fn the_name_of_a_new_warehouse_is_on_the_disk_after_any_first_run() {
         let is_synced = |[_, step, path, _]: &[String; 4]| {
             step == "sync" && std::path::Path::new(path.trim_end_matches('/')) == above
         };
-        let is_flip =
+        let is_swap =
             |[_, step, _, to]: &[String; 4]| step == "rename" && to.ends_with("warehouse/tables");
         let synced = run.steps.iter().position(is_synced);
-        let flip = run.steps.iter().position(is_flip);
-        assert!(synced.is_some() && synced < flip, "{synced:?} {flip:?} {is_left_over}");
+        let swap = run.steps.iter().position(is_swap);
+        assert!(synced.is_some() && synced < swap, "{synced:?} {swap:?} {is_left_over}");
     }
 }
 
 /// The look at the steps sees what is missing.
 #[test]
 fn a_missing_sync_is_seen() {
-    let scene = Scene::second_night();
+    let scene = Scene::second_run();
     let case = scene.copy();
     let run = run_with(&case, &scene.arguments, Fault::Tell, STEPS);
     let syncs = run.steps.iter().filter(|[_, step, ..]| step == "sync").count();

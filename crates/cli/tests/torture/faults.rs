@@ -23,7 +23,7 @@ const EINVAL: i32 = 22;
 const STEPS_MAX: u64 = 20_000;
 
 /// An input or output error at the n-th step: the run fails and says so, or gets along without the
-/// step; the former tables stay, and a run on a sound disk does all of the work.
+/// step; the previous tables stay, and a run on a sound disk does all of the work.
 #[test]
 fn an_error_at_any_step_loses_nothing() {
     for scene in Scene::all() {
@@ -84,7 +84,7 @@ fn an_error_at_any_step_loses_nothing() {
 /// without that file, it is named, and the next run reads it.
 #[test]
 fn a_file_of_the_inbox_that_cannot_be_read_stops_no_other() {
-    // A warehouse after its first night, and a report that is new.
+    // A warehouse after its first run, and a report that is new.
     let first = Case::new();
     first.put("spotify/a.tsv", good_report("2026-09-01", 0..60));
     first.put("spotify/c.tsv", good_report("2026-09-03", 0..60));

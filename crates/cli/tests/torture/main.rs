@@ -6,6 +6,12 @@
 //! `STREAMLEDGER_TORTURE_SEED` sets the sample, `STREAMLEDGER_HISTORIES` how many random histories are lived
 //! through, and how many power cuts. Figures are printed as lines that begin with `figure`.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests make files, break them and look at them"
+)]
+
 #[path = "../cli/case.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line, which use the rest")]
 mod case;

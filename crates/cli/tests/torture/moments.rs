@@ -14,7 +14,7 @@ const SIGKILL: i32 = 9;
 /// Killed at any moment between its start and a little after its usual end.
 #[test]
 fn a_kill_at_a_random_moment_loses_nothing() {
-    let scenes = [Scene::second_night(), Scene::backfill()];
+    let scenes = [Scene::second_run(), Scene::backfill()];
     let n_kills = if is_full() { 1000 } else { 24 };
     let mut chance = Chance::new(2);
     let usual = scenes.map(|scene| {
@@ -45,7 +45,7 @@ fn a_kill_at_a_random_moment_loses_nothing() {
         scene.assert_recovers(&case, &context);
     }
     let what = format!(
-        "nightly and backfill: {n_kills} kills, {n_after} of them after the flip, 0 lost, 0 double, 0 torn"
+        "nightly and backfill: {n_kills} kills, {n_after} of them after the swap, 0 lost, 0 double, 0 torn"
     );
     figure("kill -9 at a random moment", &what);
 }
@@ -79,7 +79,7 @@ impl Drop for SmallDisk<'_> {
 /// mounted; the same is tried everywhere without, by writes that find no space.
 #[test]
 fn a_disk_of_any_size_loses_nothing() {
-    let scene = Scene::second_night();
+    let scene = Scene::second_run();
     let step = if is_full() { 4 } else { 16 };
     let (mut n_tried, mut n_full) = (0, 0);
     for kib in (0..).map(|n| 40 + n * step).take_while(|kib| *kib < 20_000) {

@@ -28,7 +28,7 @@ struct Recorded {
     steps: Vec<Step>,
     tables_before: Published,
     tables_after: Published,
-    /// What a night publishes after the command, and what it publishes without it.
+    /// What a run publishes after the command, and what it publishes without it.
     next: [Published; 2],
 }
 
@@ -43,9 +43,9 @@ fn copy_of(case: &Case) -> Case {
     copy
 }
 
-/// A night with the usual arguments.
+/// A run with the usual arguments.
 #[track_caller]
-fn night(case: &Case, context: &str) -> Published {
+fn nightly(case: &Case, context: &str) -> Published {
     let outcome = case.run(&nightly_arguments(&[]));
     assert!(matches!(outcome.code, 0 | 4), "{context}: {outcome:?}");
     case.published()
@@ -65,24 +65,24 @@ impl Recorded {
         let steps = read_steps(&log, &root);
         assert!(steps.iter().any(|step| step.kind == "sync"), "{name}");
         let (tables_before, tables_after) = (before.published(), run.published());
-        let instead = night(&copy_of(&before), name);
-        let after = night(&run, name);
+        let instead = nightly(&copy_of(&before), name);
+        let after = nightly(&run, name);
         let next = [instead, after];
         Self { name, before, _kept: kept, arguments, steps, tables_before, tables_after, next }
     }
 
     fn all() -> Vec<Self> {
         let of = |scene: &Scene| Self::new(scene.name, scene.copy(), scene.arguments.clone());
-        let two_nights = || {
-            let case = Scene::second_night().copy();
-            night(&case, "two nights");
+        let two_runs = || {
+            let case = Scene::second_run().copy();
+            nightly(&case, "two runs");
             case
         };
         let rollback = vec!["snapshots", "rollback", "1"];
         let prune = vec!["snapshots", "prune", "--keep", "1", "--grace", "0"];
         let mut all: Vec<Self> = Scene::all().into_iter().map(of).collect();
-        all.push(Self::new("rollback", two_nights(), rollback));
-        all.push(Self::new("prune", two_nights(), prune));
+        all.push(Self::new("rollback", two_runs(), rollback));
+        all.push(Self::new("prune", two_runs(), prune));
         all
     }
 
@@ -112,15 +112,15 @@ impl Recorded {
             let verified = case.verify();
             assert_eq!(verified.code, 0, "{context}: {verified:?}");
         }
-        // The command is run again, or the next night comes first.
+        // The command is run again, or the next run comes first.
         let again = chance.within(0..2) == 1 && !["rollback", "prune"].contains(&self.name);
         if again {
             let outcome = case.run(&self.arguments);
             assert!(matches!(outcome.code, 0 | 4), "{context}: {outcome:?}");
             assert_eq!(case.published(), self.tables_after, "{context}");
         }
-        let found = night(&case, &context);
-        assert!(self.next.contains(&found), "{context}: the next night publishes something else");
+        let found = nightly(&case, &context);
+        assert!(self.next.contains(&found), "{context}: the next run publishes something else");
         let verified = case.verify();
         assert_eq!(verified.code, 0, "{context}: {verified:?}");
         is_after
@@ -146,7 +146,7 @@ fn a_power_cut_at_any_step_loses_nothing() {
     let n_steps: usize = all.iter().map(|recorded| recorded.steps.len()).sum();
     let what = format!(
         "nightly, backfill, rollback and prune: {n_cuts} cuts in {n_steps} steps, {n_after} of them after \
-         the flip, 0 lost, 0 double, 0 torn"
+         the swap, 0 lost, 0 double, 0 torn"
     );
     figure("power cuts", &what);
 }

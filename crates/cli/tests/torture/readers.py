@@ -1,7 +1,7 @@
 """Reads two tables in a loop until a file appears, and tells what each engine saw.
 
 Run in the folder of the warehouse. A reader lists the files and then looks at each. Through the link
-`tables` a flip in between takes files away from under it: some engines fail then, others leave out what
+`tables` a swap in between takes files away from under it: some engines fail then, others leave out what
 is gone and say nothing. So each read is of the snapshot that the link points at when it begins, as the
 README tells; what it sees must be that snapshot, in all tables that it looks at.
 """

@@ -1,4 +1,4 @@
-//! Readers of other makes, while the tables are flipped under them.
+//! Readers of other makes, while the tables are swapped under them.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::fs;
@@ -47,12 +47,12 @@ fn start(case: &Case, engine: &str) -> (Child, BufReader<ChildStdout>) {
 #[test]
 fn readers_of_other_makes_see_one_snapshot() {
     let case = two_states();
-    let n_flips = if is_full() { 300 } else { 40 };
+    let n_swaps = if is_full() { 300 } else { 40 };
     let engines = ["duckdb", "polars", "pyarrow"];
     let readers = engines.map(|engine| (engine, start(&case, engine)));
-    for flip in 0..n_flips {
+    for swap in 0..n_swaps {
         // 1 and 2 are the two states; each way back is a new snapshot.
-        let number = if flip % 2 == 0 { "1" } else { "2" };
+        let number = if swap % 2 == 0 { "1" } else { "2" };
         case.run(&["snapshots", "rollback", number]).expect_code(0);
     }
     fs::write(case.path("stop"), "").unwrap();
@@ -68,14 +68,14 @@ fn readers_of_other_makes_see_one_snapshot() {
         assert!(wrong.is_empty(), "{engine} saw {wrong:?}, the states are {states:?}");
         let n_reads: i64 = seen.values().filter_map(serde_json::Value::as_i64).sum();
         let n_snapshots = told["snapshots"].as_u64().unwrap();
-        assert!(1 < n_snapshots, "{engine} met no flip: {text}");
+        assert!(1 < n_snapshots, "{engine} met no swap: {text}");
         assert_eq!(seen.len(), 2, "{engine} saw one state alone: {text}");
         let failed = &told["failed"];
         assert_eq!(failed, 0, "{engine}: {}", told["messages"]);
         let what = format!(
-            "{engine}: {n_flips} flips of {DATES} partitions, {n_reads} reads of two tables in {n_snapshots} snapshots, 0 mixed, \
+            "{engine}: {n_swaps} swaps of {DATES} partitions, {n_reads} reads of two tables in {n_snapshots} snapshots, 0 mixed, \
              {failed} failed"
         );
-        figure("readers during flips", &what);
+        figure("readers during swaps", &what);
     }
 }

@@ -82,25 +82,25 @@ impl Scene {
         Self { after, ..scene }
     }
 
-    /// The first night of an empty warehouse.
-    pub(crate) fn first_night() -> &'static Self {
+    /// The first run of an empty warehouse.
+    pub(crate) fn first_run() -> &'static Self {
         static SCENE: OnceLock<Scene> = OnceLock::new();
         SCENE.get_or_init(|| {
             let case = Case::new();
             first_reports(&case);
-            Self::new("first night", case, nightly_arguments(&[]))
+            Self::new("first run", case, nightly_arguments(&[]))
         })
     }
 
-    /// A night that changes much of what the first one published.
-    pub(crate) fn second_night() -> &'static Self {
+    /// A run that changes much of what the first one published.
+    pub(crate) fn second_run() -> &'static Self {
         static SCENE: OnceLock<Scene> = OnceLock::new();
         SCENE.get_or_init(|| {
             let case = Case::new();
             first_reports(&case);
             case.nightly(&[]);
             second_reports(&case);
-            Self::new("second night", case, nightly_arguments(&[]))
+            Self::new("second run", case, nightly_arguments(&[]))
         })
     }
 
@@ -128,7 +128,7 @@ impl Scene {
 
     /// All scenes.
     pub(crate) fn all() -> [&'static Self; 3] {
-        [Self::first_night(), Self::second_night(), Self::backfill()]
+        [Self::first_run(), Self::second_run(), Self::backfill()]
     }
 
     /// A copy of its folder.
@@ -160,8 +160,8 @@ impl Scene {
         let verified = case.verify();
         assert_eq!(verified.code, 0, "{}: {context}: {verified:?}", self.name);
         let snapshot = fs::read_link(case.tables()).unwrap();
-        let night = case.run(&self.arguments);
-        assert!(matches!(night.code, 0 | 4), "{}: {context}: {night:?}", self.name);
+        let run = case.run(&self.arguments);
+        assert!(matches!(run.code, 0 | 4), "{}: {context}: {run:?}", self.name);
         assert_eq!(fs::read_link(case.tables()).unwrap(), snapshot, "{}: {context}", self.name);
         let left = files_of(&case.path("warehouse/internal/staging"));
         assert!(left.is_empty(), "{}: {context}: {left:?}", self.name);

@@ -15,7 +15,7 @@ pub(crate) const ALL_STEPS: &str =
 /// Steps that change the disk: being killed at another one is the same as at the next of these.
 pub(crate) const CHANGING_STEPS: &str = "write,sync,rename,link,symlink,remove,folder,truncate";
 
-/// Paths of the steps that publish: the manifest, the snapshot that gets its name, the flip, the note of
+/// Paths of the steps that publish: the manifest, the snapshot that gets its name, the swap, the note of
 /// when it was.
 pub(crate) const COMMIT_PATH: &str =
     "snapshot/manifest:/snapshots:tables.new:warehouse/tables:/shown";

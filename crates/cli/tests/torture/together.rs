@@ -7,11 +7,11 @@ use crate::scene::Scene;
 
 const PROCESSES: usize = 8;
 
-/// Several nights start together: one does the work, the others say that it is being done, or that
+/// Several runs start together: one does the work, the others say that it is being done, or that
 /// there is nothing left to do.
 #[test]
-fn nights_that_start_together_do_the_work_once() {
-    let scene = Scene::second_night();
+fn runs_that_start_together_do_the_work_once() {
+    let scene = Scene::second_run();
     let n_rounds = if is_full() { 200 } else { 8 };
     let mut n_locked = 0;
     for round in 0..n_rounds {

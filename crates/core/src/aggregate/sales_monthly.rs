@@ -20,7 +20,7 @@ use crate::numbers::exact;
 /// In place of the money of a sum none of whose lines has any.
 const NO_AMOUNT: i128 = i128::MIN;
 
-/// What lines are summed by, beside their recording and release.
+/// What lines are summed by, besides their recording and release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SumTerms {
     /// Period in which they are settled; `None` sorts last.

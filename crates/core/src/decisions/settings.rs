@@ -24,13 +24,13 @@ const CANONICAL_VERSION: u32 = 1;
 pub struct JudgingNumbers {
     /// The numbers of the filter rules.
     pub policy: Policy,
-    /// What judges beside them, by store.
+    /// What judges besides them, by store.
     pub stores: BTreeMap<String, StoreNumbers>,
     /// When reports are due.
     pub calendar: Calendar,
 }
 
-/// What judges the plays of one store beside the policy.
+/// What judges the plays of one store besides the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreNumbers {
@@ -341,7 +341,7 @@ impl SettingsInForce {
             in_force = match (in_force, months) {
                 (_, DecidedMonths::All) => Some(Self::for_all(numbers)?),
                 (None, _) => None,
-                (Some(former), _) => Some(Self::with(former, months, numbers)?),
+                (Some(previous), _) => Some(Self::with(previous, months, numbers)?),
             };
         }
         Ok(in_force)

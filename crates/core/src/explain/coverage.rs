@@ -137,7 +137,7 @@ pub fn coverage(calendar: &Calendar, deliveries: &[FeedDelivery], as_of: Day) ->
         let of_store: Vec<&FeedDelivery> =
             all.iter().copied().filter(|delivery| delivery.store == store).collect();
         for feed in [Feed::PublicCounts, Feed::StoreRemovals, Feed::Sales, Feed::Trends] {
-            rows.extend(FeedOfStore::new(calendar, store, feed, &of_store).rows(calendar, as_of));
+            rows.extend(FeedOfStore::new(calendar, store, feed, &of_store).rows(as_of));
         }
     }
     rows.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -162,6 +162,8 @@ fn sender_rows(deliveries: &[FeedDelivery]) -> Vec<FeedDelivery> {
 struct FeedOfStore<'a> {
     store: &'a str,
     feed: Feed,
+    /// Whether the store sends no such reports.
+    is_not_sent: bool,
     entries: Vec<&'a ExpectedFeed>,
     length: PeriodLength,
     start: Option<Day>,
@@ -217,11 +219,22 @@ impl<'a> FeedOfStore<'a> {
             let middle = Day(plays.days.0.0 + (plays.days.1.0 - plays.days.0.0) / 2);
             played.entry(length.holding(middle)).or_default().extend(codes);
         }
-        Self { store, feed, entries, length, start, deliveries, sender, series, played }
+        let is_not_sent = calendar.is_not_sent(store, feed);
+        Self {
+            store,
+            feed,
+            is_not_sent,
+            entries,
+            length,
+            start,
+            deliveries,
+            sender,
+            series,
+            played,
+        }
     }
 
-    fn rows(&self, calendar: &Calendar, as_of: Day) -> Vec<CoverageRow> {
-        let not_sent = calendar.is_not_sent(self.store, self.feed);
+    fn rows(&self, as_of: Day) -> Vec<CoverageRow> {
         let mut territories: Vec<Option<&str>> =
             self.entries.iter().map(|entry| entry.territory.as_deref()).collect();
         if territories.is_empty() {
@@ -229,7 +242,7 @@ impl<'a> FeedOfStore<'a> {
         }
         let by_period = self.by_period();
         let mut periods: BTreeSet<Period> = by_period.keys().copied().collect();
-        if let Some(start) = self.start.filter(|_| not_sent || !self.entries.is_empty()) {
+        if let Some(start) = self.start.filter(|_| self.is_not_sent || !self.entries.is_empty()) {
             let mut period = self.length.holding(start.max(Day(as_of.0 - DAYS_BEFORE_MAX)));
             while period.first() <= as_of {
                 periods.insert(period);
@@ -242,10 +255,10 @@ impl<'a> FeedOfStore<'a> {
                 let there = by_period.get(period).map_or(&[][..], Vec::as_slice);
                 let there: Vec<&FeedDelivery> =
                     there.iter().copied().filter(|d| self.is_of(d, *territory)).collect();
-                if there.is_empty() && self.entries.is_empty() && !not_sent {
+                if there.is_empty() && self.entries.is_empty() && !self.is_not_sent {
                     continue;
                 }
-                rows.push(self.row(*territory, *period, &there, not_sent, as_of));
+                rows.push(self.row(*territory, *period, &there, as_of));
             }
         }
         rows
@@ -281,14 +294,13 @@ impl<'a> FeedOfStore<'a> {
         territory: Option<&str>,
         period: Period,
         there: &[&FeedDelivery],
-        not_sent: bool,
         as_of: Day,
     ) -> CoverageRow {
         let entry = self.entries.iter().find(|entry| entry.territory.as_deref() == territory);
         let due_date = entry.map(|entry| entry.due_date(period));
         let late_from =
             entry.zip(due_date).map(|(entry, due)| due.after(entry.grace_days).after(1));
-        let nothing = if not_sent {
+        let nothing = if self.is_not_sent {
             CoverageState::NotSent
         } else if late_from.is_some_and(|day| day <= as_of) {
             CoverageState::Late
@@ -430,7 +442,7 @@ fn are_all_days(mut spans: Vec<(Day, Day)>, period: Period) -> bool {
 }
 
 /// The report that corrected another one: by taking its place, or as figures of an earlier month in a
-/// later statement beside the month's own.
+/// later statement next to the month's own.
 fn restated_by(there: &[&FeedDelivery]) -> Option<String> {
     let is_active = |name: &&String| {
         there.iter().any(|d| d.standing == DeliveryStatus::Active && d.report == **name)

@@ -64,7 +64,7 @@ pub enum StepKind {
     Total,
     /// A change.
     Change,
-    /// Told beside the sum.
+    /// Told next to the sum.
     Aside,
 }
 

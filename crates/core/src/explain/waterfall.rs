@@ -315,7 +315,7 @@ impl<'a> TrackWaterfall<'a> {
         (excluded, (more - excluded).min(sum(true)))
     }
 
-    /// What the store shows and does not pay, beside what nobody can explain. One number for all territories
+    /// What the store shows and does not pay, besides what nobody can explain. One number for all territories
     /// is compared with what all of them pay.
     fn shown_less_paid(&self, group: &TrackGroup, lines: &mut WrittenSteps) {
         let Some(shown) = group.facts.shown else {

@@ -25,7 +25,7 @@ const DSR_SOURCE: &str = "DDEX Digital Sales Reporting, parts 1 (architecture) a
 
 const POOLS: &str = "a line names its pool and has no amount: what a track gets of a pool is not in \
     the report";
-const SUMMARIES: &str = "the total of a market (SY02, SY03 and later) is shown beside the sum of the \
+const SUMMARIES: &str = "the total of a market (SY02, SY03 and later) is shown next to the sum of the \
     lines and binds nobody";
 
 /// All of them.

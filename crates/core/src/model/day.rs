@@ -82,20 +82,6 @@ impl std::str::FromStr for Day {
     }
 }
 
-impl TryFrom<String> for Day {
-    type Error = NotInCalendar;
-
-    fn try_from(text: String) -> Result<Self, NotInCalendar> {
-        text.parse()
-    }
-}
-
-impl From<Day> for String {
-    fn from(day: Day) -> Self {
-        day.to_string()
-    }
-}
-
 /// A calendar month. As text: `YYYY-MM`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -123,19 +109,26 @@ impl std::str::FromStr for Month {
     }
 }
 
-impl TryFrom<String> for Month {
-    type Error = NotInCalendar;
+/// In JSON both are their texts.
+macro_rules! as_text {
+    ($($period:ty),*) => {$(
+        impl TryFrom<String> for $period {
+            type Error = NotInCalendar;
 
-    fn try_from(text: String) -> Result<Self, NotInCalendar> {
-        text.parse()
-    }
+            fn try_from(text: String) -> Result<Self, NotInCalendar> {
+                text.parse()
+            }
+        }
+
+        impl From<$period> for String {
+            fn from(period: $period) -> Self {
+                period.to_string()
+            }
+        }
+    )*};
 }
 
-impl From<Month> for String {
-    fn from(month: Month) -> Self {
-        month.to_string()
-    }
-}
+as_text!(Day, Month);
 
 #[cfg(test)]
 mod tests {

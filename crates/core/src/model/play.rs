@@ -2,7 +2,7 @@
 //!
 //! A play is a record of 32 bytes, not a row of many columns: the filter gathers plays by listener
 //! and the encoder by track, and both then touch half a cache line a play instead of one a column.
-//! What few plays have for themselves stands beside: what many have in common is a [`PlayAttributes`], what the
+//! What few plays have for themselves stands apart: what many have in common is a [`PlayAttributes`], what the
 //! filter found is a list of its own. Text is interned once a report; ids mean nothing without their
 //! [`PlayDictionaries`].
 

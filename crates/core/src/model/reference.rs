@@ -1,4 +1,4 @@
-//! Reference: one row of what the distributor or a store says of recordings and currencies, beside all
+//! Reference: one row of what the distributor or a store says of recordings and currencies, besides all
 //! plays and sales.
 
 use crate::model::day::Day;

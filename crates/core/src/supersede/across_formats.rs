@@ -33,7 +33,7 @@ pub enum FormatComparison {
 }
 
 /// Plays by the hash of their date, track and territory.
-pub type PlaySums = HashMap<u64, u64>;
+pub type PlaysByTrack = HashMap<u64, u64>;
 
 impl Default for RowsSay {
     /// What no row contradicts.
@@ -122,7 +122,7 @@ pub fn hash_each_play(
 }
 
 /// Adds up the plays of each date, track and territory.
-pub fn sum_plays((day, piece): (i32, &ReportPlays), say: RowsSay, sums: &mut PlaySums) {
+pub fn sum_plays((day, piece): (i32, &ReportPlays), say: RowsSay, sums: &mut PlaysByTrack) {
     let words = &*piece.words;
     let tracks: Vec<HashMixer> = words.tracks.iter().map(|track| say.track_of(track)).collect();
     for play in piece.rows.iter().flatten() {
@@ -136,7 +136,7 @@ pub fn sum_plays((day, piece): (i32, &ReportPlays), say: RowsSay, sums: &mut Pla
 
 /// How many plays both reports have of the same track, territory and date.
 #[must_use]
-pub fn shared_plays(a: &PlaySums, b: &PlaySums) -> u64 {
+pub fn shared_plays(a: &PlaysByTrack, b: &PlaysByTrack) -> u64 {
     a.iter().filter_map(|(key, plays)| Some(*plays.min(b.get(key)?))).sum()
 }
 
@@ -211,7 +211,7 @@ mod tests {
             panic!("{say:?}");
         };
         let summed = |piece: &ReportPlays| {
-            let mut sums = PlaySums::new();
+            let mut sums = PlaysByTrack::new();
             sum_plays((7, piece), both, &mut sums);
             sums
         };

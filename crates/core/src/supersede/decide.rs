@@ -2,8 +2,8 @@
 //!
 //! The reports of a store and feed are placed from the oldest to the newest, each against those that
 //! count so far: a proven replacement first, then the same rows, then rows that are all in another
-//! report, then rows of which a part is. So every report that counts has been compared with every other,
-//! and neither the order of arrival nor that of runs can matter. What is rejected counts for nothing:
+//! report, then rows of which a part is. So every report that counts has been compared with every other
+//! that can have a row of it, and neither the order of arrival nor that of runs can matter. What is rejected counts for nothing:
 //! reports that it would have replaced stay.
 
 use std::collections::BTreeMap;
@@ -15,8 +15,10 @@ use crate::supersede::facts::{ComparedBy, ReportFacts, ReportStanding, SharedRow
 use crate::supersede::messages;
 use crate::supersede::placing::place_all;
 use crate::supersede::proof::PeriodUnit;
+use crate::supersede::row_index::RowNeighbours;
 
-/// Says of each report whether it counts. `compare` is asked what two reports have in common,
+/// Says of each report whether it counts. Reports that are no neighbours in `may_share` have no row in common,
+/// which saves asking; it changes nothing of what comes out. `compare` is asked what two reports have in common,
 /// identical rows counted as often as both have them; it is asked of few pairs only, and the same pair
 /// always has the same answer.
 ///
@@ -24,6 +26,7 @@ use crate::supersede::proof::PeriodUnit;
 /// What `compare` fails with.
 pub fn supersede<E>(
     reports: &BTreeMap<String, ReportFacts>,
+    may_share: &RowNeighbours,
     accepted: &AcceptedReports,
     compare: &mut dyn FnMut(&str, &str, ComparedBy) -> Result<SharedRows, E>,
 ) -> Result<BTreeMap<String, ReportStanding>, E> {
@@ -35,7 +38,7 @@ pub fn supersede<E>(
     }
     for reports in feeds.into_values() {
         let units = units(&reports);
-        place_all(&units, accepted, (&mut standings, compare))?;
+        place_all((&units, may_share), accepted, (&mut standings, compare))?;
     }
     Ok(standings)
 }

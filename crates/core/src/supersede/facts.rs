@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decisions::{AcceptKind, AcceptedReports};
 use crate::model::day::Day;
-use crate::supersede::names::{KnownDays, NameFacts};
+use crate::supersede::names::{KnownDays, VersionName};
 use crate::supersede::periods::DayRanges;
 
 /// Territory of a report with several.
@@ -111,8 +111,8 @@ impl ReportFacts {
     }
 
     /// What its names say, where dates in them are told by these days.
-    pub(crate) fn names(&self, known: &KnownDays) -> Vec<NameFacts> {
-        self.files.iter().map(|file| NameFacts::of(file, known)).collect()
+    pub(crate) fn names(&self, known: &KnownDays) -> Vec<VersionName> {
+        self.files.iter().map(|file| VersionName::of(file, known)).collect()
     }
 
     pub(crate) fn days(&self) -> Option<DayRanges> {

@@ -73,7 +73,7 @@ pub(crate) fn overlaps(
     let correct = if facts.adds {
         ""
     } else {
-        "if it corrects that one, put it beside it under the same name with `_corrected`; "
+        "if it corrects that one, put it next to it under the same name with `_corrected`; "
     };
     format!(
         "{}{more}, which counts already; {why}{correct}if both count: {}",

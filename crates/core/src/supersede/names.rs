@@ -100,7 +100,7 @@ pub fn series(file: &str, known: &KnownDays) -> String {
 
 /// What one name says of its report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameFacts {
+pub struct VersionName {
     /// The whole path.
     pub path: String,
     /// The words, numbers and dates of its own name and the words of its folders, without what marks a
@@ -119,7 +119,7 @@ pub struct NameFacts {
     pub accounts: BTreeSet<String>,
 }
 
-impl NameFacts {
+impl VersionName {
     /// Reads a path in the inbox.
     #[must_use]
     pub fn of(file: &str, known: &KnownDays) -> Self {

@@ -1,4 +1,4 @@
-//! Placing a report: what it is to the older ones of its store and feed, and whether it counts beside them.
+//! Placing a report: what it is to the older ones of its store and feed, and whether it counts with them.
 
 mod replaced;
 mod state;
@@ -14,6 +14,7 @@ use crate::supersede::messages;
 use crate::supersede::placing::replaced::ReplacedReports;
 use crate::supersede::placing::state::{CompareRows, PlacingState};
 use crate::supersede::proof::{NamedReports, PeriodUnit};
+use crate::supersede::row_index::RowNeighbours;
 
 /// What a unit is to older ones by its rows.
 #[derive(Default)]
@@ -37,21 +38,21 @@ impl ReportContents<'_> {
     }
 }
 
-/// Says of each report of a store and feed, the oldest first, whether it counts beside the older ones.
+/// Says of each report of a store and feed, the oldest first, whether it counts with the older ones.
 ///
 /// # Errors
 /// What `compare` fails with.
 pub(super) fn place_all<'p, E>(
-    units: &'p [PeriodUnit<'_>],
+    units: (&'p [PeriodUnit<'_>], &RowNeighbours),
     accepted: &'p AcceptedReports,
     (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, CompareRows<'p, E>),
 ) -> Result<(), E> {
     let mut placing = PlacingState::new(units, accepted, (standings, compare));
-    (0..units.len()).try_for_each(|place| placing.place(place))
+    (0..units.0.len()).try_for_each(|place| placing.place(place))
 }
 
 impl<'p, 'a, E> PlacingState<'p, 'a, E> {
-    /// Says of one report whether it counts beside the older ones.
+    /// Says of one report whether it counts with the older ones.
     fn place(&mut self, place: usize) -> Result<(), E> {
         let units = self.units;
         let unit = &units[place];
@@ -208,7 +209,7 @@ impl<'p, 'a, E> PlacingState<'p, 'a, E> {
         let mut found = ReportContents::default();
         let is_replaced =
             |older: &PeriodUnit<'a>| replaced.iter().any(|other| other.age == older.age);
-        let older = self.neighbours.of_months(unit, place);
+        let older = self.neighbours.of_rows(unit, place);
         for older in older.into_iter().map(|older| &self.units[older]) {
             if is_replaced(older) {
                 continue;
@@ -289,7 +290,7 @@ impl<'p, 'a, E> PlacingState<'p, 'a, E> {
         Ok(found)
     }
 
-    /// Why the rows of a report cannot count beside those that count.
+    /// Why the rows of a report cannot count with those that count.
     fn rejected_for_rows(
         &self,
         unit: &PeriodUnit<'a>,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::model::day::Day;
 use crate::supersede::content::{ROWS_MIN, parties};
 use crate::supersede::facts::{ReportFacts, SEVERAL};
-use crate::supersede::names::{KnownDays, NameFacts, NamePart};
+use crate::supersede::names::{KnownDays, NamePart, VersionName};
 use crate::supersede::periods::DayRanges;
 
 /// By which of two reports is the newer one: the mark of a version in its name, when it was made, the
@@ -30,7 +30,7 @@ pub(crate) struct PeriodUnit<'a> {
     /// The only territory of its rows, `*` for several, nothing for none.
     pub(crate) territory: String,
     /// What its names say.
-    pub(crate) names: Vec<NameFacts>,
+    pub(crate) names: Vec<VersionName>,
     /// What any report must have in common with it to be about the same: its head, or the subject of a
     /// name if all that looks like a date were one.
     pub(crate) topics: BTreeSet<String>,
@@ -41,7 +41,7 @@ pub(crate) struct PeriodUnit<'a> {
 pub(crate) struct NamedReports {
     /// Places of the older one's names under which the report replaces it.
     pub(crate) newer_than: BTreeSet<usize>,
-    /// Places of those under which it came later, or beside the older one: their rows must tell whether it
+    /// Places of those under which it came later, or with the older one: their rows must tell whether it
     /// replaces that.
     pub(crate) later_than: BTreeSet<usize>,
     /// Whether they are about the same, and nothing says which is newer.
@@ -55,7 +55,7 @@ enum NamedAs {
     Apart,
     /// The first one is newer.
     Newer,
-    /// The first one came later, or beside the other one.
+    /// The first one came later, or with the other one.
     Later,
     /// They are about the same, and nothing says which is newer.
     Open,
@@ -185,7 +185,7 @@ impl<'a> PeriodUnit<'a> {
         found
     }
 
-    fn named_as(&self, name: &NameFacts, older: &Self, old: &NameFacts) -> NamedAs {
+    fn named_as(&self, name: &VersionName, older: &Self, old: &VersionName) -> NamedAs {
         let (newer_facts, old_facts) = (self.facts(), older.facts());
         let meets = days_meet(newer_facts, old_facts);
         let has_empty = self.is_empty() || older.is_empty();
@@ -203,7 +203,7 @@ impl<'a> PeriodUnit<'a> {
         if self.is_empty() || !is_of_same_days || name.marks < old.marks {
             return NamedAs::Apart;
         }
-        let order = |unit: &Self, name: &NameFacts| (unit.facts().created_ms, name.delivered);
+        let order = |unit: &Self, name: &VersionName| (unit.facts().created_ms, name.delivered);
         match order(older, old).cmp(&order(self, name)) {
             std::cmp::Ordering::Less => NamedAs::Later,
             std::cmp::Ordering::Greater => NamedAs::Apart,
@@ -232,7 +232,7 @@ fn days_meet(a: &ReportFacts, b: &ReportFacts) -> bool {
     days.is_some_and(|(a, b)| a.meet(&b))
 }
 
-fn age_of(facts: &ReportFacts, names: &[NameFacts]) -> VersionAge {
+fn age_of(facts: &ReportFacts, names: &[VersionName]) -> VersionAge {
     let marks = names.iter().map(|name| name.marks.clone()).max().unwrap_or_default();
     let delivered = names.iter().filter_map(|name| name.delivered).max();
     let rows = Reverse(facts.totals.rows);

@@ -1,7 +1,7 @@
 //! The hash of a row by the fields in which two reports are compared: day or range of use, recording,
 //! release, territory, tier code, kind of use, units, money, shop and store.
 //!
-//! A hash of our own with fixed constants: it is stored beside the archive, so it must be the same on
+//! A hash of our own with fixed constants: it is stored next to the archive, so it must be the same on
 //! every machine and in every version, and it is taken of every line of a statement, so it must be
 //! cheap. It guards against chance, not against an enemy: who can write a store's reports can count
 //! plays twice in easier ways.

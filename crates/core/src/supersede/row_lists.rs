@@ -4,7 +4,7 @@
 use std::iter::Peekable;
 
 /// So many of the smallest different hashes of the smaller list decide whether the rest is looked at.
-const SAMPLE: u64 = 256;
+pub(crate) const SAMPLE: u64 = 256;
 
 /// A list with at least this share of different hashes (in percent) may be sampled. Where rows repeat
 /// more, a few hashes stand for most rows and a sample could miss them.
@@ -28,7 +28,7 @@ impl ListSize {
         Self { rows, different: rows - repeated }
     }
 
-    fn can_be_sampled(self) -> bool {
+    pub(crate) fn can_be_sampled(self) -> bool {
         // A product of row counts: far from 64 bits.
         self.rows * DIFFERENT_PERCENT <= self.different * 100
     }

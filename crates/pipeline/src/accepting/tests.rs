@@ -42,7 +42,7 @@ fn warehouse(root: &Path) -> PathBuf {
     let places = WarehouseLayout::new(root);
     fs::create_dir_all(places.snapshot(1)).unwrap();
     write_manifest(&places.snapshot(1), &manifest).unwrap();
-    places.flip(1).unwrap();
+    places.swap_current(1).unwrap();
     places.internal("decisions")
 }
 

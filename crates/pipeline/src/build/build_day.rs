@@ -35,7 +35,7 @@ use crate::build::build_trends::{BuiltTrends, EncodedTrends, TrendsEncoder};
 use crate::build::merge::{RunFile, merge_runs};
 use crate::intake::play_buffer::{BUCKETS, PlayBuffer, SpillablePlays};
 
-/// Bytes that judging and sorting a play takes beside the play itself.
+/// Bytes that judging and sorting a play takes besides the play itself.
 const WORK_BYTES_PER_PLAY: usize = 160;
 
 /// The same where plays come from disk: what they have in common is in every block anew until it is

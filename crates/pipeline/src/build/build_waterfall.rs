@@ -52,7 +52,7 @@ pub fn waterfall_schema() -> SchemaRef {
 /// Rows are read by track: small row groups, so that few others are read with one.
 const ROW_GROUP_ROWS: usize = ROW_GROUP_ROWS_MIN;
 
-/// What is known of a store's month beside its figures.
+/// What is known of a store's month besides its figures.
 #[derive(Debug)]
 pub struct MonthKnown {
     /// How it stands with its feeds; eligibility is that of the track.

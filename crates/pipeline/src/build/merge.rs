@@ -3,15 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap};
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use streamledger_core::model::play::{Play, PlayDictionaries, PlayMark, Plays, Track};
 use streamledger_core::normalize::join::{IdTranslation, JoinedWords};
 use streamledger_core::numbers::exact;
-use streamledger_storage::disk::durable::{DiskError, IoContext as _};
-use streamledger_storage::disk::spill::{read_plays, write_plays};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::spill::{PlayBlockReader, PlayBlockWriter};
 use streamledger_storage::encode::file::ROW_GROUP_ROWS_MAX;
 use streamledger_storage::tables::partition::PartitionError;
 
@@ -32,7 +30,7 @@ impl RunFile {
     /// # Errors
     /// [`DiskError`].
     pub fn write(path: PathBuf, plays: &Plays, order: &[u32]) -> Result<Self, DiskError> {
-        let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
+        let mut file = PlayBlockWriter::create(path)?;
         for order in order.chunks(BLOCK_ROWS) {
             let rows: Vec<Play> = order.iter().map(|place| plays.rows[*place as usize]).collect();
             let mut block = words_used(rows, &plays.words);
@@ -41,11 +39,10 @@ impl RunFile {
             block.marked =
                 order.iter().map(|place| marks.id(plays.mark(*place as usize))).collect();
             block.marks = marks.marks;
-            write_plays(&block, &mut file).at("write", &path)?;
+            file.write(&block)?;
         }
-        file.flush().at("write", &path)?;
         let n_rows = order.len();
-        Ok(Self { path, n_blocks: n_rows.div_ceil(BLOCK_ROWS), n_rows })
+        Ok(Self { path: file.finish()?, n_blocks: n_rows.div_ceil(BLOCK_ROWS), n_rows })
     }
 }
 
@@ -88,12 +85,9 @@ pub fn merge_runs(
 ) -> Result<(), PartitionError> {
     let mut cursors = BinaryHeap::new();
     for (number, run) in runs.iter().enumerate() {
-        let source =
-            BufReader::with_capacity(1 << 16, File::open(&run.path).at("open", &run.path)?);
         let mut cursor = PlaysCursor {
             number,
-            run,
-            source,
+            blocks: PlayBlockReader::open(&run.path, 0)?,
             blocks_left: run.n_blocks,
             block: Plays::default(),
             place: 0,
@@ -139,8 +133,7 @@ const TRACKS_ROWS: usize = 1 << 17;
 /// Where a run is being read. The greatest is the one whose row comes first.
 struct PlaysCursor<'a> {
     number: usize,
-    run: &'a RunFile,
-    source: BufReader<File>,
+    blocks: PlayBlockReader<'a>,
     blocks_left: usize,
     block: Plays,
     place: usize,
@@ -152,7 +145,7 @@ impl PlaysCursor<'_> {
             return Ok(false);
         }
         self.blocks_left -= 1;
-        self.block = read_plays(&mut self.source).at("read", &self.run.path)?;
+        self.block = self.blocks.next_block()?;
         self.place = 0;
         Ok(true)
     }

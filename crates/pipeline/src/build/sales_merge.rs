@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,13 +13,13 @@ use arrow_array::types::{Date32Type, Int64Type, UInt32Type};
 use arrow_array::{Array as _, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::errors::ParquetError;
-use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::tables::lot_table::LotTable;
 use streamledger_storage::tables::partition::PartitionError;
+use streamledger_storage::tables::run_file::{RunWriter, open_run};
 
-use crate::intake::sales_runs::{BATCH_ROWS, RunWriter, TableRun};
+use crate::intake::sales_runs::TableRun;
 
 /// Lines that are put together before they are written.
 const MERGED_ROWS: usize = 1 << 15;
@@ -29,7 +28,7 @@ const MERGED_ROWS: usize = 1 << 15;
 /// column, and what the reader of each column keeps. Measured: 1.6 MiB.
 const RUN_BYTES: usize = 2 << 20;
 
-/// Memory of a partition that is being written, in bytes, beside its runs: the pages of a row group, and
+/// Memory of a partition that is being written, in bytes, besides its runs: the pages of a row group, and
 /// lines that were put together. Measured: up to 100 MiB where all amounts differ.
 const WRITER_BYTES: usize = 64 << 20;
 
@@ -154,13 +153,7 @@ impl RunBatches {
     fn open(run: &TableRun) -> Result<Self, PartitionError> {
         match run {
             TableRun::Memory(batch) => Ok(Self::Memory(Some(batch.clone()))),
-            TableRun::Disk(path) => {
-                let file = File::open(path).at("open", path)?;
-                ParquetRecordBatchReaderBuilder::try_new(file)
-                    .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-                    .map(|reader| Self::Disk(Box::new(reader)))
-                    .map_err(PartitionError::parquet(path))
-            }
+            TableRun::Disk(path) => Ok(Self::Disk(Box::new(open_run(path)?))),
         }
     }
 
@@ -224,7 +217,7 @@ impl RunMerge<'_> {
         let path = first.with_extension("merged.parquet");
         let mut writer = RunWriter::create(path, &self.lines)?;
         self.merge(&sources, |lines| writer.write(&lines))?;
-        let run = writer.finish()?;
+        let run = TableRun::Disk(writer.finish()?);
         sources.into_iter().try_for_each(|source| source.run.remove())?;
         Ok(RunSource { run, report: None })
     }

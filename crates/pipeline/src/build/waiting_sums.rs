@@ -2,14 +2,13 @@
 //! there is room, else on disk. Those of a period come in the order of the table.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use bytemuck::Zeroable as _;
 use streamledger_core::aggregate::sales_monthly::{ByPeriod, MonthlySum};
 use streamledger_core::model::day::Month;
-use streamledger_storage::disk::durable::{DiskError, IoContext as _, make_folder};
+use streamledger_storage::disk::durable::{DiskError, append_unsynced, make_folder, remove_file};
+use streamledger_storage::disk::reading::read_bytes_at;
 use streamledger_storage::tables::partition::PartitionError;
 
 /// A statement period, those without one last.
@@ -51,9 +50,7 @@ impl WaitingSums {
                 .on_disk
                 .entry(period)
                 .or_insert_with(|| (self.folder.join(format!("sums-{n_files:06}")), 0));
-            let mut file =
-                OpenOptions::new().create(true).append(true).open(&*path).at("open", path)?;
-            file.write_all(bytemuck::cast_slice(&sums)).at("write", path)?;
+            append_unsynced(path, bytemuck::cast_slice(&sums))?;
             *n_sums += sums.len();
         }
         Ok(())
@@ -74,17 +71,18 @@ impl WaitingSums {
         let mut group: Vec<MonthlySum> = Vec::new();
         for period in periods {
             if let Some((path, mut n_left)) = on_disk.remove(&period) {
-                let mut file = File::open(&path).at("open", &path)?;
+                let mut place = 0;
                 while n_left != 0 {
                     let start = group.len();
                     let n_read = n_left.min(n_sums_max - start);
                     group.resize(start + n_read, MonthlySum::zeroed());
                     let bytes = bytemuck::cast_slice_mut(&mut group[start..]);
-                    file.read_exact(bytes).at("read", &path)?;
+                    read_bytes_at(&path, place, bytes)?;
+                    place += bytes.len() as u64;
                     n_left -= n_read;
                     hand_on(&mut group, n_sums_max, take)?;
                 }
-                std::fs::remove_file(&path).at("remove", &path)?;
+                remove_file(&path)?;
             }
             let mut rest = &*in_memory.remove(&period).unwrap_or_default();
             while !rest.is_empty() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use streamledger_core::explain::delivery::AboutDays;
 use streamledger_core::model::day::Day;
 use streamledger_core::supersede::names::dates_of_name;
-use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry};
 
 use crate::coverage::territory_series::{SeriesKey, key_of};
 
@@ -26,7 +26,7 @@ const ALL: u64 = 10_000;
 pub(crate) struct RowsOfSeries<'a>(BTreeMap<SeriesKey<'a>, BTreeMap<Day, u64>>);
 
 impl<'a> RowsOfSeries<'a> {
-    pub(crate) fn new(reports: &'a BTreeMap<String, ReportEntry>) -> Self {
+    pub(crate) fn new(reports: &'a LedgerReports) -> Self {
         let mut all: BTreeMap<SeriesKey<'a>, BTreeMap<Day, u64>> = BTreeMap::new();
         for report in reports.values().filter(|report| report.is_active()) {
             let rows = days_of_rows(report);
@@ -146,9 +146,9 @@ mod tests {
         .unwrap()
     }
 
-    /// What the first report covers, beside the others.
+    /// What the first report covers, besides the others.
     fn told(reports: &[ReportEntry]) -> Vec<String> {
-        let all: BTreeMap<String, ReportEntry> =
+        let all: LedgerReports =
             reports.iter().map(|report| (report.id.clone(), report.clone())).collect();
         let covered = covered_days(&reports[0], &RowsOfSeries::new(&all), SHARE);
         covered.iter().map(|((first, last), about)| format!("{first}..{last} {about:?}")).collect()

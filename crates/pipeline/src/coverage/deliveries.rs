@@ -14,7 +14,7 @@ use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::normalize::store::{SHARE_MIN, StoreSettings};
 use streamledger_core::supersede::names::dates_of_name;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 use streamledger_storage::layout::partition_key::{lots_path, month_path, store_month};
 use streamledger_storage::tables::lot_table::LotTable;
 
@@ -34,7 +34,7 @@ struct DeliverySeries<'a> {
 /// What all reports bring that were not rejected.
 #[must_use]
 pub fn deliveries(
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
     stores: &BTreeMap<String, StoreSettings>,
 ) -> Vec<FeedDelivery> {
     let series = DeliverySeries {

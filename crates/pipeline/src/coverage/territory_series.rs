@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::supersede::names::series;
-use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry};
 
 use crate::known_days::known_days;
 
@@ -23,12 +23,12 @@ pub(crate) type SeriesKey<'a> = (&'a str, Option<&'a str>, String);
 /// Which territories the series of a ledger have rows of.
 pub(crate) struct TerritorySeries<'a> {
     territories: BTreeMap<SeriesKey<'a>, BTreeSet<&'a str>>,
-    /// Series beside which another territory is reported, for the same days.
+    /// Series with which another territory is reported, for the same days.
     parallel: BTreeSet<SeriesKey<'a>>,
 }
 
 impl<'a> TerritorySeries<'a> {
-    pub(crate) fn new(reports: &'a BTreeMap<String, ReportEntry>) -> Self {
+    pub(crate) fn new(reports: &'a LedgerReports) -> Self {
         let mut territories: BTreeMap<SeriesKey<'a>, BTreeSet<&str>> = BTreeMap::new();
         let mut days: BTreeMap<_, BTreeMap<&str, BTreeSet<SeriesKey<'a>>>> = BTreeMap::new();
         for report in reports.values().filter(|report| !report.state.is_rejected()) {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn told(feed: Feed, reports: &[(&str, &str, &str)]) -> Vec<String> {
-        let all: BTreeMap<String, ReportEntry> = reports.iter().copied().map(report).collect();
+        let all: LedgerReports = reports.iter().copied().map(report).collect();
         let series = TerritorySeries::new(&all);
         let only = |(file, ..): &(&str, &str, &str)| series.only(&all[*file], feed);
         reports.iter().map(|report| only(report).unwrap_or_else(|| "all".to_owned())).collect()

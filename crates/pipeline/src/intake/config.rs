@@ -12,6 +12,8 @@ use streamledger_core::filter::policy::Policy;
 use streamledger_core::ingest::table::format::{FormatField, TableFormat};
 use streamledger_core::model::territory::TerritoryTable;
 use streamledger_core::normalize::store::{StoreSettings, TierTable};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::reading::{is_folder, list_folder, read_text};
 use streamledger_storage::source::ignored::IgnoredNames;
 
 /// Changes when the code reads or judges the same input differently, so that what an older version
@@ -31,7 +33,7 @@ pub struct PipelineFile {
     /// The file that says when reports are due.
     pub calendar: PathBuf,
     /// How the inbox is looked through.
-    pub inbox: InboxFile,
+    pub inbox: InboxSection,
     /// Spellings of territories that are not ISO 3166-1 alpha-2, and the codes that they stand for.
     pub territory_aliases: BTreeMap<String, String>,
 }
@@ -39,7 +41,7 @@ pub struct PipelineFile {
 /// How the inbox is looked through.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InboxFile {
+pub struct InboxSection {
     /// Patterns of names, of files or folders, that are not reports (yet); with `/`, of whole paths.
     pub ignore: Vec<String>,
 }
@@ -64,7 +66,7 @@ impl<'de> Deserialize<'de> for LenientPipelineFile {
         }
         let SettingsFile { policy, stores, formats, calendar, inbox, territory_aliases } =
             SettingsFile::deserialize(deserializer)?;
-        let inbox = InboxFile { ignore: inbox.ignore };
+        let inbox = InboxSection { ignore: inbox.ignore };
         Ok(Self(PipelineFile { policy, stores, formats, calendar, inbox, territory_aliases }))
     }
 }
@@ -277,19 +279,15 @@ fn toml_files(folder: &Path, paths: &[PathBuf], errors: &mut Vec<ConfigError>) -
     let mut files = Vec::new();
     for path in paths {
         let path = folder.join(path);
-        if !path.is_dir() {
+        if !is_folder(&path) {
             files.push(path);
             continue;
         }
-        match std::fs::read_dir(&path) {
-            Ok(entries) => {
-                let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
-                let mut inside: Vec<PathBuf> =
-                    inside.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
-                inside.sort();
-                files.extend(inside);
-            }
-            Err(source) => errors.push(ConfigError::Unreadable { path, source }),
+        match list_folder(&path) {
+            Ok(inside) => files.extend(
+                inside.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")),
+            ),
+            Err(error) => errors.push(unreadable(error)),
         }
     }
     files
@@ -348,8 +346,11 @@ fn wrong(path: &Path, message: impl std::fmt::Display) -> ConfigError {
     ConfigError::Wrong { path: path.to_owned(), message: message.to_string() }
 }
 
+fn unreadable(DiskError { path, source, .. }: DiskError) -> ConfigError {
+    ConfigError::Unreadable { path, source }
+}
+
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = read_text(path).map_err(unreadable)?;
     toml::from_str(&text).map_err(|error| wrong(path, error.to_string().trim_end()))
 }

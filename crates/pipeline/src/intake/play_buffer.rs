@@ -4,10 +4,8 @@
 //! memory is judged bucket by bucket: no rule looks at two listeners at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -15,8 +13,8 @@ use streamledger_core::filter::offline_repeats::offline_plays;
 use streamledger_core::model::day::{Day, Month};
 use streamledger_core::model::play::{Play, PlayDictionaries, ReportPlays};
 use streamledger_core::normalize::join::join_pieces;
-use streamledger_storage::disk::durable::{DiskError, IoContext as _};
-use streamledger_storage::disk::spill::{read_plays, write_plays};
+use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::spill::{PlayBlockReader, PlayBlockWriter};
 
 /// Buckets of listeners. A date is judged in shares of whole buckets.
 pub const BUCKETS: usize = 256;
@@ -115,7 +113,7 @@ impl PlayBuffer {
     fn spill(&self, piece: &ReportPlays) -> Result<SpilledPiece, DiskError> {
         let number = self.n_files.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("plays-{number}"));
-        let mut file = BufWriter::new(File::create_new(&path).at("create", &path)?);
+        let mut file = PlayBlockWriter::create(path)?;
         let mut offsets = vec![0];
         let mut n_rows = 0;
         for rows in hash_partition(piece) {
@@ -125,11 +123,9 @@ impl PlayBuffer {
                 rows: vec![rows],
                 words: Arc::clone(&piece.words),
             };
-            write_plays(&join_pieces(vec![share]), &mut file).at("write", &path)?;
-            offsets.push(file.stream_position().at("write", &path)?);
+            offsets.push(file.write(&join_pieces(vec![share]))?);
         }
-        file.flush().at("write", &path)?;
-        Ok(SpilledPiece { path: Arc::new(path), offsets, n_rows })
+        Ok(SpilledPiece { path: Arc::new(file.finish()?), offsets, n_rows })
     }
 
     /// A file in the folder of spilled plays, for other parts of the run.
@@ -172,15 +168,11 @@ impl SpilledPiece {
         buckets: &Range<usize>,
         report: [u8; 32],
     ) -> Result<Vec<ReportPlays>, DiskError> {
-        let path: &Path = &self.path;
-        let mut file = File::open(path).at("open", path)?;
-        file.seek(SeekFrom::Start(self.offsets[buckets.start])).at("read", path)?;
-        let length = self.offsets[buckets.end] - self.offsets[buckets.start];
-        let mut source = std::io::BufReader::with_capacity(1 << 20, file.take(length));
+        let mut file = PlayBlockReader::open(&self.path, self.offsets[buckets.start])?;
         buckets
             .clone()
             .map(|_| {
-                let plays = read_plays(&mut source).at("read", path)?;
+                let plays = file.next_block()?;
                 Ok(ReportPlays { report, rows: vec![plays.rows], words: Arc::new(plays.words) })
             })
             .collect()

@@ -1,39 +1,26 @@
 //! Runs: lines of one report, sorted, that wait for their partition in memory or on disk. Whatever the
 //! size of a report, a bounded part of it is in memory.
 
+use parquet::errors::ParquetError;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 use streamledger_core::normalize::sale_lines::{IsrcRanks, SaleLine, SaleWords};
 use streamledger_core::normalize::sales_lot::{SalesLot, SalesMonth};
-use streamledger_storage::disk::durable::{DiskError, IoContext as _, make_folder};
+use streamledger_storage::disk::durable::{DiskError, make_folder, remove_file};
 use streamledger_storage::disk::sale_spill::SaleBlockWriter;
 use streamledger_storage::tables::lot_table::LotTable;
 use streamledger_storage::tables::partition::PartitionError;
 use streamledger_storage::tables::reference_columns::reference_columns;
+use streamledger_storage::tables::run_file::RunWriter;
 use streamledger_storage::tables::sales_columns::{figures_columns, pools_columns};
 
 /// Lines of a lot that stay in memory; a larger lot goes to disk.
 const MEMORY_ROWS_MAX: usize = 1 << 14;
-
-/// Lines of a run on disk that are read at once, and of a page of it.
-pub(crate) const BATCH_ROWS: usize = 1 << 11;
-
-/// Lines of a row group of a run on disk.
-const RUN_GROUP_ROWS: usize = 1 << 16;
-
-/// Bytes of a page of a run on disk.
-const PAGE_BYTES: usize = 1 << 16;
 
 /// Sorted lines of one report and partition.
 #[derive(Debug)]
@@ -52,7 +39,7 @@ impl TableRun {
     pub fn remove(self) -> Result<(), DiskError> {
         match self {
             Self::Memory(_) => Ok(()),
-            Self::Disk(path) => std::fs::remove_file(&path).at("remove", &path),
+            Self::Disk(path) => remove_file(&path),
         }
     }
 }
@@ -79,7 +66,7 @@ impl SaleRun {
     pub fn remove(self) -> Result<(), DiskError> {
         match self {
             Self::Memory { .. } => Ok(()),
-            Self::Disk(path) => std::fs::remove_file(&path).at("remove", &path),
+            Self::Disk(path) => remove_file(&path),
         }
     }
 }
@@ -237,7 +224,7 @@ impl RunStore {
         let path = self.new_path(folder, "run")?;
         let mut writer = RunWriter::create(path.with_extension("parquet"), &batch.schema())?;
         writer.write(batch)?;
-        writer.finish()
+        writer.finish().map(TableRun::Disk)
     }
 
     fn new_path(&self, folder: &Path, name: &str) -> Result<PathBuf, DiskError> {
@@ -262,41 +249,6 @@ fn keep_lists(
         runs.tables.entry((table, month)).or_default().push(TableRun::Memory(batch));
     }
     Ok(())
-}
-
-/// Writes a run into a file.
-pub(crate) struct RunWriter {
-    path: PathBuf,
-    writer: ArrowWriter<File>,
-}
-
-impl RunWriter {
-    pub(crate) fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, PartitionError> {
-        let file = File::create_new(&path).at("create", &path)?;
-        let open = || {
-            let properties = WriterProperties::builder()
-                .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-                // A page of each column of each run is in memory while runs are merged: they are small.
-                .set_max_row_group_row_count(Some(RUN_GROUP_ROWS))
-                .set_data_page_row_count_limit(BATCH_ROWS)
-                .set_data_page_size_limit(PAGE_BYTES)
-                .set_dictionary_page_size_limit(PAGE_BYTES)
-                .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
-                .build();
-            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
-        };
-        let writer = open().map_err(PartitionError::parquet(&path))?;
-        Ok(Self { path, writer })
-    }
-
-    pub(crate) fn write(&mut self, lines: &RecordBatch) -> Result<(), PartitionError> {
-        self.writer.write(lines).map_err(PartitionError::parquet(&self.path))
-    }
-
-    pub(crate) fn finish(self) -> Result<TableRun, PartitionError> {
-        self.writer.close().map_err(PartitionError::parquet(&self.path))?;
-        Ok(TableRun::Disk(self.path))
-    }
 }
 
 /// Deletes the files of runs that are not needed.

@@ -1,7 +1,7 @@
 //! Backfill: named months are rebuilt from the archived reports, as they are or judged by another
 //! policy, and what that changes is told figure by figure.
 //!
-//! What is finished is kept beside the snapshots until all is published, so that a backfill that was
+//! What is finished is kept next to the snapshots until all is published, so that a backfill that was
 //! interrupted goes on where it was.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use streamledger_core::decisions::settings::{DecidedMonths, JudgingNumbers};
 use streamledger_core::model::day::Day;
 use streamledger_core::model::listener::ListenerKey;
-use streamledger_storage::layout::ledger::{MANIFEST_VERSION, Manifest, PartitionEntry};
+use streamledger_storage::layout::ledger::{LedgerPartitions, MANIFEST_VERSION, Manifest};
 use streamledger_storage::layout::preview::PreviewFolder;
 use streamledger_storage::layout::warehouse::Warehouse;
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
@@ -23,7 +23,7 @@ use crate::nightly::backfill_draft::{count_damaged, draft_backfill, stale_report
 use crate::nightly::build::build_basis::BuildBasis;
 use crate::nightly::build::building::build_plan;
 use crate::nightly::build::building_small::empty_tables;
-use crate::nightly::build::checkpoint::Checkpoint;
+use crate::nightly::build::checkpoint::{Checkpoint, CheckpointDay};
 use crate::nightly::checking::check_manifest;
 use crate::nightly::context::{RunBuffers, RunContext, RunRequest};
 use crate::nightly::error::NightlyError;
@@ -75,7 +75,7 @@ struct BackfillTask<'a> {
     places: &'a WarehouseLayout,
     /// Where it works.
     staging: &'a Path,
-    former: &'a Manifest,
+    previous: &'a Manifest,
     progress: &'a dyn RunProgress,
 }
 
@@ -92,18 +92,18 @@ impl<'a> BackfillTask<'a> {
     fn new(
         request: RunRequest<'a>,
         backfill: &'a BackfillOptions,
-        former: &'a Manifest,
+        previous: &'a Manifest,
         staging: &'a Path,
     ) -> Result<(Self, SettingsRuling, Option<DecidedNumbers>), NightlyError> {
         let RunRequest { settings, options, places, progress } = request;
-        let key = key_of(options, places, former)?;
-        let options = backfill.on_its_day(options, former);
-        let mut ruling = SettingsRuling::read(settings, &options, places, former)?;
+        let key = key_of(options, places, previous)?;
+        let options = backfill.on_its_day(options, previous);
+        let mut ruling = SettingsRuling::read(settings, &options, places, previous)?;
         let decided = ruling.judge_months(backfill)?;
         let judging = ruling.judging(settings);
         let settings = settings.judged_by(&ruling.in_force);
         let task =
-            Self { settings, judging, options, backfill, key, places, staging, former, progress };
+            Self { settings, judging, options, backfill, key, places, staging, previous, progress };
         Ok((task, ruling, decided))
     }
 
@@ -119,42 +119,42 @@ impl<'a> BackfillTask<'a> {
         checkpoint: Option<Checkpoint>,
         damaged_lists: &BTreeSet<String>,
     ) -> Result<UnpublishedRun<'a>, NightlyError> {
-        let former = self.former;
+        let previous = self.previous;
         let mut run = self.run()?;
         run.work.damaged_lists.clone_from(damaged_lists);
         let n_mended =
-            if self.backfill.is_preview { 0 } else { mend_notes(&run, &former.reports)? };
-        let draft = draft_backfill(&run, self.backfill, former)?;
-        require_room_to_build(&run, &draft.targets, &former.reports, former)?;
+            if self.backfill.is_preview { 0 } else { mend_notes(&run, &previous.reports)? };
+        let draft = draft_backfill(&run, self.backfill, previous)?;
+        require_room_to_build(&run, &draft.targets, &previous.reports, previous)?;
         run.work.checkpoint = checkpoint;
         let staged = self.staging.join("snapshot").join("tables");
-        let mut examination = examine_months(&run, &draft.targets, former, &staged)?;
+        let mut examination = examine_months(&run, &draft.targets, previous, &staged)?;
         let mut done = BackfillOutcome {
             n_kept: examination.n_kept(),
             n_reports: examination.n_read,
             ..BackfillOutcome::default()
         };
-        let of = (former, Some(self.backfill));
+        let of = (previous, Some(self.backfill));
         let (plan, partitions) = plan_and_build(&run, draft, &mut examination, of, &staged)?;
         run.work.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)?;
         run.note(|summary| summary.rebuilt = plan.reasons());
-        let (empty_tables, n_damaged) = empty_tables(&run, &partitions, former, &staged)?;
+        let (empty_tables, n_damaged) = empty_tables(&run, &partitions, previous, &staged)?;
         done.n_damaged = n_damaged + n_mended;
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
-            snapshot: former.snapshot + 1,
+            snapshot: previous.snapshot + 1,
             settings: self.judging.in_force().clone(),
             as_of: self.options.as_of.to_string(),
             published: self.options.started.clone(),
             origin: "backfill".to_owned(),
             empty_tables,
             partitions,
-            ..former.clone()
+            ..previous.clone()
         };
         check_manifest(&manifest)?;
-        let published = self.places.snapshot(former.snapshot).join("tables");
+        let published = self.places.snapshot(previous.snapshot).join("tables");
         done.changes = compare(
-            ComparedTables { folders: std::slice::from_ref(&published), manifest: former },
+            ComparedTables { folders: std::slice::from_ref(&published), manifest: previous },
             ComparedTables { folders: &[staged, published.clone()], manifest: &manifest },
         )?;
         Ok(UnpublishedRun { run, plan, manifest, done })
@@ -176,13 +176,13 @@ pub fn run_backfill(
     }
     let mut warehouse = Warehouse::open_existing(&options.warehouse, &options.owner)?;
     let places = warehouse.places.clone();
-    let former = std::mem::take(&mut warehouse.manifest);
+    let previous = std::mem::take(&mut warehouse.manifest);
     let staging = places.internal("staging");
-    let (places, staging, former) = (&places, staging.as_path(), &former);
+    let (places, staging, previous) = (&places, staging.as_path(), &previous);
     let request = RunRequest { settings, options, places, progress };
-    let (task, mut ruling, decided) = BackfillTask::new(request, backfill, former, staging)?;
+    let (task, mut ruling, decided) = BackfillTask::new(request, backfill, previous, staging)?;
     // What cannot be done is not decided.
-    draft_backfill(&task.run()?, backfill, former)?;
+    draft_backfill(&task.run()?, backfill, previous)?;
     if let (Some((months, numbers)), Some((_, author))) = (decided, &backfill.policy) {
         ruling.write(months, numbers, author)?;
     }
@@ -192,13 +192,13 @@ pub fn run_backfill(
         let made = task.make(Some(checkpoint), damaged_lists)?;
         let UnpublishedRun { mut run, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
-        done.n_damaged += count_damaged(&plan, former, places);
-        let is_same =
-            (&manifest.partitions, &manifest.settings) == (&former.partitions, &former.settings);
+        done.n_damaged += count_damaged(&plan, previous, places);
+        let is_same = (&manifest.partitions, &manifest.settings)
+            == (&previous.partitions, &previous.settings);
         if !is_same || 0 < done.n_damaged {
             let number = manifest.snapshot;
             run.note(|summary| summary.snapshot = Some(number));
-            warehouse.publish(manifest, former.snapshot)?;
+            warehouse.publish(manifest, previous.snapshot)?;
         }
         let checkpoint = run.work.checkpoint.take();
         done.summary = run.finish();
@@ -213,25 +213,31 @@ pub fn run_backfill(
 }
 
 /// Tells what would change. It publishes nothing and works in a folder of its own, so it needs no lock:
-/// another run may go on beside it.
+/// another run may go on meanwhile.
 fn preview_backfill(
     settings: &PipelineSettings,
     options: &NightlyOptions,
     backfill: &BackfillOptions,
     progress: &dyn RunProgress,
 ) -> Result<BackfillOutcome, NightlyError> {
-    let places = &WarehouseLayout::new(&options.warehouse);
-    places.require()?;
-    let former = &places.current_manifest()?;
+    let (places, previous) = &published_state(options)?;
     let folder = PreviewFolder::open(places)?;
     let staging = folder.path();
     let request = RunRequest { settings, options, places, progress };
-    let (task, ..) = BackfillTask::new(request, backfill, former, staging)?;
+    let (task, ..) = BackfillTask::new(request, backfill, previous, staging)?;
     with_whole_lists(staging, |damaged_lists| {
         let UnpublishedRun { run, mut done, .. } = task.make(None, damaged_lists)?;
         done.summary = run.finish();
         Ok(done)
     })
+}
+
+/// A warehouse, and what is published in it.
+fn published_state(options: &NightlyOptions) -> Result<(WarehouseLayout, Manifest), NightlyError> {
+    let places = WarehouseLayout::new(&options.warehouse);
+    places.require()?;
+    let previous = places.current_manifest()?;
+    Ok((places, previous))
 }
 
 /// Says what [`run_backfill`] would read and make, and writes nothing.
@@ -244,19 +250,17 @@ pub fn plan_backfill(
     backfill: &BackfillOptions,
     progress: &dyn RunProgress,
 ) -> Result<BackfillOutcome, NightlyError> {
-    let places = &WarehouseLayout::new(&options.warehouse);
-    places.require()?;
-    let former = &places.current_manifest()?;
+    let (places, previous) = &published_state(options)?;
     let staging = Path::new("");
     let request = RunRequest { settings, options, places, progress };
-    let (task, ..) = BackfillTask::new(request, backfill, former, staging)?;
+    let (task, ..) = BackfillTask::new(request, backfill, previous, staging)?;
     let mut run = task.run()?;
     run.work.buffers = RunBuffers::of_plan();
-    let draft = draft_backfill(&run, backfill, former)?;
+    let draft = draft_backfill(&run, backfill, previous)?;
     let n_reports = stale_reports(&draft.targets, &BTreeSet::new()).len() as u64;
     let basis = PlanBasis {
-        reports: &former.reports,
-        former,
+        reports: &previous.reports,
+        previous,
         backfill: Some(backfill),
         kept: KeptPlays::Offline,
         staged: staging,
@@ -272,14 +276,14 @@ pub(super) fn plan_and_build(
     run: &RunContext<'_>,
     draft: PlanDraft,
     examination: &mut IntakeResult,
-    (former, backfill): (&Manifest, Option<&BackfillOptions>),
+    (previous, backfill): (&Manifest, Option<&BackfillOptions>),
     staged: &Path,
-) -> Result<(Plan, BTreeMap<String, PartitionEntry>), NightlyError> {
+) -> Result<(Plan, LedgerPartitions), NightlyError> {
     let mut inputs = examination.take_inputs(&draft.targets, staged)?;
-    let reports = &former.reports;
-    let basis = PlanBasis { reports, former, backfill, kept: KeptPlays::All, staged };
+    let reports = &previous.reports;
+    let basis = PlanBasis { reports, previous, backfill, kept: KeptPlays::All, staged };
     let (plan, coverage) = complete_plan(run, draft, &mut inputs, basis)?;
-    let basis = BuildBasis { reports, coverage: &coverage, former, staged };
+    let basis = BuildBasis { reports, coverage: &coverage, previous, staged };
     let partitions = build_plan(run, &plan, inputs, basis)?;
     Ok((plan, partitions))
 }
@@ -288,11 +292,11 @@ pub(super) fn plan_and_build(
 pub(super) fn examine_months(
     run: &RunContext<'_>,
     targets: &Targets,
-    former: &Manifest,
+    previous: &Manifest,
     staged: &Path,
 ) -> Result<IntakeResult, NightlyError> {
     let mut early =
-        SpeculativeBuilder::new(staged, former, run.places, published_keys(run, former));
+        SpeculativeBuilder::new(staged, previous, run.places, published_keys(run, previous));
     let (mut days, mut files) = (BTreeMap::new(), BTreeMap::new());
     let stale = || targets.iter().filter(|(_, planned)| planned.is_stale());
     for (path, planned) in stale() {
@@ -302,19 +306,10 @@ pub(super) fn examine_months(
         };
         match &planned.kind {
             PartitionKind::Plays { store, day } => {
-                let found = checkpoint.take_day(path, &planned.fingerprint, staged)?;
-                if let Some(found) = found {
-                    let keys = Arc::new(found.keys);
-                    early.tell(store, *day, &keys);
-                    let (built, counted_earlier) = (found.built, found.counted_earlier);
-                    let finished_day = SpeculativeBuild {
-                        report: None,
-                        built,
-                        keys,
-                        counted_earlier,
-                        looked_up: None,
-                    };
-                    days.insert((store.clone(), *day), finished_day);
+                if let Some(found) = checkpoint.take_day(path, &planned.fingerprint, staged)? {
+                    let found = SpeculativeBuild::of_checkpoint(found);
+                    early.tell(store, *day, &found.keys);
+                    days.insert((store.clone(), *day), found);
                 }
             }
             PartitionKind::Lots(..) | PartitionKind::SalesMonthly { .. } => {
@@ -340,12 +335,20 @@ pub(super) fn examine_months(
             _ => None,
         })
         .collect();
-    let mut examination = examine_known(run, &keys, former, early, &wanted_days)?;
+    let mut examination = examine_known(run, &keys, previous, early, &wanted_days)?;
     examination.n_read = keys.len() as u64;
     examination.kept_files = files;
     examination.n_kept_days = days.len() as u64;
     examination.speculative_builds.extend(days);
     Ok(examination)
+}
+
+impl SpeculativeBuild {
+    /// A date that an interrupted backfill has finished.
+    fn of_checkpoint(day: CheckpointDay) -> Self {
+        let CheckpointDay { built, keys, counted_earlier } = day;
+        Self { report: None, built, keys: Arc::new(keys), counted_earlier, looked_up: None }
+    }
 }
 
 impl IntakeResult {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use streamledger_storage::disk::file_hash::hash_cold;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::Manifest;
 use streamledger_storage::layout::offline_keys::offline_folder;
@@ -22,39 +21,39 @@ use crate::nightly::plan::planning::{PlanDraft, Targets};
 pub(super) fn draft_backfill(
     run: &RunContext<'_>,
     backfill: &BackfillOptions,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<PlanDraft, NightlyError> {
     let not_now = |why: &str| {
         let message = format!("{why}; run `streamledger nightly` first, then the backfill again");
         Err(NightlyError::NotNow { message })
     };
-    if former.snapshot == 0 {
+    if previous.snapshot == 0 {
         return Err(WarehouseError::Empty { path: run.places.root().to_owned() }.into());
     }
-    if !former.set_aside.is_empty() {
-        return not_now("the tables were rolled back to a former state");
+    if !previous.set_aside.is_empty() {
+        return not_now("the tables were rolled back to a previous state");
     }
-    if former.listener_key != run.key.fingerprint() {
+    if previous.listener_key != run.key.fingerprint() {
         let message = "this is not the listener key that the tables were made with; leave the \
                        key out to take the warehouse's own, or name the file that runs use"
             .to_owned();
         return Err(NightlyError::NotNow { message });
     }
-    let mut draft = targets_of(run, &former.reports);
+    let mut draft = targets_of(run, &previous.reports);
     if draft.targets.iter().any(|(path, planned)| {
-        planned.kind != PartitionKind::Coverage && !former.partitions.contains_key(path)
+        planned.kind != PartitionKind::Coverage && !previous.partitions.contains_key(path)
     }) {
         return not_now("the settings have changed since the reports were read");
     }
-    let is_any = make_stale(run, &mut draft.targets, backfill, former);
+    let is_any = make_stale(run, &mut draft.targets, backfill, previous);
     let is_fed = |path: &&String| {
         !["waterfall/", "eligibility/"].iter().any(|table| path.starts_with(table))
     };
-    if former.partitions.keys().filter(is_fed).any(|path| !draft.targets.contains_key(path)) {
+    if previous.partitions.keys().filter(is_fed).any(|path| !draft.targets.contains_key(path)) {
         return not_now("the settings have changed since the reports were read");
     }
     let keys = stale_reports(&draft.targets, &BTreeSet::new());
-    let is_outdated = |key: &&String| is_outdated(run, &former.reports[*key]);
+    let is_outdated = |key: &&String| is_outdated(run, &previous.reports[*key]);
     if keys.iter().any(is_outdated) {
         return not_now("the settings have changed since the reports were read");
     }
@@ -75,16 +74,16 @@ fn make_stale(
     run: &RunContext<'_>,
     targets: &mut Targets,
     backfill: &BackfillOptions,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> bool {
     let mut is_any = false;
     for (path, planned) in targets {
         // What is due depends on the day of the run.
         let is_other =
-            former.partitions.get(path).is_none_or(|p| p.fingerprint != planned.fingerprint);
+            previous.partitions.get(path).is_none_or(|p| p.fingerprint != planned.fingerprint);
         let reason = if has_damaged_list(run, path) {
             DAMAGED_LIST
-        } else if is_small(&planned.kind) && !is_whole(run.places, former, path) {
+        } else if is_small(&planned.kind) && !is_whole(run.places, previous, path) {
             "its file was damaged"
         } else if backfill.covers(path) {
             "its month is rebuilt"
@@ -128,24 +127,22 @@ fn is_small(kind: &PartitionKind) -> bool {
 }
 
 /// Partitions that were rebuilt and whose published files are not what was published.
-pub(super) fn count_damaged(plan: &Plan, former: &Manifest, places: &WarehouseLayout) -> u64 {
+pub(super) fn count_damaged(plan: &Plan, previous: &Manifest, places: &WarehouseLayout) -> u64 {
     let stale: Vec<&String> = plan.stale().map(|(path, _)| path).collect();
     let n_whole =
-        stale.par_iter().with_max_len(1).filter(|path| is_whole(places, former, path)).count();
+        stale.par_iter().with_max_len(1).filter(|path| is_whole(places, previous, path)).count();
     (stale.len() - n_whole) as u64
 }
 
 /// Whether the files of a published partition, and its list of offline plays, are as they were written.
-fn is_whole(places: &WarehouseLayout, former: &Manifest, path: &str) -> bool {
-    let Some(partition) = former.partitions.get(path) else {
+fn is_whole(places: &WarehouseLayout, previous: &Manifest, path: &str) -> bool {
+    let Some(partition) = previous.partitions.get(path) else {
         return true;
     };
-    let snapshot = places.snapshot(former.snapshot);
+    let snapshot = places.snapshot(previous.snapshot);
     let folder = snapshot.join("tables").join(path);
     let list =
         partition.offline_keys.iter().map(|file| (snapshot.join(offline_folder(path)), file));
     let mut files = partition.files.iter().map(|file| (folder.clone(), file)).chain(list);
-    files.all(|(folder, file)| {
-        hash_cold(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-    })
+    files.all(|(folder, file)| file.is_whole_in(&folder))
 }

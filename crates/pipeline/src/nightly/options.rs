@@ -63,8 +63,12 @@ pub struct BackfillOptions {
 
 impl BackfillOptions {
     /// The options with the day of this backfill.
-    pub(crate) fn on_its_day(&self, options: &NightlyOptions, former: &Manifest) -> NightlyOptions {
-        let last = former.as_of.parse::<NaiveDate>().ok();
+    pub(crate) fn on_its_day(
+        &self,
+        options: &NightlyOptions,
+        previous: &Manifest,
+    ) -> NightlyOptions {
+        let last = previous.as_of.parse::<NaiveDate>().ok();
         let as_of = self.as_of.or(last).unwrap_or(options.as_of);
         NightlyOptions { as_of, ..options.clone() }
     }

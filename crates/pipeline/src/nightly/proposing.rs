@@ -9,6 +9,7 @@ use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_storage::disk::durable::{
     DiskError, IoContext as _, make_folder, remove_tree, rename, write_new,
 };
+use streamledger_storage::disk::reading::read_file;
 use streamledger_storage::layout::decisions::unwritable;
 use streamledger_storage::layout::ledger::Manifest;
 use streamledger_storage::layout::manifest::MANIFEST;
@@ -106,13 +107,13 @@ impl ProposalComparison<'_> {
             return Ok(FigureChanges::new());
         };
         let places = self.places;
-        let former = &self.published.with_all_reports();
+        let previous = &self.published.with_all_reports();
         let proposed = SettingsInForce::for_all(numbers).map_err(unwritable)?;
         let judging = self.ruling.judging(self.settings).with_numbers_of(self.settings, proposed);
         let settings = &self.settings.judged_by(judging.in_force());
-        let key = key_of(self.options, places, former)?;
+        let key = key_of(self.options, places, previous)?;
         // On the day of what is published: nothing but the numbers is other.
-        let as_of = former.as_of.parse().unwrap_or(self.options.as_of);
+        let as_of = previous.as_of.parse().unwrap_or(self.options.as_of);
         let options = &NightlyOptions { as_of, ..self.options.clone() };
         let folder = PreviewFolder::open(places)?;
         let staging = folder.path();
@@ -121,16 +122,16 @@ impl ProposalComparison<'_> {
             let request = RunRequest { settings, options, places, progress };
             let mut run = RunContext::new(request, judging, key, staging)?;
             run.work.damaged_lists.clone_from(damaged_lists);
-            let draft = draft_plan(&run, &former.reports, former);
-            require_room_to_build(&run, &draft.targets, &former.reports, former)?;
+            let draft = draft_plan(&run, &previous.reports, previous);
+            require_room_to_build(&run, &draft.targets, &previous.reports, previous)?;
             let staged = staging.join("snapshot").join("tables");
-            let mut examination = examine_months(&run, &draft.targets, former, &staged)?;
+            let mut examination = examine_months(&run, &draft.targets, previous, &staged)?;
             let (_, partitions) =
-                plan_and_build(&run, draft, &mut examination, (former, None), &staged)?;
-            let manifest = Manifest { partitions, ..former.clone() };
-            let tables = places.snapshot(former.snapshot).join("tables");
+                plan_and_build(&run, draft, &mut examination, (previous, None), &staged)?;
+            let manifest = Manifest { partitions, ..previous.clone() };
+            let tables = places.snapshot(previous.snapshot).join("tables");
             Ok(compare(
-                ComparedTables { folders: std::slice::from_ref(&tables), manifest: former },
+                ComparedTables { folders: std::slice::from_ref(&tables), manifest: previous },
                 ComparedTables { folders: &[staged, tables.clone()], manifest: &manifest },
             )?)
         })
@@ -155,7 +156,7 @@ impl EffectCache {
     ) -> Result<Self, DiskError> {
         let folder = places.internal(PROPOSALS);
         let manifest = places.snapshot(published.snapshot).join(MANIFEST);
-        let bytes = std::fs::read(&manifest).at("read", &manifest)?;
+        let bytes = read_file(&manifest)?;
         let hash = blake3::hash(&bytes).to_hex();
         let proposed = ruling.proposed.as_ref().map_or("", |(_, hash)| hash);
         let file = folder.join(format!("{}-{}.json", short(proposed), short(&hash)));
@@ -163,7 +164,7 @@ impl EffectCache {
     }
 
     fn read(&self) -> Option<FigureChanges> {
-        let rows: Vec<EffectRow> = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
+        let rows: Vec<EffectRow> = serde_json::from_slice(&read_file(&self.file).ok()?).ok()?;
         let figure = |EffectRow(table, store, month, what, measure, before, after): EffectRow| {
             let measure = MEASURES.into_iter().find(|known| *known == measure)?;
             let change = FigureChange { before: before.parse().ok()?, after: after.parse().ok()? };
@@ -195,7 +196,7 @@ impl EffectCache {
 
     fn clear(&self) {
         if let Err(error) = remove_tree(&self.folder) {
-            tracing::warn!(error = in_full(&error), "what is kept of former proposals stays");
+            tracing::warn!(error = in_full(&error), "what is kept of previous proposals stays");
         }
     }
 }

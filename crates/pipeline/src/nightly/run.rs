@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::model::listener::ListenerKey;
+use streamledger_storage::disk::reading::exists;
 use streamledger_storage::layout::decisions::DecisionError;
 use streamledger_storage::layout::ledger::{MANIFEST_VERSION, Manifest};
 use streamledger_storage::layout::manifest::read_manifest;
@@ -30,7 +31,6 @@ use crate::nightly::options::NightlyOptions;
 use crate::nightly::options::RunProgress;
 use crate::nightly::plan::completing::complete_plan;
 use crate::nightly::plan::completing::{KeptPlays, PlanBasis};
-use crate::nightly::plan::planned::{DELIVERIES, PlannedPartition};
 use crate::nightly::plan::planning::draft_plan;
 use crate::nightly::plan::preconditions::require_key;
 use crate::nightly::plan::proposal::{Proposal, SettingsRequest};
@@ -53,7 +53,7 @@ pub fn run_nightly(
 ) -> Result<RunSummary, NightlyError> {
     require_inbox(&options.inbox)?;
     let (mut summary, published) =
-        night_once(settings, options, progress, |ruling, _| match request {
+        run_once(settings, options, progress, |ruling, _| match request {
             SettingsRequest::AsAccepted => Ok(()),
             SettingsRequest::Accept { hash, author } => ruling.accept(hash, author),
         })?;
@@ -88,7 +88,7 @@ fn accept_unseen(
 ) -> Result<(RunSummary, bool), NightlyError> {
     let author = by_program("changes no published figure");
     let mut is_accepted = false;
-    let (summary, _) = night_once(settings, options, progress, |ruling, manifest| {
+    let (summary, _) = run_once(settings, options, progress, |ruling, manifest| {
         is_accepted = manifest.snapshot == published
             && ruling.proposed.as_ref().is_some_and(|(_, hash)| *hash == proposal.hash);
         if is_accepted { ruling.accept(&proposal.hash, &author) } else { Ok(()) }
@@ -97,7 +97,7 @@ fn accept_unseen(
 }
 
 /// One run under the lock: what it did, and the number of the snapshot that is published after it.
-fn night_once(
+fn run_once(
     settings: &PipelineSettings,
     options: &NightlyOptions,
     progress: &dyn RunProgress,
@@ -118,29 +118,26 @@ fn night_once(
         let request = RunRequest { settings, options, places: &places, progress };
         let mut run = RunContext::new(request, judging, key, &staging)?;
         run.work.damaged_lists.clone_from(damaged_lists);
-        run_night(run, &mut warehouse, &mut ruling)
+        run_steps(run, &mut warehouse, &mut ruling)
     })?;
     Ok((summary, warehouse.manifest.snapshot))
 }
 
 /// The run itself.
-fn run_night(
+fn run_steps(
     run: RunContext<'_>,
     warehouse: &mut Warehouse,
     ruling: &mut SettingsRuling,
 ) -> Result<RunSummary, NightlyError> {
     let (options, places) = (run.options, run.places);
-    let inbox = scan_inbox(&options.inbox, &run.settings.ignore)?;
-    let mut seen = IntakeIndex::read(places)?;
     let staged = warehouse.staged_tables();
-    let mut examination = examine_inbox(&run, &inbox, &warehouse.manifest, &mut seen, &staged)?;
-    keep_reports(&run, &mut examination)?;
+    let (seen, mut examination) = read_inbox(&run, &warehouse.manifest, &staged)?;
     let draft = draft_plan(&run, &examination.reports, &warehouse.manifest);
     require_room_to_build(&run, &draft.targets, &examination.reports, &warehouse.manifest)?;
     let mut inputs = examination.take_inputs(&draft.targets, &staged)?;
     let basis = PlanBasis {
         reports: &examination.reports,
-        former: &warehouse.manifest,
+        previous: &warehouse.manifest,
         backfill: None,
         kept: KeptPlays::All,
         staged: &staged,
@@ -151,13 +148,11 @@ fn run_night(
         warehouse.clear_staging()?;
         return Ok(run.finish());
     }
-    if plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
-        keep_deliveries(&run, &examination.reports, &warehouse.manifest)?;
-    }
+    keep_deliveries(&run, &plan, &examination.reports, &warehouse.manifest)?;
     let basis = BuildBasis {
         reports: &examination.reports,
         coverage: &coverage,
-        former: &warehouse.manifest,
+        previous: &warehouse.manifest,
         staged: &staged,
     };
     let partitions = build_plan(&run, &plan, inputs, basis)?;
@@ -189,6 +184,19 @@ fn run_night(
     Ok(summary)
 }
 
+/// Reads the reports of the inbox that are new, and keeps them.
+fn read_inbox(
+    run: &RunContext<'_>,
+    published: &Manifest,
+    staged: &Path,
+) -> Result<(IntakeIndex, IntakeResult), NightlyError> {
+    let inbox = scan_inbox(&run.options.inbox, &run.settings.ignore)?;
+    let mut seen = IntakeIndex::read(run.places)?;
+    let mut examination = examine_inbox(run, &inbox, published, &mut seen, staged)?;
+    keep_reports(run, &mut examination)?;
+    Ok((seen, examination))
+}
+
 /// Whether what is published was judged by other settings: then they are published too, also where no
 /// file depends on what is other, so that what is due is told by them.
 fn is_judged_again(published: &Manifest, ruling: &SettingsRuling) -> bool {
@@ -214,7 +222,7 @@ pub fn plan_nightly(
     let own_key = places.own_key();
     let key = match &options.listener_key {
         Some(given) => given.key()?,
-        None if own_key.exists() => read_key(&own_key)?,
+        None if exists(&own_key) => read_key(&own_key)?,
         // There will be a key at the first run; until then there is nothing it could agree with.
         None => ListenerKey::new([0; 32]),
     };
@@ -233,7 +241,7 @@ pub fn plan_nightly(
     let mut inputs = examination.take_inputs(&draft.targets, nowhere)?;
     let basis = PlanBasis {
         reports: &examination.reports,
-        former: &manifest,
+        previous: &manifest,
         backfill: None,
         kept: KeptPlays::Offline,
         staged: nowhere,

@@ -1,9 +1,10 @@
-//! What the archive says of its reports beside their bytes: of which stores they are, and under which names
+//! What the archive says of its reports besides their bytes: of which stores they are, and under which names
 //! they came. With the listener key, the decisions and the pipelines it is all that a warehouse is made of.
 //!
 //! A file in each folder of the archive. It is what the ledger says, written before a state is published
 //! that refers to it.
 
+use crate::disk::reading::{if_there, read_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use walkdir::WalkDir;
 use crate::archive::archived_reports::archive_path;
 use crate::disk::durable::{DiskError, IoContext as _};
 use crate::disk::file_batch::{FileAccess, FileBatch};
-use crate::layout::ledger::{ArchiveMember, ReportEntry};
+use crate::layout::ledger::{ArchiveMember, LedgerReports, ReportEntry};
 use crate::layout::warehouse_layout::WarehouseLayout;
 
 /// The file of a folder.
@@ -53,7 +54,7 @@ type FolderNames = BTreeMap<String, Vec<ArchivedReport>>;
 
 /// The files of a ledger, one a folder: path in the archive and bytes.
 #[must_use]
-pub fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<String, Vec<u8>> {
+pub fn names_of(reports: &LedgerReports) -> BTreeMap<String, Vec<u8>> {
     let mut folders: BTreeMap<&str, FolderNames> = BTreeMap::new();
     for report in reports.values() {
         let archived = report.archived.as_deref().and_then(|archived| archived.split_once('/'));
@@ -74,11 +75,8 @@ pub fn names_of(reports: &BTreeMap<String, ReportEntry>) -> BTreeMap<String, Vec
 /// # Errors
 /// [`DiskError`] if it is there and cannot be read.
 pub fn is_kept(places: &WarehouseLayout, name: &str, bytes: &[u8]) -> Result<bool, DiskError> {
-    let path = archive_path(places, name);
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        found => Ok(found.at("read", &path)? == bytes),
-    }
+    let found = if_there(read_file(&archive_path(places, name)))?;
+    Ok(found.is_some_and(|found| found == bytes))
 }
 
 /// Writes the files that are not there or say something else. Tells how many.
@@ -87,7 +85,7 @@ pub fn is_kept(places: &WarehouseLayout, name: &str, bytes: &[u8]) -> Result<boo
 /// [`DiskError`].
 pub fn keep_names(
     places: &WarehouseLayout,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
     batch: &mut FileBatch,
 ) -> Result<u64, DiskError> {
     let mut n_written = 0;
@@ -133,7 +131,7 @@ pub fn read_names(places: &WarehouseLayout) -> Result<Vec<(String, ArchivedRepor
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DiskError> {
-    let bytes = std::fs::read(path).at("read", path)?;
+    let bytes = read_file(path)?;
     serde_json::from_slice(&bytes).map_err(std::io::Error::other).at("read", path)
 }
 
@@ -150,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_former_kind_count_where_a_folder_has_no_other() {
+    fn files_of_the_previous_kind_count_where_a_folder_has_no_other() {
         let root = tempfile::tempdir().unwrap();
         let places = WarehouseLayout::new(root.path());
         let folder = places.internal("archive/ab");
         std::fs::create_dir_all(&folder).unwrap();
-        let former = serde_json::to_vec(&[report("spotify/a.tsv")]).unwrap();
-        std::fs::write(folder.join("ab1.txt.zst.names"), former).unwrap();
+        let previous = serde_json::to_vec(&[report("spotify/a.tsv")]).unwrap();
+        std::fs::write(folder.join("ab1.txt.zst.names"), previous).unwrap();
         let found = read_names(&places).unwrap();
         assert_eq!(found, [("ab/ab1.txt.zst".to_owned(), report("spotify/a.tsv"))]);
 

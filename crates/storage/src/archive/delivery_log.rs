@@ -1,6 +1,7 @@
-//! When each report first came under each of its names. The log lies beside the archive, since it cannot
+//! When each report first came under each of its names. The log lies next to the archive, since it cannot
 //! be made again: the table `deliveries` shows it, and no other table depends on it.
 
+use crate::disk::reading::{if_there, read_text};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -50,10 +51,7 @@ impl DeliveryLog {
     /// [`WarehouseError::Damaged`] if a line is no delivery.
     pub fn read(places: &WarehouseLayout) -> Result<Self, WarehouseError> {
         let path = places.internal(NAME);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            text => text.at("read", &path)?,
-        };
+        let text = if_there(read_text(&path))?.unwrap_or_default();
         let mut log = Self::default();
         for (line, number) in text.lines().zip(1_u64..) {
             let entry: DeliveryEntry =
@@ -95,7 +93,7 @@ impl DeliveryLog {
     /// Writes the log in one step.
     ///
     /// # Errors
-    /// [`DiskError`]; the former log is still there then.
+    /// [`DiskError`]; the previous log is still there then.
     pub fn write(&self, places: &WarehouseLayout) -> Result<(), DiskError> {
         let path = places.internal(NAME);
         let new = places.internal("staging").join(NAME);

@@ -1,4 +1,4 @@
-//! The archive: every ingested report, and what is kept beside it: the names under which reports
+//! The archive: every ingested report, and what is kept next to it: the names under which reports
 //! came and when, and the hashes of their rows.
 
 pub mod archived_reports;

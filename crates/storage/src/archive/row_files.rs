@@ -1,4 +1,4 @@
-//! Lists of row hashes beside the archive, by which reports are compared: sorted, in pieces with a sum
+//! Lists of row hashes next to the archive, by which reports are compared: sorted, in pieces with a sum
 //! each, so that the beginning of a list can be trusted without its end. A list that is lost or damaged
 //! is made again from the archived report.
 
@@ -171,7 +171,7 @@ impl RowCollector {
         };
         let mut sources: Vec<RowSource> = vec![Box::new(buffer.into_iter().map(Ok))];
         for run in &runs {
-            sources.push(Box::new(RowReader::open(run).at("read", run)?));
+            sources.push(Box::new(HashReader::open(run).at("read", run)?));
         }
         write_list(&path, MergedRows::new(sources).at("read", &path)?).at("write", &path)?;
         runs.iter().try_for_each(|run| remove_file(run))?;
@@ -190,7 +190,7 @@ impl RowList {
                 Ok((ListSize::of(list), Box::new(list.iter().map(|hash| Ok(*hash)))))
             }
             Self::File(path) => {
-                let reader = RowReader::open(path)?;
+                let reader = HashReader::open(path)?;
                 Ok((reader.size, Box::new(reader)))
             }
         }
@@ -258,7 +258,7 @@ fn write_piece(file: &mut impl Write, hashes: &[u64]) -> io::Result<()> {
 
 /// Reads a file of hashes, and trusts none whose sum is wrong.
 #[derive(Debug)]
-struct RowReader {
+struct HashReader {
     file: BufReader<File>,
     size: ListSize,
     n_left: u64,
@@ -269,7 +269,7 @@ fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the list of rows is damaged")
 }
 
-impl RowReader {
+impl HashReader {
     fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let n_bytes = file.metadata()?.len();
@@ -304,7 +304,7 @@ fn read_piece(file: &mut impl io::Read, n_hashes: usize) -> io::Result<Vec<u64>>
     Ok(hashes)
 }
 
-impl Iterator for RowReader {
+impl Iterator for HashReader {
     type Item = io::Result<u64>;
 
     fn next(&mut self) -> Option<io::Result<u64>> {

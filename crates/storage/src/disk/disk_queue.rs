@@ -1,4 +1,4 @@
-//! Work that waits for the disk, done in a thread beside those that compute.
+//! Work that waits for the disk, done in a thread next to those that compute.
 
 use std::fmt;
 use std::io;

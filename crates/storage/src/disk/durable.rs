@@ -4,7 +4,7 @@
 //! since the kernel may have dropped the data with the first failure.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, BufWriter, Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -96,6 +96,24 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let mut file = File::create_new(path).at("create", path)?;
     file.write_all(bytes).at("write", path)?;
     file.sync_all().at("sync", path)
+}
+
+/// Begins a new file that is written piece by piece and never synced: a run that was interrupted does not
+/// go on with it.
+///
+/// # Errors
+/// [`DiskError`], also if the file is there already.
+pub fn create_unsynced(path: &Path) -> Result<BufWriter<File>, DiskError> {
+    Ok(BufWriter::new(File::create_new(path).at("create", path)?))
+}
+
+/// Appends to a file that is never synced; makes it, if it is not there.
+///
+/// # Errors
+/// [`DiskError`].
+pub fn append_unsynced(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut file = File::options().create(true).append(true).open(path).at("open", path)?;
+    file.write_all(bytes).at("write", path)
 }
 
 /// Bytes that are copied at once.

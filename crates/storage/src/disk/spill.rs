@@ -3,7 +3,9 @@
 //! A block is self-contained: its ids mean what its own words say. The bytes are the machine's own
 //! (they never outlive a run), the rows and listeners are copied as they lie in memory.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::listener::Listener;
@@ -14,11 +16,71 @@ use streamledger_core::model::tier::Tier;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::model::verdict::Finding;
 
-/// Appends a block.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
+use crate::disk::durable::{DiskError, IoContext as _, create_unsynced};
+
+/// Writes blocks of plays into a file.
+pub struct PlayBlockWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl PlayBlockWriter {
+    /// A new file.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn create(path: PathBuf) -> Result<Self, DiskError> {
+        Ok(Self { file: create_unsynced(&path)?, path })
+    }
+
+    /// Appends a block, and tells where it ends, in bytes.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn write(&mut self, plays: &Plays) -> Result<u64, DiskError> {
+        write_plays(plays, &mut self.file)
+            .and_then(|()| self.file.stream_position())
+            .at("write", &self.path)
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn finish(mut self) -> Result<PathBuf, DiskError> {
+        self.file.flush().at("write", &self.path)?;
+        Ok(self.path)
+    }
+}
+
+/// Reads blocks of plays of a file, which is gone through once.
+#[derive(Debug)]
+pub struct PlayBlockReader<'a> {
+    path: &'a Path,
+    file: BufReader<File>,
+}
+
+impl<'a> PlayBlockReader<'a> {
+    /// Opens a file at the block that begins at a byte.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn open(path: &'a Path, start: u64) -> Result<Self, DiskError> {
+        let mut file = File::open(path).at("open", path)?;
+        file.seek(SeekFrom::Start(start)).at("read", path)?;
+        Ok(Self { path, file: BufReader::with_capacity(1 << 16, file) })
+    }
+
+    /// The next block.
+    ///
+    /// # Errors
+    /// [`DiskError`], also if there is none.
+    pub fn next_block(&mut self) -> Result<Plays, DiskError> {
+        read_plays(&mut self.file).at("read", self.path)
+    }
+}
+
+fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     let words = &plays.words;
     write_number(plays.rows.len() as u64, out)?;
     out.write_all(bytemuck::cast_slice(&plays.rows))?;
@@ -59,11 +121,7 @@ pub fn write_plays(plays: &Plays, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the next block.
-///
-/// # Errors
-/// If it cannot be read or is not one.
-pub fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
+fn read_plays(source: &mut impl Read) -> io::Result<Plays> {
     let mut rows = vec![bytemuck::Zeroable::zeroed(); read_length(source)?];
     source.read_exact(bytemuck::cast_slice_mut::<Play, u8>(&mut rows))?;
     let mut marked = vec![0; read_length(source)?];

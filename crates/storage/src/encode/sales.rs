@@ -72,7 +72,7 @@ pub fn encode_sales(
     let codes = SaleCodes::new(lines, words, reports);
     let pages: Vec<EncodedPages> = lines
         .par_chunks(PAGE_ROWS)
-        .map_init(PageMaker::default, |maker, lines| maker.encode_pages(lines, words, &codes))
+        .map_init(SalesPageMaker::default, |maker, lines| maker.encode_pages(lines, words, &codes))
         .collect::<Result<_>>()?;
     assemble_row_group(schema, &codes.into_values(), pages, lines.len())
 }
@@ -221,14 +221,14 @@ fn amounts(lines: &[SaleLine]) -> impl ExactSizeIterator<Item = Option<i128>> {
 
 /// Makes pages; keeps its memory from one to the next.
 #[derive(Default)]
-struct PageMaker {
+struct SalesPageMaker {
     encoder: PageEncoder,
     /// Of each line, beside the lines: many columns are made of either, and nothing else.
     items: Vec<u32>,
     terms: Vec<u32>,
 }
 
-impl PageMaker {
+impl SalesPageMaker {
     /// A page of each column, in the order of the schema.
     fn encode_pages(
         &mut self,

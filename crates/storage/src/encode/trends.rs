@@ -110,7 +110,7 @@ pub fn encode_trends(rows: &[DayRows<'_>], schema: &SchemaDescPtr) -> Result<Enc
     let codes = TrendCodes::new(rows);
     let pages: Vec<EncodedPages> = by_page(rows)
         .par_iter()
-        .map_init(PageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
+        .map_init(TrendsPageMaker::default, |maker, rows| maker.encode_pages(rows, &codes))
         .collect::<Result<_>>()?;
     let n_rows = rows.iter().map(DayRows::n_rows).sum();
     assemble_row_group(schema, &codes.into_values(), pages, n_rows)
@@ -311,7 +311,7 @@ const BATCH_ROWS: usize = 1 << 9;
 
 /// Makes pages; keeps its memory from one to the next.
 #[derive(Default)]
-struct PageMaker {
+struct TrendsPageMaker {
     encoder: PageEncoder,
     isrc: Vec<u32>,
     store_track: Vec<u32>,
@@ -325,7 +325,7 @@ struct PageMaker {
     month: Vec<i64>,
 }
 
-impl PageMaker {
+impl TrendsPageMaker {
     /// A page of each column, in the order of the schema.
     fn encode_pages(&mut self, rows: &[DayRows<'_>], codes: &TrendCodes) -> Result<EncodedPages> {
         use PageNulls::{Allowed, Never};

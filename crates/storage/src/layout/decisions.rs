@@ -10,6 +10,7 @@
 //! file that was edited is known. Nothing in the folder is passed over: what cannot be read may be what
 //! decides about somebody's money.
 
+use crate::disk::reading::{if_there, list_folder, real_path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -161,12 +162,7 @@ impl DecisionLog {
     /// [`DecisionError`] if a file cannot be read, is no decision, or is not what was written.
     pub fn read(folder: &Path) -> Result<Self, DecisionError> {
         let mut decisions = Self { folder: folder.to_owned(), entries: BTreeMap::new() };
-        let files = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(decisions),
-            files => files.at("list", folder)?,
-        };
-        for file in files {
-            let path = file.at("list", folder)?.path();
+        for path in if_there(list_folder(folder))?.unwrap_or_default() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // What a write that was interrupted has left; nobody was told that it is decided.
             if name.starts_with('.') && name.ends_with(UNFINISHED) {
@@ -349,20 +345,6 @@ fn make_lasting_folder(folder: &Path) -> Result<(), DiskError> {
 
 /// Ending of a file that is being written.
 const UNFINISHED: &str = ".new";
-
-/// A path without links, as far as it is there.
-fn real_path(path: &Path) -> PathBuf {
-    if let Ok(real) = path.canonicalize() {
-        return real;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            real_path(parent).join(name)
-        }
-        _ => path.to_owned(),
-    }
-}
 
 fn hash_digits(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned()

@@ -1,9 +1,11 @@
 //! The ledger: which reports came, what they hold, and which files were made of them. It is part of a
 //! snapshot (`manifest.json`), so that what is published and what is known become true together.
 
+use crate::disk::file_hash::hash_cold;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use streamledger_core::decisions::settings::SettingsInForce;
 use streamledger_core::explain::period::Period;
 use streamledger_core::model::day::Month;
@@ -15,6 +17,12 @@ use crate::source::report_source::FileState;
 
 /// Version of the manifest's own layout.
 pub const MANIFEST_VERSION: u32 = 3;
+
+/// Reports of the ledger by key.
+pub type LedgerReports = BTreeMap<String, ReportEntry>;
+
+/// Partitions by path.
+pub type LedgerPartitions = BTreeMap<String, PartitionEntry>;
 
 /// A published state of all tables, and the ledger behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +47,7 @@ pub struct Manifest {
     #[serde(default)]
     pub as_of: String,
     /// When the run that made it started, ISO 8601 UTC; no table depends on it. When readers were moved
-    /// to it is noted beside the snapshots.
+    /// to it is noted next to the snapshots.
     #[serde(default)]
     pub published: String,
     /// How it came to be: `nightly`, `backfill`, or the snapshot that it was rolled back to.
@@ -48,13 +56,13 @@ pub struct Manifest {
     /// Reports that came after the state that was rolled back to: none of their rows is in the tables
     /// until the next run.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub set_aside: BTreeMap<String, ReportEntry>,
+    pub set_aside: LedgerReports,
     /// Reports by id (64 hex digits).
-    pub reports: BTreeMap<String, ReportEntry>,
+    pub reports: LedgerReports,
     /// Partitions by table and path (`plays/store=spotify/month=2026-09/date=2026-09-01`).
-    pub partitions: BTreeMap<String, PartitionEntry>,
+    pub partitions: LedgerPartitions,
     /// Files of the tables that have no rows, by the path of the partition that stands for them.
-    pub empty_tables: BTreeMap<String, PartitionEntry>,
+    pub empty_tables: LedgerPartitions,
 }
 
 impl Manifest {
@@ -64,7 +72,7 @@ impl Manifest {
         self.partitions.iter().chain(&self.empty_tables)
     }
 
-    /// With the reports that were set aside by going back to a former state: what is known of them
+    /// With the reports that were set aside by going back to a previous state: what is known of them
     /// counts again.
     #[must_use]
     pub fn with_all_reports(mut self) -> Self {
@@ -73,7 +81,7 @@ impl Manifest {
     }
 }
 
-/// An inbox file that was examined. What was seen is kept beside the snapshots, only to save reading
+/// An inbox file that was examined. What was seen is kept next to the snapshots, only to save reading
 /// the same file again: without it the next run finds by the hashes that nothing is new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -226,7 +234,7 @@ pub struct ReportEntry {
     /// Values that no table of ours knows: how many different ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_unmapped: u64,
-    /// BLAKE3, hex, of what is kept of it beside the ledger: its rejected rows and unknown values.
+    /// BLAKE3, hex, of what is kept of it next to the ledger: its rejected rows and unknown values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes_hash: Option<String>,
     /// What was found of a report that is rejected until it is accepted, and how to accept it.
@@ -418,6 +426,14 @@ pub struct FileEntry {
     pub size_bytes: u64,
     /// BLAKE3 of the bytes, hex.
     pub blake3: String,
+}
+
+impl FileEntry {
+    /// Whether the file in a folder is as it was written.
+    #[must_use]
+    pub fn is_whole_in(&self, folder: &Path) -> bool {
+        hash_cold(&folder.join(&self.name)).is_ok_and(|hash| hex::encode(hash) == self.blake3)
+    }
 }
 
 /// Hex BLAKE3 over sorted hashes, a line feed after each: `streamledger.inputs`.

@@ -1,5 +1,6 @@
-//! The file of a snapshot's manifest, with its checksum beside it.
+//! The file of a snapshot's manifest, with its checksum next to it.
 
+use crate::disk::reading::{if_there, read_file};
 use std::path::Path;
 
 use crate::disk::durable::{DiskError, IoContext as _, write_new};
@@ -19,13 +20,11 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     let path = snapshot.join(MANIFEST);
     reject_other_version(snapshot, &path)?;
     let damaged = |message: String| WarehouseError::Damaged { path: path.clone(), message };
-    let advice = "`streamledger snapshots list` shows former states, and `rollback` publishes one of \
+    let advice = "`streamledger snapshots list` shows previous states, and `rollback` publishes one of \
                   them again";
-    let read = |file: &str| match std::fs::read(snapshot.join(file)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(damaged(format!("{file} is missing; {advice}")))
-        }
-        bytes => Ok(bytes.at("read", &snapshot.join(file))?),
+    let read = |file: &str| {
+        let bytes = if_there(read_file(&snapshot.join(file)))?;
+        bytes.ok_or_else(|| damaged(format!("{file} is missing; {advice}")))
     };
     let (bytes, sum) = (read(MANIFEST)?, read(MANIFEST_SUM)?);
     if sum != format!("{}\n", blake3::hash(&bytes).to_hex()).into_bytes() {
@@ -44,7 +43,7 @@ pub fn read_manifest(snapshot: &Path) -> Result<Manifest, WarehouseError> {
     Ok(manifest)
 }
 
-/// Name of the checksum beside manifests of schema version 1.
+/// Name of the checksum next to manifests of schema version 1.
 const MANIFEST_SUM_OF_VERSION_1: &str = "manifest.sha256";
 
 /// Tells a manifest of another version from a damaged one, before it is checked against its checksum.
@@ -54,11 +53,8 @@ fn reject_other_version(snapshot: &Path, path: &Path) -> Result<(), WarehouseErr
         manifest_version: u32,
     }
     if snapshot.join(MANIFEST_SUM).exists() || !snapshot.join(MANIFEST_SUM_OF_VERSION_1).exists() {
-        let bytes = match std::fs::read(path) {
-            // What is missing is told by whoever reads it.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            bytes => bytes.at("read", path)?,
-        };
+        // What is missing is told by whoever reads it.
+        let Some(bytes) = if_there(read_file(path))? else { return Ok(()) };
         let version =
             serde_json::from_slice::<ManifestVersion>(&bytes).map(|read| read.manifest_version);
         // What cannot be read is told by the checksum.

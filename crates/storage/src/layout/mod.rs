@@ -1,4 +1,4 @@
-//! What lies where in a warehouse: the lock, snapshots and their manifest, decisions, and what is kept beside
+//! What lies where in a warehouse: the lock, snapshots and their manifest, decisions, and what is kept next to
 //! the manifest.
 
 pub mod error;

@@ -1,6 +1,6 @@
 //! Files of the keys of a counted date's offline plays, and what is looked up in them.
 //!
-//! A file is for the next runs, not for readers of the tables; it lies beside them in the snapshot.
+//! A file is for the next runs, not for readers of the tables; it lies next to them in the snapshot.
 //! Keys are dealt out by their first byte, so that a look for a few of them reads a few kilobytes.
 //!
 //! ```text

@@ -25,31 +25,31 @@ impl Warehouse {
     /// Publishes a snapshot: files that are not in staging are linked from the snapshot `from`.
     ///
     /// # Errors
-    /// [`DiskError`]; readers then still see the former snapshot, or, if the last step failed, will
+    /// [`DiskError`]; readers then still see the previous snapshot, or, if the last step failed, will
     /// see the new one when the next run makes up for it.
     pub fn publish(&mut self, manifest: Manifest, from: u64) -> Result<(), DiskError> {
         let staged = self.places.internal(STAGED);
-        let former = self.places.snapshot(from);
+        let previous = self.places.snapshot(from);
         make_folder(&self.staged_tables())?;
         let partitions: Vec<_> = manifest.all_partitions().collect();
         partitions
             .par_iter()
-            .try_for_each(|(path, partition)| link_former(path, partition, &former, &staged))?;
+            .try_for_each(|(path, partition)| link_previous(path, partition, &previous, &staged))?;
         write_manifest(&staged, &manifest)?;
         sync_folders(&staged)?;
         rename(&staged, &self.places.snapshot(manifest.snapshot))?;
-        self.places.flip(manifest.snapshot)?;
+        self.places.swap_current(manifest.snapshot)?;
         note_shown(&self.places, manifest.snapshot)?;
         self.manifest = manifest;
         Ok(())
     }
 }
 
-/// Links what is not in staging from the former snapshot.
-fn link_former(
+/// Links what is not in staging from the previous snapshot.
+fn link_previous(
     path: &str,
     partition: &PartitionEntry,
-    former: &Path,
+    previous: &Path,
     staged: &Path,
 ) -> Result<(), DiskError> {
     if let Some(file) = &partition.offline_keys {
@@ -57,7 +57,7 @@ fn link_former(
         let to = staged.join(&folder).join(&file.name);
         if !to.exists() {
             make_folder(&staged.join(&folder))?;
-            link(&former.join(&folder).join(&file.name), &to)?;
+            link(&previous.join(&folder).join(&file.name), &to)?;
         }
     }
     let path = Path::new("tables").join(path);
@@ -66,5 +66,5 @@ fn link_former(
     // A file's name tells its content, so that one which is there is the right one.
     let is_missing = |name: &&String| !folder.join(name).exists();
     let mut files = partition.files.iter().map(|file| &file.name).filter(is_missing);
-    files.try_for_each(|name| link(&former.join(&path).join(name), &folder.join(name)))
+    files.try_for_each(|name| link(&previous.join(&path).join(name), &folder.join(name)))
 }

@@ -1,9 +1,9 @@
-//! When readers were moved to a snapshot. A run may work for hours before it publishes, and a flip that
+//! When readers were moved to a snapshot. A run may work for hours before it publishes, and a swap that
 //! a crash interrupted is made up for much later; what readers may still hold, and what the tables said
-//! on a certain day, depends on the flip alone. So the moment is noted when it has happened, in a file
-//! beside the snapshots; no table depends on it.
+//! on a certain day, depends on the swap alone. So the moment is noted when it has happened, in a file
+//! next to the snapshots; no table depends on it.
 //!
-//! Where a crash came between the flip and the note, the link itself tells: it was made just then.
+//! Where a crash came between the swap and the note, the link itself tells: it was made just then.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Former states of the tables: what there is, back to one of them, and away with those that nobody
+//! Previous states of the tables: what there is, back to one of them, and away with those that nobody
 //! needs.
 
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ fn snapshot_of(
     Ok((read_manifest(&folder)?, folder.join("tables")))
 }
 
-/// Publishes a former state again, as a new snapshot. Reports that came after it stay known, without
+/// Publishes a previous state again, as a new snapshot. Reports that came after it stay known, without
 /// their rows, until the next run builds the tables from all of them. Returns the new number.
 ///
 /// # Errors
@@ -174,21 +174,21 @@ pub fn roll_back(
     if current.snapshot == number {
         return Err(SnapshotError::IsCurrent { number });
     }
-    let (mut former, _) = snapshot_of(&warehouse.places, number)?;
+    let (mut previous, _) = snapshot_of(&warehouse.places, number)?;
     // Names under which a known report came once more are as little forgotten as reports that came.
-    for (key, report) in &mut former.reports {
+    for (key, report) in &mut previous.reports {
         let later = [&current.reports, &current.set_aside].into_iter().filter_map(|r| r.get(key));
         later.for_each(|later| report.files.extend(later.files.iter().cloned()));
     }
     let mut set_aside = current.set_aside.clone();
     set_aside.extend(current.reports.clone());
-    set_aside.retain(|key, _| !former.reports.contains_key(key));
+    set_aside.retain(|key, _| !previous.reports.contains_key(key));
     let new = Manifest {
         snapshot: current.snapshot + 1,
         published: started.to_owned(),
         origin: format!("rolled back to {number}"),
         set_aside,
-        ..former
+        ..previous
     };
     let new_number = new.snapshot;
     warehouse.publish(new, number)?;

@@ -41,9 +41,9 @@ impl Warehouse {
         };
         if let Some(newest) = newest {
             if places.current()? != Some(newest) {
-                // Renamed into place, so complete; the crash came before the flip.
-                tracing::info!(snapshot = newest, "finished the flip that a crash had interrupted");
-                places.flip(newest)?;
+                // Renamed into place, so complete; the crash came before the swap.
+                tracing::info!(snapshot = newest, "finished the swap that a crash had interrupted");
+                places.swap_current(newest)?;
                 note_shown(&places, newest)?;
             }
             make_up_for(&places, newest)?;
@@ -51,7 +51,7 @@ impl Warehouse {
         Ok(Self { places, manifest, _lock: lock })
     }
 
-    /// The same for going back to a former state, which must be possible when the manifest of the
+    /// The same for going back to a previous state, which must be possible when the manifest of the
     /// newest one is damaged: then only its number is known, and none of its reports.
     ///
     /// # Errors

@@ -17,9 +17,10 @@
 //! WAREHOUSE/internal/runs/                                 a record of each run
 //! ```
 //!
-//! A snapshot is complete before it gets its name under `snapshots`; that rename decides. The flip of
+//! A snapshot is complete before it gets its name under `snapshots`; that rename decides. The swap of
 //! `tables` follows, and is made up for at the next start if a crash came between.
 
+use crate::disk::reading::{if_there, list_folder};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -88,15 +89,9 @@ impl WarehouseLayout {
     /// [`DiskError`].
     pub fn snapshots(&self) -> Result<Vec<u64>, DiskError> {
         let folder = self.internal("snapshots");
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.at("list", &folder)?,
-        };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let name = entry.at("list", &folder)?.file_name();
-            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
-        }
+        let entries = if_there(list_folder(&folder))?.unwrap_or_default();
+        let names = entries.iter().filter_map(|path| path.file_name()?.to_str());
+        let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -134,7 +129,7 @@ impl WarehouseLayout {
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn flip(&self, number: u64) -> Result<(), DiskError> {
+    pub fn swap_current(&self, number: u64) -> Result<(), DiskError> {
         let new = self.internal("tables.new");
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -67,7 +67,7 @@ pub enum SourceEnd {
     Unreadable(DiskError),
 }
 
-/// Whether unpacking runs beside reading.
+/// Whether unpacking runs at the same time as reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeMode {
     /// In one thread: where there is a report for every thread, each block stays in one core's cache.

@@ -7,6 +7,7 @@ pub mod columns;
 pub mod lot_table;
 pub mod reference_columns;
 pub mod sales_columns;
+pub mod run_file;
 pub mod isrc_slices;
 pub mod compare;
 pub mod scan;

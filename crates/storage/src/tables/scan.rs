@@ -8,6 +8,8 @@ use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::FileMetaData;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use polars::prelude::{
     DataFrame, DataType, Engine, LazyFrame, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet,
 };
@@ -22,6 +24,15 @@ pub fn scan(path: &Path) -> PolarsResult<LazyFrame> {
     })?;
     let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
     LazyFrame::scan_parquet(PlRefPath::new(text), args)
+}
+
+/// What the footer of a file says of it as a whole.
+///
+/// # Errors
+/// If it is not there or no Parquet.
+pub fn read_footer(path: &Path) -> Result<FileMetaData, ParquetError> {
+    let reader = SerializedFileReader::new(File::open(path)?)?;
+    Ok(reader.metadata().file_metadata().clone())
 }
 
 /// Rows that are read at a time.

@@ -24,7 +24,7 @@ use crate::encode::page::ZSTD_LEVEL;
 use crate::layout::ledger::{FileEntry, ReportEntry, SourceKind};
 use crate::tables::partition::PartitionError;
 
-/// What is wrong with a report or one of its rows, as it is kept beside the ledger.
+/// What is wrong with a report or one of its rows, as it is kept next to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineEntry {
@@ -40,7 +40,7 @@ pub struct QuarantineEntry {
     pub raw: Option<String>,
 }
 
-/// What is kept of a report beside the ledger, for the tables `quarantine` and `unmapped_values`.
+/// What is kept of a report next to the ledger, for the tables `quarantine` and `unmapped_values`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportNotes {

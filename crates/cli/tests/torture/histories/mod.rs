@@ -1,5 +1,5 @@
-//! Random histories: deliveries, nights and what people do in between, in any order, against a model of
-//! what must be in the tables. Each history ends in the tables of one night over the same files, with the
+//! Random histories: deliveries, runs and what people do in between, in any order, against a model of
+//! what must be in the tables. Each history ends in the tables of one run over the same files, with the
 //! same settings and decisions, to the byte.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 

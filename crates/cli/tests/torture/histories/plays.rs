@@ -1,6 +1,6 @@
-//! Random histories against a plain model: nights, restated and late reports, offline plays under
+//! Random histories against a plain model: runs, restated and late reports, offline plays under
 //! several dates, backfills, rollbacks, in any order. After each step the verdict of every row is what
-//! the model says; at the end the tables are those of one night over all reports, to the byte.
+//! the model says; at the end the tables are those of one run over all reports, to the byte.
 #![expect(clippy::unwrap_used, reason = "what a test needs for itself must be there")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -216,7 +216,7 @@ fn verdict(
 struct History {
     case: Case,
     delivered: Vec<Delivery>,
-    /// How many of them the last night saw.
+    /// How many of them the last run saw.
     taken_in: usize,
     policy: usize,
     /// Place of the listener key.
@@ -238,7 +238,7 @@ impl History {
     fn step(&mut self, chance: &mut Chance) {
         match chance.within(0..11) {
             0..5 => self.deliver(chance),
-            5..8 => self.night(),
+            5..8 => self.nightly(),
             8 if 0 < self.taken_in => self.backfill(chance.within(0..2) == 1),
             9 if 0 < self.taken_in => self.roll_back(chance),
             10 if 0 < self.taken_in => self.change_key(),
@@ -264,8 +264,8 @@ impl History {
         }
     }
 
-    fn night(&mut self) {
-        self.steps.push("night".to_owned());
+    fn nightly(&mut self) {
+        self.steps.push("run".to_owned());
         // A snapshot that was rolled back to may have been made with another key.
         let key = ["--listener-key-file", KEYS[self.key], "--rekey"];
         let command = nightly_arguments(&key);
@@ -277,8 +277,8 @@ impl History {
     }
 
     fn backfill(&mut self, by_other: bool) {
-        // Reports of a rolled-back state are ingested by a night first.
-        self.night();
+        // Reports of a rolled-back state are ingested by a run first.
+        self.nightly();
         if expected(&self.delivered, 0).is_empty() {
             return;
         }
@@ -296,7 +296,7 @@ impl History {
     fn change_key(&mut self) {
         self.key = 1 - self.key;
         self.steps.push(format!("the key is {}", KEYS[self.key]));
-        self.night();
+        self.nightly();
     }
 
     fn roll_back(&mut self, chance: &mut Chance) {
@@ -327,7 +327,7 @@ impl History {
         assert_eq!(found, expected, "{:#?}", self.steps);
     }
 
-    /// What one night over the same reports publishes, and a backfill by the same policy.
+    /// What one run over the same reports publishes, and a backfill by the same policy.
     fn at_once(&self) -> Published {
         let mut other = Self::new();
         for delivery in &self.delivered {
@@ -338,7 +338,7 @@ impl History {
         if self.policy == 1 {
             other.backfill(true)
         } else {
-            other.night()
+            other.nightly()
         }
         other.case.published()
     }
@@ -354,7 +354,7 @@ fn run(number: u64) -> usize {
     if history.delivered.is_empty() {
         return 0;
     }
-    history.night();
+    history.nightly();
     history.case.verify().expect_code(0);
     let steps = &history.steps;
     assert_eq!(history.case.published(), history.at_once(), "history {number}: {steps:#?}");
@@ -365,7 +365,7 @@ fn run(number: u64) -> usize {
 const HISTORIES_AT_A_TIME: u64 = 1_000;
 
 #[test]
-fn any_history_ends_in_the_tables_of_one_night() {
+fn any_history_ends_in_the_tables_of_one_run() {
     let n_histories = n_histories(25, 10_000);
     let mut n_steps = 0;
     for start in (0..n_histories).step_by(usize::try_from(HISTORIES_AT_A_TIME).unwrap()) {

@@ -101,7 +101,7 @@ impl History {
     fn step(&mut self, chance: &mut Chance) {
         match chance.within(0..14) {
             0..6 => self.deliver(chance),
-            6..9 => self.night(&[]),
+            6..9 => self.nightly(&[]),
             9 => self.accept_report(),
             10..12 => {
                 let done = self.edited.toggle(chance, &self.case);
@@ -127,7 +127,7 @@ impl History {
         }
     }
 
-    /// Runs a night with the key of the history.
+    /// Runs a run with the key of the history.
     fn run(&self, case: &Case, more: &[&str]) -> Outcome {
         let usual = [&PIPELINE[..], &["--listener-key-file", KEYS[self.key]]].concat();
         let outcome = case.run(&nightly_arguments(&[&usual, more].concat()));
@@ -135,8 +135,8 @@ impl History {
         outcome
     }
 
-    fn night(&mut self, more: &[&str]) {
-        self.steps.push(format!("night {}", more.join(" ")));
+    fn nightly(&mut self, more: &[&str]) {
+        self.steps.push(format!("run {}", more.join(" ")));
         let key = [&PIPELINE[..], &["--listener-key-file", KEYS[self.key]]].concat();
         let foreseen = more.is_empty().then(|| Foreseen::new(&self.case, &nightly_arguments(&key)));
         let outcome = self.run(&self.case, more);
@@ -151,7 +151,7 @@ impl History {
 
     /// Somebody says that the first report that waits for it counts.
     fn accept_report(&mut self) {
-        self.night(&[]);
+        self.nightly(&[]);
         let reports = self.case.cells("reports", ["report", "file", "reason"]);
         let waits = |[_, _, reason]: &&[String; 3]| ACCEPTABLE.contains(&reason.as_str());
         let Some([report, file, _]) = reports.iter().find(waits) else {
@@ -161,23 +161,23 @@ impl History {
         let outcome = self.case.run(&["accept", report, "--why", "checked with the store"]);
         assert_eq!(outcome.code, 0, "{:#?}\n{outcome:?}", self.steps);
         self.has_accepted = true;
-        self.night(&[]);
+        self.nightly(&[]);
     }
 
     /// Somebody accepts what the edited settings change: all plays are judged by them.
     fn accept_edits(&mut self) {
-        self.steps.push("night".to_owned());
+        self.steps.push("run".to_owned());
         let outcome = self.run(&self.case, &[]);
         if let Some((_, rest)) = outcome.stdout.split_once("--accept-restatement ") {
             let hash = rest.split_whitespace().next().unwrap().to_owned();
-            self.night(&["--accept-restatement", &hash]);
+            self.nightly(&["--accept-restatement", &hash]);
         }
         self.assert_judged_by(&[self.edited.played_ms()], &found(&self.case).plays);
     }
 
     fn change_key(&mut self) {
         self.key = 1 - self.key;
-        self.night(&["--rekey"]);
+        self.nightly(&["--rekey"]);
     }
 
     /// All plays are judged by one of these bounds.
@@ -228,7 +228,7 @@ impl History {
         }
     }
 
-    /// What one night over the same files publishes, with the same settings, key and decisions.
+    /// What one run over the same files publishes, with the same settings, key and decisions.
     fn at_once(&self) -> BTreeMap<String, String> {
         let other = new_case();
         copy_tree(&self.case.path("pipelines"), &other.path("pipelines"));
@@ -250,7 +250,7 @@ fn run(number: u64) -> usize {
     if history.files.is_empty() {
         return 0;
     }
-    history.night(&[]);
+    history.nightly(&[]);
     history.case.verify().expect_code(0);
     let steps = &history.steps;
     assert_eq!(history.case.published(), history.at_once(), "history {number}: {steps:#?}");

@@ -88,7 +88,20 @@ fn standings(reports: &[Made], accepted: &AcceptedReports) -> BTreeMap<String, R
         });
         Ok::<_, Infallible>(SharedRows::Rows(shared.count() as u64))
     };
-    supersede(&by_key, accepted, &mut compare).unwrap_or_default()
+    let found = supersede(&by_key, &RowNeighbours::new(), accepted, &mut compare).unwrap();
+    // Which reports can share a row saves comparing, and changes nothing.
+    let sharing = |made: &Made| {
+        let shares = |other: &&Made| other.rows.iter().any(|row| made.rows.contains(row));
+        reports.iter().filter(shares).map(|other| other.facts.id.clone()).collect()
+    };
+    let mut may_share: RowNeighbours =
+        reports.iter().map(|made| (made.facts.id.clone(), sharing(made))).collect();
+    let by_index = supersede(&by_key, &may_share, accepted, &mut compare).unwrap();
+    assert_eq!(by_index, found, "by what rows can be shared");
+    may_share = may_share.into_iter().step_by(2).collect();
+    let by_some = supersede(&by_key, &may_share, accepted, &mut compare).unwrap();
+    assert_eq!(by_some, found, "where it is known of some alone");
+    found
 }
 
 /// `file state` with the file that counts in its place, in order of files.
@@ -208,7 +221,7 @@ fn copies_and_parts_go_with_the_report_that_a_newer_version_replaces() {
         assert_eq!(n_active, 1, "{of_rows:?} {found:?}");
         assert_eq!(found[1], "s/a_corrected.tsv active");
     }
-    // Plays with listeners count beside each other, as long as none of them is replaced.
+    // Plays with listeners count with each other, as long as none of them is replaced.
     let plays = |made: Made| {
         made.with(|facts| {
             facts.fingerprint = None;
@@ -441,7 +454,7 @@ fn reports_of_a_format_that_adds_are_added_but_their_rows_count_once() {
     assert_eq!(found[0], "s/a.csv same_rows by s/a_corrected.csv");
 }
 
-/// A name that comes again in a later folder, or beside the first as programs name it, proves nothing by
+/// A name that comes again in a later folder, or next to the first as programs name it, proves nothing by
 /// itself: statements of two months may have one name.
 #[test]
 fn a_name_that_comes_again_replaces_only_what_its_rows_are_of() {

@@ -15,7 +15,7 @@ fn september() -> KnownDays {
 #[test]
 fn a_version_is_of_the_report_with_the_same_words_and_dates() {
     let of = |file: &str| {
-        let facts = NameFacts::of(file, &september());
+        let facts = VersionName::of(file, &september());
         (facts.subject, !facts.marks.is_empty())
     };
     let (week, date) = (of("spotify/week.tsv"), of("spotify/streams_2026-09-01.tsv"));
@@ -47,7 +47,7 @@ fn a_version_is_of_the_report_with_the_same_words_and_dates() {
 #[test]
 fn digits_of_which_the_report_does_not_speak_are_no_dates() {
     let rows = known("2026-07-01", "2026-07-31");
-    let of = |file: &str| NameFacts::of(file, &rows);
+    let of = |file: &str| VersionName::of(file, &rows);
     let (first, second) =
         (of("distrokid/statement_200101.tsv"), of("distrokid/statement_200112.tsv"));
     assert_ne!(first.subject, second.subject);
@@ -68,7 +68,7 @@ fn digits_of_which_the_report_does_not_speak_are_no_dates() {
 
 #[test]
 fn a_day_in_a_folder_says_when_a_report_was_delivered() {
-    let of = |file: &str| NameFacts::of(file, &september());
+    let of = |file: &str| VersionName::of(file, &september());
     let (a, b) =
         (of("spotify/2026-09-10/streams_202609.tsv"), of("spotify/2026-09-20/streams_202609.tsv"));
     assert_eq!(a.subject, b.subject);
@@ -119,5 +119,5 @@ fn a_higher_version_is_newer_and_a_marked_name_newer_than_the_plain_one() {
         "spotify/a/streams_2026-09-01_v10.tsv",
         "spotify/a/resent/streams_2026-09-01_v10.tsv",
     ];
-    assert!(in_order.is_sorted_by_key(|name| NameFacts::of(name, &september()).marks));
+    assert!(in_order.is_sorted_by_key(|name| VersionName::of(name, &september()).marks));
 }

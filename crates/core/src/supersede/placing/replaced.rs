@@ -63,7 +63,7 @@ impl<'a, E> PlacingState<'_, 'a, E> {
         }
         found.places.extend(gone.iter().filter(|older| self.is_open(&units[**older])));
         for older in gone.iter().map(|older| &units[*older]) {
-            for other in self.neighbours.all_of_months(older, place) {
+            for other in self.neighbours.all_of_rows(older, place) {
                 let is_known = found.places.contains(&other) || !self.counts(&units[other]);
                 if is_known {
                     continue;

@@ -6,6 +6,7 @@ use crate::decisions::AcceptedReports;
 use crate::supersede::facts::{ComparedBy, ReportStanding, SharedRows, SupersedeReason};
 use crate::supersede::neighbours::ReportNeighbours;
 use crate::supersede::proof::PeriodUnit;
+use crate::supersede::row_index::RowNeighbours;
 
 /// What two reports have in common.
 pub(super) type CompareRows<'p, E> =
@@ -29,11 +30,11 @@ pub(super) struct PlacingState<'p, 'a, E> {
 impl<'p, 'a, E> PlacingState<'p, 'a, E> {
     /// None is placed yet.
     pub(super) fn new(
-        units: &'p [PeriodUnit<'a>],
+        (units, may_share): (&'p [PeriodUnit<'a>], &RowNeighbours),
         accepted: &'p AcceptedReports,
         (standings, compare): (&'p mut BTreeMap<String, ReportStanding>, CompareRows<'p, E>),
     ) -> Self {
-        let neighbours = ReportNeighbours::new(units);
+        let neighbours = ReportNeighbours::new(units, may_share);
         let (gone, replaced_in) = (BTreeMap::new(), BTreeMap::new());
         Self { units, neighbours, gone, replaced_in, accepted, standings, compare }
     }

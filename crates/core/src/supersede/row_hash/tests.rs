@@ -56,7 +56,7 @@ fn fingerprint(sale: SaleRow) -> u128 {
     sums(&[sale], TEXTS).0.fingerprint
 }
 
-/// Lists lie beside the archive: another number here needs another [`ROW_HASH_VERSION`].
+/// Lists lie next to the archive: another number here needs another [`ROW_HASH_VERSION`].
 #[test]
 fn the_hash_is_the_same_everywhere_and_for_ever() {
     assert_eq!(format!("{:032x}", fingerprint(sale())), "cf0733ca864c34413220bd50029a39e2");

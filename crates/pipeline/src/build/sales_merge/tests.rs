@@ -37,7 +37,7 @@ fn runs_of(lines: &[Line], in_memory: bool, folder: &Path) -> Vec<(String, Vec<T
         let path = folder.join(format!("run-{report}-{number}.parquet"));
         let mut writer = RunWriter::create(path, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
-        writer.finish().unwrap()
+        TableRun::Disk(writer.finish().unwrap())
     };
     let runs = |(report, lots): (usize, Vec<Vec<FigureRow>>)| {
         let filled = lots.into_iter().enumerate().filter(|(_, figures)| !figures.is_empty());

@@ -1,19 +1,16 @@
-//! What a run builds from, beside its plan.
+//! What a run builds from, besides its plan.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::explain::coverage::CoverageRow;
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
-
-type Reports = BTreeMap<String, ReportEntry>;
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 
 /// What a run builds from.
 #[derive(Clone, Copy)]
 pub(crate) struct BuildBasis<'a> {
-    pub(crate) reports: &'a Reports,
+    pub(crate) reports: &'a LedgerReports,
     pub(crate) coverage: &'a [CoverageRow],
-    pub(crate) former: &'a Manifest,
+    pub(crate) previous: &'a Manifest,
     /// The tables of the coming snapshot.
     pub(crate) staged: &'a Path,
 }

@@ -10,7 +10,9 @@ use streamledger_core::model::report_id::ReportId;
 use streamledger_storage::disk::durable::{link, make_folder};
 use streamledger_storage::encode::file::ROW_GROUP_ROWS_MAX;
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{FileEntry, Manifest, PartitionEntry, ReportEntry};
+use streamledger_storage::layout::ledger::{
+    FileEntry, LedgerPartitions, Manifest, PartitionEntry, ReportEntry,
+};
 use streamledger_storage::layout::offline_keys::list_queue;
 use streamledger_storage::layout::partition_key::{PartitionKey, path_in, trends_path};
 
@@ -30,7 +32,6 @@ use crate::nightly::plan::offline_dates::stale_dates;
 use crate::nightly::plan::planned::{PartitionKind, Plan, PlannedDate, PlannedPartition};
 use crate::nightly::plan::run_inputs::{RunInputs, before_its_month};
 
-type Partitions = BTreeMap<String, PartitionEntry>;
 /// Files of `trends_daily` of built dates, by path of the partition of `plays`.
 type TrendsFiles = BTreeMap<String, Vec<FileEntry>>;
 
@@ -54,13 +55,13 @@ pub(crate) fn build_plan(
     plan: &Plan,
     mut inputs: RunInputs,
     basis: BuildBasis<'_>,
-) -> Result<Partitions, NightlyError> {
-    let BuildBasis { reports, coverage, former, staged } = basis;
-    let mut partitions: Partitions = plan
+) -> Result<LedgerPartitions, NightlyError> {
+    let BuildBasis { reports, coverage, previous, staged } = basis;
+    let mut partitions: LedgerPartitions = plan
         .targets
         .iter()
         .filter(|(_, planned)| !planned.is_stale())
-        .map(|(path, _)| (path.clone(), former.partitions[path].clone()))
+        .map(|(path, _)| (path.clone(), previous.partitions[path].clone()))
         .collect();
     let lists = std::mem::take(&mut inputs.lists);
     let file_of = |path: &String| lists.get(path).map(|list| list.entry.clone());
@@ -72,10 +73,10 @@ pub(crate) fn build_plan(
     let built = build_stale_lots(run, plan, &mut inputs, reports, staged)?;
     partitions.extend(built);
     let days = build_days(run, plan, inputs, basis)?;
-    let (dates, trends) = enter_days(run, plan, days, (&keys_files, former))?;
+    let (dates, trends) = enter_days(run, plan, days, (&keys_files, previous))?;
     partitions.extend(dates);
-    let published = run.places.snapshot(former.snapshot).join("tables");
-    partitions.extend(assemble_months(plan, &trends, former, &published, staged)?);
+    let published = run.places.snapshot(previous.snapshot).join("tables");
+    partitions.extend(assemble_months(plan, &trends, previous, &published, staged)?);
     partitions.extend(build_small(run, plan, basis)?);
     let mut tables = RunTables { plan, partitions: &mut partitions, staged, published: &published };
     build_waterfalls(run, &mut tables, &KnownMonths::new(coverage), reports)?;
@@ -143,9 +144,9 @@ fn enter_days(
     run: &RunContext<'_>,
     plan: &Plan,
     built: Vec<(&String, BuiltDay)>,
-    (keys_files, former): (&KeysFiles, &Manifest),
-) -> Result<(Partitions, TrendsFiles), NightlyError> {
-    let (mut partitions, mut trends) = (Partitions::new(), TrendsFiles::new());
+    (keys_files, previous): (&KeysFiles, &Manifest),
+) -> Result<(LedgerPartitions, TrendsFiles), NightlyError> {
+    let (mut partitions, mut trends) = (LedgerPartitions::new(), TrendsFiles::new());
     for (path, BuiltDay { files, trends: of_date, outcomes }) in built {
         let judged = outcomes.values().map(|(_, plays)| plays).sum();
         let BuiltTrends { files: trends_files, n_plays, listened_months } = of_date;
@@ -168,7 +169,7 @@ fn enter_days(
         let offline_keys = match keys_files.get(path) {
             Some(file) => file.clone(),
             // It is stale for an earlier date alone: it has the keys that it had.
-            None => former.partitions.get(path).and_then(|p| p.offline_keys.clone()),
+            None => previous.partitions.get(path).and_then(|p| p.offline_keys.clone()),
         };
         let partition =
             PartitionEntry { offline_keys, counted_earlier, heard_in, ..entry(planned, files) };
@@ -182,11 +183,11 @@ fn enter_days(
 fn assemble_months(
     plan: &Plan,
     built: &TrendsFiles,
-    former: &Manifest,
+    previous: &Manifest,
     published: &Path,
     staged: &Path,
-) -> Result<Partitions, NightlyError> {
-    let mut partitions = Partitions::new();
+) -> Result<LedgerPartitions, NightlyError> {
+    let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
         if !matches!(planned.kind, PartitionKind::TrendsDaily { .. }) {
             continue;
@@ -194,7 +195,7 @@ fn assemble_months(
         let folder = staged.join(path);
         make_folder(&folder)?;
         let dates = format!("{}/", path_in("plays", path));
-        let before = former.partitions.get(path).map_or(&[][..], |entry| &entry.files);
+        let before = previous.partitions.get(path).map_or(&[][..], |entry| &entry.files);
         let mut files = Vec::new();
         let in_month = plan.dates.range(dates.clone()..);
         for (date, _) in in_month.take_while(|(date, _)| date.starts_with(&dates)) {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
-use streamledger_storage::layout::ledger::{PartitionEntry, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerPartitions, LedgerReports, PartitionEntry};
 use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::build::build_sales::build_lots;
@@ -20,12 +20,13 @@ use crate::nightly::plan::planned::{FinishedFiles, PartitionKind, Plan, PlannedP
 use crate::nightly::plan::reading_again::read_lots_again;
 use crate::nightly::plan::run_inputs::RunInputs;
 
-/// Where the rows of partitions come from and where these go.
+/// Where the rows of partitions come from, where these go, and how much of them may be in memory.
 struct LotSources<'a> {
     /// Runs by report, which nobody else needs.
     fresh: Mutex<BTreeMap<String, ReportRuns>>,
-    reports: &'a BTreeMap<String, ReportEntry>,
+    reports: &'a LedgerReports,
     staged: &'a Path,
+    bounds: MergeBounds,
 }
 
 /// A partition that is finished, by its path.
@@ -36,9 +37,9 @@ pub(crate) fn build_stale_lots(
     run: &RunContext<'_>,
     plan: &Plan,
     inputs: &mut RunInputs,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
     staged: &Path,
-) -> Result<BTreeMap<String, PartitionEntry>, NightlyError> {
+) -> Result<LedgerPartitions, NightlyError> {
     let mut fresh = std::mem::take(&mut inputs.runs);
     let finished = std::mem::take(&mut inputs.finished);
     let monthly = monthly_partitions(plan);
@@ -52,7 +53,8 @@ pub(crate) fn build_stale_lots(
         .filter(|(path, _)| !is_finished(path))
         .collect();
     read_lots_again(run, &lots, &mut fresh, reports)?;
-    let sources = LotSources { fresh: Mutex::new(fresh), reports, staged };
+    let bounds = MergeBounds::of(run.options.memory_limit_bytes, rayon::current_num_threads());
+    let sources = LotSources { fresh: Mutex::new(fresh), reports, staged, bounds };
     let built = build_each_lot(run, plan, &lots, &monthly, &sources)?;
     let mut partitions = BTreeMap::new();
     // What was built takes the place of what was finished before.
@@ -76,8 +78,6 @@ fn build_each_lot(
     sources: &LotSources<'_>,
 ) -> Result<Vec<FinishedLot>, NightlyError> {
     run.work.journal.progress.begin("building sales", lots.len() as u64);
-    let limit_bytes = run.options.memory_limit_bytes;
-    let bounds = MergeBounds::of(limit_bytes, rayon::current_num_threads());
     let target = |path: &String, planned: &PlannedPartition| PartitionTarget {
         folder: sources.staged.join(path),
         provenance: provenance(run, planned, sources.reports),
@@ -85,7 +85,7 @@ fn build_each_lot(
     let build = |(path, planned): &(&String, &PlannedPartition)| {
         let own = target(path, planned);
         let sums = monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
-        let built = build_lot(run, (path, planned), &own, sums, bounds, sources)?;
+        let built = build_lot(run, (path, planned), &own, sums, sources)?;
         if let Some(checkpoint) = &run.work.checkpoint {
             for (path, finished) in &built {
                 let fingerprint = &plan.targets[path].fingerprint;
@@ -101,7 +101,7 @@ fn build_each_lot(
     };
     // Threads of their own: as many as partitions fit the memory, and when they end, so does what the
     // allocator keeps for each of them.
-    let built = match ThreadPoolBuilder::new().num_threads(bounds.n_partitions).build() {
+    let built = match ThreadPoolBuilder::new().num_threads(sources.bounds.n_partitions).build() {
         Ok(threads) => threads.install(build)?,
         Err(_) => build()?,
     };
@@ -115,12 +115,12 @@ fn build_lot(
     (path, planned): (&String, &PlannedPartition),
     target: &PartitionTarget,
     sums: Option<(&String, PartitionTarget)>,
-    bounds: MergeBounds,
     sources: &LotSources<'_>,
 ) -> Result<Vec<FinishedLot>, NightlyError> {
     let PartitionKind::Lots(table, month) = &planned.kind else {
         return Ok(Vec::new());
     };
+    let bounds = sources.bounds;
     if !matches!(table, LotTable::Sales | LotTable::SalesSuperseded) {
         let key = (*table, month.clone());
         let inputs: Vec<(String, Vec<TableRun>)> =

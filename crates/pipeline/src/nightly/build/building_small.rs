@@ -1,14 +1,13 @@
 //! The tables that are one file each, and the files of tables without rows.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::numbers::exact;
 use streamledger_storage::archive::delivery_log::{DeliveryLog, FoundBy};
-use streamledger_storage::disk::file_hash::hash_as_is;
 use streamledger_storage::encode::file::{FileProvenance, SCHEMA_VERSION};
 use streamledger_storage::layout::ledger::{
-    Manifest, PartitionEntry, ReportEntry, fingerprint, inputs_hash,
+    LedgerPartitions, LedgerReports, Manifest, PartitionEntry, ReportEntry, fingerprint,
+    inputs_hash,
 };
 use streamledger_storage::tables::small_tables::{write_coverage, write_quarantine, write_reports};
 
@@ -20,29 +19,28 @@ use crate::nightly::build::provenance::provenance;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
 use crate::nightly::intake::keeping_reports::notes_of_report;
-use crate::nightly::plan::planned::{PartitionKind, Plan};
+use crate::nightly::plan::planned::{DELIVERIES, PartitionKind, Plan, PlannedPartition};
 use crate::nightly::record;
-
-type Reports = BTreeMap<String, ReportEntry>;
-type Partitions = BTreeMap<String, PartitionEntry>;
 
 /// The files of the tables of which there is no partition. Those that were published and are whole
 /// stay; also tells how many were not.
 pub(crate) fn empty_tables(
     run: &RunContext<'_>,
-    partitions: &Partitions,
-    former: &Manifest,
+    partitions: &LedgerPartitions,
+    previous: &Manifest,
     staged: &Path,
-) -> Result<(Partitions, u64), NightlyError> {
+) -> Result<(LedgerPartitions, u64), NightlyError> {
     let mut n_damaged = 0;
     let layouts = [&run.work.layouts.plays, &run.work.layouts.trends];
     let provenance = FileProvenance { inputs: inputs_hash(std::iter::empty()), ..<_>::default() };
-    let mut empty = Partitions::new();
+    let published = run.places.snapshot(previous.snapshot).join("tables");
+    let mut empty = LedgerPartitions::new();
     for table in tables_without(partitions.keys()) {
         let path = table.empty_path();
         let fingerprint = fingerprint(&[SCHEMA_VERSION, &path]);
-        let known = former.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
-        let is_whole = |known: &&PartitionEntry| is_published_whole(run, &path, known, former);
+        let known = previous.empty_tables.get(&path).filter(|f| f.fingerprint == fingerprint);
+        let folder = published.join(&path);
+        let is_whole = |known: &&PartitionEntry| known.files.iter().all(|f| f.is_whole_in(&folder));
         let partition = if let Some(known) = known.filter(is_whole) {
             known.clone()
         } else {
@@ -55,25 +53,12 @@ pub(crate) fn empty_tables(
     Ok((empty, n_damaged))
 }
 
-/// Whether the published files of a small partition are what was published.
-fn is_published_whole(
-    run: &RunContext<'_>,
-    path: &str,
-    partition: &PartitionEntry,
-    former: &Manifest,
-) -> bool {
-    let folder = run.places.snapshot(former.snapshot).join("tables").join(path);
-    partition.files.iter().all(|file| {
-        hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-    })
-}
-
 pub(crate) fn build_small(
     run: &RunContext<'_>,
     plan: &Plan,
-    BuildBasis { reports, coverage, former, staged }: BuildBasis<'_>,
-) -> Result<Partitions, NightlyError> {
-    let mut partitions = Partitions::new();
+    BuildBasis { reports, coverage, previous, staged }: BuildBasis<'_>,
+) -> Result<LedgerPartitions, NightlyError> {
+    let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
         let provenance = provenance(run, planned, reports);
         let folder = staged.join(path);
@@ -99,7 +84,7 @@ pub(crate) fn build_small(
                 write_unmapped_values(&folder, &values, &provenance)?
             }
             PartitionKind::Deliveries => {
-                let log = log_deliveries(run, reports, former)?;
+                let log = log_deliveries(run, reports, previous)?;
                 write_deliveries(&folder, reports.values(), &log, &provenance)?
             }
             PartitionKind::Plays { .. }
@@ -117,12 +102,12 @@ pub(crate) fn build_small(
 /// The log of deliveries with those that this run has found.
 fn log_deliveries(
     run: &RunContext<'_>,
-    reports: &Reports,
-    former: &Manifest,
+    reports: &LedgerReports,
+    previous: &Manifest,
 ) -> Result<DeliveryLog, NightlyError> {
     let mut log = DeliveryLog::read(run.places)?;
     let name = record::name(run.options);
-    let snapshot = former.snapshot + 1;
+    let snapshot = previous.snapshot + 1;
     let found_by =
         FoundBy { started: &run.options.started, run: &name, snapshot: exact::<i64>(snapshot) };
     log.add_new(reports.values(), found_by);
@@ -132,9 +117,13 @@ fn log_deliveries(
 /// Notes when the reports that this run has found came, before anything is published that shows it.
 pub(crate) fn keep_deliveries(
     run: &RunContext<'_>,
-    reports: &Reports,
-    former: &Manifest,
+    plan: &Plan,
+    reports: &LedgerReports,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
-    let log = log_deliveries(run, reports, former)?;
+    if !plan.targets.get(DELIVERIES).is_some_and(PlannedPartition::is_stale) {
+        return Ok(());
+    }
+    let log = log_deliveries(run, reports, previous)?;
     Ok(log.write(run.places)?)
 }

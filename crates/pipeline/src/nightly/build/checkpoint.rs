@@ -1,4 +1,4 @@
-//! What a backfill has finished: partitions that are complete, beside the snapshots, so that a backfill
+//! What a backfill has finished: partitions that are complete, next to the snapshots, so that a backfill
 //! that was interrupted goes on where it was. What is kept is used only where all that it was made of
 //! is still the same.
 
@@ -13,7 +13,7 @@ use streamledger_storage::disk::disk_queue::DiskQueue;
 use streamledger_storage::disk::durable::{
     DiskError, IoContext as _, link, make_folder, remove_tree, rename, sync, write_new,
 };
-use streamledger_storage::disk::file_hash::hash_as_is;
+use streamledger_storage::disk::reading::{exists, read_file};
 use streamledger_storage::layout::ledger::FileEntry;
 use streamledger_storage::layout::offline_keys::{NewList, read_keys};
 use streamledger_storage::layout::partition_key::trends_path;
@@ -43,11 +43,11 @@ struct CheckpointEntry {
     /// Where its files are.
     staged: PathBuf,
     done: FinishedPartition,
-    /// Of a date: what is kept beside its files.
+    /// Of a date: what is kept next to its files.
     day: Option<BesideFiles>,
 }
 
-/// What is kept of a date beside its files.
+/// What is kept of a date next to its files.
 #[derive(Debug)]
 struct BesideFiles {
     day: Day,
@@ -210,19 +210,16 @@ impl Checkpoint {
 
     fn find(&self, path: &str, fingerprint: &str) -> Option<FinishedPartition> {
         let folder = self.folder.join(path);
-        let bytes = std::fs::read(folder.join(DONE)).ok()?;
+        let bytes = read_file(&folder.join(DONE)).ok()?;
         let done: FinishedPartition = serde_json::from_slice(&bytes).ok()?;
-        let is_whole = |folder: &Path, file: &FileEntry| {
-            hash_as_is(&folder.join(&file.name)).is_ok_and(|hash| hex::encode(hash) == file.blake3)
-        };
-        let is_there =
-            done.fingerprint == fingerprint && done.all_files().all(|file| is_whole(&folder, file));
+        let is_there = done.fingerprint == fingerprint
+            && done.all_files().all(|file| file.is_whole_in(&folder));
         is_there.then_some(done)
     }
 
     /// Takes all away in one step, to a place that the next run clears at the latest.
     pub(crate) fn clear(&self, away: &Path) -> Result<(), DiskError> {
-        if self.folder.exists() {
+        if exists(&self.folder) {
             rename(&self.folder, away)?;
         }
         remove_tree(away)

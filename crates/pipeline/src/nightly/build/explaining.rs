@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use streamledger_core::explain::eligibility::Eligibility;
 use streamledger_core::explain::known::KnownMonths;
 use streamledger_storage::encode::file::FileProvenance;
-use streamledger_storage::layout::ledger::{ReportEntry, inputs_hash};
+use streamledger_storage::layout::ledger::{LedgerReports, inputs_hash};
 use streamledger_storage::tables::partition::PartitionError;
 use streamledger_storage::tables::scan::collect;
 
@@ -22,15 +22,13 @@ use crate::nightly::plan::planned::PlannedPartition;
 use crate::nightly::plan::store_months::settled_months;
 use crate::nightly::plan::store_months::{PlannedMonth, plan_month};
 
-type Reports = BTreeMap<String, ReportEntry>;
-
 /// Builds the stale months in staging and enters them, the earliest first: the eligibility of a month
 /// depends on those before it.
 pub(crate) fn build_waterfalls(
     run: &RunContext<'_>,
     tables: &mut RunTables<'_>,
     known: &KnownMonths,
-    reports: &Reports,
+    reports: &LedgerReports,
 ) -> Result<(), NightlyError> {
     let plan = tables.plan;
     let view = PlanView { targets: &plan.targets, dates: &plan.dates, reports };

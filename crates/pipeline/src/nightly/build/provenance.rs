@@ -1,19 +1,15 @@
 //! What the files of a partition say of themselves, and what the manifest says of them.
 
-use std::collections::BTreeMap;
-
 use streamledger_storage::encode::file::FileProvenance;
-use streamledger_storage::layout::ledger::{FileEntry, PartitionEntry, ReportEntry, inputs_hash};
+use streamledger_storage::layout::ledger::{FileEntry, LedgerReports, PartitionEntry, inputs_hash};
 
 use crate::nightly::context::RunContext;
 use crate::nightly::plan::planned::{PartitionKind, PlannedPartition};
 
-type Reports = BTreeMap<String, ReportEntry>;
-
 pub(crate) fn provenance(
     run: &RunContext<'_>,
     planned: &PlannedPartition,
-    reports: &Reports,
+    reports: &LedgerReports,
 ) -> FileProvenance {
     let hashes = planned.reports.iter().map(|key| reports[key].hash.as_str());
     FileProvenance { inputs: inputs_hash(hashes), policy: policy_hash(run, &planned.kind) }

@@ -1,18 +1,15 @@
 //! Where the files of a run's tables are.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use streamledger_storage::layout::ledger::{FileEntry, PartitionEntry};
+use streamledger_storage::layout::ledger::{FileEntry, LedgerPartitions, PartitionEntry};
 
 use crate::nightly::plan::planned::{Plan, PlannedPartition};
-
-type Partitions = BTreeMap<String, PartitionEntry>;
 
 /// The tables of a run: what is built is in staging, what is not is published.
 pub(crate) struct RunTables<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) partitions: &'a mut Partitions,
+    pub(crate) partitions: &'a mut LedgerPartitions,
     pub(crate) staged: &'a Path,
     pub(crate) published: &'a Path,
 }

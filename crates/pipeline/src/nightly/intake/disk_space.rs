@@ -4,10 +4,10 @@
 //! The bounds are on the safe side. Nothing waits on disk if all that is to be read fits the memory for
 //! it together; a backfill, which knows the dates of its reports, holds those alone that share a date.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use streamledger_storage::disk::durable::free_bytes;
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 use streamledger_storage::source::report_source::BLOCK_BYTES;
 
 use crate::nightly::context::RunContext;
@@ -26,7 +26,7 @@ const ROW_BYTES: u64 = 150;
 /// of it where they are long.
 const UNPACKED_TIMES: u64 = 4;
 
-/// Bytes of a share of plays beside its rows: the heads of its blocks, one for each bucket.
+/// Bytes of a share of plays besides its rows: the heads of its blocks, one for each bucket.
 const SHARE_BYTES: u64 = 40 << 10;
 
 /// Dates of a block of a report, at most as a rule: each is a share of its own.
@@ -49,12 +49,13 @@ struct DiskLoad {
 
 /// For a run: new reports are copied, and as a rule, with room to spare, their tables are as large
 /// again. What other settings make stale is known before anything is read.
-pub(crate) fn require_room_for_night(
+pub(crate) fn require_room_for_run(
     run: &RunContext<'_>,
     candidates: &[ReportCandidate<'_>],
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
-    let mut load = load_of_plan(&draft_plan(run, &former.reports, former).targets, former, former);
+    let mut load =
+        load_of_plan(&draft_plan(run, &previous.reports, previous).targets, previous, previous);
     for candidate in candidates {
         let is_new = candidate.file.is_some();
         let text = text_of_file(&candidate.path.to_string_lossy(), candidate.size_bytes);
@@ -70,11 +71,11 @@ pub(crate) fn require_room_for_night(
 pub(crate) fn require_room_to_build(
     run: &RunContext<'_>,
     targets: &Targets,
-    reports: &BTreeMap<String, ReportEntry>,
-    former: &Manifest,
+    reports: &LedgerReports,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
     let known = Manifest { reports: reports.clone(), ..Manifest::default() };
-    require_disk_space(run, load_of_plan(targets, &known, former))
+    require_disk_space(run, load_of_plan(targets, &known, previous))
 }
 
 fn require_disk_space(run: &RunContext<'_>, load: DiskLoad) -> Result<(), NightlyError> {
@@ -102,11 +103,11 @@ fn require_disk_space(run: &RunContext<'_>, load: DiskLoad) -> Result<(), Nightl
 }
 
 /// What the stale partitions of a plan put on the disk.
-fn load_of_plan(targets: &Targets, known: &Manifest, former: &Manifest) -> DiskLoad {
+fn load_of_plan(targets: &Targets, known: &Manifest, previous: &Manifest) -> DiskLoad {
     let mut load = DiskLoad::default();
     let (mut alone, mut shared) = (BTreeSet::new(), BTreeSet::new());
     for (path, planned) in targets.iter().filter(|(_, planned)| planned.is_stale()) {
-        let partition = former.partitions.get(path);
+        let partition = previous.partitions.get(path);
         let files = partition.into_iter().flat_map(|partition| &partition.files);
         // What is finished is there once more until all is published.
         load.stays_bytes += 2 * files.map(|file| file.size_bytes).sum::<u64>();

@@ -7,7 +7,9 @@ use streamledger_core::model::day::Day;
 use streamledger_core::normalize::sales_lot::{MonthNote, SalesMonth};
 use streamledger_core::normalize::sums::{BoundedSum, PlaySums};
 use streamledger_storage::archive::archived_reports::{NewReport, archive_name};
-use streamledger_storage::layout::ledger::{ArchiveMember, ReportEntry, ReportState, SourceKind};
+use streamledger_storage::layout::ledger::{
+    ArchiveMember, LedgerReports, ReportEntry, ReportState, SourceKind,
+};
 use streamledger_storage::layout::partition_key::{lots_path, month_path};
 use streamledger_storage::layout::report_sums::{
     MonthTotalsRecord, PlaySizes, ReportSizes, ReportSums,
@@ -26,18 +28,19 @@ use crate::nightly::intake::intake_index::IntakeIndex;
 use crate::nightly::intake::read_again::reading_fingerprint;
 use crate::nightly::summary::{ListedRejection, UncheckedTotal};
 
-/// Enters a report that was read; `former` is what is known of it.
+/// Enters a report that was read; `previous` is what is known of it.
 pub(crate) fn enter_new_report(
     run: &RunContext<'_>,
     read: ReadReport<'_>,
-    former: Option<&ReportEntry>,
+    previous: Option<&ReportEntry>,
     examination: &mut IntakeResult,
 ) {
-    let entry = entry_of(run, &read, former);
+    let entry = entry_of(run, &read, previous);
     let ReadReport { candidate, report, .. } = read;
     // Whoever has renamed a rejected report, or wants it to be examined again, is told what came of it.
     let is_news = run.options.retry_rejected
-        || former.is_none_or(|former| former.state != entry.state || former.files.is_empty());
+        || previous
+            .is_none_or(|previous| previous.state != entry.state || previous.files.is_empty());
     summarise_report(run, &entry, &report, is_news);
     if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
         examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
@@ -49,13 +52,13 @@ pub(crate) fn enter_new_report(
 fn entry_of(
     run: &RunContext<'_>,
     ReadReport { candidate, store, key, hash, report }: &ReadReport<'_>,
-    former: Option<&ReportEntry>,
+    previous: Option<&ReportEntry>,
 ) -> ReportEntry {
     let is_rejected = report.rejection.is_some();
     let ReportNames { files, members, rejected_files } =
-        names(former, candidate.file.map(|file| file.name.as_str()), report);
-    let former_archived = former.and_then(|entry| entry.archived.clone());
-    let archived = former_archived.clone().unwrap_or_else(|| archive_name(hash, report.packing));
+        names(previous, candidate.file.map(|file| file.name.as_str()), report);
+    let previous_archived = previous.and_then(|entry| entry.archived.clone());
+    let archived = previous_archived.clone().unwrap_or_else(|| archive_name(hash, report.packing));
     let mut dates: Vec<String> = report.day_rows.keys().map(ToString::to_string).collect();
     // A line of a statement is dated by its month of use.
     dates.extend(report.lot_rows.keys().map(|(_, month)| format!("{month}-01")));
@@ -76,7 +79,7 @@ fn entry_of(
         files,
         members,
         rejected_files,
-        archived: if is_rejected { former_archived } else { Some(archived) },
+        archived: if is_rejected { previous_archived } else { Some(archived) },
         reading: reading_fingerprint(run, store, report.format.as_deref()),
         state: if is_rejected { ReportState::Rejected } else { ReportState::Active },
         reason: report.rejection.as_ref().map(|rejection| rejection.code.to_owned()),
@@ -171,7 +174,7 @@ fn keep(mut entry: ReportEntry, mut report: ExaminedReport, examination: &mut In
     examination.reports.insert(key, entry);
 }
 
-/// What is kept of a report beside the ledger, taken out of what was found of it.
+/// What is kept of a report next to the ledger, taken out of what was found of it.
 pub(crate) fn notes_of(report: &mut ExaminedReport) -> ReportNotes {
     let is_rejected = report.rejection.is_some();
     let whole = report.rejection.take().map(entry);
@@ -190,21 +193,25 @@ struct ReportNames {
 }
 
 /// Names of a report after it was read under one, or from the archive.
-fn names(former: Option<&ReportEntry>, file: Option<&str>, report: &ExaminedReport) -> ReportNames {
-    let mut names = match former {
+fn names(
+    previous: Option<&ReportEntry>,
+    file: Option<&str>,
+    report: &ExaminedReport,
+) -> ReportNames {
+    let mut names = match previous {
         None => ReportNames {
             files: BTreeSet::new(),
             members: BTreeMap::new(),
             rejected_files: BTreeSet::new(),
         },
-        Some(former) => ReportNames {
-            files: former.files.clone(),
-            members: former.members.clone(),
-            rejected_files: former.rejected_files.clone(),
+        Some(previous) => ReportNames {
+            files: previous.files.clone(),
+            members: previous.members.clone(),
+            rejected_files: previous.rejected_files.clone(),
         },
     };
     let is_rejected = report.rejection.is_some();
-    if former.is_some_and(|former| former.state == ReportState::Rejected) {
+    if previous.is_some_and(|previous| previous.state == ReportState::Rejected) {
         // What was rejected under other names is so still, as far as anybody knows.
         names.rejected_files = if is_rejected { BTreeSet::new() } else { names.files.clone() };
     }
@@ -264,7 +271,7 @@ pub(crate) fn note_copy(
 
 /// Forgets rejected reports that are in the inbox no longer, where their bytes are a report under another
 /// name: they were renamed.
-pub(crate) fn drop_renamed(reports: &mut BTreeMap<String, ReportEntry>, seen: &IntakeIndex) {
+pub(crate) fn drop_renamed(reports: &mut LedgerReports, seen: &IntakeIndex) {
     if !seen.has_looked() {
         return;
     }

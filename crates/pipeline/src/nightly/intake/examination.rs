@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use streamledger_storage::archive::archived_reports::NewReport;
 use streamledger_storage::archive::row_files::RowList;
 use streamledger_storage::disk::file_batch::FileBatch;
-use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::ledger::LedgerReports;
 use streamledger_storage::source::inbox::InboxFile;
 use streamledger_storage::source::report_source::ReportFile;
 use streamledger_storage::tables::small_tables::ReportNotes;
@@ -23,14 +23,11 @@ use crate::nightly::plan::run_inputs::RunInputs;
 /// Store of a file that lies in no store's folder.
 pub(crate) const NO_STORE: &str = "unknown";
 
-/// Reports by key.
-pub(crate) type Reports = BTreeMap<String, ReportEntry>;
-
 /// What is known after all files were examined.
 #[derive(Debug, Default)]
 pub(crate) struct IntakeResult {
     /// All reports, known and new.
-    pub(crate) reports: Reports,
+    pub(crate) reports: LedgerReports,
     /// Plays of the reports that were read in this run, of dates that were not built at once.
     pub(crate) fresh: BTreeMap<String, ReportDays>,
     /// Lines and pools of the reports that were read in this run.
@@ -47,7 +44,7 @@ pub(crate) struct IntakeResult {
     pub(crate) copies: FileBatch,
     /// Files to put into the archive under a name.
     pub(crate) to_archive: Vec<NewReport>,
-    /// What is kept beside the ledger of the reports that were read in this run.
+    /// What is kept next to the ledger of the reports that were read in this run.
     pub(crate) notes: BTreeMap<String, ReportNotes>,
     /// Lists of rows of the reports that were read in this run.
     pub(crate) row_lists: BTreeMap<String, RowList>,

@@ -7,6 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_storage::archive::archived_reports::{CopyOutcome, archive_name, archive_path};
+use streamledger_storage::disk::reading::{exists, file_size};
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState};
 use streamledger_storage::source::inbox::{Inbox, why_unreadable};
@@ -15,7 +16,7 @@ use crate::intake::examine::{ExaminedFile, ExaminedReport, Examiner};
 use crate::nightly::build::checkpoint::Checkpoint;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
-use crate::nightly::intake::disk_space::require_room_for_night;
+use crate::nightly::intake::disk_space::require_room_for_run;
 use crate::nightly::intake::entering::enter_new_report;
 use crate::nightly::intake::entering::{
     drop_renamed, forget_names, new_report, note_copy, takes_over,
@@ -76,7 +77,7 @@ fn examine_all(
         tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
     }
     if early.is_some() {
-        require_room_for_night(run, &candidates, manifest)?;
+        require_room_for_run(run, &candidates, manifest)?;
     }
     let examined = read_candidates(run, &candidates, early.as_ref(), None)?;
     enter_examined(run, (&candidates, examined), early, manifest, seen)
@@ -255,7 +256,7 @@ fn archived_candidates<'a>(
     archived.sort_by_key(|(key, report, _)| (&report.store, &report.first_date, *key));
     let candidate = |(key, report, name): (&'a String, &'a ReportEntry, &String), file| {
         let path = archive_path(run.places, name);
-        let size_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let size_bytes = file_size(&path).unwrap_or_default();
         let (store, known) = (Some(report.store.as_str()), Some(key.as_str()));
         let (name, came_as) = (report.read_as(file), Some(file));
         ReportCandidate { path, name, store, size_bytes, file: None, known, came_as }
@@ -274,7 +275,7 @@ fn archived_candidates<'a>(
 /// Whether the archive has a report, as far as it should.
 fn is_archived(run: &RunContext<'_>, report: &ReportEntry) -> bool {
     let name = report.archived.as_ref();
-    name.is_none_or(|name| archive_path(run.places, name).exists())
+    name.is_none_or(|name| exists(&archive_path(run.places, name)))
 }
 
 fn must_read_again(run: &RunContext<'_>, report: &ReportEntry) -> bool {
@@ -308,7 +309,7 @@ fn enter_report(
     let is_read_again = candidate.known == Some(key.as_str());
     // Some of its names may have become those of other reports.
     let known = examination.reports.get(key).or_else(|| manifest.reports.get(key));
-    let mut former = known.cloned();
+    let mut previous = known.cloned();
     if let (Some(entry), false) = (examination.reports.get_mut(key), is_read_again) {
         let Some(file) = candidate.file else {
             return let_go(run, read.report);
@@ -324,12 +325,12 @@ fn enter_report(
             note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
             return let_go(run, read.report);
         }
-        former = Some(entry.clone());
+        previous = Some(entry.clone());
     }
-    if let (Some(former), Some(_)) = (&mut former, candidate.file) {
-        forget_names(former, seen, key);
+    if let (Some(previous), Some(_)) = (&mut previous, candidate.file) {
+        forget_names(previous, seen, key);
     }
-    enter_new_report(run, read, former.as_ref(), examination);
+    enter_new_report(run, read, previous.as_ref(), examination);
     Ok(())
 }
 
@@ -345,19 +346,19 @@ fn enter_as_other_report(
     let Some(before) = examination.reports.get_mut(known) else {
         return let_go(run, read.report);
     };
-    let mut former = before.clone();
-    former.keep_files(|name| Some(name) == file);
+    let mut previous = before.clone();
+    previous.keep_files(|name| Some(name) == file);
     before.keep_files(|name| Some(name) != file);
     if before.files.is_empty() {
         examination.reports.remove(known);
     }
     if let Some(other) = examination.reports.get_mut(&read.key) {
-        other.files.append(&mut former.files);
-        other.members.append(&mut former.members);
-        other.rejected_files.append(&mut former.rejected_files);
+        other.files.append(&mut previous.files);
+        other.members.append(&mut previous.members);
+        other.rejected_files.append(&mut previous.rejected_files);
         return let_go(run, read.report);
     }
-    enter_new_report(run, read, Some(&former), examination);
+    enter_new_report(run, read, Some(&previous), examination);
     Ok(())
 }
 

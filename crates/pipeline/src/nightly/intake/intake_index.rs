@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_storage::disk::durable::{DiskError, IoContext as _, rename, write_new};
+use streamledger_storage::disk::reading::{if_there, read_file};
 use streamledger_storage::layout::ledger::SeenFile;
 use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
 use streamledger_storage::source::inbox::{Inbox, InboxFile};
@@ -19,10 +20,8 @@ impl IntakeIndex {
     /// Reads what is there; a damaged file is as good as none.
     pub(crate) fn read(places: &WarehouseLayout) -> Result<Self, DiskError> {
         let path = places.internal("seen.json");
-        let files = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            bytes => serde_json::from_slice(&bytes.at("read", &path)?).unwrap_or_default(),
-        };
+        let bytes = if_there(read_file(&path))?;
+        let files = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         Ok(Self { files, present: None })
     }
 

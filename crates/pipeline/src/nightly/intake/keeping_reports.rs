@@ -1,15 +1,16 @@
 //! What is kept of the reports that a run has read before anything is published that refers to them: their
-//! copies in the archive, and beside the ledger what is wrong with them.
+//! copies in the archive, and next to the ledger what is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use streamledger_storage::archive::archived_names::{keep_names, read_names};
 use streamledger_storage::archive::archived_reports::{ArchiveWriter, CopyOutcome, archive_path};
 use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
+use streamledger_storage::disk::reading::{exists, if_there, read_file};
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 use streamledger_storage::source::report_source::ReportFile;
 use streamledger_storage::tables::small_tables::{QuarantineEntry, ReportNotes};
 
@@ -21,7 +22,7 @@ use crate::nightly::intake::examination::{IntakeResult, NO_STORE};
 use crate::nightly::intake::read_again::let_go;
 use crate::nightly::supersede::comparing::keep_rows;
 
-/// Puts new reports into the archive, and what is wrong with them beside the ledger, before
+/// Puts new reports into the archive, and what is wrong with them next to the ledger, before
 /// anything is published that refers to them.
 pub(crate) fn keep_reports(
     run: &RunContext<'_>,
@@ -82,7 +83,7 @@ fn write_notes(
 ) -> Result<(), NightlyError> {
     let path = notes_path(run, report);
     // Empty notes get no file, unless there is an older one to replace.
-    if *notes == ReportNotes::default() && !path.exists() {
+    if *notes == ReportNotes::default() && !exists(&path) {
         return Ok(());
     }
     let bytes = notes.to_bytes().map_err(std::io::Error::other).at("write", &path)?;
@@ -93,7 +94,7 @@ fn write_notes(
 /// what the archive says of them. Tells how many files it made.
 pub(crate) fn mend_notes(
     run: &RunContext<'_>,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
 ) -> Result<u64, NightlyError> {
     let mut batch = FileBatch::new(&run.places.internal("staging"));
     let mut n_mended = keep_names(run.places, reports, &mut batch)?;
@@ -108,7 +109,7 @@ pub(crate) fn mend_notes(
     Ok(n_mended)
 }
 
-/// What is kept of a report beside the ledger.
+/// What is kept of a report next to the ledger.
 pub(crate) fn notes_of_report(
     run: &RunContext<'_>,
     report: &ReportEntry,
@@ -137,12 +138,9 @@ fn read_notes(
     report: &ReportEntry,
 ) -> Result<Option<ReportNotes>, NightlyError> {
     let path = notes_path(run, report);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let are_none = ReportNotes::are_none(report.notes_hash.as_deref());
-            return Ok(are_none.then(ReportNotes::default));
-        }
-        bytes => bytes.at("read", &path)?,
+    let Some(bytes) = if_there(read_file(&path))? else {
+        let are_none = ReportNotes::are_none(report.notes_hash.as_deref());
+        return Ok(are_none.then(ReportNotes::default));
     };
     let is_other = report
         .notes_hash

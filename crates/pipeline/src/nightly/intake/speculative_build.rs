@@ -106,12 +106,12 @@ pub(crate) struct FinishedIntake {
 impl<'a> SpeculativeBuilder<'a> {
     pub(crate) fn new(
         staged: &'a Path,
-        former: &'a Manifest,
+        previous: &'a Manifest,
         places: &WarehouseLayout,
         index: OfflineKeyIndex,
     ) -> Self {
         let mut known = BTreeMap::new();
-        for (key, report) in former.reports.iter().filter(|(_, report)| report.is_active()) {
+        for (key, report) in previous.reports.iter().filter(|(_, report)| report.is_active()) {
             for date in report.days.keys().filter_map(|date| date.parse().ok()) {
                 let day = Day(chrono::NaiveDate::to_epoch_days(&date));
                 known

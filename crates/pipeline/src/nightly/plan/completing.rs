@@ -1,12 +1,11 @@
 //! Completes a plan: what depends on other partitions. Reports that feed stale dates are read for it, since
 //! only their plays tell which later dates share offline plays with them. Nothing is built.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use streamledger_core::explain::coverage::CoverageRow;
 use streamledger_core::explain::known::KnownMonths;
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest};
 
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
@@ -34,8 +33,8 @@ pub(crate) enum KeptPlays {
 /// What a plan is completed from.
 #[derive(Clone, Copy)]
 pub(crate) struct PlanBasis<'a> {
-    pub(crate) reports: &'a BTreeMap<String, ReportEntry>,
-    pub(crate) former: &'a Manifest,
+    pub(crate) reports: &'a LedgerReports,
+    pub(crate) previous: &'a Manifest,
     /// Months that are rebuilt whatever their fingerprints say.
     pub(crate) backfill: Option<&'a BackfillOptions>,
     pub(crate) kept: KeptPlays,
@@ -50,10 +49,10 @@ pub(crate) fn complete_plan(
     inputs: &mut RunInputs,
     basis: PlanBasis<'_>,
 ) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
-    let PlanBasis { reports, former, backfill, kept, staged } = basis;
+    let PlanBasis { reports, previous, backfill, kept, staged } = basis;
     let PlanDraft { mut targets, coverage } = draft;
     let is_as_published = |path: &String, planned: &PlannedPartition| {
-        let published = former.partitions.get(path);
+        let published = previous.partitions.get(path);
         published.is_some_and(|published| published.fingerprint == planned.fingerprint)
             && !run.work.damaged_lists.contains(path)
     };
@@ -62,20 +61,20 @@ pub(crate) fn complete_plan(
         kept == KeptPlays::All || !is_as_published(path, planned)
     };
     read_again(run, &targets, inputs, reports, is_needed)?;
-    find_tracks(run, &targets, inputs, reports, former)?;
+    find_tracks(run, &targets, inputs, reports, previous)?;
     collect_keys(run, &targets, inputs, reports)?;
-    let mut dates = settle_offline(run, &mut targets, inputs, former)?;
+    let mut dates = settle_offline(run, &mut targets, inputs, previous)?;
     if kept == KeptPlays::All {
         drop_wrong_builds(&targets, &dates, inputs, staged)?;
         // Dates that became stale now.
         read_again(run, &targets, inputs, reports, |_, _| true)?;
-        find_tracks(run, &targets, inputs, reports, former)?;
+        find_tracks(run, &targets, inputs, reports, previous)?;
     }
-    note_months(&targets, &mut dates, inputs, (reports, former))?;
+    note_months(&targets, &mut dates, inputs, (reports, previous))?;
     let known = KnownMonths::new(&coverage);
-    plan_waterfalls(run, &mut targets, &known, (&dates, reports), (former, backfill));
+    plan_waterfalls(run, &mut targets, &known, (&dates, reports), (previous, backfill));
     let is_gone = |path: &&String| !targets.contains_key(*path);
-    let dropped = former.partitions.keys().filter(is_gone).cloned().collect();
+    let dropped = previous.partitions.keys().filter(is_gone).cloned().collect();
     Ok((Plan { targets, dates, dropped }, coverage))
 }
 
@@ -106,7 +105,7 @@ fn note_months(
     targets: &Targets,
     dates: &mut PlannedDates,
     inputs: &RunInputs,
-    (reports, former): (&BTreeMap<String, ReportEntry>, &Manifest),
+    (reports, previous): (&LedgerReports, &Manifest),
 ) -> Result<(), NightlyError> {
     for (path, known) in dates {
         let planned = &targets[path];
@@ -116,7 +115,7 @@ fn note_months(
         let of_date = reports_of_date(planned, *day, reports);
         let read = || inputs.listened_months(&(store.clone(), *day), &of_date);
         let months = if planned.is_stale() { read() } else { None };
-        known.heard_in = match (months, former.partitions.get(path)) {
+        known.heard_in = match (months, previous.partitions.get(path)) {
             (Some(months), _) => before_its_month(&months, *day),
             (None, Some(published)) => published.heard_in.clone(),
             (None, None) => {

@@ -72,7 +72,7 @@ impl MonthInputs {
 
     /// Statements of the month, also those that were replaced, in the order in which they settle: by
     /// the period that they settle, then a replaced one before what has taken its place. All of a period
-    /// settle together: what has taken another's place corrects it, and moves no statement beside it.
+    /// settle together: what has taken another's place corrects it, and moves no statement next to it.
     pub(crate) fn statements(&self, view: PlanView<'_>) -> Vec<SettledStatement> {
         let paths = self.statement_paths().into_iter();
         let keys = paths.flat_map(|path| &view.targets[path].reports);

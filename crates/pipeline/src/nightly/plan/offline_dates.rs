@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use streamledger_core::filter::offline_repeats::OfflineKey;
 use streamledger_core::model::day::Day;
 use streamledger_core::normalize::tracks::KnownTracks;
-use streamledger_storage::layout::ledger::{Manifest, PartitionEntry, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest, PartitionEntry};
 use streamledger_storage::layout::offline_keys::{
     DateKeys, KeyProbe, ListFile, NewList, OfflineKeyIndex, before, name_of_keys, offline_folder,
 };
@@ -47,7 +47,7 @@ pub(crate) fn collect_keys(
     run: &RunContext<'_>,
     targets: &Targets,
     inputs: &mut RunInputs,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
 ) -> Result<(), NightlyError> {
     let no_tracks = KnownTracks::default();
     let snapshot = run.work.staging.join("snapshot");
@@ -86,9 +86,9 @@ pub(crate) fn settle_offline(
     run: &RunContext<'_>,
     targets: &mut Targets,
     inputs: &RunInputs,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<PlannedDates, NightlyError> {
-    let published = published_keys(run, former);
+    let published = published_keys(run, previous);
     let mut dates = PlannedDates::new();
     let mut index = OfflineKeyIndex::default();
     let mut changed = ChangedDates::new();
@@ -97,7 +97,7 @@ pub(crate) fn settle_offline(
             continue;
         };
         let date = (store.clone(), *day);
-        let before = former.partitions.get(path);
+        let before = previous.partitions.get(path);
         let mut known = PlannedDate::default();
         let mut name_now = None;
         if let Some(keys) = inputs.keys.get(path) {
@@ -119,7 +119,7 @@ pub(crate) fn settle_offline(
         }
         dates.insert(path.clone(), known);
     }
-    for path in former.partitions.keys().filter(|path| !targets.contains_key(*path)) {
+    for path in previous.partitions.keys().filter(|path| !targets.contains_key(*path)) {
         let Some(date) = date_of(path) else {
             continue;
         };
@@ -196,7 +196,7 @@ pub(crate) fn stale_dates(
 pub(crate) fn reports_of_date<'a>(
     planned: &'a PlannedPartition,
     day: Day,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
 ) -> Vec<&'a String> {
     let date = day.to_string();
     planned.reports.iter().filter(|key| reports[*key].days.contains_key(&date)).collect()

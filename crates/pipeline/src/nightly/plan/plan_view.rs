@@ -1,16 +1,12 @@
 //! What is known of the partitions of a plan when the months of `waterfall` are planned.
 
-use std::collections::BTreeMap;
-
 use streamledger_core::explain::eligibility::EligibilityRule;
 use streamledger_core::model::day::Month;
-use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::ledger::LedgerReports;
 use streamledger_storage::layout::partition_key::month_path;
 
 use crate::nightly::plan::offline_dates::PlannedDates;
 use crate::nightly::plan::planning::Targets;
-
-type Reports = BTreeMap<String, ReportEntry>;
 
 /// Tables whose months have a waterfall.
 pub(crate) const SOURCES: [&str; 5] =
@@ -21,7 +17,7 @@ pub(crate) const SOURCES: [&str; 5] =
 pub(crate) struct PlanView<'a> {
     pub(crate) targets: &'a Targets,
     pub(crate) dates: &'a PlannedDates,
-    pub(crate) reports: &'a Reports,
+    pub(crate) reports: &'a LedgerReports,
 }
 
 /// A store's month.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use streamledger_core::explain::coverage::{CoverageRow, coverage};
 use streamledger_core::model::day::{Day, Month};
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest, ReportEntry, ReportState};
 use streamledger_storage::layout::partition_key::{
     hive_escaped, month_path, path_in, plays_path, store_month, trends_path,
 };
@@ -20,8 +20,6 @@ use crate::nightly::plan::planned::{
 };
 use crate::partition_paths::replaced_paths;
 
-type Reports = BTreeMap<String, ReportEntry>;
-
 /// Partitions by path.
 pub(crate) type Targets = BTreeMap<String, PlannedPartition>;
 
@@ -34,10 +32,14 @@ pub(crate) struct PlanDraft {
 }
 
 /// The partitions that reports feed. Those whose inputs are other than the published ones' are stale.
-pub(crate) fn draft_plan(run: &RunContext<'_>, reports: &Reports, former: &Manifest) -> PlanDraft {
+pub(crate) fn draft_plan(
+    run: &RunContext<'_>,
+    reports: &LedgerReports,
+    previous: &Manifest,
+) -> PlanDraft {
     let mut draft = targets_of(run, reports);
     for (path, planned) in &mut draft.targets {
-        planned.why = match former.partitions.get(path) {
+        planned.why = match previous.partitions.get(path) {
             None => Some("new".to_owned()),
             Some(partition) if partition.fingerprint != planned.fingerprint => {
                 Some("its inputs changed".to_owned())
@@ -51,7 +53,7 @@ pub(crate) fn draft_plan(run: &RunContext<'_>, reports: &Reports, former: &Manif
 }
 
 /// The partitions that reports feed, none of them stale.
-pub(crate) fn targets_of(run: &RunContext<'_>, reports: &Reports) -> PlanDraft {
+pub(crate) fn targets_of(run: &RunContext<'_>, reports: &LedgerReports) -> PlanDraft {
     let mut draft = PlanDraft::default();
     let targets = &mut draft.targets;
     plan_plays(run, reports, targets);
@@ -79,7 +81,7 @@ pub(crate) fn has_damaged_list(run: &RunContext<'_>, path: &str) -> bool {
     run.work.damaged_lists.iter().any(|plays| plays == path || trends_path(plays) == path)
 }
 
-fn plan_plays(run: &RunContext<'_>, reports: &Reports, targets: &mut Targets) {
+fn plan_plays(run: &RunContext<'_>, reports: &LedgerReports, targets: &mut Targets) {
     let mut by_day: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
     for (key, report) in reports.iter().filter(|(_, report)| report.is_active()) {
         for day in report.days.keys() {
@@ -136,13 +138,13 @@ pub(crate) fn add_target(
 }
 
 /// The reports of a partition, and under which settings each was read.
-fn inputs_as_read(keys: &[&String], reports: &Reports) -> Vec<String> {
+fn inputs_as_read(keys: &[&String], reports: &LedgerReports) -> Vec<String> {
     keys.iter().map(|key| format!("{key} {}", reports[*key].reading)).collect()
 }
 
 /// Months of `sales` and `pools`, and of `sales_monthly`. Nothing of them is judged, but the policy's
 /// hash stands in their footers too.
-fn plan_lots(reports: &Reports, policy: &str, targets: &mut Targets) {
+fn plan_lots(reports: &LedgerReports, policy: &str, targets: &mut Targets) {
     let mut months: BTreeMap<&String, (LotTable, Vec<&String>)> = BTreeMap::new();
     let replaced: Vec<(String, &String)> = reports
         .iter()
@@ -204,7 +206,7 @@ fn plan_coverage(rows: &[CoverageRow], policy: &str, keys: &[String], targets: &
 }
 
 /// The policy's hash stands in the footer, though it judges nothing here.
-fn plan_quarantine(reports: &Reports, policy: &str, targets: &mut Targets) {
+fn plan_quarantine(reports: &LedgerReports, policy: &str, targets: &mut Targets) {
     let mut months: BTreeMap<(&str, &str), Vec<&String>> = BTreeMap::new();
     for (key, report) in reports {
         let n_bad = report.counts.map_or(0, |counts| counts.quarantined);
@@ -234,7 +236,7 @@ fn plan_quarantine(reports: &Reports, policy: &str, targets: &mut Targets) {
     }
 }
 
-fn plan_unmapped_values(reports: &Reports, policy: &str, targets: &mut Targets) {
+fn plan_unmapped_values(reports: &LedgerReports, policy: &str, targets: &mut Targets) {
     let is_shown = |report: &ReportEntry| report.is_active() && report.n_unmapped != 0;
     let keys: Vec<&String> =
         reports.iter().filter(|(_, report)| is_shown(report)).map(|(key, _)| key).collect();
@@ -247,7 +249,7 @@ fn plan_unmapped_values(reports: &Reports, policy: &str, targets: &mut Targets) 
 }
 
 /// When a report came under a name never changes, so the names are all that this table depends on.
-fn plan_deliveries(reports: &Reports, policy: &str, targets: &mut Targets) {
+fn plan_deliveries(reports: &LedgerReports, policy: &str, targets: &mut Targets) {
     let names = reports.values().flat_map(|report| {
         let last = report.last_date.as_deref().unwrap_or_default();
         report.files.iter().map(move |file| format!("{} {last} {file}", report.id))

@@ -1,6 +1,7 @@
 //! What must hold before a run does anything: the listener key is the one that the tables were made with.
 
 use streamledger_core::model::listener::ListenerKey;
+use streamledger_storage::disk::reading::exists;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::ledger::Manifest;
 use streamledger_storage::layout::warehouse::KeySource;
@@ -23,7 +24,7 @@ pub(crate) fn require_key(
     let own = places.own_key();
     let known = match &options.listener_key {
         Some(given) => Some(given.key()?),
-        None if own.exists() => Some(read_key(&own)?),
+        None if exists(&own) => Some(read_key(&own)?),
         None => None,
     };
     let message = match known {
@@ -43,9 +44,9 @@ pub(crate) fn require_key(
 pub(crate) fn key_of(
     options: &NightlyOptions,
     places: &WarehouseLayout,
-    former: &Manifest,
+    previous: &Manifest,
 ) -> Result<ListenerKey, NightlyError> {
-    if former.snapshot == 0 {
+    if previous.snapshot == 0 {
         return Err(WarehouseError::Empty { path: places.root().to_owned() }.into());
     }
     let own_key = KeySource::File(places.own_key());

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use streamledger_core::model::day::Day;
 use streamledger_storage::archive::archived_reports::archive_path;
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::layout::ledger::LedgerReports;
 use streamledger_storage::source::report_source::ReportFile;
 
 use crate::intake::examine::ExaminedFile;
@@ -19,14 +19,12 @@ use crate::nightly::plan::planned::PlannedPartition;
 use crate::nightly::plan::planning::Targets;
 use crate::nightly::plan::run_inputs::RunInputs;
 
-type Reports = BTreeMap<String, ReportEntry>;
-
 /// Reads reports that feed a stale date and were not read in this run from the archive.
 pub(crate) fn read_again(
     run: &RunContext<'_>,
     targets: &Targets,
     inputs: &mut RunInputs,
-    reports: &Reports,
+    reports: &LedgerReports,
     is_needed: impl Fn(&String, &PlannedPartition) -> bool,
 ) -> Result<(), NightlyError> {
     let mut wanted_days: BTreeMap<&String, BTreeSet<Day>> = BTreeMap::new();
@@ -82,7 +80,7 @@ pub(crate) fn read_lots_again(
     run: &RunContext<'_>,
     lots: &[(&String, &PlannedPartition)],
     fresh: &mut BTreeMap<String, ReportRuns>,
-    reports: &BTreeMap<String, ReportEntry>,
+    reports: &LedgerReports,
 ) -> Result<(), NightlyError> {
     let missing: BTreeSet<&String> = lots
         .iter()

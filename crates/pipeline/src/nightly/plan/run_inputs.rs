@@ -1,4 +1,4 @@
-//! What the partitions of a run are made of, beside the archive and the published files.
+//! What the partitions of a run are made of, besides the archive and the published files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

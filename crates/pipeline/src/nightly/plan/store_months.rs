@@ -3,7 +3,7 @@
 //! While a month goes on, a run leaves its waterfall out: all of it would be rebuilt for one date, and
 //! nobody asks a running month for its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use streamledger_core::explain::calendar::Calendar;
 use streamledger_core::explain::coverage::CoverageState;
@@ -13,7 +13,7 @@ use streamledger_core::explain::period::{Period, month_after, month_before, mont
 use streamledger_core::explain::waterfall::{SourceState, SourceStates};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::{Day, Month};
-use streamledger_storage::layout::ledger::{Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{LedgerReports, Manifest, ReportEntry};
 use streamledger_storage::layout::partition_key::{month_path, store_month, table_of};
 
 use crate::build::build_waterfall::{ByTerritory, MonthKnown};
@@ -25,8 +25,6 @@ use crate::nightly::plan::offline_dates::PlannedDates;
 use crate::nightly::plan::plan_view::{PlanView, SOURCES, StoreMonth};
 use crate::nightly::plan::planned::PartitionKind;
 use crate::nightly::plan::planning::{Targets, add_target};
-
-type Reports = BTreeMap<String, ReportEntry>;
 
 /// What the partitions of a month are made of.
 pub(crate) struct PlannedMonth {
@@ -49,7 +47,7 @@ impl RunContext<'_> {
 pub(crate) fn settled_months(
     run: &RunContext<'_>,
     targets: &Targets,
-    reports: &Reports,
+    reports: &LedgerReports,
 ) -> Vec<StoreMonth> {
     let as_of = run.as_of();
     let mut months: BTreeSet<(String, Month)> = targets
@@ -81,8 +79,8 @@ pub(crate) fn plan_waterfalls(
     run: &RunContext<'_>,
     targets: &mut Targets,
     known: &KnownMonths,
-    (dates, reports): (&PlannedDates, &Reports),
-    (former, backfill): (&Manifest, Option<&BackfillOptions>),
+    (dates, reports): (&PlannedDates, &LedgerReports),
+    (previous, backfill): (&Manifest, Option<&BackfillOptions>),
 ) {
     for of in settled_months(run, targets, reports) {
         let view = PlanView { targets, dates, reports };
@@ -100,7 +98,7 @@ pub(crate) fn plan_waterfalls(
             let Some(planned) = targets.get_mut(&path) else {
                 continue;
             };
-            planned.why = match former.partitions.get(&path) {
+            planned.why = match previous.partitions.get(&path) {
                 None => Some("new".to_owned()),
                 Some(partition) if partition.fingerprint != planned.fingerprint => {
                     Some("its inputs changed".to_owned())

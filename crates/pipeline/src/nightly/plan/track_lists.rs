@@ -11,7 +11,7 @@ use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::tracks::{KnownTrack, KnownTracks};
-use streamledger_storage::layout::ledger::{FileEntry, Manifest, ReportEntry};
+use streamledger_storage::layout::ledger::{FileEntry, LedgerReports, Manifest};
 use streamledger_storage::layout::partition_key::lots_path;
 use streamledger_storage::tables::lot_table::LotTable;
 use streamledger_storage::tables::partition::PartitionError;
@@ -26,8 +26,6 @@ use crate::nightly::plan::planning::Targets;
 use crate::nightly::plan::reading_again::read_lots_again;
 use crate::nightly::plan::run_inputs::{Date, RunInputs};
 
-type Reports = BTreeMap<String, ReportEntry>;
-
 /// The columns of `tracks` that plays are filled in from.
 const COLUMNS: [&str; 5] = ["date", "store_track", "isrc", "upc", "track_ms"];
 
@@ -38,8 +36,8 @@ pub(crate) fn find_tracks(
     run: &RunContext<'_>,
     targets: &Targets,
     inputs: &mut RunInputs,
-    reports: &Reports,
-    former: &Manifest,
+    reports: &LedgerReports,
+    previous: &Manifest,
 ) -> Result<(), NightlyError> {
     let mut by_month: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
     for (_, planned, date) in stale_dates(targets) {
@@ -54,9 +52,9 @@ pub(crate) fn find_tracks(
         let Some(planned) = targets.get(&path) else {
             continue;
         };
-        let published = run.places.snapshot(former.snapshot).join("tables");
+        let published = run.places.snapshot(previous.snapshot).join("tables");
         let lists = if !planned.is_stale() {
-            let partition = former.partitions.get(&path);
+            let partition = previous.partitions.get(&path);
             lists_of_files(&published.join(&path), partition.map_or(&[], |p| &p.files))?
         } else if let Some(finished) = inputs.finished.get(&path) {
             let staged = run.work.staging.join("snapshot").join("tables");

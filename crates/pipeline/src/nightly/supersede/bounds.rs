@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use streamledger_core::model::money::Amount;
 use streamledger_core::normalize::values::cells::PLAYED_MS_MAX;
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 use streamledger_storage::layout::partition_key::{path_in, plays_path};
 use streamledger_storage::layout::report_sums::PlaySizes;
 
@@ -48,7 +48,7 @@ impl BoundedMeasure {
 }
 
 /// Lets reports count again that an earlier run rejected for what their partitions summed to.
-pub(crate) fn readmit(reports: &mut BTreeMap<String, ReportEntry>) {
+pub(crate) fn readmit(reports: &mut LedgerReports) {
     for report in reports.values_mut().filter(|report| is_out_of_bounds(report)) {
         (report.state, report.reason) = (ReportState::Active, None);
         report.sizes.rejected_for = None;
@@ -62,7 +62,7 @@ pub(crate) fn is_out_of_bounds(report: &ReportEntry) -> bool {
 
 /// Rejects the largest report of the first partition that sums to too much; tells whether there was one.
 /// What counts must be settled again then: a report that it had replaced may count.
-pub(crate) fn reject_largest(reports: &mut BTreeMap<String, ReportEntry>) -> bool {
+pub(crate) fn reject_largest(reports: &mut LedgerReports) -> bool {
     let Some((path, measure, sum)) = first_beyond(reports) else {
         return false;
     };
@@ -90,7 +90,7 @@ pub(crate) fn reject_largest(reports: &mut BTreeMap<String, ReportEntry>) -> boo
 }
 
 /// The first partition, in order of paths, that sums to too much.
-fn first_beyond(reports: &BTreeMap<String, ReportEntry>) -> Option<(String, BoundedMeasure, i128)> {
+fn first_beyond(reports: &LedgerReports) -> Option<(String, BoundedMeasure, i128)> {
     let mut sums: BTreeMap<(String, BoundedMeasure), i128> = BTreeMap::new();
     for report in reports.values().filter(|report| report.is_active()) {
         for (path, measure, size) in sizes_of(report) {

@@ -1,6 +1,5 @@
-//! How many rows two reports have in common. What was counted once is kept beside the archive, since it
-//! depends on the two reports and their reading alone; what is lost of it is counted again, to the same
-//! numbers.
+//! How many rows two reports have in common. Pairs that can have any are found by looking each list of rows up
+//! once; only those are counted. What was found once is kept next to the archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,18 +9,21 @@ use std::sync::{Mutex, PoisonError};
 use streamledger_core::ingest::table::format::Feed;
 use streamledger_core::model::day::Day;
 use streamledger_core::model::play::ReportPlays;
+use streamledger_core::numbers::exact;
 use streamledger_core::supersede::across_formats::{
-    FormatComparison, PlaySums, RowsSay, shared_plays, sum_plays,
+    FormatComparison, PlaysByTrack, RowsSay, shared_plays, sum_plays,
 };
-use streamledger_core::supersede::facts::{ComparedBy, SharedRows};
+use streamledger_core::supersede::facts::{ComparedBy, ReportFacts, SharedRows};
 use streamledger_core::supersede::row_hash::ROW_HASH_VERSION;
-use streamledger_core::supersede::row_lists::shared_rows;
+use streamledger_core::supersede::row_index::{RowIndex, RowNeighbours, can_be_indexed};
+use streamledger_core::supersede::row_lists::{ListSize, shared_rows};
 use streamledger_storage::archive::archived_reports::{NewReport, archive_path};
-use streamledger_storage::archive::row_files::{RowCollector, RowFolder, RowList};
+use streamledger_storage::archive::row_files::{RowCollector, RowFolder, RowList, RowSource};
 use streamledger_storage::disk::durable::IoContext as _;
 use streamledger_storage::disk::file_batch::{FileAccess, FileBatch};
+use streamledger_storage::disk::reading::read_text;
 use streamledger_storage::layout::error::WarehouseError;
-use streamledger_storage::layout::ledger::{ReportEntry, fingerprint};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, fingerprint};
 use streamledger_storage::source::report_source::ReportFile;
 
 use crate::intake::examine::{ExaminedFile, ExaminedReport, Examiner, PlayOnlooker};
@@ -30,6 +32,9 @@ use crate::intake::sales_runs::RunStore;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
 use crate::nightly::intake::examination::IntakeResult;
+use crate::nightly::supersede::known_comparisons::{
+    KnownComparisons, KnownPair, ListLookup, NO_ROWS, pair_of,
+};
 
 /// Folder of the lists of rows.
 const ROWS: &str = "rows";
@@ -37,26 +42,23 @@ const ROWS: &str = "rows";
 /// File of the counts.
 const COUNTS: &str = "rows/comparisons.txt";
 
-/// Counts of pairs of lists, by their names, the smaller one first.
-type SharedCounts = BTreeMap<(String, String), SharedRows>;
-
 /// Counts rows, and knows what was counted.
 pub(crate) struct RowComparison<'c, 'n> {
     run: &'c RunContext<'n>,
-    reports: &'c BTreeMap<String, ReportEntry>,
+    reports: &'c LedgerReports,
     /// Lists of reports that were read in this run.
     lists: &'c mut BTreeMap<String, RowList>,
     /// New reports, which are not in the archive yet.
     new: &'c [NewReport],
-    /// `None` until the first pair.
-    known: Option<SharedCounts>,
+    /// `None` until it is asked for.
+    known: Option<KnownComparisons>,
     is_new: bool,
 }
 
 impl<'c, 'n> RowComparison<'c, 'n> {
     pub(crate) fn new(
         run: &'c RunContext<'n>,
-        reports: &'c BTreeMap<String, ReportEntry>,
+        reports: &'c LedgerReports,
         lists: &'c mut BTreeMap<String, RowList>,
         new: &'c [NewReport],
     ) -> Self {
@@ -73,10 +75,10 @@ impl<'c, 'n> RowComparison<'c, 'n> {
         let kind = if by == ComparedBy::Keys { ".keys" } else { "" };
         let names = [a, b].map(|key| list_name(key, &self.reports[key]) + kind);
         let [first, second] = names;
-        let pair = if first <= second { (first, second) } else { (second, first) };
-        let known = self.known.get_or_insert_with(|| known_counts(self.run));
-        if let Some(shared) = known.get(&pair) {
-            return Ok(*shared);
+        let pair = pair_of(first, second);
+        let known = self.known().pairs.get(&pair).copied();
+        if let Some(KnownPair::Counted(shared)) = known {
+            return Ok(shared);
         }
         let (one, other) = (&self.reports[a], &self.reports[b]);
         let has_lists = one.sums.is_some() && other.sums.is_some();
@@ -88,12 +90,112 @@ impl<'c, 'n> RowComparison<'c, 'n> {
             self.across_formats(a, b)?
         } else if are_plays && !has_lists {
             SharedRows::Rows(self.plays_of_one_format(a, b)?)
+        } else if known.is_none() && self.known().are_looked_up(&pair.0, &pair.1) {
+            return Ok(SharedRows::Rows(0));
         } else {
             SharedRows::Rows(self.rows(a, b)?)
         };
-        self.known.get_or_insert_default().insert(pair, shared);
+        self.known().pairs.insert(pair, KnownPair::Counted(shared));
         self.is_new = true;
         Ok(shared)
+    }
+
+    fn known(&mut self) -> &mut KnownComparisons {
+        self.known.get_or_insert_with(|| {
+            let text = read_text(&self.run.places.internal(COUNTS));
+            text.map(|text| KnownComparisons::parse(&text)).unwrap_or_default()
+        })
+    }
+
+    /// Which reports may have a row in common. Lists of rows that no run has looked up yet are, in those of
+    /// the same store, feed and months.
+    pub(crate) fn neighbours(
+        &mut self,
+        facts: &BTreeMap<String, ReportFacts>,
+    ) -> Result<RowNeighbours, NightlyError> {
+        let mut feeds: BTreeMap<(&str, &str), Vec<(&String, &ReportFacts)>> = BTreeMap::new();
+        let has_list = |facts: &ReportFacts| facts.fingerprint.is_some() && facts.totals.rows != 0;
+        for (key, facts) in facts.iter().filter(|(_, facts)| has_list(facts)) {
+            feeds.entry((&facts.store, &facts.feed)).or_default().push((key, facts));
+        }
+        let mut keys: BTreeMap<String, &String> = BTreeMap::new();
+        for reports in feeds.into_values() {
+            let name = |(key, _): &(&String, _)| list_name(key, &self.reports[*key]);
+            let names: Vec<String> = reports.iter().map(name).collect();
+            self.look_up_new(&reports, &names)?;
+            keys.extend(names.into_iter().zip(reports.iter().map(|(key, _)| *key)));
+        }
+        let known = self.known();
+        keys.retain(|name, _| known.lists.get(name) == Some(&ListLookup::Done));
+        let mut found: RowNeighbours =
+            keys.values().map(|key| ((*key).clone(), BTreeSet::new())).collect();
+        for ((a, b), _) in known.pairs.iter().filter(|(_, shared)| **shared != NO_ROWS) {
+            if let Some((a, b)) = keys.get(a).zip(keys.get(b)) {
+                found.entry((*a).clone()).or_default().insert((*b).clone());
+                found.entry((*b).clone()).or_default().insert((*a).clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks the lists of a store and feed that are new up in each other, and in the older ones of their
+    /// months; those in the new ones.
+    fn look_up_new(
+        &mut self,
+        reports: &[(&String, &ReportFacts)],
+        names: &[String],
+    ) -> Result<(), NightlyError> {
+        let is_new: Vec<bool> =
+            names.iter().map(|name| !self.known().lists.contains_key(name)).collect();
+        let new = || (0..names.len()).filter(|place| is_new[*place]);
+        let months: BTreeSet<&String> = new().flat_map(|place| &reports[place].1.months).collect();
+        let old = |place: &usize| {
+            !is_new[*place] && reports[*place].1.months.iter().any(|month| months.contains(month))
+        };
+        let (mut of_new, mut of_old) = (RowIndex::default(), RowIndex::default());
+        for place in new().chain((0..names.len()).filter(old)) {
+            let index = if is_new[place] { &mut of_new } else { &mut of_old };
+            let is_indexed = self.with_list(reports[place].0, |(size, hashes)| {
+                let can_be = can_be_indexed(size);
+                let added = if can_be { index.add(exact(place), size, hashes) } else { Ok(()) };
+                added.map(|()| can_be)
+            })?;
+            let lookup = if is_indexed { ListLookup::Done } else { ListLookup::TooMany };
+            self.known().lists.insert(names[place].clone(), lookup);
+        }
+        of_new.finish();
+        of_old.finish();
+        for place in new().chain((0..names.len()).filter(old)) {
+            let mut found = BTreeSet::new();
+            self.with_list(reports[place].0, |(_, hashes)| of_new.look_up(hashes, &mut found))?;
+            if is_new[place] {
+                self.with_list(reports[place].0, |(_, hashes)| of_old.look_up(hashes, &mut found))?;
+            }
+            let others = found.into_iter().map(|other| other as usize);
+            for other in others.filter(|other| *other != place) {
+                let pair = pair_of(names[place].clone(), names[other].clone());
+                self.known().pairs.entry(pair).or_insert(KnownPair::Uncounted);
+            }
+        }
+        self.is_new |= is_new.contains(&true);
+        Ok(())
+    }
+
+    /// Reads the list of a report; one that is lost or damaged is made again.
+    fn with_list<T>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut((ListSize, RowSource<'_>)) -> io::Result<T>,
+    ) -> Result<T, NightlyError> {
+        let kept = RowList::File(list_path(self.run, key, &self.reports[key]));
+        let list = self.lists.get(key).unwrap_or(&kept);
+        if let Ok(found) = list.read().and_then(&mut read) {
+            return Ok(found);
+        }
+        self.make_again(key)?;
+        let path = list_path(self.run, key, &self.reports[key]);
+        let list = self.lists.get(key).unwrap_or(&kept);
+        Ok(list.read().and_then(read).at("read", &path)?)
     }
 
     fn rows(&mut self, a: &str, b: &str) -> Result<u64, NightlyError> {
@@ -232,8 +334,8 @@ impl<'c, 'n> RowComparison<'c, 'n> {
         Ok(collector.finish(folder)?.1)
     }
 
-    fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaySums, NightlyError> {
-        let sums = Mutex::new(PlaySums::new());
+    fn play_sums(&self, key: &str, say: RowsSay) -> Result<PlaysByTrack, NightlyError> {
+        let sums = Mutex::new(PlaysByTrack::new());
         let look = |pieces: Option<&[(Day, ReportPlays)]>| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pieces) = pieces else {
@@ -246,21 +348,11 @@ impl<'c, 'n> RowComparison<'c, 'n> {
         Ok(sums.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The counts to keep, if there are new ones: those of reports that there still are.
+    /// What is to be kept, if anything is new: of the reports that there still are.
     pub(crate) fn finish(self) -> Option<String> {
         let known = self.known.filter(|_| self.is_new)?;
-        let names: BTreeSet<String> =
-            self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
-        let is_there = |((a, b), _): &(&(String, String), &SharedRows)| {
-            let is_there = |name: &String| names.contains(name.trim_end_matches(".keys"));
-            is_there(a) && is_there(b)
-        };
-        let lines = known
-            .iter()
-            .filter(is_there)
-            .map(|((a, b), shared)| format!("{a} {b} {}", words_of(*shared)));
-        let text = lines.map(|line| line + "\n").collect::<String>();
-        Some(format!("{}\n{text}", fingerprint(&[&text])))
+        let names = self.reports.iter().map(|(key, report)| list_name(key, report)).collect();
+        Some(known.to_text(&names))
     }
 }
 
@@ -269,44 +361,8 @@ fn list_name(key: &str, report: &ReportEntry) -> String {
     fingerprint(&[key, &report.reading, &ROW_HASH_VERSION.to_string()])
 }
 
-/// Counts as they were kept; none where they are damaged.
-fn counts_of(text: &str) -> SharedCounts {
-    let Some((sum, lines)) = text.split_once('\n') else {
-        return SharedCounts::new();
-    };
-    if sum != fingerprint(&[lines]) {
-        return SharedCounts::new();
-    }
-    let count = |line: &str| {
-        let mut words = line.split(' ').map(str::to_owned);
-        let (a, b, shared) = (words.next()?, words.next()?, words.next()?);
-        let shared = match words.next()?.as_str() {
-            "rows" => SharedRows::Rows(shared.parse().ok()?),
-            "plays" => SharedRows::Plays(shared.parse().ok()?),
-            "keys" => SharedRows::Keys(shared.parse().ok()?, words.next()?.parse().ok()?),
-            _ => SharedRows::Unknown,
-        };
-        Some(((a, b), shared))
-    };
-    lines.lines().filter_map(count).collect()
-}
-
-fn words_of(shared: SharedRows) -> String {
-    match shared {
-        SharedRows::Rows(rows) => format!("{rows} rows"),
-        SharedRows::Plays(plays) => format!("{plays} plays"),
-        SharedRows::Keys(keys, of) => format!("{keys} keys {of}"),
-        SharedRows::Unknown => "0 unknown".to_owned(),
-    }
-}
-
 fn list_path(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> PathBuf {
     run.places.internal(ROWS).join(format!("{}.rows", list_name(key, report)))
-}
-
-fn known_counts(run: &RunContext<'_>) -> SharedCounts {
-    let text = std::fs::read_to_string(run.places.internal(COUNTS));
-    text.map(|text| counts_of(&text)).unwrap_or_default()
 }
 
 /// Keeps the lists of rows that are new, and what was counted.
@@ -322,22 +378,4 @@ pub(crate) fn keep_rows(
         batch.write(&run.places.internal(COUNTS), text.as_bytes(), FileAccess::Usual)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_that_were_damaged_are_counted_again() {
-        let lines = "a b 12 rows\na c 0 plays\n";
-        let text = format!("{}\n{lines}", fingerprint(&[lines]));
-        let counts = counts_of(&text);
-        assert_eq!(counts.get(&("a".to_owned(), "b".to_owned())), Some(&SharedRows::Rows(12)));
-        assert_eq!(counts.len(), 2);
-        for damaged in [text.replace("12", "13"), text[..text.len() - 6].to_owned(), String::new()]
-        {
-            assert_eq!(counts_of(&damaged), SharedCounts::new());
-        }
-    }
 }

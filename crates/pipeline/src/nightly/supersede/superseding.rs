@@ -9,7 +9,7 @@ use streamledger_core::ingest::table::format::{Feed, RestatesBy};
 use streamledger_core::model::money::Amount;
 use streamledger_core::supersede::decide::supersede;
 use streamledger_core::supersede::facts::{FilePart, ReportFacts, ReportStanding, ReportTotals};
-use streamledger_storage::layout::ledger::{ReportEntry, ReportState};
+use streamledger_storage::layout::ledger::{LedgerReports, ReportEntry, ReportState};
 
 use crate::known_days::known_days;
 use crate::nightly::context::RunContext;
@@ -21,9 +21,6 @@ use crate::nightly::supersede::comparing::RowComparison;
 
 /// Reason of a report that waits for its other files.
 pub(crate) const MISSING_PARTS: &str = "missing_parts";
-
-/// Reports by key.
-type Reports = BTreeMap<String, ReportEntry>;
 
 /// Which reports count, with what that was decided by.
 struct SettledReports {
@@ -38,7 +35,7 @@ struct SettledReports {
 pub(crate) fn settle_reports(
     run: &RunContext<'_>,
     examination: &mut IntakeResult,
-    former: &Reports,
+    previous: &LedgerReports,
 ) -> Result<(), NightlyError> {
     readmit(&mut examination.reports);
     let mut settled = settle_reports_once(run, examination)?;
@@ -47,12 +44,12 @@ pub(crate) fn settle_reports(
     }
     let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
     for (key, report) in beyond {
-        if former.get(key).is_none_or(|former| !is_out_of_bounds(former)) {
+        if previous.get(key).is_none_or(|previous| !is_out_of_bounds(previous)) {
             run.note(|summary| summary.reject_again(report));
         }
     }
     let SettledReports { standings, facts, names } = settled;
-    note_standings(run, &standings, &facts, (&names, former));
+    note_standings(run, &standings, &facts, (&names, previous));
     Ok(())
 }
 
@@ -70,8 +67,12 @@ fn settle_reports_once(
     let accepted = run.judging.accepted();
     let (lists, new) = (&mut examination.row_lists, &examination.to_archive);
     let mut comparing = RowComparison::new(run, reports, lists, new);
-    let standings =
-        supersede(&facts, accepted, &mut |a: &str, b: &str, by| comparing.shared(a, b, by))?;
+    let standings = supersede(
+        &facts,
+        &comparing.neighbours(&facts)?,
+        accepted,
+        &mut |a: &str, b: &str, by| comparing.shared(a, b, by),
+    )?;
     examination.comparisons = comparing.finish();
     let names: BTreeMap<String, String> =
         reports.iter().map(|(key, report)| (key.clone(), report.name().to_owned())).collect();
@@ -121,10 +122,10 @@ fn note_standings(
     run: &RunContext<'_>,
     standings: &BTreeMap<String, ReportStanding>,
     facts: &BTreeMap<String, ReportFacts>,
-    (names, former): (&BTreeMap<String, String>, &Reports),
+    (names, previous): (&BTreeMap<String, String>, &LedgerReports),
 ) {
     for (key, standing) in standings {
-        let (report, before) = (&facts[key], former.get(key));
+        let (report, before) = (&facts[key], previous.get(key));
         match standing {
             ReportStanding::Active => {}
             ReportStanding::Waiting { missing, of } => {
@@ -152,7 +153,7 @@ fn note_standings(
                     continue;
                 }
                 if before.is_some_and(ReportEntry::is_active) {
-                    let instead = counts_instead(report, standings, (facts, former));
+                    let instead = counts_instead(report, standings, (facts, previous));
                     let replaced = ReplacedReport {
                         file: report.file().to_owned(),
                         newer: instead.0,
@@ -175,9 +176,9 @@ fn note_standings(
 fn counts_instead(
     report: &ReportFacts,
     standings: &BTreeMap<String, ReportStanding>,
-    (facts, former): (&BTreeMap<String, ReportFacts>, &Reports),
+    (facts, previous): (&BTreeMap<String, ReportFacts>, &LedgerReports),
 ) -> (String, ReportTotals) {
-    let is_new = |key: &str| former.get(key).is_none_or(|former| !former.is_active());
+    let is_new = |key: &str| previous.get(key).is_none_or(|previous| !previous.is_active());
     let begins = |(key, standing): &(&String, &ReportStanding)| {
         let other = &facts[*key];
         **standing == ReportStanding::Active

@@ -85,7 +85,7 @@ fn a_line_of_16_mib_is_too_long() {
         let (read, end) = blocks(&pack(&line(LINE_BYTES_MAX - 1)));
         assert!(matches!(end, SourceEnd::Whole { .. }), "{end:?}");
         assert_eq!(read.concat().len(), LINE_BYTES_MAX + 2);
-        // The bound is that of the buffer, which may hold a window beside the line.
+        // The bound is that of the buffer, which may hold a window next to the line.
         let (_, end) = blocks(&pack(&line(LINE_BYTES_MAX + WINDOW_BYTES)));
         assert!(matches!(end, SourceEnd::Corrupt { .. }), "{end:?}");
     }

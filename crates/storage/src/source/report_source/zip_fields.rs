@@ -68,7 +68,7 @@ pub(super) fn zip64_numbers(short: [u32; 3], extra: &[u8]) -> Option<[u64; 3]> {
     Some(numbers)
 }
 
-/// The name of a member: the one in UTF-8 beside it if that is its translation. Bytes that are not UTF-8
+/// The name of a member: the one in UTF-8 next to it if that is its translation. Bytes that are not UTF-8
 /// are shown by their numbers.
 pub(super) fn name_of(raw: &[u8], extra: &[u8]) -> String {
     let translation = extra_field(extra, UNICODE_PATH).and_then(|field| {

@@ -200,7 +200,7 @@ fn no_report(entry: &ZipEntry, first: &[u8]) -> Option<&'static str> {
         return Some("a folder");
     }
     if name.starts_with("__macosx/") {
-        return Some("what a Mac puts beside the files");
+        return Some("what a Mac puts next to the files");
     }
     // The name of the first file in it stands behind 30 bytes.
     let inner = first.get(30..).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Partitions that would sum to too much lose their largest reports, whatever order they came in.
 
 use proptest::prelude::*;
+use streamledger_storage::layout::ledger::LedgerReports;
 use streamledger_storage::layout::report_sums::MonthTotalsRecord;
 
 use super::*;
@@ -22,7 +23,7 @@ fn report(id: &str, units: i128, amount: &str) -> (String, ReportEntry) {
 }
 
 fn rejected(reports: impl IntoIterator<Item = (String, ReportEntry)>) -> Vec<char> {
-    let mut reports: BTreeMap<String, ReportEntry> = reports.into_iter().collect();
+    let mut reports: LedgerReports = reports.into_iter().collect();
     while reject_largest(&mut reports) {}
     let rejected = reports.values().filter(|report| is_out_of_bounds(report));
     rejected.filter_map(|report| report.hash.chars().next()).collect()
@@ -51,7 +52,7 @@ fn money_is_bounded_by_what_a_decimal_holds() {
 #[test]
 fn a_report_that_fits_again_counts_again() {
     let reports = [report("a", NUMBER_MAX, "1"), report("b", 1, "1")];
-    let mut reports: BTreeMap<String, ReportEntry> = reports.into_iter().collect();
+    let mut reports: LedgerReports = reports.into_iter().collect();
     assert!(reject_largest(&mut reports) && !reject_largest(&mut reports));
     let (key, _) = report("a", 0, "1");
     let detail = reports[&key].sizes.rejected_for.clone().unwrap();

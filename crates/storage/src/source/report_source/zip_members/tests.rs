@@ -56,7 +56,7 @@ fn the_one_member_that_is_a_report_is_chosen_and_what_lies_beside_it_is_listed()
         found.skipped.iter().map(|s| (s.name.as_str(), s.reason.as_str())).collect();
     let expected = [
         ("sums.csv", "nothing in common"),
-        ("__MACOSX/a/detail.tsv", "what a Mac puts beside the files"),
+        ("__MACOSX/a/detail.tsv", "what a Mac puts next to the files"),
         ("b/", "a folder"),
         ("statement.xlsx", "an office document: no format reads one"),
         ("_SUCCESS", "it has no bytes"),
