@@ -13,11 +13,15 @@ use streamledger_core::normalize::values::dates::read_date;
 use streamledger_core::normalize::values::numbers::{plain_decimal, whole_number};
 use streamledger_core::normalize::values::times::stamp_or_epoch;
 use streamledger_inflate::gzip::GunzipReader;
+use streamledger_levels::available_levels;
+use streamledger_lines::plain::{cut_lines, split_lines};
+use streamledger_parquet_pages::flat_table::check_any_bytes;
 
 use crate::reports::{FuzzKind, read_report};
 
 /// The names of the targets, which are also the folders of the corpus.
-pub const TARGETS: [&str; 6] = ["cells", "dsr", "gunzip", "json_table", "streams", "table"];
+pub const TARGETS: [&str; 8] =
+    ["cells", "dsr", "gunzip", "json_table", "lines", "parquet_pages", "streams", "table"];
 
 /// Runs a target by its name.
 ///
@@ -29,6 +33,8 @@ pub fn run(target: &str, bytes: &[u8]) {
         "dsr" => report(bytes, FuzzKind::Dsr),
         "gunzip" => gunzip(bytes),
         "json_table" => report(bytes, FuzzKind::JsonTable),
+        "lines" => lines(bytes),
+        "parquet_pages" => parquet_pages(bytes),
         "streams" => report(bytes, FuzzKind::Streams),
         "table" => report(bytes, FuzzKind::Table),
         _ => {}
@@ -57,13 +63,33 @@ fn gunzip(bytes: &[u8]) {
     if expected.len() == OUTPUT_MAX {
         return;
     }
-    let mut output = vec![0; OUTPUT_MAX];
-    let mut position = 0;
-    let read = GunzipReader::new(bytes).read_into(&mut output, &mut position);
-    if is_whole && !bytes.is_empty() {
-        assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
-        assert!(output[..position] == expected, "other bytes than the other decoder's");
+    for level in available_levels() {
+        let mut output = vec![0; OUTPUT_MAX];
+        let mut position = 0;
+        let read = GunzipReader::with_level(bytes, level).read_into(&mut output, &mut position);
+        if is_whole && !bytes.is_empty() {
+            assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
+            assert!(output[..position] == expected, "other bytes than the other decoder's");
+        }
     }
+}
+
+/// Lines of as many cells as the first byte says, compared with a plain split.
+fn lines(bytes: &[u8]) {
+    let Some((first, block)) = bytes.split_first() else {
+        return;
+    };
+    let n_columns = usize::from(first % 8) + 1;
+    let expected = split_lines(block, n_columns);
+    for level in available_levels() {
+        assert_eq!(cut_lines(level, block, n_columns), expected, "{level:?}");
+    }
+}
+
+/// Rows to Parquet, as the `parquet` crate reads them.
+fn parquet_pages(bytes: &[u8]) {
+    let checked = check_any_bytes(bytes, &available_levels());
+    assert!(checked.is_ok(), "{checked:?}");
 }
 
 /// Cells of all kinds: what is read is sane, and what is written is read back.

@@ -6,9 +6,12 @@
 //! two places too many. Lines are then put together from the places of their line feeds. Store TSVs
 //! have no quoting (a quote is a character like others), so nothing else can change where a cell ends.
 
+pub mod plain;
+#[cfg(test)]
+mod tests;
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8};
-use std::sync::LazyLock;
 
 use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
 #[cfg(target_arch = "x86_64")]
@@ -153,8 +156,7 @@ impl LineCutter {
     /// A cutter for lines of `n_columns` cells (at least 1), with the instructions of this machine.
     #[must_use]
     pub fn new(n_columns: usize) -> Self {
-        static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
-        Self::with_level(n_columns, *LEVEL)
+        Self::with_level(n_columns, Level::new())
     }
 
     /// The same with other instructions that the machine has.
@@ -349,105 +351,4 @@ fn find_starts<S: Simd, P: CellPlaces>(
         offset += 64;
     }
     n_starts
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A line as owned text: `Ok` with its cells, `Err` with its number of cells, 0 if blank.
-    fn cut(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
-        let mut lines = Vec::new();
-        let (n_lines, n_blank) = LineCutter::new(n_columns).cut(block, |cut| match cut {
-            BlockLines::Rows(rows) => {
-                for place in 0..rows.len() {
-                    lines.resize(rows.line(place) as usize, Err(0));
-                    let cells: Vec<_> =
-                        (0..n_columns).map(|c| rows.cell(place, c).to_vec()).collect();
-                    let row = rows.row(place);
-                    assert!((0..row.n_cells()).map(|c| row.cell(c)).eq(cells.iter()));
-                    lines.push(Ok(cells));
-                }
-            }
-            BlockLines::Uneven { n_cells, line, .. } => {
-                lines.resize(line as usize, Err(0));
-                lines.push(Err(n_cells));
-            }
-        });
-        lines.resize(n_lines as usize, Err(0));
-        assert_eq!(lines.iter().filter(|line| **line == Err(0)).count(), n_blank as usize);
-        lines
-    }
-
-    /// The same, plainly.
-    fn oracle(block: &[u8], n_columns: usize) -> Vec<Result<Vec<Vec<u8>>, usize>> {
-        let mut lines: Vec<_> = block.split(|byte| *byte == b'\n').collect();
-        if lines.last().is_some_and(|line| line.is_empty()) {
-            lines.pop();
-        }
-        lines
-            .into_iter()
-            .map(|line| {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                let cells: Vec<_> = line.split(|byte| *byte == b'\t').map(<[u8]>::to_vec).collect();
-                match cells.len() {
-                    1 if line.trim_ascii().is_empty() => Err(0),
-                    n if n == n_columns => Ok(cells),
-                    n => Err(n),
-                }
-            })
-            .collect()
-    }
-
-    #[test]
-    fn ends_of_lines_and_blank_lines_are_no_cells() {
-        let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", 2);
-        let cells = |texts: [&str; 2]| Ok(texts.map(|text| text.as_bytes().to_vec()).to_vec());
-        assert_eq!(lines, [cells(["a", "b"]), Err(0), Err(0), cells(["", "c"]), Err(3), Err(1)]);
-    }
-
-    proptest! {
-        #[test]
-        fn lines_are_cut_as_a_plain_split_does(
-            block in prop::collection::vec(prop::sample::select(b"\t\t\nab\r \x00\xff".to_vec()), 0..2_000),
-            n_columns in 1_usize..4,
-        ) {
-            prop_assert_eq!(cut(&block, n_columns), oracle(&block, n_columns));
-        }
-    }
-
-    /// What one instruction set finds.
-    #[cfg(target_arch = "x86_64")]
-    fn found_with<S: Simd>(simd: Option<S>, block: &[u8]) -> Option<(Vec<u32>, Vec<u32>)> {
-        let (mut starts, mut lines) = (vec![0; 100], vec![0]);
-        let n_starts = find_starts(simd?, block, &mut starts, &mut lines, PlacesByBit);
-        starts.truncate(n_starts);
-        Some((starts, lines))
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    proptest! {
-        #[test]
-        fn all_instruction_sets_find_the_same(
-            block in prop::collection::vec(prop::sample::select(b"\t\nab".to_vec()), 0..500),
-        ) {
-            let level = Level::new();
-            let plain = found_with(level.as_sse2(), &block);
-            prop_assert!(plain.is_some());
-            // What the machine does not have is none.
-            for found in [
-                found_with(level.as_sse4_2(), &block),
-                found_with(level.as_avx2(), &block),
-                found_with(level.as_avx512(), &block),
-            ] {
-                prop_assert!(found.is_none() || found == plain);
-            }
-            let (mut starts, mut lines) = (vec![0; 100], vec![0]);
-            let n_starts = find_starts_at(level, &block, &mut starts, &mut lines);
-            starts.truncate(n_starts);
-            prop_assert_eq!(Some((starts, lines)), plain);
-        }
-    }
 }
