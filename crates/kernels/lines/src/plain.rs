@@ -6,11 +6,11 @@ use crate::{BlockLines, LineCutter};
 
 /// A line as owned text: its cells if there are as many as there are columns, otherwise how many there
 /// are, 0 for a blank line.
-pub type PlainLine = Result<Vec<Vec<u8>>, usize>;
+pub type SplitLine = Result<Vec<Vec<u8>>, usize>;
 
 /// Splits a block.
 #[must_use]
-pub fn split_lines(block: &[u8], n_columns: usize) -> Vec<PlainLine> {
+pub fn split_lines(block: &[u8], n_columns: usize) -> Vec<SplitLine> {
     let mut lines: Vec<&[u8]> = block.split(|byte| *byte == b'\n').collect();
     if lines.last().is_some_and(|line| line.is_empty()) {
         lines.pop();
@@ -32,7 +32,7 @@ pub fn split_lines(block: &[u8], n_columns: usize) -> Vec<PlainLine> {
 /// # Panics
 /// If it contradicts itself.
 #[must_use]
-pub fn cut_lines(level: Level, block: &[u8], n_columns: usize) -> Vec<PlainLine> {
+pub fn cut_lines(level: Level, block: &[u8], n_columns: usize) -> Vec<SplitLine> {
     let mut lines = Vec::new();
     let mut cutter = LineCutter::with_level(n_columns, level);
     let (n_lines, n_blank) = cutter.cut(block, |cut| match cut {
