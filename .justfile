@@ -26,9 +26,10 @@ bench-history *arguments:
 bless:
     INSTA_UPDATE=always cargo test --release --workspace
 
-# Benchmarks of the stages.
+# Benchmarks of the stages, the formats and the kernels.
 bench:
     cargo bench --workspace --bench stages --bench formats
+    RAYON_NUM_THREADS=1 cargo bench --workspace --bench kernels
 
 # The whole program against DuckDB and Polars on one inbox.
 bench-peers *arguments:

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a bench has nobody to hand an error to")]
 
 pub mod layouts;
+pub mod pages;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

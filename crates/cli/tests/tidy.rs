@@ -32,9 +32,9 @@ const DEFAULTED: &[(&str, usize, &str)] = &[
         "beyond 64 bits is beyond the range of every caller",
     ),
     ("crates/storage/src/disk/durable.rs", 1, "a disk of more than 64 bits has room"),
-    ("crates/storage/src/encode/values.rs", 1, "bits for the codes of no values"),
-    ("crates/storage/src/encode/delta.rs", 2, "what Parquet writes for no values"),
-    ("crates/storage/src/encode/page.rs", 1, "room to reserve"),
+    ("crates/kernels/parquet-pages/src/values.rs", 1, "bits for the codes of no values"),
+    ("crates/kernels/parquet-pages/src/delta.rs", 2, "what Parquet writes for no values"),
+    ("crates/kernels/parquet-pages/src/page.rs", 1, "room to reserve"),
     ("crates/storage/src/encode/trends.rs", 2, "rows of a release outside of the page"),
     ("crates/query/src/explain.rs", 1, "a month without plays reports none"),
     ("crates/query/src/inspect.rs", 1, "room for rows to show"),
@@ -87,6 +87,18 @@ fn no_number_saturates_or_gets_a_default() {
         }
     }
     assert!(problems.is_empty(), "`saturating_*`, or `unwrap_or` of a number: {problems:#?}");
+}
+
+#[test]
+fn only_kernels_are_written_for_instruction_sets() {
+    let is_code = |name: &str| is_rust(name) || name.ends_with("/Cargo.toml");
+    // Put together here, so that this file does not hold what it looks for.
+    let names = [["fearless", "_simd"], ["std::", "arch"], ["core::", "arch"]].map(|n| n.concat());
+    let mut found = files();
+    found.retain(|file| is_code(&file.name) && !file.name.starts_with("crates/kernels/"));
+    found.retain(|file| names.iter().any(|name| file.text.contains(name.as_str())));
+    let found: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
+    assert!(found.is_empty(), "SIMD outside of crates/kernels: {found:#?}");
 }
 
 #[test]

@@ -15,11 +15,16 @@ use streamledger_core::normalize::values::dates::read_date;
 use streamledger_core::normalize::values::numbers::{plain_decimal, whole_number};
 use streamledger_core::normalize::values::times::stamp_or_epoch;
 use streamledger_inflate::gzip::GunzipReader;
+use streamledger_levels::available_levels;
+use streamledger_lines::LineLayout;
+use streamledger_lines::plain::{cut_lines, split_lines};
+use streamledger_parquet_pages::flat_table::check_any_bytes;
 
 use crate::reports::{FuzzKind, read_report};
 
 /// The names of the targets, which are also the folders of the corpus.
-pub const TARGETS: [&str; 5] = ["cells", "dsr", "gunzip", "json_table", "table"];
+pub const TARGETS: [&str; 7] =
+    ["cells", "dsr", "gunzip", "json_table", "lines", "parquet_pages", "table"];
 
 /// Runs a target by its name.
 ///
@@ -31,6 +36,8 @@ pub fn run(target: &str, bytes: &[u8]) {
         "dsr" => report(bytes, FuzzKind::Dsr),
         "gunzip" => gunzip(bytes),
         "json_table" => report(bytes, FuzzKind::JsonTable),
+        "lines" => lines(bytes),
+        "parquet_pages" => parquet_pages(bytes),
         "table" => report(bytes, FuzzKind::Table),
         _ => {}
     }
@@ -58,13 +65,37 @@ fn gunzip(bytes: &[u8]) {
     if expected.len() == OUTPUT_MAX {
         return;
     }
-    let mut output = vec![0; OUTPUT_MAX];
-    let mut position = 0;
-    let read = GunzipReader::new(bytes).read_into(&mut output, &mut position);
-    if is_whole && !bytes.is_empty() {
-        assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
-        assert!(output[..position] == expected, "other bytes than the other decoder's");
+    for level in available_levels() {
+        let mut output = vec![0; OUTPUT_MAX];
+        let mut position = 0;
+        let read = GunzipReader::with_level(bytes, level).read_into(&mut output, &mut position);
+        if is_whole && !bytes.is_empty() {
+            assert!(read.is_ok(), "{read:?}, the other decoder read {} bytes", expected.len());
+            assert!(output[..position] == expected, "other bytes than the other decoder's");
+        }
     }
+}
+
+/// Lines of as many cells as the first byte says, compared with a plain split.
+fn lines(bytes: &[u8]) {
+    let Some((first, block)) = bytes.split_first() else {
+        return;
+    };
+    let layout = LineLayout {
+        n_columns: usize::from(first % 8) + 1,
+        delimiter: if first & 8 == 0 { b'\t' } else { b',' },
+        is_quoted: first & 16 != 0,
+    };
+    let expected = split_lines(block, layout);
+    for level in available_levels() {
+        assert_eq!(cut_lines(level, block, layout), expected, "{level:?}");
+    }
+}
+
+/// Rows to Parquet, as the `parquet` crate reads them.
+fn parquet_pages(bytes: &[u8]) {
+    let checked = check_any_bytes(bytes, &available_levels());
+    assert!(checked.is_ok(), "{checked:?}");
 }
 
 /// Cells of all kinds: what is read is sane, and what is written is read back.

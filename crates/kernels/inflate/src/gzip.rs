@@ -7,6 +7,7 @@
 use std::io::{self, BufRead, ErrorKind};
 
 use crc32fast::Hasher;
+use fearless_simd::Level;
 
 use super::{InflateStatus, Inflater};
 
@@ -44,11 +45,17 @@ pub struct GunzipReader<R> {
 }
 
 impl<R: BufRead> GunzipReader<R> {
-    /// Reads from `source`, which stands before the first member.
+    /// Reads from `source`, which stands before the first member, with the best instructions of this
+    /// machine.
     pub fn new(source: R) -> Self {
+        Self::with_level(source, Level::new())
+    }
+
+    /// The same with other instructions that the machine has than its best.
+    pub fn with_level(source: R, level: Level) -> Self {
         Self {
             source,
-            inflater: Inflater::new(),
+            inflater: Inflater::with_level(level),
             part: GzipPart::FirstHeader,
             checksum: Hasher::new(),
             n_bytes: 0,

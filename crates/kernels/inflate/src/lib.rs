@@ -148,8 +148,7 @@ impl Inflater {
     /// Stands before a stream, with the instructions of this machine.
     #[must_use]
     pub fn new() -> Self {
-        static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
-        Self::with_level(*LEVEL)
+        Self::with_level(Level::new())
     }
 
     /// The same with other instructions that the machine has.

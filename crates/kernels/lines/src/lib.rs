@@ -6,9 +6,12 @@
 //! two places too many. Lines are then put together from the places of their line feeds. Where cells may
 //! be quoted, lines with a quote are handed on whole: only there can a quote change where a cell ends.
 
+pub mod plain;
+#[cfg(test)]
+mod tests;
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8};
-use std::sync::LazyLock;
 
 use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x64};
 #[cfg(target_arch = "x86_64")]
@@ -187,8 +190,7 @@ impl LineCutter {
     /// A cutter for lines of this layout, with the instructions of this machine.
     #[must_use]
     pub fn new(layout: LineLayout) -> Self {
-        static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
-        Self::with_level(layout, *LEVEL)
+        Self::with_level(layout, Level::new())
     }
 
     /// The same with other instructions that the machine has.
@@ -408,143 +410,4 @@ fn find_starts<S: Simd, P: CellPlaces>(
         offset += 64;
     }
     n_starts
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What a line is.
-    #[derive(Debug, PartialEq)]
-    enum CutLine {
-        Cells(Vec<Vec<u8>>),
-        Quoted(Vec<u8>),
-        Uneven(usize),
-        Blank,
-    }
-
-    fn cut(block: &[u8], layout: LineLayout) -> Vec<CutLine> {
-        let mut lines = Vec::new();
-        let (n_lines, n_blank) = LineCutter::new(layout).cut(block, |cut| {
-            let (line, found) = match cut {
-                BlockLines::Rows(rows) => {
-                    for place in 0..rows.len() {
-                        lines.resize_with(rows.line(place) as usize, || CutLine::Blank);
-                        let cells: Vec<_> =
-                            (0..layout.n_columns).map(|c| rows.cell(place, c).to_vec()).collect();
-                        let row = rows.row(place);
-                        assert!((0..row.n_cells()).map(|c| row.cell(c)).eq(cells.iter()));
-                        lines.push(CutLine::Cells(cells));
-                    }
-                    return;
-                }
-                BlockLines::Quoted { text, line } => (line, CutLine::Quoted(text.to_vec())),
-                BlockLines::Uneven { n_cells, line, .. } => (line, CutLine::Uneven(n_cells)),
-            };
-            lines.resize_with(line as usize, || CutLine::Blank);
-            lines.push(found);
-        });
-        lines.resize_with(n_lines as usize, || CutLine::Blank);
-        assert_eq!(lines.iter().filter(|line| **line == CutLine::Blank).count(), n_blank as usize);
-        lines
-    }
-
-    /// The same, plainly.
-    fn oracle(block: &[u8], layout: LineLayout) -> Vec<CutLine> {
-        let mut lines: Vec<_> = block.split(|byte| *byte == b'\n').collect();
-        if lines.last().is_some_and(|line| line.is_empty()) {
-            lines.pop();
-        }
-        lines
-            .into_iter()
-            .map(|line| {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                if layout.is_quoted && line.contains(&b'"') {
-                    return CutLine::Quoted(line.to_vec());
-                }
-                let cells = line.split(|byte| *byte == layout.delimiter);
-                let cells: Vec<_> = cells.map(<[u8]>::to_vec).collect();
-                match cells.len() {
-                    1 if line.trim_ascii().is_empty() => CutLine::Blank,
-                    n if n == layout.n_columns => CutLine::Cells(cells),
-                    n => CutLine::Uneven(n),
-                }
-            })
-            .collect()
-    }
-
-    fn layouts() -> impl Strategy<Value = LineLayout> {
-        let delimiters = prop::sample::select(b"\t,".to_vec());
-        (1_usize..4, delimiters, any::<bool>()).prop_map(|(n_columns, delimiter, is_quoted)| {
-            LineLayout { n_columns, delimiter, is_quoted }
-        })
-    }
-
-    #[test]
-    fn ends_of_lines_and_blank_lines_are_no_cells() {
-        let lines = cut(b"a\tb\r\n\n \r\n\tc\nd\te\tf\ng", LineLayout::tabs(2));
-        let cells =
-            |texts: [&str; 2]| CutLine::Cells(texts.map(|t| t.as_bytes().to_vec()).to_vec());
-        let expected = [
-            cells(["a", "b"]),
-            CutLine::Blank,
-            CutLine::Blank,
-            cells(["", "c"]),
-            CutLine::Uneven(3),
-            CutLine::Uneven(1),
-        ];
-        assert_eq!(lines, expected);
-    }
-
-    proptest! {
-        #[test]
-        fn lines_are_cut_as_a_plain_split_does(
-            block in prop::collection::vec(prop::sample::select(b"\t\t,,\n\nab\r \x00\xff\"".to_vec()), 0..2_000),
-            layout in layouts(),
-        ) {
-            prop_assert_eq!(cut(&block, layout), oracle(&block, layout));
-        }
-    }
-
-    /// What one instruction set finds.
-    #[cfg(target_arch = "x86_64")]
-    fn found_with<S: Simd>(
-        simd: Option<S>,
-        layout: LineLayout,
-        block: &[u8],
-    ) -> Option<(Vec<u32>, Vec<u32>, Vec<u32>)> {
-        let mut lines = BlockPlaces { first_starts: vec![0], quoted: Vec::new() };
-        let mut starts = vec![0; 100];
-        let n_starts = find_starts((simd?, PlacesByBit), layout, block, &mut starts, &mut lines);
-        starts.truncate(n_starts);
-        Some((starts, lines.first_starts, lines.quoted))
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    proptest! {
-        #[test]
-        fn all_instruction_sets_find_the_same(
-            block in prop::collection::vec(prop::sample::select(b"\t,\nab\"".to_vec()), 0..500),
-            layout in layouts(),
-        ) {
-            let level = Level::new();
-            let plain = found_with(level.as_sse2(), layout, &block);
-            prop_assert!(plain.is_some());
-            // What the machine does not have is none.
-            for found in [
-                found_with(level.as_sse4_2(), layout, &block),
-                found_with(level.as_avx2(), layout, &block),
-                found_with(level.as_avx512(), layout, &block),
-            ] {
-                prop_assert!(found.is_none() || found == plain);
-            }
-            let mut lines = BlockPlaces { first_starts: vec![0], quoted: Vec::new() };
-            let mut starts = vec![0; 100];
-            let n_starts = find_starts_at(level, layout, &block, &mut starts, &mut lines);
-            starts.truncate(n_starts);
-            prop_assert_eq!(Some((starts, lines.first_starts, lines.quoted)), plain);
-        }
-    }
 }

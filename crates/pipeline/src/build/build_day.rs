@@ -22,10 +22,11 @@ use streamledger_core::model::verdict::{Finding, Reason, Verdict};
 use streamledger_core::normalize::join::join_pieces;
 use streamledger_core::normalize::store::StoreSettings;
 use streamledger_core::normalize::tracks::KnownTracks;
+use streamledger_parquet_pages::file::EncodedRowGroup;
 use streamledger_storage::disk::durable::DiskError;
 use streamledger_storage::disk::stages::StageTimes;
 use streamledger_storage::encode::file::{
-    EncodedRowGroup, FileProvenance, PAGE_ROWS, ROW_GROUP_ROWS_MAX, TableLayout,
+    FileProvenance, PAGE_ROWS, ROW_GROUP_ROWS_MAX, TableLayout,
 };
 use streamledger_storage::encode::plays::{PageMaker, PlaysEncoder, encode_plays};
 use streamledger_storage::layout::ledger::FileEntry;

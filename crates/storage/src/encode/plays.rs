@@ -7,18 +7,20 @@ use streamledger_core::aggregate::gathered::GatheredPlays;
 use streamledger_core::filter::policy::Policy;
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::play::{
-    NONE, OFFLINE, ONLINE, Play, PlayAttributes, PlayDictionaries, PlayMark, Plays, Track,
+    OFFLINE, ONLINE, Play, PlayAttributes, PlayDictionaries, PlayMark, Plays, Track,
 };
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::model::verdict::{Finding, Verdict};
 use streamledger_core::numbers::exact;
+use streamledger_parquet_pages::NULL_CODE;
+use streamledger_parquet_pages::codes::{HashCodes, NumberCodes, NumberSet, WordCodes};
+use streamledger_parquet_pages::delta::IntegerWidth;
+use streamledger_parquet_pages::file::{EncodedPages, EncodedRowGroup, assemble_row_group};
+use streamledger_parquet_pages::page::{PageEncoder, PageNulls};
+use streamledger_parquet_pages::values::ColumnValues;
 
-use crate::encode::codes::{ListenerCodes, NumberCodes, NumberSet, WordCodes};
-use crate::encode::delta::IntegerWidth;
-use crate::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
-use crate::encode::page::{EncodedPage, PageEncoder, PageNulls};
-use crate::encode::values::ColumnValues;
+use crate::encode::file::PAGE_ROWS;
 
 /// The columns of `plays`; `store`, `month` and `date` are in the path.
 pub const SCHEMA: &str = "message plays {
@@ -166,7 +168,7 @@ struct PlayCodes<'a> {
     isrc: WordCodes,
     upc: WordCodes,
     store_track: WordCodes,
-    listener: ListenerCodes<'a>,
+    listener: HashCodes<'a>,
     territory: WordCodes,
     tier: WordCodes,
     tier_code: WordCodes,
@@ -222,7 +224,7 @@ impl<'a> PlayCodes<'a> {
             ),
             upc: WordCodes::of_packed(&used.tracks, |id| tracks[id].upc.map(Upc::packed), upc_text),
             store_track: WordCodes::new(&used.tracks, |id| tracks[id].store_track.as_deref()),
-            listener: ListenerCodes::new(&used.listeners, listeners),
+            listener: HashCodes::new(&used.listeners, bytemuck::cast_slice(listeners)),
             territory: WordCodes::new(&used.territories, |id| {
                 u16::try_from(id).ok().and_then(Territory::from_packed).map(Territory::to_text)
             }),
@@ -330,29 +332,29 @@ impl PageMaker {
         let measured = mark().map(|mark| mark.and_then(|mark| mark.measured));
         let threshold = mark().map(|mark| mark.and_then(|mark| mark.threshold));
         let pages = vec![
-            word_page(encoder, kind(), &codes.report, Never)?,
+            codes.report.page(encoder, kind(), Never)?,
             encoder.of_integers(row, IntegerWidth::Bits64, Never)?,
             encoder.of_integers(listened_at, IntegerWidth::Bits64, Never)?,
             // No format so far says when its plays were reported.
-            encoder.of_equal_codes(NONE, rows.len(), 1, Allowed)?,
-            word_page(encoder, track(), &codes.isrc, Allowed)?,
-            word_page(encoder, track(), &codes.upc, Allowed)?,
-            word_page(encoder, track(), &codes.store_track, Allowed)?,
+            encoder.of_equal_codes(NULL_CODE, rows.len(), 1, Allowed)?,
+            codes.isrc.page(encoder, track(), Allowed)?,
+            codes.upc.page(encoder, track(), Allowed)?,
+            codes.store_track.page(encoder, track(), Allowed)?,
             encoder.of_random_codes(listener, codes.listener.width, Allowed)?,
-            word_page(encoder, territory, &codes.territory, Allowed)?,
-            word_page(encoder, kind(), &codes.tier, Never)?,
-            word_page(encoder, kind(), &codes.tier_code, Allowed)?,
-            word_page(encoder, kind(), &codes.use_type, Never)?,
+            codes.territory.page(encoder, territory, Allowed)?,
+            codes.tier.page(encoder, kind(), Never)?,
+            codes.tier_code.page(encoder, kind(), Allowed)?,
+            codes.use_type.page(encoder, kind(), Never)?,
             encoder.of_truths(rows.iter().map(offline), Allowed)?,
-            number_page(encoder, played_ms, &codes.played_ms, Allowed)?,
-            number_page(encoder, track_ms, &codes.track_ms, Allowed)?,
-            word_page(encoder, kind(), &codes.source, Allowed)?,
-            word_page(encoder, kind(), &codes.device, Allowed)?,
-            number_page(encoder, n_plays, &codes.plays, Never)?,
-            word_page(encoder, reason(), &codes.verdict, Never)?,
-            word_page(encoder, reason(), &codes.reason, Allowed)?,
-            number_page(encoder, measured, &codes.measured, Allowed)?,
-            number_page(encoder, threshold, &codes.threshold, Allowed)?,
+            codes.played_ms.page(encoder, played_ms, Allowed)?,
+            codes.track_ms.page(encoder, track_ms, Allowed)?,
+            codes.source.page(encoder, kind(), Allowed)?,
+            codes.device.page(encoder, kind(), Allowed)?,
+            codes.plays.page(encoder, n_plays, Never)?,
+            codes.verdict.page(encoder, reason(), Never)?,
+            codes.reason.page(encoder, reason(), Allowed)?,
+            codes.measured.page(encoder, measured, Allowed)?,
+            codes.threshold.page(encoder, threshold, Allowed)?,
         ];
         Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
@@ -362,42 +364,10 @@ fn ids(ids: &[u32]) -> impl ExactSizeIterator<Item = usize> {
     ids.iter().map(|id| *id as usize)
 }
 
-/// A page of words by their ids.
-pub(crate) fn word_page(
-    encoder: &mut PageEncoder,
-    ids: impl ExactSizeIterator<Item = usize>,
-    codes: &WordCodes,
-    nulls: PageNulls,
-) -> std::io::Result<EncodedPage> {
-    match codes.uniform {
-        Some(code) => encoder.of_equal_codes(code, ids.len(), codes.width, nulls),
-        None => encoder.of_codes(ids.map(|id| codes.code(id)), codes.width, nulls),
-    }
-}
-
 fn offline(play: &Play) -> Option<bool> {
     match play.offline {
         OFFLINE => Some(true),
         ONLINE => Some(false),
         _ => None,
-    }
-}
-
-/// A page of numbers: codes where they have a dictionary, else differences.
-pub(crate) fn number_page(
-    encoder: &mut PageEncoder,
-    values: impl ExactSizeIterator<Item = Option<i64>>,
-    codes: &NumberCodes,
-    nulls: PageNulls,
-) -> std::io::Result<EncodedPage> {
-    match &codes.values {
-        ColumnValues::Numbers(numbers) => match numbers.len() {
-            0 => encoder.of_equal_codes(NONE, values.len(), codes.width, nulls),
-            1 if nulls == PageNulls::Never => {
-                encoder.of_equal_codes(0, values.len(), codes.width, nulls)
-            }
-            _ => encoder.of_codes(values.map(|value| codes.code(value)), codes.width, nulls),
-        },
-        _ => encoder.of_integers(values, IntegerWidth::Bits64, nulls),
     }
 }

@@ -9,16 +9,15 @@ use streamledger_core::model::sale::TextId;
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sale_lines::{SaleLine, SaleTerms, SaleWords};
+use streamledger_parquet_pages::codes::{NumberCodes, WordCodes};
+use streamledger_parquet_pages::decimals::DecimalCodes;
+use streamledger_parquet_pages::delta::IntegerWidth;
+use streamledger_parquet_pages::file::{EncodedPages, EncodedRowGroup, assemble_row_group};
+use streamledger_parquet_pages::page::{EncodedPage, PageEncoder, PageNulls};
+use streamledger_parquet_pages::values::ColumnValues;
 
-use crate::encode::codes::{NumberCodes, WordCodes};
-use crate::encode::decimals::DecimalCodes;
-use crate::encode::delta::IntegerWidth;
-use crate::encode::file::{
-    EncodedPages, EncodedRowGroup, PAGE_ROWS, TableLayout, assemble_row_group,
-};
-use crate::encode::page::{EncodedPage, PageEncoder, PageNulls};
-use crate::encode::plays::{isrc_text, number_page, upc_text, word_page};
-use crate::encode::values::ColumnValues;
+use crate::encode::file::{PAGE_ROWS, TableLayout};
+use crate::encode::plays::{isrc_text, upc_text};
 
 /// The columns of `sales` and `sales_superseded`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message sales {
@@ -250,21 +249,21 @@ impl SalesPageMaker {
             lines.iter().map(|line| codes.amount_text.code(line.amount_text as usize));
         let terms = TermsColumns { ids: terms, words };
         let pages = vec![
-            word_page(encoder, report, &codes.report, Never)?,
+            codes.report.page(encoder, report, Never)?,
             encoder.of_integers(row, IntegerWidth::Bits64, Never)?,
             terms.day_page(encoder, USAGE_FROM, &codes.usage_from, Never)?,
             terms.day_page(encoder, USAGE_TO, &codes.usage_to, Never)?,
             terms.word_page(encoder, &codes.statement_period, Allowed)?,
             terms.day_page(encoder, REPORTED, &codes.reported, Allowed)?,
-            word_page(encoder, places(items), &codes.isrc, Allowed)?,
-            word_page(encoder, places(items), &codes.upc, Allowed)?,
-            word_page(encoder, places(items), &codes.store_track, Allowed)?,
+            codes.isrc.page(encoder, places(items), Allowed)?,
+            codes.upc.page(encoder, places(items), Allowed)?,
+            codes.store_track.page(encoder, places(items), Allowed)?,
             terms.word_page(encoder, &codes.territory, Allowed)?,
             terms.word_page(encoder, &codes.tier, Never)?,
             terms.word_page(encoder, &codes.tier_code, Allowed)?,
             terms.word_page(encoder, &codes.use_type, Never)?,
             terms.truth_page(encoder, |terms| terms.offline)?,
-            number_page(encoder, units, &codes.units, Never)?,
+            codes.units.page(encoder, units, Never)?,
             codes.amount.page(encoder, amounts(lines))?,
             encoder.of_codes(amount_text, codes.amount_text.width, Allowed)?,
             terms.word_page(encoder, &codes.currency, Allowed)?,
@@ -272,8 +271,8 @@ impl SalesPageMaker {
             terms.word_page(encoder, &codes.line_type, Never)?,
             terms.word_page(encoder, &codes.pool, Allowed)?,
             terms.word_page(encoder, &codes.shop, Allowed)?,
-            word_page(encoder, places(items), &codes.grid, Allowed)?,
-            word_page(encoder, places(items), &codes.id_text, Allowed)?,
+            codes.grid.page(encoder, places(items), Allowed)?,
+            codes.id_text.page(encoder, places(items), Allowed)?,
         ];
         Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
@@ -296,7 +295,7 @@ impl TermsColumns<'_> {
         codes: &WordCodes,
         nulls: PageNulls,
     ) -> std::io::Result<EncodedPage> {
-        word_page(encoder, places(self.ids), codes, nulls)
+        codes.page(encoder, places(self.ids), nulls)
     }
 
     fn day_page(
@@ -307,7 +306,7 @@ impl TermsColumns<'_> {
         nulls: PageNulls,
     ) -> std::io::Result<EncodedPage> {
         let by_terms: Vec<Option<i64>> = self.words.terms.iter().map(day).collect();
-        number_page(encoder, places(self.ids).map(|id| by_terms[id]), codes, nulls)
+        codes.page(encoder, places(self.ids).map(|id| by_terms[id]), nulls)
     }
 
     fn truth_page(

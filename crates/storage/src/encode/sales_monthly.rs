@@ -6,20 +6,19 @@ use rayon::prelude::*;
 use streamledger_core::aggregate::sales_monthly::{MonthlySum, SumTerms};
 use streamledger_core::model::isrc::Isrc;
 use streamledger_core::model::money::Currency;
-use streamledger_core::model::play::NONE;
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::normalize::sale_lines::SaleWords;
 use streamledger_core::numbers::exact;
+use streamledger_parquet_pages::NULL_CODE;
+use streamledger_parquet_pages::codes::{NumberCodes, WordCodes};
+use streamledger_parquet_pages::decimals::DecimalCodes;
+use streamledger_parquet_pages::file::{EncodedPages, EncodedRowGroup, assemble_row_group};
+use streamledger_parquet_pages::page::{PageEncoder, PageNulls};
+use streamledger_parquet_pages::values::{ColumnValues, TextList};
 
-use crate::encode::codes::{NumberCodes, WordCodes};
-use crate::encode::decimals::DecimalCodes;
-use crate::encode::file::{
-    EncodedPages, EncodedRowGroup, PAGE_ROWS, TableLayout, assemble_row_group,
-};
-use crate::encode::page::{PageEncoder, PageNulls};
-use crate::encode::plays::{isrc_text, number_page, upc_text, word_page};
-use crate::encode::values::{ColumnValues, TextList};
+use crate::encode::file::{PAGE_ROWS, TableLayout};
+use crate::encode::plays::{isrc_text, upc_text};
 
 /// The columns of `sales_monthly`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message sales_monthly {
@@ -136,19 +135,19 @@ impl MonthlySumCodes {
         let lines = sums.iter().map(|sum| Some(sum.lines));
         let amounts = sums.iter().map(MonthlySum::amount);
         let pages = vec![
-            word_page(encoder, terms(), &self.statement_period, Allowed)?,
+            self.statement_period.page(encoder, terms(), Allowed)?,
             encoder.of_codes(isrcs, self.isrc.width, Allowed)?,
             encoder.of_codes(upcs, self.upc.width, Allowed)?,
-            word_page(encoder, terms(), &self.territory, Allowed)?,
-            word_page(encoder, terms(), &self.tier, Never)?,
-            word_page(encoder, terms(), &self.tier_code, Allowed)?,
-            word_page(encoder, terms(), &self.use_type, Never)?,
-            word_page(encoder, terms(), &self.line_type, Never)?,
+            self.territory.page(encoder, terms(), Allowed)?,
+            self.tier.page(encoder, terms(), Never)?,
+            self.tier_code.page(encoder, terms(), Allowed)?,
+            self.use_type.page(encoder, terms(), Never)?,
+            self.line_type.page(encoder, terms(), Never)?,
             encoder.of_truths(terms().map(|id| of_terms[id].royalty_bearing), Allowed)?,
-            word_page(encoder, terms(), &self.currency, Allowed)?,
-            number_page(encoder, units, &self.units, Never)?,
+            self.currency.page(encoder, terms(), Allowed)?,
+            self.units.page(encoder, units, Never)?,
             self.amount.page(encoder, amounts)?,
-            number_page(encoder, lines, &self.lines, Never)?,
+            self.lines.page(encoder, lines, Never)?,
         ];
         Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
@@ -206,7 +205,7 @@ impl PackedCodes {
     }
 
     fn cursor(&self) -> CodeCursor<'_> {
-        CodeCursor { sorted: &self.sorted, last: (None, NONE) }
+        CodeCursor { sorted: &self.sorted, last: (None, NULL_CODE) }
     }
 }
 
@@ -220,7 +219,7 @@ impl CodeCursor<'_> {
     fn code(&mut self, packed: Option<u64>) -> u32 {
         if self.last.0 != packed {
             let place = packed.and_then(|packed| self.sorted.binary_search(&packed).ok());
-            self.last = (packed, place.map_or(NONE, exact::<u32>));
+            self.last = (packed, place.map_or(NULL_CODE, exact::<u32>));
         }
         self.last.1
     }

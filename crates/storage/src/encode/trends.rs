@@ -12,19 +12,20 @@ use streamledger_core::aggregate::trends_daily::{
 };
 use streamledger_core::model::day::Day;
 use streamledger_core::model::isrc::Isrc;
-use streamledger_core::model::play::NONE;
 use streamledger_core::model::territory::Territory;
 use streamledger_core::model::tier::Tier;
 use streamledger_core::model::upc::Upc;
 use streamledger_core::model::verdict::{Reason, Verdict};
 use streamledger_core::numbers::exact;
+use streamledger_parquet_pages::NULL_CODE;
+use streamledger_parquet_pages::codes::{NumberCodes, NumberSet, WordCodes};
+use streamledger_parquet_pages::file::{EncodedPages, EncodedRowGroup, assemble_row_group};
+use streamledger_parquet_pages::hybrid::width_for;
+use streamledger_parquet_pages::page::{PageEncoder, PageNulls};
+use streamledger_parquet_pages::values::{ColumnValues, TextList};
 
-use crate::encode::codes::{NumberCodes, NumberSet, WordCodes};
-use crate::encode::file::{EncodedPages, EncodedRowGroup, PAGE_ROWS, assemble_row_group};
-use crate::encode::hybrid::width_for;
-use crate::encode::page::{PageEncoder, PageNulls};
-use crate::encode::plays::{isrc_text, number_page, upc_text};
-use crate::encode::values::{ColumnValues, TextList};
+use crate::encode::file::PAGE_ROWS;
+use crate::encode::plays::{isrc_text, upc_text};
 
 /// The columns of `trends_daily`; `store` and `month` are in the path.
 pub const SCHEMA: &str = "message trends_daily {
@@ -174,7 +175,7 @@ impl SortedNumbers {
 
     fn code(&self, number: Option<u64>) -> u32 {
         let place = number.and_then(|number| self.0.binary_search(&number).ok());
-        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NULL_CODE)
     }
 }
 
@@ -336,8 +337,8 @@ impl TrendsPageMaker {
         let code_page = |encoder: &mut PageEncoder, page: &[u32], width, nulls| {
             encoder.of_codes(page.iter().copied(), width, nulls)
         };
-        let required = |encoder: &mut PageEncoder, page: &[i64], codes| {
-            number_page(encoder, page.iter().copied().map(Some), codes, Never)
+        let required = |encoder: &mut PageEncoder, page: &[i64], codes: &NumberCodes| {
+            codes.page(encoder, page.iter().copied().map(Some), Never)
         };
         let plays = numbers(rows, |month| &month.plays);
         let played_ms = numbers(rows, |month| &month.played_ms);
@@ -356,8 +357,8 @@ impl TrendsPageMaker {
             code_page(encoder, &self.verdict, codes.verdict.width, Never)?,
             code_page(encoder, &self.reason, codes.reason.width, Allowed)?,
             required(encoder, &plays, &codes.plays)?,
-            number_page(encoder, played_ms, &codes.played_ms, Allowed)?,
-            number_page(encoder, listeners, &codes.listeners, Allowed)?,
+            codes.played_ms.page(encoder, played_ms, Allowed)?,
+            codes.listeners.page(encoder, listeners, Allowed)?,
         ];
         Ok(EncodedPages { bytes: encoder.take_bytes(), pages })
     }
@@ -409,5 +410,5 @@ fn store_track_code(store_track: Option<&str>, codes: &TrendCodes) -> u32 {
     let place = store_track.and_then(|text| {
         codes.store_track.binary_search_by(|known| known.as_ref().cmp(text.as_bytes())).ok()
     });
-    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
+    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NULL_CODE)
 }

@@ -5,13 +5,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
+use streamledger_parquet_pages::file::{EncodedRowGroup, TableFile};
 
 use crate::disk::durable::{DiskError, IoContext as _, make_folder};
 use crate::disk::hashing::HashingWriter;
 use crate::disk::stages::StageTimes;
-use crate::encode::file::{
-    EncodedRowGroup, FILE_BYTES_MAX, FileProvenance, TableFile, TableLayout,
-};
+use crate::encode::file::{FILE_BYTES_MAX, FileProvenance, TableLayout};
 use crate::layout::ledger::FileEntry;
 
 /// A partition cannot be written.
@@ -108,7 +107,8 @@ impl<'a> PartitionWriter<'a> {
     fn open_file(&self) -> Result<TableFile<HashingWriter>, PartitionError> {
         let path = self.unfinished();
         let file = File::create_new(&path).at("create", &path)?;
-        TableFile::new(HashingWriter::new(file), self.layout, self.provenance)
+        let properties = self.layout.properties(self.provenance);
+        TableFile::new(HashingWriter::new(file), &self.layout.schema, properties)
             .map_err(PartitionError::parquet(&self.folder))
     }
 

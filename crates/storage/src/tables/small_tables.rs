@@ -17,10 +17,10 @@ use streamledger_core::model::day::Day;
 use streamledger_core::normalize::counts::RowCounts;
 use streamledger_core::normalize::rejected_row::RejectedRow;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
+use streamledger_parquet_pages::page::ZSTD_LEVEL;
 
 use crate::disk::durable::{make_folder, write_new};
 use crate::encode::file::{CREATED_BY, FileProvenance};
-use crate::encode::page::ZSTD_LEVEL;
 use crate::layout::ledger::{FileEntry, ReportEntry, SourceKind};
 use crate::tables::partition::PartitionError;
 

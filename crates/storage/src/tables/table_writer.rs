@@ -11,11 +11,11 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
+use streamledger_parquet_pages::page::ZSTD_LEVEL;
 
 use crate::disk::durable::{IoContext as _, make_folder};
 use crate::disk::hashing::HashingWriter;
 use crate::encode::file::{CREATED_BY, FILE_BYTES_MAX, FileProvenance};
-use crate::encode::page::ZSTD_LEVEL;
 use crate::layout::ledger::FileEntry;
 use crate::tables::partition::PartitionError;
 

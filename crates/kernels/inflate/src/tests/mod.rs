@@ -8,8 +8,10 @@ mod streams;
 
 use std::io::{Read as _, Write as _};
 
+use fearless_simd::Level;
 use flate2::Compression;
 use proptest::prelude::*;
+use streamledger_levels::available_levels;
 
 use super::{InflateError, InflateStatus, Inflater, WINDOW_BYTES};
 
@@ -115,10 +117,19 @@ struct Outcome {
 }
 
 /// Decodes with input slices and output pieces of the lengths given, over and over; the output moves
-/// as in the program: a buffer that keeps the last window. Stops at 4 MiB.
+/// as in the program: a buffer that keeps the last window. Stops at 4 MiB. All instruction sets of this
+/// machine come to the same.
 fn inflated_in_pieces(packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Outcome {
+    let mut outcomes =
+        available_levels().into_iter().map(|level| inflated_with(level, packed, inputs, outputs));
+    let outcome = outcomes.next().unwrap();
+    assert!(outcomes.all(|other| other == outcome), "instruction sets differ");
+    outcome
+}
+
+fn inflated_with(level: Level, packed: &[u8], inputs: &[usize], outputs: &[usize]) -> Outcome {
     let (mut inputs, mut outputs) = (inputs.iter().cycle(), outputs.iter().cycle());
-    let mut inflater = Inflater::new();
+    let mut inflater = Inflater::with_level(level);
     let (mut bytes, mut n_taken) = (Vec::new(), 0);
     // Bytes before the stream, which no match may reach.
     let mut buffer = b"before the stream".to_vec();

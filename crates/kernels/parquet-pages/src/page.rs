@@ -8,15 +8,13 @@ use std::io::Cursor;
 use std::ops::Range;
 
 use bytes::Bytes;
-use fearless_simd::dispatch;
+use fearless_simd::{Level, dispatch};
 use parquet::basic::Encoding;
-use streamledger_core::model::play::NONE;
-use streamledger_core::numbers::exact;
 
-use crate::encode::LEVEL;
-use crate::encode::bits::push_packed;
-use crate::encode::delta::{IntegerWidth, push_delta};
-use crate::encode::hybrid::{RUN_MIN, push_hybrid, push_run};
+use crate::bits::push_packed;
+use crate::delta::{IntegerWidth, push_delta};
+use crate::hybrid::{RUN_MIN, push_hybrid, push_run};
+use crate::{NULL_CODE, narrow};
 
 /// zstd level of all pages. Codes are packed already; a higher level gains a percent and costs a half.
 pub const ZSTD_LEVEL: i32 = 1;
@@ -41,6 +39,13 @@ pub struct EncodedPage {
     pub place: Range<usize>,
     /// Their length before compression.
     pub plain_bytes: usize,
+    /// What is in them.
+    pub summary: PageSummary,
+}
+
+/// What the footer of a file says of a page's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageSummary {
     /// Rows of the page, nulls included.
     pub n_rows: usize,
     /// Rows that are null.
@@ -52,8 +57,8 @@ pub struct EncodedPage {
 }
 
 /// Encodes pages; keeps its memory and the compressor's from page to page.
-#[derive(Default)]
 pub struct PageEncoder {
+    level: Level,
     /// Made with the first page.
     compressor: Option<zstd::bulk::Compressor<'static>>,
     plain: Vec<u8>,
@@ -67,14 +72,42 @@ pub struct PageEncoder {
     n_bytes_last: usize,
 }
 
+impl Default for PageEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl PageEncoder {
+    /// An encoder with the instructions of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_level(Level::new())
+    }
+
+    /// The same with other instructions that the machine has. They change no byte of a page.
+    #[must_use]
+    pub fn with_level(level: Level) -> Self {
+        Self {
+            level,
+            compressor: None,
+            plain: Vec::new(),
+            codes: Vec::new(),
+            integers: Vec::new(),
+            decimals: Vec::new(),
+            levels: Vec::new(),
+            bytes: Vec::new(),
+            n_bytes_last: 0,
+        }
+    }
+
     /// The bytes of all pages since the last time.
     pub fn take_bytes(&mut self) -> Bytes {
         self.n_bytes_last = self.bytes.len();
         std::mem::take(&mut self.bytes).into()
     }
 
-    /// A page of dictionary codes of `width` bits; [`NONE`] is null.
+    /// A page of dictionary codes of `width` bits; [`NULL_CODE`] is null.
     ///
     /// # Errors
     /// If zstd fails.
@@ -111,12 +144,13 @@ impl PageEncoder {
         self.plain.clear();
         let n_nulls = self.split_codes(nulls, 0);
         self.plain.push(width.to_le_bytes()[0]);
-        push_hybrid(&self.codes, width, &mut self.plain);
-        let bounds = dispatch!(*LEVEL, _ => code_bounds(&self.codes));
-        self.compress(zstd_level, n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+        push_hybrid(self.level, &self.codes, width, &mut self.plain);
+        let bounds = dispatch!(self.level, _ => code_bounds(&self.codes));
+        let encoding = Encoding::RLE_DICTIONARY;
+        self.compress(zstd_level, PageSummary { n_rows, n_nulls, encoding, bounds })
     }
 
-    /// A page of one code all through; [`NONE`] is null.
+    /// A page of one code all through; [`NULL_CODE`] is null.
     ///
     /// # Errors
     /// If zstd fails.
@@ -127,7 +161,7 @@ impl PageEncoder {
         width: u32,
         nulls: PageNulls,
     ) -> std::io::Result<EncodedPage> {
-        let is_null = code == NONE;
+        let is_null = code == NULL_CODE;
         self.plain.clear();
         if nulls == PageNulls::Allowed {
             push_equal_levels(u32::from(!is_null), n_rows, &mut self.plain);
@@ -138,7 +172,8 @@ impl PageEncoder {
         }
         let n_nulls = if is_null { n_rows } else { 0 };
         let bounds = (!is_null && n_rows != 0).then(|| (i128::from(code), i128::from(code)));
-        self.finish(n_rows, n_nulls, Encoding::RLE_DICTIONARY, bounds)
+        let encoding = Encoding::RLE_DICTIONARY;
+        self.compress(ZSTD_LEVEL, PageSummary { n_rows, n_nulls, encoding, bounds })
     }
 
     /// A page of whole numbers.
@@ -155,7 +190,7 @@ impl PageEncoder {
         self.plain.clear();
         let n_rows = if nulls == PageNulls::Never {
             let integers = &mut self.integers;
-            dispatch!(*LEVEL, _ => integers.extend(values.map(Option::unwrap_or_default)));
+            dispatch!(self.level, _ => integers.extend(values.map(Option::unwrap_or_default)));
             self.integers.len()
         } else {
             self.levels.clear();
@@ -163,13 +198,14 @@ impl PageEncoder {
                 self.levels.push(u32::from(value.is_some()));
                 self.integers.extend(value);
             }
-            push_levels(&self.levels, &mut self.plain);
+            push_levels(self.level, &self.levels, &mut self.plain);
             self.levels.len()
         };
-        push_delta(&self.integers, integer, &mut self.plain);
-        let bounds = dispatch!(*LEVEL, _ => bounds(&self.integers));
+        push_delta(self.level, &self.integers, integer, &mut self.plain);
+        let bounds = dispatch!(self.level, _ => bounds(&self.integers));
         let n_nulls = n_rows - self.integers.len();
-        self.finish(n_rows, n_nulls, Encoding::DELTA_BINARY_PACKED, bounds)
+        let encoding = Encoding::DELTA_BINARY_PACKED;
+        self.compress(ZSTD_LEVEL, PageSummary { n_rows, n_nulls, encoding, bounds })
     }
 
     /// A page of decimals, sixteen bytes each with the highest first.
@@ -189,12 +225,13 @@ impl PageEncoder {
             self.decimals.extend(value);
         }
         if nulls == PageNulls::Allowed {
-            push_levels(&self.levels, &mut self.plain);
+            push_levels(self.level, &self.levels, &mut self.plain);
         }
         self.plain.extend(self.decimals.iter().flat_map(|value| value.to_be_bytes()));
         let bounds = self.decimals.iter().copied().min().zip(self.decimals.iter().copied().max());
-        let n_rows = self.levels.len();
-        self.finish(n_rows, n_rows - self.decimals.len(), Encoding::PLAIN, bounds)
+        let (n_rows, encoding) = (self.levels.len(), Encoding::PLAIN);
+        let n_nulls = n_rows - self.decimals.len();
+        self.compress(ZSTD_LEVEL, PageSummary { n_rows, n_nulls, encoding, bounds })
     }
 
     /// A page of truth values, a bit each.
@@ -206,19 +243,20 @@ impl PageEncoder {
         values: impl Iterator<Item = Option<bool>>,
         nulls: PageNulls,
     ) -> std::io::Result<EncodedPage> {
-        let n_rows = self.take_codes(values.map(|value| value.map_or(NONE, u32::from)));
+        let n_rows = self.take_codes(values.map(|value| value.map_or(NULL_CODE, u32::from)));
         self.plain.clear();
         let n_nulls = self.split_codes(nulls, RUN_MIN);
-        let Self { codes, plain, .. } = self;
-        dispatch!(*LEVEL, _ => push_packed(codes, 1, codes.len(), plain));
-        let bounds = dispatch!(*LEVEL, _ => code_bounds(&self.codes));
-        self.finish(n_rows, n_nulls, Encoding::PLAIN, bounds)
+        let Self { level, codes, plain, .. } = self;
+        dispatch!(*level, _ => push_packed(codes, 1, codes.len(), plain));
+        let bounds = dispatch!(self.level, _ => code_bounds(&self.codes));
+        let encoding = Encoding::PLAIN;
+        self.compress(ZSTD_LEVEL, PageSummary { n_rows, n_nulls, encoding, bounds })
     }
 
     fn take_codes(&mut self, codes: impl Iterator<Item = u32>) -> usize {
         let taken = &mut self.codes;
         taken.clear();
-        dispatch!(*LEVEL, _ => taken.extend(codes));
+        dispatch!(self.level, _ => taken.extend(codes));
         taken.len()
     }
 
@@ -226,42 +264,27 @@ impl PageEncoder {
     /// Equal levels of fewer rows than `run_min` are no run.
     fn split_codes(&mut self, nulls: PageNulls, run_min: usize) -> usize {
         let n_rows = self.codes.len();
-        let n_nulls = self.codes.iter().map(|code| u32::from(*code == NONE)).sum::<u32>() as usize;
+        let n_nulls =
+            self.codes.iter().map(|code| u32::from(*code == NULL_CODE)).sum::<u32>() as usize;
         let are_equal = n_nulls == 0 || n_nulls == n_rows;
         if nulls == PageNulls::Allowed {
             if are_equal && run_min <= n_rows {
                 push_equal_levels(u32::from(n_nulls == 0), n_rows, &mut self.plain);
             } else {
                 self.levels.clear();
-                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NONE)));
-                push_levels(&self.levels, &mut self.plain);
+                self.levels.extend(self.codes.iter().map(|code| u32::from(*code != NULL_CODE)));
+                push_levels(self.level, &self.levels, &mut self.plain);
             }
         }
         if n_nulls != 0 {
             let codes = &mut self.codes;
-            dispatch!(*LEVEL, _ => remove_nulls(codes));
+            dispatch!(self.level, _ => remove_nulls(codes));
         }
         n_nulls
     }
 
-    fn finish(
-        &mut self,
-        n_rows: usize,
-        n_nulls: usize,
-        encoding: Encoding,
-        bounds: Option<(i128, i128)>,
-    ) -> std::io::Result<EncodedPage> {
-        self.compress(ZSTD_LEVEL, n_rows, n_nulls, encoding, bounds)
-    }
-
-    fn compress(
-        &mut self,
-        zstd_level: i32,
-        n_rows: usize,
-        n_nulls: usize,
-        encoding: Encoding,
-        bounds: Option<(i128, i128)>,
-    ) -> std::io::Result<EncodedPage> {
+    /// Compresses the plain bytes behind the pages before.
+    fn compress(&mut self, zstd_level: i32, summary: PageSummary) -> std::io::Result<EncodedPage> {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
             none => none.insert(zstd::bulk::Compressor::new(zstd_level)?),
@@ -275,7 +298,7 @@ impl PageEncoder {
         behind.set_position(start as u64);
         let n_bytes = compressor.compress_to_buffer(&self.plain, &mut behind)?;
         let place = start..start + n_bytes;
-        Ok(EncodedPage { place, plain_bytes: self.plain.len(), n_rows, n_nulls, encoding, bounds })
+        Ok(EncodedPage { place, plain_bytes: self.plain.len(), summary })
     }
 }
 
@@ -292,14 +315,14 @@ fn remove_nulls(codes: &mut Vec<u32>) {
     for place in 0..codes.len() {
         let code = codes[place];
         codes[n_kept] = code;
-        n_kept += usize::from(code != NONE);
+        n_kept += usize::from(code != NULL_CODE);
     }
     codes.truncate(n_kept);
 }
 
 #[inline(always)]
 fn code_bounds(codes: &[u32]) -> Option<(i128, i128)> {
-    let min = codes.iter().fold(NONE, |min, code| min.min(*code));
+    let min = codes.iter().fold(NULL_CODE, |min, code| min.min(*code));
     let max = codes.iter().fold(0, |max, code| max.max(*code));
     (!codes.is_empty()).then(|| (min.into(), max.into()))
 }
@@ -308,16 +331,16 @@ fn code_bounds(codes: &[u32]) -> Option<(i128, i128)> {
 fn push_equal_levels(level: u32, n_rows: usize, out: &mut Vec<u8>) {
     let mut run = Vec::with_capacity(8);
     push_run(level, n_rows, 1, &mut run);
-    out.extend_from_slice(&exact::<u32>(run.len()).to_le_bytes());
+    out.extend_from_slice(&narrow::<u32>(run.len()).to_le_bytes());
     out.extend_from_slice(&run);
 }
 
 /// Definition levels of a flat column: their length in bytes, then 1 where there is a value.
-fn push_levels(levels: &[u32], out: &mut Vec<u8>) {
+fn push_levels(level: Level, levels: &[u32], out: &mut Vec<u8>) {
     let length_at = out.len();
     out.extend_from_slice(&[0; 4]);
-    push_hybrid(levels, 1, out);
-    let length = exact::<u32>(out.len() - length_at - 4);
+    push_hybrid(level, levels, 1, out);
+    let length = narrow::<u32>(out.len() - length_at - 4);
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
@@ -335,16 +358,16 @@ mod tests {
         if are_equal && run_min <= levels.len() {
             push_run(levels.first().copied().unwrap_or(1), levels.len(), 1, &mut bytes);
         } else {
-            push_hybrid(&levels, 1, &mut bytes);
+            push_hybrid(Level::new(), &levels, 1, &mut bytes);
         }
         [&u32::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat()
     }
 
     fn check(page: &EncodedPage, encoder: &PageEncoder, values: &[Option<u32>], plain: &[u8]) {
         let numbers = || values.iter().flatten().map(|value| i128::from(*value));
-        assert_eq!(page.n_rows, values.len());
-        assert_eq!(page.n_nulls, values.len() - numbers().count());
-        assert_eq!(page.bounds, numbers().min().zip(numbers().max()));
+        assert_eq!(page.summary.n_rows, values.len());
+        assert_eq!(page.summary.n_nulls, values.len() - numbers().count());
+        assert_eq!(page.summary.bounds, numbers().min().zip(numbers().max()));
         assert_eq!(encoder.plain, plain);
         assert_eq!(
             zstd::bulk::decompress(&encoder.bytes[page.place.clone()], plain.len()).unwrap(),
@@ -364,19 +387,19 @@ mod tests {
             let mut encoder = PageEncoder::default();
             let known: Vec<u32> = values.iter().copied().flatten().collect();
             let mut codes = vec![1];
-            push_hybrid(&known, 1, &mut codes);
+            push_hybrid(Level::new(), &known, 1, &mut codes);
             let bits = |eight: &[u32]| eight.iter().rev().fold(0, |bits, truth| bits << 1 | u8::from(*truth == 1));
             let truths: Vec<u8> = known.chunks(8).map(bits).collect();
             // Twice: nothing of a page is left in the next one.
             for _ in 0..2 {
-                let page = encoder.of_codes(values.iter().map(|v| v.unwrap_or(NONE)), 1, PageNulls::Allowed).unwrap();
+                let page = encoder.of_codes(values.iter().map(|v| v.unwrap_or(NULL_CODE)), 1, PageNulls::Allowed).unwrap();
                 check(&page, &encoder, &values, &[levels(&values, 0), codes.clone()].concat());
                 let page = encoder.of_truths(values.iter().map(|v| v.map(|v| v == 1)), PageNulls::Allowed).unwrap();
                 check(&page, &encoder, &values, &[levels(&values, RUN_MIN), truths.clone()].concat());
                 let numbers = values.iter().map(|v| v.map(i64::from));
                 let page = encoder.of_integers(numbers, IntegerWidth::Bits64, PageNulls::Allowed).unwrap();
                 let mut plain = levels(&values, RUN_MIN);
-                push_delta(&known.iter().copied().map(i64::from).collect::<Vec<_>>(), IntegerWidth::Bits64, &mut plain);
+                push_delta(Level::new(), &known.iter().copied().map(i64::from).collect::<Vec<_>>(), IntegerWidth::Bits64, &mut plain);
                 check(&page, &encoder, &values, &plain);
                 let page = encoder.of_decimals(values.iter().map(|v| v.map(i128::from)), PageNulls::Allowed).unwrap();
                 let mut plain = levels(&values, RUN_MIN);

@@ -3,17 +3,16 @@
 
 #![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 
-use fearless_simd::dispatch;
+use fearless_simd::{Level, dispatch};
 
-use crate::encode::LEVEL;
-use crate::encode::bits::push_packed;
+use crate::bits::push_packed;
 
 const BLOCK_VALUES: usize = 128;
 const MINI_BLOCKS: usize = 4;
 const MINI_BLOCK_VALUES: usize = BLOCK_VALUES / MINI_BLOCKS;
 
 /// Appends a number, seven bits a byte, low bits first.
-pub fn push_varint(mut number: u64, out: &mut Vec<u8>) {
+pub(crate) fn push_varint(mut number: u64, out: &mut Vec<u8>) {
     while 0x80 <= number {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
@@ -56,8 +55,8 @@ impl IntegerWidth {
 }
 
 /// Appends the values of a page.
-pub fn push_delta(values: &[i64], integer: IntegerWidth, out: &mut Vec<u8>) {
-    dispatch!(*LEVEL, _ => push_blocks(values, integer, out));
+pub(crate) fn push_delta(level: Level, values: &[i64], integer: IntegerWidth, out: &mut Vec<u8>) {
+    dispatch!(level, _ => push_blocks(values, integer, out));
 }
 
 #[inline(always)]
@@ -158,7 +157,7 @@ mod tests {
         #[test]
         fn numbers_of_64_bits_read_back(values in prop::collection::vec(any::<i64>(), 1..400)) {
             let mut bytes = Vec::new();
-            push_delta(&values, IntegerWidth::Bits64, &mut bytes);
+            push_delta(Level::new(), &values, IntegerWidth::Bits64, &mut bytes);
             prop_assert_eq!(read(&bytes, IntegerWidth::Bits64), values);
         }
 
@@ -166,7 +165,7 @@ mod tests {
         fn numbers_of_32_bits_read_back(values in prop::collection::vec(any::<i32>(), 1..400)) {
             let values: Vec<i64> = values.into_iter().map(i64::from).collect();
             let mut bytes = Vec::new();
-            push_delta(&values, IntegerWidth::Bits32, &mut bytes);
+            push_delta(Level::new(), &values, IntegerWidth::Bits32, &mut bytes);
             prop_assert_eq!(read(&bytes, IntegerWidth::Bits32), values);
         }
     }

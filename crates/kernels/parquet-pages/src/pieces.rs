@@ -10,13 +10,13 @@ use parquet::file::reader::{ChunkReader, Length};
 
 /// Bytes in several pieces.
 #[derive(Debug, Clone, Default)]
-pub struct BytePieces {
+pub(crate) struct BytePieces {
     pieces: Vec<Bytes>,
 }
 
 impl BytePieces {
     /// Appends a piece.
-    pub fn push(&mut self, piece: Bytes) {
+    pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.pieces.push(piece);
         }
@@ -47,7 +47,7 @@ impl ChunkReader for BytePieces {
 
 /// Reads one piece after the other.
 #[derive(Debug)]
-pub struct PiecesReader {
+pub(crate) struct PiecesReader {
     pieces: VecDeque<Bytes>,
 }
 
@@ -67,7 +67,7 @@ impl Read for PiecesReader {
 
 /// Collects what is written: bytes that are known as they are, without copying them, others by copy.
 #[derive(Debug, Default)]
-pub struct PiecesWriter {
+pub(crate) struct PiecesWriter {
     /// What will be written, in order, if it comes in one piece.
     known: VecDeque<Bytes>,
     /// What came since the last known bytes.
@@ -78,13 +78,13 @@ pub struct PiecesWriter {
 impl PiecesWriter {
     /// Knows these bytes, which come in this order, if all of them come.
     #[must_use]
-    pub fn new(known: impl IntoIterator<Item = Bytes>) -> Self {
+    pub(crate) fn new(known: impl IntoIterator<Item = Bytes>) -> Self {
         Self { known: known.into_iter().collect(), ..Self::default() }
     }
 
     /// All that was written.
     #[must_use]
-    pub fn finish(mut self) -> BytePieces {
+    pub(crate) fn finish(mut self) -> BytePieces {
         self.keep_copied();
         self.pieces
     }

@@ -1,12 +1,11 @@
 //! Codes: which values a row group uses, and the code of each in a sorted dictionary.
 
-use streamledger_core::model::listener::Listener;
-use streamledger_core::model::play::NONE;
-use streamledger_core::numbers::exact;
+use crate::delta::IntegerWidth;
+use crate::page::{EncodedPage, PageEncoder, PageNulls};
+use crate::values::{ColumnValues, TextList};
+use crate::{NULL_CODE, narrow};
 
-use crate::encode::values::{ColumnValues, TextList};
-
-/// Codes of words that have ids: by id the code, [`NONE`] for an unused id or a word that is null.
+/// Codes of words that have ids: by id the code, [`NULL_CODE`] for an unused id or a word that is null.
 #[derive(Debug)]
 pub struct WordCodes {
     codes: Vec<u32>,
@@ -31,7 +30,7 @@ impl WordCodes {
             a.as_ref().map(AsRef::as_ref).cmp(&b.as_ref().map(AsRef::as_ref))
         };
         entries.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| compare(a.1, b.1)));
-        let mut codes = vec![NONE; used.len()];
+        let mut codes = vec![NULL_CODE; used.len()];
         let mut texts = TextList::default();
         for (_, id) in entries {
             let Some(word) = word(id as usize) else {
@@ -41,7 +40,7 @@ impl WordCodes {
             if last != Some(word.as_ref()) {
                 texts.push(word.as_ref());
             }
-            codes[id as usize] = exact::<u32>(texts.len() - 1);
+            codes[id as usize] = narrow::<u32>(texts.len() - 1);
         }
         Self::with_texts(codes, used, texts)
     }
@@ -56,7 +55,7 @@ impl WordCodes {
         let mut entries: Vec<(u64, u32)> =
             used_ids.filter_map(|(id, _)| Some((packed(id as usize)?, id))).collect();
         entries.sort_unstable();
-        let mut codes = vec![NONE; used.len()];
+        let mut codes = vec![NULL_CODE; used.len()];
         let mut texts = TextList::default();
         for (code, same) in (0_u32..).zip(entries.chunk_by(|a, b| a.0 == b.0)) {
             texts.push(word(same[0].0).as_ref());
@@ -74,58 +73,74 @@ impl WordCodes {
         Self { uniform, width: values.width(), values, codes }
     }
 
-    /// The code of an id; [`NONE`] for an id beyond all words.
+    /// The code of an id; [`NULL_CODE`] for an id beyond all words.
     #[must_use]
     #[inline]
     pub fn code(&self, id: usize) -> u32 {
-        self.codes.get(id).copied().unwrap_or(NONE)
+        self.codes.get(id).copied().unwrap_or(NULL_CODE)
+    }
+
+    /// A page of words by their ids.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn page(
+        &self,
+        encoder: &mut PageEncoder,
+        ids: impl ExactSizeIterator<Item = usize>,
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
+        match self.uniform {
+            Some(code) => encoder.of_equal_codes(code, ids.len(), self.width, nulls),
+            None => encoder.of_codes(ids.map(|id| self.code(id)), self.width, nulls),
+        }
     }
 }
 
-/// Codes of listeners, who stand in order already.
+/// Codes of hashes of sixteen bytes, which stand in order already.
 #[derive(Debug)]
-pub struct ListenerCodes<'a> {
-    /// By place the code; `None` where each listener is used, so that places are codes.
+pub struct HashCodes<'a> {
+    /// By place the code; `None` where each hash is used, so that places are codes.
     codes: Option<Vec<u32>>,
-    n_listeners: u32,
+    n_hashes: u32,
     /// The dictionary.
     pub values: ColumnValues<'a>,
     /// Bits of a code.
     pub width: u32,
 }
 
-impl<'a> ListenerCodes<'a> {
-    /// Codes of the used ones of these listeners, which ascend.
+impl<'a> HashCodes<'a> {
+    /// Codes of the used ones of these hashes, which ascend.
     #[must_use]
-    pub fn new(used: &[bool], listeners: &'a [Listener]) -> Self {
+    pub fn new(used: &[bool], hashes: &'a [[u8; 16]]) -> Self {
         let is_used = |place: usize| used.get(place).copied().unwrap_or(false);
         let codes = (!used.iter().all(|used| *used)).then(|| {
             let mut next = 0;
             let next_code = |used: &bool| {
-                let code = if *used { next } else { NONE };
+                let code = if *used { next } else { NULL_CODE };
                 next += u32::from(*used);
                 code
             };
             used.iter().map(next_code).collect()
         });
-        let values = ColumnValues::Listeners(if codes.is_none() {
-            listeners.into()
+        let values = ColumnValues::Hashes(if codes.is_none() {
+            hashes.into()
         } else {
-            let places = listeners.iter().enumerate();
-            places.filter(|(place, _)| is_used(*place)).map(|(_, l)| *l).collect()
+            let places = hashes.iter().enumerate();
+            places.filter(|(place, _)| is_used(*place)).map(|(_, hash)| *hash).collect()
         });
-        let n_listeners = exact::<u32>(listeners.len());
-        Self { codes, n_listeners, width: values.width(), values }
+        let n_hashes = narrow::<u32>(hashes.len());
+        Self { codes, n_hashes, width: values.width(), values }
     }
 
-    /// The code of a listener by place; [`NONE`] for none.
+    /// The code of a hash by place; [`NULL_CODE`] for none.
     #[must_use]
     #[inline]
     pub fn code(&self, place: u32) -> u32 {
         match &self.codes {
-            None if place < self.n_listeners => place,
-            None => NONE,
-            Some(codes) => codes.get(place as usize).copied().unwrap_or(NONE),
+            None if place < self.n_hashes => place,
+            None => NULL_CODE,
+            Some(codes) => codes.get(place as usize).copied().unwrap_or(NULL_CODE),
         }
     }
 }
@@ -173,13 +188,13 @@ impl NumberSet {
         let small = ones(0, &self.bits);
         if self.others.is_empty() {
             let n_skipped = self.bits.iter().take_while(|bits| **bits == 0).count();
-            let start = exact::<i64>(n_skipped * 64);
+            let start = narrow::<i64>(n_skipped * 64);
             return Some((start, self.bits[n_skipped..].to_vec()));
         }
         let numbers = || small.clone().chain(self.others.iter().copied());
         let (smallest, largest) =
             numbers().fold((i64::MAX, i64::MIN), |(min, max), n| (min.min(n), max.max(n)));
-        let place = |number: i64| exact::<usize>(number.abs_diff(smallest));
+        let place = |number: i64| narrow::<usize>(number.abs_diff(smallest));
         if RANGE_MAX < largest.abs_diff(smallest) {
             return None;
         }
@@ -242,17 +257,40 @@ impl NumberCodes {
         Self { start, words, width: values.width(), values }
     }
 
-    /// The code of a number that was looked at, [`NONE`] for null.
+    /// The code of a number that was looked at, [`NULL_CODE`] for null.
     #[must_use]
     #[inline]
     pub fn code(&self, number: Option<i64>) -> u32 {
-        let Some(number) = number else { return NONE };
+        let Some(number) = number else { return NULL_CODE };
         let place = number.abs_diff(self.start);
         let word = usize::try_from(place / 64).ok().and_then(|word| self.words.get(word));
         let Some((bits, before)) = word else {
-            return NONE;
+            return NULL_CODE;
         };
         before + (bits & ((1 << (place % 64)) - 1)).count_ones()
+    }
+
+    /// A page of numbers that were looked at: codes where they have a dictionary, else differences in 64
+    /// bits. Numbers of an `INT32` column must have one.
+    ///
+    /// # Errors
+    /// If zstd fails.
+    pub fn page(
+        &self,
+        encoder: &mut PageEncoder,
+        numbers: impl ExactSizeIterator<Item = Option<i64>>,
+        nulls: PageNulls,
+    ) -> std::io::Result<EncodedPage> {
+        match &self.values {
+            ColumnValues::Numbers(dictionary) => match dictionary.len() {
+                0 => encoder.of_equal_codes(NULL_CODE, numbers.len(), self.width, nulls),
+                1 if nulls == PageNulls::Never => {
+                    encoder.of_equal_codes(0, numbers.len(), self.width, nulls)
+                }
+                _ => encoder.of_codes(numbers.map(|n| self.code(n)), self.width, nulls),
+            },
+            _ => encoder.of_integers(numbers, IntegerWidth::Bits64, nulls),
+        }
     }
 }
 
@@ -277,7 +315,7 @@ mod tests {
             for number in numbers {
                 prop_assert_eq!(dictionary[codes.code(Some(number)) as usize], number);
             }
-            prop_assert_eq!(codes.code(None), NONE);
+            prop_assert_eq!(codes.code(None), NULL_CODE);
         }
 
         #[test]

@@ -2,10 +2,10 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use streamledger_core::model::play::NONE;
 
-use crate::encode::page::{EncodedPage, PageEncoder, PageNulls};
-use crate::encode::values::ColumnValues;
+use crate::NULL_CODE;
+use crate::page::{EncodedPage, PageEncoder, PageNulls};
+use crate::values::ColumnValues;
 
 /// A dictionary is worth its while up to this many different amounts.
 const DECIMALS_MAX: usize = 1 << 16;
@@ -30,7 +30,7 @@ impl DecimalCodes {
         let n_max = (decimals.len() / ROWS_OF_DECIMAL).min(DECIMALS_MAX);
         let mut codes = HashMap::with_hasher(FixedState::with_seed(0));
         for decimal in decimals.flatten() {
-            codes.insert(decimal, NONE);
+            codes.insert(decimal, NULL_CODE);
             if n_max < codes.len() {
                 return Self { codes: HashMap::default(), values: ColumnValues::Plain, width: 0 };
             }
@@ -55,10 +55,10 @@ impl DecimalCodes {
     ) -> std::io::Result<EncodedPage> {
         match &self.values {
             ColumnValues::Decimals(dictionary) if dictionary.is_empty() => {
-                encoder.of_equal_codes(NONE, decimals.len(), self.width, PageNulls::Allowed)
+                encoder.of_equal_codes(NULL_CODE, decimals.len(), self.width, PageNulls::Allowed)
             }
             ColumnValues::Decimals(_) => {
-                let code = |decimal: Option<i128>| decimal.map_or(NONE, |d| self.codes[&d]);
+                let code = |decimal: Option<i128>| decimal.map_or(NULL_CODE, |d| self.codes[&d]);
                 encoder.of_codes(decimals.map(code), self.width, PageNulls::Allowed)
             }
             _ => encoder.of_decimals(decimals, PageNulls::Allowed),
@@ -68,12 +68,11 @@ impl DecimalCodes {
 
 #[cfg(test)]
 mod tests {
-    use streamledger_core::numbers::exact;
-
     use super::*;
+    use crate::narrow;
 
     fn has_dictionary(n_rows: usize, n_different: usize) -> bool {
-        let decimals = (0..n_rows).map(|row| Some(exact::<i128>(row % n_different)));
+        let decimals = (0..n_rows).map(|row| Some(narrow::<i128>(row % n_different)));
         matches!(DecimalCodes::new(decimals).values, ColumnValues::Decimals(_))
     }
 

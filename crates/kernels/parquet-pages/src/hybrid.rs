@@ -3,14 +3,13 @@
 
 #![expect(clippy::inline_always, reason = "compiled for several instruction sets")]
 
-use fearless_simd::dispatch;
+use fearless_simd::{Level, dispatch};
 
-use crate::encode::LEVEL;
-use crate::encode::bits::push_packed;
-use crate::encode::delta::push_varint;
+use crate::bits::push_packed;
+use crate::delta::push_varint;
 
 /// A run of equal values is worth a run of its own from this length on.
-pub const RUN_MIN: usize = 8;
+pub(crate) const RUN_MIN: usize = 8;
 
 /// Bits that codes from 0 to `max` need; at least 1, since some readers reject 0.
 #[must_use]
@@ -19,8 +18,8 @@ pub fn width_for(max: u32) -> u32 {
 }
 
 /// Appends values of at most `width` bits (1 to 32).
-pub fn push_hybrid(values: &[u32], width: u32, out: &mut Vec<u8>) {
-    dispatch!(*LEVEL, _ => push_runs_and_literals(values, width, out));
+pub(crate) fn push_hybrid(level: Level, values: &[u32], width: u32, out: &mut Vec<u8>) {
+    dispatch!(level, _ => push_runs_and_literals(values, width, out));
 }
 
 #[inline(always)]
@@ -56,7 +55,7 @@ fn are_equal(value: u32, values: &[u32]) -> bool {
 }
 
 /// Appends a value that stands there several times in a row.
-pub fn push_run(value: u32, n_times: usize, width: u32, out: &mut Vec<u8>) {
+pub(crate) fn push_run(value: u32, n_times: usize, width: u32, out: &mut Vec<u8>) {
     push_varint((n_times as u64) << 1, out);
     out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
@@ -121,7 +120,7 @@ mod tests {
             let mask = u32::MAX >> (32 - width);
             let values: Vec<u32> = runs.iter().flat_map(|(v, n)| std::iter::repeat_n(v & mask, *n)).collect();
             let mut bytes = Vec::new();
-            push_hybrid(&values, width, &mut bytes);
+            push_hybrid(Level::new(), &values, width, &mut bytes);
             prop_assert_eq!(read(&bytes, width, values.len()), values);
         }
     }

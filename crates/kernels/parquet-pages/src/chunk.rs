@@ -11,18 +11,18 @@ use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetInd
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
-use streamledger_core::numbers::exact;
 
-use crate::encode::page::{EncodedPage, ZSTD_LEVEL};
-use crate::encode::pieces::{BytePieces, PiecesWriter};
-use crate::encode::values::ColumnValues;
+use crate::narrow;
+use crate::page::{EncodedPage, PageSummary, ZSTD_LEVEL};
+use crate::pieces::{BytePieces, PiecesWriter};
+use crate::values::ColumnValues;
 
 /// The bytes of a column chunk, and its close result with offsets from their start. Pages come with
 /// their bytes.
 ///
 /// # Errors
 /// If the `parquet` crate or zstd fails a page.
-pub fn assemble_chunk(
+pub(crate) fn assemble_chunk(
     column: &ColumnDescPtr,
     values: &ColumnValues<'_>,
     pages: Vec<(Bytes, EncodedPage)>,
@@ -48,10 +48,10 @@ pub fn assemble_chunk(
     }
     let mut index = ChunkIndex::new(physical);
     let data_page_offset = totals.compressed;
-    let value_encoding = pages.first().map_or(Encoding::PLAIN, |(_, page)| page.encoding);
+    let value_encoding = pages.first().map_or(Encoding::PLAIN, |(_, page)| page.summary.encoding);
     for (bytes, page) in pages {
-        index.add_page(&page, values);
-        let data_page = data_page(bytes, &page)?;
+        index.add_page(&page.summary, values);
+        let data_page = data_page(bytes, &page.summary)?;
         let spec = writer.write_page(CompressedPage::new(data_page, page.plain_bytes))?;
         index.offsets.append_offset_and_size(
             i64::try_from(spec.offset)?,
@@ -85,7 +85,7 @@ pub fn assemble_chunk(
 fn dictionary_len(values: &ColumnValues<'_>) -> Option<u64> {
     match values {
         ColumnValues::Texts(texts) => Some(texts.len() as u64),
-        ColumnValues::Listeners(listeners) => Some(listeners.len() as u64),
+        ColumnValues::Hashes(hashes) => Some(hashes.len() as u64),
         ColumnValues::Numbers(numbers) => Some(numbers.len() as u64),
         ColumnValues::Decimals(decimals) => Some(decimals.len() as u64),
         ColumnValues::Plain => None,
@@ -101,7 +101,7 @@ fn encodings(values: Encoding, has_dictionary: bool) -> Vec<Encoding> {
     encodings
 }
 
-fn data_page(bytes: Bytes, page: &EncodedPage) -> Result<ParquetPage> {
+fn data_page(bytes: Bytes, page: &PageSummary) -> Result<ParquetPage> {
     Ok(ParquetPage::DataPage {
         buf: bytes,
         num_values: u32::try_from(page.n_rows)?,
@@ -149,13 +149,13 @@ impl ChunkIndex {
         }
     }
 
-    fn add_page(&mut self, page: &EncodedPage, values: &ColumnValues<'_>) {
+    fn add_page(&mut self, page: &PageSummary, values: &ColumnValues<'_>) {
         let bytes_of = |bound| values.bytes_of(bound, self.physical);
         let (min, max) =
             page.bounds.map(|(min, max)| (bytes_of(min), bytes_of(max))).unwrap_or_default();
-        let n_nulls = exact::<i64>(page.n_nulls);
+        let n_nulls = narrow::<i64>(page.n_nulls);
         self.columns.append(page.bounds.is_none(), min, max, n_nulls, None);
-        self.offsets.append_row_count(exact::<i64>(page.n_rows));
+        self.offsets.append_row_count(narrow::<i64>(page.n_rows));
         self.n_rows += page.n_rows as u64;
         self.n_nulls += page.n_nulls as u64;
         if let Some((min, max)) = page.bounds {

@@ -11,7 +11,7 @@ const WORD_BYTES: usize = 8;
 
 /// Appends numbers of at most `width` bits (0 to 64), and zeros for those that lack to `n_values`.
 #[inline(always)]
-pub fn push_packed<V: Copy + Into<u64>>(
+pub(crate) fn push_packed<V: Copy + Into<u64>>(
     values: &[V],
     width: u32,
     n_values: usize,

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use parquet::basic::Type;
-use streamledger_core::model::listener::Listener;
-use streamledger_core::numbers::exact;
 
-use crate::encode::hybrid::width_for;
-use crate::encode::page::{ZSTD_LEVEL, ZSTD_LEVEL_RANDOM};
+use crate::hybrid::width_for;
+use crate::narrow;
+use crate::page::{ZSTD_LEVEL, ZSTD_LEVEL_RANDOM};
 
 /// Texts one after the other in one piece of memory.
 #[derive(Debug, Default)]
@@ -18,13 +17,15 @@ pub struct TextList {
 
 impl TextList {
     /// Appends a text.
+    #[inline]
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        self.ends.push(exact::<u32>(self.bytes.len()));
+        self.ends.push(narrow::<u32>(self.bytes.len()));
     }
 
     /// The text at a place.
     #[must_use]
+    #[inline]
     pub fn get(&self, place: usize) -> Option<&[u8]> {
         let end = *self.ends.get(place)? as usize;
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
@@ -33,6 +34,7 @@ impl TextList {
 
     /// Number of texts.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -68,8 +70,8 @@ impl<T: AsRef<[u8]>> FromIterator<T> for TextList {
 pub enum ColumnValues<'a> {
     /// Codes of these texts, ascending.
     Texts(TextList),
-    /// Codes of these listeners, ascending.
-    Listeners(Cow<'a, [Listener]>),
+    /// Codes of these hashes, ascending.
+    Hashes(Cow<'a, [[u8; 16]]>),
     /// Codes of these numbers, ascending.
     Numbers(Vec<i64>),
     /// Codes of these decimals, ascending.
@@ -84,26 +86,26 @@ impl ColumnValues<'_> {
     pub fn width(&self) -> u32 {
         let n_values = match self {
             Self::Texts(texts) => texts.len(),
-            Self::Listeners(listeners) => listeners.len(),
+            Self::Hashes(hashes) => hashes.len(),
             Self::Numbers(numbers) => numbers.len(),
             Self::Decimals(decimals) => decimals.len(),
             Self::Plain => 0,
         };
-        width_for(exact::<u32>(n_values.saturating_sub(1)))
+        width_for(narrow::<u32>(n_values.saturating_sub(1)))
     }
 
     /// How hard to look for what can be made smaller.
     pub(crate) fn zstd_level(&self) -> i32 {
-        if matches!(self, Self::Listeners(_)) { ZSTD_LEVEL_RANDOM } else { ZSTD_LEVEL }
+        if matches!(self, Self::Hashes(_)) { ZSTD_LEVEL_RANDOM } else { ZSTD_LEVEL }
     }
 
     /// A page's bound as a value: of the texts by code, of numbers as `INT32`, `INT64` or sixteen bytes.
     pub(crate) fn bytes_of(&self, bound: i128, physical: Type) -> Vec<u8> {
         let number = match self {
-            Self::Texts(texts) => return texts.get(exact(bound)).unwrap_or_default().to_vec(),
-            Self::Listeners(listeners) => return listeners[exact::<usize>(bound)].0.to_vec(),
-            Self::Numbers(numbers) => numbers[exact::<usize>(bound)].into(),
-            Self::Decimals(decimals) => decimals[exact::<usize>(bound)],
+            Self::Texts(texts) => return texts.get(narrow(bound)).unwrap_or_default().to_vec(),
+            Self::Hashes(hashes) => return hashes[narrow::<usize>(bound)].to_vec(),
+            Self::Numbers(numbers) => numbers[narrow::<usize>(bound)].into(),
+            Self::Decimals(decimals) => decimals[narrow::<usize>(bound)],
             Self::Plain => bound,
         };
         let le = number.to_le_bytes();
@@ -130,13 +132,11 @@ impl ColumnValues<'_> {
                 Some((bytes.into(), decimals.len()))
             }
             // Of one length, they are the page as they lie.
-            Self::Listeners(listeners) => {
-                Some((bytemuck::cast_slice(listeners).into(), listeners.len()))
-            }
+            Self::Hashes(hashes) => Some((hashes.as_flattened().into(), hashes.len())),
             Self::Texts(texts) => {
                 bytes.reserve_exact(texts.plain_bytes());
                 for text in texts.iter() {
-                    let length = exact::<u32>(text.len());
+                    let length = narrow::<u32>(text.len());
                     bytes.extend_from_slice(&length.to_le_bytes());
                     bytes.extend_from_slice(text);
                 }
