@@ -8,9 +8,8 @@ use super::plain::{SplitLine, cut_lines, split_lines};
 
 #[test]
 fn ends_of_lines_and_blank_lines_are_no_cells() {
-    let cells = |texts: [&str; 2]| {
-        SplitLine::Cells(texts.map(|text| text.as_bytes().to_vec()).to_vec())
-    };
+    let cells =
+        |texts: [&str; 2]| SplitLine::Cells(texts.map(|text| text.as_bytes().to_vec()).to_vec());
     let expected = [
         cells(["a", "b"]),
         SplitLine::Blank,
