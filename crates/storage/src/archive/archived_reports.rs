@@ -10,6 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
+
 use crate::disk::disk_queue::DiskQueue;
 use crate::disk::durable::{
     DiskError, IoContext as _, copy_unsynced, open_file, read_full, remove_file, sync,
@@ -54,14 +56,14 @@ pub struct ArchiveWriter {
     places: WarehouseLayout,
     batch: FileBatch,
     /// Bytes of a file that are packed at once.
-    buffer: Vec<u8>,
+    buffers: Vec<Vec<u8>>,
 }
 
 impl ArchiveWriter {
     /// Adds copies to a batch.
     #[must_use]
     pub fn new(places: &WarehouseLayout, batch: FileBatch) -> Self {
-        Self { places: places.clone(), batch, buffer: Vec::new() }
+        Self { places: places.clone(), batch, buffers: Vec::new() }
     }
 
     /// The copies so far.
@@ -88,7 +90,7 @@ impl ArchiveWriter {
         let new = self.places.internal("staging").join(name.replace('/', "-"));
         // What an attempt that failed has left.
         remove_file(&new)?;
-        match copy_as_read(report, &new, &mut self.buffer) {
+        match copy_as_read(report, &new, &mut self.buffers) {
             Ok(true) => {}
             Ok(false) => {
                 remove_file(&new)?;
@@ -111,11 +113,15 @@ impl ArchiveWriter {
 }
 
 /// Copies a report from the inbox to a new file; `false` if the file there has changed since it was read.
-fn copy_as_read(report: &NewReport, new: &Path, buffer: &mut Vec<u8>) -> Result<bool, DiskError> {
+fn copy_as_read(
+    report: &NewReport,
+    new: &Path,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Result<bool, DiskError> {
     let NewReport { path: from, state, member, .. } = report;
     let copied = match member {
-        None => pack_or_copy(from, new, buffer),
-        Some(member) => extract_new(from, member, new, buffer),
+        None => pack_or_copy(from, new, buffers),
+        Some(member) => extract_new(from, member, new, buffers),
     };
     let is_same = FileState::of(from)? == *state;
     // What another file did not hold is no fault of this one.
@@ -141,7 +147,7 @@ fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
 }
 
 /// Copies a packed report as it is, and packs one that is not.
-fn pack_or_copy(from: &Path, to: &Path, buffer: &mut Vec<u8>) -> Result<(), DiskError> {
+fn pack_or_copy(from: &Path, to: &Path, buffers: &mut Vec<Vec<u8>>) -> Result<(), DiskError> {
     let mut source = open_file(from).at("open", from)?;
     let mut first_bytes = [0; 4];
     let n_bytes = read_full(&mut source, &mut first_bytes).at("read", from)?;
@@ -149,7 +155,7 @@ fn pack_or_copy(from: &Path, to: &Path, buffer: &mut Vec<u8>) -> Result<(), Disk
     if ReportPacking::of(first_bytes) != ReportPacking::Plain {
         return copy_unsynced(from, to);
     }
-    pack_new(&mut first_bytes.chain(source), from, to, buffer)
+    pack_new(&mut first_bytes.chain(source), from, to, buffers)
 }
 
 /// Takes a member out of a zip archive, unpacked and packed again.
@@ -157,33 +163,46 @@ fn extract_new(
     from: &Path,
     member: &str,
     to: &Path,
-    buffer: &mut Vec<u8>,
+    buffers: &mut Vec<Vec<u8>>,
 ) -> Result<(), DiskError> {
     let mut source = BufReader::new(open_file(from).at("open", from)?);
     let mut unpacked = unpacked_member(&mut source, member).at("read", from)?;
-    pack_new(&mut unpacked, from, to, buffer)
+    pack_new(&mut unpacked, from, to, buffers)
 }
 
 /// Bytes of a frame of what is packed here. Frames that are packed from one piece of memory take less time than
 /// one long stream, and are hardly larger.
 const FRAME_BYTES: usize = 4 << 20;
 
-/// Packs what comes from a file into a new one.
+/// Packs what comes from a file into a new one, as many frames at a time as there are threads.
 fn pack_new(
     source: &mut impl Read,
     from: &Path,
     to: &Path,
-    buffer: &mut Vec<u8>,
+    buffers: &mut Vec<Vec<u8>>,
 ) -> Result<(), DiskError> {
     let mut target = create_private(to).at("create", to)?;
+    buffers.resize_with(rayon::current_num_threads(), Vec::new);
     loop {
-        buffer.clear();
-        let read = source.by_ref().take(FRAME_BYTES as u64).read_to_end(buffer);
-        let n_bytes = read.at("read", from)?;
-        let frame = zstd::bulk::compress(buffer, ZSTD_LEVEL).at("write", to)?;
-        target.write_all(&frame).at("write", to)?;
+        let mut n_filled = 0;
+        for buffer in buffers.iter_mut() {
+            buffer.clear();
+            n_filled += 1;
+            let read = source.by_ref().take(FRAME_BYTES as u64).read_to_end(buffer);
+            if read.at("read", from)? < FRAME_BYTES {
+                break;
+            }
+        }
+        let pack = |buffer: &Vec<u8>| zstd::bulk::compress(buffer, ZSTD_LEVEL);
+        let frames = match &buffers[..n_filled] {
+            [one] => vec![pack(one)],
+            several => several.par_iter().map(pack).collect(),
+        };
+        for frame in frames {
+            target.write_all(&frame.at("write", to)?).at("write", to)?;
+        }
         // A file without bytes is a frame without bytes.
-        if n_bytes < FRAME_BYTES {
+        if buffers[n_filled - 1].len() < FRAME_BYTES {
             return Ok(());
         }
     }
@@ -224,10 +243,10 @@ mod tests {
     fn plain_text_is_packed_and_what_is_packed_is_kept_as_it_is() {
         let root = tempfile::tempdir().unwrap();
         let (from, to) = (root.path().join("from"), root.path().join("to"));
-        let mut buffer = Vec::new();
+        let mut buffers = Vec::new();
         for text in ["", "a", "day\tunits\n", &"a line of a report\n".repeat(500_000)] {
             std::fs::write(&from, text).unwrap();
-            pack_or_copy(&from, &to, &mut buffer).unwrap();
+            pack_or_copy(&from, &to, &mut buffers).unwrap();
             let packed = std::fs::read(&to).unwrap();
             assert_eq!(zstd::stream::decode_all(packed.as_slice()).unwrap(), text.as_bytes());
             std::fs::remove_file(&to).unwrap();
@@ -235,7 +254,7 @@ mod tests {
         let packed = zstd::stream::encode_all(&b"a report"[..], 9).unwrap();
         for bytes in [packed.as_slice(), b"\x1f\x8b rest"] {
             std::fs::write(&from, bytes).unwrap();
-            pack_or_copy(&from, &to, &mut buffer).unwrap();
+            pack_or_copy(&from, &to, &mut buffers).unwrap();
             assert_eq!(std::fs::read(&to).unwrap(), bytes);
             std::fs::remove_file(&to).unwrap();
         }
