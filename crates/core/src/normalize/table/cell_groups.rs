@@ -39,13 +39,14 @@ pub(crate) fn without_identifiers(counts: &RowCounts) -> RowCounts {
 /// Keys of rows that are read together: what the cells of some columns name. What is known by them is fetched
 /// for all rows at once, so that the processor waits for the memory once and not for each.
 ///
-/// Rows with different cells have different keys: lines have no line feed, which stands between their cells
-/// unless these stand side by side; keys of other rows begin with a line feed for each cell.
+/// Rows with different cells have different keys: of lines they are the text of columns that stand side by
+/// side, and between such texts a line feed, which no line has; keys of other rows begin with a line feed for
+/// each cell.
 #[derive(Debug, Default)]
 pub(crate) struct RowKeys {
     columns: Vec<usize>,
-    /// The first and last column, where all stand side by side in this order.
-    adjacent: Option<(usize, usize)>,
+    /// First and last of the columns that stand side by side in this order.
+    spans: Vec<(usize, usize)>,
     /// The keys, one behind the other, of rows that do not have them as they are.
     bytes: Vec<u8>,
     /// By row: where its key ends.
@@ -57,24 +58,24 @@ pub(crate) struct RowKeys {
 impl RowKeys {
     /// Keys of the cells of these columns.
     pub(crate) fn new(columns: Vec<usize>) -> Self {
-        let is_adjacent = columns.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-        let ends = columns.first().copied().zip(columns.last().copied());
-        Self { adjacent: ends.filter(|_| is_adjacent), columns, ..Self::default() }
+        let spans = columns.chunk_by(|a, b| a + 1 == *b);
+        let spans = spans.map(|span| (span[0], span[span.len() - 1])).collect();
+        Self { columns, spans, ..Self::default() }
     }
 
     /// Looks the keys of rows up.
     pub(crate) fn look_up(&mut self, ids: &Interner, rows: &RecordRows<'_>) {
         self.clear();
-        match (rows, self.adjacent) {
-            (RecordRows::Lines { rows, .. }, Some((first, last))) => {
-                let keys = (0..rows.len()).map(|place| rows.row(place).span(first, last));
+        match (rows, &self.spans[..]) {
+            (RecordRows::Lines { rows, .. }, [(first, last)]) => {
+                let keys = (0..rows.len()).map(|place| rows.row(place).span(*first, *last));
                 self.hashes.extend(keys.map(hash));
             }
-            (RecordRows::Lines { rows, .. }, None) => {
+            (RecordRows::Lines { rows, .. }, _) => {
                 for place in 0..rows.len() {
                     let row = rows.row(place);
-                    for column in &self.columns {
-                        self.bytes.extend_from_slice(row.cell(*column));
+                    for (first, last) in &self.spans {
+                        self.bytes.extend_from_slice(row.span(*first, *last));
                         self.bytes.push(b'\n');
                     }
                     self.end_key();
@@ -145,8 +146,8 @@ impl RowKeys {
     /// The key of a row.
     #[inline]
     pub(crate) fn key<'k>(&'k self, rows: &RecordRows<'k>, place: usize) -> &'k [u8] {
-        if let (RecordRows::Lines { rows, .. }, Some((first, last))) = (rows, self.adjacent) {
-            return rows.row(place).span(first, last);
+        if let (RecordRows::Lines { rows, .. }, [(first, last)]) = (rows, &self.spans[..]) {
+            return rows.row(place).span(*first, *last);
         }
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         &self.bytes[start..self.ends[place] as usize]

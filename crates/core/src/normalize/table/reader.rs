@@ -37,7 +37,8 @@ mod rows;
 mod sharing;
 mod tail;
 
-/// Most bad rows that are kept in full, as for the wide table.
+/// Most bad rows that are kept in full; of a report with more only the number is known, since it is rejected
+/// or a limit of the settings is very loose.
 pub(crate) const BAD_ROWS_KEPT_MAX: usize = 1 << 20;
 
 /// Reads one report.

@@ -18,7 +18,7 @@ use crate::nightly::plan::planning::Targets;
 use crate::nightly::plan::planning::draft_plan;
 
 /// Bytes that a row which has to wait takes on the disk: it goes there twice, in shares and in runs,
-/// with its listener and its part of the words. Measured: 135 for Spotify's wide table.
+/// with its listener and its part of the words. Measured: 135 for Spotify's raw streams.
 const ROW_BYTES: u64 = 150;
 
 /// How many times larger than its file a packed report is, as a rule. Measured: 3.4 for Spotify's wide
