@@ -92,6 +92,8 @@ struct Report {
     counts: RowCounts,
     bad_rows: Vec<RejectedRow>,
     day_rows: BTreeMap<Day, u64>,
+    /// All else that is known at its end, as text.
+    rest: String,
     /// By counted date, then row.
     plays: BTreeMap<(Day, u32), Fields>,
 }
@@ -135,10 +137,19 @@ fn bound(format: &TableFormat, header: &[&str]) -> BoundFormat {
     }
 }
 
-/// Reads a report, some blocks after which what was read so far is taken out, if at all.
+/// How a block is read.
+#[derive(Debug, Clone, Copy, Default)]
+struct BlockReading {
+    /// Whether what was read so far is taken out after it.
+    is_taken_out: bool,
+    /// Whether another reader reads it.
+    is_shared: bool,
+}
+
+/// Reads a report block by block.
 fn read_blocks(
     header: &[&str],
-    blocks: &[(&[u8], bool)],
+    blocks: &[(&[u8], BlockReading)],
     wanted: Option<&BTreeSet<Day>>,
 ) -> Report {
     let aliases = [("UK", "GB"), ("Deutschland", "DE")].map(|(a, c)| (a.to_owned(), c.to_owned()));
@@ -154,26 +165,35 @@ fn read_blocks(
             pieces.entry(day).or_default().push(piece);
         }
     };
-    for (block, is_taken_out) in blocks {
-        reader.read_block(block);
+    let (mut other, mut n_lines) = (reader.fork(), 0);
+    for (block, BlockReading { is_taken_out, is_shared }) in blocks {
+        let reader = if *is_shared { &mut other } else { &mut reader };
+        reader.read_block_behind(n_lines, block);
+        n_lines += u32::try_from(block.split_inclusive(|byte| *byte == b'\n').count()).unwrap();
         if *is_taken_out {
-            take_out(&mut reader);
+            take_out(reader);
         }
     }
     reader.end();
     take_out(&mut reader);
+    take_out(&mut other);
+    reader.absorb(other);
+    let reading = reader.finish();
     let mut plays = BTreeMap::new();
     for (day, pieces) in pieces {
         let joined = join_pieces(pieces);
         assert!(joined.rows.is_sorted_by_key(|play| play.row));
         plays.extend(joined.rows.iter().map(|play| ((day, play.row), fields(day, play, &joined))));
     }
-    let TableReading { counts, bad_rows, day_rows, .. } = reader.finish();
-    Report { counts, bad_rows, day_rows, plays }
+    let TableReading { counts, bad_rows, day_rows, unmapped, notes, .. } = &reading;
+    let TableReading { play_sums, about, lines, fault, .. } = &reading;
+    let rest = format!("{unmapped:?} {notes:?} {play_sums:?} {about:?} {lines:?} {fault:?}");
+    let (bad_rows, day_rows) = (bad_rows.clone(), day_rows.clone());
+    Report { counts: *counts, bad_rows, day_rows, rest, plays }
 }
 
 fn read_with(header: &[&str], text: &[u8]) -> Report {
-    read_blocks(header, &[(text, false)], None)
+    read_blocks(header, &[(text, BlockReading::default())], None)
 }
 
 fn read(lines: &[Vec<u8>]) -> Report {

@@ -1,4 +1,5 @@
-//! Blocks: where a report is cut into blocks, and when what was read is taken out, changes nothing.
+//! Blocks: where a report is cut into blocks, which of two readers reads each, and when what was read is taken
+//! out, changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +37,7 @@ proptest! {
     #[test]
     fn blocks_of_whole_lines_are_read_as_the_text_that_they_are_of(
         lines in lines(),
-        cuts in prop::collection::vec((any::<bool>(), any::<bool>()), 40),
+        cuts in prop::collection::vec(any::<[bool; 3]>(), 40),
         n_lost in 0_usize..20,
     ) {
         let mut text = lines.concat();
@@ -44,14 +45,14 @@ proptest! {
         let whole = read_with(&HEADER, &text);
         let mut blocks = Vec::new();
         let (mut start, mut end) = (0, 0);
-        for (line, (is_cut, is_taken_out)) in lines.iter().zip(cuts) {
+        for (line, [is_cut, is_taken_out, is_shared]) in lines.iter().zip(cuts) {
             end += line.len();
             if is_cut && end <= text.len() {
-                blocks.push((&text[start..end], is_taken_out));
+                blocks.push((&text[start..end], BlockReading { is_taken_out, is_shared }));
                 start = end;
             }
         }
-        blocks.push((&text[start..], false));
+        blocks.push((&text[start..], BlockReading::default()));
         prop_assert_eq!(read_blocks(&HEADER, &blocks, None), whole);
     }
 }

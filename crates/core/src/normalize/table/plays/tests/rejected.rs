@@ -166,7 +166,11 @@ fn a_line_is_cut_only_if_it_is_the_last_and_lacks_both_cells_and_its_end() {
 #[test]
 fn a_cut_line_is_told_from_others_in_the_last_block_only() {
     let whole = line(&[]);
-    let report = read_blocks(&HEADER, &[(b"1\n", false), (&whole, true), (b"1\t2", false)], None);
+    let plain = BlockReading::default();
+    let taken_out = BlockReading { is_taken_out: true, ..plain };
+    let blocks: [(&[u8], BlockReading); 3] =
+        [(b"1\n", plain), (&whole, taken_out), (b"1\t2", plain)];
+    let report = read_blocks(&HEADER, &blocks, None);
     insta::assert_snapshot!(report.rejections(), @"
     1 - column_count: expected 16 cells, found 1
     3 - cut_line: expected 16 cells, found 2

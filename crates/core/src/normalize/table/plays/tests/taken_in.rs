@@ -273,7 +273,7 @@ fn plays_of_other_dates_than_the_wanted_are_counted_but_not_kept() {
     let text = days.map(|day| line(&[("day", day.as_bytes()), ("isrc", b"x")])).concat();
     let day = |day| Day::from_calendar(2026, 9, day).unwrap();
     let wanted = BTreeSet::from([day(2), day(9)]);
-    let report = read_blocks(&HEADER, &[(&text, false)], Some(&wanted));
+    let report = read_blocks(&HEADER, &[(&text, BlockReading::default())], Some(&wanted));
     assert_eq!(report.plays.keys().copied().collect::<Vec<_>>(), [(day(2), 2)]);
     assert_eq!(report.day_rows, BTreeMap::from([(day(1), 2), (day(2), 1), (day(3), 1)]));
     assert_eq!(report.counts, RowCounts { rows: 4, bad_isrc: 4, ..RowCounts::default() });
