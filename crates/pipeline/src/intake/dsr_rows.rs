@@ -111,7 +111,7 @@ impl<'a> DsrRows<'a> {
             self.n_lines += n_lines(&blocks[start..end]);
             start = end;
         }
-        while self.others.len() + 1 < pieces.len().min(self.n_readers_max) {
+        while self.others.len() + 1 < pieces.len() {
             self.others.push(self.first.fork());
         }
         let readers = std::iter::once(&mut self.first).chain(&mut self.others).collect();
