@@ -18,6 +18,7 @@ use streamledger_pipeline::nightly::summary::{
     ListedRejection, ReplacedReport, ReportFigures, RunSummary,
 };
 use streamledger_storage::disk::durable::DiskError;
+use streamledger_storage::disk::static_site::SiteError;
 use streamledger_storage::layout::decisions::DecisionError;
 use streamledger_storage::layout::error::WarehouseError;
 use streamledger_storage::layout::snapshots::SnapshotError;
@@ -184,6 +185,12 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
     if let Some(error) = error.downcast_ref::<WarehouseError>() {
         return of_warehouse(error);
+    }
+    if let Some(error) = error.downcast_ref::<SiteError>() {
+        return match error {
+            SiteError::Unnamed(_) | SiteError::Foreign(_) => exit::USAGE,
+            _ => exit::FAILED,
+        };
     }
     // What is said in words alone is said of what was asked for.
     let is_message = error.is::<String>() || error.is::<&'static str>();

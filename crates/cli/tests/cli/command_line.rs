@@ -102,7 +102,7 @@ fn the_summary_of_a_run_is_one_json_document_or_csv() {
     let verified = case.run(&["verify", "--format", "json"]).expect_code(0);
     assert_eq!((verified.number("differences"), verified.number("archived reports")), (0, 1));
     let csv = case.nightly(&["--format", "csv"]).expect_code(0).stdout;
-    assert!(csv.starts_with("table,what,number\nnight,ingested,0\n"), "{csv}");
+    assert!(csv.starts_with("table,what,number\nrun,ingested,0\n"), "{csv}");
     let other = Case::new();
     other.put("spotify/bad, \"quoted\".tsv", b"not a report\n");
     let csv = other.nightly(&["--format", "csv"]).expect_code(4).stdout;
