@@ -389,7 +389,11 @@ fn lists_of_rows_that_are_lost_or_damaged_are_made_again() {
         let case = Case::new();
         case.put(first.0, &first.1);
         run(&case);
-        for (_, path) in crate::case::files_of(&case.path("warehouse/internal/rows")) {
+        for (name, path) in crate::case::files_of(&case.path("warehouse/internal/rows")) {
+            // What was found of the lists is lost with them, or says that all of them are known.
+            if damage != "lost" && name.ends_with("comparisons.txt") {
+                continue;
+            }
             let mut bytes = fs::read(&path).unwrap();
             match damage {
                 "lost" => fs::remove_file(&path).unwrap(),

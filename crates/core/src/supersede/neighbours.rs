@@ -11,6 +11,11 @@ use crate::supersede::row_index::RowNeighbours;
 #[derive(Default)]
 pub(super) struct ReportNeighbours<'u> {
     by_topic: BTreeMap<&'u str, Vec<usize>>,
+    /// Of these, those without rows.
+    empty_by_topic: BTreeMap<&'u str, Vec<usize>>,
+    /// Those with rows and without a head by the subjects of their names: what is a date in a name is known
+    /// of both, so that two of them are about the same only if they share a subject.
+    by_subject: BTreeMap<&'u str, Vec<usize>>,
     /// Those whose rows are compared.
     compared: MonthReports<'u>,
     /// All of them, compared or not.
@@ -61,6 +66,12 @@ impl<'u> ReportNeighbours<'u> {
         for (place, unit) in units.iter().enumerate() {
             for topic in &unit.topics {
                 found.by_topic.entry(topic).or_default().push(place);
+                if unit.is_empty() {
+                    found.empty_by_topic.entry(topic).or_default().push(place);
+                }
+            }
+            for name in unit.names.iter().filter(|_| !unit.is_empty()) {
+                found.by_subject.entry(&name.subject).or_default().push(place);
             }
             found.by_key.extend(unit.files.iter().map(|(key, _)| (*key, place)));
             for fingerprint in unit.files.iter().filter_map(|(_, facts)| facts.fingerprint) {
@@ -93,8 +104,13 @@ impl<'u> ReportNeighbours<'u> {
 
     /// Older ones that may be about the same.
     pub(super) fn of_topic(&self, unit: &PeriodUnit<'_>, place: usize) -> BTreeSet<usize> {
-        let topics = unit.topics.iter().filter_map(|topic| self.by_topic.get(topic.as_str()));
-        topics.flatten().copied().filter(|other| *other < place).collect()
+        let has_own_dates = !unit.names.is_empty() && !unit.is_empty();
+        let by_topic = if has_own_dates { &self.empty_by_topic } else { &self.by_topic };
+        let topics = unit.topics.iter().filter_map(|topic| by_topic.get(topic.as_str()));
+        let names = unit.names.iter().filter(|_| has_own_dates);
+        let subjects = names.filter_map(|name| self.by_subject.get(name.subject.as_str()));
+        let all = topics.chain(subjects).flatten().copied();
+        all.filter(|other| *other < place).collect()
     }
 
     /// Older ones that may have a row in common.

@@ -4,6 +4,7 @@
 //! What is finished is kept next to the snapshots until all is published, so that a backfill that was
 //! interrupted goes on where it was.
 
+use crate::build::build_day::DayOutcomes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -135,9 +136,10 @@ impl<'a> BackfillTask<'a> {
             ..BackfillOutcome::default()
         };
         let of = (previous, Some(self.backfill));
-        let (plan, partitions) = plan_and_build(&run, draft, &mut examination, of, &staged)?;
+        let (plan, built) = plan_and_build(&run, draft, &mut examination, of, &staged)?;
+        let (partitions, outcomes) = built;
         run.work.checkpoint.as_ref().map_or(Ok(()), Checkpoint::finish)?;
-        run.note(|summary| summary.rebuilt = plan.reasons());
+        done.summary = RunSummary { rebuilt: plan.reasons(), outcomes, ..examination.summary };
         let (empty_tables, n_damaged) = empty_tables(&run, &partitions, previous, &staged)?;
         done.n_damaged = n_damaged + n_mended;
         let manifest = Manifest {
@@ -196,12 +198,11 @@ pub fn run_backfill(
         let is_same = (&manifest.partitions, &manifest.settings)
             == (&previous.partitions, &previous.settings);
         if !is_same || 0 < done.n_damaged {
-            let number = manifest.snapshot;
-            run.note(|summary| summary.snapshot = Some(number));
+            done.summary.snapshot = Some(manifest.snapshot);
             warehouse.publish(manifest, previous.snapshot)?;
         }
         let checkpoint = run.work.checkpoint.take();
-        done.summary = run.finish();
+        done.summary = run.finish(done.summary);
         if done.summary.snapshot.is_some() {
             record::write_record(places, &task.options, &done.summary)?;
         }
@@ -227,7 +228,7 @@ fn preview_backfill(
     let (task, ..) = BackfillTask::new(request, backfill, previous, staging)?;
     with_whole_lists(staging, |damaged_lists| {
         let UnpublishedRun { run, mut done, .. } = task.make(None, damaged_lists)?;
-        done.summary = run.finish();
+        done.summary = run.finish(done.summary);
         Ok(done)
     })
 }
@@ -266,8 +267,8 @@ pub fn plan_backfill(
         staged: staging,
     };
     let (plan, _) = complete_plan(&run, draft, &mut RunInputs::default(), basis)?;
-    let mut summary = run.finish();
-    summary.rebuilt = plan.reasons();
+    let summary = RunSummary { rebuilt: plan.reasons(), ..RunSummary::default() };
+    let summary = run.finish(summary);
     Ok(BackfillOutcome { summary, n_reports, ..BackfillOutcome::default() })
 }
 
@@ -278,14 +279,14 @@ pub(super) fn plan_and_build(
     examination: &mut IntakeResult,
     (previous, backfill): (&Manifest, Option<&BackfillOptions>),
     staged: &Path,
-) -> Result<(Plan, LedgerPartitions), NightlyError> {
+) -> Result<(Plan, (LedgerPartitions, DayOutcomes)), NightlyError> {
     let mut inputs = examination.take_inputs(&draft.targets, staged)?;
     let reports = &previous.reports;
     let basis = PlanBasis { reports, previous, backfill, kept: KeptPlays::All, staged };
     let (plan, coverage) = complete_plan(run, draft, &mut inputs, basis)?;
     let basis = BuildBasis { reports, coverage: &coverage, previous, staged };
-    let partitions = build_plan(run, &plan, inputs, basis)?;
-    Ok((plan, partitions))
+    let built = build_plan(run, &plan, inputs, basis)?;
+    Ok((plan, built))
 }
 
 /// Takes over what an interrupted backfill has finished, and reads the reports that feed the rest.

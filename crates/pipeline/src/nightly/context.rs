@@ -89,11 +89,10 @@ pub(crate) struct TableLayouts {
     pub(crate) trends: TableLayout,
 }
 
-/// How a run gets on, and what it did.
+/// How a run gets on, and how long its stages take.
 pub(crate) struct RunJournal<'a> {
     pub(crate) progress: &'a dyn RunProgress,
     pub(crate) stages: StageTimes,
-    summary: Mutex<RunSummary>,
 }
 
 /// What a run is for.
@@ -117,8 +116,7 @@ impl<'a> RunContext<'a> {
             plays: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
             trends: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
         };
-        let journal =
-            RunJournal { progress, stages: StageTimes::default(), summary: Mutex::default() };
+        let journal = RunJournal { progress, stages: StageTimes::default() };
         let work = Workspace {
             staging: staging.to_owned(),
             buffers: RunBuffers::new(staging, options.memory_limit_bytes),
@@ -188,18 +186,14 @@ impl RunContext<'_> {
         self.judging.own_store(store, month).or_else(|| self.settings.stores.get(store))
     }
 
-    pub(crate) fn note(&self, write: impl FnOnce(&mut RunSummary)) {
-        if let Ok(mut summary) = self.work.journal.summary.lock() {
-            write(&mut summary);
-        }
-    }
-
-    pub(crate) fn finish(self) -> RunSummary {
+    /// Adds to what a run did what it took.
+    pub(crate) fn finish(self, summary: RunSummary) -> RunSummary {
         let Workspace { buffers, journal, .. } = self.work;
-        let mut summary = journal.summary.into_inner().unwrap_or_default();
-        summary.spilled_files = buffers.play_buffer.n_files();
-        summary.stages = journal.stages.totals().to_vec();
-        summary
+        RunSummary {
+            spilled_files: buffers.play_buffer.n_files(),
+            stages: journal.stages.totals().to_vec(),
+            ..summary
+        }
     }
 }
 

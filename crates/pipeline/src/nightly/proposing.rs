@@ -126,7 +126,7 @@ impl ProposalComparison<'_> {
             require_room_to_build(&run, &draft.targets, &previous.reports, previous)?;
             let staged = staging.join("snapshot").join("tables");
             let mut examination = examine_months(&run, &draft.targets, previous, &staged)?;
-            let (_, partitions) =
+            let (_, (partitions, _)) =
                 plan_and_build(&run, draft, &mut examination, (previous, None), &staged)?;
             let manifest = Manifest { partitions, ..previous.clone() };
             let tables = places.snapshot(previous.snapshot).join("tables");

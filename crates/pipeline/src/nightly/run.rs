@@ -146,7 +146,7 @@ fn run_steps(
     if plan.is_empty() && !is_judged_again(&warehouse.manifest, ruling) {
         seen.write(places)?;
         warehouse.clear_staging()?;
-        return Ok(run.finish());
+        return Ok(run.finish(examination.summary));
     }
     keep_deliveries(&run, &plan, &examination.reports, &warehouse.manifest)?;
     let basis = BuildBasis {
@@ -155,8 +155,7 @@ fn run_steps(
         previous: &warehouse.manifest,
         staged: &staged,
     };
-    let partitions = build_plan(&run, &plan, inputs, basis)?;
-    run.note(|summary| summary.rebuilt = plan.reasons());
+    let (partitions, outcomes) = build_plan(&run, &plan, inputs, basis)?;
     ruling.write_pending()?;
     let manifest = Manifest {
         manifest_version: MANIFEST_VERSION,
@@ -174,11 +173,12 @@ fn run_steps(
         partitions,
     };
     check_manifest(&manifest)?;
-    run.note(|summary| summary.snapshot = Some(manifest.snapshot));
+    let (rebuilt, snapshot) = (plan.reasons(), Some(manifest.snapshot));
+    let summary = RunSummary { outcomes, rebuilt, snapshot, ..examination.summary };
     let from = warehouse.manifest.snapshot;
     run.work.journal.stages.write.time(|| warehouse.publish(manifest, from))?;
     seen.write(places)?;
-    let summary = run.finish();
+    let summary = run.finish(summary);
     write_record(places, options, &summary)?;
     warehouse.clear_staging()?;
     Ok(summary)
@@ -247,9 +247,6 @@ pub fn plan_nightly(
         staged: nowhere,
     };
     let (plan, _) = complete_plan(&run, draft, &mut inputs, basis)?;
-    run.note(|summary| {
-        summary.rebuilt = plan.reasons();
-        summary.proposal = proposal;
-    });
-    Ok(run.finish())
+    let summary = RunSummary { rebuilt: plan.reasons(), proposal, ..examination.summary };
+    Ok(run.finish(summary))
 }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::supersede::facts::{ComparedBy, FilePart, ReportTotals, SupersedeReason};
 use crate::supersede::names::KnownDays;
+use crate::supersede::neighbours::ReportNeighbours;
 use crate::supersede::periods::DayRanges;
+use crate::supersede::proof::NamedReports;
 
 /// A report as a test knows it: its rows are numbers, each of a day of September (row / 100).
 #[derive(Debug, Clone)]
@@ -88,6 +90,7 @@ fn standings(reports: &[Made], accepted: &AcceptedReports) -> BTreeMap<String, R
         });
         Ok::<_, Infallible>(SharedRows::Rows(shared.count() as u64))
     };
+    assert_no_neighbour_is_missed(&by_key);
     let found = supersede(&by_key, &RowNeighbours::new(), accepted, &mut compare).unwrap();
     // Which reports can share a row saves comparing, and changes nothing.
     let sharing = |made: &Made| {
@@ -102,6 +105,21 @@ fn standings(reports: &[Made], accepted: &AcceptedReports) -> BTreeMap<String, R
     let by_some = supersede(&by_key, &may_share, accepted, &mut compare).unwrap();
     assert_eq!(by_some, found, "where it is known of some alone");
     found
+}
+
+/// Reports that say something of each other are neighbours.
+fn assert_no_neighbour_is_missed(reports: &BTreeMap<String, ReportFacts>) {
+    let reports: Vec<(&str, &ReportFacts)> =
+        reports.iter().map(|(key, facts)| (key.as_str(), facts)).collect();
+    let units = units(&reports);
+    let neighbours = ReportNeighbours::new(&units, &RowNeighbours::new());
+    for (place, unit) in units.iter().enumerate() {
+        let found = neighbours.of_topic(unit, place);
+        for (older, other) in units[..place].iter().enumerate() {
+            let is_apart = unit.named(other) == NamedReports::default();
+            assert!(is_apart || found.contains(&older), "{unit:?} {other:?}");
+        }
+    }
 }
 
 /// `file state` with the file that counts in its place, in order of files.

@@ -16,7 +16,7 @@ use streamledger_storage::layout::ledger::{
 use streamledger_storage::layout::offline_keys::list_queue;
 use streamledger_storage::layout::partition_key::{PartitionKey, path_in, trends_path};
 
-use crate::build::build_day::{BuiltDay, DayTask};
+use crate::build::build_day::{BuiltDay, DayOutcomes, DayTask};
 use crate::build::build_trends::BuiltTrends;
 use crate::nightly::build::build_basis::BuildBasis;
 use crate::nightly::build::building_lots::build_stale_lots;
@@ -49,13 +49,14 @@ fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize, n_threads: usize)
     if n_dates < n_threads { n_dates } else { usize::MAX }
 }
 
-/// Builds the stale partitions in staging; returns all partitions, the others as they were.
+/// Builds the stale partitions in staging; returns all partitions, the others as they were, and what came of
+/// the plays of those that were built.
 pub(crate) fn build_plan(
     run: &RunContext<'_>,
     plan: &Plan,
     mut inputs: RunInputs,
     basis: BuildBasis<'_>,
-) -> Result<LedgerPartitions, NightlyError> {
+) -> Result<(LedgerPartitions, DayOutcomes), NightlyError> {
     let BuildBasis { reports, coverage, previous, staged } = basis;
     let mut partitions: LedgerPartitions = plan
         .targets
@@ -73,7 +74,8 @@ pub(crate) fn build_plan(
     let built = build_stale_lots(run, plan, &mut inputs, reports, staged)?;
     partitions.extend(built);
     let days = build_days(run, plan, inputs, basis)?;
-    let (dates, trends) = enter_days(run, plan, days, (&keys_files, previous))?;
+    let outcomes = sum_outcomes(&days);
+    let (dates, trends) = enter_days(plan, days, (&keys_files, previous))?;
     partitions.extend(dates);
     let published = run.places.snapshot(previous.snapshot).join("tables");
     partitions.extend(assemble_months(plan, &trends, previous, &published, staged)?);
@@ -81,7 +83,7 @@ pub(crate) fn build_plan(
     let mut tables = RunTables { plan, partitions: &mut partitions, staged, published: &published };
     build_waterfalls(run, &mut tables, &KnownMonths::new(coverage), reports)?;
     queue.finish()?;
-    Ok(partitions)
+    Ok((partitions, outcomes))
 }
 
 fn build_days<'p>(
@@ -139,9 +141,17 @@ fn build_days<'p>(
     Ok(results)
 }
 
+fn sum_outcomes(built: &[(&String, BuiltDay)]) -> DayOutcomes {
+    let mut all = DayOutcomes::new();
+    for (outcome, (rows, n_plays)) in built.iter().flat_map(|(_, day)| &day.outcomes) {
+        let sums = all.entry(*outcome).or_default();
+        *sums = (sums.0 + rows, sums.1 + n_plays);
+    }
+    all
+}
+
 /// The partitions of built dates, and their files of `trends_daily`.
 fn enter_days(
-    run: &RunContext<'_>,
     plan: &Plan,
     built: Vec<(&String, BuiltDay)>,
     (keys_files, previous): (&KeysFiles, &Manifest),
@@ -151,12 +161,6 @@ fn enter_days(
         let judged = outcomes.values().map(|(_, plays)| plays).sum();
         let BuiltTrends { files: trends_files, n_plays, listened_months } = of_date;
         check_day(path, judged, n_plays)?;
-        run.note(|summary| {
-            for (outcome, (rows, n_plays)) in &outcomes {
-                let sums = summary.outcomes.entry(*outcome).or_default();
-                *sums = (sums.0 + rows, sums.1 + n_plays);
-            }
-        });
         let planned = &plan.targets[path];
         let PlannedDate { heard_in, counted_earlier, .. } = plan.dates[path].clone();
         if let PartitionKind::Plays { day, .. } = &planned.kind

@@ -26,7 +26,7 @@ use crate::nightly::context::RunContext;
 use crate::nightly::intake::examination::{IntakeResult, ReadReport, ReportCandidate};
 use crate::nightly::intake::intake_index::IntakeIndex;
 use crate::nightly::intake::read_again::reading_fingerprint;
-use crate::nightly::summary::{ListedRejection, UncheckedTotal};
+use crate::nightly::summary::{ListedRejection, RunSummary, UncheckedTotal};
 
 /// Enters a report that was read; `previous` is what is known of it.
 pub(crate) fn enter_new_report(
@@ -41,7 +41,7 @@ pub(crate) fn enter_new_report(
     let is_news = run.options.retry_rejected
         || previous
             .is_none_or(|previous| previous.state != entry.state || previous.files.is_empty());
-    summarise_report(run, &entry, &report, is_news);
+    summarise_report(&mut examination.summary, &entry, &report, is_news);
     if let (Some(name), Some(file)) = (&entry.archived, candidate.file) {
         examination.to_archive.push(new_report(candidate, file, name.clone(), &report));
     }
@@ -114,14 +114,14 @@ fn source_kind(run: &RunContext<'_>, format: Option<&str>) -> Option<SourceKind>
 }
 
 fn summarise_report(
-    run: &RunContext<'_>,
+    summary: &mut RunSummary,
     entry: &ReportEntry,
     report: &ExaminedReport,
     is_news: bool,
 ) {
     let file = entry.file().to_owned();
     let counts = entry.counts.unwrap_or_default();
-    run.note(|summary| match &report.rejection {
+    match &report.rejection {
         Some(rejection) if is_news => summary.rejected.push(ListedRejection {
             file,
             reason: rejection.code.to_owned(),
@@ -157,7 +157,7 @@ fn summarise_report(
                 all.add(sums);
             }
         }
-    });
+    }
 }
 
 /// Keeps a report and what was read of it for the rest of the run.

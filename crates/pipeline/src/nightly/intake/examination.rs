@@ -1,5 +1,6 @@
 //! What a run knows after it has read what is new.
 
+use crate::nightly::summary::RunSummary;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,8 @@ pub(crate) struct IntakeResult {
     pub(crate) row_lists: BTreeMap<String, RowList>,
     /// How many rows pairs of reports have in common, to be kept; `None` where nothing is new.
     pub(crate) comparisons: Option<String>,
+    /// What people are told of the files and reports.
+    pub(crate) summary: RunSummary,
 }
 
 impl IntakeResult {

@@ -1,6 +1,7 @@
 //! First step of a run: every file of the inbox that is not known is examined, and every known
 //! report that was read under other settings is read again.
 
+use crate::nightly::summary::RunSummary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -65,13 +66,14 @@ fn examine_all(
     seen.look(inbox);
     let candidates = candidates(run, inbox, manifest, seen);
     let n_known = inbox.files.len() - candidates.iter().filter(|c| c.file.is_some()).count();
-    run.note(|summary| {
-        summary.n_known = n_known;
-        summary.passed_over.clone_from(&inbox.passed_over);
-        summary.links.clone_from(&inbox.links);
-    });
+    let mut summary = RunSummary {
+        n_known,
+        passed_over: inbox.passed_over.clone(),
+        links: inbox.links.clone(),
+        ..RunSummary::default()
+    };
     for (file, why) in &inbox.unreadable {
-        note_unreadable(run, file.clone(), why.clone());
+        note_unreadable(&mut summary, file.clone(), why.clone());
     }
     for file in &inbox.links {
         tracing::warn!(file, "a link in the inbox is rejected: put the report itself there");
@@ -80,7 +82,7 @@ fn examine_all(
         require_room_for_run(run, &candidates, manifest)?;
     }
     let examined = read_candidates(run, &candidates, early.as_ref(), None)?;
-    enter_examined(run, (&candidates, examined), early, manifest, seen)
+    enter_examined(run, (&candidates, examined), early, (manifest, summary), seen)
 }
 
 /// Reads known reports from the archive again; of their plays, those of the wanted dates.
@@ -94,7 +96,8 @@ pub(crate) fn examine_known(
     let candidates = archived_candidates(run, manifest, |key, _| keys.contains(key));
     let examined = read_candidates(run, &candidates, Some(&early), Some(wanted))?;
     let mut seen = IntakeIndex::default();
-    enter_examined(run, (&candidates, examined), Some(early), manifest, &mut seen)
+    let summary = RunSummary::default();
+    enter_examined(run, (&candidates, examined), Some(early), (manifest, summary), &mut seen)
 }
 
 /// Reads reports, several at a time.
@@ -144,7 +147,7 @@ fn enter_examined(
     run: &RunContext<'_>,
     (candidates, examined): (&[ReportCandidate<'_>], BTreeMap<usize, ExaminedFile>),
     early: Option<SpeculativeBuilder<'_>>,
-    manifest: &Manifest,
+    (manifest, summary): (&Manifest, RunSummary),
     seen: &mut IntakeIndex,
 ) -> Result<IntakeResult, NightlyError> {
     let FinishedIntake { builds: speculative_builds, mut not_copied, copies } =
@@ -155,15 +158,17 @@ fn enter_examined(
         reports: manifest.reports.clone(),
         speculative_builds,
         copies,
+        summary,
         ..IntakeResult::default()
     };
     for (candidate, examined) in candidates.iter().zip(examined.into_values()) {
         match examined_as_copied(run, examined, not_copied.remove(&candidate.path))? {
             ExaminedFile::Growing => {
-                run.note(|summary| summary.growing.push(candidate.shown()));
+                examination.summary.growing.push(candidate.shown());
             }
             ExaminedFile::Unreadable(error) => {
-                note_unreadable(run, candidate.shown(), why_unreadable(&error.source));
+                let why = why_unreadable(&error.source);
+                note_unreadable(&mut examination.summary, candidate.shown(), why);
             }
             ExaminedFile::Report(report) => {
                 let read = ReadReport::new(candidate, *report);
@@ -194,9 +199,9 @@ fn examined_as_copied(
     Ok(instead)
 }
 
-fn note_unreadable(run: &RunContext<'_>, file: String, why: String) {
+fn note_unreadable(summary: &mut RunSummary, file: String, why: String) {
     tracing::warn!(file, why, "it cannot be read: it is left for the next run");
-    run.note(|summary| summary.unreadable.push((file, why)));
+    summary.unreadable.push((file, why));
 }
 
 /// Files that are new or changed, and known reports that must be read again.
@@ -305,7 +310,7 @@ fn enter_report(
     if let Some(file) = candidate.file {
         seen.note(file, key);
     }
-    note_skipped(run, candidate, report);
+    note_skipped(&mut examination.summary, candidate, report);
     let is_read_again = candidate.known == Some(key.as_str());
     // Some of its names may have become those of other reports.
     let known = examination.reports.get(key).or_else(|| manifest.reports.get(key));
@@ -319,7 +324,7 @@ fn enter_report(
         let is_rejected = report.rejection.is_some();
         let other = entry.file().to_owned();
         if is_new && !other.is_empty() && (is_rejected || entry.state != ReportState::Rejected) {
-            run.note(|summary| summary.copies.push((file.name.clone(), other)));
+            examination.summary.copies.push((file.name.clone(), other));
         }
         if !takes_over(entry, &file.name, is_rejected) {
             note_copy(entry, &file.name, is_rejected, report.archive.as_ref());
@@ -363,13 +368,17 @@ fn enter_as_other_report(
 }
 
 /// Tells of the members of an archive that are not read.
-fn note_skipped(run: &RunContext<'_>, candidate: &ReportCandidate<'_>, report: &ExaminedReport) {
+fn note_skipped(
+    summary: &mut RunSummary,
+    candidate: &ReportCandidate<'_>,
+    report: &ExaminedReport,
+) {
     let skipped = report.archive.iter().flat_map(|archive| &archive.skipped);
     for member in skipped {
         let (file, reason) = (candidate.shown(), member.reason.clone());
         let member = member.name.clone();
         tracing::warn!(file, member, reason, "a member of an archive is no report: it is not read");
-        run.note(|summary| summary.skipped_members.push((file, member, reason)));
+        summary.skipped_members.push((file, member, reason));
     }
 }
 

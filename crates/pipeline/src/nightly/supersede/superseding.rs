@@ -15,7 +15,7 @@ use crate::known_days::known_days;
 use crate::nightly::context::RunContext;
 use crate::nightly::error::NightlyError;
 use crate::nightly::intake::examination::IntakeResult;
-use crate::nightly::summary::{ListedRejection, ReplacedReport, ReportFigures};
+use crate::nightly::summary::{ListedRejection, ReplacedReport, ReportFigures, RunSummary};
 use crate::nightly::supersede::bounds::{is_out_of_bounds, readmit, reject_largest};
 use crate::nightly::supersede::comparing::RowComparison;
 
@@ -45,11 +45,11 @@ pub(crate) fn settle_reports(
     let beyond = examination.reports.iter().filter(|(_, report)| is_out_of_bounds(report));
     for (key, report) in beyond {
         if previous.get(key).is_none_or(|previous| !is_out_of_bounds(previous)) {
-            run.note(|summary| summary.reject_again(report));
+            examination.summary.reject_again(report);
         }
     }
     let SettledReports { standings, facts, names } = settled;
-    note_standings(run, &standings, &facts, (&names, previous));
+    note_standings(&mut examination.summary, &standings, &facts, (&names, previous));
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn facts_of(run: &RunContext<'_>, key: &str, report: &ReportEntry) -> ReportFact
 }
 
 fn note_standings(
-    run: &RunContext<'_>,
+    summary: &mut RunSummary,
     standings: &BTreeMap<String, ReportStanding>,
     facts: &BTreeMap<String, ReportFacts>,
     (names, previous): (&BTreeMap<String, String>, &LedgerReports),
@@ -132,7 +132,7 @@ fn note_standings(
                 let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
                 let missing = format!("{} of {of}", missing.join(", "));
                 let file = report.file().to_owned();
-                run.note(|summary| summary.waiting.push((file, missing)));
+                summary.waiting.push((file, missing));
             }
             ReportStanding::Superseded { by, why } => {
                 let (newer, name) = (&facts[by], names.get(by));
@@ -146,7 +146,7 @@ fn note_standings(
                     before: figures(&report.totals),
                     after: figures(&newer.totals),
                 };
-                run.note(|summary| summary.replaced.push(replaced));
+                summary.replaced.push(replaced);
             }
             ReportStanding::Rejected { what, detail } => {
                 if before.is_some_and(|before| before.detail.as_ref() == Some(detail)) {
@@ -161,11 +161,11 @@ fn note_standings(
                         before: figures(&report.totals),
                         after: figures(&instead.1),
                     };
-                    run.note(|summary| summary.replaced.push(replaced));
+                    summary.replaced.push(replaced);
                 }
                 let (file, reason) = (report.file().to_owned(), what.as_str().to_owned());
                 let rejected = ListedRejection { file, reason, detail: detail.clone() };
-                run.note(|summary| summary.rejected.push(rejected));
+                summary.rejected.push(rejected);
             }
         }
     }
