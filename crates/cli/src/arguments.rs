@@ -7,6 +7,8 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use streamledger_core::model::day::Month;
 
+use crate::generate_options::GenerateCommand;
+
 const EXAMPLES: &str = "\
 Examples:
   streamledger generate --plays 1000000 --days 6 --seed 7 --out demo
@@ -473,24 +475,4 @@ pub(crate) struct FormatsCommand {
     /// Pipeline file: stores and formats.
     #[arg(long, value_name = "FILE", default_value = "pipelines/nightly.toml")]
     pub(crate) pipeline: PathBuf,
-}
-
-/// Options of `generate`.
-#[derive(Debug, Args)]
-pub(crate) struct GenerateCommand {
-    /// Plays in all.
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub(crate) plays: u64,
-    /// Days, a report each.
-    #[arg(long, value_name = "D", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=3660))]
-    pub(crate) days: u32,
-    /// The same seed makes the same bytes.
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// First counted date.
-    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-09-01")]
-    pub(crate) first_day: NaiveDate,
-    /// Folder for `inbox/` and `truth.tsv`; neither may be there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
 }

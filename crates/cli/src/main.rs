@@ -9,6 +9,7 @@
 mod allocator;
 mod arguments;
 mod backfill_options;
+mod generate_options;
 mod folders;
 mod logging;
 mod report;

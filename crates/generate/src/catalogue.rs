@@ -49,6 +49,23 @@ struct MadeUpTrack {
     end_at: u32,
 }
 
+/// What reports say of a track.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TrackCells<'a> {
+    /// The first store's identifier.
+    pub(super) store_id: &'a str,
+    /// Recording.
+    pub(super) isrc: &'a str,
+    /// Release; empty for some.
+    pub(super) upc: &'a str,
+    /// Artist.
+    pub(super) artist: &'a str,
+    /// Title.
+    pub(super) title: &'a str,
+    /// Release by name.
+    pub(super) album: &'a str,
+}
+
 /// The album that is being filled.
 #[derive(Debug, Default)]
 struct MadeUpAlbum {
@@ -114,6 +131,21 @@ impl Catalogue {
     pub(super) fn front(&self, track: u32) -> &[u8] {
         let track = self.tracks[track as usize];
         &self.text[track.front_at as usize..track.back_at as usize]
+    }
+
+    /// The cells of a track by name.
+    pub(super) fn cells(&self, track: u32) -> TrackCells<'_> {
+        let mut cells = self.front(track).split(|byte| *byte == b'\t');
+        let mut next =
+            || cells.next().and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or("");
+        TrackCells {
+            store_id: next(),
+            isrc: next(),
+            upc: next(),
+            artist: next(),
+            title: next(),
+            album: next(),
+        }
     }
 
     /// The cells `track_uri` and `track_artists`, with a tab behind each.

@@ -5,16 +5,31 @@
 
 use super::GeneratedWorld;
 use super::chance::{RandomPurpose, RandomSource, key};
-use super::day::{ARRIVAL_JITTER_MIN, DAY_S, GeneratedDay, GeneratedPlay};
+use super::day::{ARRIVAL_JITTER_MIN, DAY_S, GeneratedDay, GeneratedPlay, ListenerNature};
 use super::pattern_plays;
 
-/// Makes the plays of a day of `n_rows` rows. The second list holds the indices of the first in the
-/// order of the report.
-pub(super) fn plan(
-    world: &GeneratedWorld,
-    day: u32,
-    n_rows: usize,
-) -> (Vec<GeneratedPlay>, Vec<u32>) {
+/// The plays of a day.
+#[derive(Debug)]
+pub(super) struct DayPlan {
+    /// The plays; the last ones are rows that the store sends again.
+    pub(super) plays: Vec<GeneratedPlay>,
+    /// Indices of the plays in the order of the report.
+    pub(super) order: Vec<u32>,
+    /// How many of the plays are sent again.
+    n_repeats: usize,
+}
+
+impl DayPlan {
+    /// The plays less those whose exact time shows that they are sent again. Other repeats look like
+    /// further plays within the step of the log clock, and count as such.
+    pub(super) fn plays_once(&self) -> impl Iterator<Item = &GeneratedPlay> {
+        let (made, repeats) = self.plays.split_at(self.plays.len() - self.n_repeats);
+        made.iter().chain(repeats.iter().filter(|play| play.nature != ListenerNature::Offline))
+    }
+}
+
+/// Makes the plays of a day of `n_rows` rows.
+pub(super) fn plan(world: &GeneratedWorld, day: u32, n_rows: usize) -> DayPlan {
     let seed = key(world.seed(), RandomPurpose::Day, &[u64::from(day)]);
     let plays = Vec::with_capacity(n_rows);
     let mut day_plan = GeneratedDay { world, chance: RandomSource::new(seed), seed, plays };
@@ -30,7 +45,7 @@ pub(super) fn plan(
     day_plan.repeat_rows(n_repeats, n_organic);
     let mut chance = RandomSource::new(key(seed, RandomPurpose::Order, &[]));
     let order = arrival_order(&day_plan.plays, &mut chance);
-    (day_plan.plays, order)
+    DayPlan { plays: day_plan.plays, order, n_repeats }
 }
 
 /// Indices of the plays by the minute of arrival (a counting sort), shuffled inside the minute.

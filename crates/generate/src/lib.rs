@@ -1,4 +1,5 @@
-//! A made-up store: seeded, realistic daily reports of plays, for demos, tests and benchmarks.
+//! Made-up stores: seeded, realistic reports, for demos, tests and benchmarks. One store's daily reports of
+//! plays, of any size, are here; all reports of a small distributor's year are in [`year`].
 //!
 //! The reports are Spotify's raw streams as one wide table (see the format's own file): TSV, LF, no
 //! quotes, UTF-8, one report a day. Beside them stands the truth: which listeners are special, and
@@ -30,6 +31,8 @@ mod pattern_plays;
 mod day_plan;
 
 mod rows;
+
+pub mod year;
 
 use audience::{ListenerProfile, MadeUpAudience};
 use catalogue::Catalogue;
@@ -81,11 +84,16 @@ impl GeneratedWorld {
     /// Makes the world of the settings; takes a fraction of a second.
     #[must_use]
     pub fn new(settings: &GeneratorSettings) -> Self {
+        let rows_per_day = settings.plays / u64::from(settings.days.max(1));
+        let catalogue = Catalogue::new(settings.seed, n_tracks(rows_per_day));
+        Self::with_catalogue(settings, catalogue)
+    }
+
+    /// The world of a store that has this catalogue.
+    fn with_catalogue(settings: &GeneratorSettings, catalogue: Catalogue) -> Self {
         let mut settings = settings.clone();
         settings.days = settings.days.max(1);
         let rows_per_day = settings.plays / u64::from(settings.days);
-        let n_tracks = (rows_per_day / PLAYS_PER_TRACK).clamp(TRACKS.0, TRACKS.1);
-        let catalogue = Catalogue::new(settings.seed, u32::try_from(n_tracks).unwrap_or(u32::MAX));
         let year = u32::try_from(settings.first_day.year()).unwrap_or(0);
         let audience = MadeUpAudience::new(settings.seed, year);
         // Half of the people listen on a day, and those make 1.6 plays each.
@@ -116,8 +124,8 @@ impl GeneratedWorld {
         let n_rows = self.settings.rows_of_day(day_index);
         let n_rows_small =
             u32::try_from(n_rows).map_err(|_| invalid("a day holds fewer than 2^32 rows"))?;
-        let (plays, order) = day_plan::plan(self, day_index, n_rows_small as usize);
-        RowWriter::new(self, day_index, date).write(&plays, &order, out)?;
+        let plan = day_plan::plan(self, day_index, n_rows_small as usize);
+        RowWriter::new(self, day_index, date).write(&plan, out)?;
         Ok(n_rows)
     }
 
@@ -130,6 +138,10 @@ impl GeneratedWorld {
     /// Those of `out`.
     pub fn write_truth(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{TRUTH_HEADER}")?;
+        self.write_specials(out)
+    }
+
+    fn write_specials(&self, out: &mut impl Write) -> io::Result<()> {
         for special in &self.cast.specials {
             let mut listener = Vec::new();
             rows::push_customer_id(&mut listener, &special.profile);
@@ -188,6 +200,12 @@ impl GeneratedWorld {
             None => self.audience.profile(listener),
         }
     }
+}
+
+/// Tracks of a catalogue with so many plays a day.
+fn n_tracks(plays_per_day: u64) -> u32 {
+    let n_tracks = (plays_per_day / PLAYS_PER_TRACK).clamp(TRACKS.0, TRACKS.1);
+    u32::try_from(n_tracks).unwrap_or(u32::MAX)
 }
 
 impl GeneratorSettings {

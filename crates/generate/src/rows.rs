@@ -13,6 +13,7 @@ use super::audience::ListenerProfile;
 use super::catalogue::{ISRC_AT, STORE_ID_CHARACTERS, store_id};
 use super::chance::{AliasTable, RandomPurpose, RandomSource, key};
 use super::day::{DAY_S, GeneratedPlay, LOG_STEP_S, ListenerNature, OFFLINE_DAYS_MAX};
+use super::day_plan::DayPlan;
 
 /// Size at which the buffer is handed on, in bytes.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -106,15 +107,10 @@ impl<'a> RowWriter<'a> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub(super) fn write(
-        &mut self,
-        plays: &[GeneratedPlay],
-        order: &[u32],
-        out: &mut impl Write,
-    ) -> io::Result<()> {
+    pub(super) fn write(&mut self, plan: &DayPlan, out: &mut impl Write) -> io::Result<()> {
         self.cell(super::HEADER.as_bytes(), b'\n');
-        for index in order {
-            self.row(&plays[*index as usize]);
+        for index in &plan.order {
+            self.row(&plan.plays[*index as usize]);
             if self.buffer.len() >= BUFFER_BYTES {
                 out.write_all(&self.buffer)?;
                 self.buffer.clear();
@@ -123,17 +119,27 @@ impl<'a> RowWriter<'a> {
         out.write_all(&self.buffer)
     }
 
-    fn row(&mut self, play: &GeneratedPlay) {
-        let world = self.world;
-        let profile = world.profile(play.listener);
-        let chance = &mut RandomSource::new(key(
+    /// Whether the row of a play names its recording.
+    pub(super) fn has_isrc(&self, play: &GeneratedPlay) -> bool {
+        !self.chance_of(play).hit(NO_ISRC_SHARE)
+    }
+
+    /// What decides the cells that a play leaves open; the first number is for the ISRC.
+    fn chance_of(&self, play: &GeneratedPlay) -> RandomSource {
+        RandomSource::new(key(
             self.seed,
             RandomPurpose::Cells,
             &[
                 (u64::from(play.listener) << 32) | u64::from(play.track),
                 (u64::from(play.heard_s.cast_unsigned()) << 32) | u64::from(play.played_ms),
             ],
-        ));
+        ))
+    }
+
+    fn row(&mut self, play: &GeneratedPlay) {
+        let world = self.world;
+        let profile = world.profile(play.listener);
+        let chance = &mut self.chance_of(play);
         self.buffer.extend_from_slice(self.quarters[usize::from(play.quarter)].as_bytes());
         self.cell(profile.device.mobile.as_bytes(), b'\t');
         self.track(world.catalogue().front(play.track), chance);

@@ -142,6 +142,21 @@ fn logs_go_to_stderr_one_json_object_a_line_where_that_is_asked_for() {
 }
 
 #[test]
+fn generate_makes_the_same_year_whatever_the_threads() {
+    let case = Case::new();
+    let generate = |out: &str, threads: &str| {
+        let arguments = ["--year", "2026", "--plays-per-day", "400", "--threads", threads];
+        let arguments = [&["generate", "--out", out][..], &arguments].concat();
+        case.run(&arguments).expect_code(0).expect_stdout("as of 2026-12-31");
+        crate::case::hashes(&case.path(out))
+    };
+    let first = generate("a", "1");
+    assert_eq!(generate("b", "2"), first);
+    let other_options = ["generate", "--year", "2026", "--days", "3", "--out", "c"];
+    case.run(&other_options).expect_code(2).expect_stderr("--days");
+}
+
+#[test]
 fn generate_makes_the_same_bytes_from_the_same_seed_whatever_the_threads() {
     let case = Case::new();
     let generate = |out: &str, threads: &str, seed: &str| {

@@ -50,3 +50,4 @@ mod settings_edits;
 mod stray_dates;
 mod superseded;
 mod room;
+mod year;
