@@ -419,3 +419,32 @@ fn how_many_read_a_statement_and_in_how_much_memory_does_not_change_a_byte() {
     assert_same(&found(&["--threads", "3"]), &expected);
     assert_same(&found(&["--threads", "2", "--memory-limit", "256KiB"]), &expected);
 }
+
+#[test]
+fn the_script_that_compares_tables_names_what_differs_and_leaves_out_what_is_known() {
+    let case = Case::new();
+    case.put("spotify/a.tsv", report(&lines("2026-09-02", 0..10)));
+    fs::write(case.path("other"), [8; 32]).unwrap();
+    case.nightly(&["--warehouse", "one"]).expect_code(0);
+    case.nightly(&["--warehouse", "two", "--listener-key-file", "other"]).expect_code(0);
+    let compare = |other: &str, ignored: &[&str]| {
+        let output = std::process::Command::new(crate::python::python())
+            .arg(repository().join("benches/compare_tables.py"))
+            .args([case.path("one/tables"), case.path(other).join("tables")])
+            .arg("--ignore")
+            .args(ignored)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = compare("two", &["deliveries.*"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("DIFFERS: 10 rows only in OLD, 10 only in NEW"), "{text}");
+    let differs = text.lines().filter(|line| line.contains("DIFFERS")).count();
+    assert_eq!(differs, 1, "{text}");
+    let (code, text) = compare("two", &["deliveries.*", "plays.listener"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("same rows in the same order, other bytes"), "{text}");
+    let (code, text) = compare("one", &["deliveries.*"]);
+    assert_eq!((code, text.matches("same bytes").count()), (Some(0), 18), "{text}");
+}
