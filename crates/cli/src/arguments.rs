@@ -80,7 +80,8 @@ pub(crate) struct CommonOptions {
     /// Form of the logs on stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = "Output")]
     pub(crate) log_format: LogFormat,
-    /// Say more; twice for everything.
+    /// Log each stage and each partition that is built, with rows, bytes and milliseconds; twice for
+    /// everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say errors only.

@@ -44,6 +44,7 @@ use crate::nightly::plan::preconditions::key_of;
 use crate::nightly::plan::ruling::SettingsRuling;
 use crate::nightly::plan::run_inputs::RunInputs;
 use crate::nightly::record;
+use crate::nightly::spans::logged_run;
 use crate::nightly::summary::RunSummary;
 use crate::nightly::whole_lists::with_whole_lists;
 
@@ -191,7 +192,7 @@ pub fn run_backfill(
     let decisions = &ruling.names();
     with_whole_lists(staging, |damaged_lists| {
         let checkpoint = Checkpoint::new(places.internal("backfill"));
-        let made = task.make(Some(checkpoint), damaged_lists)?;
+        let made = logged_run("backfill", || task.make(Some(checkpoint), damaged_lists))?;
         let UnpublishedRun { mut run, plan, manifest, mut done } = made;
         let manifest = Manifest { decisions: decisions.clone(), ..manifest };
         done.n_damaged += count_damaged(&plan, previous, places);
@@ -227,7 +228,8 @@ fn preview_backfill(
     let request = RunRequest { settings, options, places, progress };
     let (task, ..) = BackfillTask::new(request, backfill, previous, staging)?;
     with_whole_lists(staging, |damaged_lists| {
-        let UnpublishedRun { run, mut done, .. } = task.make(None, damaged_lists)?;
+        let make = || task.make(None, damaged_lists);
+        let UnpublishedRun { run, mut done, .. } = logged_run("preview", make)?;
         done.summary = run.finish(done.summary);
         Ok(done)
     })

@@ -16,7 +16,7 @@ use streamledger_storage::layout::warehouse_layout::WarehouseLayout;
 use streamledger_storage::source::report_source::DecodeMode;
 use streamledger_storage::tables::partition::PartitionError;
 
-use crate::build::build_day::DayBuilder;
+use crate::build::build_day::{BuiltDay, DayBuilder, DayTask};
 use crate::intake::config::PipelineSettings;
 use crate::intake::examine::Examiner;
 use crate::intake::play_buffer::PlayBuffer;
@@ -26,6 +26,7 @@ use crate::nightly::build::checkpoint::Checkpoint;
 use crate::nightly::error::NightlyError;
 use crate::nightly::options::NightlyOptions;
 use crate::nightly::options::RunProgress;
+use crate::nightly::spans::{CurrentStage, StepNumbers};
 use crate::nightly::summary::RunSummary;
 
 /// What a run is asked to do, by what it reads and judges, and where it works.
@@ -93,6 +94,8 @@ pub(crate) struct TableLayouts {
 pub(crate) struct RunJournal<'a> {
     pub(crate) progress: &'a dyn RunProgress,
     pub(crate) stages: StageTimes,
+    /// For the log.
+    pub(crate) stage: CurrentStage,
 }
 
 /// What a run is for.
@@ -116,7 +119,8 @@ impl<'a> RunContext<'a> {
             plays: layout(plays::SCHEMA, &plays::SORTED_BY, places.root())?,
             trends: layout(trends::SCHEMA, &trends::SORTED_BY, places.root())?,
         };
-        let journal = RunJournal { progress, stages: StageTimes::default() };
+        let stage = CurrentStage::default();
+        let journal = RunJournal { progress, stages: StageTimes::default(), stage };
         let work = Workspace {
             staging: staging.to_owned(),
             buffers: RunBuffers::new(staging, options.memory_limit_bytes),
@@ -162,7 +166,7 @@ impl RunContext<'_> {
         }
     }
 
-    pub(crate) fn day_builder<'n>(&'n self, policy: &'n Policy) -> DayBuilder<'n> {
+    fn day_builder<'n>(&'n self, policy: &'n Policy) -> DayBuilder<'n> {
         DayBuilder {
             policy,
             layout: &self.work.layouts.plays,
@@ -172,6 +176,18 @@ impl RunContext<'_> {
                 .max(1),
             stages: &self.work.journal.stages,
         }
+    }
+
+    /// Builds a date, and logs it under the path of its partition.
+    pub(crate) fn build_date(
+        &self,
+        policy: &Policy,
+        path: &str,
+        task: &DayTask<'_>,
+    ) -> Result<BuiltDay, PartitionError> {
+        let numbers = |built: &BuiltDay| StepNumbers::of_date(&built.files, &built.outcomes);
+        let build = || self.day_builder(policy).build(task);
+        self.work.journal.stage.log_partition(path, build, numbers)
     }
 
     /// The policy of a date, and the hash that its footers name.

@@ -17,4 +17,5 @@ pub mod error;
 pub mod options;
 mod proposing;
 pub mod run;
+mod spans;
 mod whole_lists;

@@ -1,7 +1,7 @@
 //! Computes what a proposal would change, after publishing and without the lock, and keeps it until the
 //! tables or the proposal change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ use crate::nightly::plan::planning::draft_plan;
 use crate::nightly::plan::preconditions::key_of;
 use crate::nightly::plan::proposal::{Proposal, ProposalEffect};
 use crate::nightly::plan::ruling::{SettingsRuling, short};
+use crate::nightly::spans::logged_run;
 use crate::nightly::whole_lists::with_whole_lists;
 
 /// Folder of the effects of proposals that were computed.
@@ -117,7 +118,7 @@ impl ProposalComparison<'_> {
         let options = &NightlyOptions { as_of, ..self.options.clone() };
         let folder = PreviewFolder::open(places)?;
         let staging = folder.path();
-        with_whole_lists(staging, |damaged_lists| {
+        let compute = |damaged_lists: &BTreeSet<String>| {
             let judging = judging.clone();
             let request = RunRequest { settings, options, places, progress };
             let mut run = RunContext::new(request, judging, key, staging)?;
@@ -134,7 +135,8 @@ impl ProposalComparison<'_> {
                 ComparedTables { folders: std::slice::from_ref(&tables), manifest: previous },
                 ComparedTables { folders: &[staged, tables.clone()], manifest: &manifest },
             )?)
-        })
+        };
+        logged_run("proposal", || with_whole_lists(staging, compute))
     }
 }
 

@@ -37,6 +37,7 @@ use crate::nightly::plan::proposal::{Proposal, SettingsRequest};
 use crate::nightly::plan::ruling::{SettingsRuling, by_program};
 use crate::nightly::proposing::{propose, warn_of};
 use crate::nightly::record::write_record;
+use crate::nightly::spans::logged_run;
 use crate::nightly::summary::RunSummary;
 use crate::nightly::whole_lists::with_whole_lists;
 
@@ -118,7 +119,7 @@ fn run_once(
         let request = RunRequest { settings, options, places: &places, progress };
         let mut run = RunContext::new(request, judging, key, &staging)?;
         run.work.damaged_lists.clone_from(damaged_lists);
-        run_steps(run, &mut warehouse, &mut ruling)
+        logged_run("nightly", || run_steps(run, &mut warehouse, &mut ruling))
     })?;
     Ok((summary, warehouse.manifest.snapshot))
 }
@@ -172,11 +173,10 @@ fn run_steps(
         empty_tables: empty_tables(&run, &partitions, &warehouse.manifest, &staged)?.0,
         partitions,
     };
-    check_manifest(&manifest)?;
+    run.work.journal.stage.log("check", |_| check_manifest(&manifest))?;
     let (rebuilt, snapshot) = (plan.reasons(), Some(manifest.snapshot));
     let summary = RunSummary { outcomes, rebuilt, snapshot, ..examination.summary };
-    let from = warehouse.manifest.snapshot;
-    run.work.journal.stages.write.time(|| warehouse.publish(manifest, from))?;
+    publish(&run, warehouse, manifest)?;
     seen.write(places)?;
     let summary = run.finish(summary);
     write_record(places, options, &summary)?;
@@ -184,17 +184,31 @@ fn run_steps(
     Ok(summary)
 }
 
-/// Reads the reports of the inbox that are new, and keeps them.
+/// Reads the reports of the inbox that are new, settles which count, and keeps what is to be kept of them.
 fn read_inbox(
     run: &RunContext<'_>,
     published: &Manifest,
     staged: &Path,
 ) -> Result<(IntakeIndex, IntakeResult), NightlyError> {
-    let inbox = scan_inbox(&run.options.inbox, &run.settings.ignore)?;
-    let mut seen = IntakeIndex::read(run.places)?;
-    let mut examination = examine_inbox(run, &inbox, published, &mut seen, staged)?;
-    keep_reports(run, &mut examination)?;
-    Ok((seen, examination))
+    run.work.journal.stage.log("intake", |numbers| {
+        let inbox = scan_inbox(&run.options.inbox, &run.settings.ignore)?;
+        let mut seen = IntakeIndex::read(run.places)?;
+        let mut examination = examine_inbox(run, &inbox, published, &mut seen, staged)?;
+        keep_reports(run, &mut examination)?;
+        *numbers = examination.summary.intake_numbers(&inbox);
+        Ok((seen, examination))
+    })
+}
+
+fn publish(
+    run: &RunContext<'_>,
+    warehouse: &mut Warehouse,
+    manifest: Manifest,
+) -> Result<(), NightlyError> {
+    let from = warehouse.manifest.snapshot;
+    let publish = || warehouse.publish(manifest, from);
+    let journal = &run.work.journal;
+    journal.stage.log("publish", |_| Ok(journal.stages.write.time(publish)?))
 }
 
 /// Whether what is published was judged by other settings: then they are published too, also where no

@@ -1,14 +1,16 @@
 //! What a run did, for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 use streamledger_core::normalize::unmapped::{UnmappedKey, UnmappedSums};
 use streamledger_storage::layout::ledger::ReportEntry;
+use streamledger_storage::source::inbox::Inbox;
 
 use crate::build::build_day::DayOutcomes;
 use crate::nightly::plan::proposal::Proposal;
+use crate::nightly::spans::StepNumbers;
 
 /// What a run did.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +120,21 @@ impl RunSummary {
         self.rebuilt.extend(other.rebuilt);
         self.snapshot = other.snapshot.or(self.snapshot);
         self.spilled_files += other.spilled_files;
+    }
+
+    /// For the log: rows that were read, how many of them are quarantined, and bytes of files in the inbox.
+    pub(super) fn intake_numbers(&self, inbox: &Inbox) -> StepNumbers {
+        let quarantined = self.quarantined.iter().map(|(_, n_rows, _)| n_rows).sum();
+        let rows_in = self.rows_taken_in();
+        let files: BTreeSet<&str> = self.taken_in.iter().map(|(file, _)| file.as_str()).collect();
+        let read = inbox.files.iter().filter(|file| files.contains(file.name.as_str()));
+        StepNumbers {
+            rows_in: Some(rows_in),
+            rows_out: rows_in.checked_sub(quarantined),
+            rows_by_reason: BTreeMap::from([("quarantined", quarantined)]),
+            bytes: Some(read.map(|file| file.state.size_bytes).sum()),
+            partitions: None,
+        }
     }
 
     /// Rows of the reports ingested.

@@ -1,7 +1,7 @@
 //! Builds what a plan names: lines and figures, dates in parallel, then months, then the small tables.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -31,6 +31,7 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::plan::offline_dates::stale_dates;
 use crate::nightly::plan::planned::{PartitionKind, Plan, PlannedDate, PlannedPartition};
 use crate::nightly::plan::run_inputs::{RunInputs, before_its_month};
+use crate::nightly::spans::{StepNumbers, rows_by_reason};
 
 /// Files of `trends_daily` of built dates, by path of the partition of `plays`.
 type TrendsFiles = BTreeMap<String, Vec<FileEntry>>;
@@ -52,6 +53,23 @@ fn dates_at_once(memory_limit_bytes: usize, n_rows_max: usize, n_threads: usize)
 /// Builds the stale partitions in staging; returns all partitions, the others as they were, and what came of
 /// the plays of those that were built.
 pub(crate) fn build_plan(
+    run: &RunContext<'_>,
+    plan: &Plan,
+    inputs: RunInputs,
+    basis: BuildBasis<'_>,
+) -> Result<(LedgerPartitions, DayOutcomes), NightlyError> {
+    run.work.journal.stage.log("build", |numbers| {
+        let (partitions, outcomes) = build_partitions(run, plan, inputs, basis)?;
+        let built = plan.stale().filter_map(|(path, _)| partitions.get(path));
+        let files: Vec<FileEntry> = built.flat_map(|built| built.files.clone()).collect();
+        *numbers = StepNumbers::of_files(None, &files);
+        numbers.partitions = Some(plan.stale().count() as u64);
+        numbers.rows_by_reason = rows_by_reason(&outcomes);
+        Ok((partitions, outcomes))
+    })
+}
+
+fn build_partitions(
     run: &RunContext<'_>,
     plan: &Plan,
     mut inputs: RunInputs,
@@ -78,7 +96,7 @@ pub(crate) fn build_plan(
     let (dates, trends) = enter_days(plan, days, (&keys_files, previous))?;
     partitions.extend(dates);
     let published = run.places.snapshot(previous.snapshot).join("tables");
-    partitions.extend(assemble_months(plan, &trends, previous, &published, staged)?);
+    partitions.extend(assemble_months(run, plan, &trends, (previous, &published), staged)?);
     partitions.extend(build_small(run, plan, basis)?);
     let mut tables = RunTables { plan, partitions: &mut partitions, staged, published: &published };
     build_waterfalls(run, &mut tables, &KnownMonths::new(coverage), reports)?;
@@ -122,7 +140,7 @@ fn build_days<'p>(
     run.work.journal.progress.begin("building dates", tasks.len() as u64);
     let build = |(path, planned, task): &(&'p String, &PlannedPartition, DayTask<'_>)| {
         let (policy, _) = run.policy_of(&task.store.store, task.day);
-        let built = run.day_builder(policy).build(task)?;
+        let built = run.build_date(policy, path, task)?;
         if let (Some(checkpoint), Some(keys)) = (&run.work.checkpoint, keys.get(*path)) {
             let counted_earlier = plan.dates[*path].counted_earlier.as_deref();
             let day = DayCheckpoint { day: task.day, built: &built, keys, counted_earlier };
@@ -185,45 +203,55 @@ fn enter_days(
 /// Puts stale months of `trends_daily` together from the files of their dates. Those of dates that were
 /// not built are the published ones.
 fn assemble_months(
+    run: &RunContext<'_>,
     plan: &Plan,
     built: &TrendsFiles,
-    previous: &Manifest,
-    published: &Path,
+    (previous, published): (&Manifest, &Path),
     staged: &Path,
 ) -> Result<LedgerPartitions, NightlyError> {
     let mut partitions = LedgerPartitions::new();
-    for (path, planned) in plan.stale() {
-        if !matches!(planned.kind, PartitionKind::TrendsDaily { .. }) {
-            continue;
-        }
-        let folder = staged.join(path);
-        make_folder(&folder)?;
-        let dates = format!("{}/", path_in("plays", path));
+    let is_month =
+        |planned: &PlannedPartition| matches!(planned.kind, PartitionKind::TrendsDaily { .. });
+    for (path, planned) in plan.stale().filter(|(_, planned)| is_month(planned)) {
         let before = previous.partitions.get(path).map_or(&[][..], |entry| &entry.files);
-        let mut files = Vec::new();
-        let in_month = plan.dates.range(dates.clone()..);
-        for (date, _) in in_month.take_while(|(date, _)| date.starts_with(&dates)) {
-            if let Some(built) = built.get(date) {
-                files.extend(built.iter().cloned());
-                continue;
-            }
-            let key = PartitionKey::parse(date);
-            let of_date =
-                before.iter().filter(|file| key.is_some_and(|key| key.has_file(&file.name)));
-            let of_date: Vec<FileEntry> = of_date.cloned().collect();
-            if of_date.is_empty() {
-                let message = format!("has no file for {date}, which was not rebuilt");
-                let path = published.join(path);
-                return Err(WarehouseError::Damaged { path, message }.into());
-            }
-            for FileEntry { name, .. } in &of_date {
-                link(&published.join(path).join(name), &folder.join(name))?;
-            }
-            files.extend(of_date);
-        }
+        let folders = (published.join(path), staged.join(path));
+        let assemble = || assemble_month(plan, path, (built, before), &folders);
+        let numbers = |files: &Vec<FileEntry>| StepNumbers::of_files(None, files);
+        let files = run.work.journal.stage.log_partition(path, assemble, numbers)?;
         partitions.insert(path.clone(), entry(planned, files));
     }
     Ok(partitions)
+}
+
+/// The files of a month: those of built dates, and links to those that were there before.
+fn assemble_month(
+    plan: &Plan,
+    path: &str,
+    (built, before): (&TrendsFiles, &[FileEntry]),
+    (published, staged): &(PathBuf, PathBuf),
+) -> Result<Vec<FileEntry>, NightlyError> {
+    make_folder(staged)?;
+    let dates = format!("{}/", path_in("plays", path));
+    let mut files = Vec::new();
+    let in_month = plan.dates.range(dates.clone()..);
+    for (date, _) in in_month.take_while(|(date, _)| date.starts_with(&dates)) {
+        if let Some(built) = built.get(date) {
+            files.extend(built.iter().cloned());
+            continue;
+        }
+        let key = PartitionKey::parse(date);
+        let of_date = before.iter().filter(|file| key.is_some_and(|key| key.has_file(&file.name)));
+        let of_date: Vec<FileEntry> = of_date.cloned().collect();
+        if of_date.is_empty() {
+            let message = format!("has no file for {date}, which was not rebuilt");
+            return Err(WarehouseError::Damaged { path: published.clone(), message }.into());
+        }
+        for FileEntry { name, .. } in &of_date {
+            link(&published.join(name), &staged.join(name))?;
+        }
+        files.extend(of_date);
+    }
+    Ok(files)
 }
 
 fn report_id(report: &ReportEntry) -> Option<[u8; 32]> {

@@ -6,7 +6,10 @@ use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
-use streamledger_storage::layout::ledger::{LedgerPartitions, LedgerReports, PartitionEntry};
+use streamledger_storage::layout::ledger::{
+    LedgerPartitions, LedgerReports, PartitionEntry, ReportEntry,
+};
+use streamledger_storage::layout::partition_key::path_in;
 use streamledger_storage::tables::lot_table::LotTable;
 
 use crate::build::build_sales::build_lots;
@@ -19,6 +22,7 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::plan::planned::{FinishedFiles, PartitionKind, Plan, PlannedPartition};
 use crate::nightly::plan::reading_again::read_lots_again;
 use crate::nightly::plan::run_inputs::RunInputs;
+use crate::nightly::spans::StepNumbers;
 
 /// Where the rows of partitions come from, where these go, and how much of them may be in memory.
 struct LotSources<'a> {
@@ -85,7 +89,21 @@ fn build_each_lot(
     let build = |(path, planned): &(&String, &PlannedPartition)| {
         let own = target(path, planned);
         let sums = monthly.get(path).map(|path| (*path, target(path, &plan.targets[*path])));
-        let built = build_lot(run, (path, planned), &own, sums, sources)?;
+        let rows_in = rows_of_reports(path, planned, sources.reports);
+        let numbers = |place: usize, rows_in: Option<u64>| {
+            move |built: &Vec<FinishedLot>| {
+                let files = built.get(place).map_or(&[][..], |(_, finished)| &finished.files);
+                StepNumbers::of_files(rows_in, files)
+            }
+        };
+        let stage = &run.work.journal.stage;
+        let of_sums = sums.as_ref().map(|(path, _)| *path);
+        let build = || build_lot(run, (path, planned), &own, sums, sources);
+        let build = || stage.log_partition(path, build, numbers(0, Some(rows_in)));
+        let built = match of_sums {
+            Some(path) => stage.log_partition(path, build, numbers(1, None)),
+            None => build(),
+        }?;
         if let Some(checkpoint) = &run.work.checkpoint {
             for (path, finished) in &built {
                 let fingerprint = &plan.targets[path].fingerprint;
@@ -106,6 +124,21 @@ fn build_each_lot(
         Err(_) => build()?,
     };
     Ok(built.into_iter().flatten().collect())
+}
+
+/// Rows that the reports of a partition of lines, figures or reference data have for it.
+fn rows_of_reports(
+    path: &str,
+    planned: &PlannedPartition,
+    reports: &LedgerReports,
+) -> u64 {
+    let replaced = path_in("sales", path);
+    let of_report = |report: &ReportEntry| {
+        let lines = &report.lines;
+        let rows = lines.get(path).or_else(|| report.pools.get(path));
+        rows.or_else(|| lines.get(&replaced)).copied()
+    };
+    planned.reports.iter().filter_map(|key| of_report(&reports[key])).sum()
 }
 
 /// Builds a partition of lines, figures or reference data, and of the sums of its lines if they have a

@@ -6,7 +6,7 @@ use streamledger_core::numbers::exact;
 use streamledger_storage::archive::delivery_log::{DeliveryLog, FoundBy};
 use streamledger_storage::encode::file::{FileProvenance, SCHEMA_VERSION};
 use streamledger_storage::layout::ledger::{
-    LedgerPartitions, LedgerReports, Manifest, PartitionEntry, ReportEntry, fingerprint,
+    FileEntry, LedgerPartitions, LedgerReports, Manifest, PartitionEntry, ReportEntry, fingerprint,
     inputs_hash,
 };
 use streamledger_storage::tables::small_tables::{write_coverage, write_quarantine, write_reports};
@@ -21,6 +21,7 @@ use crate::nightly::error::NightlyError;
 use crate::nightly::intake::keeping_reports::notes_of_report;
 use crate::nightly::plan::planned::{DELIVERIES, PartitionKind, Plan, PlannedPartition};
 use crate::nightly::record;
+use crate::nightly::spans::StepNumbers;
 
 /// The files of the tables of which there is no partition. Those that were published and are whole
 /// stay; also tells how many were not.
@@ -56,47 +57,70 @@ pub(crate) fn empty_tables(
 pub(crate) fn build_small(
     run: &RunContext<'_>,
     plan: &Plan,
-    BuildBasis { reports, coverage, previous, staged }: BuildBasis<'_>,
+    basis: BuildBasis<'_>,
 ) -> Result<LedgerPartitions, NightlyError> {
     let mut partitions = LedgerPartitions::new();
     for (path, planned) in plan.stale() {
-        let provenance = provenance(run, planned, reports);
-        let folder = staged.join(path);
-        let files = match &planned.kind {
-            PartitionKind::Quarantine => {
-                let mut entries = Vec::new();
-                for key in &planned.reports {
-                    entries.push((&reports[key], notes_of_report(run, &reports[key])?.entries));
-                }
-                write_quarantine(&folder, &entries, &provenance)?
-            }
-            PartitionKind::Reports => {
-                let mut entries: Vec<&ReportEntry> = reports.values().collect();
-                entries.sort_by_key(|report| (report.name(), &report.store));
-                write_reports(&folder, &entries, &provenance)?
-            }
-            PartitionKind::Coverage => write_coverage(&folder, coverage, &provenance)?,
-            PartitionKind::UnmappedValues => {
-                let mut values = Vec::new();
-                for key in &planned.reports {
-                    values.push((&reports[key], notes_of_report(run, &reports[key])?.unmapped));
-                }
-                write_unmapped_values(&folder, &values, &provenance)?
-            }
-            PartitionKind::Deliveries => {
-                let log = log_deliveries(run, reports, previous)?;
-                write_deliveries(&folder, reports.values(), &log, &provenance)?
-            }
+        let is_built_elsewhere = match &planned.kind {
+            PartitionKind::Quarantine
+            | PartitionKind::Reports
+            | PartitionKind::Coverage
+            | PartitionKind::UnmappedValues
+            | PartitionKind::Deliveries => false,
             PartitionKind::Plays { .. }
             | PartitionKind::TrendsDaily { .. }
             | PartitionKind::Lots(..)
             | PartitionKind::SalesMonthly { .. }
             | PartitionKind::Waterfall
-            | PartitionKind::Eligibility => continue,
+            | PartitionKind::Eligibility => true,
         };
+        if is_built_elsewhere {
+            continue;
+        }
+        let write = || write_small(run, path, planned, basis);
+        let numbers = |files: &Vec<FileEntry>| StepNumbers::of_files(None, files);
+        let files = run.work.journal.stage.log_partition(path, write, numbers)?;
         partitions.insert(path.clone(), entry(planned, files));
     }
     Ok(partitions)
+}
+
+fn write_small(
+    run: &RunContext<'_>,
+    path: &str,
+    planned: &PlannedPartition,
+    BuildBasis { reports, coverage, previous, staged }: BuildBasis<'_>,
+) -> Result<Vec<FileEntry>, NightlyError> {
+    let provenance = provenance(run, planned, reports);
+    let folder = staged.join(path);
+    let files = match &planned.kind {
+        PartitionKind::Quarantine => {
+            let mut entries = Vec::new();
+            for key in &planned.reports {
+                entries.push((&reports[key], notes_of_report(run, &reports[key])?.entries));
+            }
+            write_quarantine(&folder, &entries, &provenance)?
+        }
+        PartitionKind::Reports => {
+            let mut entries: Vec<&ReportEntry> = reports.values().collect();
+            entries.sort_by_key(|report| (report.name(), &report.store));
+            write_reports(&folder, &entries, &provenance)?
+        }
+        PartitionKind::Coverage => write_coverage(&folder, coverage, &provenance)?,
+        PartitionKind::UnmappedValues => {
+            let mut values = Vec::new();
+            for key in &planned.reports {
+                values.push((&reports[key], notes_of_report(run, &reports[key])?.unmapped));
+            }
+            write_unmapped_values(&folder, &values, &provenance)?
+        }
+        PartitionKind::Deliveries => {
+            let log = log_deliveries(run, reports, previous)?;
+            write_deliveries(&folder, reports.values(), &log, &provenance)?
+        }
+        _ => Vec::new(),
+    };
+    Ok(files)
 }
 
 /// The log of deliveries with those that this run has found.

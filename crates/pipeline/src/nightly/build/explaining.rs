@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use streamledger_core::explain::eligibility::Eligibility;
 use streamledger_core::explain::known::KnownMonths;
 use streamledger_storage::encode::file::FileProvenance;
-use streamledger_storage::layout::ledger::{LedgerReports, inputs_hash};
+use streamledger_storage::layout::ledger::{FileEntry, LedgerReports, inputs_hash};
 use streamledger_storage::tables::partition::PartitionError;
 use streamledger_storage::tables::scan::collect;
 
@@ -21,6 +21,7 @@ use crate::nightly::plan::plan_view::PlanView;
 use crate::nightly::plan::planned::PlannedPartition;
 use crate::nightly::plan::store_months::settled_months;
 use crate::nightly::plan::store_months::{PlannedMonth, plan_month};
+use crate::nightly::spans::StepNumbers;
 
 /// Builds the stale months in staging and enters them, the earliest first: the eligibility of a month
 /// depends on those before it.
@@ -42,18 +43,30 @@ pub(crate) fn build_waterfalls(
         let hashes = hashes.map(|key| reports[key].hash.as_str());
         let policy = run.judging.footer(&month.of.store, &month.of.month.to_string());
         let provenance = FileProvenance { inputs: inputs_hash(hashes), policy: policy.to_owned() };
-        build_waterfall(run, month, &provenance, tables)?;
+        let stage = &run.work.journal.stage;
+        let tracks = month.of.rule.is_some().then(|| month.tracks.clone());
+        let path = month.path.clone();
+        let build = || build_waterfall(run, month, &provenance, tables);
+        let build =
+            || stage.log_partition(&path, build, |[files, _]| StepNumbers::of_files(None, files));
+        match tracks {
+            Some(path) => {
+                stage.log_partition(&path, build, |[_, files]| StepNumbers::of_files(None, files))
+            }
+            None => build(),
+        }?;
         run.work.journal.progress.advance(1);
     }
     Ok(())
 }
 
+/// Builds the two partitions of a month; returns their files.
 fn build_waterfall(
     run: &RunContext<'_>,
     month: PlannedMonth,
     provenance: &FileProvenance,
     tables: &mut RunTables<'_>,
-) -> Result<(), NightlyError> {
+) -> Result<[Vec<FileEntry>; 2], NightlyError> {
     let PlannedMonth { of, inputs, mut known, window, path, tracks } = month;
     let folder = tables.staged.join(&path);
     let failed = |error| NightlyError::from(polars_failed(&folder, error));
@@ -89,10 +102,11 @@ fn build_waterfall(
     } else {
         check_waterfall(&path, sums, expected)?;
     }
+    let mut of_tracks = Vec::new();
     if let Some(rule) = of.rule {
-        let files = write_eligibility(&judged, rule, &tables.staged.join(&tracks), provenance)?;
-        tables.enter(&tracks, files);
+        of_tracks = write_eligibility(&judged, rule, &tables.staged.join(&tracks), provenance)?;
+        tables.enter(&tracks, of_tracks.clone());
     }
-    tables.enter(&path, files);
-    Ok(())
+    tables.enter(&path, files.clone());
+    Ok([files, of_tracks])
 }

@@ -177,7 +177,10 @@ fn enter_examined(
         }
     }
     drop_renamed(&mut examination.reports, seen);
-    settle_reports(run, &mut examination, &manifest.reports)?;
+    run.work
+        .journal
+        .stage
+        .log("supersede", |_| settle_reports(run, &mut examination, &manifest.reports))?;
     Ok(examination)
 }
 

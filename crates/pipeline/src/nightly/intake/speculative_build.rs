@@ -230,7 +230,7 @@ fn build_early(
         tracks: KnownTracks::default(),
         counted_earlier: found.clone(),
         trends_folder: early.staged.join(trends_path(&path)),
-        folder: early.staged.join(path),
+        folder: early.staged.join(&path),
         provenance: FileProvenance {
             inputs: inputs_hash(std::iter::once(hash.as_str())),
             policy: policy_hash.to_owned(),
@@ -238,7 +238,7 @@ fn build_early(
     };
     let speculative_build = SpeculativeBuild {
         report: Some(id.to_hex()),
-        built: run.day_builder(policy).build(&task)?,
+        built: run.build_date(policy, &path, &task)?,
         keys,
         counted_earlier: name_of_keys(&found),
         looked_up: Some(LookedUp { near, found }),

@@ -49,6 +49,19 @@ pub(crate) fn complete_plan(
     inputs: &mut RunInputs,
     basis: PlanBasis<'_>,
 ) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
+    run.work.journal.stage.log("plan", |numbers| {
+        let (plan, coverage) = complete(run, draft, inputs, basis)?;
+        numbers.partitions = Some(plan.stale().count() as u64);
+        Ok((plan, coverage))
+    })
+}
+
+fn complete(
+    run: &RunContext<'_>,
+    draft: PlanDraft,
+    inputs: &mut RunInputs,
+    basis: PlanBasis<'_>,
+) -> Result<(Plan, Vec<CoverageRow>), NightlyError> {
     let PlanBasis { reports, previous, backfill, kept, staged } = basis;
     let PlanDraft { mut targets, coverage } = draft;
     let is_as_published = |path: &String, planned: &PlannedPartition| {
