@@ -127,11 +127,7 @@ fn build_each_lot(
 }
 
 /// Rows that the reports of a partition of lines, figures or reference data have for it.
-fn rows_of_reports(
-    path: &str,
-    planned: &PlannedPartition,
-    reports: &LedgerReports,
-) -> u64 {
+fn rows_of_reports(path: &str, planned: &PlannedPartition, reports: &LedgerReports) -> u64 {
     let replaced = path_in("sales", path);
     let of_report = |report: &ReportEntry| {
         let lines = &report.lines;
