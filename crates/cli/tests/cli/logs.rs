@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::asks::{DAY, FIXTURE, pipeline};
 use crate::case::{Case, copy_tree, nightly_arguments, repository};
 
-/// A night with logs as JSON: its summary, and the logged objects.
+/// A run with logs as JSON: its summary, and the logged objects.
 fn logged(case: &Case, more: &[&str]) -> (Value, Vec<Value>) {
     let pipeline = pipeline();
     let options = ["--pipeline", &pipeline, "--as-of", DAY, "--format", "json"];
@@ -70,7 +70,7 @@ fn stages_and_partitions_are_spans_whose_rows_add_up_to_the_summary() {
     }
 
     let number = |what: &str| {
-        let rows = summary["night"].as_array().unwrap();
+        let rows = summary["run"].as_array().unwrap();
         rows.iter().find(|row| row["what"] == what).unwrap()["number"].as_u64().unwrap()
     };
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();

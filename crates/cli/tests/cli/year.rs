@@ -81,10 +81,10 @@ fn a_made_up_year_is_ingested_whole_and_its_waterfalls_close() {
     let pipeline = crate::case::repository().join("pipelines/nightly.toml");
     let pipeline = pipeline.to_str().unwrap();
     let options = ["--pipeline", pipeline, "--as-of", &last_day, "--format", "json"];
-    let night = [&["nightly", "--listener-key-file", "key"][..], &options].concat();
-    let night = case.run(&night).expect_code(0);
-    assert_eq!(night.number("ingested"), i64::try_from(counts.reports).unwrap());
-    assert_eq!(night.number("rejected"), 0);
+    let command = [&["nightly", "--listener-key-file", "key"][..], &options].concat();
+    let run = case.run(&command).expect_code(0);
+    assert_eq!(run.number("ingested"), i64::try_from(counts.reports).unwrap());
+    assert_eq!(run.number("rejected"), 0);
     let reasons = case.cells("quarantine", ["reason", "column"]);
     assert_eq!(reasons.len() as u64, counts.bad_rows);
     assert!(0 < counts.bad_rows && reasons.iter().all(|row| row == &reasons[0]), "{reasons:?}");
