@@ -1,7 +1,7 @@
 //! Rows of a plain table of the feed `trends` to plays.
 //!
-//! Rows are read column by column ([`PlayColumns`]); what most rows have in common with others is looked up
-//! by its cells, and read ([`PlayFields`]) only where it is new.
+//! Rows are read column by column (`PlayColumns`); what most rows have in common with others is looked up
+//! by its cells, and read (`PlayFields`) only where it is new.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
