@@ -7,7 +7,7 @@ use streamledger_core::ingest::dsr::pieces::{
 use streamledger_core::normalize::dsr::reader::{DsrReader, DsrReading};
 use streamledger_core::normalize::sales_lot::SalesLot;
 
-use crate::intake::shared_readers::read_pieces;
+use crate::intake::shared_readers::{n_lines, read_pieces};
 
 /// Bytes of text for each reader before all of them read.
 const PIECE_BYTES: usize = 1 << 20;
@@ -150,12 +150,6 @@ impl<'a> DsrRows<'a> {
         others.into_iter().for_each(|other| first.absorb(other));
         first.finish()
     }
-}
-
-/// Lines of a text, the last of which may lack its end.
-fn n_lines(text: &[u8]) -> u64 {
-    let has_rest = !text.is_empty() && !text.ends_with(b"\n");
-    memchr::memchr_iter(b'\n', text).count() as u64 + u64::from(has_rest)
 }
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub(crate) fn read_pieces<R: Send, P: Sync>(
     pieces.par_iter().enumerate().with_max_len(1).for_each(read_one);
 }
 
+/// Lines of a text, the last of which may lack its end.
+pub(crate) fn n_lines(text: &[u8]) -> u64 {
+    let has_rest = !text.is_empty() && !text.ends_with(b"\n");
+    memchr::memchr_iter(b'\n', text).count() as u64 + u64::from(has_rest)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -9,7 +9,7 @@ use streamledger_core::normalize::table::reader::{TableReader, TableReading};
 use streamledger_core::normalize::values::numbers::MarksSeen;
 use streamledger_core::numbers::exact;
 
-use crate::intake::shared_readers::read_pieces;
+use crate::intake::shared_readers::{n_lines, read_pieces};
 
 /// Bytes of the piece that a reader takes at a time: enough that handing it over costs nothing.
 const PIECE_BYTES: usize = 1 << 20;
@@ -55,9 +55,7 @@ impl<'a> TableRows<'a> {
     fn read_pieces(&mut self) {
         let mut pieces = Vec::new();
         for piece in std::mem::take(&mut self.pieces) {
-            let n_ends = memchr::memchr_iter(b'\n', &piece).count();
-            let has_rest = !piece.is_empty() && !piece.ends_with(b"\n");
-            let n_lines = exact::<u32>(n_ends) + u32::from(has_rest);
+            let n_lines = exact::<u32>(n_lines(&piece));
             pieces.push((self.n_lines, piece));
             self.n_lines += n_lines;
         }
